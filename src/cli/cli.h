@@ -1,0 +1,41 @@
+/* What the subcommands of hookspool share: their table's entries, exit statuses, configuration. */
+#ifndef CLI_H
+#define CLI_H
+
+#include <stdbool.h>
+
+#include "conf/conf.h"
+#include "sink/spool.h"
+
+/* Exit statuses, documented in hookspool(1); from 64 on as in sysexits(3). */
+enum {
+	CLI_OK = 0,
+	CLI_NO = 1, /* the answer is no: refused, not found, a check failed */
+	CLI_USAGE = 64,
+	CLI_NO_SPOOL = 66,
+	CLI_UNAVAILABLE = 69, /* built without libcurl */
+	CLI_TEMPFAIL = 75,
+	CLI_CONFIG = 78,
+};
+
+struct cli {
+	const char *conf_file; /* from -c; NULL: search as conf_find() does */
+};
+
+/* A subcommand: argv[0] is its name; returns the exit status. */
+typedef int cli_run(const struct cli *cli, int argc, char **argv);
+
+cli_run cli_check, cli_keygen, cli_send;                  /* check.c keygen.c send.c */
+cli_run cli_list, cli_show, cli_tail, cli_export;         /* list.c show.c list.c export.c */
+cli_run cli_stats, cli_rejects, cli_purge;                /* stats.c rejects.c purge.c */
+
+/* Loads the configuration, errors to stderr. NULL after an error; exit then with CLI_CONFIG. The caller frees. */
+struct conf *cli_conf(const struct cli *cli);
+
+/* Prints "hookspool NAME: message" and where help is to stderr. Returns CLI_USAGE. */
+int cli_usage(const char *name, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Prints "hookspool: message" to stderr. */
+void cli_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

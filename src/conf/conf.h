@@ -1,0 +1,93 @@
+/* The configuration: read whole, validated, then const; reload makes a new one and swaps the pointer. */
+#ifndef CONF_H
+#define CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "conf/cidr.h"
+#include "conf/scheme.h"
+#include "core/log.h"
+
+/* A shared secret and where it came from. The bytes are never logged. */
+struct secret {
+	char *source; /* "file /etc/hookspool/linkedin.secret", "env LINKEDIN_SECRET" */
+	char *text;   /* NUL-terminated, len without the NUL */
+	size_t len;
+};
+
+struct secrets {
+	struct secret *item;
+	size_t n;
+};
+
+struct words {
+	char **item;
+	size_t n;
+};
+
+struct endpoint {
+	char *path; /* its title: the URL path, compared byte for byte */
+	const struct scheme *scheme;
+	struct secrets secrets;        /* signing secrets; several while rotating */
+	struct secrets authorizations; /* whole Authorization values; empty: not asked for */
+	struct words events;           /* stored; empty: all */
+	struct words accounts;         /* stored; empty: all */
+	struct cidrs allow;            /* REMOTE_ADDR must be in one; empty: all */
+	size_t max_body;               /* bytes */
+};
+
+enum journal {
+	JOURNAL_WAL,    /* local disks: one fsync a commit */
+	JOURNAL_DELETE, /* network file systems, asked for: slower, no shared memory */
+};
+
+struct conf {
+	char *file;  /* the path it was read from */
+	char *spool; /* directory */
+	enum journal journal;
+	size_t min_free; /* bytes that check wants free on the spool's disk */
+
+	char *listen; /* "unix:PATH" or "tcp:127.0.0.1:PORT"; NULL: none */
+	mode_t socket_mode;
+	char *socket_group;     /* NULL: the process's own */
+	unsigned workers;       /* requests served at once by one process */
+	unsigned max_in_flight; /* bodies still arriving that may hold a worker */
+	int64_t params_timeout; /* ms */
+	int64_t body_timeout;   /* ms */
+
+	enum log_level log_level;
+	enum log_format log_format;
+	enum log_target log_target;
+	bool log_bodies;
+
+	unsigned reject_keep; /* rejected deliveries kept, the newest */
+	bool reject_bodies;
+
+	struct endpoint *endpoints;
+	size_t n_endpoints;
+};
+
+/* Where errors and warnings go: one call each, "FILE:LINE: what is wrong; the fix", no newline. */
+typedef void conf_report(void *ctx, enum log_level level, const char *message);
+
+/*
+ * Reads and validates the file and all it includes, with the secrets it names. Relative paths
+ * are relative to the file that names them. NULL after at least one error was reported. The
+ * caller owns the result and frees it with conf_free(). Not thread-safe (libconfuse's lexer is not).
+ */
+struct conf *conf_load(const char *file, conf_report *report, void *ctx);
+void conf_free(struct conf *c);
+
+/* The endpoint of that path, or NULL. */
+const struct endpoint *conf_endpoint(const struct conf *c, const char *path);
+
+/*
+ * Where the configuration is: `given` (from -c), else $HOOKSPOOL_CONF, else hookspool.conf beside
+ * the running program, else the compiled-in default. Writes it to out, of size n; returns out.
+ */
+const char *conf_find(const char *given, char *out, size_t n);
+
+#endif

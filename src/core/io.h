@@ -1,0 +1,26 @@
+/* Files: whole reads with a bound, whole writes, and the permission rule for secrets. */
+#ifndef IO_H
+#define IO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/buf.h"
+
+/* Writes all n bytes, through short writes and EINTR. False with errno set on failure. */
+bool io_write_all(int fd, const void *p, size_t n);
+
+/*
+ * Appends the whole of fd to out, at most max bytes. False with errno set on failure;
+ * EFBIG when there is more than max.
+ */
+bool io_read_all(int fd, struct buf *out, size_t max);
+
+/*
+ * Reads a secret from a file into out: white space around it and a UTF-8 byte order mark are
+ * not part of it. On failure returns false and leaves in why a reason with the fix: missing,
+ * readable by others (mode & 007), empty, larger than 4 KiB, or a NUL or line break inside.
+ */
+bool io_read_secret(const char *path, struct buf *out, char *why, size_t why_size);
+
+#endif

@@ -1,0 +1,86 @@
+/*
+ * The spool: the local SQLite database of events, dedupe keys, rejected deliveries and counters.
+ *
+ * A commit is one transaction with one fsync. Whoever commits holds flock(2) on DIR/lock around
+ * BEGIN IMMEDIATE .. COMMIT and around a checkpoint: SQLite's own busy handler starves writers, and
+ * a checkpoint racing another connection's commit corrupts (SQLite before 3.51.3, "WAL-reset bug").
+ * An event is acknowledged only after COMMIT returned SQLITE_OK under synchronous=FULL.
+ */
+#ifndef SPOOL_H
+#define SPOOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "conf/conf.h"
+#include "core/buf.h"
+
+struct spool;
+
+enum spool_access {
+	SPOOL_RECEIVE, /* make it when it isn't there; write */
+	SPOOL_MANAGE,  /* it must be there; read and write */
+};
+
+/*
+ * A handle on the spool in dir. Nothing on disk is touched before the first use, so a disk that
+ * is full or not mounted yet is an outcome of a delivery and not of the start. NULL: no memory.
+ * May be used from many threads. The caller closes it.
+ */
+struct spool *spool_new(const char *dir, enum journal journal, enum spool_access access, unsigned reject_keep);
+void spool_close(struct spool *s);
+
+/* Opens the database now. False on failure, with the reason in why. */
+bool spool_open(struct spool *s, char *why, size_t why_size);
+
+/* An event to store. Everything is borrowed for the length of spool_put(). */
+struct spool_event {
+	const char *endpoint;
+	struct slice event;
+	struct slice key; /* dedupe key; p == NULL: none, never merged */
+	struct slice account;
+	struct slice sender_id;
+	struct slice sender_name;
+	struct slice conversation;
+	struct slice sent_at; /* the provider's own timestamp text */
+	struct slice headers; /* "Name: value\n" lines that prove the signature */
+	struct slice body;
+	const char *remote_addr;
+	int64_t received_at; /* ms since the epoch */
+	int secret;          /* which of the endpoint's secrets matched, from 1; 0: none */
+};
+
+enum spool_result { SPOOL_STORED, SPOOL_DUPLICATE, SPOOL_FAILED };
+
+/*
+ * Stores the event and returns when it is on stable storage; concurrent callers share a commit.
+ * STORED and DUPLICATE: *id is the event's id, and the event is durable. FAILED: nothing of it is
+ * stored as far as this process knows; the reason, which may be the disk's, is in why.
+ */
+enum spool_result spool_put(struct spool *s, const struct spool_event *ev, int64_t *id, char *why, size_t why_size);
+
+/* A rejected delivery, for the bounded ring. Borrowed for the length of the call. */
+struct spool_reject {
+	const char *endpoint; /* NULL: no endpoint has that path */
+	const char *code;     /* outcome code */
+	const char *reason;   /* for the operator */
+	const char *remote_addr;
+	int64_t received_at;
+	int64_t bytes;     /* of the body, as far as it was read */
+	struct slice body; /* p == NULL: not kept */
+};
+
+/*
+ * Counts a delivery by endpoint (NULL: none), outcome code and matching secret (0: none). Kept in
+ * memory until spool_flush(); the counters may lose the last second in a crash, events never.
+ */
+void spool_count(struct spool *s, const char *endpoint, const char *code, int secret, int64_t at);
+
+/* Notes a rejected delivery; kept in memory, the newest ones only, until spool_flush(). */
+void spool_reject(struct spool *s, const struct spool_reject *r);
+
+/* Writes counters and rejected deliveries, without an fsync. Failure loses nothing: they stay for the next call. */
+void spool_flush(struct spool *s);
+
+#endif

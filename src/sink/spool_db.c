@@ -1,0 +1,361 @@
+/* The spool's database file: opening, schema, the lock between processes, checkpoints. */
+#define _GNU_SOURCE /* SIGEV_THREAD_ID, gettid */
+#include "sink/spool_db.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+
+#ifndef sigev_notify_thread_id
+#define sigev_notify_thread_id _sigev_un._tid
+#endif
+
+enum {
+	SCHEMA_VERSION = 1,
+	LOCK_WAIT_US = 10 * 1000 * 1000, /* the sender gives up after 15 s */
+	LOCK_NUDGE_NS = 100 * 1000 * 1000,
+	CHECKPOINT_PAGES = 1000, /* SQLite's own default, about 4 MB */
+	BUSY_MS = 5000,          /* recovery and readers' checkpoints; writers queue on the lock */
+};
+
+/* From include/uapi/linux/magic.h where Debian 12's header lacks them. */
+#define MAGIC_CIFS 0xFF534D42
+#define MAGIC_SMB2 0xFE534D42
+#define MAGIC_FUSE 0x65735546
+#define MAGIC_9P 0x01021997
+
+/* One entry a version: the statements that lead there from the version before. */
+static const char *const migrations[SCHEMA_VERSION] = {
+	"CREATE TABLE event("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" received_at INTEGER NOT NULL,"
+	" endpoint TEXT NOT NULL,"
+	" secret INTEGER NOT NULL,"
+	" event TEXT NOT NULL,"
+	" key TEXT, account TEXT, sender_id TEXT, sender_name TEXT, conversation TEXT, sent_at TEXT,"
+	" remote_addr TEXT,"
+	" headers TEXT NOT NULL,"
+	" body BLOB NOT NULL,"
+	" dedupe BLOB);"
+	"CREATE UNIQUE INDEX event_dedupe ON event(dedupe) WHERE dedupe IS NOT NULL;"
+	"CREATE TABLE reject("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" received_at INTEGER NOT NULL,"
+	" endpoint TEXT,"
+	" code TEXT NOT NULL,"
+	" reason TEXT,"
+	" bytes INTEGER NOT NULL,"
+	" remote_addr TEXT,"
+	" body BLOB);"
+	"CREATE TABLE counter("
+	" endpoint TEXT NOT NULL, code TEXT NOT NULL, secret INTEGER NOT NULL,"
+	" n INTEGER NOT NULL, last_at INTEGER NOT NULL,"
+	" PRIMARY KEY(endpoint, code, secret)) WITHOUT ROWID;",
+};
+
+static bool fail(char *why, size_t n, const char *what, const char *detail)
+{
+	snprintf(why, n, "%s: %s", what, detail);
+	return false;
+}
+
+static bool fail_sql(struct spool_db *db, char *why, size_t n, const char *what)
+{
+	return fail(why, n, what, db->sql ? sqlite3_errmsg(db->sql) : "out of memory");
+}
+
+static bool run(struct spool_db *db, const char *sql)
+{
+	return sqlite3_exec(db->sql, sql, NULL, NULL, NULL) == SQLITE_OK;
+}
+
+static int pragma_int(struct spool_db *db, const char *sql)
+{
+	sqlite3_stmt *st;
+	int v = -1;
+
+	if (sqlite3_prepare_v2(db->sql, sql, -1, &st, NULL) != SQLITE_OK)
+		return -1;
+	if (sqlite3_step(st) == SQLITE_ROW)
+		v = sqlite3_column_int(st, 0);
+	sqlite3_finalize(st);
+	return v;
+}
+
+static int on_wal(void *ctx, sqlite3 *sql, const char *name, int pages)
+{
+	struct spool_db *db = ctx;
+
+	(void)sql;
+	(void)name;
+	db->wal_pages = pages;
+	return SQLITE_OK;
+}
+
+static bool network_file_system(int dir_fd)
+{
+	struct statfs fs;
+
+	if (fstatfs(dir_fd, &fs) != 0)
+		return false;
+	switch ((unsigned long)fs.f_type & 0xFFFFFFFFUL) {
+	case NFS_SUPER_MAGIC:
+	case SMB_SUPER_MAGIC:
+	case MAGIC_CIFS:
+	case MAGIC_SMB2:
+	case MAGIC_FUSE:
+	case MAGIC_9P:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Makes the directory durable too: a file whose name a power cut takes back was never written. */
+static bool make_dir(const char *dir)
+{
+	char parent[PATH_MAX];
+	char *slash;
+	int fd;
+
+	if (mkdir(dir, 0700) != 0)
+		return errno == EEXIST;
+	snprintf(parent, sizeof parent, "%s", dir);
+	slash = strrchr(parent, '/');
+	if (!slash)
+		snprintf(parent, sizeof parent, ".");
+	else
+		slash[slash == parent] = '\0';
+	fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0) {
+		fsync(fd);
+		close(fd);
+	}
+	return true;
+}
+
+/* Opens the directory, and closes it to others: it holds personal data. */
+static int open_dir(const char *dir, enum spool_access access, char *why, size_t n)
+{
+	struct stat st;
+	int fd;
+
+	if (access == SPOOL_RECEIVE && !make_dir(dir)) {
+		fail(why, n, dir, strerror(errno));
+		return -1;
+	}
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0) {
+		fail(why, n, dir, strerror(errno));
+		return -1;
+	}
+	if (fstat(fd, &st) == 0 && (st.st_mode & 077) && fchmod(fd, 0700) != 0) {
+		fail(why, n, dir, "others may enter it and its mode can't be changed; chmod 700 it");
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* As root, the lock belongs to the directory's owner, as SQLite does it for its -wal and -shm. */
+static int open_lock(int dir_fd)
+{
+	struct stat st;
+	int fd = openat(dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd >= 0 && geteuid() == 0 && fstat(dir_fd, &st) == 0 && fchown(fd, st.st_uid, st.st_gid) != 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* The database file with mode 0600 and the directory's owner, before SQLite could make it otherwise. */
+static bool make_file(int dir_fd, bool *made)
+{
+	struct stat st;
+	bool ok;
+	int fd = openat(dir_fd, "hookspool.db", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	*made = fd >= 0;
+	if (fd < 0)
+		return errno == EEXIST;
+	ok = geteuid() != 0 || (fstat(dir_fd, &st) == 0 && fchown(fd, st.st_uid, st.st_gid) == 0);
+	close(fd);
+	return ok;
+}
+
+static void on_nudge(int sig)
+{
+	(void)sig;
+}
+
+/*
+ * flock(2) queues its waiters fairly but has no time limit, so a timer signal to this thread ends
+ * the wait; it repeats, because the first one may come just before flock() is entered.
+ */
+static bool lock_timed(int fd)
+{
+	struct sigevent ev = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGRTMIN};
+	struct itimerspec every = {{0, LOCK_NUDGE_NS}, {LOCK_WAIT_US / 1000000, 0}};
+	struct sigaction sa = {.sa_handler = on_nudge};
+	int64_t end = clock_mono_us() + LOCK_WAIT_US;
+	sigset_t nudge, old;
+	timer_t timer;
+	bool ok;
+
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return true;
+	ev.sigev_notify_thread_id = gettid();
+	sigemptyset(&nudge);
+	sigaddset(&nudge, SIGRTMIN);
+	if (sigaction(SIGRTMIN, &sa, NULL) != 0 || timer_create(CLOCK_MONOTONIC, &ev, &timer) != 0)
+		return false;
+	pthread_sigmask(SIG_UNBLOCK, &nudge, &old);
+	timer_settime(timer, 0, &every, NULL);
+	do
+		ok = flock(fd, LOCK_EX) == 0;
+	while (!ok && errno == EINTR && clock_mono_us() < end);
+	timer_delete(timer);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return ok;
+}
+
+static bool configure(struct spool_db *db, enum journal journal, char *why, size_t n)
+{
+	sqlite3_busy_timeout(db->sql, BUSY_MS);
+	sqlite3_db_config(db->sql, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	sqlite3_wal_hook(db->sql, on_wal, db); /* replaces the automatic checkpoint, which runs without the lock */
+	if (!run(db, journal == JOURNAL_WAL ? "PRAGMA journal_mode=WAL" : "PRAGMA journal_mode=DELETE"))
+		return fail_sql(db, why, n, "journal mode");
+	/* secure_delete: purge means gone, also from the file's free pages */
+	if (!run(db, journal == JOURNAL_WAL ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=EXTRA") ||
+	    !run(db, "PRAGMA secure_delete=ON"))
+		return fail_sql(db, why, n, "settings");
+	return true;
+}
+
+static bool migrate(struct spool_db *db, char *why, size_t n)
+{
+	char set[64];
+	int version = pragma_int(db, "PRAGMA user_version");
+
+	if (version < 0)
+		return fail_sql(db, why, n, "schema version");
+	if (version > SCHEMA_VERSION)
+		return fail(why, n, "schema", "made by a newer hookspool; upgrade this one");
+	if (version == SCHEMA_VERSION)
+		return true;
+	if (!run(db, "BEGIN IMMEDIATE"))
+		return fail_sql(db, why, n, "migration");
+	for (version = pragma_int(db, "PRAGMA user_version"); version >= 0 && version < SCHEMA_VERSION; version++) {
+		snprintf(set, sizeof set, "PRAGMA user_version=%d", version + 1);
+		if (!run(db, migrations[version]) || !run(db, set))
+			return fail_sql(db, why, n, "migration");
+	}
+	if (!run(db, "COMMIT"))
+		return fail_sql(db, why, n, "migration");
+	return true;
+}
+
+/* All under the lock: two processes may be starting on an empty directory. */
+static bool prepare(struct spool_db *db, int dir_fd, const char *path, enum journal journal,
+	enum spool_access access, bool suspect, char *why, size_t n)
+{
+	bool made = false;
+	int rc;
+
+	if (access == SPOOL_RECEIVE && !make_file(dir_fd, &made))
+		return fail(why, n, path, strerror(errno));
+	rc = sqlite3_open_v2(path, &db->sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	if (rc != SQLITE_OK)
+		return fail_sql(db, why, n, path);
+	/* must precede the first table, and the journal mode that writes the first page */
+	if (pragma_int(db, "PRAGMA page_count") == 0 && !run(db, "PRAGMA auto_vacuum=INCREMENTAL"))
+		return fail_sql(db, why, n, path);
+	if (!configure(db, journal, why, n) || !migrate(db, why, n))
+		return false;
+	if (suspect && sqlite3_wal_checkpoint_v2(db->sql, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) != SQLITE_OK)
+		return fail_sql(db, why, n, "after a failed fsync");
+	if (made && fsync(dir_fd) != 0)
+		return fail(why, n, path, strerror(errno));
+	return true;
+}
+
+bool spool_db_open(struct spool_db *db, const char *dir, enum journal journal, enum spool_access access, bool suspect,
+	char *why, size_t n)
+{
+	char path[PATH_MAX];
+	bool ok;
+	int dir_fd;
+
+	*db = (struct spool_db){.lock_fd = -1};
+	if (snprintf(path, sizeof path, "%s/hookspool.db", dir) >= (int)sizeof path)
+		return fail(why, n, dir, "the path is too long");
+	dir_fd = open_dir(dir, access, why, n);
+	if (dir_fd < 0)
+		return false;
+	if (journal == JOURNAL_WAL && network_file_system(dir_fd)) {
+		close(dir_fd);
+		return fail(why, n, dir, "a network file system can't share the WAL; use a local disk, or journal = \"delete\"");
+	}
+	db->lock_fd = open_lock(dir_fd);
+	if (db->lock_fd < 0 || !lock_timed(db->lock_fd)) {
+		ok = fail(why, n, dir, db->lock_fd < 0 ? strerror(errno) : "the lock is held by another process for 10 s");
+	} else {
+		ok = prepare(db, dir_fd, path, journal, access, suspect, why, n);
+		flock(db->lock_fd, LOCK_UN);
+	}
+	close(dir_fd);
+	if (!ok)
+		spool_db_close(db);
+	return ok;
+}
+
+void spool_db_close(struct spool_db *db)
+{
+	sqlite3_close_v2(db->sql);
+	if (db->lock_fd >= 0)
+		close(db->lock_fd);
+	*db = (struct spool_db){.lock_fd = -1};
+}
+
+bool spool_db_begin(struct spool_db *db, char *why, size_t n)
+{
+	if (!lock_timed(db->lock_fd))
+		return fail(why, n, "lock", "held by another process for 10 s");
+	if (run(db, "BEGIN IMMEDIATE"))
+		return true;
+	fail_sql(db, why, n, "begin");
+	flock(db->lock_fd, LOCK_UN);
+	return false;
+}
+
+bool spool_db_commit(struct spool_db *db, bool *suspect, char *why, size_t n)
+{
+	if (run(db, "COMMIT"))
+		return true;
+	*suspect = (sqlite3_extended_errcode(db->sql) & 0xFF) == SQLITE_IOERR;
+	return fail_sql(db, why, n, "commit");
+}
+
+void spool_db_end(struct spool_db *db)
+{
+	if (!sqlite3_get_autocommit(db->sql))
+		run(db, "ROLLBACK");
+	else if (db->wal_pages >= CHECKPOINT_PAGES)
+		sqlite3_wal_checkpoint_v2(db->sql, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	flock(db->lock_fd, LOCK_UN);
+}

@@ -1,0 +1,45 @@
+/* The spool's database file: opening, schema, the lock between processes, checkpoints. */
+#ifndef SPOOL_DB_H
+#define SPOOL_DB_H
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "sink/spool.h"
+
+struct spool_db {
+	sqlite3 *sql;
+	int lock_fd;
+	int wal_pages; /* in the WAL after the last commit of this connection */
+};
+
+/*
+ * Opens DIR's database into db; with SPOOL_RECEIVE makes directory (0700), file (0600) and schema
+ * where missing, and migrates an older schema. After `suspect`, an earlier failed fsync, the whole
+ * WAL is first written again and synced: what the kernel dropped must not be taken for durable.
+ * False with the reason in why; db is then closed.
+ */
+bool spool_db_open(struct spool_db *db, const char *dir, enum journal journal, enum spool_access access, bool suspect,
+	char *why, size_t why_size);
+
+/* Closes what is open. Closing never checkpoints: that would race another process's commit. */
+void spool_db_close(struct spool_db *db);
+
+/*
+ * Begins a write transaction under the lock of all processes; waits for the lock at most 10 s.
+ * False with the reason in why; nothing is then held. After true, spool_db_end() must follow.
+ */
+bool spool_db_begin(struct spool_db *db, char *why, size_t why_size);
+
+/*
+ * Commits; the lock stays held, so that waiters can be told before spool_db_end() does its work.
+ * False: all was rolled back, and where *suspect became true an fsync may have failed: close the
+ * handle and open it again before any further commit.
+ */
+bool spool_db_commit(struct spool_db *db, bool *suspect, char *why, size_t why_size);
+
+/* Rolls back what was not committed, checkpoints when the WAL is long, releases the lock. */
+void spool_db_end(struct spool_db *db);
+
+#endif
