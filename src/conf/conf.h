@@ -74,8 +74,8 @@ struct conf {
 typedef void conf_report(void *ctx, enum log_level level, const char *message);
 
 /*
- * Reads and validates the file and all it includes, with the secrets it names. Relative paths
- * are relative to the file that names them. NULL after at least one error was reported. The
+ * Reads and validates the file and all it includes, with the secrets it names. An endpoint's
+ * relative paths start at the file it stands in, the others at the main file. NULL after at least one error was reported. The
  * caller owns the result and frees it with conf_free(). Not thread-safe (libconfuse's lexer is not).
  */
 struct conf *conf_load(const char *file, conf_report *report, void *ctx);

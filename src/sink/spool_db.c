@@ -332,6 +332,18 @@ void spool_db_close(struct spool_db *db)
 	*db = (struct spool_db){.lock_fd = -1};
 }
 
+bool spool_db_moved(struct spool_db *db)
+{
+	int moved = 0;
+
+	return sqlite3_file_control(db->sql, NULL, SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved;
+}
+
+bool spool_db_io_error(struct spool_db *db)
+{
+	return (sqlite3_extended_errcode(db->sql) & 0xFF) == SQLITE_IOERR;
+}
+
 bool spool_db_begin(struct spool_db *db, char *why, size_t n)
 {
 	if (!lock_timed(db->lock_fd))
@@ -347,7 +359,7 @@ bool spool_db_commit(struct spool_db *db, bool *suspect, char *why, size_t n)
 {
 	if (run(db, "COMMIT"))
 		return true;
-	*suspect = (sqlite3_extended_errcode(db->sql) & 0xFF) == SQLITE_IOERR;
+	*suspect = spool_db_io_error(db);
 	return fail_sql(db, why, n, "commit");
 }
 

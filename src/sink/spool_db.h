@@ -26,6 +26,12 @@ bool spool_db_open(struct spool_db *db, const char *dir, enum journal journal, e
 /* Closes what is open. Closing never checkpoints: that would race another process's commit. */
 void spool_db_close(struct spool_db *db);
 
+/* True when the file that is open is no longer the one at its path: moved or deleted meanwhile. */
+bool spool_db_moved(struct spool_db *db);
+
+/* True when the last error of this connection was the disk's and not SQLite's. */
+bool spool_db_io_error(struct spool_db *db);
+
 /*
  * Begins a write transaction under the lock of all processes; waits for the lock at most 10 s.
  * False with the reason in why; nothing is then held. After true, spool_db_end() must follow.

@@ -1,0 +1,236 @@
+/* The configuration: read whole, validated, then const; reload makes a new one and swaps the pointer. */
+#define _DEFAULT_SOURCE /* readlink, explicit_bzero */
+#include "conf/conf.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "conf/schema.h"
+#include "core/io.h"
+#include "core/units.h"
+
+#ifndef DEFAULT_CONF
+#define DEFAULT_CONF "/etc/hookspool/hookspool.conf"
+#endif
+
+static size_t get_size(cfg_t *cfg, const char *name)
+{
+	uint64_t v = 0;
+
+	units_size(cfg_getstr(cfg, name), &v);
+	return (size_t)v;
+}
+
+static int64_t get_duration(cfg_t *cfg, const char *name)
+{
+	int64_t v = 0;
+
+	units_duration(cfg_getstr(cfg, name), &v);
+	return v;
+}
+
+/* The copy of an option's text; NULL for an option that has none. Clears *ok when memory is short. */
+static char *copy(const char *text, bool *ok)
+{
+	char *p = text ? strdup(text) : NULL;
+
+	if (text && !p)
+		*ok = false;
+	return p;
+}
+
+static void add_words(struct words *w, cfg_t *sec, const char *name, bool *ok)
+{
+	w->item = calloc(cfg_size(sec, name) + 1, sizeof *w->item);
+	if (!w->item) {
+		*ok = false;
+		return;
+	}
+	for (unsigned i = 0; i < cfg_size(sec, name); i++)
+		w->item[w->n++] = copy(cfg_getnstr(sec, name, i), ok);
+}
+
+static void add_secret(struct secrets *s, const char *kind, const char *name, const char *text, bool *ok)
+{
+	struct secret *new = &s->item[s->n++];
+	struct buf source = {0};
+
+	buf_printf(&source, "%s %s", kind, name);
+	new->source = copy(buf_str(&source), ok);
+	new->text = copy(text, ok);
+	new->len = strlen(text);
+	buf_free(&source);
+}
+
+/* The files first, then the environment, each in the order written: that numbers the secrets. */
+static void add_secrets(struct secrets *s, cfg_t *sec, const char *file_option, const char *env_option, bool *ok)
+{
+	size_t files = cfg_size(sec, file_option), envs = cfg_size(sec, env_option);
+	char path[PATH_MAX], why[PATH_MAX + 128];
+	struct buf b = {0};
+	const char *name;
+
+	s->item = calloc(files + envs + 1, sizeof *s->item);
+	if (!s->item) {
+		*ok = false;
+		return;
+	}
+	for (unsigned i = 0; *ok && i < files; i++) {
+		schema_path(sec->filename, cfg_getnstr(sec, file_option, i), path, sizeof path);
+		*ok = io_read_secret(path, &b, why, sizeof why);
+		if (*ok)
+			add_secret(s, "file", path, buf_str(&b), ok);
+	}
+	for (unsigned i = 0; *ok && i < envs; i++) {
+		name = cfg_getnstr(sec, env_option, i);
+		add_secret(s, "env", name, getenv(name), ok);
+	}
+	if (b.data)
+		explicit_bzero(b.data, b.cap);
+	buf_free(&b);
+}
+
+static void add_endpoint(struct endpoint *e, cfg_t *sec, size_t max_body, bool *ok)
+{
+	e->path = copy(cfg_title(sec), ok);
+	e->scheme = scheme_find(cfg_getstr(sec, "scheme"));
+	e->max_body = cfg_getstr(sec, "max-body") ? get_size(sec, "max-body") : max_body;
+	add_secrets(&e->secrets, sec, "secret-file", "secret-env", ok);
+	add_secrets(&e->authorizations, sec, "authorization-file", "authorization-env", ok);
+	add_words(&e->events, sec, "events", ok);
+	add_words(&e->accounts, sec, "accounts", ok);
+	e->allow.item = calloc(cfg_size(sec, "allow") + 1, sizeof *e->allow.item);
+	if (!e->allow.item) {
+		*ok = false;
+		return;
+	}
+	while (e->allow.n < cfg_size(sec, "allow") && cidr_parse(cfg_getnstr(sec, "allow", (unsigned)e->allow.n),
+		&e->allow.item[e->allow.n]))
+		e->allow.n++;
+}
+
+static bool build(struct conf *c, cfg_t *cfg, const char *file)
+{
+	char path[PATH_MAX];
+	bool ok = true;
+
+	c->file = copy(file, &ok);
+	c->spool = copy(schema_path(file, cfg_getstr(cfg, "spool"), path, sizeof path), &ok);
+	c->journal = (enum journal)schema_choice(schema_journals, cfg_getstr(cfg, "journal"));
+	c->min_free = get_size(cfg, "min-free");
+	c->listen = copy(cfg_getstr(cfg, "listen"), &ok);
+	c->socket_mode = (mode_t)strtoul(cfg_getstr(cfg, "socket-mode"), NULL, 8);
+	c->socket_group = copy(cfg_getstr(cfg, "socket-group"), &ok);
+	c->workers = (unsigned)cfg_getint(cfg, "workers");
+	c->max_in_flight = (unsigned)cfg_getint(cfg, "max-in-flight");
+	if (c->max_in_flight == 0)
+		c->max_in_flight = c->workers > 1 ? c->workers / 2 : 1;
+	c->params_timeout = get_duration(cfg, "params-timeout");
+	c->body_timeout = get_duration(cfg, "body-timeout");
+	c->log_level = (enum log_level)schema_choice(schema_log_levels, cfg_getstr(cfg, "log-level"));
+	c->log_format = (enum log_format)schema_choice(schema_log_formats, cfg_getstr(cfg, "log-format"));
+	c->log_target = (enum log_target)schema_choice(schema_log_targets, cfg_getstr(cfg, "log-to"));
+	c->log_bodies = cfg_getbool(cfg, "log-bodies");
+	c->reject_keep = (unsigned)cfg_getint(cfg, "reject-keep");
+	c->reject_bodies = cfg_getbool(cfg, "reject-bodies");
+	c->endpoints = calloc(cfg_size(cfg, "endpoint") + 1, sizeof *c->endpoints);
+	if (!c->endpoints)
+		return false;
+	for (unsigned i = 0; ok && i < cfg_size(cfg, "endpoint"); i++)
+		add_endpoint(&c->endpoints[c->n_endpoints++], cfg_getnsec(cfg, "endpoint", i), get_size(cfg, "max-body"), &ok);
+	return ok;
+}
+
+struct conf *conf_load(const char *file, conf_report *report, void *ctx)
+{
+	cfg_t *cfg = schema_parse(file, report, ctx);
+	struct conf *c;
+
+	if (!cfg)
+		return NULL;
+	c = calloc(1, sizeof *c);
+	if (c && !build(c, cfg, file)) {
+		conf_free(c);
+		c = NULL;
+	}
+	if (!c)
+		report(ctx, LOG_LEVEL_ERROR, "the configuration changed while it was read, or memory is short; try again");
+	cfg_free(cfg);
+	if (c && c->n_endpoints == 0)
+		report(ctx, LOG_LEVEL_WARNING, "no endpoint is configured; every delivery is answered 404");
+	return c;
+}
+
+static void free_secrets(struct secrets *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		if (s->item[i].text)
+			explicit_bzero(s->item[i].text, s->item[i].len);
+		free(s->item[i].text);
+		free(s->item[i].source);
+	}
+	free(s->item);
+}
+
+static void free_words(struct words *w)
+{
+	for (size_t i = 0; i < w->n; i++)
+		free(w->item[i]);
+	free(w->item);
+}
+
+void conf_free(struct conf *c)
+{
+	struct endpoint *e;
+
+	if (!c)
+		return;
+	for (e = c->endpoints; e < c->endpoints + c->n_endpoints; e++) {
+		free(e->path);
+		free_secrets(&e->secrets);
+		free_secrets(&e->authorizations);
+		free_words(&e->events);
+		free_words(&e->accounts);
+		free(e->allow.item);
+	}
+	free(c->endpoints);
+	free(c->file);
+	free(c->spool);
+	free(c->listen);
+	free(c->socket_group);
+	free(c);
+}
+
+const struct endpoint *conf_endpoint(const struct conf *c, const char *path)
+{
+	for (size_t i = 0; i < c->n_endpoints; i++)
+		if (strcmp(c->endpoints[i].path, path) == 0)
+			return &c->endpoints[i];
+	return NULL;
+}
+
+const char *conf_find(const char *given, char *out, size_t n)
+{
+	static const char name[] = "hookspool.conf";
+	char exe[PATH_MAX];
+	ssize_t len;
+
+	if (!given)
+		given = getenv("HOOKSPOOL_CONF");
+	if (given && *given) {
+		snprintf(out, n, "%s", given);
+		return out;
+	}
+	len = readlink("/proc/self/exe", exe, sizeof exe - 1);
+	if (len > 0) {
+		exe[len] = '\0';
+		schema_path(exe, name, out, n);
+		if (access(out, F_OK) == 0)
+			return out;
+	}
+	snprintf(out, n, "%s", DEFAULT_CONF);
+	return out;
+}

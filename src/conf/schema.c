@@ -1,0 +1,376 @@
+/* The options there are, their defaults, and the checks that can name file and line. */
+#define _DEFAULT_SOURCE /* scandir */
+#include "conf/schema.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/io.h"
+#include "core/units.h"
+
+enum { INCLUDES_MAX = 100 };
+
+const char *const schema_journals[] = {"wal", "delete", NULL};
+const char *const schema_log_levels[] = {"error", "warning", "info", "debug", NULL};
+const char *const schema_log_formats[] = {"logfmt", "json", NULL};
+const char *const schema_log_targets[] = {"stderr", "syslog", NULL};
+
+/* libconfuse's callbacks have no context, so a load keeps its own here; one load at a time. */
+static struct {
+	conf_report *report;
+	void *ctx;
+	char *includes[INCLUDES_MAX]; /* files still to parse, and those parsed */
+	size_t n_includes;
+	int errors;
+} load;
+
+static void report_at(enum log_level level, const char *file, int line, const char *fmt, va_list ap)
+{
+	struct buf b = {0};
+
+	if (file && line > 0)
+		buf_printf(&b, "%s:%d: ", file, line);
+	else if (file)
+		buf_printf(&b, "%s: ", file);
+	buf_vprintf(&b, fmt, ap);
+	load.report(load.ctx, level, buf_str(&b));
+	buf_free(&b);
+}
+
+static void on_error(cfg_t *cfg, const char *fmt, va_list ap)
+{
+	load.errors++;
+	report_at(LOG_LEVEL_ERROR, cfg ? cfg->filename : NULL, cfg ? cfg->line : 0, fmt, ap);
+}
+
+__attribute__((format(printf, 2, 3))) static void warn(cfg_t *cfg, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	report_at(LOG_LEVEL_WARNING, cfg->filename, cfg->line, fmt, ap);
+	va_end(ap);
+}
+
+int schema_choice(const char *const *words, const char *word)
+{
+	for (int i = 0; words[i]; i++)
+		if (strcmp(words[i], word) == 0)
+			return i;
+	return -1;
+}
+
+const char *schema_path(const char *file, const char *path, char *out, size_t n)
+{
+	const char *slash = strrchr(file, '/');
+
+	if (*path == '/' || !slash)
+		snprintf(out, n, "%s", path);
+	else
+		snprintf(out, n, "%.*s/%s", (int)(slash - file), file, path);
+	return out;
+}
+
+static int check_size(cfg_t *cfg, cfg_opt_t *opt)
+{
+	uint64_t v;
+
+	if (units_size(cfg_opt_getstr(opt), &v) && v > 0 && v <= INT_MAX)
+		return 0;
+	cfg_error(cfg, "%s = \"%s\" is not a size; write \"512k\", \"1m\"; at most 2047m", opt->name, cfg_opt_getstr(opt));
+	return -1;
+}
+
+static int check_duration(cfg_t *cfg, cfg_opt_t *opt)
+{
+	int64_t v;
+
+	if (units_duration(cfg_opt_getstr(opt), &v) && v > 0 && v <= 3600000)
+		return 0;
+	cfg_error(cfg, "%s = \"%s\" is not a time; write \"500ms\", \"10s\"; at most 1h", opt->name, cfg_opt_getstr(opt));
+	return -1;
+}
+
+static int check_choice(cfg_t *cfg, cfg_opt_t *opt)
+{
+	static const struct {
+		const char *name;
+		const char *const *words;
+		const char *fix;
+	} choices[] = {
+		{"journal", schema_journals, "\"wal\" or \"delete\""},
+		{"log-level", schema_log_levels, "\"error\", \"warning\", \"info\" or \"debug\""},
+		{"log-format", schema_log_formats, "\"logfmt\" or \"json\""},
+		{"log-to", schema_log_targets, "\"stderr\" or \"syslog\""},
+	};
+
+	for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
+		if (strcmp(choices[i].name, opt->name) != 0)
+			continue;
+		if (schema_choice(choices[i].words, cfg_opt_getstr(opt)) >= 0)
+			return 0;
+		cfg_error(cfg, "%s = \"%s\" is unknown; write %s", opt->name, cfg_opt_getstr(opt), choices[i].fix);
+	}
+	return -1;
+}
+
+static int check_range(cfg_t *cfg, cfg_opt_t *opt)
+{
+	static const struct {
+		const char *name;
+		long min, max;
+	} ranges[] = {{"workers", 1, 1024}, {"max-in-flight", 1, 1024}, {"reject-keep", 0, 1000000}};
+	long v = cfg_opt_getnint(opt, 0);
+
+	for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
+		if (strcmp(ranges[i].name, opt->name) != 0)
+			continue;
+		if (v >= ranges[i].min && v <= ranges[i].max)
+			return 0;
+		cfg_error(cfg, "%s = %ld is out of range; write %ld to %ld", opt->name, v, ranges[i].min, ranges[i].max);
+	}
+	return -1;
+}
+
+static int check_mode(cfg_t *cfg, cfg_opt_t *opt)
+{
+	const char *text = cfg_opt_getstr(opt);
+
+	if (*text && strspn(text, "01234567") == strlen(text) && strtoul(text, NULL, 8) <= 0777)
+		return 0;
+	cfg_error(cfg, "%s = \"%s\" is not a file mode; write \"0660\"", opt->name, text);
+	return -1;
+}
+
+static int check_scheme(cfg_t *cfg, cfg_opt_t *opt)
+{
+	if (scheme_find(cfg_opt_getstr(opt)))
+		return 0;
+	cfg_error(cfg, "scheme = \"%s\" is unknown; there are %s", cfg_opt_getstr(opt), scheme_names());
+	return -1;
+}
+
+static int check_allow(cfg_t *cfg, cfg_opt_t *opt)
+{
+	struct cidr range;
+
+	for (unsigned i = 0; i < cfg_opt_size(opt); i++) {
+		if (!cidr_parse(cfg_opt_getnstr(opt, i), &range)) {
+			cfg_error(cfg, "allow: \"%s\" is no address range; write \"192.0.2.0/24\" or \"2001:db8::/32\", no bits set behind the prefix",
+				cfg_opt_getnstr(opt, i));
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int check_secret_file(cfg_t *cfg, cfg_opt_t *opt)
+{
+	char path[PATH_MAX], why[PATH_MAX + 128];
+	struct buf secret = {0};
+	bool ok = true;
+
+	for (unsigned i = 0; ok && i < cfg_opt_size(opt); i++) {
+		schema_path(cfg->filename, cfg_opt_getnstr(opt, i), path, sizeof path);
+		ok = io_read_secret(path, &secret, why, sizeof why);
+	}
+	if (!ok)
+		cfg_error(cfg, "%s: %s", opt->name, why);
+	if (secret.data)
+		explicit_bzero(secret.data, secret.cap);
+	buf_free(&secret);
+	return ok ? 0 : -1;
+}
+
+static int check_secret_env(cfg_t *cfg, cfg_opt_t *opt)
+{
+	const char *value;
+
+	for (unsigned i = 0; i < cfg_opt_size(opt); i++) {
+		value = getenv(cfg_opt_getnstr(opt, i));
+		if (!value || !*value) {
+			cfg_error(cfg, "%s: the environment has no %s, or it is empty; set it where the service is started",
+				opt->name, cfg_opt_getnstr(opt, i));
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* An endpoint as a whole; the line is that of its closing brace. */
+static int check_endpoint(cfg_t *cfg, cfg_opt_t *opt)
+{
+	cfg_t *sec = cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1);
+	const char *title = cfg_title(sec);
+	bool secret = cfg_size(sec, "secret-file") + cfg_size(sec, "secret-env") > 0;
+	bool none = strcmp(cfg_getstr(sec, "scheme"), "none") == 0;
+
+	if (*title != '/' || strchr(title, '?')) {
+		cfg_error(cfg, "endpoint \"%s\": the title is the URL's path; write it as \"/webhook/linkedin\"", title);
+		return -1;
+	}
+	if (!secret && !none) {
+		cfg_error(cfg, "endpoint \"%s\" has no secret; add secret-file = {\"FILE\"}, "
+			"or scheme = \"none\" to take anything from anyone", title);
+		return -1;
+	}
+	if (secret && none) {
+		cfg_error(cfg, "endpoint \"%s\" has a secret that scheme = \"none\" would not use; remove one of them", title);
+		return -1;
+	}
+	if (none)
+		warn(cfg, "endpoint \"%s\": scheme = \"none\" checks no signature; anyone who knows the URL can store events", title);
+	return 0;
+}
+
+static int note_include(cfg_t *cfg, const char *path)
+{
+	if (load.n_includes == INCLUDES_MAX) {
+		cfg_error(cfg, "include: more than %d files; does one include itself?", INCLUDES_MAX - 1);
+		return -1;
+	}
+	load.includes[load.n_includes] = strdup(path);
+	return load.includes[load.n_includes++] ? 0 : -1;
+}
+
+static int conf_files(const struct dirent *d)
+{
+	size_t n = strlen(d->d_name);
+
+	return d->d_name[0] != '.' && n > 5 && strcmp(d->d_name + n - 5, ".conf") == 0;
+}
+
+/* Notes the file, or the directory's *.conf, to be parsed after the current file. */
+static int on_include(cfg_t *cfg, cfg_opt_t *opt, int argc, const char **argv)
+{
+	char path[PATH_MAX], file[PATH_MAX + 256];
+	struct dirent **entry;
+	struct stat st;
+	int n, rc = 0;
+
+	(void)opt;
+	if (argc != 1) {
+		cfg_error(cfg, "include takes one file or directory");
+		return -1;
+	}
+	schema_path(cfg->filename, argv[0], path, sizeof path);
+	if (stat(path, &st) != 0) {
+		cfg_error(cfg, "include: %s: %s", path, strerror(errno));
+		return -1;
+	}
+	if (!S_ISDIR(st.st_mode))
+		return note_include(cfg, path);
+	n = scandir(path, &entry, conf_files, alphasort);
+	if (n < 0) {
+		cfg_error(cfg, "include: %s: %s", path, strerror(errno));
+		return -1;
+	}
+	for (int i = 0; i < n; i++) {
+		snprintf(file, sizeof file, "%s/%s", path, entry[i]->d_name);
+		if (rc == 0)
+			rc = note_include(cfg, file);
+		free(entry[i]);
+	}
+	free(entry);
+	return rc;
+}
+
+static cfg_t *new_tree(void)
+{
+	static const struct {
+		const char *name;
+		cfg_validate_callback_t check;
+	} checks[] = {
+		{"journal", check_choice}, {"min-free", check_size}, {"socket-mode", check_mode},
+		{"workers", check_range}, {"max-in-flight", check_range},
+		{"params-timeout", check_duration}, {"body-timeout", check_duration},
+		{"log-level", check_choice}, {"log-format", check_choice}, {"log-to", check_choice},
+		{"max-body", check_size}, {"reject-keep", check_range}, {"endpoint", check_endpoint},
+		{"endpoint|scheme", check_scheme}, {"endpoint|allow", check_allow}, {"endpoint|max-body", check_size},
+		{"endpoint|secret-file", check_secret_file}, {"endpoint|authorization-file", check_secret_file},
+		{"endpoint|secret-env", check_secret_env}, {"endpoint|authorization-env", check_secret_env},
+	};
+	cfg_opt_t endpoint[] = {
+		CFG_STR("scheme", "connectsafely", CFGF_NONE),
+		CFG_STR_LIST("secret-file", NULL, CFGF_NONE),
+		CFG_STR_LIST("secret-env", NULL, CFGF_NONE),
+		CFG_STR_LIST("authorization-file", NULL, CFGF_NONE),
+		CFG_STR_LIST("authorization-env", NULL, CFGF_NONE),
+		CFG_STR_LIST("events", NULL, CFGF_NONE),
+		CFG_STR_LIST("accounts", NULL, CFGF_NONE),
+		CFG_STR_LIST("allow", NULL, CFGF_NONE),
+		CFG_STR("max-body", NULL, CFGF_NONE),
+		CFG_END(),
+	};
+	cfg_opt_t top[] = {
+		CFG_STR("spool", "/var/lib/hookspool", CFGF_NONE),
+		CFG_STR("journal", "wal", CFGF_NONE),
+		CFG_STR("min-free", "64m", CFGF_NONE),
+		CFG_STR("listen", NULL, CFGF_NONE),
+		CFG_STR("socket-mode", "0660", CFGF_NONE),
+		CFG_STR("socket-group", NULL, CFGF_NONE),
+		CFG_INT("workers", 32, CFGF_NONE),
+		CFG_INT("max-in-flight", 0, CFGF_NONE),
+		CFG_STR("params-timeout", "10s", CFGF_NONE),
+		CFG_STR("body-timeout", "10s", CFGF_NONE),
+		CFG_STR("log-level", "info", CFGF_NONE),
+		CFG_STR("log-format", "logfmt", CFGF_NONE),
+		CFG_STR("log-to", "stderr", CFGF_NONE),
+		CFG_BOOL("log-bodies", cfg_false, CFGF_NONE),
+		CFG_STR("max-body", "1m", CFGF_NONE),
+		CFG_INT("reject-keep", 1000, CFGF_NONE),
+		CFG_BOOL("reject-bodies", cfg_false, CFGF_NONE),
+		CFG_SEC("endpoint", endpoint, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
+		CFG_FUNC("include", on_include),
+		CFG_END(),
+	};
+	cfg_t *cfg = cfg_init(top, CFGF_NONE);
+
+	if (!cfg)
+		return NULL;
+	cfg_set_error_function(cfg, on_error);
+	for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
+		cfg_set_validate_func(cfg, checks[i].name, checks[i].check);
+	return cfg;
+}
+
+/* libconfuse says what is wrong in the text, but of a file that can't be opened only that. */
+static bool parse_one(cfg_t *cfg, const char *file)
+{
+	int rc = cfg_parse(cfg, file);
+	char message[PATH_MAX + 64];
+
+	if (rc == CFG_SUCCESS)
+		return true;
+	if (rc == CFG_FILE_ERROR || load.errors == 0) {
+		snprintf(message, sizeof message, "%s: %s", file, rc == CFG_FILE_ERROR ? strerror(errno) : "can't be parsed");
+		load.report(load.ctx, LOG_LEVEL_ERROR, message);
+	}
+	return false;
+}
+
+cfg_t *schema_parse(const char *file, conf_report *report, void *ctx)
+{
+	cfg_t *cfg = new_tree();
+	bool ok = cfg != NULL;
+
+	load.report = report;
+	load.ctx = ctx;
+	load.errors = 0;
+	if (ok)
+		ok = note_include(cfg, file) == 0;
+	for (size_t i = 0; ok && i < load.n_includes; i++)
+		ok = parse_one(cfg, load.includes[i]);
+	while (load.n_includes)
+		free(load.includes[--load.n_includes]);
+	if (ok)
+		return cfg;
+	cfg_free(cfg);
+	return NULL;
+}

@@ -1,0 +1,27 @@
+/* The options there are, their defaults, and the checks that can name file and line. */
+#ifndef SCHEMA_H
+#define SCHEMA_H
+
+#include <confuse.h>
+#include <stddef.h>
+
+#include "conf/conf.h"
+
+/*
+ * Parses the file and what it includes into libconfuse's tree; every error goes to report with
+ * file and line. NULL after an error; otherwise the caller calls cfg_free().
+ */
+cfg_t *schema_parse(const char *file, conf_report *report, void *ctx);
+
+/* Writes `path`, taken from the directory of `file` when it is relative, to out of size n; returns out. */
+const char *schema_path(const char *file, const char *path, char *out, size_t n);
+
+/* The position of `word` in a NULL-terminated list, or -1. */
+int schema_choice(const char *const *words, const char *word);
+
+extern const char *const schema_journals[];    /* as enum journal */
+extern const char *const schema_log_levels[];  /* as enum log_level */
+extern const char *const schema_log_formats[]; /* as enum log_format */
+extern const char *const schema_log_targets[]; /* as enum log_target */
+
+#endif

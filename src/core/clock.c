@@ -1,0 +1,100 @@
+/* Time: milliseconds since the epoch, the monotonic clock, RFC 3339. */
+#define _DEFAULT_SOURCE /* timegm */
+#include "core/clock.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/units.h"
+
+int64_t clock_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+int64_t clock_mono_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+const char *clock_format(int64_t ms, char out[CLOCK_TEXT])
+{
+	int64_t below = ms % 1000 < 0 ? ms % 1000 + 1000 : ms % 1000;
+	time_t s = (time_t)((ms - below) / 1000);
+	struct tm tm;
+	size_t n;
+
+	if (!gmtime_r(&s, &tm) || tm.tm_year < -1900 || tm.tm_year > 8099)
+		return strcpy(out, "0000-00-00T00:00:00.000Z");
+	n = strftime(out, CLOCK_TEXT, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(out + n, CLOCK_TEXT - n, ".%03dZ", (int)below);
+	return out;
+}
+
+/* Reads the fraction of a second and the offset; on success *text is at the end. */
+static bool parse_tail(const char **text, int64_t *ms)
+{
+	const char *p = *text;
+	int hours, minutes, used = 0, scale = 100, sign;
+
+	if (*p == '.') {
+		if (!isdigit((unsigned char)*++p))
+			return false;
+		for (; isdigit((unsigned char)*p); p++, scale /= 10)
+			*ms += (*p - '0') * scale;
+	}
+	if (*p == 'Z' || *p == 'z') {
+		*text = p + 1;
+		return true;
+	}
+	sign = *p == '+' ? 1 : -1;
+	if ((*p != '+' && *p != '-') || sscanf(p + 1, "%2d:%2d%n", &hours, &minutes, &used) != 2 || used != 5)
+		return false;
+	*ms -= sign * (hours * 60 + minutes) * 60000LL;
+	*text = p + 6;
+	return true;
+}
+
+bool clock_parse(const char *text, int64_t now, int64_t *ms)
+{
+	struct tm tm = {0}, back;
+	int64_t t, age;
+	int used = 0;
+	char mark;
+	time_t s;
+
+	if (units_duration(text, &age) && !isdigit((unsigned char)text[strlen(text) - 1])) {
+		*ms = now - age;
+		return true;
+	}
+	if (sscanf(text, "%4d-%2d-%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &used) != 3 || used != 10)
+		return false;
+	text += used;
+	if (*text) {
+		used = 0;
+		if (sscanf(text, "%c%2d:%2d:%2d%n", &mark, &tm.tm_hour, &tm.tm_min, &tm.tm_sec, &used) != 4 || used != 9 ||
+		    !strchr("Tt ", mark))
+			return false;
+		text += used;
+	}
+	tm.tm_year -= 1900;
+	tm.tm_mon -= 1;
+	s = timegm(&(struct tm){tm.tm_sec, tm.tm_min, tm.tm_hour, tm.tm_mday, tm.tm_mon, tm.tm_year, 0, 0, 0, 0, NULL});
+	if (!gmtime_r(&s, &back) || back.tm_mday != tm.tm_mday || back.tm_hour != tm.tm_hour)
+		return false; /* the 31st of February, hour 25 */
+	t = (int64_t)s * 1000;
+	if (used == 9 && !parse_tail(&text, &t))
+		return false;
+	if (*text)
+		return false;
+	*ms = t;
+	return true;
+}

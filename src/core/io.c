@@ -1,0 +1,102 @@
+/* Files: whole reads with a bound, whole writes, and the permission rule for secrets. */
+#include "core/io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { SECRET_MAX = 4096 };
+
+bool io_write_all(int fd, const void *p, size_t n)
+{
+	const char *s = p;
+	ssize_t w;
+
+	while (n) {
+		w = write(fd, s, n);
+		if (w < 0 && errno == EINTR)
+			continue;
+		if (w < 0)
+			return false;
+		s += w;
+		n -= (size_t)w;
+	}
+	return true;
+}
+
+bool io_read_all(int fd, struct buf *out, size_t max)
+{
+	size_t start = out->len;
+	ssize_t r;
+
+	for (;;) {
+		if (!buf_reserve(out, 4096)) {
+			errno = ENOMEM;
+			return false;
+		}
+		r = read(fd, out->data + out->len, 4096);
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r <= 0)
+			return r == 0;
+		out->len += (size_t)r;
+		if (out->len - start > max) {
+			errno = EFBIG;
+			return false;
+		}
+	}
+}
+
+/* Takes white space around the text, and a byte order mark before it, out of b. */
+static void trim(struct buf *b)
+{
+	static const char white[] = " \t\r\n";
+	size_t from = 0;
+
+	if (b->len >= 3 && memcmp(b->data, "\xEF\xBB\xBF", 3) == 0)
+		from = 3;
+	while (from < b->len && memchr(white, b->data[from], 4))
+		from++;
+	while (b->len > from && memchr(white, b->data[b->len - 1], 4))
+		b->len--;
+	memmove(b->data, b->data + from, b->len - from);
+	b->len -= from;
+}
+
+static bool refuse(char *why, size_t n, const char *path, const char *text)
+{
+	snprintf(why, n, "%s: %s", path, text);
+	return false;
+}
+
+bool io_read_secret(const char *path, struct buf *out, char *why, size_t why_size)
+{
+	struct stat st;
+	bool read_ok;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	out->len = 0;
+	if (fd < 0)
+		return refuse(why, why_size, path, strerror(errno));
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+		close(fd);
+		return refuse(why, why_size, path, "not a regular file");
+	}
+	if (st.st_mode & 007) {
+		close(fd);
+		return refuse(why, why_size, path, "others may read or change it; chmod 600 it");
+	}
+	read_ok = io_read_all(fd, out, SECRET_MAX);
+	close(fd);
+	if (!read_ok)
+		return refuse(why, why_size, path, errno == EFBIG ? "larger than a secret can be (4 KiB)" : strerror(errno));
+	trim(out);
+	if (out->len == 0)
+		return refuse(why, why_size, path, "empty; put the secret in it");
+	if (memchr(out->data, '\0', out->len) || memchr(out->data, '\n', out->len))
+		return refuse(why, why_size, path, "more than one line; one secret a file");
+	return true;
+}

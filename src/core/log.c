@@ -1,0 +1,146 @@
+/* The log: one line an entry, written with one write(2), as logfmt or JSON, to stderr or syslog. */
+#include "core/log.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/io.h"
+#include "core/utf8.h"
+
+static atomic_int current_level = LOG_LEVEL_INFO;
+static atomic_int current_format = LOG_FORMAT_LOGFMT;
+static atomic_int current_target = LOG_TARGET_STDERR;
+
+static const struct {
+	const char *name;
+	int priority;
+} levels[] = {
+	[LOG_LEVEL_ERROR] = {"error", LOG_ERR},
+	[LOG_LEVEL_WARNING] = {"warning", LOG_WARNING},
+	[LOG_LEVEL_INFO] = {"info", LOG_INFO},
+	[LOG_LEVEL_DEBUG] = {"debug", LOG_DEBUG},
+};
+
+void log_setup(enum log_level level, enum log_format format, enum log_target target)
+{
+	if (target == LOG_TARGET_SYSLOG)
+		openlog("hookspool", LOG_PID | LOG_NDELAY, LOG_DAEMON);
+	atomic_store(&current_level, (int)level);
+	atomic_store(&current_format, (int)format);
+	atomic_store(&current_target, (int)target);
+}
+
+bool log_on(enum log_level level)
+{
+	return (int)level <= atomic_load(&current_level);
+}
+
+/* JSON's escapes (RFC 8259 section 7), which logfmt readers know too; C1 controls can move a terminal's cursor. */
+static void add_quoted(struct buf *b, struct slice v)
+{
+	bool utf8 = utf8_valid(v.p, v.n);
+	unsigned char c;
+
+	buf_add(b, "\"", 1);
+	for (size_t i = 0; i < v.n; i++) {
+		c = (unsigned char)v.p[i];
+		if (c == '"' || c == '\\') {
+			buf_printf(b, "\\%c", c);
+		} else if (c < 0x20 || c == 0x7F || (c >= 0x80 && !utf8)) {
+			buf_printf(b, "\\u%04x", c);
+		} else if (c == 0xC2 && (unsigned char)v.p[i + 1] < 0xA0) {
+			buf_printf(b, "\\u%04x", (unsigned char)v.p[++i]);
+		} else {
+			buf_add(b, &v.p[i], 1);
+		}
+	}
+	buf_add(b, "\"", 1);
+}
+
+static bool plain(struct slice v)
+{
+	static const char safe[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:/+@,";
+
+	for (size_t i = 0; i < v.n; i++)
+		if (!v.p[i] || !strchr(safe, v.p[i]))
+			return false;
+	return v.n > 0;
+}
+
+static void add_key(struct log_entry *e, const char *key)
+{
+	if (e->format == LOG_FORMAT_JSON)
+		buf_printf(&e->line, "%s\"%s\":", e->line.len ? "," : "{", key);
+	else
+		buf_printf(&e->line, "%s%s=", e->line.len ? " " : "", key);
+}
+
+void log_begin(struct log_entry *e, enum log_level level)
+{
+	char now[CLOCK_TEXT];
+
+	*e = (struct log_entry){.level = level, .format = (enum log_format)atomic_load(&current_format)};
+	log_text(e, "time", clock_format(clock_now(), now));
+	log_text(e, "level", levels[level].name);
+}
+
+void log_slice(struct log_entry *e, const char *key, struct slice value)
+{
+	if (!value.p)
+		return;
+	add_key(e, key);
+	if (e->format == LOG_FORMAT_LOGFMT && plain(value))
+		buf_add(&e->line, value.p, value.n);
+	else
+		add_quoted(&e->line, value);
+}
+
+void log_text(struct log_entry *e, const char *key, const char *value)
+{
+	if (value)
+		log_slice(e, key, (struct slice){value, strlen(value)});
+}
+
+void log_number(struct log_entry *e, const char *key, int64_t value)
+{
+	add_key(e, key);
+	buf_printf(&e->line, "%lld", (long long)value);
+}
+
+void log_millis(struct log_entry *e, const char *key, int64_t microseconds)
+{
+	add_key(e, key);
+	buf_printf(&e->line, "%lld.%03d", (long long)(microseconds / 1000), (int)(microseconds % 1000));
+}
+
+void log_end(struct log_entry *e)
+{
+	if (e->format == LOG_FORMAT_JSON)
+		buf_add(&e->line, "}", 1);
+	if (atomic_load(&current_target) == LOG_TARGET_SYSLOG)
+		syslog(levels[e->level].priority, "%s", buf_str(&e->line));
+	else if (buf_add(&e->line, "\n", 1))
+		io_write_all(STDERR_FILENO, e->line.data, e->line.len);
+	buf_free(&e->line);
+}
+
+void log_message(enum log_level level, const char *fmt, ...)
+{
+	struct log_entry e;
+	struct buf text = {0};
+	va_list ap;
+
+	if (!log_on(level))
+		return;
+	va_start(ap, fmt);
+	buf_vprintf(&text, fmt, ap);
+	va_end(ap);
+	log_begin(&e, level);
+	log_text(&e, "msg", buf_str(&text));
+	log_end(&e);
+	buf_free(&text);
+}

@@ -1,0 +1,59 @@
+/* Strict UTF-8 (RFC 3629): what yajl's own check lets through is refused here. */
+#include "core/utf8.h"
+
+#include <stdint.h>
+#include <string.h>
+
+/*
+ * The well-formed sequences, Unicode 15 table 3-7. The first byte fixes the length and the range
+ * of the second byte, which is what excludes overlong forms and surrogates; the rest is 80..BF.
+ */
+static size_t sequence(const unsigned char *s, size_t n)
+{
+	unsigned char low = 0x80, high = 0xBF;
+	size_t len;
+
+	if (s[0] >= 0xC2 && s[0] <= 0xDF)
+		len = 2;
+	else if (s[0] >= 0xE0 && s[0] <= 0xEF)
+		len = 3;
+	else if (s[0] >= 0xF0 && s[0] <= 0xF4)
+		len = 4;
+	else
+		return 0;
+	switch (s[0]) {
+	case 0xE0: low = 0xA0; break;
+	case 0xED: high = 0x9F; break;
+	case 0xF0: low = 0x90; break;
+	case 0xF4: high = 0x8F; break;
+	default: break;
+	}
+	if (n < len || s[1] < low || s[1] > high)
+		return 0;
+	for (size_t i = 2; i < len; i++)
+		if ((s[i] & 0xC0) != 0x80)
+			return 0;
+	return len;
+}
+
+bool utf8_valid(const char *text, size_t n)
+{
+	const unsigned char *s = (const unsigned char *)text;
+	uint64_t eight;
+	size_t len;
+
+	while (n) {
+		while (n >= 8 && (memcpy(&eight, s, 8), !(eight & 0x8080808080808080U))) {
+			s += 8;
+			n -= 8;
+		}
+		if (!n)
+			break;
+		len = *s < 0x80 ? 1 : sequence(s, n);
+		if (!len)
+			return false;
+		s += len;
+		n -= len;
+	}
+	return true;
+}

@@ -1,0 +1,120 @@
+/* One delivery as it arrived: CGI variables and a body that is still to be read. */
+#include "hook/request.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { READ_SIZE = 16384 };
+
+/* The value of a variable, or NULL. The first one counts where a name is there twice. */
+static const char *variable(const struct request *r, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (char *const *v = r->envp; *v; v++)
+		if (strncmp(*v, name, n) == 0 && (*v)[n] == '=')
+			return *v + n + 1;
+	return NULL;
+}
+
+static const char *or_empty(const char *s)
+{
+	return s ? s : "";
+}
+
+static void set_path(struct request *r)
+{
+	const char *script = or_empty(variable(r, "SCRIPT_NAME"));
+	const char *info = or_empty(variable(r, "PATH_INFO"));
+	const char *uri = or_empty(variable(r, "REQUEST_URI"));
+	int n;
+
+	if (*script || *info)
+		n = snprintf(r->path, sizeof r->path, "%s%s", script, info);
+	else
+		n = snprintf(r->path, sizeof r->path, "%.*s", (int)strcspn(uri, "?"), uri);
+	if (n < 0 || (size_t)n >= sizeof r->path)
+		r->path[0] = '\0';
+}
+
+/* Empty or absent means unknown: nginx and Apache pass chunked bodies that way. */
+static void set_length(struct request *r)
+{
+	const char *s = or_empty(variable(r, "CONTENT_LENGTH"));
+
+	r->length_known = *s != '\0';
+	r->length = 0;
+	r->length_wrong = false;
+	for (; *s; s++) {
+		if (*s < '0' || *s > '9' || r->length > SIZE_MAX / 16)
+			r->length_wrong = true;
+		else
+			r->length = r->length * 10 + (size_t)(*s - '0');
+	}
+}
+
+void request_init(struct request *r, char *const *envp, body_reader *read, void *ctx)
+{
+	r->envp = envp;
+	r->read = read;
+	r->read_ctx = ctx;
+	r->method = or_empty(variable(r, "REQUEST_METHOD"));
+	r->content_type = or_empty(variable(r, "CONTENT_TYPE"));
+	r->query = or_empty(variable(r, "QUERY_STRING"));
+	r->remote_addr = or_empty(variable(r, "REMOTE_ADDR"));
+	r->authorization = variable(r, "HTTP_AUTHORIZATION");
+	if (!r->authorization)
+		r->authorization = variable(r, "REDIRECT_HTTP_AUTHORIZATION"); /* Apache, after an internal redirect */
+	set_path(r);
+	set_length(r);
+	r->body.len = 0;
+	r->at_end = false;
+}
+
+enum header_result request_header(const struct request *r, const char *param, const char **value)
+{
+	size_t n = strlen(param), times = 0;
+
+	for (char *const *v = r->envp; *v; v++) {
+		if (strncmp(*v, param, n) == 0 && (*v)[n] == '=') {
+			*value = *v + n + 1;
+			times++;
+		}
+	}
+	if (times == 0)
+		return HEADER_ABSENT;
+	return times > 1 || strchr(*value, ',') ? HEADER_MANY : HEADER_ONE;
+}
+
+enum body_result request_read_body(struct request *r, size_t max)
+{
+	size_t got;
+
+	if (r->length_known && r->length <= max && !buf_reserve(&r->body, r->length + 1))
+		return BODY_NO_MEMORY;
+	for (;;) {
+		size_t want = r->body.cap - r->body.len;
+
+		if (want == 0) {
+			if (!buf_reserve(&r->body, READ_SIZE))
+				return BODY_NO_MEMORY;
+			continue;
+		}
+		if (want > max + 1 - r->body.len)
+			want = max + 1 - r->body.len;
+		switch (r->read(r->read_ctx, r->body.data + r->body.len, want, &got)) {
+		case READ_DATA:
+			r->body.len += got;
+			if (r->body.len > max)
+				return BODY_TOO_LARGE;
+			break;
+		case READ_END:
+			r->at_end = true;
+			return r->length_known && r->body.len != r->length ? BODY_SHORT : BODY_OK;
+		case READ_TIMEOUT:
+			return BODY_TIMEOUT;
+		case READ_BROKEN:
+			return BODY_SHORT;
+		}
+	}
+}

@@ -1,0 +1,55 @@
+/*
+ * One delivery as it arrived: CGI variables (RFC 3875 section 4.1) and a body that is still to be
+ * read. FastCGI, CGI and the tests make one; hook/handle.c sees nothing else of the outside.
+ */
+#ifndef REQUEST_H
+#define REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/buf.h"
+
+enum read_result { READ_DATA, READ_END, READ_TIMEOUT, READ_BROKEN };
+
+/* Reads up to n bytes of the body; *got is set with READ_DATA. Once it returned something else it isn't called again. */
+typedef enum read_result body_reader(void *ctx, char *p, size_t n, size_t *got);
+
+/* The strings borrow from envp, which must outlive the request; the request owns body. */
+struct request {
+	char *const *envp;
+	body_reader *read;
+	void *read_ctx;
+
+	const char *method;
+	const char *content_type; /* "" when absent, like the next ones */
+	const char *query;
+	const char *remote_addr;
+	const char *authorization; /* NULL when absent */
+	char path[1024];           /* SCRIPT_NAME PATH_INFO, or REQUEST_URI's path; "" when longer */
+	bool length_known;
+	size_t length;    /* CONTENT_LENGTH when known */
+	bool length_wrong; /* CONTENT_LENGTH is there and isn't a number */
+
+	struct buf body;
+	bool at_end; /* the body was read to its end */
+};
+
+/* Fills a request from its variables. Keeps the body buffer's memory for reuse. */
+void request_init(struct request *r, char *const *envp, body_reader *read, void *ctx);
+
+enum header_result { HEADER_ABSENT, HEADER_ONE, HEADER_MANY };
+
+/*
+ * The value of the CGI variable `param`. MANY when a server passed the header twice, as two
+ * variables (nginx) or joined by a comma (Apache): the signature of which one?
+ */
+enum header_result request_header(const struct request *r, const char *param, const char **value);
+
+enum body_result { BODY_OK, BODY_SHORT, BODY_TOO_LARGE, BODY_TIMEOUT, BODY_NO_MEMORY };
+
+/* Reads the body to its end into r->body. OK only when it ended cleanly and is as long as CONTENT_LENGTH says. */
+enum body_result request_read_body(struct request *r, size_t max);
+
+#endif

@@ -1,0 +1,330 @@
+/*
+ * The spool: group commit over spool_db.
+ *
+ * There is no committer thread. The first thread to come commits for itself and for all that
+ * queued behind the commit before it; the others sleep until their event is on disk. With one
+ * thread (CGI, mod_fcgid) that is a plain commit in place.
+ *
+ *   queue of waiters:  WAITING --(chosen to commit the next batch)--> LEADING
+ *                         \--(its batch is done)--> DONE <--(its own batch too)--/
+ */
+#include "sink/spool.h"
+
+#include <openssl/evp.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sink/spool_db.h"
+#include "sink/spool_notes.h"
+
+enum { DEDUPE_BYTES = 16, WHY_SIZE = 256 };
+
+enum waiter_state { WAITING, LEADING, DONE };
+
+/* One caller's part in a batch; lives on its stack. */
+struct waiter {
+	struct waiter *next;
+	const struct spool_event *ev; /* NULL: write the notes */
+	enum waiter_state state;
+	enum spool_result result;
+	int64_t id;
+	char why[WHY_SIZE];
+	pthread_cond_t wake;
+};
+
+struct spool {
+	char *dir;
+	enum journal journal;
+	enum spool_access access;
+	unsigned reject_keep;
+
+	/* owned by the thread that leads */
+	struct spool_db db;
+	bool open;
+	bool suspect; /* an fsync may have failed on the last handle */
+	sqlite3_stmt *insert, *find;
+
+	pthread_mutex_t mutex; /* all below */
+	bool leading;
+	struct waiter *head, **tail;
+	struct spool_notes notes;
+};
+
+struct spool *spool_new(const char *dir, enum journal journal, enum spool_access access, unsigned reject_keep)
+{
+	struct spool *s = calloc(1, sizeof *s);
+
+	if (!s)
+		return NULL;
+	s->dir = strdup(dir);
+	if (!s->dir) {
+		free(s);
+		return NULL;
+	}
+	s->journal = journal;
+	s->access = access;
+	s->reject_keep = reject_keep;
+	s->tail = &s->head;
+	pthread_mutex_init(&s->mutex, NULL);
+	return s;
+}
+
+static void close_db(struct spool *s)
+{
+	if (!s->open)
+		return;
+	sqlite3_finalize(s->insert);
+	sqlite3_finalize(s->find);
+	s->insert = s->find = NULL;
+	spool_db_close(&s->db);
+	s->open = false;
+}
+
+void spool_close(struct spool *s)
+{
+	if (!s)
+		return;
+	close_db(s);
+	spool_notes_free(&s->notes);
+	pthread_mutex_destroy(&s->mutex);
+	free(s->dir);
+	free(s);
+}
+
+static bool prepare(struct spool *s, const char *sql, sqlite3_stmt **st)
+{
+	return sqlite3_prepare_v3(s->db.sql, sql, -1, SQLITE_PREPARE_PERSISTENT, st, NULL) == SQLITE_OK;
+}
+
+/* Opens what is closed, and again what was moved away: an event in a deleted file is lost. */
+bool spool_open(struct spool *s, char *why, size_t n)
+{
+	if (s->open && !spool_db_moved(&s->db))
+		return true;
+	close_db(s);
+	if (!spool_db_open(&s->db, s->dir, s->journal, s->access, s->suspect, why, n))
+		return false;
+	s->open = true;
+	s->suspect = false;
+	if (prepare(s, "INSERT INTO event(received_at, endpoint, secret, event, key, account, sender_id, sender_name,"
+		       " conversation, sent_at, remote_addr, headers, body, dedupe)"
+		       " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
+		       " ON CONFLICT DO NOTHING RETURNING id", &s->insert) &&
+	    prepare(s, "SELECT id FROM event WHERE dedupe = ?1", &s->find))
+		return true;
+	snprintf(why, n, "%s: %s", s->dir, sqlite3_errmsg(s->db.sql));
+	close_db(s);
+	return false;
+}
+
+/* What makes an event the same event: SHA-256 of endpoint, NUL, key, cut to 128 bits. */
+static bool dedupe_of(const struct spool_event *ev, unsigned char out[EVP_MAX_MD_SIZE])
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	bool ok = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) &&
+		EVP_DigestUpdate(ctx, ev->endpoint, strlen(ev->endpoint) + 1) &&
+		EVP_DigestUpdate(ctx, ev->key.p, ev->key.n) && EVP_DigestFinal_ex(ctx, out, NULL);
+
+	EVP_MD_CTX_free(ctx);
+	return ok;
+}
+
+static void bind_slice(sqlite3_stmt *st, int i, struct slice v)
+{
+	sqlite3_bind_text64(st, i, v.p, v.n, SQLITE_STATIC, SQLITE_UTF8);
+}
+
+/* Runs a statement that gives an id or nothing. False on an error. */
+static bool take_id(sqlite3_stmt *st, int64_t *id, bool *found)
+{
+	int rc = sqlite3_step(st);
+
+	*found = rc == SQLITE_ROW;
+	if (*found) {
+		*id = sqlite3_column_int64(st, 0);
+		rc = sqlite3_step(st);
+	}
+	sqlite3_reset(st);
+	return rc == SQLITE_DONE;
+}
+
+static bool store(struct spool *s, struct waiter *w)
+{
+	const struct spool_event *ev = w->ev;
+	unsigned char dedupe[EVP_MAX_MD_SIZE];
+	sqlite3_stmt *st = s->insert;
+	bool found, ok;
+
+	if (ev->key.p && !dedupe_of(ev, dedupe))
+		return false;
+	sqlite3_bind_int64(st, 1, ev->received_at);
+	sqlite3_bind_text(st, 2, ev->endpoint, -1, SQLITE_STATIC);
+	sqlite3_bind_int(st, 3, ev->secret);
+	bind_slice(st, 4, ev->event);
+	bind_slice(st, 5, ev->key);
+	bind_slice(st, 6, ev->account);
+	bind_slice(st, 7, ev->sender_id);
+	bind_slice(st, 8, ev->sender_name);
+	bind_slice(st, 9, ev->conversation);
+	bind_slice(st, 10, ev->sent_at);
+	sqlite3_bind_text(st, 11, ev->remote_addr, -1, SQLITE_STATIC);
+	bind_slice(st, 12, ev->headers);
+	sqlite3_bind_blob64(st, 13, ev->body.p, ev->body.n, SQLITE_STATIC);
+	sqlite3_bind_blob(st, 14, ev->key.p ? dedupe : NULL, DEDUPE_BYTES, SQLITE_STATIC);
+	ok = take_id(st, &w->id, &found);
+	w->result = SPOOL_STORED;
+	if (ok && !found) {
+		sqlite3_bind_blob(s->find, 1, dedupe, DEDUPE_BYTES, SQLITE_STATIC);
+		ok = take_id(s->find, &w->id, &found) && found;
+		sqlite3_clear_bindings(s->find);
+		w->result = SPOOL_DUPLICATE;
+	}
+	sqlite3_clear_bindings(st);
+	return ok;
+}
+
+/*
+ * Notes alone are not worth an fsync: the next event's commit covers them. False when full
+ * durability could not be set again; such a handle must not be used for events.
+ */
+static bool set_sync(struct spool *s, bool on)
+{
+	if (s->journal != JOURNAL_WAL)
+		return true;
+	return sqlite3_exec(s->db.sql, on ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", NULL, NULL, NULL) ==
+		SQLITE_OK;
+}
+
+static bool write_batch(struct spool *s, struct waiter *batch, const struct spool_notes *notes, char *why)
+{
+	struct waiter *w;
+
+	for (w = batch; w; w = w->next) {
+		if (w->ev ? store(s, w) : spool_notes_write(notes, s->db.sql, s->reject_keep))
+			continue;
+		snprintf(why, WHY_SIZE, "store: %s", sqlite3_errmsg(s->db.sql));
+		s->suspect = spool_db_io_error(&s->db);
+		return false;
+	}
+	return spool_db_commit(&s->db, &s->suspect, why, WHY_SIZE);
+}
+
+/* Tells a batch that it is done. A waiter other than the leader's own is gone once it woke. */
+static void finish_batch(struct spool *s, struct waiter *batch, bool ok, const char *why)
+{
+	struct waiter *w, *next;
+
+	pthread_mutex_lock(&s->mutex);
+	for (w = batch; w; w = next) {
+		next = w->next;
+		if (!ok) {
+			w->result = SPOOL_FAILED;
+			snprintf(w->why, WHY_SIZE, "%s", why);
+		}
+		w->state = DONE;
+		pthread_cond_signal(&w->wake);
+	}
+	pthread_mutex_unlock(&s->mutex);
+}
+
+static bool commit_batch(struct spool *s, struct waiter *batch, const struct spool_notes *notes)
+{
+	bool only_notes = !batch->ev && !batch->next;
+	bool begun, ok = false;
+	char why[WHY_SIZE] = "";
+
+	begun = spool_open(s, why, sizeof why) && (!only_notes || set_sync(s, false)) &&
+		spool_db_begin(&s->db, why, sizeof why);
+	if (begun)
+		ok = write_batch(s, batch, notes, why);
+	finish_batch(s, batch, ok, why);
+	if (begun)
+		spool_db_end(&s->db);
+	if (s->suspect || (s->open && only_notes && !set_sync(s, true)))
+		close_db(s);
+	return ok;
+}
+
+/*
+ * Called with the mutex held. Commits all that is queued, the caller's own part with it, and
+ * hands the lead to the first that came meanwhile.
+ */
+static void lead(struct spool *s)
+{
+	struct waiter *batch = s->head, *w;
+	struct spool_notes notes = {0};
+
+	for (w = batch; w; w = w->next)
+		if (!w->ev)
+			spool_notes_join(&notes, &s->notes);
+	s->head = NULL;
+	s->tail = &s->head;
+	pthread_mutex_unlock(&s->mutex);
+	if (commit_batch(s, batch, &notes))
+		spool_notes_free(&notes);
+	pthread_mutex_lock(&s->mutex);
+	spool_notes_join(&s->notes, &notes);
+	s->leading = s->head != NULL;
+	if (s->head) {
+		s->head->state = LEADING;
+		pthread_cond_signal(&s->head->wake);
+	}
+}
+
+/* Queues a waiter and returns when its batch is done, by another thread or by this one. */
+static void wait_turn(struct spool *s, struct waiter *w)
+{
+	pthread_cond_init(&w->wake, NULL);
+	pthread_mutex_lock(&s->mutex);
+	*s->tail = w;
+	s->tail = &w->next;
+	if (!s->leading) {
+		s->leading = true;
+		w->state = LEADING;
+	}
+	while (w->state == WAITING)
+		pthread_cond_wait(&w->wake, &s->mutex);
+	if (w->state == LEADING)
+		lead(s);
+	pthread_mutex_unlock(&s->mutex);
+	pthread_cond_destroy(&w->wake);
+}
+
+enum spool_result spool_put(struct spool *s, const struct spool_event *ev, int64_t *id, char *why, size_t n)
+{
+	struct waiter w = {.ev = ev};
+
+	wait_turn(s, &w);
+	if (w.result == SPOOL_FAILED)
+		snprintf(why, n, "%s", w.why);
+	*id = w.id;
+	return w.result;
+}
+
+void spool_count(struct spool *s, const char *endpoint, const char *code, int secret, int64_t at)
+{
+	pthread_mutex_lock(&s->mutex);
+	spool_notes_count(&s->notes, endpoint, code, secret, at);
+	pthread_mutex_unlock(&s->mutex);
+}
+
+void spool_reject(struct spool *s, const struct spool_reject *r)
+{
+	pthread_mutex_lock(&s->mutex);
+	spool_notes_reject(&s->notes, r, s->reject_keep);
+	pthread_mutex_unlock(&s->mutex);
+}
+
+void spool_flush(struct spool *s)
+{
+	struct waiter w = {0};
+	bool any;
+
+	pthread_mutex_lock(&s->mutex);
+	any = s->notes.tallies || s->notes.rejects;
+	pthread_mutex_unlock(&s->mutex);
+	if (any)
+		wait_turn(s, &w);
+}

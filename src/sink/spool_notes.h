@@ -1,0 +1,34 @@
+/* What the spool keeps beside events: counters and rejected deliveries, gathered in memory, written now and then. */
+#ifndef SPOOL_NOTES_H
+#define SPOOL_NOTES_H
+
+#include <sqlite3.h>
+#include <stdbool.h>
+
+#include "sink/spool.h"
+
+struct tally;
+struct noted_reject;
+
+/* Zero-initialised is empty. */
+struct spool_notes {
+	struct tally *tallies;
+	struct noted_reject *rejects; /* the newest first */
+	unsigned n_rejects;
+};
+
+/* Adds a delivery to its counter. Forgotten when memory is short. */
+void spool_notes_count(struct spool_notes *n, const char *endpoint, const char *code, int secret, int64_t at);
+
+/* Copies a rejected delivery; keeps the newest 256 or `keep`, whichever is less. */
+void spool_notes_reject(struct spool_notes *n, const struct spool_reject *r, unsigned keep);
+
+/* Writes them inside the caller's transaction, and cuts the ring to `keep`. False: the transaction must be rolled back. */
+bool spool_notes_write(const struct spool_notes *n, sqlite3 *sql, unsigned keep);
+
+/* Moves all of `from` into `to`. */
+void spool_notes_join(struct spool_notes *to, struct spool_notes *from);
+
+void spool_notes_free(struct spool_notes *n);
+
+#endif
