@@ -61,7 +61,7 @@ void request_init(struct request *r, char *const *envp, body_reader *read, void 
 	r->method = or_empty(variable(r, "REQUEST_METHOD"));
 	r->content_type = or_empty(variable(r, "CONTENT_TYPE"));
 	r->query = or_empty(variable(r, "QUERY_STRING"));
-	r->remote_addr = or_empty(variable(r, "REMOTE_ADDR"));
+	snprintf(r->remote_addr, sizeof r->remote_addr, "%s", or_empty(variable(r, "REMOTE_ADDR")));
 	r->authorization = variable(r, "HTTP_AUTHORIZATION");
 	if (!r->authorization)
 		r->authorization = variable(r, "REDIRECT_HTTP_AUTHORIZATION"); /* Apache, after an internal redirect */

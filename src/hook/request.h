@@ -25,8 +25,8 @@ struct request {
 	const char *method;
 	const char *content_type; /* "" when absent, like the next ones */
 	const char *query;
-	const char *remote_addr;
 	const char *authorization; /* NULL when absent */
+	char remote_addr[64];      /* "" when absent; own storage, because it is logged after the answer */
 	char path[1024];           /* SCRIPT_NAME PATH_INFO, or REQUEST_URI's path; "" when longer */
 	bool length_known;
 	size_t length;    /* CONTENT_LENGTH when known */

@@ -63,7 +63,7 @@ enum spool_result spool_put(struct spool *s, const struct spool_event *ev, int64
 /* A rejected delivery, for the bounded ring. Borrowed for the length of the call. */
 struct spool_reject {
 	const char *endpoint; /* NULL: no endpoint has that path */
-	const char *code;     /* outcome code */
+	const char *code;     /* outcome code; static text */
 	const char *reason;   /* for the operator */
 	const char *remote_addr;
 	int64_t received_at;
@@ -72,7 +72,7 @@ struct spool_reject {
 };
 
 /*
- * Counts a delivery by endpoint (NULL: none), outcome code and matching secret (0: none). Kept in
+ * Counts a delivery by endpoint (NULL: none), outcome code (static text) and matching secret (0: none). Kept in
  * memory until spool_flush(); the counters may lose the last second in a crash, events never.
  */
 void spool_count(struct spool *s, const char *endpoint, const char *code, int secret, int64_t at);

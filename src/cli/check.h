@@ -1,0 +1,38 @@
+/* What the parts of hookspool check share: how a finding is said and counted. */
+#ifndef CHECK_H
+#define CHECK_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "conf/conf.h"
+
+enum check_grade { CHECK_OK, CHECK_WARN, CHECK_FAIL };
+
+struct check {
+	unsigned warnings, failures;
+};
+
+/* Prints one finding, "ok   …", "warn …" or "FAIL …", to standard output, and counts it. */
+void check_say(struct check *c, enum check_grade grade, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* The user's name, or its number where it has none. Static storage, overwritten by the next call. */
+const char *check_user(uid_t uid);
+
+/*
+ * Runs part(c, conf) in a child process that has become the owner of the spool's directory, when
+ * this process is root and the owner is somebody else; in this process otherwise. So it sees the
+ * permissions the receiver has, and no file it may leave behind belongs to root.
+ */
+void check_as_owner(struct check *c, const struct conf *conf, void (*part)(struct check *c, const struct conf *conf));
+
+/* The files: may others change them, and can the spool's owner read them? */
+void check_files(struct check *c, const struct conf *conf);
+
+/* The spool: there, owned, closed to others, on which file system, how much room, does a transaction begin? */
+void check_spool(struct check *c, const struct conf *conf);
+
+/* The socket at `where`, as listen_connect() takes it: does somebody accept there, and who may connect? */
+void check_socket(struct check *c, const char *where);
+
+#endif

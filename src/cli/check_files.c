@@ -1,0 +1,63 @@
+/* hookspool check, the files: who may change them, and whether the receiver's user can read them. */
+#define _XOPEN_SOURCE 700 /* S_ISVTX */
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/check.h"
+
+enum { SHORT_SECRET = 16 };
+
+/* True when whoever isn't owner or group could put another file in the file's place. */
+static bool replaceable(const char *file)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	snprintf(path, sizeof path, "%s", file);
+	return stat(dirname(path), &st) == 0 && (st.st_mode & 002) && !(st.st_mode & S_ISVTX);
+}
+
+static void check_file(struct check *c, const char *file, bool secret)
+{
+	const char *me = check_user(geteuid());
+	struct stat st;
+
+	if (access(file, R_OK) != 0 || stat(file, &st) != 0)
+		check_say(c, CHECK_FAIL, "%s: user %s can't read it (%s); chgrp it to a group of that user and chmod %s it, and let "
+			"the user enter its directory", file, me, strerror(errno), secret ? "640" : "644");
+	else if (st.st_mode & 002)
+		check_say(c, CHECK_FAIL, "%s: anybody may change it; chmod o-w it", file);
+	else if (replaceable(file))
+		check_say(c, CHECK_FAIL, "%s: anybody may replace it; chmod o-w its directory", file);
+	else if (secret && (st.st_mode & 020))
+		check_say(c, CHECK_WARN, "%s: its group may change it; chmod g-w it", file);
+	else
+		check_say(c, CHECK_OK, "%s: readable by user %s, safe from others", file, me);
+}
+
+static void check_secrets(struct check *c, const struct endpoint *e, const struct secrets *s, const char *what)
+{
+	static const char prefix[] = "file ";
+
+	for (size_t i = 0; i < s->n; i++) {
+		if (strncmp(s->item[i].source, prefix, sizeof prefix - 1) == 0)
+			check_file(c, s->item[i].source + sizeof prefix - 1, true);
+		if (s->item[i].len < SHORT_SECRET)
+			check_say(c, CHECK_WARN, "endpoint %s: the %s from %s has only %zu characters; is it whole?", e->path, what,
+				s->item[i].source, s->item[i].len);
+	}
+}
+
+void check_files(struct check *c, const struct conf *conf)
+{
+	check_file(c, conf->file, false);
+	for (const struct endpoint *e = conf->endpoints; e < conf->endpoints + conf->n_endpoints; e++) {
+		check_secrets(c, e, &e->secrets, "secret");
+		check_secrets(c, e, &e->authorizations, "Authorization");
+	}
+}

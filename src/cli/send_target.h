@@ -1,0 +1,23 @@
+/* Where hookspool send sends, and as which endpoint of the configuration. */
+#ifndef SEND_TARGET_H
+#define SEND_TARGET_H
+
+#include <stdbool.h>
+
+#include "conf/conf.h"
+
+struct send_target {
+	const struct endpoint *endpoint; /* borrowed from the configuration */
+	char *url;                       /* whole; the caller calls send_target_free() */
+	bool local;                      /* the host is this machine's loopback */
+};
+
+/*
+ * Finds the endpoint: the one named (NULL: none is), else the one whose path the URL has, else
+ * the only one there is. A URL without a path gets the endpoint's. Returns CLI_OK, or another
+ * exit status after a message that names the choices.
+ */
+int send_target_find(struct send_target *t, const struct conf *conf, const char *url, const char *named);
+void send_target_free(struct send_target *t);
+
+#endif

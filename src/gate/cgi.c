@@ -1,0 +1,96 @@
+/* One delivery as plain CGI (RFC 3875): environment, standard input and output. */
+#include "gate/cgi.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/io.h"
+#include "hook/handle.h"
+
+extern char **environ;
+
+struct cgi {
+	struct request request;
+	struct delivery delivery;
+	int64_t deadline; /* of the body, clock_mono_us() */
+};
+
+/* Waits for input until the deadline. */
+static enum read_result wait_input(const struct cgi *g)
+{
+	struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
+	int64_t left;
+	int rc;
+
+	do {
+		left = g->deadline - clock_mono_us();
+		if (left <= 0)
+			return READ_TIMEOUT;
+		rc = poll(&p, 1, (int)((left + 999) / 1000));
+	} while (rc == 0 || (rc < 0 && errno == EINTR));
+	return rc < 0 ? READ_BROKEN : READ_DATA;
+}
+
+/* A body_reader. Nothing may be read past CONTENT_LENGTH (section 4.2); without it the body goes on to EOF. */
+static enum read_result read_body(void *ctx, char *p, size_t n, size_t *got)
+{
+	struct cgi *g = ctx;
+	const struct request *r = &g->request;
+	enum read_result ready;
+	ssize_t k;
+
+	if (r->length_known && n > r->length - r->body.len)
+		n = r->length - r->body.len;
+	if (n == 0)
+		return READ_END;
+	ready = wait_input(g);
+	if (ready != READ_DATA)
+		return ready;
+	do
+		k = read(STDIN_FILENO, p, n);
+	while (k < 0 && errno == EINTR);
+	if (k <= 0)
+		return k == 0 ? READ_END : READ_BROKEN;
+	*got = (size_t)k;
+	return READ_DATA;
+}
+
+static void answer(struct cgi *g)
+{
+	struct buf out = {0};
+
+	handle_answer(&g->delivery, &out);
+	if (!io_write_all(STDOUT_FILENO, out.data, out.len))
+		log_message(LOG_LEVEL_WARNING, "the answer could not be written");
+	close(STDOUT_FILENO);
+	buf_free(&out);
+}
+
+int cgi_serve(const struct conf *c)
+{
+	static struct cgi g;
+	struct spool *spool = NULL;
+	int status;
+
+	g.deadline = clock_mono_us() + (c ? c->body_timeout * 1000 : 0);
+	if (c)
+		spool = spool_new(c->spool, c->journal, SPOOL_RECEIVE, c->reject_keep);
+	if (!spool) {
+		g.delivery.outcome = OUTCOME_UNAVAILABLE;
+		answer(&g);
+		return outcome_info(OUTCOME_UNAVAILABLE)->exit_status;
+	}
+	request_init(&g.request, environ, read_body, &g);
+	handle(&g.request, c, spool, &g.delivery);
+	answer(&g);
+	handle_record(&g.request, c, spool, &g.delivery);
+	spool_flush(spool);
+	spool_close(spool);
+	status = outcome_info(g.delivery.outcome)->exit_status;
+	handle_free(&g.delivery);
+	buf_free(&g.request.body);
+	return status;
+}

@@ -1,0 +1,27 @@
+/* Where connections come from: a socket that was handed to us, or one of our own. */
+#ifndef LISTEN_H
+#define LISTEN_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/*
+ * The listening socket we were started with: systemd's first (LISTEN_PID, LISTEN_FDS; fd 3), else
+ * standard input when it is one (spawn-fcgi, mod_fcgid; FastCGI 1.0 section 2.2). -1: none.
+ */
+int listen_inherited(void);
+
+/*
+ * Opens "unix:PATH" (with mode, and group unless NULL) or "tcp:ADDRESS:PORT" on a loopback
+ * address. A socket file that nobody listens on is replaced. -1 with the reason in why.
+ * The caller closes the descriptor and calls listen_remove().
+ */
+int listen_open(const char *address, mode_t mode, const char *group, char *why, size_t why_size);
+
+/* Connects to such an address. -1 with the reason in why. The caller closes. */
+int listen_connect(const char *address, char *why, size_t why_size);
+
+/* Removes the socket file of a "unix:PATH" address. */
+void listen_remove(const char *address);
+
+#endif

@@ -1,0 +1,358 @@
+/* The FastCGI server's main thread: signals, slow peers, reload, the way out. */
+#define _GNU_SOURCE /* epoll, eventfd, signalfd, F_SETFL */
+#include "gate/serve.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/notify.h"
+#include "gate/listen.h"
+#include "gate/server.h"
+
+enum {
+	TICK_MS = 1000,
+	TICK_BUSY_MS = 100,               /* while there are slow peers, or on the way out */
+	SLOW_US = 1000 * 1000,            /* a body not all there by then is read by a worker as it comes */
+	LINGER_US = 2 * 1000 * 1000,      /* for a peer to take its answer and close */
+	GRACE_US = 1000 * 1000,           /* after SIGTERM, for requests on their way on kept connections */
+	BACKLOG_US = 50 * 1000,           /* after SIGTERM, to accept who had connected before */
+	LAST_CALL_US = 1800 * 1000,       /* the promise is 2 s */
+	EVENTS = 64,
+};
+
+/* The main thread's own; workers see only server. */
+struct main_loop {
+	struct server *s;
+	struct fcgi *peek;
+	int signals;
+	const char *own_address;
+	int64_t stopped_at; /* clock_mono_us(); 0: serving */
+	int64_t next_chore;
+};
+
+static void report(void *ctx, enum log_level level, const char *message)
+{
+	(void)ctx;
+	log_message(level, "%s", message);
+}
+
+static bool same(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* The option that changed and is fixed for the life of the process; NULL: none. */
+static const char *needs_restart(const struct conf *old, const struct conf *new)
+{
+	if (!same(old->spool, new->spool))
+		return "spool";
+	if (old->journal != new->journal)
+		return "journal";
+	if (!same(old->listen, new->listen))
+		return "listen";
+	return old->workers != new->workers ? "workers" : NULL;
+}
+
+static struct shared_conf *share(struct conf *conf)
+{
+	struct shared_conf *c = malloc(sizeof *c);
+
+	if (c)
+		*c = (struct shared_conf){conf, 1};
+	return c;
+}
+
+static void reload(struct server *s)
+{
+	struct shared_conf *old = s->conf, *new;
+	struct conf *conf = conf_load(old->conf->file, report, NULL);
+	const char *fixed = conf ? needs_restart(old->conf, conf) : NULL;
+
+	new = conf && !fixed ? share(conf) : NULL;
+	if (!new) {
+		if (fixed)
+			log_message(LOG_LEVEL_ERROR, "%s: %s can't change on a reload; restart", conf->file, fixed);
+		conf_free(conf);
+		log_message(LOG_LEVEL_ERROR, "reload failed; the configuration stays as it was");
+		return;
+	}
+	pthread_mutex_lock(&s->mutex);
+	s->conf = new;
+	pthread_mutex_unlock(&s->mutex);
+	worker_conf_put(s, old);
+	log_setup(conf->log_level, conf->log_format, conf->log_target);
+	log_message(LOG_LEVEL_INFO, "configuration reloaded from %s", conf->file);
+}
+
+static void stop(struct main_loop *m)
+{
+	if (m->stopped_at)
+		return;
+	m->stopped_at = clock_mono_us();
+	notify_send("STOPPING=1");
+	log_message(LOG_LEVEL_INFO, "stopping");
+	atomic_store(&m->s->stopping, true);
+	if (m->own_address)
+		listen_remove(m->own_address); /* who has connected is still served, from the backlog */
+	else
+		epoll_ctl(m->s->ready, EPOLL_CTL_DEL, m->s->listen_fd, NULL); /* the backlog is our successor's */
+}
+
+static void on_signal(struct main_loop *m)
+{
+	struct signalfd_siginfo si;
+
+	while (read(m->signals, &si, sizeof si) == sizeof si) {
+		if (si.ssi_signo != SIGHUP) {
+			stop(m);
+		} else if (!m->stopped_at) {
+			notify_reloading();
+			reload(m->s);
+			notify_send("READY=1");
+		}
+	}
+}
+
+/* Takes a connection out of the watched ones. With the mutex held. */
+static void unwatch(struct server *s, struct conn *c)
+{
+	*c->link = c->next;
+	if (c->next)
+		c->next->link = c->link;
+	epoll_ctl(s->watch, EPOLL_CTL_DEL, c->fd, NULL);
+	c->state = CONN_ACTIVE;
+}
+
+/* Reads away some of what a lingering peer still sends. True when it has closed. */
+static bool discard(int fd)
+{
+	char trash[16384];
+	ssize_t n;
+	int times = 64;
+
+	do
+		n = recv(fd, trash, sizeof trash, MSG_DONTWAIT);
+	while (n > 0 && --times);
+	if (n > 0)
+		return false;
+	return n == 0 || (errno != EAGAIN && errno != EINTR);
+}
+
+/* Decides on a watched connection after input or time. With the mutex held. */
+static void look(struct main_loop *m, struct conn *c, int64_t now)
+{
+	struct server *s = m->s;
+	int64_t age = now - c->since;
+	enum fcgi_ready ready;
+
+	if (c->state == CONN_LINGERING) {
+		if (discard(c->fd) || age > LINGER_US) {
+			unwatch(s, c);
+			worker_drop(s, c);
+		}
+		return;
+	}
+	ready = fcgi_peek(m->peek, c->fd);
+	c->slow = ready == FCGI_READY_FULL || (ready == FCGI_READY_PARAMS && age > SLOW_US);
+	if (c->slow || ready == FCGI_READY_COMPLETE) {
+		unwatch(s, c);
+		worker_arm(s, c);
+	} else if (ready == FCGI_READY_CLOSED || age > s->conf->conf->params_timeout * 1000) {
+		unwatch(s, c);
+		worker_drop(s, c);
+	}
+}
+
+static void look_at_all(struct main_loop *m, int64_t now)
+{
+	struct conn *c, *next;
+
+	pthread_mutex_lock(&m->s->mutex);
+	for (c = m->s->watched; c; c = next) {
+		next = c->next;
+		look(m, c, now);
+	}
+	pthread_mutex_unlock(&m->s->mutex);
+}
+
+static bool finished(const struct main_loop *m, int64_t now)
+{
+	int64_t age = now - m->stopped_at;
+
+	if (!m->stopped_at)
+		return false;
+	if (age > LAST_CALL_US)
+		return true;
+	return atomic_load(&m->s->serving) == 0 &&
+		(age > GRACE_US || (age > BACKLOG_US && atomic_load(&m->s->connections) == 0));
+}
+
+static int tick_ms(const struct main_loop *m)
+{
+	bool busy;
+
+	pthread_mutex_lock(&m->s->mutex);
+	busy = m->s->watched != NULL;
+	pthread_mutex_unlock(&m->s->mutex);
+	if (m->stopped_at)
+		return TICK_BUSY_MS / 10;
+	return busy ? TICK_BUSY_MS : TICK_MS;
+}
+
+static void run(struct main_loop *m)
+{
+	struct epoll_event ev[EVENTS];
+	uint64_t one = 1;
+	int64_t now = clock_mono_us();
+	int n;
+
+	while (!finished(m, now)) {
+		n = epoll_wait(m->s->watch, ev, EVENTS, tick_ms(m));
+		now = clock_mono_us();
+		for (int i = 0; i < n; i++) {
+			if (ev[i].data.ptr == m) {
+				on_signal(m);
+				continue;
+			}
+			pthread_mutex_lock(&m->s->mutex);
+			look(m, ev[i].data.ptr, now);
+			pthread_mutex_unlock(&m->s->mutex);
+		}
+		look_at_all(m, now);
+		if (now >= m->next_chore) {
+			m->next_chore = now + TICK_MS * 1000;
+			if (write(m->s->chore, &one, sizeof one) < 0)
+				continue; /* full: a worker has it before it */
+		}
+	}
+}
+
+/* Waits for the workers, as long as the promise to be gone in 2 s allows. True when all have ended. */
+static bool join_workers(struct main_loop *m)
+{
+	struct timespec end;
+	uint64_t one = 1;
+	bool all = write(m->s->stop, &one, sizeof one) == sizeof one;
+	int64_t left = m->stopped_at + LAST_CALL_US - clock_mono_us();
+
+	clock_gettime(CLOCK_REALTIME, &end);
+	if (left > 0) {
+		end.tv_sec += left / 1000000;
+		end.tv_nsec += left % 1000000 * 1000;
+	}
+	if (end.tv_nsec >= 1000000000) {
+		end.tv_sec++;
+		end.tv_nsec -= 1000000000;
+	}
+	for (unsigned i = 0; i < m->s->n_threads; i++)
+		if (pthread_timedjoin_np(m->s->threads[i], NULL, &end) != 0)
+			all = false;
+	return all;
+}
+
+static int take_signals(void)
+{
+	sigset_t all, ours;
+
+	/* workers inherit this mask: every signal comes here */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&ours);
+	sigaddset(&ours, SIGTERM);
+	sigaddset(&ours, SIGINT);
+	sigaddset(&ours, SIGUSR1); /* mod_fcgid's and libfcgi's graceful stop */
+	sigaddset(&ours, SIGHUP);
+	return signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* Every connection is a descriptor, and kept ones stay. */
+static void raise_limit(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
+		r.rlim_cur = r.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &r);
+	}
+}
+
+static bool wait_on(int epoll, int fd, uint32_t events, void *mark)
+{
+	struct epoll_event ev = {.events = events, .data.ptr = mark};
+
+	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &ev) == 0;
+}
+
+static bool set_up(struct main_loop *m, struct server *s)
+{
+	s->ready = epoll_create1(EPOLL_CLOEXEC);
+	s->watch = epoll_create1(EPOLL_CLOEXEC);
+	s->stop = eventfd(0, EFD_CLOEXEC);
+	s->chore = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	m->signals = take_signals();
+	m->peek = fcgi_new();
+	return fcntl(s->listen_fd, F_SETFL, fcntl(s->listen_fd, F_GETFL) | O_NONBLOCK) == 0 &&
+		wait_on(s->ready, s->listen_fd, EPOLLIN | EPOLLONESHOT, &s->listen_fd) &&
+		wait_on(s->ready, s->stop, EPOLLIN, &s->stop) && wait_on(s->ready, s->chore, EPOLLIN, &s->chore) &&
+		wait_on(s->watch, m->signals, EPOLLIN, m) && m->peek && worker_add(s);
+}
+
+static void tear_down(struct main_loop *m, struct server *s)
+{
+	while (s->watched) {
+		struct conn *c = s->watched;
+
+		unwatch(s, c);
+		worker_drop(s, c);
+	}
+	spool_flush(s->spool);
+	spool_close(s->spool);
+	worker_conf_put(s, s->conf);
+	fcgi_free(m->peek);
+	free(s->threads);
+	close(s->ready);
+	close(s->watch);
+	close(s->stop);
+	close(s->chore);
+	close(m->signals);
+	close(s->listen_fd);
+}
+
+int serve(int listen_fd, const char *own_address, struct conf *conf)
+{
+	struct server s = {.listen_fd = listen_fd, .max_threads = conf->workers, .mutex = PTHREAD_MUTEX_INITIALIZER};
+	struct main_loop m = {.s = &s, .own_address = own_address};
+	char why[256];
+
+	raise_limit();
+	s.conf = share(conf);
+	s.threads = calloc(conf->workers, sizeof *s.threads);
+	s.spool = spool_new(conf->spool, conf->journal, SPOOL_RECEIVE, conf->reject_keep);
+	if (s.spool && !spool_open(s.spool, why, sizeof why))
+		log_message(LOG_LEVEL_ERROR, "spool: %s; deliveries are answered 503 until this is mended", why);
+	if (!s.conf || !s.threads || !s.spool || !fcgi_init() || !set_up(&m, &s)) {
+		log_message(LOG_LEVEL_ERROR, "can't start: %s", strerror(errno));
+		return EX_OSERR;
+	}
+	notify_send("READY=1");
+	log_message(LOG_LEVEL_INFO, "receiving for %zu endpoints, spool %s", conf->n_endpoints, conf->spool);
+	run(&m);
+	if (!join_workers(&m)) {
+		log_message(LOG_LEVEL_WARNING, "stopped with a delivery unanswered");
+		_exit(EX_OK);
+	}
+	tear_down(&m, &s);
+	return EX_OK;
+}

@@ -1,0 +1,74 @@
+/* What the two halves of the server share: workers (worker.c) and the main thread (serve.c). */
+#ifndef SERVER_H
+#define SERVER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "conf/conf.h"
+#include "gate/fcgi.h"
+#include "sink/spool.h"
+
+/*
+ * A connection belongs to one thread at a time, and changes hands through an epoll instance:
+ *
+ *   accepted --> worker <--(armed in `ready`)--> waits for its next request
+ *                  |  ^
+ *   not all there: |  | all there, or slow for too long
+ *                  v  |
+ *                PARKED or LINGERING: watched by the main thread in `watch`
+ */
+enum conn_state { CONN_ACTIVE, CONN_PARKED, CONN_LINGERING };
+
+struct conn {
+	struct conn *next, **link; /* in server.watched; under server.mutex */
+	int fd;
+	bool armed;            /* is in `ready`, perhaps disabled */
+	bool slow;             /* is to be served though its body has not all come */
+	enum conn_state state;
+	int64_t since;         /* clock_mono_us() when it was parked or began to linger */
+};
+
+/* A configuration in use; freed when the last user lets go. */
+struct shared_conf {
+	struct conf *conf;
+	unsigned users; /* under server.mutex; the server itself is one */
+};
+
+struct server {
+	int listen_fd;
+	int ready; /* epoll: the workers wait here, for connections and requests */
+	int watch; /* epoll: the main thread waits here, for signals and slow peers */
+	int stop;  /* eventfd: workers end */
+	int chore; /* eventfd: a worker shall flush the spool's notes */
+	struct spool *spool;
+
+	atomic_uint idle;        /* workers waiting */
+	atomic_uint serving;     /* requests being served */
+	atomic_uint connections; /* open */
+	atomic_uint arriving;    /* requests being served whose body had not all come */
+	atomic_bool stopping;
+
+	pthread_mutex_t mutex; /* all below */
+	struct shared_conf *conf;
+	struct conn *watched;
+	pthread_t *threads;
+	unsigned n_threads, max_threads;
+};
+
+/* Starts one more worker unless there are enough. False when there is none at all afterwards. */
+bool worker_add(struct server *s);
+
+/* Lets `ready` report the next input on the connection, once. Closes it when that fails. */
+void worker_arm(struct server *s, struct conn *c);
+
+/* Closes the connection, unless its fd is -1, and frees it. */
+void worker_drop(struct server *s, struct conn *c);
+
+/* The current configuration, to be given back with worker_conf_put(). */
+struct shared_conf *worker_conf_get(struct server *s);
+void worker_conf_put(struct server *s, struct shared_conf *c);
+
+#endif

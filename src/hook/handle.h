@@ -1,0 +1,45 @@
+/* A delivery from request to outcome. */
+#ifndef HANDLE_H
+#define HANDLE_H
+
+#include "conf/conf.h"
+#include "hook/event.h"
+#include "hook/outcome.h"
+#include "hook/request.h"
+#include "sink/spool.h"
+
+/*
+ * What became of a delivery. Zero-initialised before the first use, then used again and again;
+ * borrows from the request and the configuration of the last call.
+ */
+struct delivery {
+	enum outcome outcome;
+	const struct endpoint *endpoint; /* NULL: no endpoint has that path */
+	int64_t id;                      /* of the event, when stored or duplicate */
+	int secret;                      /* which matched, from 1; 0: none */
+	const char *challenge;           /* the text to echo, for OUTCOME_CHALLENGE */
+	const char *reason;              /* for the operator only; NULL: the outcome says all */
+	int64_t received_at;             /* ms since the epoch */
+	int64_t started;                 /* clock_mono_us() */
+	struct event event;              /* empty unless the body was parsed */
+
+	struct buf headers; /* kept signature headers, reused */
+	char why[256];      /* storage for reason */
+	char echo[257];     /* storage for challenge */
+};
+
+/* Judges the request, and stores the event it carries when it is one to store. */
+void handle(struct request *r, const struct conf *c, struct spool *s, struct delivery *d);
+
+/* The same for a delivery that is turned away unread. */
+void handle_refuse(const struct request *r, const struct conf *c, enum outcome outcome, struct delivery *d);
+
+/* Appends the answer as a CGI response (RFC 3875 section 6). */
+void handle_answer(const struct delivery *d, struct buf *out);
+
+/* Logs, counts, and notes a rejected delivery; after the answer is out. */
+void handle_record(const struct request *r, const struct conf *c, struct spool *s, const struct delivery *d);
+
+void handle_free(struct delivery *d);
+
+#endif

@@ -1,0 +1,121 @@
+"""Fixtures; the session's beginning and its certain end; no sanitizer report goes unnoticed."""
+import os
+import shutil
+import sys
+
+sys.dont_write_bytecode = True
+os.environ.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
+os.environ.setdefault("ASAN_OPTIONS", "detect_stack_use_after_return=1")
+os.environ.setdefault("TSAN_OPTIONS", "second_deadlock_stack=1")
+
+import pytest
+
+import place
+import proc
+from receiver import REPORT, Home, endpoint
+from servers import KINDS, serving
+
+SEEN = {}  # log file: bytes already looked at
+
+
+def pytest_configure():
+    proc.adopt_orphans()
+    place.stage()
+
+
+def pytest_unconfigure():
+    proc.end_all()
+    if not os.environ.get("HOOKSPOOL_KEEP"):
+        shutil.rmtree(place.BASE, ignore_errors=True)
+
+
+def pytest_report_header():
+    return f"hookspool: build {place.find_build()}, source {place.SOURCE}, sanitizer {place.SANITIZER or 'none'}"
+
+
+def new_text():
+    """What was written to any log since the last look, by file."""
+    news = {}
+    for log in sorted(place.BASE.glob("*/*.log")):
+        data = log.read_bytes()
+        news[log] = data[SEEN.get(log, 0):].decode(errors="replace")
+        SEEN[log] = len(data)
+    return {log: text for log, text in news.items() if text}
+
+
+def look():
+    """New log text; fails on a sanitizer's report in it."""
+    news = new_text()
+    for log, text in news.items():
+        found = REPORT.search(text)
+        assert not found, f"{log}:\n{text[found.start():found.start() + 6000]}"
+    return news
+
+
+@pytest.fixture(autouse=True)
+def no_reports():
+    yield
+    look()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_reports_at_the_end():
+    yield
+    proc.end_all()
+    look()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failure shows what the servers logged meanwhile."""
+    report = (yield).get_result()
+    if report.failed:
+        for log in sorted(place.BASE.glob("*/*.log")):
+            text = log.read_bytes()[SEEN.get(log, 0):].decode(errors="replace")
+            if text:
+                report.sections.append((str(log.relative_to(place.BASE)), text[-3000:]))
+
+
+def site_home():
+    """A home with an endpoint for each outcome."""
+    return Home(
+        endpoint("/webhook/linkedin"),
+        endpoint("/webhook/auth", authorization_file=["auth"]),
+        endpoint("/webhook/far", allow=["192.0.2.0/24"]),
+        endpoint("/webhook/near", allow=["127.0.0.0/8", "::1/128"]),
+        endpoint("/webhook/filtered", events=["message.received"], accounts=["acc-1"]),
+        endpoint("/webhook/rotating", secret_file=["secret", "secret2"]),
+        endpoint("/webhook/small", max_body="2k"),
+        endpoint("/webhook/github", scheme="github"),
+        endpoint("/webhook/dropbox", scheme="dropbox"),
+        body_timeout="2s", workers=8)
+
+
+@pytest.fixture(scope="session", params=KINDS)
+def site(request):
+    """Each web server in turn, in front of a home with an endpoint for each outcome."""
+    with serving(request.param, site_home()) as server:
+        yield server
+
+
+@pytest.fixture
+def receiver():
+    """A function that starts a receiver (in a home of its own unless given one); stopped and checked at the end."""
+    started = []
+
+    def start(*endpoints, home=None, args=(), **given):
+        started.append((home or Home(*endpoints, **given)).start(*args))
+        return started[-1]
+    yield start
+    for one in started:
+        if one.alive():
+            one.stop()
+
+
+@pytest.fixture
+def children():
+    """Whatever a test started is ended after it."""
+    before = set(proc.LIVE)
+    yield
+    for child in set(proc.LIVE) - before:
+        child.end()

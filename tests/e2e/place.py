@@ -1,0 +1,97 @@
+"""Where things are: the build under test, the source tree, a private directory, the user that services run as."""
+import itertools
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(os.environ.get("HOOKSPOOL_SRC") or Path(__file__).resolve().parents[2]).resolve()
+SANITIZER = os.environ.get("HOOKSPOOL_SANITIZER", "")
+SLOW = 4 if SANITIZER else 1  # how much longer everything may take
+ROOT = os.geteuid() == 0
+USER = "www-data" if ROOT else None  # who runs receivers and web servers' workers; None: who runs the tests
+
+# Short, because a socket's path has 107 bytes at most; 0755, because www-data must get through.
+BASE = Path(tempfile.mkdtemp(prefix="hs-"))
+BASE.chmod(0o755)
+BIN = BASE / "bin"
+COUNT = itertools.count(1)
+
+PACKAGES = {
+    "nginx": "nginx",
+    "apache2": "apache2-bin",
+    "mod_fcgid.so": "libapache2-mod-fcgid",
+    "spawn-fcgi": "spawn-fcgi",
+    "mandoc": "mandoc",
+    "logrotate": "logrotate",
+    "systemd-analyze": "systemd",
+    "unshare": "util-linux",
+}
+PROGRAM_PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+
+
+def need(program):
+    """The path of a program that the tests can't do without; without it the test fails and says how to get it."""
+    path = shutil.which(program, path=PROGRAM_PATH)
+    if not path:
+        pytest.fail(f"{program} is missing: apt-get install {PACKAGES[program]}", pytrace=False)
+    return path
+
+
+def find_build():
+    """$HOOKSPOOL_BUILD, else the newest build in the source tree."""
+    given = os.environ.get("HOOKSPOOL_BUILD")
+    places = [Path(given)] if given else [SOURCE, *SOURCE.glob("*build*")]
+    built = [p for p in places if (p / "hookspool.fcgi").exists() and (p / "hookspool").exists()]
+    if not built:
+        pytest.exit("no build found: run make, or set HOOKSPOOL_BUILD to the directory of hookspool.fcgi", 2)
+    return max(built, key=lambda p: (p / "hookspool.fcgi").stat().st_mtime)
+
+
+def stage():
+    """Copies the programs to where www-data can run them, whatever the mode of the build's directory."""
+    build = find_build()
+    BIN.mkdir()
+    for name in ("hookspool.fcgi", "hookspool"):
+        shutil.copy(build / name, BIN / name)
+        (BIN / name).chmod(0o755)
+
+
+def own(path):
+    """Gives a file or directory to the user that services run as."""
+    if USER:
+        shutil.chown(path, USER, USER)
+    return path
+
+
+def new_dir(name="d"):
+    """A directory of that user's, empty, not entered by others' writes."""
+    path = BASE / f"{name}{next(COUNT)}"
+    path.mkdir(mode=0o755)
+    return own(path)
+
+
+def until(check, what, within=10.0):
+    """Polls until check() gives something true, and returns that."""
+    end = time.monotonic() + within * SLOW
+    while True:
+        value = check()
+        if value:
+            return value
+        assert time.monotonic() < end, f"did not happen within {within * SLOW:g} s: {what}"
+        time.sleep(0.01)
+
+
+def run(argv, stdin=b"", env=None, user=None, within=60, cwd="/"):
+    """Runs a command to its end. The output is bytes, undecoded."""
+    return subprocess.run([str(a) for a in argv], input=stdin, capture_output=True, timeout=within * SLOW, cwd=cwd,
+                          env={**os.environ, **(env or {})}, **as_user(user))
+
+
+def as_user(user):
+    """The arguments that make subprocess run a command as that user; none when user is None."""
+    return {"user": user, "group": user, "extra_groups": []} if user else {}
