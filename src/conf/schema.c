@@ -177,6 +177,10 @@ static int check_secret_file(cfg_t *cfg, cfg_opt_t *opt)
 	bool ok = true;
 
 	for (unsigned i = 0; ok && i < cfg_opt_size(opt); i++) {
+		if (!*cfg_opt_getnstr(opt, i)) {
+			cfg_error(cfg, "%s: an empty name; is an environment variable in it unset?", opt->name);
+			return -1;
+		}
 		schema_path(cfg->filename, cfg_opt_getnstr(opt, i), path, sizeof path);
 		ok = io_read_secret(path, &secret, why, sizeof why);
 	}
@@ -210,7 +214,6 @@ static int check_endpoint(cfg_t *cfg, cfg_opt_t *opt)
 	const char *title = cfg_title(sec);
 	bool secret = cfg_size(sec, "secret-file") + cfg_size(sec, "secret-env") > 0;
 	bool none = strcmp(cfg_getstr(sec, "scheme"), "none") == 0;
-
 	if (*title != '/' || strchr(title, '?')) {
 		cfg_error(cfg, "endpoint \"%s\": the title is the URL's path; write it as \"/webhook/linkedin\"", title);
 		return -1;
@@ -340,19 +343,25 @@ static cfg_t *new_tree(void)
 	return cfg;
 }
 
-/* libconfuse says what is wrong in the text, but of a file that can't be opened only that. */
+static bool refuse_file(const char *file, const char *what)
+{
+	char message[PATH_MAX + 128];
+
+	snprintf(message, sizeof message, "%s: %s", file, what);
+	load.report(load.ctx, LOG_LEVEL_ERROR, message);
+	return false;
+}
+
+/* libconfuse reports what is wrong in the text, but not a file it can't open. */
 static bool parse_one(cfg_t *cfg, const char *file)
 {
 	int rc = cfg_parse(cfg, file);
-	char message[PATH_MAX + 64];
 
-	if (rc == CFG_SUCCESS)
-		return true;
-	if (rc == CFG_FILE_ERROR || load.errors == 0) {
-		snprintf(message, sizeof message, "%s: %s", file, rc == CFG_FILE_ERROR ? strerror(errno) : "can't be parsed");
-		load.report(load.ctx, LOG_LEVEL_ERROR, message);
-	}
-	return false;
+	if (rc == CFG_FILE_ERROR)
+		return refuse_file(file, strerror(errno));
+	if (rc != CFG_SUCCESS && load.errors == 0)
+		return refuse_file(file, "can't be parsed");
+	return rc == CFG_SUCCESS;
 }
 
 cfg_t *schema_parse(const char *file, conf_report *report, void *ctx)

@@ -88,8 +88,8 @@ bool clock_parse(const char *text, int64_t now, int64_t *ms)
 	tm.tm_year -= 1900;
 	tm.tm_mon -= 1;
 	s = timegm(&(struct tm){tm.tm_sec, tm.tm_min, tm.tm_hour, tm.tm_mday, tm.tm_mon, tm.tm_year, 0, 0, 0, 0, NULL});
-	if (!gmtime_r(&s, &back) || back.tm_mday != tm.tm_mday || back.tm_hour != tm.tm_hour)
-		return false; /* the 31st of February, hour 25 */
+	if (!gmtime_r(&s, &back) || back.tm_mon != tm.tm_mon || back.tm_mday != tm.tm_mday || back.tm_hour != tm.tm_hour)
+		return false; /* month 13, the 31st of February, hour 25 */
 	t = (int64_t)s * 1000;
 	if (used == 9 && !parse_tail(&text, &t))
 		return false;

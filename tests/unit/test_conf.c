@@ -1,0 +1,225 @@
+/* conf/: what is read, what is refused with file and line, address ranges, schemes. */
+#include "unit.h"
+
+#include "conf/conf.h"
+
+static char messages[2048];
+
+static void report(void *ctx, enum log_level level, const char *message)
+{
+	(void)ctx;
+	(void)level;
+	strncat(messages, message, sizeof messages - strlen(messages) - 2);
+	strcat(messages, "\n");
+}
+
+static struct conf *load(const char *text)
+{
+	unit_file("test.conf", text, 0600);
+	messages[0] = '\0';
+	return conf_load("test.conf", report, NULL);
+}
+
+static int files(void **state)
+{
+	int rc = unit_enter(state);
+
+	unit_file("one", "first\n", 0600);
+	unit_file("two", "second\n", 0600);
+	unit_file("open", "readable\n", 0644);
+	setenv("HS_TEST_SECRET", "from the environment", 1);
+	unsetenv("HS_TEST_NONE");
+	return rc;
+}
+
+static void defaults(void **state)
+{
+	struct conf *c = load("endpoint \"/w\" { secret-file = {\"one\"} }\n");
+	const struct endpoint *e;
+
+	(void)state;
+	assert_non_null(c);
+	assert_string_equal(messages, "");
+	assert_string_equal(c->spool, "/var/lib/hookspool");
+	assert_int_equal(c->journal, JOURNAL_WAL);
+	assert_int_equal(c->workers, 32);
+	assert_int_equal(c->max_in_flight, 16);
+	assert_int_equal(c->params_timeout, 10000);
+	assert_int_equal(c->socket_mode, 0660);
+	assert_null(c->listen);
+	assert_false(c->log_bodies);
+	e = conf_endpoint(c, "/w");
+	assert_non_null(e);
+	assert_string_equal(e->scheme->name, "connectsafely");
+	assert_string_equal(e->secrets.item[0].text, "first");
+	assert_int_equal(e->max_body, 1 << 20);
+	assert_int_equal(e->authorizations.n, 0);
+	assert_null(conf_endpoint(c, "/w/"));
+	conf_free(c);
+}
+
+static void everything(void **state)
+{
+	struct conf *c = load(
+		"spool = \"data\"\njournal = \"delete\"\nlisten = \"unix:/x\"\nsocket-mode = \"0600\"\nworkers = 3\n"
+		"max-in-flight = 2\nbody-timeout = \"500ms\"\nlog-level = \"debug\"\nlog-format = \"json\"\nlog-bodies = true\n"
+		"max-body = \"2m\"\nreject-keep = 5\nreject-bodies = true\n"
+		"endpoint \"/a\" {\n secret-file = {\"one\", \"two\"}\n secret-env = {\"HS_TEST_SECRET\"}\n"
+		" authorization-file = {\"two\"}\n events = {\"message.received\"}\n accounts = {\"x\", \"y\"}\n"
+		" allow = {\"192.0.2.0/24\"}\n max-body = \"1k\"\n scheme = \"github\"\n}\n"
+		"endpoint \"/b\" { secret-file = {\"two\"} }\n");
+	const struct endpoint *e;
+
+	(void)state;
+	assert_non_null(c);
+	assert_string_equal(c->spool, "data");
+	assert_int_equal(c->journal, JOURNAL_DELETE);
+	assert_int_equal(c->body_timeout, 500);
+	assert_int_equal(c->log_format, LOG_FORMAT_JSON);
+	assert_int_equal(c->reject_keep, 5);
+	assert_int_equal(c->n_endpoints, 2);
+	e = conf_endpoint(c, "/a");
+	assert_int_equal(e->secrets.n, 3);
+	assert_string_equal(e->secrets.item[1].text, "second");
+	assert_string_equal(e->secrets.item[2].text, "from the environment");
+	assert_string_equal(e->secrets.item[2].source, "env HS_TEST_SECRET");
+	assert_string_equal(e->authorizations.item[0].text, "second");
+	assert_int_equal(e->accounts.n, 2);
+	assert_int_equal(e->allow.n, 1);
+	assert_int_equal(e->max_body, 1024);
+	assert_string_equal(e->scheme->header, "X-Hub-Signature-256");
+	assert_int_equal(conf_endpoint(c, "/b")->max_body, 2 << 20);
+	conf_free(c);
+}
+
+static void includes(void **state)
+{
+	struct conf *c;
+
+	(void)state;
+	assert_int_equal(system("mkdir -p conf.d && cp -p one conf.d/key"), 0);
+	unit_file("conf.d/b.conf", "endpoint \"/b\" { secret-file = {\"key\"} }\n", 0600);
+	unit_file("conf.d/a.conf", "workers = 7\n", 0600);
+	unit_file("conf.d/ignored", "nonsense", 0600);
+	c = load("workers = 5\ninclude(\"conf.d\")\nendpoint \"/a\" { secret-file = {\"one\"} }\n");
+	assert_non_null(c);
+	assert_int_equal(c->workers, 7);
+	assert_string_equal(conf_endpoint(c, "/b")->secrets.item[0].text, "first");
+	conf_free(c);
+	unit_file("conf.d/b.conf", "\nworkers = many\n", 0600);
+	assert_null(load("include(\"conf.d\")\n"));
+	assert_non_null(strstr(messages, "conf.d/b.conf:2:"));
+	unit_file("loop.conf", "include(\"loop.conf\")\n", 0600);
+	assert_null(load("include(\"loop.conf\")\n"));
+	assert_non_null(strstr(messages, "include itself"));
+}
+
+static void errors_name_file_and_line(void **state)
+{
+	static const struct {
+		const char *text, *at, *says;
+	} cases[] = {
+		{"\nspol = \"x\"\n", "test.conf:2:", "spol"},
+		{"max-body = \"1mb\"\n", "test.conf:1:", "not a size"},
+		{"max-body = \"0\"\n", "test.conf:1:", "not a size"},
+		{"body-timeout = \"soon\"\n", "test.conf:1:", "not a time"},
+		{"workers = 0\n", "test.conf:1:", "out of range"},
+		{"workers = 2000\n", "test.conf:1:", "1 to 1024"},
+		{"log-level = \"loud\"\n", "test.conf:1:", "\"info\""},
+		{"journal = \"memory\"\n", "test.conf:1:", "\"wal\" or \"delete\""},
+		{"socket-mode = \"rw\"\n", "test.conf:1:", "file mode"},
+		{"endpoint \"w\" { secret-file = {\"one\"} }\n", "test.conf:1:", "URL's path"},
+		{"endpoint \"/w\" {\n}\n", "test.conf:2:", "has no secret"},
+		{"endpoint \"/w\" {\n scheme = \"none\"\n secret-file = {\"one\"}\n}\n", "test.conf:4:", "would not use"},
+		{"endpoint \"/w\" {\n scheme = \"stripe?\"\n}\n", "test.conf:2:", "there are connectsafely"},
+		{"endpoint \"/w\" {\n\n secret-file = {\"nowhere\"}\n}\n", "test.conf:3:", "nowhere: No such file"},
+		{"endpoint \"/w\" {\n secret-file = {\"one\",\n\"open\"}\n}\n", "test.conf:3:", "chmod 600"},
+		{"endpoint \"/w\" {\n authorization-file = {\"open\"}\n}\n", "test.conf:2:", "chmod 600"},
+		{"endpoint \"/w\" {\n secret-env = {\"HS_TEST_NONE\"}\n}\n", "test.conf:2:", "no HS_TEST_NONE"},
+		{"endpoint \"/w\" {\n secret-file = {\"${HS_TEST_NONE}\"}\n}\n", "test.conf:2:", "unset?"},
+		{"endpoint \"/w\" {\n allow = {\"10.0.0.1/8\"}\n}\n", "test.conf:2:", "address range"},
+		{"endpoint \"/w\" { secret-file = {\"one\"} }\nendpoint \"/w\" { secret-file = {\"one\"} }\n", "test.conf:2:", "/w"},
+		{"include(\"nowhere\")\n", "test.conf:1:", "No such file"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		assert_null(load(cases[i].text));
+		if (!strstr(messages, cases[i].at) || !strstr(messages, cases[i].says))
+			fail_msg("case %zu: %s", i, messages);
+	}
+	messages[0] = '\0';
+	assert_null(conf_load("missing.conf", report, NULL));
+	assert_non_null(strstr(messages, "missing.conf: No such file"));
+}
+
+static void none_warns(void **state)
+{
+	struct conf *c = load("endpoint \"/w\" { scheme = \"none\" }\n");
+
+	(void)state;
+	assert_non_null(c);
+	assert_non_null(strstr(messages, "checks no signature"));
+	conf_free(c);
+}
+
+static void secrets_stay_out_of_messages(void **state)
+{
+	(void)state;
+	assert_null(load("endpoint \"/w\" { secret-file = {\"one\"} secret-env = {\"HS_TEST_SECRET\"} }\nworkers = x\n"));
+	assert_null(strstr(messages, "first"));
+	assert_null(strstr(messages, "environment"));
+}
+
+static void ranges(void **state)
+{
+	static const struct {
+		const char *range, *address;
+		bool in;
+	} cases[] = {
+		{"192.0.2.0/24", "192.0.2.255", true}, {"192.0.2.0/24", "192.0.3.0", false}, {"192.0.2.7", "192.0.2.7", true},
+		{"0.0.0.0/0", "203.0.113.9", true}, {"0.0.0.0/0", "2001:db8::1", false}, {"::/0", "203.0.113.9", true},
+		{"192.0.2.0/24", "::ffff:192.0.2.1", true}, {"2001:db8::/33", "2001:db8:7fff::1", true},
+		{"2001:db8::/33", "2001:db8:8000::1", false}, {"192.0.2.0/24", "", false}, {"192.0.2.0/24", "unix:", false},
+	};
+	static const char *const bad[] = {"", "x", "192.0.2.1/24", "192.0.2.0/33", "192.0.2.0/", "192.0.2.0/-1", "192.0.2/24",
+		"2001:db8::/129", "192.0.2.0/24x"};
+	struct cidr c;
+	struct cidrs one = {&c, 1};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		assert_true(cidr_parse(cases[i].range, &c));
+		if (cidr_match(&one, cases[i].address) != cases[i].in)
+			fail_msg("%s in %s", cases[i].address, cases[i].range);
+	}
+	for (size_t i = 0; i < COUNT(bad); i++)
+		assert_false(cidr_parse(bad[i], &c));
+}
+
+static void scheme_names_are_all(void **state)
+{
+	char *names = strdup(scheme_names()), *save = NULL;
+
+	(void)state;
+	for (char *n = strtok_r(names, ", ", &save); n; n = strtok_r(NULL, ", ", &save))
+		assert_non_null(scheme_find(n));
+	free(names);
+	assert_null(scheme_find(""));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(defaults),
+		cmocka_unit_test(everything),
+		cmocka_unit_test(includes),
+		cmocka_unit_test(errors_name_file_and_line),
+		cmocka_unit_test(none_warns),
+		cmocka_unit_test(secrets_stay_out_of_messages),
+		cmocka_unit_test(ranges),
+		cmocka_unit_test(scheme_names_are_all),
+	};
+
+	return cmocka_run_group_tests_name("conf", tests, files, unit_leave);
+}

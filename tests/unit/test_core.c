@@ -1,0 +1,209 @@
+/* core/: buffers, times, sizes, UTF-8, secret files, log escaping. */
+#include "unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#include "core/buf.h"
+#include "core/clock.h"
+#include "core/io.h"
+#include "core/log.h"
+#include "core/units.h"
+#include "core/utf8.h"
+
+static void buf_grows(void **state)
+{
+	struct buf b = {0};
+
+	(void)state;
+	for (int i = 0; i < 1000; i++)
+		assert_true(buf_printf(&b, "%03d,", i));
+	assert_int_equal(b.len, 4000);
+	assert_memory_equal(b.data + 3996, "999,", 4);
+	assert_int_equal(strlen(buf_str(&b)), 4000);
+	assert_false(buf_reserve(&b, SIZE_MAX - 1));
+	assert_int_equal(b.len, 4000);
+	buf_free(&b);
+	assert_null(b.data);
+}
+
+static void units(void **state)
+{
+	static const struct {
+		const char *text;
+		bool ok;
+		int64_t ms;
+	} times[] = {
+		{"10", true, 10000}, {"250ms", true, 250}, {"10s", true, 10000}, {"2m", true, 120000},
+		{"1h", true, 3600000}, {"7d", true, 604800000}, {"0s", true, 0}, {"", false, 0}, {"s", false, 0},
+		{"-1s", false, 0}, {" 1s", false, 0}, {"1 s", false, 0}, {"1w", false, 0}, {"1sx", false, 0},
+		{"99999999999999999999s", false, 0}, {"9223372036854775807d", false, 0},
+	};
+	static const struct {
+		const char *text;
+		bool ok;
+		uint64_t bytes;
+	} sizes[] = {
+		{"0", true, 0}, {"4096", true, 4096}, {"64k", true, 65536}, {"1m", true, 1048576}, {"2G", true, 2147483648},
+		{"", false, 0}, {"k", false, 0}, {"1kb", false, 0}, {"-1", false, 0}, {"1t", false, 0},
+		{"18446744073709551615k", false, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(times); i++) {
+		int64_t ms = 0;
+
+		assert_int_equal(units_duration(times[i].text, &ms), times[i].ok);
+		assert_int_equal(ms, times[i].ms);
+	}
+	for (size_t i = 0; i < COUNT(sizes); i++) {
+		uint64_t bytes = 0;
+
+		assert_int_equal(units_size(sizes[i].text, &bytes), sizes[i].ok);
+		assert_int_equal(bytes, sizes[i].bytes);
+	}
+}
+
+static void clock_reads_what_it_writes(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *again; /* NULL: refused */
+	} cases[] = {
+		{"2026-05-12T14:33:21.000Z", "2026-05-12T14:33:21.000Z"},
+		{"2026-05-12T14:33:21.1239Z", "2026-05-12T14:33:21.123Z"},
+		{"2026-05-12T14:33:21Z", "2026-05-12T14:33:21.000Z"},
+		{"2026-05-12 14:33:21+02:00", "2026-05-12T12:33:21.000Z"},
+		{"2026-05-12T14:33:21-05:30", "2026-05-12T20:03:21.000Z"},
+		{"2024-02-29", "2024-02-29T00:00:00.000Z"},
+		{"1969-12-31T23:59:59.999Z", "1969-12-31T23:59:59.999Z"},
+		{"15m", "2026-01-01T00:00:00.000Z"},
+		{"2025-02-29", NULL}, {"2026-13-01", NULL}, {"2026-05-12T25:00:00Z", NULL}, {"2026-05-12T14:33:21", NULL},
+		{"2026-05-12T14:33Z", NULL}, {"2026-05-12x", NULL}, {"2026-05-12T14:33:21.Z", NULL}, {"15", NULL},
+		{"yesterday", NULL}, {"", NULL}, {"2026-05-12T14:33:21Zx", NULL},
+	};
+	int64_t now, ms;
+	char out[CLOCK_TEXT];
+
+	(void)state;
+	assert_true(clock_parse("2026-01-01T00:15:00Z", 0, &now));
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		assert_int_equal(clock_parse(cases[i].text, now, &ms), cases[i].again != NULL);
+		if (cases[i].again)
+			assert_string_equal(clock_format(ms, out), cases[i].again);
+	}
+}
+
+static void utf8_is_strict(void **state)
+{
+	static const struct {
+		const char *bytes;
+		bool ok;
+	} cases[] = {
+		{"", true}, {"plain ASCII, longer than eight", true}, {"Grüße", true}, {"\xE4\xBD\xA0\xE5\xA5\xBD", true},
+		{"\xF0\x9F\x98\x80", true}, {"\xF4\x8F\xBF\xBF", true}, {"\xED\x9F\xBF", true}, {"\xEE\x80\x80", true},
+		{"\xC0\x80", false}, {"\xC1\xBF", false}, {"\xE0\x9F\xBF", false}, {"\xF0\x8F\xBF\xBF", false}, /* overlong */
+		{"\xED\xA0\x80", false}, {"\xED\xBF\xBF", false},                                               /* surrogates */
+		{"\xF4\x90\x80\x80", false}, {"\xF5\x80\x80\x80", false}, {"\xFF", false},                     /* too high */
+		{"\x80", false}, {"12345678\xE4\xBD", false}, {"\xC3", false}, {"\xF0\x9F\x98", false},        /* cut */
+		{"\xE4\x41\xA0", false}, {"\xF0\x9F\x41\x80", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++)
+		assert_int_equal(utf8_valid(cases[i].bytes, strlen(cases[i].bytes)), cases[i].ok);
+	assert_true(utf8_valid("a\0b", 3));
+}
+
+static void secret_files(void **state)
+{
+	static const struct {
+		const char *text;
+		unsigned mode;
+		const char *secret; /* NULL: refused */
+	} cases[] = {
+		{"mysecret\n", 0600, "mysecret"}, {"  my secret\r\n\r\n", 0600, "my secret"},
+		{"\xEF\xBB\xBFmysecret", 0640, "mysecret"}, {"mysecret", 0644, NULL}, {"mysecret", 0602, NULL},
+		{"", 0600, NULL}, {" \n", 0600, NULL}, {"one\ntwo\n", 0600, NULL},
+	};
+	struct buf b = {0};
+	char why[256];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		unit_file("secret", cases[i].text, cases[i].mode);
+		assert_int_equal(io_read_secret("secret", &b, why, sizeof why), cases[i].secret != NULL);
+		if (cases[i].secret)
+			assert_string_equal(buf_str(&b), cases[i].secret);
+	}
+	assert_false(io_read_secret("missing", &b, why, sizeof why));
+	assert_non_null(strstr(why, "missing: No such file"));
+	assert_false(io_read_secret(".", &b, why, sizeof why));
+	buf_free(&b);
+}
+
+/* What the log writes to standard error while f runs. */
+static void logged(void (*f)(void), char *out, size_t n)
+{
+	int keep = dup(2), fd = open("log", O_RDWR | O_CREAT | O_TRUNC, 0600);
+	ssize_t len;
+
+	assert_true(dup2(fd, 2) == 2);
+	f();
+	dup2(keep, 2);
+	close(keep);
+	len = pread(fd, out, n - 1, 0);
+	assert_true(len >= 0);
+	out[len] = '\0';
+	close(fd);
+}
+
+static void hostile_entry(void)
+{
+	struct log_entry e;
+
+	log_begin(&e, LOG_LEVEL_INFO);
+	log_text(&e, "plain", "urn:li:1");
+	log_text(&e, "sender", "a\" outcome=stored\n\x1b[31m\xC2\x9B \xFF");
+	log_text(&e, "none", NULL);
+	log_text(&e, "name", "J\xC3\xA9");
+	log_text(&e, "c1", "\xC2\x9B");
+	log_number(&e, "id", 42);
+	log_millis(&e, "ms", 1234);
+	log_end(&e);
+}
+
+static void log_cannot_be_forged(void **state)
+{
+	static const char *const want[] = {
+		" level=info plain=urn:li:1 sender=\"a\\\" outcome=stored\\u000a\\u001b[31m\\u00c2\\u009b \\u00ff\""
+		" name=\"J\xC3\xA9\" c1=\"\\u009b\" id=42 ms=1.234\n",
+		"\"level\":\"info\",\"plain\":\"urn:li:1\",\"sender\":\"a\\\" outcome=stored\\u000a\\u001b[31m\\u00c2\\u009b \\u00ff\","
+		"\"name\":\"J\xC3\xA9\",\"c1\":\"\\u009b\",\"id\":42,\"ms\":1.234}\n",
+	};
+	char out[512];
+
+	(void)state;
+	for (int format = LOG_FORMAT_LOGFMT; format <= LOG_FORMAT_JSON; format++) {
+		log_setup(LOG_LEVEL_INFO, (enum log_format)format, LOG_TARGET_STDERR);
+		logged(hostile_entry, out, sizeof out);
+		assert_non_null(strstr(out, want[format]));
+		assert_ptr_equal(strchr(out, '\n'), out + strlen(out) - 1);
+	}
+	assert_false(log_on(LOG_LEVEL_DEBUG));
+	assert_true(log_on(LOG_LEVEL_WARNING));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(buf_grows),
+		cmocka_unit_test(units),
+		cmocka_unit_test(clock_reads_what_it_writes),
+		cmocka_unit_test(utf8_is_strict),
+		cmocka_unit_test(secret_files),
+		cmocka_unit_test(log_cannot_be_forged),
+	};
+
+	return cmocka_run_group_tests_name("core", tests, unit_enter, unit_leave);
+}

@@ -1,0 +1,388 @@
+/* hook/: signatures against published vectors, the event parser, and a delivery from request to outcome. */
+#include "unit.h"
+
+#include "hook/event.h"
+#include "hook/handle.h"
+#include "hook/verify.h"
+
+static void verify_vectors(void **state)
+{
+	static const struct {
+		const char *scheme, *secret, *body, *value;
+	} vectors[] = {
+		/* docs.github.com, "Validating webhook deliveries" */
+		{"github", "It's a Secret to Everybody", "Hello, World!",
+			"sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"},
+		/* github.com/octokit/webhooks-methods.js */
+		{"connectsafely", "mysecret", "{\"foo\":\"bar\"}",
+			"sha256=4864d2759938a15468b5df9ade20bf161da9b4f737ea61794142f3484236bda3"},
+		/* dropbox.com/developers */
+		{"dropbox", "the_secret", "{\"delta\": {\"users\": [12345]}}",
+			"0a8c16b085420b960dc78664279fe09e936a2a01b1f91064869d9e77dfd64529"},
+	};
+	char made[128];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(vectors); i++) {
+		const struct scheme *s = scheme_find(vectors[i].scheme);
+		char secret[64], wrong[] = "wrong", src[] = "test";
+		struct secret item[] = {{src, wrong, 5}, {src, secret, strlen(vectors[i].secret)}};
+		struct secrets both = {item, 2}, one = {item, 1};
+		size_t n = strlen(vectors[i].body);
+
+		strcpy(secret, vectors[i].secret);
+		assert_int_equal(verify_signature(s, &both, vectors[i].value, vectors[i].body, n), 2);
+		assert_int_equal(verify_signature(s, &one, vectors[i].value, vectors[i].body, n), 0);
+		assert_int_equal(verify_signature(s, &both, vectors[i].value, vectors[i].body, n - 1), 0);
+		assert_true(verify_sign(s, &item[1], vectors[i].body, n, made, sizeof made));
+		assert_string_equal(made, vectors[i].value);
+		assert_false(verify_sign(s, &item[1], vectors[i].body, n, made, strlen(vectors[i].value)));
+	}
+}
+
+static void verify_refuses(void **state)
+{
+	static const char right[] = "sha256=4864d2759938a15468b5df9ade20bf161da9b4f737ea61794142f3484236bda3";
+	char secret[] = "mysecret", src[] = "test", value[512];
+	struct secret item = {src, secret, 8};
+	struct secrets one = {&item, 1};
+	const struct scheme *s = scheme_find("connectsafely");
+	static const char *const wrong[] = {"", "sha256=", "sha256", "4864d2759938a15468b5df9ade20bf161da9b4f737ea61794142f3484236bda3",
+		"sha1=4864d2759938a15468b5df9ade20bf161da9b4f737ea61794142f3484236bda3",
+		"SHA256=4864d2759938a15468b5df9ade20bf161da9b4f737ea61794142f3484236bda3",
+		"sha256= 4864d2759938a15468b5df9ade20bf161da9b4f737ea61794142f3484236bda3",
+		"sha256=4864d2759938a15468b5df9ade20bf161da9b4f737ea61794142f3484236bda",
+		"sha256=4864d2759938a15468b5df9ade20bf161da9b4f737ea61794142f3484236bda33",
+		"sha256=4864d2759938a15468b5df9ade20bf161da9b4f737ea61794142f3484236bdag"};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(wrong); i++)
+		assert_int_equal(verify_signature(s, &one, wrong[i], "{\"foo\":\"bar\"}", 13), 0);
+	for (size_t i = 7; i < sizeof right - 1; i++) { /* every digit counts */
+		strcpy(value, right);
+		value[i] = value[i] == '0' ? '1' : '0';
+		assert_int_equal(verify_signature(s, &one, value, "{\"foo\":\"bar\"}", 13), 0);
+	}
+	for (size_t i = 7; right[i]; i++)
+		value[i] = right[i] >= 'a' ? (char)(right[i] - 32) : right[i];
+	assert_int_equal(verify_signature(s, &one, value, "{\"foo\":\"bar\"}", 13), 1); /* RFC 4648 hex: either case */
+}
+
+static void authorization(void **state)
+{
+	char a[] = "Bearer one", b[] = "Basic dHdvOg==", src[] = "test";
+	struct secret item[] = {{src, a, strlen(a)}, {src, b, strlen(b)}};
+	struct secrets both = {item, 2}, none = {item, 0};
+
+	(void)state;
+	assert_true(verify_authorization(&both, "Bearer one"));
+	assert_true(verify_authorization(&both, "Basic dHdvOg=="));
+	assert_false(verify_authorization(&both, "Bearer one "));
+	assert_false(verify_authorization(&both, "bearer one"));
+	assert_false(verify_authorization(&both, "Bearer on"));
+	assert_false(verify_authorization(&both, ""));
+	assert_false(verify_authorization(&none, ""));
+}
+
+static bool is(struct slice s, const char *want)
+{
+	if (!want)
+		return s.p == NULL;
+	return s.p && s.n == strlen(want) && memcmp(s.p, want, s.n) == 0;
+}
+
+static void event_fields(void **state)
+{
+	static const char body[] =
+		"{\"event\":\"message.received\",\"object\":\"event\",\"data\":{\"id\":\"urn:id\",\"message_urn\":\"urn:\\u006dsg\","
+		"\"account_id\":\"65fa\",\"provider\":\"LINKEDIN\",\"sender\":{\"id\":\"urn:p\",\"name\":\"Zo\xC3\xAB \\ud83d\\ude00\","
+		"\"profile_url\":null,\"nested\":{\"id\":\"no\",\"name\":\"no\"}},\"body\":\"Hey\",\"timestamp\":\"2026-05-12T14:33:21.000Z\","
+		"\"conversation_id\":\"urn:t\",\"attachments\":[{\"id\":\"no\",\"sender\":{\"id\":\"no\"}}]},\"event2\":{\"event\":\"no\"}}";
+	struct event ev = {0};
+
+	(void)state;
+	for (int twice = 0; twice < 2; twice++) {
+		assert_int_equal(event_parse(body, sizeof body - 1, &ev), EVENT_OK);
+		assert_true(is(ev.event, "message.received"));
+		assert_true(is(ev.key, "urn:msg"));
+		assert_true(is(ev.account, "65fa"));
+		assert_true(is(ev.sender_id, "urn:p"));
+		assert_true(is(ev.sender_name, "Zo\xC3\xAB \xF0\x9F\x98\x80"));
+		assert_true(is(ev.conversation, "urn:t"));
+		assert_true(is(ev.sent_at, "2026-05-12T14:33:21.000Z"));
+		assert_true(is(ev.text, "Hey"));
+	}
+	event_free(&ev);
+}
+
+static void event_keys(void **state)
+{
+	static const struct {
+		const char *body, *key;
+	} cases[] = {
+		{"{\"event\":\"e\"}", NULL}, {"{\"event\":\"e\",\"data\":null}", NULL}, {"{\"event\":\"e\",\"data\":[]}", NULL},
+		{"{\"event\":\"e\",\"data\":{}}", NULL}, {"{\"event\":\"e\",\"data\":{\"id\":\"i\"}}", "i"},
+		{"{\"event\":\"e\",\"data\":{\"message_urn\":null,\"id\":\"i\"}}", "i"},
+		{"{\"event\":\"e\",\"data\":{\"message_urn\":\"\",\"id\":\"i\"}}", "i"},
+		{"{\"event\":\"e\",\"data\":{\"id\":\"i\",\"message_urn\":\"u\"}}", "u"},
+		{"{\"event\":\"e\",\"data\":{\"id\":12345678901234567890123}}", "12345678901234567890123"},
+		{"{\"event\":\"e\",\"data\":{\"id\":{\"id\":\"x\"}}}", NULL}, {"{\"event\":\"e\",\"data\":{\"id\":[\"x\"]}}", NULL},
+		{"{\"event\":\"e\",\"data\":{\"id\":true}}", NULL}, {"{\"event\":\"e\",\"data\":[{\"id\":\"x\"}]}", NULL},
+		{"{\"event\":\"e\",\"id\":\"x\",\"message_urn\":\"y\"}", NULL},
+		{" \t\r\n{\"event\" : \"e\" , \"data\" : { \"id\" : \"i\" } } \n", "i"},
+	};
+	struct event ev = {0};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		assert_int_equal(event_parse(cases[i].body, strlen(cases[i].body), &ev), EVENT_OK);
+		if (!is(ev.key, cases[i].key))
+			fail_msg("%s", cases[i].body);
+	}
+	event_free(&ev);
+}
+
+static void event_malformed(void **state)
+{
+	static const char *const cases[] = {
+		"", " ", "x", "1", "\"event\"", "null", "true", "[]", "[{\"event\":\"e\"}]", "{", "{}", "{\"event\":1}",
+		"{\"event\":null}", "{\"event\":\"\"}", "{\"event\":{\"event\":\"e\"}}", "{\"data\":{\"event\":\"e\"}}",
+		"{\"event\":\"e\"}x", "{\"event\":\"e\"}{}", "{\"event\":\"e\",}", "{'event':'e'}", "{\"event\":\"e\" /* c */}",
+		"{\"event\":\"e\"}\f", "\v{\"event\":\"e\"}", "\xEF\xBB\xBF{\"event\":\"e\"}", "{\"event\":\"a\nb\"}",
+		"{\"event\":\"e\",\"event\":\"e\"}", "{\"event\":\"e\",\"a\":1,\"a\":2}", "{\"event\":\"e\",\"\\u0065vent\":\"e\"}",
+		"{\"event\":\"e\",\"data\":{},\"data\":{}}", "{\"event\":\"e\",\"data\":{\"id\":\"1\",\"id\":\"2\"}}",
+		"{\"event\":\"e\",\"data\":{\"id\":null,\"id\":\"2\"}}", "{\"event\":\"e\",\"data\":{\"sender\":{\"id\":\"1\",\"id\":\"2\"}}}",
+		"{\"event\":\"\xC0\x80\"}", "{\"event\":\"e\",\"x\":\"\xED\xA0\x80\"}", "{\"event\":\"e\",\"\xFF\":1}",
+		"{\"event\":\"e\",\"n\":01}", "{\"event\":\"e\",\"n\":NaN}",
+	};
+	struct event ev = {0};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		if (event_parse(cases[i], strlen(cases[i]), &ev) != EVENT_MALFORMED)
+			fail_msg("%s", cases[i]);
+		assert_non_null(ev.reason);
+		assert_null(ev.event.p);
+	}
+	assert_int_equal(event_parse("{\"event\":\"e\"}\0", 14, &ev), EVENT_MALFORMED);
+	event_free(&ev);
+}
+
+/* {"event":"e","x":[[[...]]]}: containers nested to that depth in all. */
+static enum event_result nested(struct event *ev, int depth, char open, char shut)
+{
+	struct buf b = {0};
+	enum event_result r;
+
+	buf_printf(&b, "{\"event\":\"e\",\"x\":");
+	for (int i = 1; i < depth; i++)
+		buf_printf(&b, open == '[' ? "[" : "{\"a\":");
+	buf_printf(&b, "1");
+	for (int i = 1; i < depth; i++)
+		buf_add(&b, &shut, 1);
+	buf_printf(&b, "}");
+	r = event_parse(b.data, b.len, ev);
+	buf_free(&b);
+	return r;
+}
+
+static void event_bounds(void **state)
+{
+	struct event ev = {0};
+	struct buf b = {0};
+
+	(void)state;
+	assert_int_equal(nested(&ev, 64, '[', ']'), EVENT_OK);
+	assert_int_equal(nested(&ev, 65, '[', ']'), EVENT_MALFORMED);
+	assert_int_equal(nested(&ev, 64, '{', '}'), EVENT_OK);
+	assert_int_equal(nested(&ev, 65, '{', '}'), EVENT_MALFORMED);
+	assert_int_equal(nested(&ev, 100000, '[', ']'), EVENT_MALFORMED);
+	for (int keys = 256; keys <= 257; keys++) {
+		b.len = 0;
+		buf_printf(&b, "{\"event\":\"e\"");
+		for (int i = 1; i < keys; i++)
+			buf_printf(&b, ",\"k%d\":{}", i);
+		buf_printf(&b, "}");
+		assert_int_equal(event_parse(b.data, b.len, &ev), keys <= 256 ? EVENT_OK : EVENT_MALFORMED);
+	}
+	buf_free(&b);
+	event_free(&ev);
+}
+
+/* A request from memory: its variables, its body in pieces of `piece` bytes, and how the body ends. */
+struct source {
+	const char *body;
+	size_t at, piece;
+	enum read_result end;
+};
+
+static enum read_result read_source(void *ctx, char *p, size_t n, size_t *got)
+{
+	struct source *s = ctx;
+
+	*got = strlen(s->body + s->at);
+	if (*got == 0)
+		return s->end;
+	if (*got > s->piece)
+		*got = s->piece;
+	if (*got > n)
+		*got = n;
+	memcpy(p, s->body + s->at, *got);
+	s->at += *got;
+	return READ_DATA;
+}
+
+static void report(void *ctx, enum log_level level, const char *message)
+{
+	(void)ctx;
+	(void)level;
+	print_message("%s\n", message);
+}
+
+static struct conf *load_conf(void)
+{
+	unit_file("key", "mysecret", 0600);
+	unit_file("auth", "Bearer token", 0600);
+	unit_file("hook.conf",
+		"spool = \"spool\"\nmax-body = \"64\"\n"
+		"endpoint \"/w\" { secret-file = {\"key\"} }\n"
+		"endpoint \"/both\" { secret-file = {\"key\"} authorization-file = {\"auth\"} }\n"
+		"endpoint \"/near\" { scheme = \"none\" allow = {\"192.0.2.0/24\"} }\n"
+		"endpoint \"/drop\" { scheme = \"dropbox\" secret-file = {\"key\"} }\n"
+		"endpoint \"/some\" { scheme = \"none\" events = {\"a\", \"b\"} accounts = {\"1\"} }\n", 0600);
+	return conf_load("hook.conf", report, NULL);
+}
+
+#define POST "REQUEST_METHOD=POST", "CONTENT_TYPE=application/json"
+#define FOO "{\"foo\":\"bar\"}"
+#define FOO_SIGNED "HTTP_X_WEBHOOK_SIGNATURE=sha256=4864d2759938a15468b5df9ade20bf161da9b4f737ea61794142f3484236bda3"
+
+static void outcomes(void **state)
+{
+	static const struct {
+		const char *name;
+		enum outcome want;
+		const char *body;
+		enum read_result end;
+		const char *env[8];
+	} cases[] = {
+		{"stored", OUTCOME_STORED, "{\"event\":\"a\",\"data\":{\"id\":\"1\",\"account_id\":\"1\"}}", READ_END,
+			{POST, "SCRIPT_NAME=/some"}},
+		{"duplicate", OUTCOME_DUPLICATE, "{\"event\":\"a\",\"data\":{\"id\":\"1\",\"account_id\":\"1\"}}", READ_END,
+			{POST, "SCRIPT_NAME=/so", "PATH_INFO=me"}},
+		{"request uri", OUTCOME_DUPLICATE, "{\"event\":\"a\",\"data\":{\"id\":\"1\",\"account_id\":\"1\"}}", READ_END,
+			{POST, "SCRIPT_NAME=", "REQUEST_URI=/some?x=/y"}},
+		{"event filter", OUTCOME_IGNORED, "{\"event\":\"c\",\"data\":{\"id\":\"2\",\"account_id\":\"1\"}}", READ_END,
+			{POST, "SCRIPT_NAME=/some"}},
+		{"account filter", OUTCOME_IGNORED, "{\"event\":\"b\",\"data\":{\"id\":\"2\"}}", READ_END, {POST, "SCRIPT_NAME=/some"}},
+		{"signed, no event", OUTCOME_MALFORMED, FOO, READ_END, {POST, "SCRIPT_NAME=/w", FOO_SIGNED}},
+		{"unsigned", OUTCOME_UNAUTHORIZED, FOO, READ_END, {POST, "SCRIPT_NAME=/w"}},
+		{"signed twice", OUTCOME_UNAUTHORIZED, FOO, READ_END, {POST, "SCRIPT_NAME=/w", FOO_SIGNED, FOO_SIGNED}},
+		{"a comma", OUTCOME_UNAUTHORIZED, FOO, READ_END, {POST, "SCRIPT_NAME=/w", FOO_SIGNED ", x"}},
+		{"not the bytes", OUTCOME_UNAUTHORIZED, FOO " ", READ_END, {POST, "SCRIPT_NAME=/w", FOO_SIGNED}},
+		{"signed, no authorization", OUTCOME_UNAUTHORIZED, FOO, READ_END, {POST, "SCRIPT_NAME=/both", FOO_SIGNED}},
+		{"authorized, unsigned", OUTCOME_UNAUTHORIZED, FOO, READ_END,
+			{POST, "SCRIPT_NAME=/both", "HTTP_AUTHORIZATION=Bearer token"}},
+		{"both", OUTCOME_MALFORMED, FOO, READ_END,
+			{POST, "SCRIPT_NAME=/both", FOO_SIGNED, "HTTP_AUTHORIZATION=Bearer token"}},
+		{"redirected authorization", OUTCOME_MALFORMED, FOO, READ_END,
+			{POST, "SCRIPT_NAME=/both", FOO_SIGNED, "REDIRECT_HTTP_AUTHORIZATION=Bearer token"}},
+		{"far", OUTCOME_FORBIDDEN, "{\"event\":\"a\"}", READ_END, {POST, "SCRIPT_NAME=/near", "REMOTE_ADDR=203.0.113.1"}},
+		{"nowhere", OUTCOME_FORBIDDEN, "{\"event\":\"a\"}", READ_END, {POST, "SCRIPT_NAME=/near"}},
+		{"near", OUTCOME_STORED, "{\"event\":\"a\"}", READ_END, {POST, "SCRIPT_NAME=/near", "REMOTE_ADDR=192.0.2.9"}},
+		{"no such path", OUTCOME_NOT_FOUND, "{}", READ_END, {POST, "SCRIPT_NAME=/W"}},
+		{"no path", OUTCOME_NOT_FOUND, "{}", READ_END, {POST}},
+		{"get", OUTCOME_METHOD, "", READ_END, {"REQUEST_METHOD=GET", "SCRIPT_NAME=/w", "QUERY_STRING=challenge=x"}},
+		{"challenge", OUTCOME_CHALLENGE, "", READ_END, {"REQUEST_METHOD=GET", "SCRIPT_NAME=/drop", "QUERY_STRING=a=b&challenge=x-1"}},
+		{"markup", OUTCOME_METHOD, "", READ_END, {"REQUEST_METHOD=GET", "SCRIPT_NAME=/drop", "QUERY_STRING=challenge=<b>"}},
+		{"no challenge", OUTCOME_METHOD, "", READ_END, {"REQUEST_METHOD=GET", "SCRIPT_NAME=/drop", "QUERY_STRING=xchallenge=x"}},
+		{"type", OUTCOME_CONTENT_TYPE, FOO, READ_END, {"REQUEST_METHOD=POST", "CONTENT_TYPE=text/plain", "SCRIPT_NAME=/w"}},
+		{"no type", OUTCOME_CONTENT_TYPE, FOO, READ_END, {"REQUEST_METHOD=POST", "SCRIPT_NAME=/w"}},
+		{"type with charset", OUTCOME_MALFORMED, FOO, READ_END,
+			{"REQUEST_METHOD=POST", "CONTENT_TYPE=Application/JSON; charset=utf-8", "SCRIPT_NAME=/w", FOO_SIGNED}},
+		{"declared too large", OUTCOME_TOO_LARGE, "", READ_END, {POST, "SCRIPT_NAME=/w", "CONTENT_LENGTH=65"}},
+		{"too large", OUTCOME_TOO_LARGE, "12345678901234567890123456789012345678901234567890123456789012345", READ_END,
+			{POST, "SCRIPT_NAME=/w"}},
+		{"as large as allowed", OUTCOME_UNAUTHORIZED, "1234567890123456789012345678901234567890123456789012345678901234",
+			READ_END, {POST, "SCRIPT_NAME=/w"}},
+		{"short", OUTCOME_INCOMPLETE, FOO, READ_END, {POST, "SCRIPT_NAME=/w", FOO_SIGNED, "CONTENT_LENGTH=14"}},
+		{"long", OUTCOME_INCOMPLETE, FOO, READ_END, {POST, "SCRIPT_NAME=/w", FOO_SIGNED, "CONTENT_LENGTH=12"}},
+		{"no number", OUTCOME_INCOMPLETE, FOO, READ_END, {POST, "SCRIPT_NAME=/w", FOO_SIGNED, "CONTENT_LENGTH=-1"}},
+		{"overflow", OUTCOME_INCOMPLETE, FOO, READ_END, {POST, "SCRIPT_NAME=/w", "CONTENT_LENGTH=99999999999999999999999"}},
+		{"empty length", OUTCOME_MALFORMED, FOO, READ_END, {POST, "SCRIPT_NAME=/w", FOO_SIGNED, "CONTENT_LENGTH="}},
+		{"cut", OUTCOME_INCOMPLETE, FOO, READ_BROKEN, {POST, "SCRIPT_NAME=/w", FOO_SIGNED}},
+		{"slow", OUTCOME_TIMEOUT, FOO, READ_TIMEOUT, {POST, "SCRIPT_NAME=/w", FOO_SIGNED}},
+	};
+	struct conf *c = load_conf();
+	struct spool *s;
+	struct request r = {0};
+	struct delivery d = {0};
+
+	(void)state;
+	assert_non_null(c);
+	s = spool_new(c->spool, c->journal, SPOOL_RECEIVE, c->reject_keep);
+	log_setup(LOG_LEVEL_ERROR, LOG_FORMAT_LOGFMT, LOG_TARGET_STDERR);
+	for (size_t piece = 1; piece < 100; piece += 98) {
+		for (size_t i = 0; i < COUNT(cases); i++) {
+			struct source src = {cases[i].body, 0, piece, cases[i].end};
+			char *env[COUNT(cases[i].env) + 1] = {0};
+			enum outcome want = cases[i].want;
+
+			for (size_t k = 0; k < COUNT(cases[i].env) && cases[i].env[k]; k++)
+				env[k] = strdup(cases[i].env[k]);
+			if (piece > 1 && strcmp(cases[i].name, "stored") == 0)
+				want = OUTCOME_DUPLICATE;
+			request_init(&r, env, read_source, &src);
+			handle(&r, c, s, &d);
+			if (d.outcome != want)
+				fail_msg("%s: %s, %s", cases[i].name, outcome_info(d.outcome)->code, d.reason ? d.reason : "");
+			handle_record(&r, c, s, &d);
+			for (size_t k = 0; env[k]; k++)
+				free(env[k]);
+		}
+	}
+	handle_free(&d);
+	buf_free(&r.body);
+	spool_close(s);
+	conf_free(c);
+}
+
+static void answers(void **state)
+{
+	struct delivery d = {.outcome = OUTCOME_STORED, .id = 7};
+	struct buf b = {0};
+
+	(void)state;
+	handle_answer(&d, &b);
+	assert_string_equal(buf_str(&b), "Status: 200 OK\r\nContent-Type: application/json\r\nContent-Length: 27\r\n"
+		"Cache-Control: no-store\r\n\r\n{\"status\":\"stored\",\"id\":7}\n");
+	for (int o = 0; o < OUTCOME_COUNT; o++) {
+		const struct outcome_info *info = outcome_info((enum outcome)o);
+
+		d.outcome = (enum outcome)o;
+		b.len = 0;
+		handle_answer(&d, &b);
+		assert_non_null(strstr(buf_str(&b), info->code));
+		assert_int_equal(info->status == 503, strstr(b.data, "Retry-After: ") != NULL);
+		assert_int_equal(info->status == 405, strstr(b.data, "Allow: POST\r\n") != NULL);
+		assert_int_equal(info->status == 200, info->exit_status == 0);
+	}
+	buf_free(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(verify_vectors),
+		cmocka_unit_test(verify_refuses),
+		cmocka_unit_test(authorization),
+		cmocka_unit_test(event_fields),
+		cmocka_unit_test(event_keys),
+		cmocka_unit_test(event_malformed),
+		cmocka_unit_test(event_bounds),
+		cmocka_unit_test(outcomes),
+		cmocka_unit_test(answers),
+	};
+
+	return cmocka_run_group_tests_name("hook", tests, unit_enter, unit_leave);
+}

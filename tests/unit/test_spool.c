@@ -1,0 +1,373 @@
+/* sink/: the spool keeps exact bytes once, across threads, processes, full disks and moved files. */
+#include "unit.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include "sink/spool.h"
+#include "sink/spool_db.h"
+
+static struct slice text(const char *s)
+{
+	return s ? (struct slice){s, strlen(s)} : (struct slice){0};
+}
+
+static enum spool_result put(struct spool *s, const char *endpoint, const char *key, const char *body, int64_t *id)
+{
+	struct spool_event ev = {
+		.endpoint = endpoint, .event = text("message.received"), .key = text(key), .headers = text("H: v\n"),
+		.body = text(body), .remote_addr = "192.0.2.1", .received_at = 1000, .secret = 1,
+	};
+	char why[256] = "";
+	enum spool_result r = spool_put(s, &ev, id, why, sizeof why);
+
+	if (r == SPOOL_FAILED)
+		assert_true(why[0] != '\0');
+	return r;
+}
+
+/* One integer from the spool's database in dir. */
+static int64_t ask(const char *dir, const char *sql)
+{
+	char path[64];
+	sqlite3 *db;
+	sqlite3_stmt *st;
+	int64_t v;
+
+	snprintf(path, sizeof path, "%s/hookspool.db", dir);
+	assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+	v = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+	return v;
+}
+
+static void once(void **state)
+{
+	struct spool *s = spool_new("once", JOURNAL_WAL, SPOOL_RECEIVE, 10);
+	int64_t first, id;
+
+	(void)state;
+	assert_int_equal(put(s, "/a", "k", "one", &first), SPOOL_STORED);
+	assert_int_equal(put(s, "/a", "k", "two", &id), SPOOL_DUPLICATE);
+	assert_int_equal(id, first);
+	assert_int_equal(put(s, "/b", "k", "one", &id), SPOOL_STORED); /* another endpoint */
+	assert_int_not_equal(id, first);
+	assert_int_equal(put(s, "/a", NULL, "one", &id), SPOOL_STORED); /* no key: never merged */
+	assert_int_equal(put(s, "/a", NULL, "one", &id), SPOOL_STORED);
+	assert_int_equal(put(s, "/a", "", "one", &id), SPOOL_STORED); /* an empty key is a key */
+	assert_int_equal(put(s, "/a", "", "one", &id), SPOOL_DUPLICATE);
+	spool_close(s);
+	assert_int_equal(ask("once", "SELECT count(*) FROM event"), 5);
+	assert_int_equal(ask("once", "SELECT count(*) FROM event WHERE body = X'6f6e65'"), 5);
+	assert_int_equal(ask("once", "PRAGMA user_version"), 1);
+	assert_int_equal(ask("once", "PRAGMA auto_vacuum"), 2);
+}
+
+static void private_files(void **state)
+{
+	struct spool *s = spool_new("private", JOURNAL_WAL, SPOOL_RECEIVE, 10);
+	static const char *const names[] = {"private/hookspool.db", "private/hookspool.db-wal", "private/hookspool.db-shm",
+		"private/lock"};
+	struct stat st;
+	mode_t mask = umask(0);
+	int64_t id;
+
+	(void)state;
+	assert_int_equal(put(s, "/a", "k", "one", &id), SPOOL_STORED);
+	umask(mask);
+	assert_int_equal(stat("private", &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0700);
+	for (size_t i = 0; i < COUNT(names); i++) {
+		assert_int_equal(stat(names[i], &st), 0);
+		assert_int_equal(st.st_mode & 07777, 0600);
+	}
+	spool_close(s);
+	assert_int_equal(chmod("private", 0755), 0); /* as an FTP client makes it */
+	s = spool_new("private", JOURNAL_WAL, SPOOL_RECEIVE, 10);
+	assert_int_equal(put(s, "/a", "k", "one", &id), SPOOL_DUPLICATE);
+	assert_int_equal(stat("private", &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0700);
+	spool_close(s);
+}
+
+enum { THREADS = 16, EACH = 40, PROCESSES = 4 };
+
+struct shared {
+	struct spool *s;
+	int stored, duplicate;
+	pthread_mutex_t mutex;
+};
+
+/* Every thread puts the same keys, in an order of its own. */
+static void *put_many(void *arg)
+{
+	struct shared *all = arg;
+	int64_t id;
+	char key[16];
+
+	for (int i = 0; i < EACH; i++) {
+		enum spool_result r;
+
+		snprintf(key, sizeof key, "%d", (int)((i * 7 + (intptr_t)&id / 4096) % EACH));
+		r = put(all->s, "/a", key, key, &id);
+		pthread_mutex_lock(&all->mutex);
+		all->stored += r == SPOOL_STORED;
+		all->duplicate += r == SPOOL_DUPLICATE;
+		pthread_mutex_unlock(&all->mutex);
+	}
+	return NULL;
+}
+
+static struct shared put_from_threads(const char *dir)
+{
+	struct shared all = {.s = spool_new(dir, JOURNAL_WAL, SPOOL_RECEIVE, 10), .mutex = PTHREAD_MUTEX_INITIALIZER};
+	pthread_t threads[THREADS];
+
+	for (int i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, put_many, &all), 0);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	spool_close(all.s);
+	return all;
+}
+
+static void once_across_threads(void **state)
+{
+	struct shared all = put_from_threads("threads");
+
+	(void)state;
+	assert_int_equal(all.stored, ask("threads", "SELECT count(*) FROM event"));
+	assert_int_equal(all.stored + all.duplicate, THREADS * EACH);
+	assert_int_equal(ask("threads", "SELECT count(*) - count(DISTINCT key) FROM event"), 0);
+}
+
+static void once_across_processes(void **state)
+{
+	int status, failed = 0;
+
+	(void)state;
+	for (int i = 0; i < PROCESSES; i++) {
+		if (fork() == 0) {
+			struct shared all = put_from_threads("processes");
+
+			_exit(all.stored + all.duplicate == THREADS * EACH ? 0 : 1);
+		}
+	}
+	for (int i = 0; i < PROCESSES; i++) {
+		assert_true(wait(&status) > 0);
+		failed += status != 0;
+	}
+	assert_int_equal(failed, 0);
+	assert_int_equal(ask("processes", "SELECT count(*) - count(DISTINCT key) FROM event"), 0);
+	assert_true(ask("processes", "SELECT count(*) FROM event") <= EACH);
+	assert_int_equal(ask("processes", "SELECT integrity_check = 'ok' FROM pragma_integrity_check"), 1);
+}
+
+/* A file size limit stands in for a full disk: SQLite sees the write fail. */
+static void failure_is_whole_and_passes(void **state)
+{
+	struct spool *s = spool_new("full", JOURNAL_WAL, SPOOL_RECEIVE, 10);
+	struct rlimit was, limit;
+	char *large = calloc(1, 300001);
+	int64_t id;
+
+	(void)state;
+	memset(large, 'x', 300000);
+	assert_int_equal(put(s, "/a", "1", "small", &id), SPOOL_STORED);
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &was);
+	limit = was;
+	limit.rlim_cur = 200000;
+	setrlimit(RLIMIT_FSIZE, &limit);
+	assert_int_equal(put(s, "/a", "2", large, &id), SPOOL_FAILED);
+	setrlimit(RLIMIT_FSIZE, &was);
+	assert_int_equal(ask("full", "SELECT count(*) FROM event"), 1);
+	assert_int_equal(put(s, "/a", "2", large, &id), SPOOL_STORED);
+	assert_int_equal(put(s, "/a", "1", "small", &id), SPOOL_DUPLICATE);
+	spool_close(s);
+	free(large);
+	assert_int_equal(ask("full", "SELECT integrity_check = 'ok' FROM pragma_integrity_check"), 1);
+}
+
+static void moved_away(void **state)
+{
+	struct spool *s = spool_new("moved", JOURNAL_WAL, SPOOL_RECEIVE, 10);
+	int64_t id;
+
+	(void)state;
+	assert_int_equal(put(s, "/a", "1", "one", &id), SPOOL_STORED);
+	assert_int_equal(rename("moved", "elsewhere"), 0);
+	assert_int_equal(put(s, "/a", "2", "two", &id), SPOOL_STORED);
+	spool_close(s);
+	assert_int_equal(ask("moved", "SELECT count(*) FROM event WHERE key = '2'"), 1);
+	assert_int_equal(ask("elsewhere", "SELECT count(*) FROM event"), 1);
+}
+
+static void cannot_open(void **state)
+{
+	struct spool *s = spool_new("file", JOURNAL_WAL, SPOOL_RECEIVE, 10);
+	int64_t id;
+
+	(void)state;
+	unit_file("file", "", 0600);
+	assert_int_equal(put(s, "/a", "1", "one", &id), SPOOL_FAILED);
+	assert_int_equal(unlink("file"), 0);
+	assert_int_equal(put(s, "/a", "1", "one", &id), SPOOL_STORED);
+	spool_close(s);
+	s = spool_new("missing", JOURNAL_WAL, SPOOL_MANAGE, 10);
+	assert_int_equal(put(s, "/a", "1", "one", &id), SPOOL_FAILED);
+	assert_int_not_equal(access("missing", F_OK), 0);
+	spool_close(s);
+}
+
+static void newer_schema_is_left_alone(void **state)
+{
+	struct spool *s = spool_new("newer", JOURNAL_WAL, SPOOL_RECEIVE, 10);
+	int64_t id;
+
+	(void)state;
+	assert_int_equal(put(s, "/a", "1", "one", &id), SPOOL_STORED);
+	spool_close(s);
+	assert_int_equal(system("sqlite3 newer/hookspool.db 'PRAGMA user_version=99' >/dev/null"), 0);
+	s = spool_new("newer", JOURNAL_WAL, SPOOL_RECEIVE, 10);
+	assert_int_equal(put(s, "/a", "2", "two", &id), SPOOL_FAILED);
+	spool_close(s);
+	assert_int_equal(ask("newer", "SELECT count(*) FROM event"), 1);
+}
+
+static void wal_is_checkpointed(void **state)
+{
+	struct spool *s = spool_new("wal", JOURNAL_WAL, SPOOL_RECEIVE, 10);
+	char *large = calloc(1, 100001);
+	struct stat st;
+	int64_t id;
+
+	(void)state;
+	memset(large, 'x', 100000);
+	for (int i = 0; i < 200; i++)
+		assert_int_equal(put(s, "/a", NULL, large, &id), SPOOL_STORED);
+	spool_close(s);
+	free(large);
+	assert_int_equal(stat("wal/hookspool.db-wal", &st), 0); /* closing does not checkpoint */
+	assert_true(st.st_size < 8 << 20);
+	assert_int_equal(stat("wal/hookspool.db", &st), 0);
+	assert_true(st.st_size > 10 << 20);
+}
+
+static void delete_journal(void **state)
+{
+	struct spool *s = spool_new("delete", JOURNAL_DELETE, SPOOL_RECEIVE, 10);
+	int64_t id;
+
+	(void)state;
+	assert_int_equal(put(s, "/a", "1", "one", &id), SPOOL_STORED);
+	assert_int_not_equal(access("delete/hookspool.db-wal", F_OK), 0);
+	spool_close(s);
+	assert_int_equal(ask("delete", "SELECT count(*) FROM event"), 1);
+}
+
+static void notes(void **state)
+{
+	static const char stored[] = "stored", refused[] = "unauthorized";
+	struct spool *s = spool_new("notes", JOURNAL_WAL, SPOOL_RECEIVE, 3);
+	int64_t id;
+
+	(void)state;
+	spool_flush(s);
+	assert_int_not_equal(access("notes", F_OK), 0); /* nothing to write, nothing made */
+	for (int i = 0; i < 5; i++) {
+		struct spool_reject r = {.endpoint = i ? "/a" : NULL, .code = refused, .received_at = i, .bytes = i};
+
+		spool_reject(s, &r);
+		spool_count(s, "/a", stored, 2, i);
+		spool_count(s, NULL, refused, 0, i);
+	}
+	spool_flush(s);
+	assert_int_equal(put(s, "/a", "1", "one", &id), SPOOL_STORED);
+	spool_count(s, "/a", stored, 2, 9);
+	spool_reject(s, &(struct spool_reject){.code = refused, .received_at = 5, .body = text("kept")});
+	spool_flush(s);
+	spool_close(s);
+	assert_int_equal(ask("notes", "SELECT n FROM counter WHERE endpoint = '/a' AND code = 'stored' AND secret = 2"), 6);
+	assert_int_equal(ask("notes", "SELECT last_at FROM counter WHERE code = 'stored'"), 9);
+	assert_int_equal(ask("notes", "SELECT n FROM counter WHERE endpoint = '' AND code = 'unauthorized'"), 5);
+	assert_int_equal(ask("notes", "SELECT count(*) FROM reject"), 3);
+	assert_int_equal(ask("notes", "SELECT min(received_at) FROM reject"), 3);
+	assert_int_equal(ask("notes", "SELECT body = CAST('kept' AS BLOB) FROM reject WHERE received_at = 5"), 1);
+}
+
+static void notes_wait_for_a_spool(void **state)
+{
+	static const char stored[] = "stored";
+	struct spool *s = spool_new("late", JOURNAL_WAL, SPOOL_RECEIVE, 3);
+
+	(void)state;
+	unit_file("late", "", 0600);
+	for (int i = 0; i < 3; i++) {
+		spool_count(s, "/a", stored, 0, i);
+		spool_flush(s);
+	}
+	assert_int_equal(unlink("late"), 0);
+	spool_flush(s);
+	spool_close(s);
+	assert_int_equal(ask("late", "SELECT n FROM counter"), 3);
+}
+
+/* The lock is held by somebody who does not let go: the waiter gives up, and nothing is stuck. */
+static void lock_has_a_limit(void **state)
+{
+	struct spool *s = spool_new("held", JOURNAL_WAL, SPOOL_RECEIVE, 3);
+	int hold[2];
+	int64_t id;
+	pid_t holder;
+	char c;
+
+	(void)state;
+	assert_int_equal(put(s, "/a", "1", "one", &id), SPOOL_STORED);
+	assert_int_equal(pipe(hold), 0);
+	holder = fork();
+	if (holder == 0) {
+		struct spool_db db;
+		char why[256];
+
+		if (spool_db_open(&db, "held", JOURNAL_WAL, SPOOL_MANAGE, false, why, sizeof why) &&
+		    spool_db_begin(&db, why, sizeof why))
+			(void)!write(hold[1], "x", 1);
+		pause();
+	}
+	assert_int_equal(read(hold[0], &c, 1), 1);
+	assert_int_equal(put(s, "/a", "2", "two", &id), SPOOL_FAILED);
+	kill(holder, SIGKILL);
+	waitpid(holder, NULL, 0);
+	assert_int_equal(put(s, "/a", "2", "two", &id), SPOOL_STORED);
+	spool_close(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(once),
+		cmocka_unit_test(private_files),
+		cmocka_unit_test(once_across_threads),
+		cmocka_unit_test(once_across_processes),
+		cmocka_unit_test(failure_is_whole_and_passes),
+		cmocka_unit_test(moved_away),
+		cmocka_unit_test(cannot_open),
+		cmocka_unit_test(newer_schema_is_left_alone),
+		cmocka_unit_test(wal_is_checkpointed),
+		cmocka_unit_test(delete_journal),
+		cmocka_unit_test(notes),
+		cmocka_unit_test(notes_wait_for_a_spool),
+		cmocka_unit_test(lock_has_a_limit),
+	};
+
+	return cmocka_run_group_tests_name("spool", tests, unit_enter, unit_leave);
+}
