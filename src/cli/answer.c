@@ -115,22 +115,23 @@ static bool hidden(const char *s, size_t n)
 
 void answer_print(FILE *to, struct slice body, size_t max)
 {
-	bool blank = true; /* none at the start, and never two */
-	size_t n, i;
+	bool blank = false; /* one is due before the next character */
+	size_t n, i, printed = 0;
 
 	for (i = 0; i < body.n && i < max; i += n ? n : 1) {
 		n = char_length(body.p + i, body.n - i);
 		if (n == 1 && memchr(" \t\r\n", body.p[i], 4)) {
-			if (!blank)
-				fputc(' ', to);
-			blank = true;
+			blank = printed > 0;
 			continue;
 		}
+		if (blank)
+			fputc(' ', to);
 		blank = false;
 		if (n == 0 || (n == 1 && (body.p[i] < 0x20 || body.p[i] == 0x7F)) || (n > 1 && hidden(body.p + i, n)))
 			fputc('?', to);
 		else
 			fwrite(body.p + i, 1, n, to);
+		printed++;
 	}
 	if (i < body.n)
 		fputs("…", to);

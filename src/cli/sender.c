@@ -94,7 +94,6 @@ static bool prepare(struct slot *slot, const struct sender *s)
 		curl_easy_setopt(slot->easy, CURLOPT_USERAGENT, "hookspool-send/" PACKAGE_VERSION) == CURLE_OK &&
 		curl_easy_setopt(slot->easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
 		curl_easy_setopt(slot->easy, CURLOPT_TIMEOUT_MS, s->timeout) == CURLE_OK &&
-		curl_easy_setopt(slot->easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
 		(!s->direct || curl_easy_setopt(slot->easy, CURLOPT_NOPROXY, "*") == CURLE_OK) &&
 		curl_easy_setopt(slot->easy, CURLOPT_ERRORBUFFER, slot->error) == CURLE_OK &&
 		curl_easy_setopt(slot->easy, CURLOPT_WRITEFUNCTION, on_answer) == CURLE_OK &&

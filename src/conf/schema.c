@@ -30,7 +30,7 @@ static struct {
 	int errors;
 } load;
 
-static void report_at(enum log_level level, const char *file, int line, const char *fmt, va_list ap)
+__attribute__((format(printf, 4, 0))) static void report_at(enum log_level level, const char *file, int line, const char *fmt, va_list ap)
 {
 	struct buf b = {0};
 
@@ -43,7 +43,7 @@ static void report_at(enum log_level level, const char *file, int line, const ch
 	buf_free(&b);
 }
 
-static void on_error(cfg_t *cfg, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void on_error(cfg_t *cfg, const char *fmt, va_list ap)
 {
 	load.errors++;
 	report_at(LOG_LEVEL_ERROR, cfg ? cfg->filename : NULL, cfg ? cfg->line : 0, fmt, ap);

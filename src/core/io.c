@@ -96,7 +96,7 @@ bool io_read_secret(const char *path, struct buf *out, char *why, size_t why_siz
 	trim(out);
 	if (out->len == 0)
 		return refuse(why, why_size, path, "empty; put the secret in it");
-	if (memchr(out->data, '\0', out->len) || memchr(out->data, '\n', out->len))
+	if (memchr(out->data, '\0', out->len) || memchr(out->data, '\n', out->len) || memchr(out->data, '\r', out->len))
 		return refuse(why, why_size, path, "more than one line; one secret a file");
 	return true;
 }

@@ -12,12 +12,14 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 enum {
 	SYSTEMD_FD = 3, /* SD_LISTEN_FDS_START, sd_listen_fds(3) */
 	BACKLOG = 4096, /* a full one makes nginx answer 502 */
+	CONNECT_S = 3,  /* a full one would let connect(2) wait for ever */
 };
 
 union address {
@@ -115,15 +117,20 @@ int listen_connect(const char *address, char *why, size_t n)
 {
 	union address a;
 	socklen_t len = parse(address, &a, why, n);
-	int fd;
+	struct timeval wait = {CONNECT_S, 0};
+	int fd, error;
 
 	if (len == 0)
 		return -1;
 	fd = socket(a.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0)
+		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
 	if (fd < 0 || connect(fd, &a.any, len) != 0) {
-		fail(why, n, address, strerror(errno));
+		error = errno;
+		fail(why, n, address, strerror(error));
 		if (fd >= 0)
 			close(fd);
+		errno = error;
 		return -1;
 	}
 	return fd;

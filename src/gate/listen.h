@@ -18,7 +18,7 @@ int listen_inherited(void);
  */
 int listen_open(const char *address, mode_t mode, const char *group, char *why, size_t why_size);
 
-/* Connects to such an address. -1 with the reason in why. The caller closes. */
+/* Connects to such an address, in 3 s at most. -1 with the reason in why and errno. The caller closes. */
 int listen_connect(const char *address, char *why, size_t why_size);
 
 /* Removes the socket file of a "unix:PATH" address. */

@@ -5,18 +5,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/magic.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "sink/spool_fs.h"
 
 #ifndef sigev_notify_thread_id
 #define sigev_notify_thread_id _sigev_un._tid
@@ -29,12 +28,6 @@ enum {
 	CHECKPOINT_PAGES = 1000, /* SQLite's own default, about 4 MB */
 	BUSY_MS = 5000,          /* recovery and readers' checkpoints; writers queue on the lock */
 };
-
-/* From include/uapi/linux/magic.h where Debian 12's header lacks them. */
-#define MAGIC_CIFS 0xFF534D42
-#define MAGIC_SMB2 0xFE534D42
-#define MAGIC_FUSE 0x65735546
-#define MAGIC_9P 0x01021997
 
 /* One entry a version: the statements that lead there from the version before. */
 static const char *const migrations[SCHEMA_VERSION] = {
@@ -104,25 +97,6 @@ static int on_wal(void *ctx, sqlite3 *sql, const char *name, int pages)
 	return SQLITE_OK;
 }
 
-static bool network_file_system(int dir_fd)
-{
-	struct statfs fs;
-
-	if (fstatfs(dir_fd, &fs) != 0)
-		return false;
-	switch ((unsigned long)fs.f_type & 0xFFFFFFFFUL) {
-	case NFS_SUPER_MAGIC:
-	case SMB_SUPER_MAGIC:
-	case MAGIC_CIFS:
-	case MAGIC_SMB2:
-	case MAGIC_FUSE:
-	case MAGIC_9P:
-		return true;
-	default:
-		return false;
-	}
-}
-
 /* Makes the directory durable too: a file whose name a power cut takes back was never written. */
 static bool make_dir(const char *dir)
 {
@@ -146,7 +120,7 @@ static bool make_dir(const char *dir)
 	return true;
 }
 
-/* Opens the directory, and closes it to others: it holds personal data. */
+/* Opens the directory; the receiver closes it to others: it holds personal data. */
 static int open_dir(const char *dir, enum spool_access access, char *why, size_t n)
 {
 	struct stat st;
@@ -161,7 +135,7 @@ static int open_dir(const char *dir, enum spool_access access, char *why, size_t
 		fail(why, n, dir, strerror(errno));
 		return -1;
 	}
-	if (fstat(fd, &st) == 0 && (st.st_mode & 077) && fchmod(fd, 0700) != 0) {
+	if (access == SPOOL_RECEIVE && fstat(fd, &st) == 0 && (st.st_mode & 077) && fchmod(fd, 0700) != 0) {
 		fail(why, n, dir, "others may enter it and its mode can't be changed; chmod 700 it");
 		close(fd);
 		return -1;
@@ -170,10 +144,10 @@ static int open_dir(const char *dir, enum spool_access access, char *why, size_t
 }
 
 /* As root, the lock belongs to the directory's owner, as SQLite does it for its -wal and -shm. */
-static int open_lock(int dir_fd)
+static int open_lock(int dir_fd, enum spool_access access)
 {
 	struct stat st;
-	int fd = openat(dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd = openat(dir_fd, "lock", O_RDWR | (access == SPOOL_RECEIVE ? O_CREAT : 0) | O_CLOEXEC | O_NOFOLLOW, 0600);
 
 	if (fd >= 0 && geteuid() == 0 && fstat(dir_fd, &st) == 0 && fchown(fd, st.st_uid, st.st_gid) != 0) {
 		close(fd);
@@ -233,21 +207,24 @@ static bool lock_timed(int fd)
 	return ok;
 }
 
-static bool configure(struct spool_db *db, enum journal journal, char *why, size_t n)
+/* The receiver sets the journal mode, others take what they find. */
+static bool configure(struct spool_db *db, enum journal journal, enum spool_access access, char *why, size_t n)
 {
+	const char *mode = journal == JOURNAL_WAL ? "PRAGMA journal_mode=WAL" : "PRAGMA journal_mode=DELETE";
+
 	sqlite3_busy_timeout(db->sql, BUSY_MS);
 	sqlite3_db_config(db->sql, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_wal_hook(db->sql, on_wal, db); /* replaces the automatic checkpoint, which runs without the lock */
-	if (!run(db, journal == JOURNAL_WAL ? "PRAGMA journal_mode=WAL" : "PRAGMA journal_mode=DELETE"))
+	if (access == SPOOL_RECEIVE && !run(db, mode))
 		return fail_sql(db, why, n, "journal mode");
-	/* secure_delete: purge means gone, also from the file's free pages */
+	/* EXTRA is FULL in WAL mode; secure_delete: purge means gone, also from the file's free pages */
 	if (!run(db, journal == JOURNAL_WAL ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=EXTRA") ||
 	    !run(db, "PRAGMA secure_delete=ON"))
 		return fail_sql(db, why, n, "settings");
 	return true;
 }
 
-static bool migrate(struct spool_db *db, char *why, size_t n)
+static bool migrate(struct spool_db *db, enum spool_access access, char *why, size_t n)
 {
 	char set[64];
 	int version = pragma_int(db, "PRAGMA user_version");
@@ -258,9 +235,11 @@ static bool migrate(struct spool_db *db, char *why, size_t n)
 		return fail(why, n, "schema", "made by a newer hookspool; upgrade this one");
 	if (version == SCHEMA_VERSION)
 		return true;
+	if (access != SPOOL_RECEIVE)
+		return fail(why, n, "schema", "empty, or made by an older hookspool; the receiver brings it up to date when it starts");
 	if (!run(db, "BEGIN IMMEDIATE"))
 		return fail_sql(db, why, n, "migration");
-	for (version = pragma_int(db, "PRAGMA user_version"); version >= 0 && version < SCHEMA_VERSION; version++) {
+	for (; version < SCHEMA_VERSION; version++) {
 		snprintf(set, sizeof set, "PRAGMA user_version=%d", version + 1);
 		if (!run(db, migrations[version]) || !run(db, set))
 			return fail_sql(db, why, n, "migration");
@@ -283,9 +262,9 @@ static bool prepare(struct spool_db *db, int dir_fd, const char *path, enum jour
 	if (rc != SQLITE_OK)
 		return fail_sql(db, why, n, path);
 	/* must precede the first table, and the journal mode that writes the first page */
-	if (pragma_int(db, "PRAGMA page_count") == 0 && !run(db, "PRAGMA auto_vacuum=INCREMENTAL"))
+	if (access == SPOOL_RECEIVE && pragma_int(db, "PRAGMA page_count") == 0 && !run(db, "PRAGMA auto_vacuum=INCREMENTAL"))
 		return fail_sql(db, why, n, path);
-	if (!configure(db, journal, why, n) || !migrate(db, why, n))
+	if (!configure(db, journal, access, why, n) || !migrate(db, access, why, n))
 		return false;
 	if (suspect && sqlite3_wal_checkpoint_v2(db->sql, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) != SQLITE_OK)
 		return fail_sql(db, why, n, "after a failed fsync");
@@ -298,6 +277,7 @@ bool spool_db_open(struct spool_db *db, const char *dir, enum journal journal, e
 	char *why, size_t n)
 {
 	char path[PATH_MAX];
+	const char *fs;
 	bool ok;
 	int dir_fd;
 
@@ -307,11 +287,11 @@ bool spool_db_open(struct spool_db *db, const char *dir, enum journal journal, e
 	dir_fd = open_dir(dir, access, why, n);
 	if (dir_fd < 0)
 		return false;
-	if (journal == JOURNAL_WAL && network_file_system(dir_fd)) {
+	if (journal == JOURNAL_WAL && spool_fs_kind(dir, &fs) == SPOOL_FS_NETWORK) {
 		close(dir_fd);
-		return fail(why, n, dir, "a network file system can't share the WAL; use a local disk, or journal = \"delete\"");
+		return fail(why, n, fs, "a network file system can't share the WAL; use a local disk, or journal = \"delete\"");
 	}
-	db->lock_fd = open_lock(dir_fd);
+	db->lock_fd = open_lock(dir_fd, access);
 	if (db->lock_fd < 0 || !lock_timed(db->lock_fd)) {
 		ok = fail(why, n, dir, db->lock_fd < 0 ? strerror(errno) : "the lock is held by another process for 10 s");
 	} else {

@@ -1,0 +1,16 @@
+/* What kind of file system a spool would be on: not every one keeps the promise of an fsync. */
+#ifndef SPOOL_FS_H
+#define SPOOL_FS_H
+
+enum spool_fs_kind {
+	SPOOL_FS_LOCAL,
+	SPOOL_FS_NETWORK, /* memory isn't shared between hosts: no WAL */
+	SPOOL_FS_MEMORY,  /* gone when the machine stops */
+	SPOOL_FS_LAYER,   /* a container's own: gone when the container is */
+	SPOOL_FS_UNKNOWN, /* statfs(2) failed; errno says why */
+};
+
+/* The kind of file system `path` is on; *name becomes what it is called, "other" when it is none we know. */
+enum spool_fs_kind spool_fs_kind(const char *path, const char **name);
+
+#endif
