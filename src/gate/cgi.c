@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -58,6 +59,23 @@ static enum read_result read_body(void *ctx, char *p, size_t n, size_t *got)
 	return READ_DATA;
 }
 
+/*
+ * Reads away what a refused sender still sends: Apache's mod_cgid has one socket for both ways, and
+ * closing it with input unread would take back the answer.
+ */
+static void drain(struct cgi *g)
+{
+	const struct request *r = &g->request;
+	size_t left = r->length_known ? r->length - r->body.len : SIZE_MAX;
+	char trash[16384];
+	ssize_t n = 1;
+
+	while (left > 0 && n > 0 && wait_input(g) == READ_DATA) {
+		n = read(STDIN_FILENO, trash, left < sizeof trash ? left : sizeof trash);
+		left -= n > 0 ? (size_t)n : 0;
+	}
+}
+
 static void answer(struct cgi *g)
 {
 	struct buf out = {0};
@@ -86,6 +104,8 @@ int cgi_serve(const struct conf *c)
 	request_init(&g.request, environ, read_body, &g);
 	handle(&g.request, c, spool, &g.delivery);
 	answer(&g);
+	if (!g.request.at_end)
+		drain(&g);
 	handle_record(&g.request, c, spool, &g.delivery);
 	spool_flush(spool);
 	spool_close(spool);

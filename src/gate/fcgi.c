@@ -15,7 +15,10 @@
 /* FastCGI 1.0, section 8 */
 enum { HEADER_SIZE = 8, FCGI_VERSION = 1, TYPE_BEGIN = 1, TYPE_ABORT = 2, TYPE_PARAMS = 4, TYPE_STDIN = 5 };
 
-enum { PEEK_SIZE = 128 * 1024 };
+enum {
+	PEEK_SIZE = 128 * 1024,
+	FULL_SIZE = 32 * 1024, /* a peer that writes in small pieces may fill the socket's buffer with so much */
+};
 
 struct fcgi {
 	FCGX_Request fcgx;
@@ -75,7 +78,7 @@ static enum fcgi_ready walk(const unsigned char *p, size_t n)
 			break;
 		at += content;
 	}
-	return n == PEEK_SIZE && seen == FCGI_READY_PARAMS ? FCGI_READY_FULL : seen;
+	return n >= FULL_SIZE && seen == FCGI_READY_PARAMS ? FCGI_READY_FULL : seen;
 }
 
 enum fcgi_ready fcgi_peek(struct fcgi *f, int fd)

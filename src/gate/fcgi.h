@@ -23,7 +23,7 @@ enum fcgi_ready {
 	FCGI_READY_EMPTY,    /* nothing has come */
 	FCGI_READY_PARTIAL,  /* not all variables are there */
 	FCGI_READY_PARAMS,   /* the variables are there, not all of the body */
-	FCGI_READY_FULL,     /* as the last, and more than is looked at has come */
+	FCGI_READY_FULL,     /* as the last, and the rest may not come before some is read */
 	FCGI_READY_COMPLETE, /* the whole request: serving it can't block on reading */
 	FCGI_READY_CLOSED,   /* the peer has closed, or what it sends is not a request */
 };

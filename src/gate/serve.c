@@ -38,7 +38,8 @@ struct main_loop {
 	int signals;
 	const char *own_address;
 	int64_t stopped_at; /* clock_mono_us(); 0: serving */
-	int64_t next_chore;
+	int64_t next_round; /* over all watched connections */
+	int64_t next_chore; /* both clock_mono_us() */
 };
 
 static void report(void *ctx, enum log_level level, const char *message)
@@ -150,7 +151,7 @@ static bool discard(int fd)
 }
 
 /* Decides on a watched connection after input or time. With the mutex held. */
-static void look(struct main_loop *m, struct conn *c, int64_t now)
+static void look(struct main_loop *m, struct conn *c, int64_t now, bool crowded)
 {
 	struct server *s = m->s;
 	int64_t age = now - c->since;
@@ -164,8 +165,8 @@ static void look(struct main_loop *m, struct conn *c, int64_t now)
 		return;
 	}
 	ready = fcgi_peek(m->peek, c->fd);
-	c->slow = ready == FCGI_READY_FULL || (ready == FCGI_READY_PARAMS && age > SLOW_US);
-	if (c->slow || ready == FCGI_READY_COMPLETE) {
+	c->slow = age > SLOW_US && (ready == FCGI_READY_PARAMS || ready == FCGI_READY_FULL);
+	if (c->slow || ready == FCGI_READY_COMPLETE || (ready == FCGI_READY_FULL && !crowded)) {
 		unwatch(s, c);
 		worker_arm(s, c);
 	} else if (ready == FCGI_READY_CLOSED || age > s->conf->conf->params_timeout * 1000) {
@@ -174,14 +175,25 @@ static void look(struct main_loop *m, struct conn *c, int64_t now)
 	}
 }
 
+static void look_at(struct main_loop *m, struct conn *c, int64_t now)
+{
+	bool crowded = worker_crowded(m->s);
+
+	pthread_mutex_lock(&m->s->mutex);
+	look(m, c, now, crowded);
+	pthread_mutex_unlock(&m->s->mutex);
+}
+
 static void look_at_all(struct main_loop *m, int64_t now)
 {
+	bool crowded = worker_crowded(m->s);
 	struct conn *c, *next;
 
+	m->next_round = now + TICK_BUSY_MS * 1000;
 	pthread_mutex_lock(&m->s->mutex);
 	for (c = m->s->watched; c; c = next) {
 		next = c->next;
-		look(m, c, now);
+		look(m, c, now, crowded);
 	}
 	pthread_mutex_unlock(&m->s->mutex);
 }
@@ -221,15 +233,13 @@ static void run(struct main_loop *m)
 		n = epoll_wait(m->s->watch, ev, EVENTS, tick_ms(m));
 		now = clock_mono_us();
 		for (int i = 0; i < n; i++) {
-			if (ev[i].data.ptr == m) {
+			if (ev[i].data.ptr == m)
 				on_signal(m);
-				continue;
-			}
-			pthread_mutex_lock(&m->s->mutex);
-			look(m, ev[i].data.ptr, now);
-			pthread_mutex_unlock(&m->s->mutex);
+			else
+				look_at(m, ev[i].data.ptr, now);
 		}
-		look_at_all(m, now);
+		if (now >= m->next_round)
+			look_at_all(m, now);
 		if (now >= m->next_chore) {
 			m->next_chore = now + TICK_MS * 1000;
 			if (write(m->s->chore, &one, sizeof one) < 0)

@@ -39,6 +39,15 @@ void worker_conf_put(struct server *s, struct shared_conf *c)
 	}
 }
 
+bool worker_crowded(struct server *s)
+{
+	struct shared_conf *c = worker_conf_get(s);
+	bool crowded = atomic_load(&s->arriving) >= c->conf->max_in_flight;
+
+	worker_conf_put(s, c);
+	return crowded;
+}
+
 void worker_drop(struct server *s, struct conn *c)
 {
 	if (c->fd >= 0)
@@ -127,8 +136,12 @@ static enum fcgi_next run(struct server *s, struct fcgi *f, struct conn *c, bool
 /* Serves the request on the connection if it has come, and passes the connection on. */
 static void attend(struct server *s, struct fcgi *f, struct conn *c)
 {
-	enum fcgi_ready ready = c->slow ? FCGI_READY_FULL : fcgi_peek(f, c->fd);
+	enum fcgi_ready ready = fcgi_peek(f, c->fd);
 
+	if (ready == FCGI_READY_FULL && worker_crowded(s))
+		ready = FCGI_READY_PARAMS;
+	if (c->slow && ready == FCGI_READY_PARAMS)
+		ready = FCGI_READY_FULL;
 	switch (ready) {
 	case FCGI_READY_EMPTY:
 		worker_arm(s, c);

@@ -2,6 +2,7 @@
 import os
 import shutil
 import sys
+from contextlib import ExitStack
 
 sys.dont_write_bytecode = True
 os.environ.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
@@ -13,6 +14,7 @@ import pytest
 import place
 import proc
 from receiver import REPORT, Home, endpoint
+from sender import VECTORS
 from servers import KINDS, serving
 
 SEEN = {}  # log file: bytes already looked at
@@ -88,7 +90,8 @@ def site_home():
         endpoint("/webhook/small", max_body="2k"),
         endpoint("/webhook/github", scheme="github"),
         endpoint("/webhook/dropbox", scheme="dropbox"),
-        body_timeout="2s", workers=8)
+        *(endpoint(f"/webhook/{name}", scheme=v.scheme, secret_file=[name]) for name, v in VECTORS.items()),
+        files={name: v.secret for name, v in VECTORS.items()}, body_timeout="2s", workers=8)
 
 
 @pytest.fixture(scope="session", params=KINDS)
@@ -96,6 +99,13 @@ def site(request):
     """Each web server in turn, in front of a home with an endpoint for each outcome."""
     with serving(request.param, site_home()) as server:
         yield server
+
+
+@pytest.fixture
+def served():
+    """A function that puts a web server of the named kind in front of a home; stopped and checked at the end."""
+    with ExitStack() as started:
+        yield lambda kind, home: started.enter_context(serving(kind, home))
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ PACKAGES = {
     "logrotate": "logrotate",
     "systemd-analyze": "systemd",
     "unshare": "util-linux",
+    "nsenter": "util-linux",
 }
 PROGRAM_PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 

@@ -35,12 +35,12 @@ def endpoint(path="/webhook/linkedin", **given):
 class Home:
     """A directory of the service user's with a hookspool.conf in it."""
 
-    def __init__(self, *endpoints, **given):
+    def __init__(self, *endpoints, files=None, **given):
         self.dir = new_dir("home")
         self.conf = self.dir / "hookspool.conf"
-        self.spool = Spool(self)
+        self.spool = Spool(self, given.setdefault("spool", str(self.dir / "spool")))
         self.numbers = itertools.count(1)
-        for name, text in (("secret", SECRET), ("secret2", SECRET2), ("auth", AUTHORIZATION)):
+        for name, text in (("secret", SECRET), ("secret2", SECRET2), ("auth", AUTHORIZATION), *(files or {}).items()):
             self.write(name, text + "\n")
         self.configure(*endpoints, **given)
 
@@ -51,7 +51,7 @@ class Home:
         return own(path)
 
     def configure(self, *endpoints, **given):
-        given.setdefault("spool", str(self.dir / "spool"))
+        given.setdefault("spool", str(self.spool.dir))
         return self.write("hookspool.conf", options(given) + "".join(endpoints or [endpoint()]))
 
     def cli(self, *args, user=USER, **how):
@@ -84,11 +84,11 @@ def accepts(address):
 class Receiver(Child):
     """hookspool.fcgi on a socket of its own, ready when this returns."""
 
-    def __init__(self, home, *args, listen=None, argv=None, **how):
-        number = next(home.numbers)
+    def __init__(self, home, *args, listen=None, argv=None, before=(), number=None, **how):
+        number = number or next(home.numbers)
         self.home, self.socket = home, home.dir / f"sock{number}"
         argv = argv or [BIN / "hookspool.fcgi", "-c", home.conf, "--listen", listen or f"unix:{self.socket}", *args]
-        super().__init__(argv, home.dir / f"receiver{number}.log", **how)
+        super().__init__([*before, *argv], home.dir / f"receiver{number}.log", **how)
         if listen and listen.startswith("tcp:"):
             self.socket = int(listen.rsplit(":", 1)[1])
             self.until(lambda: accepts(("127.0.0.1", self.socket)), "the receiver accepts")

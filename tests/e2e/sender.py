@@ -4,6 +4,7 @@ import hmac
 import json
 import socket
 import uuid
+from collections import namedtuple
 from http.client import HTTPResponse
 
 from place import SLOW
@@ -11,6 +12,16 @@ from place import SLOW
 SECRET = "whsec-7f1c0a94b2d84c1d9e65"
 SECRET2 = "whsec-after-the-rotation-1"
 AUTHORIZATION = "Bearer the-value-set-in-the-dashboard"
+
+Vector = namedtuple("Vector", "scheme header secret body signature")
+VECTORS = {  # as published: GitHub's documentation, octokit's tests, Dropbox's scheme
+    "github-docs": Vector("github", "X-Hub-Signature-256", "It's a Secret to Everybody", b"Hello, World!",
+                          "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"),
+    "octokit": Vector("github", "X-Hub-Signature-256", "mysecret", b'{"foo":"bar"}',
+                      "sha256=4864d2759938a15468b5df9ade20bf161da9b4f737ea61794142f3484236bda3"),
+    "dropbox-docs": Vector("dropbox", "X-Dropbox-Signature", "the_secret", b'{"delta": {"users": [12345]}}',
+                           "0a8c16b085420b960dc78664279fe09e936a2a01b1f91064869d9e77dfd64529"),
+}
 
 
 def sign(body, secret=SECRET, prefix="sha256="):
@@ -80,7 +91,13 @@ class Http:
     """One client connection, kept for as many requests as the test wants."""
 
     def __init__(self, port):
+        self.port = port
         self.sock = socket.create_connection(("127.0.0.1", port), timeout=30 * SLOW)
+
+    def again(self):
+        """Connects anew, after the server said that it closes."""
+        self.sock.close()
+        self.__init__(self.port)
 
     def __enter__(self):
         return self

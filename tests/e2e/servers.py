@@ -61,8 +61,8 @@ def free_port():
 class Server:
     """A running web server: deliver() is what a sender on the Internet could do."""
 
-    def __init__(self, argv, log, port, receivers=(), home=None, **traits):
-        self.port, self.receivers, self.home, self.log, self.traits = port, list(receivers), home, log, traits
+    def __init__(self, argv, log, port, receivers=(), home=None):
+        self.port, self.receivers, self.home, self.log = port, list(receivers), home, log
         self.child = Child(argv, log, user=None)
         try:
             self.child.until(lambda: accepts(("127.0.0.1", port)), f"{argv[0]} accepts on {port}", 20)
@@ -71,7 +71,7 @@ class Server:
             raise
 
     def deliver(self, path, body=b"", headers=(), **how):
-        return sender.deliver(self.port, path, body, headers, **how)
+        return sender.deliver(self.port, path, body, headers=headers, **how)
 
     def connect(self):
         return sender.Http(self.port)
@@ -90,21 +90,21 @@ class Server:
                 receiver.stop()
 
 
-def start_nginx(http, port, receivers=(), home=None, **traits):
+def start_nginx(http, port, receivers=(), home=None):
     """nginx with this inside its http block."""
     where = new_dir("nginx")
     conf, log = where / "nginx.conf", where / "nginx.log"
     conf.write_text(NGINX.format(dir=where, log=log, http=http, user=f"user {USER};" if ROOT else ""))
-    return Server([need("nginx"), "-e", "stderr", "-c", conf], log, port, receivers, home, **traits)
+    return Server([need("nginx"), "-e", "stderr", "-c", conf], log, port, receivers, home)
 
 
-def start_apache(config, port, receivers=(), home=None, **traits):
+def start_apache(config, port, receivers=(), home=None):
     """Apache with this after the directives every one of ours has."""
     where = new_dir("apache")
     conf, log = where / "httpd.conf", where / "apache.log"
     user = f"User {USER}\nGroup {USER}" if ROOT else ""
     conf.write_text(APACHE.format(dir=where, log=log, port=port, modules=MODULES, user=user, config=config))
-    return Server([need("apache2"), "-f", conf, "-DFOREGROUND"], log, port, receivers, home, **traits)
+    return Server([need("apache2"), "-f", conf, "-DFOREGROUND"], log, port, receivers, home)
 
 
 def module(*names):
@@ -125,7 +125,7 @@ def program(home):
 def script(home):
     """Apache's directives to run that copy for all below /webhook/, with Authorization passed."""
     return f"""
-{module("alias")}
+{module("alias", "env")}
 ScriptAlias /webhook/ {program(home)}/
 PassEnv ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS
 <Directory {home.dir}>
@@ -153,7 +153,7 @@ def nginx(home, keep=False, buffered=True, receivers=1):
     """nginx before receivers on sockets; keep: connections to them are kept; buffered: whole bodies are sent."""
     started, port = [home.start() for _ in range(receivers)], free_port()
     http = upstream(started, keep) + f"server {{ listen 127.0.0.1:{port}; {location(keep, buffered)} }}"
-    return start_nginx(http, port, started, home, streams=not buffered)
+    return start_nginx(http, port, started, home)
 
 
 def apache_fcgid(home):
@@ -169,7 +169,7 @@ FcgidInitialEnv LANG C
   SetHandler fcgid-script
   Options +ExecCGI
 </Directory>
-""", port, home=home, streams=False)
+""", port, home=home)
 
 
 def apache_proxy(home):
@@ -180,12 +180,12 @@ ProxyPass /webhook/ unix:{receiver.socket}|fcgi://hookspool/webhook/
 <Location /webhook/>
   CGIPassAuth On
 </Location>
-""", port, [receiver], home, streams=False)
+""", port, [receiver], home)
 
 
 def apache_cgid(home):
     port = free_port()
-    return start_apache(f"{module('cgid')}{script(home)}\nScriptSock {home.dir}/cgid.sock\n", port, home=home, streams=True)
+    return start_apache(f"{module('cgid')}{script(home)}\nScriptSock {home.dir}/cgid.sock\n", port, home=home)
 
 
 KINDS = {
@@ -202,6 +202,7 @@ KINDS = {
 def serving(kind, home):
     """A server of that kind in front of the home, ended on the way out."""
     server = KINDS[kind](home)
+    server.kind = kind
     try:
         yield server
     finally:

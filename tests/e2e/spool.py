@@ -5,8 +5,8 @@ from pathlib import Path
 
 
 class Spool:
-    def __init__(self, home):
-        self.home, self.dir = home, Path(home.dir) / "spool"
+    def __init__(self, home, where):
+        self.home, self.dir = home, Path(where)
 
     def query(self, sql, *args):
         """Rows as dictionaries; none while there is no spool yet."""

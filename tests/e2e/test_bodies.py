@@ -1,0 +1,172 @@
+"""Bodies: chunked, of every size around the limits, slow, short, and the connection after them."""
+import time
+
+import pytest
+
+import fcgi_client
+import sender
+from conftest import site_home
+from fcgi_client import ABORT, PARAMS, STDIN, Fcgi, opening, params, record, stdin, whole
+from outcomes import expect
+from place import SLOW
+from receiver import Home, endpoint
+from sender import message, new_urn, padded
+
+LINKEDIN, SMALL = "/webhook/linkedin", "/webhook/small"
+LIMIT = 2048  # of SMALL
+
+
+def stored(site, reply, body):
+    assert site.home.spool.event(id=expect(reply, "stored").json["id"])["body"] == body
+
+
+@pytest.mark.parametrize("size", [600, 40_000, 300_000])
+def test_chunked(site, size):
+    body = padded(size)
+    stored(site, site.deliver(LINKEDIN, body, chunked=True), body)
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
+def test_around_the_limit_on_a_kept_connection(site, chunked):
+    """One byte under, at and over max-body; each is followed by a good request on the same connection."""
+    with site.connect() as http:
+        for size, code in ((LIMIT - 1, "stored"), (LIMIT, "stored"), (LIMIT + 1, "too_large"), (60_000, "too_large")):
+            reply = expect(http.deliver(SMALL, padded(size), chunked=chunked), code)
+            if reply.headers.get("connection") == "close":  # as Apache says after each 413
+                assert code == "too_large" and site.kind.startswith("mod_")
+                http.again()
+            stored(site, http.deliver(LINKEDIN, body := padded(700)), body)
+
+
+def test_around_the_default_limit(site):
+    """1m is 1048576 bytes."""
+    for size, code in ((1 << 20, "stored"), ((1 << 20) + 1, "too_large")):
+        expect(site.deliver(LINKEDIN, padded(size)), code)
+
+
+def test_no_size_waits(site):
+    """Whatever buffer a body just doesn't fit into, there is no pause of a timer in its answer."""
+    for size in (20_000, 70_000, 100_000, 130_000, 160_000, 200_000, 260_000, 500_000, 1_000_000):
+        best = min(timed(site, size) for _ in range(2))
+        assert best < 0.5 * SLOW, f"{size} bytes took {best:.3f} s"
+
+
+def timed(site, size):
+    body = padded(size)
+    start = time.monotonic()
+    expect(site.deliver(LINKEDIN, body), "stored")
+    return time.monotonic() - start
+
+
+def test_slow_body_through_a_server_that_passes_it_on(served):
+    site = served("nginx-streaming", site_home())
+    body = message()
+    with site.connect() as http:
+        http.send(sender.head(LINKEDIN, sender.signed_headers(body) + [("Content-Length", str(len(body)))]) + body[:-10])
+        expect(http.reply(), "timeout")
+    assert not site.home.spool.events()
+
+
+@pytest.fixture
+def raw(receiver):
+    return receiver(endpoint(), endpoint("/webhook/small", max_body="2k"), body_timeout="1s", params_timeout="1s", workers=4)
+
+
+@pytest.mark.parametrize("sent", [0, 1, 500])
+def test_slow_body(raw, sent):
+    body = message()
+    start = time.monotonic()
+    with Fcgi(raw.socket) as fcgi:
+        fcgi.send(opening(params(body=body)) + stdin(body[:sent]))
+        expect(fcgi.reply(), "timeout")
+        assert 0.9 < time.monotonic() - start < 5 * SLOW
+    assert not raw.home.spool.events()
+    expect(fcgi_client.deliver(raw.socket, body), "stored")
+
+
+def test_a_trickle_does_not_extend_the_deadline(raw):
+    """The deadline is the body's, not the next byte's."""
+    body = message()
+    start = time.monotonic()
+    with Fcgi(raw.socket) as fcgi:
+        fcgi.send(opening(params(body=body)))
+        fcgi.sock.settimeout(0.1)
+        for byte in body:
+            try:
+                fcgi.send(record(STDIN, bytes([byte])))
+                reply = fcgi.reply()
+                break
+            except TimeoutError:
+                continue
+    expect(reply, "timeout")
+    assert time.monotonic() - start < 5 * SLOW
+
+
+INCOMPLETE = {
+    "shorter": lambda body: whole(params(body=body, size=len(body) + 1), body),
+    "empty": lambda body: opening(params(body=body)) + record(STDIN),
+    "longer": lambda body: whole(params(body=body, size=len(body) - 1), body),
+    "no number": lambda body: whole(params(body=body, size="12x"), body),
+    "negative": lambda body: whole(params(body=body, size=-1), body),
+    "hexadecimal": lambda body: whole(params(body=body, size="0x100"), body),
+    "huge": lambda body: whole(params(body=body, size=10 ** 30), body),
+}
+
+
+@pytest.mark.parametrize("request_of", INCOMPLETE.values(), ids=INCOMPLETE.keys())
+def test_incomplete(raw, request_of):
+    body = message()
+    with Fcgi(raw.socket) as fcgi:
+        fcgi.send(request_of(body))
+        reply = fcgi.reply()
+        expect(reply, "incomplete")
+    assert not raw.home.spool.events()
+    expect(fcgi_client.deliver(raw.socket, body), "stored")
+
+
+def test_aborted_body_is_not_stored(raw):
+    body = message()
+    with Fcgi(raw.socket) as fcgi:
+        fcgi.send(opening(params(body=body)) + stdin(body) + record(ABORT))
+        fcgi.rest()
+    with Fcgi(raw.socket) as fcgi:
+        fcgi.send(opening(params(body=body)) + stdin(body))
+        fcgi.sock.shutdown(1)
+        fcgi.rest()
+    assert not raw.home.spool.events()
+    expect(fcgi_client.deliver(raw.socket, body), "stored")
+
+
+@pytest.mark.parametrize("size", ["", None], ids=["empty CONTENT_LENGTH", "no CONTENT_LENGTH"])
+def test_unknown_length(raw, size):
+    """As nginx and Apache pass a chunked body: to its end, and not past the limit."""
+    def listed(body):
+        return [p for p in params("/webhook/small", body, size=size or "") if size is not None or p[0] != "CONTENT_LENGTH"]
+    with Fcgi(raw.socket) as fcgi:
+        for length, code in ((LIMIT, "stored"), (LIMIT + 1, "too_large"), (LIMIT - 1, "stored")):
+            body = padded(length)
+            fcgi.send(whole(listed(body), body))
+            expect(fcgi.reply(), code)
+
+
+def test_records_of_any_size(raw):
+    """A request in records of one byte, in writes that end anywhere, is the same request."""
+    urn = new_urn()
+    body = message(urn)
+    listed = fcgi_client.pairs(params(body=body))
+    data = b"".join([fcgi_client.begin(),
+                     *(record(PARAMS, listed[i:i + 1], padding=i % 8) for i in range(len(listed))), record(PARAMS),
+                     *(record(STDIN, body[i:i + 1], padding=i % 3) for i in range(len(body))), record(STDIN)])
+    with Fcgi(raw.socket) as fcgi:
+        for i in range(0, len(data), 997):
+            fcgi.send(data[i:i + 997])
+        expect(fcgi.reply(), "stored")
+    assert raw.home.spool.event(key=urn)["body"] == body
+
+
+def test_nothing_arrives(raw):
+    """A connection that never says anything, or half a request's parameters, is closed in the end."""
+    for start in (fcgi_client.begin(), fcgi_client.begin() + record(PARAMS, b"\x0e\x04REQUEST_METHODPO"[:9])):
+        with Fcgi(raw.socket, timeout=10) as fcgi:
+            fcgi.send(start)
+            assert fcgi.rest() == b""

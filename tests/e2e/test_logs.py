@@ -1,0 +1,101 @@
+"""The log: one line a delivery, in both formats, whatever strangers put into their requests; no secrets, no texts."""
+import json
+
+import pytest
+
+import fcgi_client
+from outcomes import expect
+from place import until
+from receiver import endpoint
+from sender import AUTHORIZATION, SECRET, SECRET2, message, new_urn, sign
+
+TEXT = "the-text-of-the-message"
+HOSTILE = 'evil" outcome=stored id=1\n time=2026 level=error msg="forged\r\n\x1b[2J\x7f\x9b31m \\ ‮ ü\u0085'
+
+
+def lines(one, **where):
+    """The log's entries in either format, that have these values."""
+    entries = [json.loads(line) for line in one.text().splitlines()] if one.text().startswith("{") else one.entries()
+    return [e for e in entries if where.items() <= {k: str(v) for k, v in e.items()}.items()]
+
+
+def line(one, **where):
+    until(lambda: lines(one, **where), f"a line with {where} in\n{one.text()[-1500:]}")
+    found, = lines(one, **where)
+    return found
+
+
+@pytest.mark.parametrize("form", ["logfmt", "json"])
+def test_a_line_for_each_delivery(receiver, form):
+    one = receiver(endpoint(), endpoint("/webhook/auth", authorization_file=["auth"]), log_format=form)
+    urn = new_urn()
+    body = message(urn, text=TEXT)
+    for code in ("stored", "duplicate"):
+        reply = expect(fcgi_client.deliver(one.socket, body), code)
+        entry = line(one, outcome=code)
+        assert set(entry) == {"time", "level", "endpoint", "outcome", "id", "event", "key", "sender", "secret", "bytes", "ms", "remote"}
+        assert (entry["level"], entry["endpoint"], entry["key"]) == ("info", "/webhook/linkedin", urn)
+        assert (entry["event"], entry["sender"], entry["remote"]) == ("message.received", "Žofie Nováková 李", "127.0.0.1")
+        assert [int(entry[name]) for name in ("id", "secret", "bytes")] == [reply.json["id"], 1, len(body)]
+        assert 0 < float(entry["ms"]) < 20_000
+        assert len(entry["time"]) == 24 and entry["time"].endswith("Z")
+    expect(fcgi_client.deliver(one.socket, body, headers={"X-Webhook-Signature": sign(b"x")}), "unauthorized")
+    expect(fcgi_client.deliver(one.socket, body, path="/webhook/auth", headers={"Authorization": "Bearer x"}), "unauthorized")
+    until(lambda: len(lines(one, outcome="unauthorized")) == 2, "both refusals")
+    assert [e["reason"] for e in lines(one, outcome="unauthorized")] == ["wrong signature", "wrong Authorization"]
+    assert {e["level"] for e in lines(one, outcome="unauthorized")} == {"warning"}
+    for never in (TEXT, SECRET, AUTHORIZATION, sign(body)[7:], "Bearer x"):
+        assert never not in one.text()
+
+
+@pytest.mark.parametrize("form", ["logfmt", "json"])
+def test_hostile_values_stay_values(receiver, form):
+    """Path, event, key and sender's name can't end a line, make a field or move a terminal's cursor."""
+    one = receiver(log_format=form)
+    body = message("urn:" + HOSTILE, event="e" + HOSTILE, sender=HOSTILE)
+    expect(fcgi_client.deliver(one.socket, body), "stored")
+    entry = line(one, outcome="stored")
+    assert (entry["sender"], entry["key"], entry["event"]) == (HOSTILE, "urn:" + HOSTILE, "e" + HOSTILE)
+    expect(fcgi_client.deliver(one.socket, message(), path="/" + HOSTILE.encode().decode("latin-1")), "not_found")
+    assert line(one, outcome="not_found")["path"] == "/" + HOSTILE
+    expect(fcgi_client.deliver(one.socket, message(), path="/\xff\xfe"), "not_found")
+    until(lambda: len(lines(one, outcome="not_found")) == 2, "the second path")
+    log = one.log.read_bytes()
+    log.decode()
+    assert len(log.splitlines()) == 4 == len(log.split(b"\n")) - 1
+    assert not [c for c in log.decode() if (ord(c) < 32 and c != "\n") or 127 <= ord(c) < 160]
+
+
+@pytest.mark.parametrize("name", ["remote", "method", "type"])
+def test_hostile_parameters(receiver, name):
+    one = receiver()
+    given = {"remote": {"more": [("REMOTE_ADDR", "x\nremote=1")]}, "method": {"method": "PO\nST"},
+             "type": {"headers": {"Content-Type": "x\ny"}}}[name]
+    fcgi_client.deliver(one.socket, message(), **given)
+    until(lambda: len(one.text().splitlines()) == 2, "a line")
+    assert len(one.text().splitlines()) == 2
+
+
+def test_bodies_only_when_asked(receiver):
+    one = receiver(log_bodies=True)
+    body = message(text=TEXT)
+    expect(fcgi_client.deliver(one.socket, body), "stored")
+    assert one.until_entry(outcome="stored")["body"].encode() == body
+
+
+@pytest.mark.parametrize("level, codes", [("error", []), ("warning", ["unauthorized"]), ("info", ["stored", "unauthorized"]),
+                                          ("debug", ["stored", "unauthorized"])])
+def test_level(receiver, level, codes):
+    one = receiver(log_level=level)
+    body = message()
+    expect(fcgi_client.deliver(one.socket, body), "stored")
+    expect(fcgi_client.deliver(one.socket, body, headers={"X-Webhook-Signature": sign(body, SECRET2)}), "unauthorized")
+    one.stop()
+    assert sorted(e["outcome"] for e in one.entries() if "outcome" in e) == codes
+
+
+def test_scheme_none_is_warned_about(receiver):
+    one = receiver(endpoint(scheme="none"))
+    assert [e for e in one.entries(level="warning") if "none" in e["msg"]]
+    expect(fcgi_client.deliver(one.socket, message(), headers={"X-Webhook-Signature": None}), "stored")
+    assert one.home.spool.events()[0]["secret"] == 0
