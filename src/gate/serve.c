@@ -37,6 +37,7 @@ struct main_loop {
 	struct fcgi *peek;
 	int signals;
 	const char *own_address;
+	struct conn *watched;
 	int64_t stopped_at; /* clock_mono_us(); 0: serving */
 	int64_t next_round; /* over all watched connections */
 	int64_t next_chore; /* both clock_mono_us() */
@@ -125,13 +126,31 @@ static void on_signal(struct main_loop *m)
 	}
 }
 
-/* Takes a connection out of the watched ones. With the mutex held. */
-static void unwatch(struct server *s, struct conn *c)
+/* Takes the connections that workers have handed over into the watched ones. */
+static void take_handed(struct main_loop *m)
+{
+	struct conn *c, *next;
+
+	pthread_mutex_lock(&m->s->mutex);
+	c = m->s->handed;
+	m->s->handed = NULL;
+	pthread_mutex_unlock(&m->s->mutex);
+	for (; c; c = next) {
+		next = c->next;
+		c->next = m->watched;
+		c->link = &m->watched;
+		if (c->next)
+			c->next->link = &c->next;
+		m->watched = c;
+	}
+}
+
+static void unwatch(struct main_loop *m, struct conn *c)
 {
 	*c->link = c->next;
 	if (c->next)
 		c->next->link = c->link;
-	epoll_ctl(s->watch, EPOLL_CTL_DEL, c->fd, NULL);
+	epoll_ctl(m->s->watch, EPOLL_CTL_DEL, c->fd, NULL);
 	c->state = CONN_ACTIVE;
 }
 
@@ -150,8 +169,8 @@ static bool discard(int fd)
 	return n == 0 || (errno != EAGAIN && errno != EINTR);
 }
 
-/* Decides on a watched connection after input or time. With the mutex held. */
-static void look(struct main_loop *m, struct conn *c, int64_t now, bool crowded)
+/* Decides on a watched connection after input or time. */
+static void look(struct main_loop *m, struct conn *c, int64_t now)
 {
 	struct server *s = m->s;
 	int64_t age = now - c->since;
@@ -159,43 +178,31 @@ static void look(struct main_loop *m, struct conn *c, int64_t now, bool crowded)
 
 	if (c->state == CONN_LINGERING) {
 		if (discard(c->fd) || age > LINGER_US) {
-			unwatch(s, c);
+			unwatch(m, c);
 			worker_drop(s, c);
 		}
 		return;
 	}
 	ready = fcgi_peek(m->peek, c->fd);
 	c->slow = age > SLOW_US && (ready == FCGI_READY_PARAMS || ready == FCGI_READY_FULL);
-	if (c->slow || ready == FCGI_READY_COMPLETE || (ready == FCGI_READY_FULL && !crowded)) {
-		unwatch(s, c);
+	if (c->slow || ready == FCGI_READY_COMPLETE || (ready == FCGI_READY_FULL && !worker_crowded(s))) {
+		unwatch(m, c);
 		worker_arm(s, c);
 	} else if (ready == FCGI_READY_CLOSED || age > s->conf->conf->params_timeout * 1000) {
-		unwatch(s, c);
+		unwatch(m, c);
 		worker_drop(s, c);
 	}
 }
 
-static void look_at(struct main_loop *m, struct conn *c, int64_t now)
-{
-	bool crowded = worker_crowded(m->s);
-
-	pthread_mutex_lock(&m->s->mutex);
-	look(m, c, now, crowded);
-	pthread_mutex_unlock(&m->s->mutex);
-}
-
 static void look_at_all(struct main_loop *m, int64_t now)
 {
-	bool crowded = worker_crowded(m->s);
 	struct conn *c, *next;
 
 	m->next_round = now + TICK_BUSY_MS * 1000;
-	pthread_mutex_lock(&m->s->mutex);
-	for (c = m->s->watched; c; c = next) {
+	for (c = m->watched; c; c = next) {
 		next = c->next;
-		look(m, c, now, crowded);
+		look(m, c, now);
 	}
-	pthread_mutex_unlock(&m->s->mutex);
 }
 
 static bool finished(const struct main_loop *m, int64_t now)
@@ -212,14 +219,9 @@ static bool finished(const struct main_loop *m, int64_t now)
 
 static int tick_ms(const struct main_loop *m)
 {
-	bool busy;
-
-	pthread_mutex_lock(&m->s->mutex);
-	busy = m->s->watched != NULL;
-	pthread_mutex_unlock(&m->s->mutex);
 	if (m->stopped_at)
 		return TICK_BUSY_MS / 10;
-	return busy ? TICK_BUSY_MS : TICK_MS;
+	return m->watched ? TICK_BUSY_MS : TICK_MS;
 }
 
 static void run(struct main_loop *m)
@@ -232,11 +234,12 @@ static void run(struct main_loop *m)
 	while (!finished(m, now)) {
 		n = epoll_wait(m->s->watch, ev, EVENTS, tick_ms(m));
 		now = clock_mono_us();
+		take_handed(m); /* after the wait: whatever has an event has been handed over before it */
 		for (int i = 0; i < n; i++) {
 			if (ev[i].data.ptr == m)
 				on_signal(m);
 			else
-				look_at(m, ev[i].data.ptr, now);
+				look(m, ev[i].data.ptr, now);
 		}
 		if (now >= m->next_round)
 			look_at_all(m, now);
@@ -321,12 +324,8 @@ static bool set_up(struct main_loop *m, struct server *s)
 
 static void tear_down(struct main_loop *m, struct server *s)
 {
-	while (s->watched) {
-		struct conn *c = s->watched;
-
-		unwatch(s, c);
-		worker_drop(s, c);
-	}
+	while (s->conns)
+		worker_drop(s, s->conns);
 	spool_flush(s->spool);
 	spool_close(s->spool);
 	worker_conf_put(s, s->conf);

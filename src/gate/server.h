@@ -23,12 +23,14 @@
 enum conn_state { CONN_ACTIVE, CONN_PARKED, CONN_LINGERING };
 
 struct conn {
-	struct conn *next, **link; /* in server.watched; under server.mutex */
+	pthread_mutex_t hand; /* held while the connection is given to another thread, and taken */
 	int fd;
-	bool armed;            /* is in `ready`, perhaps disabled */
-	bool slow;             /* is to be served though its body has not all come */
+	bool armed; /* is in `ready`, perhaps disabled */
+	bool slow;  /* is to be served though its body has not all come */
 	enum conn_state state;
-	int64_t since;         /* clock_mono_us() when it was parked or began to linger */
+	int64_t since;               /* clock_mono_us() when it was parked or began to linger */
+	struct conn *next, **link;   /* in server.handed, then in the main thread's list */
+	struct conn *older, **newer; /* in server.conns */
 };
 
 /* A configuration in use; freed when the last user lets go. */
@@ -53,7 +55,8 @@ struct server {
 
 	pthread_mutex_t mutex; /* all below */
 	struct shared_conf *conf;
-	struct conn *watched;
+	struct conn *conns;  /* all there are, the newest first */
+	struct conn *handed; /* parked or lingering, which the main thread has not taken yet */
 	pthread_t *threads;
 	unsigned n_threads, max_threads;
 };
@@ -63,6 +66,9 @@ bool worker_add(struct server *s);
 
 /* Lets `ready` report the next input on the connection, once. Closes it when that fails. */
 void worker_arm(struct server *s, struct conn *c);
+
+/* Waits until whoever gave us the connection has let go of it. */
+void worker_take(struct conn *c);
 
 /* Closes the connection, unless its fd is -1, and frees it. */
 void worker_drop(struct server *s, struct conn *c);

@@ -50,19 +50,35 @@ bool worker_crowded(struct server *s)
 
 void worker_drop(struct server *s, struct conn *c)
 {
+	pthread_mutex_lock(&s->mutex);
+	*c->newer = c->older;
+	if (c->older)
+		c->older->newer = c->newer;
+	pthread_mutex_unlock(&s->mutex);
 	if (c->fd >= 0)
 		close(c->fd);
+	pthread_mutex_destroy(&c->hand);
 	free(c);
 	atomic_fetch_sub(&s->connections, 1);
+}
+
+void worker_take(struct conn *c)
+{
+	pthread_mutex_lock(&c->hand);
+	pthread_mutex_unlock(&c->hand);
 }
 
 void worker_arm(struct server *s, struct conn *c)
 {
 	struct epoll_event ev = {.events = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT, .data.ptr = c};
-	int op = c->armed ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+	bool ok;
 
-	c->armed = true; /* before: from the call on, another worker may have it */
-	if (epoll_ctl(s->ready, op, c->fd, &ev) != 0)
+	pthread_mutex_lock(&c->hand);
+	ok = epoll_ctl(s->ready, c->armed ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, c->fd, &ev) == 0;
+	if (ok)
+		c->armed = true;
+	pthread_mutex_unlock(&c->hand);
+	if (!ok)
 		worker_drop(s, c);
 }
 
@@ -70,21 +86,38 @@ void worker_arm(struct server *s, struct conn *c)
 static void hand_over(struct server *s, struct conn *c, enum conn_state state)
 {
 	struct epoll_event ev = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data.ptr = c};
+	bool ok;
 
-	pthread_mutex_lock(&s->mutex);
 	c->state = state;
 	c->since = clock_mono_us();
-	if (epoll_ctl(s->watch, EPOLL_CTL_ADD, c->fd, &ev) != 0) {
-		pthread_mutex_unlock(&s->mutex);
-		worker_drop(s, c);
-		return;
+	pthread_mutex_lock(&s->mutex);
+	ok = epoll_ctl(s->watch, EPOLL_CTL_ADD, c->fd, &ev) == 0;
+	if (ok) {
+		c->next = s->handed;
+		s->handed = c;
 	}
-	c->next = s->watched;
-	c->link = &s->watched;
-	if (c->next)
-		c->next->link = &c->next;
-	s->watched = c;
 	pthread_mutex_unlock(&s->mutex);
+	if (!ok)
+		worker_drop(s, c);
+}
+
+static struct conn *new_conn(struct server *s, int fd)
+{
+	struct conn *c = calloc(1, sizeof *c);
+
+	if (!c)
+		return NULL;
+	c->fd = fd;
+	pthread_mutex_init(&c->hand, NULL);
+	pthread_mutex_lock(&s->mutex);
+	c->older = s->conns;
+	c->newer = &s->conns;
+	if (c->older)
+		c->older->newer = &c->older;
+	s->conns = c;
+	pthread_mutex_unlock(&s->mutex);
+	atomic_fetch_add(&s->connections, 1);
+	return c;
 }
 
 /* Takes one connection, and lets another worker take the next. NULL when there is none. */
@@ -94,7 +127,7 @@ static struct conn *accept_one(struct server *s)
 	struct timeval wait = {IO_TIMEOUT_S, 0};
 	struct timespec pause = {0, ACCEPT_PAUSE_NS};
 	int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);
-	struct conn *c = NULL;
+	struct conn *c;
 
 	if (fd < 0 && errno != EAGAIN && errno != ECONNABORTED && errno != EINTR) {
 		log_message(LOG_LEVEL_ERROR, "accept: %s", strerror(errno));
@@ -103,16 +136,12 @@ static struct conn *accept_one(struct server *s)
 	epoll_ctl(s->ready, EPOLL_CTL_MOD, s->listen_fd, &ev);
 	if (fd < 0)
 		return NULL;
-	c = calloc(1, sizeof *c);
-	if (!c) {
-		close(fd);
-		return NULL;
-	}
 	/* not inherited from a listening AF_UNIX socket; a backstop, requests have their own deadlines */
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
-	c->fd = fd;
-	atomic_fetch_add(&s->connections, 1);
+	c = new_conn(s, fd);
+	if (!c)
+		close(fd);
 	return c;
 }
 
@@ -205,7 +234,12 @@ static void *work(void *arg)
 			do_chore(s);
 			continue;
 		}
-		c = ev.data.ptr == &s->listen_fd ? accept_one(s) : ev.data.ptr;
+		if (ev.data.ptr == &s->listen_fd) {
+			c = accept_one(s);
+		} else {
+			c = ev.data.ptr;
+			worker_take(c);
+		}
 		if (c)
 			attend(s, f, c);
 	}

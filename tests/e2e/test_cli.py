@@ -1,0 +1,242 @@
+"""hookspool beside a running receiver: export's contract, and the commands on what was really received."""
+import base64
+import json
+import re
+import sqlite3
+import time
+from datetime import datetime, timezone
+
+import pytest
+
+import fcgi_client
+from outcomes import expect
+from place import BIN, new_dir, until
+from proc import Child
+from receiver import Home, endpoint
+from sender import AUTHORIZATION, SECRET, SECRET2, message, new_urn, sign
+
+FIELDS = ["id", "endpoint", "event", "key", "account", "received_at", "remote_addr"]
+
+
+def store(one, body, **how):
+    return expect(fcgi_client.deliver(one.socket, body, **how), "stored").json["id"]
+
+
+def test_export(receiver):
+    """One JSON object a line, the fields scripts rely on, in the order stored."""
+    one = receiver()
+    before = datetime.now(timezone.utc).replace(microsecond=0)
+    bodies = [message("urn:1"), message("urn:2", event="other", account_id="acc-2"), b'{"event":"bare"}',
+              b' {"event" : "spaced", "data":{"id":7, "x":"\\u0000 \\ud83d"}}\r\n']
+    ids = [store(one, body) for body in bodies]
+    lines = one.home.spool.export()
+    assert [line["id"] for line in lines] == ids == sorted(ids)
+    assert [line["body"].encode() for line in lines] == bodies
+    assert [(line["event"], line["key"], line["account"]) for line in lines] == [
+        ("message.received", "urn:1", "acc-1"), ("other", "urn:2", "acc-2"), ("bare", None, None), ("spaced", "7", None)]
+    for line in lines:
+        assert sorted(line) == sorted([*FIELDS, "body"])
+        assert (line["endpoint"], line["remote_addr"]) == ("/webhook/linkedin", "127.0.0.1")
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["received_at"])
+        at = datetime.fromisoformat(line["received_at"].replace("Z", "+00:00"))
+        assert before <= at <= datetime.now(timezone.utc)
+
+
+def test_export_of_a_body_that_is_not_text(receiver):
+    """Nothing that isn't UTF-8 gets in today; what an older version or a restore left must come out unharmed."""
+    one = receiver()
+    store(one, message())
+    one.stop()
+    body = b'\xff\xfe{"event":"e"}\0'
+    put(one.home, body)
+    line = one.home.spool.export()[-1]
+    assert base64.b64decode(line["body_base64"]) == body
+    assert sorted(line) == sorted([*FIELDS, "body_base64"])
+
+
+def put(home, body):
+    db = sqlite3.connect(home.spool.dir / "hookspool.db")
+    db.execute("INSERT INTO event(received_at, endpoint, secret, event, headers, body) VALUES(0, '/x', 0, 'e', '', ?)", [body])
+    db.commit()
+    db.close()
+
+
+def test_export_while_events_arrive(receiver):
+    """Each line is whole, and those of before are all there."""
+    one = receiver()
+    ids = [store(one, message(text="x" * 5000)) for _ in range(300)]
+    lines = one.home.spool.export()
+    assert [line["id"] for line in lines] == ids
+
+
+FILTERS = {
+    "all": ([], [1, 2, 3]),
+    "endpoint": (["--endpoint", "/webhook/second"], [3]),
+    "event": (["--event", "message.received"], [1, 3]),
+    "account": (["--account", "acc-2"], [2]),
+    "sender": (["--sender", "Jane"], [1]),
+    "sender's id": (["--sender", "urn:li:fsd_profile:ACoAA1"], [1, 2, 3]),
+    "text": (["--text", "needle"], [2]),
+    "since": (["--since", "1h"], [1, 2, 3]),
+    "until": (["--until", "1h"], []),
+    "both": (["--event", "message.received", "--endpoint", "/webhook/linkedin"], [1]),
+    "nothing": (["--event", "no such"], []),
+}
+
+
+@pytest.fixture(scope="module")
+def three():
+    """A spool with three events, its receiver running."""
+    home = Home(endpoint(authorization_file=["auth"]), endpoint("/webhook/second", secret_file=["secret", "secret2"]))
+    one = home.start()
+    headers = {"Authorization": AUTHORIZATION}
+    store(one, message("urn:1", sender="Jane Doe"), headers=headers)
+    store(one, message("urn:2", event="other", account_id="acc-2", text="a needle in it"), headers=headers)
+    body = message("urn:3")
+    store(one, body, path="/webhook/second", headers={"X-Webhook-Signature": sign(body, SECRET2)})
+    expect(fcgi_client.deliver(one.socket, b"{}", headers=headers), "malformed")
+    until(lambda: home.spool.rejects(), "the reject")
+    yield one
+    one.stop()
+
+
+@pytest.mark.parametrize("command", ["export", "list"])
+@pytest.mark.parametrize("args, ids", FILTERS.values(), ids=FILTERS)
+def test_filters(three, command, args, ids):
+    done = three.home.cli(command, *args, *(["--json"] if command == "list" else []))
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == ids
+
+
+def test_list_and_tail(three):
+    for command in ("list", "tail"):
+        done = three.home.cli(command)
+        assert done.returncode == 0 and b"Jane Doe" in done.stdout and b"needle" in done.stdout
+        assert [line.split()[0] for line in done.stdout.splitlines()] == [b"ID", b"1", b"2", b"3"]
+
+
+def test_show(three):
+    shown = three.home.cli("show", "3")
+    assert shown.returncode == 0
+    assert b"signature ok, secret 2" in shown.stdout and sign(message("urn:3"), SECRET2).encode() in shown.stdout
+    raw = three.home.cli("show", "1", "--raw")
+    assert raw.stdout == message("urn:1", sender="Jane Doe")
+    assert three.home.cli("show", "99").returncode == 1
+
+
+def test_rejects_and_stats(three):
+    rejects = [json.loads(line) for line in three.home.cli("rejects", "--json").stdout.splitlines()]
+    assert [(r["code"], r["endpoint"], r["bytes"]) for r in rejects] == [("malformed", "/webhook/linkedin", 2)]
+    assert b"malformed" in three.home.cli("stats").stdout
+    json.loads(three.home.cli("stats", "--json").stdout)
+
+
+def test_check_with_a_running_receiver(three):
+    done = three.home.cli("check", "--socket", f"unix:{three.socket}")
+    assert done.returncode == 0, done.stdout
+    assert {line.split()[0] for line in done.stdout.splitlines()} <= {b"ok", b"warn"}
+    assert three.home.cli("check", "--socket", f"unix:{three.home.dir}/nobody").returncode == 1
+
+
+def test_no_command_shows_a_secret(three):
+    for command in (["check"], ["list", "--json"], ["show", "1"], ["show", "3", "--json"], ["stats"], ["rejects"], ["export"]):
+        done = three.home.cli(*command)
+        for secret in (SECRET, SECRET2, AUTHORIZATION):
+            assert secret.encode() not in done.stdout + done.stderr
+
+
+def test_tail_follows(three, children):
+    follow = Child([BIN / "hookspool", "-c", three.home.conf, "tail", "-f", "-n", "1", "--json"], new_dir("tail") / "tail.log")
+    follow.until(lambda: follow.text().count("\n") == 1, "the last event")
+    urn = new_urn()
+    store(three, message(urn), headers={"Authorization": AUTHORIZATION})
+    follow.until(lambda: urn in follow.text(), "the new event")
+
+
+def test_purge_beside_a_running_receiver(receiver):
+    one = receiver()
+    ids = [store(one, message(text="x" * 1000)) for _ in range(700)]
+    dry = one.home.cli("purge", "--older-than", "1h", "--dry-run")
+    assert dry.returncode == 0 and len(one.home.spool.events()) == 700
+    time.sleep(1.1)
+    assert one.home.cli("purge", "--older-than", "1s").returncode == 0
+    assert not one.home.spool.events()
+    assert store(one, message()) > max(ids), "an id is never used again"
+    assert one.home.spool.sound()
+
+
+def test_a_purged_event_is_new_when_it_comes_again(receiver):
+    """The key goes with the event: what is not here any more is no duplicate of anything."""
+    one = receiver()
+    body = message()
+    store(one, body)
+    time.sleep(1.1)
+    one.home.cli("purge", "--older-than", "1s")
+    store(one, body)
+
+
+HOSTILE = "a\x1b[2Jb\x9bc\u202ed\u2066e\nf\tg"
+
+
+def test_a_stranger_cannot_drive_the_terminal(receiver):
+    one = receiver()
+    store(one, message(sender=HOSTILE, text=HOSTILE, event=HOSTILE))
+    for command in (["list"], ["tail"], ["show", "1"]):
+        out = one.home.cli(*command).stdout.decode()
+        assert not [c for c in out if c in "\x1b\x9b\u202e\u2066\x07"], (command, out)
+
+
+@pytest.mark.parametrize("args, statuses", [([], ["stored"]), (["--duplicate"], ["stored", "duplicate"]),
+                                            (["--bad-signature"], ["unauthorized"]), (["--no-auth"], ["unauthorized"])],
+                         ids=lambda v: v[0] if v else "plain")
+def test_send(served, args, statuses):
+    """ConnectSafely's sender in small, through nginx."""
+    site = served("nginx", Home(endpoint(authorization_file=["auth"])))
+    done = site.home.cli("send", f"http://127.0.0.1:{site.port}/webhook/linkedin", *args)
+    assert done.returncode == (0 if "stored" in statuses else 1), done.stdout + done.stderr
+    until(lambda: [e["outcome"] for e in site.entries() if "outcome" in e] == statuses, f"{statuses} in the log")
+    assert all(SECRET.encode() not in out for out in (done.stdout, done.stderr))
+
+
+def test_send_many(served):
+    site = served("nginx-kept", Home())
+    url = f"http://127.0.0.1:{site.port}/webhook/linkedin"
+    done = site.home.cli("send", url, "--count", "100", "--concurrency", "10", "--quiet")
+    assert done.returncode == 0, done.stderr
+    assert len(site.home.spool.events()) == 100
+
+
+NOTHING_THERE = {"list": 66, "export": 66, "stats": 66, "rejects": 66, "tail": 66}
+
+
+@pytest.mark.parametrize("command", NOTHING_THERE)
+def test_no_spool_yet(command):
+    home = Home()
+    done = home.cli(command)
+    assert done.returncode == 66 and done.stderr
+    assert not home.spool.dir.exists()
+
+
+@pytest.mark.parametrize("command", ["check", "keygen", "send", "list", "show", "tail", "stats", "rejects", "export", "purge"])
+def test_help(command):
+    done = Home().cli(command, "--help")
+    assert done.returncode == 0 and command.encode() in done.stdout and not done.stderr
+
+
+@pytest.mark.parametrize("args", [[], ["frobnicate"], ["list", "--frobnicate"], ["show"], ["show", "x"], ["list", "-n", "-1"],
+                                  ["list", "--since", "yesterday?"], ["purge"], ["purge", "--older-than", "soon"]], ids=" ".join)
+def test_wrong_use(args):
+    done = Home().cli(*args)
+    assert done.returncode == 64 and done.stderr
+
+
+def test_keygen(children):
+    home = Home()
+    one, two = (home.cli("keygen").stdout.split()[0] for _ in range(2))
+    assert re.fullmatch(rb"[0-9a-f]{64}", one) and one != two
+    path = home.dir / "new.secret"
+    assert home.cli("keygen", path).returncode == 0
+    assert path.stat().st_mode & 0o777 == 0o600
+    key = path.read_text()
+    assert re.fullmatch(r"[0-9a-f]{64}\n?", key)
+    assert home.cli("keygen", path).returncode != 0 and path.read_text() == key
