@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 #include "conf/conf.h"
-#include "sink/spool.h"
+#include "sink/spool_db.h"
 
 /* Exit statuses, documented in hookspool(1); from 64 on as in sysexits(3). */
 enum {
@@ -25,12 +25,22 @@ struct cli {
 /* A subcommand: argv[0] is its name; returns the exit status. */
 typedef int cli_run(const struct cli *cli, int argc, char **argv);
 
-cli_run cli_check, cli_keygen, cli_send;                  /* check.c keygen.c send.c */
-cli_run cli_list, cli_show, cli_tail, cli_export;         /* list.c show.c list.c export.c */
-cli_run cli_stats, cli_rejects, cli_purge;                /* stats.c rejects.c purge.c */
+cli_run cli_check, cli_keygen, cli_send, cli_list, cli_show, cli_tail, cli_stats, cli_rejects, cli_export, cli_purge;
 
 /* Loads the configuration, errors to stderr. NULL after an error; exit then with CLI_CONFIG. The caller frees. */
 struct conf *cli_conf(const struct cli *cli);
+
+/*
+ * Loads the configuration and opens its spool. Anything but CLI_OK is the status to exit with,
+ * after a message, and nothing is then open. Otherwise cli_close() must follow.
+ */
+int cli_open(const struct cli *cli, struct conf **conf, struct spool_db *db);
+
+/*
+ * Closes both, prints why unless ok, and finds out whether all of standard output was written.
+ * Returns the status to exit with.
+ */
+int cli_close(struct conf *conf, struct spool_db *db, bool ok, const char *why);
 
 /* Prints "hookspool NAME: message" and where help is to stderr. Returns CLI_USAGE. */
 int cli_usage(const char *name, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

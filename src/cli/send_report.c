@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/answer.h"
+#include "cli/plain.h"
 #include "cli/progress.h"
 #include "core/clock.h"
 
@@ -42,11 +43,11 @@ static void print_attempt(const struct send_report *r, const struct attempt *a)
 	else
 		printf("no answer after %.1f ms  ", (double)a->us / 1000);
 	if (a->kind)
-		answer_print(stdout, (struct slice){a->error, strlen(a->error)}, SHOWN);
+		plain_print(stdout, (struct slice){a->error, strlen(a->error)}, SHOWN);
 	else if (a->answer.n == 0)
 		fputs("(empty)", stdout);
 	else
-		answer_print(stdout, a->answer, SHOWN);
+		plain_print(stdout, a->answer, SHOWN);
 	putchar('\n');
 	if (a->retry_in)
 		printf("next attempt in %" PRId64 " s\n", a->retry_in / 1000);
@@ -155,7 +156,7 @@ static void print_group(const struct send_group *g, bool first)
 	fputs(g->word, stdout);
 	if (g->example.len) {
 		fputs(": ", stdout);
-		answer_print(stdout, (struct slice){g->example.data, g->example.len}, EXAMPLE);
+		plain_print(stdout, (struct slice){g->example.data, g->example.len}, EXAMPLE);
 	}
 	putchar('\n');
 }

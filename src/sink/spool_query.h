@@ -2,4 +2,79 @@
 #ifndef SPOOL_QUERY_H
 #define SPOOL_QUERY_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/buf.h"
+#include "sink/spool_db.h"
+
+/* Which events; spool_filter_all is every one of them. Borrowed strings. */
+struct spool_filter {
+	const char *endpoint, *event, *account; /* exact; NULL: any */
+	const char *sender;                     /* the id, or a part of the name, ASCII letters of either case */
+	int64_t since, until;                   /* received_at, ms: since <= it < until */
+	int64_t after, last;                    /* ids: after < id <= last */
+	bool newest_first;
+};
+
+extern const struct spool_filter spool_filter_all;
+
+/* An event as stored; borrowed for the length of a visit. A slice with p == NULL is absent. */
+struct spool_row {
+	int64_t id, received_at;
+	int secret;
+	struct slice endpoint, event, key, account, sender_id, sender_name, conversation, sent_at, remote_addr, headers, body;
+};
+
+/* Called for each row; false ends the reading. */
+typedef bool spool_visit(void *ctx, const struct spool_row *row);
+
+/*
+ * Visits the events that pass the filter, in the order of their ids. Reads in pages of ids, so
+ * that no read transaction is long and the WAL can be reset meanwhile. False with the reason in why.
+ */
+bool spool_query_events(struct spool_db *db, const struct spool_filter *f, spool_visit *visit, void *ctx, char *why,
+	size_t why_size);
+
+/* Visits the event of that id; *found says whether there is one. False with the reason in why. */
+bool spool_query_event(struct spool_db *db, int64_t id, spool_visit *visit, void *ctx, bool *found, char *why,
+	size_t why_size);
+
+/* A rejected delivery; borrowed for the length of a visit. */
+struct spool_reject_row {
+	int64_t id, received_at, bytes;
+	struct slice endpoint, code, reason, remote_addr, body;
+};
+
+/* Visits the newest n rejected deliveries (0: all) of the endpoint (NULL: any), the oldest of them first. */
+bool spool_query_rejects(struct spool_db *db, const char *endpoint, int64_t n,
+	void (*visit)(void *ctx, const struct spool_reject_row *r), void *ctx, char *why, size_t why_size);
+
+/* Visits the counters by endpoint ("" for paths that no endpoint has), code and secret. */
+bool spool_query_counters(struct spool_db *db,
+	void (*visit)(void *ctx, const char *endpoint, const char *code, int secret, int64_t n, int64_t last_at), void *ctx,
+	char *why, size_t why_size);
+
+struct spool_totals {
+	int64_t events;
+	int64_t oldest, newest; /* received_at of the first and last event stored; 0 without events */
+};
+
+/* False with the reason in why. */
+bool spool_query_totals(struct spool_db *db, struct spool_totals *t, char *why, size_t why_size);
+
+/* The id of the event stored last; 0 without events. Cheap. False with the reason in why. */
+bool spool_query_newest(struct spool_db *db, int64_t *id, char *why, size_t why_size);
+
+/*
+ * Deletes, in the order stored, up to 500 events received before `before`, in one transaction, and
+ * gives their pages back to the file system. *deleted becomes how many; fewer than 500: the next
+ * event is younger, or there is none. With dry_run nothing is deleted, and counting goes on after
+ * *last, which is moved on. False with the reason in why.
+ */
+bool spool_query_purge(struct spool_db *db, int64_t before, bool dry_run, int64_t *last, int *deleted, char *why,
+	size_t why_size);
+
+enum { SPOOL_PURGE_BATCH = 500 };
+
 #endif

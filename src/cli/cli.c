@@ -1,0 +1,77 @@
+/* What the subcommands of hookspool share. */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+void cli_error(const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("hookspool: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
+int cli_usage(const char *name, const char *fmt, ...)
+{
+	va_list ap;
+
+	fprintf(stderr, "hookspool %s: ", name);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "\nTry: hookspool %s --help\n", name);
+	return CLI_USAGE;
+}
+
+/* Warnings are for check and for the receiver's log, not for every command. */
+static void report(void *ctx, enum log_level level, const char *message)
+{
+	(void)ctx;
+	if (level == LOG_LEVEL_ERROR)
+		cli_error("%s", message);
+}
+
+struct conf *cli_conf(const struct cli *cli)
+{
+	char file[PATH_MAX];
+
+	return conf_load(conf_find(cli->conf_file, file, sizeof file), report, NULL);
+}
+
+int cli_open(const struct cli *cli, struct conf **conf, struct spool_db *db)
+{
+	char file[PATH_MAX], why[PATH_MAX + 256];
+
+	*conf = cli_conf(cli);
+	if (!*conf)
+		return CLI_CONFIG;
+	snprintf(file, sizeof file, "%s/hookspool.db", (*conf)->spool);
+	if (access(file, F_OK) != 0)
+		cli_error("no spool: %s: %s%s", file, strerror(errno), errno == ENOENT ? "; the receiver makes it when it starts" : "");
+	else if (spool_db_open(db, (*conf)->spool, (*conf)->journal, SPOOL_MANAGE, false, why, sizeof why))
+		return CLI_OK;
+	else
+		cli_error("%s", why);
+	conf_free(*conf);
+	return access(file, F_OK) == 0 ? CLI_TEMPFAIL : CLI_NO_SPOOL;
+}
+
+int cli_close(struct conf *conf, struct spool_db *db, bool ok, const char *why)
+{
+	spool_db_close(db);
+	conf_free(conf);
+	if (!ok)
+		cli_error("%s", why);
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return ok ? CLI_OK : CLI_TEMPFAIL;
+	cli_error("standard output: %s; what was printed is not complete", strerror(errno));
+	return CLI_TEMPFAIL;
+}

@@ -1,0 +1,28 @@
+/* JSON for other programs: one object a line, on standard output. */
+#ifndef JSON_H
+#define JSON_H
+
+#include <stdint.h>
+
+#include "core/buf.h"
+
+/* An object being written; lives on the stack, from json_begin() to json_end(). */
+struct json {
+	struct yajl_gen_t *gen;
+};
+
+/* json_end() writes the object and a line feed, and frees. Between them one call a member. */
+void json_begin(struct json *j);
+void json_text(struct json *j, const char *name, struct slice value); /* null where p is NULL */
+void json_string(struct json *j, const char *name, const char *value);
+void json_number(struct json *j, const char *name, int64_t value);
+void json_time(struct json *j, const char *name, int64_t ms); /* RFC 3339 */
+void json_end(struct json *j);
+
+/* The body as it is: "body" when it is UTF-8, else "body_base64" (RFC 4648 section 4). */
+void json_body(struct json *j, struct slice body);
+
+/* Prints the JSON text indented; its numbers and the order of its members stay. False when it is no JSON. */
+bool json_pretty(struct slice text);
+
+#endif

@@ -1,0 +1,22 @@
+/* Printing what strangers wrote: on one line, with nothing in it that steers a terminal. */
+#ifndef PLAIN_H
+#define PLAIN_H
+
+#include <stdio.h>
+
+#include "core/buf.h"
+
+/*
+ * Prints text on one line in at most `columns` columns of a terminal (0: any number), "…" at the
+ * end when there was more: white space as one blank, control characters, bidirectional controls
+ * and what isn't UTF-8 as "?". Returns the columns used; wide characters have two.
+ */
+size_t plain_print(FILE *to, struct slice text, size_t columns);
+
+/* The same, filled up with blanks to that many columns; one line's column of a table. */
+void plain_cell(FILE *to, struct slice text, size_t columns);
+
+/* The columns of the terminal that standard output is; 0 when it is none. */
+size_t plain_width(void);
+
+#endif

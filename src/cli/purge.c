@@ -1,0 +1,78 @@
+/* hookspool purge: deletes old events. */
+#include <getopt.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+
+#include "cli/cli.h"
+#include "cli/progress.h"
+#include "core/clock.h"
+#include "core/units.h"
+#include "sink/spool_query.h"
+
+static const char help[] =
+	"Usage: hookspool purge --older-than AGE [--dry-run]\n"
+	"\n"
+	"Deletes the events received longer than AGE ago, in the order they were stored, up to\n"
+	"the first that is younger. Their dedupe keys go with them: an event that is delivered\n"
+	"again after that is stored again. Receiving goes on meanwhile.\n"
+	"\n"
+	"  --older-than AGE   90d, 12h, 30m\n"
+	"  --dry-run          only say how many\n"
+	"  --help             this\n";
+
+static int purge(const struct cli *cli, int64_t age, bool dry_run)
+{
+	int64_t before = clock_now() - age, last = 0, total = 0;
+	char why[PATH_MAX + 256] = "";
+	int batch = SPOOL_PURGE_BATCH;
+	struct spool_db db;
+	struct conf *conf;
+	bool ok = true;
+	int status = cli_open(cli, &conf, &db);
+
+	if (status != CLI_OK)
+		return status;
+	progress_start(dry_run ? "counted" : "purged", 0);
+	while (ok && batch == SPOOL_PURGE_BATCH) {
+		ok = spool_query_purge(&db, before, dry_run, &last, &batch, why, sizeof why);
+		if (ok)
+			total += batch;
+		progress_update((uint64_t)total);
+	}
+	progress_end();
+	printf(dry_run ? "%" PRId64 " events would be purged\n" : "%" PRId64 " events purged\n", total);
+	return cli_close(conf, &db, ok, why);
+}
+
+int cli_purge(const struct cli *cli, int argc, char **argv)
+{
+	static const struct option options[] = {{"older-than", required_argument, NULL, 'o'},
+		{"dry-run", no_argument, NULL, 'd'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	bool dry_run = false, given = false;
+	int64_t age = 0;
+	int c;
+
+	optind = 0;
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+		switch (c) {
+		case 'h':
+			fputs(help, stdout);
+			return CLI_OK;
+		case 'd':
+			dry_run = true;
+			break;
+		case 'o':
+			given = units_duration(optarg, &age);
+			if (!given)
+				return cli_usage("purge", "--older-than: \"%s\" is no age; write 90d, 12h or 30m", optarg);
+			break;
+		default:
+			return cli_usage("purge", c == ':' ? "%s needs a value" : "unknown option %s", argv[optind - 1]);
+		}
+	}
+	if (!given || optind < argc)
+		return cli_usage("purge", "%s", given ? "it takes no arguments" : "say how old with --older-than");
+	return purge(cli, age, dry_run);
+}

@@ -1,0 +1,126 @@
+/* hookspool stats: what is stored, and what became of the deliveries. */
+#include <getopt.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cli/cli.h"
+#include "cli/json.h"
+#include "core/clock.h"
+#include "sink/spool_query.h"
+
+static const char help[] =
+	"Usage: hookspool stats [--json]\n"
+	"\n"
+	"Prints how many events are stored, and for each endpoint how many deliveries had\n"
+	"which outcome, under which of its secrets, and when the last one was. The counters\n"
+	"go on from the first day; purge does not touch them.\n"
+	"\n"
+	"  --json             one JSON object a line: the totals, then the counters\n"
+	"  --help             this\n";
+
+static int64_t bytes_on_disk(const char *dir)
+{
+	static const char *const names[] = {"hookspool.db", "hookspool.db-wal"};
+	char path[PATH_MAX];
+	int64_t sum = 0;
+	struct stat st;
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		snprintf(path, sizeof path, "%s/%s", dir, names[i]);
+		if (stat(path, &st) == 0)
+			sum += st.st_size;
+	}
+	return sum;
+}
+
+static void print_totals(const struct spool_totals *t, int64_t bytes, bool json)
+{
+	char oldest[CLOCK_TEXT], newest[CLOCK_TEXT];
+	struct json j;
+
+	clock_format(t->oldest, oldest);
+	clock_format(t->newest, newest);
+	if (json) {
+		json_begin(&j);
+		json_number(&j, "events", t->events);
+		json_number(&j, "bytes", bytes);
+		json_text(&j, "oldest", t->events ? (struct slice){oldest, strlen(oldest)} : (struct slice){0});
+		json_text(&j, "newest", t->events ? (struct slice){newest, strlen(newest)} : (struct slice){0});
+		json_end(&j);
+		return;
+	}
+	printf("%" PRId64 " events stored, %.1f MiB on disk\n", t->events, (double)bytes / 1048576);
+	if (t->events)
+		printf("from %s to %s\n", oldest, newest);
+}
+
+struct counters {
+	bool json;
+	char endpoint[1024]; /* the last one printed */
+	bool any;
+};
+
+static void on_counter(void *ctx, const char *endpoint, const char *code, int secret, int64_t n, int64_t last_at)
+{
+	struct counters *c = ctx;
+	char last[CLOCK_TEXT];
+	struct json j;
+
+	if (c->json) {
+		json_begin(&j);
+		json_string(&j, "endpoint", endpoint);
+		json_string(&j, "outcome", code);
+		json_number(&j, "secret", secret);
+		json_number(&j, "deliveries", n);
+		json_time(&j, "last_at", last_at);
+		json_end(&j);
+		return;
+	}
+	if (!c->any || strcmp(c->endpoint, endpoint) != 0)
+		printf("\n%s\n", *endpoint ? endpoint : "paths that no endpoint has");
+	c->any = true;
+	snprintf(c->endpoint, sizeof c->endpoint, "%s", endpoint);
+	printf("  %-18s %10" PRId64 "  last %s", code, n, clock_format(last_at, last));
+	if (secret)
+		printf("  secret %d", secret);
+	putchar('\n');
+}
+
+int cli_stats(const struct cli *cli, int argc, char **argv)
+{
+	static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0}};
+	struct counters counters = {0};
+	struct spool_totals totals;
+	char why[PATH_MAX + 256] = "";
+	struct spool_db db;
+	struct conf *conf;
+	int c, status;
+	bool ok;
+
+	optind = 0;
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		if (c == 'h') {
+			fputs(help, stdout);
+			return CLI_OK;
+		}
+		if (c == '?')
+			return cli_usage("stats", "unknown option %s", argv[optind - 1]);
+		counters.json = true;
+	}
+	if (optind < argc)
+		return cli_usage("stats", "it takes no %s", argv[optind]);
+	status = cli_open(cli, &conf, &db);
+	if (status != CLI_OK)
+		return status;
+	ok = spool_query_totals(&db, &totals, why, sizeof why);
+	if (ok) {
+		print_totals(&totals, bytes_on_disk(conf->spool), counters.json);
+		ok = spool_query_counters(&db, on_counter, &counters, why, sizeof why);
+	}
+	return cli_close(conf, &db, ok, why);
+}

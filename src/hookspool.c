@@ -1,0 +1,73 @@
+/* hookspool: the administrator's command; finds the subcommand and runs it. */
+#include "config.h"
+
+#include <getopt.h>
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cli/cli.h"
+
+static const struct {
+	const char *name;
+	cli_run *run;
+	const char *what;
+} commands[] = {
+	{"check", cli_check, "look for what is wrong before the first delivery"},
+	{"keygen", cli_keygen, "make a random secret"},
+	{"send", cli_send, "deliver test events as ConnectSafely would"},
+	{"list", cli_list, "print the newest events"},
+	{"show", cli_show, "print one event in full"},
+	{"tail", cli_tail, "print events as they come"},
+	{"stats", cli_stats, "count events and outcomes"},
+	{"rejects", cli_rejects, "print deliveries that were turned away"},
+	{"export", cli_export, "print events as JSON lines"},
+	{"purge", cli_purge, "delete old events"},
+};
+
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+static void print_help(FILE *to)
+{
+	fputs("usage: hookspool [-c FILE] SUBCOMMAND [OPTION]...\n\n", to);
+	for (int i = 0; i < COMMANDS; i++)
+		fprintf(to, "  %-8s  %s\n", commands[i].name, commands[i].what);
+	fputs("\n  -c FILE   the configuration; else $HOOKSPOOL_CONF, hookspool.conf beside this program,\n"
+	      "            or the installed one\n"
+	      "\n\"hookspool SUBCOMMAND --help\" says more; see hookspool(1).\n", to);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+		{"version", no_argument, NULL, 'V'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	struct cli cli = {0};
+	int c;
+
+	setlocale(LC_CTYPE, "C.UTF-8"); /* for the width of characters; what we print is UTF-8 */
+	umask(077);
+	while ((c = getopt_long(argc, argv, "+c:h", options, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			cli.conf_file = optarg;
+			break;
+		case 'V':
+			puts(PACKAGE_STRING);
+			return CLI_OK;
+		case 'h':
+			print_help(stdout);
+			return CLI_OK;
+		default:
+			print_help(stderr);
+			return CLI_USAGE;
+		}
+	}
+	for (int i = 0; optind < argc && i < COMMANDS; i++)
+		if (strcmp(argv[optind], commands[i].name) == 0)
+			return commands[i].run(&cli, argc - optind, argv + optind);
+	if (optind < argc)
+		fprintf(stderr, "hookspool: there is no subcommand %s\n\n", argv[optind]);
+	print_help(stderr);
+	return CLI_USAGE;
+}

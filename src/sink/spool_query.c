@@ -1,0 +1,259 @@
+/* Reading the spool back: events by filter, rejected deliveries, counters; and purging. */
+#include "sink/spool_query.h"
+
+#include <stdio.h>
+
+enum { PAGE = 1000 }; /* ids read in one transaction */
+
+const struct spool_filter spool_filter_all = {.since = INT64_MIN, .until = INT64_MAX, .last = INT64_MAX};
+
+#define COLUMNS \
+	"id, received_at, secret, endpoint, event, key, account, sender_id, sender_name, conversation, sent_at," \
+	" remote_addr, headers, body"
+
+static bool fail(struct spool_db *db, char *why, size_t n)
+{
+	snprintf(why, n, "spool: %s", sqlite3_errmsg(db->sql));
+	return false;
+}
+
+static bool prepare(struct spool_db *db, const char *sql, sqlite3_stmt **st, char *why, size_t n)
+{
+	return sqlite3_prepare_v2(db->sql, sql, -1, st, NULL) == SQLITE_OK || fail(db, why, n);
+}
+
+static struct slice column(sqlite3_stmt *st, int i)
+{
+	if (sqlite3_column_type(st, i) == SQLITE_NULL)
+		return (struct slice){0};
+	/* the bytes after the value: asking for them may convert it */
+	struct slice s = {sqlite3_column_blob(st, i), 0};
+	s.n = (size_t)sqlite3_column_bytes(st, i);
+	return s.p ? s : (struct slice){"", 0};
+}
+
+static bool visit_row(sqlite3_stmt *st, spool_visit *visit, void *ctx)
+{
+	struct spool_row r = {
+		.id = sqlite3_column_int64(st, 0),
+		.received_at = sqlite3_column_int64(st, 1),
+		.secret = sqlite3_column_int(st, 2),
+		.endpoint = column(st, 3),
+		.event = column(st, 4),
+		.key = column(st, 5),
+		.account = column(st, 6),
+		.sender_id = column(st, 7),
+		.sender_name = column(st, 8),
+		.conversation = column(st, 9),
+		.sent_at = column(st, 10),
+		.remote_addr = column(st, 11),
+		.headers = column(st, 12),
+		.body = column(st, 13),
+	};
+
+	return visit(ctx, &r);
+}
+
+/* Visits one page, the ids from first to last. *go_on becomes false when a visit wants no more. */
+static bool visit_page(struct spool_db *db, sqlite3_stmt *st, int64_t first, int64_t last, spool_visit *visit, void *ctx,
+	bool *go_on, char *why, size_t n)
+{
+	int rc = SQLITE_ROW;
+
+	sqlite3_bind_int64(st, 1, first);
+	sqlite3_bind_int64(st, 2, last);
+	while (*go_on && (rc = sqlite3_step(st)) == SQLITE_ROW)
+		*go_on = visit_row(st, visit, ctx);
+	sqlite3_reset(st);
+	return rc == SQLITE_ROW || rc == SQLITE_DONE || fail(db, why, n);
+}
+
+static bool id_range(struct spool_db *db, int64_t *min, int64_t *max, char *why, size_t n)
+{
+	sqlite3_stmt *st;
+	bool ok;
+
+	if (!prepare(db, "SELECT (SELECT min(id) FROM event), (SELECT max(id) FROM event)", &st, why, n))
+		return false;
+	ok = sqlite3_step(st) == SQLITE_ROW;
+	*min = sqlite3_column_int64(st, 0);
+	*max = sqlite3_column_int64(st, 1);
+	sqlite3_finalize(st);
+	return ok || fail(db, why, n);
+}
+
+static bool prepare_filter(struct spool_db *db, const struct spool_filter *f, sqlite3_stmt **st, char *why, size_t n)
+{
+	static const char where[] =
+		"SELECT " COLUMNS " FROM event WHERE id BETWEEN ?1 AND ?2"
+		" AND (?3 IS NULL OR endpoint = ?3) AND (?4 IS NULL OR event = ?4) AND (?5 IS NULL OR account = ?5)"
+		" AND (?6 IS NULL OR sender_id = ?6 OR instr(lower(sender_name), lower(?6)))"
+		" AND received_at >= ?7 AND received_at < ?8";
+	char sql[sizeof where + 32];
+
+	snprintf(sql, sizeof sql, "%s ORDER BY id%s", where, f->newest_first ? " DESC" : "");
+	if (!prepare(db, sql, st, why, n))
+		return false;
+	sqlite3_bind_text(*st, 3, f->endpoint, -1, SQLITE_STATIC);
+	sqlite3_bind_text(*st, 4, f->event, -1, SQLITE_STATIC);
+	sqlite3_bind_text(*st, 5, f->account, -1, SQLITE_STATIC);
+	sqlite3_bind_text(*st, 6, f->sender, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(*st, 7, f->since);
+	sqlite3_bind_int64(*st, 8, f->until);
+	return true;
+}
+
+bool spool_query_events(struct spool_db *db, const struct spool_filter *f, spool_visit *visit, void *ctx, char *why,
+	size_t n)
+{
+	bool ok = true, go_on = true;
+	int64_t min, max, at;
+	sqlite3_stmt *st;
+
+	if (!id_range(db, &min, &max, why, n))
+		return false;
+	if (min <= f->after)
+		min = f->after + 1;
+	if (max > f->last)
+		max = f->last;
+	if (max == 0 || min > max)
+		return true;
+	if (!prepare_filter(db, f, &st, why, n))
+		return false;
+	if (f->newest_first)
+		for (at = max; ok && go_on && at >= min; at -= PAGE)
+			ok = visit_page(db, st, at - PAGE < min ? min : at - PAGE + 1, at, visit, ctx, &go_on, why, n);
+	else
+		for (at = min; ok && go_on && at <= max; at += PAGE)
+			ok = visit_page(db, st, at, max - at < PAGE ? max : at + PAGE - 1, visit, ctx, &go_on, why, n);
+	sqlite3_finalize(st);
+	return ok;
+}
+
+bool spool_query_event(struct spool_db *db, int64_t id, spool_visit *visit, void *ctx, bool *found, char *why, size_t n)
+{
+	sqlite3_stmt *st;
+	int rc;
+
+	if (!prepare(db, "SELECT " COLUMNS " FROM event WHERE id = ?1", &st, why, n))
+		return false;
+	sqlite3_bind_int64(st, 1, id);
+	rc = sqlite3_step(st);
+	*found = rc == SQLITE_ROW;
+	if (*found)
+		visit_row(st, visit, ctx);
+	sqlite3_finalize(st);
+	return rc == SQLITE_ROW || rc == SQLITE_DONE || fail(db, why, n);
+}
+
+bool spool_query_rejects(struct spool_db *db, const char *endpoint, int64_t limit,
+	void (*visit)(void *ctx, const struct spool_reject_row *r), void *ctx, char *why, size_t n)
+{
+	sqlite3_stmt *st;
+	int rc;
+
+	if (!prepare(db, "SELECT id, received_at, bytes, endpoint, code, reason, remote_addr, body FROM ("
+			"SELECT * FROM reject WHERE ?1 IS NULL OR endpoint = ?1 ORDER BY id DESC LIMIT ?2) ORDER BY id", &st, why, n))
+		return false;
+	sqlite3_bind_text(st, 1, endpoint, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(st, 2, limit > 0 ? limit : -1);
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+		struct spool_reject_row r = {
+			.id = sqlite3_column_int64(st, 0),
+			.received_at = sqlite3_column_int64(st, 1),
+			.bytes = sqlite3_column_int64(st, 2),
+			.endpoint = column(st, 3),
+			.code = column(st, 4),
+			.reason = column(st, 5),
+			.remote_addr = column(st, 6),
+			.body = column(st, 7),
+		};
+
+		visit(ctx, &r);
+	}
+	sqlite3_finalize(st);
+	return rc == SQLITE_DONE || fail(db, why, n);
+}
+
+bool spool_query_counters(struct spool_db *db,
+	void (*visit)(void *ctx, const char *endpoint, const char *code, int secret, int64_t n, int64_t last_at), void *ctx,
+	char *why, size_t n)
+{
+	sqlite3_stmt *st;
+	int rc;
+
+	if (!prepare(db, "SELECT endpoint, code, secret, n, last_at FROM counter ORDER BY endpoint, code, secret", &st, why, n))
+		return false;
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW)
+		visit(ctx, (const char *)sqlite3_column_text(st, 0), (const char *)sqlite3_column_text(st, 1),
+			sqlite3_column_int(st, 2), sqlite3_column_int64(st, 3), sqlite3_column_int64(st, 4));
+	sqlite3_finalize(st);
+	return rc == SQLITE_DONE || fail(db, why, n);
+}
+
+bool spool_query_totals(struct spool_db *db, struct spool_totals *t, char *why, size_t n)
+{
+	sqlite3_stmt *st;
+	bool ok;
+
+	if (!prepare(db, "SELECT (SELECT count(*) FROM event), (SELECT received_at FROM event ORDER BY id LIMIT 1),"
+			" (SELECT received_at FROM event ORDER BY id DESC LIMIT 1)", &st, why, n))
+		return false;
+	ok = sqlite3_step(st) == SQLITE_ROW;
+	*t = (struct spool_totals){sqlite3_column_int64(st, 0), sqlite3_column_int64(st, 1), sqlite3_column_int64(st, 2)};
+	sqlite3_finalize(st);
+	return ok || fail(db, why, n);
+}
+
+bool spool_query_newest(struct spool_db *db, int64_t *id, char *why, size_t n)
+{
+	int64_t oldest;
+
+	return id_range(db, &oldest, id, why, n);
+}
+
+/* The last id of the next batch after *last, and how many events it has: the oldest, as long as they are old enough. */
+static bool next_batch(struct spool_db *db, int64_t before, int64_t *last, int *count, char *why, size_t n)
+{
+	sqlite3_stmt *st;
+	int rc;
+
+	*count = 0;
+	if (!prepare(db, "SELECT id, received_at FROM event WHERE id > ?1 ORDER BY id LIMIT ?2", &st, why, n))
+		return false;
+	sqlite3_bind_int64(st, 1, *last);
+	sqlite3_bind_int(st, 2, SPOOL_PURGE_BATCH);
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW && sqlite3_column_int64(st, 1) < before) {
+		*last = sqlite3_column_int64(st, 0);
+		++*count;
+	}
+	sqlite3_finalize(st);
+	return rc == SQLITE_ROW || rc == SQLITE_DONE || fail(db, why, n);
+}
+
+static bool delete_up_to(struct spool_db *db, int64_t last, char *why, size_t n)
+{
+	sqlite3_stmt *st;
+	bool ok;
+
+	if (!prepare(db, "DELETE FROM event WHERE id <= ?1", &st, why, n))
+		return false;
+	sqlite3_bind_int64(st, 1, last);
+	ok = sqlite3_step(st) == SQLITE_DONE;
+	sqlite3_finalize(st);
+	return (ok && sqlite3_exec(db->sql, "PRAGMA incremental_vacuum", NULL, NULL, NULL) == SQLITE_OK) || fail(db, why, n);
+}
+
+bool spool_query_purge(struct spool_db *db, int64_t before, bool dry_run, int64_t *last, int *deleted, char *why, size_t n)
+{
+	bool suspect = false, ok;
+
+	if (dry_run)
+		return next_batch(db, before, last, deleted, why, n);
+	if (!spool_db_begin(db, why, n))
+		return false;
+	ok = next_batch(db, before, last, deleted, why, n) && (*deleted == 0 || delete_up_to(db, *last, why, n)) &&
+		spool_db_commit(db, &suspect, why, n);
+	spool_db_end(db);
+	return ok;
+}
