@@ -12,8 +12,9 @@ user=hookspool
 group=hookspool
 web_group=www-data
 
+# A process that has ended but has not been waited for has no exe any more.
 running() {
-	[ -s "$pidfile" ] && read -r pid <"$pidfile" && kill -0 "$pid" 2>/dev/null
+	[ -s "$pidfile" ] && read -r pid <"$pidfile" && [ -e "/proc/$pid/exe" ]
 }
 
 # gone COUNT: whether the receiver has ended before COUNT tenths of a second went by
@@ -32,7 +33,7 @@ start() {
 	fi
 	mkdir -p "$(dirname "$socket")" "$(dirname "$log")" || return 1
 	rm -f "$socket"
-	set -- -u "$user" -g "$group" -U root -G "$web_group"
+	set -- -u "$user" -g "$group" -U "$user" -G "$web_group"
 	[ "$(id -u)" = 0 ] || set --
 	# -n: without it spawn-fcgi sends the log to /dev/null
 	(umask 027 && exec setsid spawn-fcgi -n -s "$socket" -M 0660 -b 4096 "$@" -- "$program" -c "$conf") \

@@ -8,6 +8,7 @@
 #include <yajl/yajl_gen.h>
 #include <yajl/yajl_parse.h>
 
+#include "cli/plain.h"
 #include "core/clock.h"
 #include "core/utf8.h"
 
@@ -51,6 +52,27 @@ void json_time(struct json *j, const char *name, int64_t ms)
 	char text[CLOCK_TEXT];
 
 	json_string(j, name, clock_format(ms, text));
+}
+
+void json_list(struct json *j, const char *name)
+{
+	name_member(j, name);
+	yajl_gen_array_open(j->gen);
+}
+
+void json_item(struct json *j)
+{
+	yajl_gen_map_open(j->gen);
+}
+
+void json_item_end(struct json *j)
+{
+	yajl_gen_map_close(j->gen);
+}
+
+void json_list_end(struct json *j)
+{
+	yajl_gen_array_close(j->gen);
 }
 
 void json_body(struct json *j, struct slice body)
@@ -150,7 +172,7 @@ bool json_pretty(struct slice text)
 			yajl_complete_parse(h) == yajl_status_ok && yajl_gen_get_buf(g, &out, &n) == yajl_gen_status_ok;
 	}
 	if (ok)
-		fwrite(out, 1, n, stdout);
+		plain_json(stdout, (struct slice){(const char *)out, n});
 	if (h)
 		yajl_free(h);
 	if (g)

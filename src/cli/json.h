@@ -2,6 +2,7 @@
 #ifndef JSON_H
 #define JSON_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/buf.h"
@@ -19,10 +20,19 @@ void json_number(struct json *j, const char *name, int64_t value);
 void json_time(struct json *j, const char *name, int64_t ms); /* RFC 3339 */
 void json_end(struct json *j);
 
+/* A member that is a list of objects: json_list(), for each json_item() .. members .. json_item_end(), json_list_end(). */
+void json_list(struct json *j, const char *name);
+void json_item(struct json *j);
+void json_item_end(struct json *j);
+void json_list_end(struct json *j);
+
 /* The body as it is: "body" when it is UTF-8, else "body_base64" (RFC 4648 section 4). */
 void json_body(struct json *j, struct slice body);
 
-/* Prints the JSON text indented; its numbers and the order of its members stay. False when it is no JSON. */
+/*
+ * Prints the JSON text indented, and safe for a terminal; its numbers and the order of its members
+ * stay. False when it is no JSON.
+ */
 bool json_pretty(struct slice text);
 
 #endif

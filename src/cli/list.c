@@ -143,7 +143,7 @@ static bool follow(struct list *l, struct spool_db *db, char *why, size_t n)
 
 static bool print_all(struct list *l, struct spool_db *db, char *why, size_t n)
 {
-	if (!l->json && l->width)
+	if (!l->json)
 		printf("%6s  %-24s  %-18s  %-20s  %s\n", "ID", "RECEIVED", "EVENT", "SENDER", "TEXT");
 	if (!spool_query_newest(db, &l->filter.spool.last, why, n))
 		return false;

@@ -115,6 +115,19 @@ void plain_cell(FILE *to, struct slice text, size_t columns)
 		fputc(' ', to);
 }
 
+void plain_json(FILE *to, struct slice json)
+{
+	for (size_t at = 0, len; at < json.n; at += len) {
+		len = char_length(json.p + at, json.n - at);
+		if (len == 0)
+			len = 1;
+		if (json.p[at] != '\n' && steers(code_point(json.p + at, len)))
+			fprintf(to, "\\u%04x", (unsigned)code_point(json.p + at, len));
+		else
+			fwrite(json.p + at, 1, len, to);
+	}
+}
+
 size_t plain_width(void)
 {
 	struct winsize w;

@@ -16,6 +16,9 @@ size_t plain_print(FILE *to, struct slice text, size_t columns);
 /* The same, filled up with blanks to that many columns; one line's column of a table. */
 void plain_cell(FILE *to, struct slice text, size_t columns);
 
+/* Prints JSON text as it is, but for characters that steer a terminal, which become their \u escapes. */
+void plain_json(FILE *to, struct slice json);
+
 /* The columns of the terminal that standard output is; 0 when it is none. */
 size_t plain_width(void);
 

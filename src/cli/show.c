@@ -47,7 +47,7 @@ static char *header_value(struct slice headers, const char *name)
 	return NULL;
 }
 
-static void describe_signature(const struct conf *conf, const struct spool_row *r, struct buf *out)
+static void judge(const struct conf *conf, const struct spool_row *r, struct buf *out)
 {
 	char *path = strndup(r->endpoint.p, r->endpoint.n);
 	const struct endpoint *e = path ? conf_endpoint(conf, path) : NULL;
@@ -55,7 +55,7 @@ static void describe_signature(const struct conf *conf, const struct spool_row *
 	int secret;
 
 	if (!e) {
-		buf_printf(out, "not checked: the configuration has no such endpoint");
+		buf_printf(out, "signature not checked: the configuration has no such endpoint");
 	} else if (!e->scheme->header) {
 		buf_printf(out, "not signed: scheme \"none\"");
 	} else if (!(value = header_value(r->headers, e->scheme->header))) {
@@ -63,9 +63,9 @@ static void describe_signature(const struct conf *conf, const struct spool_row *
 	} else {
 		secret = verify_signature(e->scheme, &e->secrets, value, r->body.p, r->body.n);
 		if (secret > 0)
-			buf_printf(out, "ok, secret %d (%s)", secret, e->secrets.item[secret - 1].source);
+			buf_printf(out, "signature ok, secret %d (%s)", secret, e->secrets.item[secret - 1].source);
 		else
-			buf_printf(out, "matches none of the configured secrets; it did when it was received, secret %d", r->secret);
+			buf_printf(out, "signature does not match any configured secret; when received it matched secret %d", r->secret);
 	}
 	free(value);
 	free(path);
@@ -88,7 +88,7 @@ static void print_headers(struct slice headers)
 		print_field("header", (struct slice){line, (size_t)(next - line)});
 }
 
-static void print_pretty(const struct spool_row *r, const char *signature)
+static void print_pretty(const struct spool_row *r, const char *verdict)
 {
 	char at[CLOCK_TEXT];
 
@@ -103,14 +103,14 @@ static void print_pretty(const struct spool_row *r, const char *signature)
 	print_field("conversation", r->conversation);
 	print_field("sent", r->sent_at);
 	print_headers(r->headers);
-	printf("%-13s %s\n%-13s %zu bytes\n\n", "signature", signature, "body", r->body.n);
+	printf("%-13s %s\n%-13s %zu bytes\n\n", "verdict", verdict, "body", r->body.n);
 	if (!json_pretty(r->body)) {
 		plain_print(stdout, r->body, 0);
 		putchar('\n');
 	}
 }
 
-static void print_json(const struct spool_row *r, const char *signature)
+static void print_json(const struct spool_row *r, const char *verdict)
 {
 	struct json j;
 
@@ -128,7 +128,7 @@ static void print_json(const struct spool_row *r, const char *signature)
 	json_text(&j, "remote_addr", r->remote_addr);
 	json_number(&j, "secret", r->secret);
 	json_text(&j, "headers", r->headers);
-	json_string(&j, "signature", signature);
+	json_string(&j, "verdict", verdict);
 	json_body(&j, r->body);
 	json_end(&j);
 }
@@ -136,18 +136,18 @@ static void print_json(const struct spool_row *r, const char *signature)
 static bool on_row(void *ctx, const struct spool_row *r)
 {
 	const struct show *s = ctx;
-	struct buf signature = {0};
+	struct buf verdict = {0};
 
 	if (s->form == RAW) {
 		fwrite(r->body.p, 1, r->body.n, stdout);
 		return true;
 	}
-	describe_signature(s->conf, r, &signature);
+	judge(s->conf, r, &verdict);
 	if (s->form == JSON)
-		print_json(r, buf_str(&signature));
+		print_json(r, buf_str(&verdict));
 	else
-		print_pretty(r, buf_str(&signature));
-	buf_free(&signature);
+		print_pretty(r, buf_str(&verdict));
+	buf_free(&verdict);
 	return true;
 }
 

@@ -18,7 +18,7 @@ static const char help[] =
 	"which outcome, under which of its secrets, and when the last one was. The counters\n"
 	"go on from the first day; purge does not touch them.\n"
 	"\n"
-	"  --json             one JSON object a line: the totals, then the counters\n"
+	"  --json             one JSON object\n"
 	"  --help             this\n";
 
 static int64_t bytes_on_disk(const char *dir)
@@ -36,49 +36,25 @@ static int64_t bytes_on_disk(const char *dir)
 	return sum;
 }
 
-static void print_totals(const struct spool_totals *t, int64_t bytes, bool json)
+static void print_totals(const struct spool_totals *t, int64_t bytes)
 {
 	char oldest[CLOCK_TEXT], newest[CLOCK_TEXT];
-	struct json j;
 
-	clock_format(t->oldest, oldest);
-	clock_format(t->newest, newest);
-	if (json) {
-		json_begin(&j);
-		json_number(&j, "events", t->events);
-		json_number(&j, "bytes", bytes);
-		json_text(&j, "oldest", t->events ? (struct slice){oldest, strlen(oldest)} : (struct slice){0});
-		json_text(&j, "newest", t->events ? (struct slice){newest, strlen(newest)} : (struct slice){0});
-		json_end(&j);
-		return;
-	}
 	printf("%" PRId64 " events stored, %.1f MiB on disk\n", t->events, (double)bytes / 1048576);
 	if (t->events)
-		printf("from %s to %s\n", oldest, newest);
+		printf("from %s to %s\n", clock_format(t->oldest, oldest), clock_format(t->newest, newest));
 }
 
 struct counters {
-	bool json;
 	char endpoint[1024]; /* the last one printed */
 	bool any;
 };
 
-static void on_counter(void *ctx, const char *endpoint, const char *code, int secret, int64_t n, int64_t last_at)
+static void print_counter(void *ctx, const char *endpoint, const char *code, int secret, int64_t n, int64_t last_at)
 {
 	struct counters *c = ctx;
 	char last[CLOCK_TEXT];
-	struct json j;
 
-	if (c->json) {
-		json_begin(&j);
-		json_string(&j, "endpoint", endpoint);
-		json_string(&j, "outcome", code);
-		json_number(&j, "secret", secret);
-		json_number(&j, "deliveries", n);
-		json_time(&j, "last_at", last_at);
-		json_end(&j);
-		return;
-	}
 	if (!c->any || strcmp(c->endpoint, endpoint) != 0)
 		printf("\n%s\n", *endpoint ? endpoint : "paths that no endpoint has");
 	c->any = true;
@@ -89,17 +65,57 @@ static void on_counter(void *ctx, const char *endpoint, const char *code, int se
 	putchar('\n');
 }
 
+static bool print_text(struct spool_db *db, const struct spool_totals *t, int64_t bytes, char *why, size_t n)
+{
+	struct counters counters = {0};
+
+	print_totals(t, bytes);
+	return spool_query_counters(db, print_counter, &counters, why, n);
+}
+
+static void add_counter(void *ctx, const char *endpoint, const char *code, int secret, int64_t n, int64_t last_at)
+{
+	struct json *j = ctx;
+
+	json_item(j);
+	json_string(j, "endpoint", endpoint);
+	json_string(j, "outcome", code);
+	json_number(j, "secret", secret);
+	json_number(j, "deliveries", n);
+	json_time(j, "last_at", last_at);
+	json_item_end(j);
+}
+
+static bool print_json(struct spool_db *db, const struct spool_totals *t, int64_t bytes, char *why, size_t n)
+{
+	struct json j;
+	bool ok;
+
+	json_begin(&j);
+	json_number(&j, "events", t->events);
+	json_number(&j, "bytes", bytes);
+	if (t->events) {
+		json_time(&j, "oldest", t->oldest);
+		json_time(&j, "newest", t->newest);
+	}
+	json_list(&j, "counters");
+	ok = spool_query_counters(db, add_counter, &j, why, n);
+	json_list_end(&j);
+	json_end(&j);
+	return ok;
+}
+
 int cli_stats(const struct cli *cli, int argc, char **argv)
 {
 	static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0}};
-	struct counters counters = {0};
 	struct spool_totals totals;
 	char why[PATH_MAX + 256] = "";
 	struct spool_db db;
 	struct conf *conf;
+	int64_t bytes;
 	int c, status;
-	bool ok;
+	bool json = false, ok;
 
 	optind = 0;
 	opterr = 0;
@@ -110,7 +126,7 @@ int cli_stats(const struct cli *cli, int argc, char **argv)
 		}
 		if (c == '?')
 			return cli_usage("stats", "unknown option %s", argv[optind - 1]);
-		counters.json = true;
+		json = true;
 	}
 	if (optind < argc)
 		return cli_usage("stats", "it takes no %s", argv[optind]);
@@ -118,9 +134,8 @@ int cli_stats(const struct cli *cli, int argc, char **argv)
 	if (status != CLI_OK)
 		return status;
 	ok = spool_query_totals(&db, &totals, why, sizeof why);
-	if (ok) {
-		print_totals(&totals, bytes_on_disk(conf->spool), counters.json);
-		ok = spool_query_counters(&db, on_counter, &counters, why, sizeof why);
-	}
+	bytes = bytes_on_disk(conf->spool);
+	if (ok)
+		ok = json ? print_json(&db, &totals, bytes, why, sizeof why) : print_text(&db, &totals, bytes, why, sizeof why);
 	return cli_close(conf, &db, ok, why);
 }

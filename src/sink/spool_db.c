@@ -144,10 +144,10 @@ static int open_dir(const char *dir, enum spool_access access, char *why, size_t
 }
 
 /* As root, the lock belongs to the directory's owner, as SQLite does it for its -wal and -shm. */
-static int open_lock(int dir_fd, enum spool_access access)
+static int open_lock(int dir_fd)
 {
 	struct stat st;
-	int fd = openat(dir_fd, "lock", O_RDWR | (access == SPOOL_RECEIVE ? O_CREAT : 0) | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd = openat(dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
 	if (fd >= 0 && geteuid() == 0 && fstat(dir_fd, &st) == 0 && fchown(fd, st.st_uid, st.st_gid) != 0) {
 		close(fd);
@@ -291,7 +291,7 @@ bool spool_db_open(struct spool_db *db, const char *dir, enum journal journal, e
 		close(dir_fd);
 		return fail(why, n, fs, "a network file system can't share the WAL; use a local disk, or journal = \"delete\"");
 	}
-	db->lock_fd = open_lock(dir_fd, access);
+	db->lock_fd = open_lock(dir_fd);
 	if (db->lock_fd < 0 || !lock_timed(db->lock_fd)) {
 		ok = fail(why, n, dir, db->lock_fd < 0 ? strerror(errno) : "the lock is held by another process for 10 s");
 	} else {

@@ -16,8 +16,8 @@ struct spool_db {
 
 /*
  * Opens DIR's database into db. SPOOL_RECEIVE makes directory (0700), file (0600) and schema where
- * missing, sets the journal mode and migrates an older schema; SPOOL_MANAGE makes and changes
- * nothing, and fails where that would be needed. After `suspect`, an earlier failed fsync, the whole
+ * missing, sets the journal mode and migrates an older schema; SPOOL_MANAGE does
+ * none of that, and fails where it would be needed. After `suspect`, an earlier failed fsync, the whole
  * WAL is first written again and synced: what the kernel dropped must not be taken for durable.
  * False with the reason in why; db is then closed.
  */

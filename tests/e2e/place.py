@@ -29,6 +29,8 @@ PACKAGES = {
     "mandoc": "mandoc",
     "logrotate": "logrotate",
     "systemd-analyze": "systemd",
+    "systemd-sysusers": "systemd",
+    "systemd-tmpfiles": "systemd",
     "unshare": "util-linux",
     "nsenter": "util-linux",
 }

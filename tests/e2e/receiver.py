@@ -4,6 +4,7 @@ import json
 import re
 import signal
 import socket
+from pathlib import Path
 
 from place import BIN, USER, own, new_dir, run, until
 from proc import Child
@@ -89,11 +90,16 @@ class Receiver(Child):
         self.home, self.socket = home, home.dir / f"sock{number}"
         argv = argv or [BIN / "hookspool.fcgi", "-c", home.conf, "--listen", listen or f"unix:{self.socket}", *args]
         super().__init__([*before, *argv], home.dir / f"receiver{number}.log", **how)
+        address = self.socket
         if listen and listen.startswith("tcp:"):
             self.socket = int(listen.rsplit(":", 1)[1])
-            self.until(lambda: accepts(("127.0.0.1", self.socket)), "the receiver accepts")
-        else:
-            self.until(lambda: self.socket.exists() and accepts(self.socket), "the receiver accepts")
+            address = ("127.0.0.1", self.socket)
+        self.until(lambda: accepts(address) and self.takes_signals(), "the receiver is ready")
+
+    def takes_signals(self):
+        """Until it has made itself ready for them, a signal would just kill it."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(re.search(r"SigBlk:\t(\w+)", status)[1], 16) & 1 << signal.SIGTERM - 1
 
     def entries(self, **where):
         """The log's entries that have these values."""

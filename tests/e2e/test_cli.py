@@ -126,9 +126,10 @@ def test_show(three):
 
 def test_rejects_and_stats(three):
     rejects = [json.loads(line) for line in three.home.cli("rejects", "--json").stdout.splitlines()]
-    assert [(r["code"], r["endpoint"], r["bytes"]) for r in rejects] == [("malformed", "/webhook/linkedin", 2)]
+    assert [(r["outcome"], r["endpoint"], r["bytes"]) for r in rejects] == [("malformed", "/webhook/linkedin", 2)]
     assert b"malformed" in three.home.cli("stats").stdout
-    json.loads(three.home.cli("stats", "--json").stdout)
+    print(three.home.cli("stats", "--json").stdout.decode())
+    assert 0
 
 
 def test_check_with_a_running_receiver(three):

@@ -19,7 +19,7 @@ def reload(one, how):
     """HUP, and the log's word on it."""
     before = len(one.entries())
     one.hup()
-    return until(lambda: [e for e in one.entries()[before:] if how in e.get("msg", "")], f"{how} in the log")[-1]["msg"]
+    return one.until(lambda: [e for e in one.entries()[before:] if how in e.get("msg", "")], f"{how} in the log")[-1]["msg"]
 
 
 def test_reload_takes_effect(receiver):

@@ -1,0 +1,89 @@
+"""The manual and the README: every configuration in them loads, the pages have no faults, no option is left out."""
+import re
+
+import pytest
+
+import fcgi_client
+from examples import loads
+from place import BIN, SOURCE, need, run
+from receiver import Home
+
+PAGES = sorted((SOURCE / "man").glob("*.[1-8]"))
+CONFIGURATION = re.compile(r'^\s*(endpoint "|include\(|[a-z-]+ *= *["{\d])', re.M)
+
+
+def literal_blocks(text):
+    """The displays of an mdoc page, as the reader sees them."""
+    for block in re.findall(r"^\.Bd .*?-literal.*?\n(.*?)^\.Ed", text, re.M | re.S):
+        block = re.sub(r"^\.\\\".*\n", "", block, flags=re.M)
+        yield block.replace("\\&", "").replace("\\(dq", '"').replace("\\-", "-").replace("\\e", "\\")
+
+
+def fenced_blocks(text):
+    """The code blocks of a Markdown file, without those in the shell's or another program's language."""
+    for language, block in re.findall(r"^ *```([a-z]*)\n(.*?)^ *```", text, re.M | re.S):
+        if language not in ("sh", "console", "nginx", "apache", "apacheconf", "json"):
+            yield block
+
+
+def configurations():
+    sources = [(page, literal_blocks) for page in PAGES] + [(SOURCE / "README.md", fenced_blocks)]
+    for path, blocks in sources:
+        if not path.exists():
+            continue
+        found = [block for block in blocks(path.read_text()) if CONFIGURATION.search(block)]
+        for number, block in enumerate(found, 1):
+            yield pytest.param(block, id=f"{path.name}-{number}")
+
+
+@pytest.mark.parametrize("text", configurations())
+def test_configuration_loads(text, children):
+    loads(text)
+
+
+def test_there_are_configurations():
+    names = {parameter.id.rsplit("-", 1)[0] for parameter in configurations()}
+    assert {"hookspool.conf.5", "README.md"} <= names
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_page_has_no_faults(page):
+    done = run([need("mandoc"), "-T", "lint", "-W", "warning", page])
+    assert done.returncode == 0 and not done.stdout + done.stderr, (done.stdout + done.stderr).decode()
+
+
+def test_all_pages_are_there():
+    assert {page.name for page in PAGES} >= {"hookspool.1", "hookspool.conf.5", "hookspool.fcgi.8"}
+
+
+def rendered(name):
+    done = run([need("mandoc"), "-T", "ascii", SOURCE / "man" / name])
+    return re.sub(r".\x08", "", done.stdout.decode())
+
+
+def test_every_option_of_the_configuration_is_described():
+    schema = (SOURCE / "src/conf/schema.c").read_text()
+    options = set(re.findall(r'CFG_(?:STR|STR_LIST|INT|BOOL|SEC|FUNC)\("([a-z-]+)"', schema))
+    assert len(options) > 20
+    page = rendered("hookspool.conf.5")
+    assert not {option for option in options if not re.search(rf"(?<![\w-]){option}(?![\w-])", page)}
+
+
+@pytest.mark.parametrize("program, page, args", [("hookspool.fcgi", "hookspool.fcgi.8", []), *(
+    ("hookspool", "hookspool.1", [command])
+    for command in ("check", "keygen", "send", "list", "show", "tail", "stats", "rejects", "export", "purge"))],
+    ids=lambda v: v[0] if isinstance(v, list) and v else None)
+def test_every_option_of_the_programs_is_described(program, page, args):
+    usage = run([BIN / program, *args, "--help"]).stdout.decode()
+    options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", usage))
+    assert usage
+    text = rendered(page)
+    assert not {option for option in options if option not in text}
+
+
+def test_every_outcome_is_described():
+    """By its code, in the receiver's page and in the README's troubleshooting."""
+    codes = set(re.findall(r'= \{"([a-z_]+)", \d{3}', (SOURCE / "src/hook/outcome.c").read_text()))
+    assert len(codes) == 15
+    for name, text in (("hookspool.fcgi.8", rendered("hookspool.fcgi.8")), ("README.md", (SOURCE / "README.md").read_text())):
+        assert not {code for code in codes if code not in text}, name
