@@ -2,6 +2,7 @@
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/filter.h"
@@ -72,7 +73,8 @@ int cli_export(const struct cli *cli, int argc, char **argv)
 	status = cli_open(cli, &conf, &db);
 	if (status != CLI_OK)
 		return status;
-	progress_start("exported", 0);
+	if (!isatty(STDOUT_FILENO)) /* not between the lines */
+		progress_start("exported", 0);
 	ok = spool_query_events(&db, &e.filter.spool, on_row, &e, why, sizeof why);
 	progress_end();
 	filter_free(&e.filter);

@@ -1,8 +1,10 @@
 /* The options that choose events, the same for list, tail and export. */
 #include "cli/filter.h"
 
+#include <ctype.h>
 #include <string.h>
-#include <strings.h>
+#include <wchar.h>
+#include <wctype.h>
 
 #include "core/clock.h"
 
@@ -29,7 +31,7 @@ bool filter_option(struct filter *f, int option, const char *value)
 		f->spool.account = value;
 		return true;
 	case FILTER_SENDER:
-		f->spool.sender = value;
+		f->sender = value;
 		return true;
 	case FILTER_TEXT:
 		f->text = value;
@@ -50,18 +52,59 @@ struct slice filter_row_text(struct filter *f, const struct spool_row *row)
 	return f->event.text;
 }
 
-/* ASCII letters of either case. */
-static bool contains(struct slice s, const char *part)
+/* The first character in lower case, and its length; a byte that isn't UTF-8 is one of its own. */
+static wint_t first_lower(struct slice s, size_t *len)
 {
-	size_t n = strlen(part);
+	unsigned char byte = (unsigned char)*s.p;
+	mbstate_t state = {0};
+	wchar_t c;
 
-	for (size_t i = 0; i + n <= s.n; i++)
-		if (strncasecmp(s.p + i, part, n) == 0)
+	*len = 1;
+	if (byte < 0x80)
+		return (wint_t)tolower(byte);
+	*len = mbrtowc(&c, s.p, s.n, &state);
+	if (*len <= s.n)
+		return towlower((wint_t)c);
+	*len = 1;
+	return 0x110000U + byte;
+}
+
+static struct slice rest(struct slice s, size_t from)
+{
+	return (struct slice){s.p + from, s.n - from};
+}
+
+static bool begins_with(struct slice s, struct slice part)
+{
+	size_t len, part_len;
+
+	for (; part.n > 0; s = rest(s, len), part = rest(part, part_len))
+		if (s.n == 0 || first_lower(s, &len) != first_lower(part, &part_len))
+			return false;
+	return true;
+}
+
+static bool contains(struct slice s, const char *text)
+{
+	struct slice part = {text, strlen(text)};
+	size_t len;
+
+	for (; s.n > 0; s = rest(s, len)) {
+		if (begins_with(s, part))
 			return true;
+		first_lower(s, &len);
+	}
 	return false;
+}
+
+static bool equals(struct slice s, const char *text)
+{
+	return s.p && s.n == strlen(text) && memcmp(s.p, text, s.n) == 0;
 }
 
 bool filter_match(struct filter *f, const struct spool_row *row)
 {
+	if (f->sender && !equals(row->sender_id, f->sender) && !contains(row->sender_name, f->sender))
+		return false;
 	return !f->text || contains(filter_row_text(f, row), f->text);
 }

@@ -10,7 +10,8 @@
 
 struct filter {
 	struct spool_filter spool;
-	const char *text; /* a part of the message's text; NULL: any */
+	const char *sender; /* the sender's id, or a part of the name; NULL: any */
+	const char *text;   /* a part of the message's text; NULL: any */
 	struct event event; /* the last row's, where that had to be parsed */
 };
 
@@ -37,7 +38,7 @@ void filter_free(struct filter *f);
 /* Takes one of those options. False when its value can't be read; other options are left alone, and true. */
 bool filter_option(struct filter *f, int option, const char *value);
 
-/* The rest of the filter, which SQL can't do. */
+/* The rest of the filter, which SQL can't do: parts of a text, letters of either case in any script. */
 bool filter_match(struct filter *f, const struct spool_row *row);
 
 /* The message's text in the row; p == NULL when it has none. Borrowed from f until the next call. */

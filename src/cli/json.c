@@ -27,13 +27,35 @@ void json_begin(struct json *j)
 	yajl_gen_map_open(j->gen);
 }
 
+/* Each byte that isn't part of a UTF-8 character becomes U+FFFD: a header's bytes may be anything. */
+static void mend(struct slice in, struct buf *out)
+{
+	for (size_t i = 0, len; i < in.n; i += len) {
+		for (len = 1; len <= 4 && (i + len > in.n || !utf8_valid(in.p + i, len)); len++)
+			;
+		if (len <= 4) {
+			buf_add(out, in.p + i, len);
+			continue;
+		}
+		buf_add(out, "\xEF\xBF\xBD", 3);
+		len = 1;
+	}
+}
+
 void json_text(struct json *j, const char *name, struct slice value)
 {
+	struct buf mended = {0};
+
 	name_member(j, name);
+	if (value.p && !utf8_valid(value.p, value.n)) {
+		mend(value, &mended);
+		value = (struct slice){buf_str(&mended), mended.len};
+	}
 	if (value.p)
 		yajl_gen_string(j->gen, (const unsigned char *)value.p, value.n);
 	else
 		yajl_gen_null(j->gen);
+	buf_free(&mended);
 }
 
 void json_string(struct json *j, const char *name, const char *value)
@@ -162,7 +184,7 @@ bool json_pretty(struct slice text)
 	yajl_gen g = yajl_gen_alloc(NULL);
 	yajl_handle h = yajl_alloc(&callbacks, NULL, g);
 	const unsigned char *out;
-	bool ok = g && h;
+	bool ok = g && h && utf8_valid(text.p, text.n); /* yajl's own check is weak */
 	size_t n;
 
 	if (ok) {

@@ -14,7 +14,7 @@ struct json {
 
 /* json_end() writes the object and a line feed, and frees. Between them one call a member. */
 void json_begin(struct json *j);
-void json_text(struct json *j, const char *name, struct slice value); /* null where p is NULL */
+void json_text(struct json *j, const char *name, struct slice value); /* null where p is NULL; mended to be UTF-8 */
 void json_string(struct json *j, const char *name, const char *value);
 void json_number(struct json *j, const char *name, int64_t value);
 void json_time(struct json *j, const char *name, int64_t ms); /* RFC 3339 */

@@ -115,7 +115,7 @@ static bool print_newest(struct list *l, struct spool_db *db, char *why, size_t 
 	l->filter.spool.newest_first = true;
 	ok = spool_query_events(db, &l->filter.spool, on_newest, l, why, n);
 	l->filter.spool.newest_first = false;
-	while (ok && l->n_ids > 0)
+	while (ok && l->n_ids > 0 && !ferror(stdout))
 		ok = spool_query_event(db, l->ids[--l->n_ids], on_row, l, &found, why, n);
 	return ok;
 }

@@ -49,7 +49,8 @@ static void print_row(void *ctx, const struct spool_reject_row *r)
 	printf("%s  ", clock_format(r->received_at, at));
 	plain_cell(stdout, r->code, 18);
 	fputs("  ", stdout);
-	plain_cell(stdout, r->remote_addr, 15);
+	for (size_t used = plain_print(stdout, r->remote_addr, 0); used < 15; used++)
+		putchar(' '); /* a longer one, IPv6, whole */
 	printf("  %7" PRId64 " B  ", r->bytes);
 	plain_print(stdout, r->endpoint, 0);
 	if (r->reason.p) {

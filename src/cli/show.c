@@ -64,6 +64,8 @@ static void judge(const struct conf *conf, const struct spool_row *r, struct buf
 		secret = verify_signature(e->scheme, &e->secrets, value, r->body.p, r->body.n);
 		if (secret > 0)
 			buf_printf(out, "signature ok, secret %d (%s)", secret, e->secrets.item[secret - 1].source);
+		else if (secret < 0)
+			buf_printf(out, "signature not checked: OpenSSL failed");
 		else
 			buf_printf(out, "signature does not match any configured secret; when received it matched secret %d", r->secret);
 	}

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-enum { PAGE = 1000 }; /* ids read in one transaction */
+enum { PAGE = 1000 }; /* ids looked through in one transaction, at most */
 
 const struct spool_filter spool_filter_all = {.since = INT64_MIN, .until = INT64_MAX, .last = INT64_MAX};
 
@@ -22,50 +22,92 @@ static bool prepare(struct spool_db *db, const char *sql, sqlite3_stmt **st, cha
 	return sqlite3_prepare_v2(db->sql, sql, -1, st, NULL) == SQLITE_OK || fail(db, why, n);
 }
 
-static struct slice column(sqlite3_stmt *st, int i)
+/* Copies the columns from `first` on into slices of the arena; a null one gets p == NULL. */
+static bool copy_columns(sqlite3_stmt *st, int first, struct slice *const *to, int n_to, struct buf *arena)
 {
-	if (sqlite3_column_type(st, i) == SQLITE_NULL)
-		return (struct slice){0};
-	/* the bytes after the value: asking for them may convert it */
-	struct slice s = {sqlite3_column_blob(st, i), 0};
-	s.n = (size_t)sqlite3_column_bytes(st, i);
-	return s.p ? s : (struct slice){"", 0};
+	size_t sum = 1; /* an empty value must have an address too */
+
+	for (int i = 0; i < n_to; i++)
+		sum += (size_t)sqlite3_column_bytes(st, first + i);
+	arena->len = 0;
+	if (!buf_reserve(arena, sum))
+		return false;
+	for (int i = 0; i < n_to; i++) {
+		size_t n = (size_t)sqlite3_column_bytes(st, first + i);
+
+		*to[i] = (struct slice){0};
+		if (sqlite3_column_type(st, first + i) == SQLITE_NULL)
+			continue;
+		*to[i] = (struct slice){arena->data + arena->len, n};
+		if (n)
+			buf_add(arena, sqlite3_column_blob(st, first + i), n);
+	}
+	return true;
 }
 
-static bool visit_row(sqlite3_stmt *st, spool_visit *visit, void *ctx)
+static bool copy_row(sqlite3_stmt *st, void *out, struct buf *arena)
 {
-	struct spool_row r = {
-		.id = sqlite3_column_int64(st, 0),
-		.received_at = sqlite3_column_int64(st, 1),
-		.secret = sqlite3_column_int(st, 2),
-		.endpoint = column(st, 3),
-		.event = column(st, 4),
-		.key = column(st, 5),
-		.account = column(st, 6),
-		.sender_id = column(st, 7),
-		.sender_name = column(st, 8),
-		.conversation = column(st, 9),
-		.sent_at = column(st, 10),
-		.remote_addr = column(st, 11),
-		.headers = column(st, 12),
-		.body = column(st, 13),
-	};
+	struct spool_row *r = out;
+	struct slice *const to[] = {&r->endpoint, &r->event, &r->key, &r->account, &r->sender_id, &r->sender_name,
+		&r->conversation, &r->sent_at, &r->remote_addr, &r->headers, &r->body};
 
-	return visit(ctx, &r);
+	r->id = sqlite3_column_int64(st, 0);
+	r->received_at = sqlite3_column_int64(st, 1);
+	r->secret = sqlite3_column_int(st, 2);
+	return copy_columns(st, 3, to, sizeof to / sizeof *to, arena);
+}
+
+static bool copy_reject(sqlite3_stmt *st, void *out, struct buf *arena)
+{
+	struct spool_reject_row *r = out;
+	struct slice *const to[] = {&r->endpoint, &r->code, &r->reason, &r->remote_addr, &r->body};
+
+	r->id = sqlite3_column_int64(st, 0);
+	r->received_at = sqlite3_column_int64(st, 1);
+	r->bytes = sqlite3_column_int64(st, 2);
+	return copy_columns(st, 3, to, sizeof to / sizeof *to, arena);
+}
+
+/*
+ * Copies the statement's one row and ends its transaction: whoever is shown the row may block, in a
+ * pager, and an open read keeps the WAL from being reset, or with journal = "delete" any commit out.
+ */
+static bool take_row(struct spool_db *db, sqlite3_stmt *st, bool (*copy)(sqlite3_stmt *, void *, struct buf *), void *out,
+	struct buf *arena, bool *found, char *why, size_t n)
+{
+	int rc = sqlite3_step(st);
+	bool ok = rc == SQLITE_ROW || rc == SQLITE_DONE || fail(db, why, n);
+
+	*found = rc == SQLITE_ROW;
+	if (*found && !copy(st, out, arena)) {
+		snprintf(why, n, "spool: memory is short");
+		ok = false;
+	}
+	sqlite3_reset(st);
+	return ok;
 }
 
 /* Visits one page, the ids from first to last. *go_on becomes false when a visit wants no more. */
-static bool visit_page(struct spool_db *db, sqlite3_stmt *st, int64_t first, int64_t last, spool_visit *visit, void *ctx,
-	bool *go_on, char *why, size_t n)
+static bool visit_page(struct spool_db *db, sqlite3_stmt *st, int64_t first, int64_t last, bool newest_first,
+	struct buf *arena, spool_visit *visit, void *ctx, bool *go_on, char *why, size_t n)
 {
-	int rc = SQLITE_ROW;
+	struct spool_row r;
+	bool found = true;
 
-	sqlite3_bind_int64(st, 1, first);
-	sqlite3_bind_int64(st, 2, last);
-	while (*go_on && (rc = sqlite3_step(st)) == SQLITE_ROW)
-		*go_on = visit_row(st, visit, ctx);
-	sqlite3_reset(st);
-	return rc == SQLITE_ROW || rc == SQLITE_DONE || fail(db, why, n);
+	while (*go_on && first <= last) {
+		sqlite3_bind_int64(st, 1, first);
+		sqlite3_bind_int64(st, 2, last);
+		if (!take_row(db, st, copy_row, &r, arena, &found, why, n))
+			return false;
+		if (!found)
+			break;
+		*go_on = visit(ctx, &r);
+		if (newest_first)
+			last = r.id - 1;
+		else
+			first = r.id + 1;
+	}
+	return true;
 }
 
 static bool id_range(struct spool_db *db, int64_t *min, int64_t *max, char *why, size_t n)
@@ -87,19 +129,17 @@ static bool prepare_filter(struct spool_db *db, const struct spool_filter *f, sq
 	static const char where[] =
 		"SELECT " COLUMNS " FROM event WHERE id BETWEEN ?1 AND ?2"
 		" AND (?3 IS NULL OR endpoint = ?3) AND (?4 IS NULL OR event = ?4) AND (?5 IS NULL OR account = ?5)"
-		" AND (?6 IS NULL OR sender_id = ?6 OR instr(lower(sender_name), lower(?6)))"
-		" AND received_at >= ?7 AND received_at < ?8";
+		" AND received_at >= ?6 AND received_at < ?7";
 	char sql[sizeof where + 32];
 
-	snprintf(sql, sizeof sql, "%s ORDER BY id%s", where, f->newest_first ? " DESC" : "");
+	snprintf(sql, sizeof sql, "%s ORDER BY id%s LIMIT 1", where, f->newest_first ? " DESC" : "");
 	if (!prepare(db, sql, st, why, n))
 		return false;
 	sqlite3_bind_text(*st, 3, f->endpoint, -1, SQLITE_STATIC);
 	sqlite3_bind_text(*st, 4, f->event, -1, SQLITE_STATIC);
 	sqlite3_bind_text(*st, 5, f->account, -1, SQLITE_STATIC);
-	sqlite3_bind_text(*st, 6, f->sender, -1, SQLITE_STATIC);
-	sqlite3_bind_int64(*st, 7, f->since);
-	sqlite3_bind_int64(*st, 8, f->until);
+	sqlite3_bind_int64(*st, 6, f->since);
+	sqlite3_bind_int64(*st, 7, f->until);
 	return true;
 }
 
@@ -107,6 +147,7 @@ bool spool_query_events(struct spool_db *db, const struct spool_filter *f, spool
 	size_t n)
 {
 	bool ok = true, go_on = true;
+	struct buf arena = {0};
 	int64_t min, max, at;
 	sqlite3_stmt *st;
 
@@ -122,57 +163,77 @@ bool spool_query_events(struct spool_db *db, const struct spool_filter *f, spool
 		return false;
 	if (f->newest_first)
 		for (at = max; ok && go_on && at >= min; at -= PAGE)
-			ok = visit_page(db, st, at - PAGE < min ? min : at - PAGE + 1, at, visit, ctx, &go_on, why, n);
+			ok = visit_page(db, st, at - PAGE < min ? min : at - PAGE + 1, at, true, &arena, visit, ctx, &go_on, why, n);
 	else
 		for (at = min; ok && go_on && at <= max; at += PAGE)
-			ok = visit_page(db, st, at, max - at < PAGE ? max : at + PAGE - 1, visit, ctx, &go_on, why, n);
+			ok = visit_page(db, st, at, max - at < PAGE ? max : at + PAGE - 1, false, &arena, visit, ctx, &go_on, why, n);
 	sqlite3_finalize(st);
+	buf_free(&arena);
 	return ok;
 }
 
 bool spool_query_event(struct spool_db *db, int64_t id, spool_visit *visit, void *ctx, bool *found, char *why, size_t n)
 {
+	struct buf arena = {0};
+	struct spool_row r;
 	sqlite3_stmt *st;
-	int rc;
+	bool ok;
 
 	if (!prepare(db, "SELECT " COLUMNS " FROM event WHERE id = ?1", &st, why, n))
 		return false;
 	sqlite3_bind_int64(st, 1, id);
-	rc = sqlite3_step(st);
-	*found = rc == SQLITE_ROW;
-	if (*found)
-		visit_row(st, visit, ctx);
+	ok = take_row(db, st, copy_row, &r, &arena, found, why, n);
 	sqlite3_finalize(st);
-	return rc == SQLITE_ROW || rc == SQLITE_DONE || fail(db, why, n);
+	if (ok && *found)
+		visit(ctx, &r);
+	buf_free(&arena);
+	return ok;
+}
+
+/* The ids of the first and the last of the newest n; 0 and 0 where there is none. */
+static bool reject_range(struct spool_db *db, const char *endpoint, int64_t limit, int64_t *first, int64_t *last, char *why,
+	size_t n)
+{
+	sqlite3_stmt *st;
+	bool ok;
+
+	if (!prepare(db, "SELECT min(id), max(id) FROM"
+			" (SELECT id FROM reject WHERE ?1 IS NULL OR endpoint = ?1 ORDER BY id DESC LIMIT ?2)", &st, why, n))
+		return false;
+	sqlite3_bind_text(st, 1, endpoint, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(st, 2, limit > 0 ? limit : -1);
+	ok = sqlite3_step(st) == SQLITE_ROW || fail(db, why, n);
+	*first = sqlite3_column_int64(st, 0);
+	*last = sqlite3_column_int64(st, 1);
+	sqlite3_finalize(st);
+	return ok;
 }
 
 bool spool_query_rejects(struct spool_db *db, const char *endpoint, int64_t limit,
 	void (*visit)(void *ctx, const struct spool_reject_row *r), void *ctx, char *why, size_t n)
 {
+	struct spool_reject_row r;
+	struct buf arena = {0};
+	bool ok, found = true;
+	int64_t first, last;
 	sqlite3_stmt *st;
-	int rc;
 
-	if (!prepare(db, "SELECT id, received_at, bytes, endpoint, code, reason, remote_addr, body FROM ("
-			"SELECT * FROM reject WHERE ?1 IS NULL OR endpoint = ?1 ORDER BY id DESC LIMIT ?2) ORDER BY id", &st, why, n))
+	if (!reject_range(db, endpoint, limit, &first, &last, why, n) ||
+	    !prepare(db, "SELECT id, received_at, bytes, endpoint, code, reason, remote_addr, body FROM reject"
+			" WHERE id BETWEEN ?1 AND ?2 AND (?3 IS NULL OR endpoint = ?3) ORDER BY id LIMIT 1", &st, why, n))
 		return false;
-	sqlite3_bind_text(st, 1, endpoint, -1, SQLITE_STATIC);
-	sqlite3_bind_int64(st, 2, limit > 0 ? limit : -1);
-	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
-		struct spool_reject_row r = {
-			.id = sqlite3_column_int64(st, 0),
-			.received_at = sqlite3_column_int64(st, 1),
-			.bytes = sqlite3_column_int64(st, 2),
-			.endpoint = column(st, 3),
-			.code = column(st, 4),
-			.reason = column(st, 5),
-			.remote_addr = column(st, 6),
-			.body = column(st, 7),
-		};
-
+	sqlite3_bind_int64(st, 2, last);
+	sqlite3_bind_text(st, 3, endpoint, -1, SQLITE_STATIC);
+	for (ok = true; ok && found && first <= last; first = r.id + 1) {
+		sqlite3_bind_int64(st, 1, first);
+		ok = take_row(db, st, copy_reject, &r, &arena, &found, why, n);
+		if (!ok || !found)
+			break;
 		visit(ctx, &r);
 	}
 	sqlite3_finalize(st);
-	return rc == SQLITE_DONE || fail(db, why, n);
+	buf_free(&arena);
+	return ok;
 }
 
 bool spool_query_counters(struct spool_db *db,

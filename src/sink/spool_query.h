@@ -11,7 +11,6 @@
 /* Which events; spool_filter_all is every one of them. Borrowed strings. */
 struct spool_filter {
 	const char *endpoint, *event, *account; /* exact; NULL: any */
-	const char *sender;                     /* the id, or a part of the name, ASCII letters of either case */
 	int64_t since, until;                   /* received_at, ms: since <= it < until */
 	int64_t after, last;                    /* ids: after < id <= last */
 	bool newest_first;
@@ -30,8 +29,8 @@ struct spool_row {
 typedef bool spool_visit(void *ctx, const struct spool_row *row);
 
 /*
- * Visits the events that pass the filter, in the order of their ids. Reads in pages of ids, so
- * that no read transaction is long and the WAL can be reset meanwhile. False with the reason in why.
+ * Visits the events that pass the filter, in the order of their ids. No transaction is open during
+ * a visit, and none is long, so a visit may block: receiving goes on. False with the reason in why.
  */
 bool spool_query_events(struct spool_db *db, const struct spool_filter *f, spool_visit *visit, void *ctx, char *why,
 	size_t why_size);

@@ -3,9 +3,9 @@ import re
 
 import fcgi_client
 from outcomes import expect
-from place import new_dir, own
+from place import own
 from receiver import Home
-from sender import AUTHORIZATION, SECRET, message, sign
+from sender import AUTHORIZATION, SECRET, message
 
 
 class Example(Home):

@@ -32,6 +32,7 @@ PACKAGES = {
     "systemd-sysusers": "systemd",
     "systemd-tmpfiles": "systemd",
     "unshare": "util-linux",
+    "valgrind": "valgrind",
     "nsenter": "util-linux",
 }
 PROGRAM_PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"

@@ -9,7 +9,7 @@ from conftest import site_home
 from fcgi_client import ABORT, PARAMS, STDIN, Fcgi, opening, params, record, stdin, whole
 from outcomes import expect
 from place import SLOW
-from receiver import Home, endpoint
+from receiver import endpoint
 from sender import message, new_urn, padded
 
 LINKEDIN, SMALL = "/webhook/linkedin", "/webhook/small"

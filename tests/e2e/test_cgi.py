@@ -1,15 +1,13 @@
 """The receiver as a plain CGI program: by hand, and as a web host without any of our packages runs it."""
 import os
-import shutil
 import subprocess
 
 import pytest
 
 from outcomes import expect
-from place import BASE, BIN, ROOT, SLOW, SOURCE, USER, as_user, new_dir, own, run
+from place import BIN, SLOW, USER, as_user, run
 from receiver import Home, endpoint
-from sender import AUTHORIZATION, Reply, message, new_urn, sign, signed_headers
-from servers import free_port, module, start_apache
+from sender import AUTHORIZATION, Reply, message, signed_headers
 
 PROGRAM = BIN / "hookspool.fcgi"
 
@@ -32,7 +30,8 @@ def parsed(out):
 
 def request(home, body, stdin=None, args=(), **how):
     """One run: the answer and the exit status."""
-    done = run([PROGRAM, *args], stdin=body if stdin is None else stdin, env=variables(home, body, **how), user=USER, within=20)
+    env = variables(home, body, **how)
+    done = run([PROGRAM, *args], stdin=body if stdin is None else stdin, env=env, user=USER, within=20)
     return parsed(done.stdout), done.returncode
 
 

@@ -128,8 +128,10 @@ def test_rejects_and_stats(three):
     rejects = [json.loads(line) for line in three.home.cli("rejects", "--json").stdout.splitlines()]
     assert [(r["outcome"], r["endpoint"], r["bytes"]) for r in rejects] == [("malformed", "/webhook/linkedin", 2)]
     assert b"malformed" in three.home.cli("stats").stdout
-    print(three.home.cli("stats", "--json").stdout.decode())
-    assert 0
+    stats = json.loads(three.home.cli("stats", "--json").stdout)
+    assert stats["events"] == 3
+    assert {(c["endpoint"], c["outcome"], c["secret"]): c["deliveries"] for c in stats["counters"]} == {
+        ("/webhook/linkedin", "stored", 1): 2, ("/webhook/linkedin", "malformed", 1): 1, ("/webhook/second", "stored", 2): 1}
 
 
 def test_check_with_a_running_receiver(three):

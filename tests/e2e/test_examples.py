@@ -7,7 +7,7 @@ import pytest
 import fcgi_client
 from examples import loads
 from outcomes import expect
-from place import BIN, ROOT, SOURCE, USER, need, new_dir, own, run, until
+from place import BASE, BIN, ROOT, SOURCE, USER, need, new_dir, own, run, until
 from receiver import Home, endpoint
 from sender import AUTHORIZATION, SECRET, message
 from servers import free_port, module, start_apache, start_nginx
@@ -187,7 +187,7 @@ def test_systemd_hardening(home):
 
 def test_sysusers_and_tmpfiles():
     """Into a root of our own; only root may give files to the new user there."""
-    root, secret = new_dir("root"), "etc/hookspool/linkedin.secret"
+    root, secret = BASE / "root", "etc/hookspool/linkedin.secret"
     (root / "etc/hookspool").mkdir(parents=True)
     (root / secret).write_text(SECRET)
     for path in KINDS["sysusers"]:

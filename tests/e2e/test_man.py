@@ -3,10 +3,8 @@ import re
 
 import pytest
 
-import fcgi_client
 from examples import loads
 from place import BIN, SOURCE, need, run
-from receiver import Home
 
 PAGES = sorted((SOURCE / "man").glob("*.[1-8]"))
 CONFIGURATION = re.compile(r'^\s*(endpoint "|include\(|[a-z-]+ *= *["{\d])', re.M)

@@ -6,7 +6,9 @@ import pytest
 import sender
 from outcomes import expect
 from place import until
+from receiver import Home
 from sender import AUTHORIZATION, SECRET2, VECTORS, message, new_urn, sign
+from servers import KINDS
 
 LINKEDIN = "/webhook/linkedin"
 
@@ -207,6 +209,15 @@ def test_unsupported_type(site, kind):
 @pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "Application/JSON", "application/json;x=y"])
 def test_supported_type(site, kind):
     expect(site.deliver(LINKEDIN, message(), {"Content-Type": kind}), "stored")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_unavailable(served, kind):
+    """The spool can't be made: the sender is told to come again, through every server."""
+    site = served(kind, Home(spool="/proc/nowhere/spool"))
+    for _ in range(2):
+        expect(site.deliver(LINKEDIN, message()), "unavailable", marker="/proc")
+    expect(site.deliver(LINKEDIN, b"{}"), "malformed")
 
 
 @pytest.mark.parametrize("half", [False, True], ids=["closed", "half-closed"])

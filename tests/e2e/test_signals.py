@@ -177,3 +177,14 @@ def test_options_that_need_a_restart_are_refused(receiver):
     one.home.configure(endpoint(), endpoint(LATER), workers=5)
     reload(one, "workers")
     expect(fcgi_client.deliver(one.socket, message(), path=LATER), "not_found")
+
+
+def test_mod_fcgid_never_has_to_kill(served):
+    """Its processes are gone in the 3 s it gives them after TERM; what it starts next serves on."""
+    site = served("mod_fcgid", Home())
+    for _ in range(5):
+        expect(site.deliver("/webhook/linkedin", message()), "stored")
+    site.child.end()
+    log = site.log.read_text()
+    assert "SIGKILL" not in log and "stopping" in log, log[-2000:]
+    assert len(site.home.spool.events()) == 5 and site.home.spool.sound()

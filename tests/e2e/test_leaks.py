@@ -1,0 +1,60 @@
+"""No delivery leaves memory behind, whatever becomes of it: valgrind watches FastCGI, CGI and reload."""
+import pytest
+
+import fcgi_client
+import place
+from outcomes import expect
+from place import BIN, SANITIZER, USER, need, run
+from receiver import Home, endpoint
+from sender import message
+
+pytestmark = pytest.mark.skipif(bool(SANITIZER), reason="valgrind doesn't run sanitized programs; they look for leaks themselves")
+
+VALGRIND = ["--leak-check=full", "--show-leak-kinds=definite,indirect", "--errors-for-leak-kinds=definite,indirect",
+            "--error-exitcode=99"]
+
+
+@pytest.fixture
+def slowly(monkeypatch):
+    """valgrind takes its time; the promise of 2 s is for the program by itself."""
+    for module in (place, __import__("proc")):
+        monkeypatch.setattr(module, "SLOW", 10)
+
+
+def deliver_all(address):
+    for _ in range(5):
+        body = message()
+        expect(fcgi_client.deliver(address, body), "stored")
+        expect(fcgi_client.deliver(address, body), "duplicate")
+        expect(fcgi_client.deliver(address, body, headers={"X-Webhook-Signature": "sha256=00"}), "unauthorized")
+        expect(fcgi_client.deliver(address, b"[]"), "malformed")
+        expect(fcgi_client.deliver(address, body, path="/webhook/none"), "not_found")
+        expect(fcgi_client.deliver(address, message(text="x" * 3000)), "too_large")
+
+
+def test_fastcgi(slowly, children):
+    home = Home(endpoint(), max_body="2k")
+    one = home.start(argv=[need("valgrind"), *VALGRIND, BIN / "hookspool.fcgi", "-c", home.conf,
+                           "--listen", f"unix:{home.dir}/sock1"])
+    deliver_all(one.socket)
+    with fcgi_client.Fcgi(one.socket) as kept:
+        for _ in range(3):
+            expect(kept.deliver(message()), "stored")
+        one.hup()
+        one.until_entry(msg=f"configuration reloaded from {home.conf}")
+        home.configure("nonsense\n")
+        one.hup()
+        one.until_entry(msg="reload failed; the configuration stays as it was")
+        expect(kept.deliver(message()), "stored")
+    one.stop()
+    assert "ERROR SUMMARY: 0 errors" in one.text(), one.text()
+
+
+def test_cgi(slowly):
+    home = Home(endpoint())
+    body = message()
+    env = {name: value for name, value in fcgi_client.params(body=body)}
+    env |= {"GATEWAY_INTERFACE": "CGI/1.1", "HOOKSPOOL_CONF": str(home.conf)}
+    done = run([need("valgrind"), *VALGRIND, BIN / "hookspool.fcgi"], stdin=body, env=env, user=USER)
+    assert done.returncode == 0 and b"Status: 200" in done.stdout, done.stderr.decode()
+    assert b"ERROR SUMMARY: 0 errors" in done.stderr, done.stderr.decode()
