@@ -13,6 +13,8 @@
 
 extern char **environ;
 
+enum { UNCONFIGURED_MS = 10000 }; /* body-timeout's default */
+
 struct cgi {
 	struct request request;
 	struct delivery delivery;
@@ -87,21 +89,26 @@ static void answer(struct cgi *g)
 	buf_free(&out);
 }
 
+/* Without a configuration or memory there is nothing to judge by: the sender shall try again. */
+static int serve_unavailable(struct cgi *g)
+{
+	g->delivery.outcome = OUTCOME_UNAVAILABLE;
+	answer(g);
+	drain(g);
+	return outcome_info(OUTCOME_UNAVAILABLE)->exit_status;
+}
+
 int cgi_serve(const struct conf *c)
 {
 	static struct cgi g;
-	struct spool *spool = NULL;
+	struct spool *spool;
 	int status;
 
-	g.deadline = clock_mono_us() + (c ? c->body_timeout * 1000 : 0);
-	if (c)
-		spool = spool_new(c->spool, c->journal, SPOOL_RECEIVE, c->reject_keep);
-	if (!spool) {
-		g.delivery.outcome = OUTCOME_UNAVAILABLE;
-		answer(&g);
-		return outcome_info(OUTCOME_UNAVAILABLE)->exit_status;
-	}
+	g.deadline = clock_mono_us() + (c ? c->body_timeout : UNCONFIGURED_MS) * 1000;
 	request_init(&g.request, environ, read_body, &g);
+	spool = c ? spool_new(c->spool, c->journal, SPOOL_RECEIVE, c->reject_keep) : NULL;
+	if (!spool)
+		return serve_unavailable(&g);
 	handle(&g.request, c, spool, &g.delivery);
 	answer(&g);
 	if (!g.request.at_end)

@@ -57,12 +57,13 @@ def find_build():
 
 
 def stage():
-    """Copies the programs to where www-data can run them, whatever the mode of the build's directory."""
+    """Copies the programs to where www-data can run them, whatever the modes of the build and the source."""
     build = find_build()
     BIN.mkdir()
     for name in ("hookspool.fcgi", "hookspool"):
         shutil.copy(build / name, BIN / name)
         (BIN / name).chmod(0o755)
+    shutil.copy(Path(__file__).with_name("activate.py"), BIN)
 
 
 def own(path):

@@ -7,7 +7,7 @@ import pytest
 from outcomes import expect
 from place import BIN, SLOW, USER, as_user, run
 from receiver import Home, endpoint
-from sender import AUTHORIZATION, Reply, message, signed_headers
+from sender import AUTHORIZATION, Reply, message, padded, signed_headers
 
 PROGRAM = BIN / "hookspool.fcgi"
 
@@ -94,6 +94,15 @@ def test_a_broken_configuration_is_answered(home):
     reply, status = request(broken, message())
     expect(reply, "unavailable")
     assert status == 78
+
+
+@pytest.mark.parametrize("size", [500, 50_000])
+def test_a_broken_configuration_is_answered_through_apache(served, size):
+    """The unread body doesn't take the answer back."""
+    site = served("mod_cgid", Home())
+    site.home.write("hookspool.conf", "nonsense\n")
+    for _ in range(10):
+        expect(site.deliver("/webhook/linkedin", padded(size)), "unavailable")
 
 
 def test_body_without_a_length(home):

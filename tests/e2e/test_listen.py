@@ -3,7 +3,6 @@ import grp
 import os
 import stat
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -15,7 +14,7 @@ from sender import message
 from servers import free_port
 
 PROGRAM = BIN / "hookspool.fcgi"
-ACTIVATE = Path(__file__).with_name("activate.py")
+ACTIVATE = BIN / "activate.py"
 
 
 def starts(home, argv, **how):
