@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdint.h>
-#include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "core/clock.h"
@@ -85,6 +85,7 @@ static void answer(struct cgi *g)
 	handle_answer(&g->delivery, &out);
 	if (!io_write_all(STDOUT_FILENO, out.data, out.len))
 		log_message(LOG_LEVEL_WARNING, "the answer could not be written");
+	shutdown(STDOUT_FILENO, SHUT_WR); /* where it is a socket, its end is ours to say before the input's */
 	close(STDOUT_FILENO);
 	buf_free(&out);
 }

@@ -174,7 +174,9 @@ def test_authorization_and_signature_are_both_required(site):
     bad_signature = expect(site.deliver("/webhook/auth", BODY, {**good, "X-Webhook-Signature": sign(b"x")}), "unauthorized")
     bad_authorization = expect(site.deliver("/webhook/auth", BODY, {"Authorization": "wrong"}), "unauthorized")
     assert bad_signature.body == bad_authorization.body
-    assert list(bad_signature.headers) == list(bad_authorization.headers)
+    # how the body is framed is Apache's to choose under CGI (2.4.59 and later ignore our Content-Length)
+    framing = {"content-length", "transfer-encoding"}
+    assert set(bad_signature.headers) - framing == set(bad_authorization.headers) - framing
     expect(site.deliver("/webhook/auth", message(), good), "stored", marker=AUTHORIZATION)
 
 
