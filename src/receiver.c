@@ -147,6 +147,7 @@ int main(int argc, char **argv)
 		return serve_cgi(conf);
 	if (!conf)
 		return EX_CONFIG;
+	serve_hold_signals();
 	if (fd >= 0)
 		return serve(fd, NULL, conf);
 	if (o.listen || conf->listen)

@@ -274,13 +274,19 @@ static bool join_workers(struct main_loop *m)
 	return all;
 }
 
-static int take_signals(void)
+/* Workers inherit this mask: every signal comes to the main thread. */
+void serve_hold_signals(void)
 {
-	sigset_t all, ours;
+	sigset_t all;
 
-	/* workers inherit this mask: every signal comes here */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, NULL);
+}
+
+static int take_signals(void)
+{
+	sigset_t ours;
+
 	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&ours);
 	sigaddset(&ours, SIGTERM);

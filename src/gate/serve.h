@@ -5,6 +5,12 @@
 #include "conf/conf.h"
 
 /*
+ * Holds SIGTERM and the like back until serve() takes them: call it before a socket is opened, so
+ * that a signal which comes between doesn't end the process and leave the socket file behind.
+ */
+void serve_hold_signals(void);
+
+/*
  * Serves requests from the listening socket until SIGTERM, SIGINT or SIGUSR1, reloading on SIGHUP.
  * Takes over conf and listen_fd. own_address is the address of a socket that we opened, to be
  * removed on the way out; NULL for one that was handed to us. Returns the exit status.

@@ -1,6 +1,5 @@
 """Fixtures; the session's beginning and its certain end; no sanitizer report goes unnoticed."""
 import os
-import shutil
 import sys
 from contextlib import ExitStack
 
@@ -27,8 +26,6 @@ def pytest_configure():
 
 def pytest_unconfigure():
     proc.end_all()
-    if not os.environ.get("HOOKSPOOL_KEEP"):
-        shutil.rmtree(place.BASE, ignore_errors=True)
 
 
 def pytest_report_header():

@@ -1,4 +1,5 @@
 """Where things are: the build under test, the source tree, a private directory, the user that services run as."""
+import atexit
 import itertools
 import os
 import shutil
@@ -18,6 +19,8 @@ USER = "www-data" if ROOT else None  # who runs receivers and web servers' worke
 # Short, because a socket's path has 107 bytes at most; 0755, because www-data must get through.
 BASE = Path(tempfile.mkdtemp(prefix="hs-"))
 BASE.chmod(0o755)
+if not os.environ.get("HOOKSPOOL_KEEP"):
+    atexit.register(shutil.rmtree, BASE, ignore_errors=True)
 BIN = BASE / "bin"
 COUNT = itertools.count(1)
 
