@@ -97,6 +97,22 @@ void json_list_end(struct json *j)
 	yajl_gen_array_close(j->gen);
 }
 
+void json_row(struct json *j, const struct spool_row *r)
+{
+	json_number(j, "id", r->id);
+	json_text(j, "endpoint", r->endpoint);
+	json_text(j, "event", r->event);
+	json_text(j, "key", r->key);
+	json_text(j, "account", r->account);
+	json_text(j, "sender_id", r->sender_id);
+	json_text(j, "sender_name", r->sender_name);
+	json_text(j, "conversation", r->conversation);
+	json_text(j, "sent_at", r->sent_at);
+	json_time(j, "received_at", r->received_at);
+	json_text(j, "remote_addr", r->remote_addr);
+	json_number(j, "secret", r->secret);
+}
+
 void json_body(struct json *j, struct slice body)
 {
 	size_t n = 4 * ((body.n + 2) / 3);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "core/buf.h"
+#include "sink/spool_query.h"
 
 /* An object being written; lives on the stack, from json_begin() to json_end(). */
 struct json {
@@ -25,6 +26,9 @@ void json_list(struct json *j, const char *name);
 void json_item(struct json *j);
 void json_item_end(struct json *j);
 void json_list_end(struct json *j);
+
+/* What is known of an event, but for its text and its body: id, endpoint, event, key, account, ... */
+void json_row(struct json *j, const struct spool_row *r);
 
 /* The body as it is: "body" when it is UTF-8, else "body_base64" (RFC 4648 section 4). */
 void json_body(struct json *j, struct slice body);

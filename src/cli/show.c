@@ -117,18 +117,7 @@ static void print_json(const struct spool_row *r, const char *verdict)
 	struct json j;
 
 	json_begin(&j);
-	json_number(&j, "id", r->id);
-	json_text(&j, "endpoint", r->endpoint);
-	json_text(&j, "event", r->event);
-	json_text(&j, "key", r->key);
-	json_text(&j, "account", r->account);
-	json_text(&j, "sender_id", r->sender_id);
-	json_text(&j, "sender_name", r->sender_name);
-	json_text(&j, "conversation", r->conversation);
-	json_text(&j, "sent_at", r->sent_at);
-	json_time(&j, "received_at", r->received_at);
-	json_text(&j, "remote_addr", r->remote_addr);
-	json_number(&j, "secret", r->secret);
+	json_row(&j, r);
 	json_text(&j, "headers", r->headers);
 	json_string(&j, "verdict", verdict);
 	json_body(&j, r->body);

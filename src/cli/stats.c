@@ -97,6 +97,9 @@ static bool print_json(struct spool_db *db, const struct spool_totals *t, int64_
 	if (t->events) {
 		json_time(&j, "oldest", t->oldest);
 		json_time(&j, "newest", t->newest);
+	} else {
+		json_text(&j, "oldest", (struct slice){0});
+		json_text(&j, "newest", (struct slice){0});
 	}
 	json_list(&j, "counters");
 	ok = spool_query_counters(db, add_counter, &j, why, n);

@@ -34,6 +34,7 @@ PACKAGES = {
     "systemd-analyze": "systemd",
     "systemd-sysusers": "systemd",
     "systemd-tmpfiles": "systemd",
+    "python3": "python3",
     "unshare": "util-linux",
     "valgrind": "valgrind",
     "nsenter": "util-linux",

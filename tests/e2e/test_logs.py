@@ -1,12 +1,13 @@
 """The log: one line a delivery, in both formats, whatever strangers put into their requests; no secrets, no texts."""
 import json
+import re
 
 import pytest
 
 import fcgi_client
 from outcomes import expect
-from place import until
-from receiver import endpoint
+from place import BIN, ROOT, need, run, until
+from receiver import Home, endpoint
 from sender import AUTHORIZATION, SECRET, SECRET2, message, new_urn, sign
 
 TEXT = "the-text-of-the-message"
@@ -99,3 +100,27 @@ def test_scheme_none_is_warned_about(receiver):
     assert [e for e in one.entries(level="warning") if "none" in e["msg"]]
     expect(fcgi_client.deliver(one.socket, message(), headers={"X-Webhook-Signature": None}), "stored")
     assert one.home.spool.events()[0]["secret"] == 0
+
+
+# What stands in for syslogd: it owns /dev/log in a /dev of its own, and prints what one delivery logs there.
+SYSLOGD = """
+import os, socket, subprocess, sys
+log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+log.bind("/dev/log")
+log.settimeout(20)
+status = subprocess.run(sys.argv[1:]).returncode
+print(log.recv(65536).decode())
+sys.exit(status)
+"""
+
+
+def test_syslog():
+    home = Home(endpoint("/webhook/linkedin", scheme="none"), log_to="syslog")
+    env = {"GATEWAY_INTERFACE": "CGI/1.1", "HOOKSPOOL_CONF": str(home.conf), "REQUEST_METHOD": "POST",
+           "SCRIPT_NAME": "/webhook/linkedin", "CONTENT_TYPE": "application/json"}
+    namespaces = ["--mount"] if ROOT else ["--user", "--map-root-user", "--mount"]
+    done = run([need("unshare"), *namespaces, "sh", "-c", 'mount -t tmpfs tmpfs /dev && exec "$@"', "sh",
+                need("python3"), "-c", SYSLOGD, BIN / "hookspool.fcgi"], stdin=message("urn:1"), env=env)
+    assert done.returncode == 0, done.stderr.decode()
+    # facility daemon (3), severity info (6): RFC 3164 section 4.1.1
+    assert re.search(r"<30>.* hookspool\[\d+\]: time=\S+ level=info endpoint=/webhook/linkedin outcome=stored", done.stdout.decode())
