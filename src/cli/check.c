@@ -25,7 +25,6 @@ void check_say(struct check *c, enum check_grade grade, const char *fmt, ...)
 	static const char *const words[] = {[CHECK_OK] = "ok  ", [CHECK_WARN] = "warn", [CHECK_FAIL] = "FAIL"};
 	va_list ap;
 
-	c->warnings += grade == CHECK_WARN;
 	c->failures += grade == CHECK_FAIL;
 	printf("%s ", words[grade]);
 	va_start(ap, fmt);
@@ -97,7 +96,5 @@ int cli_check(const struct cli *cli, int argc, char **argv)
 	if (optind < argc)
 		return cli_usage("check", "it takes no %s", argv[optind]);
 	check_all(&c, conf_find(cli->conf_file, file, sizeof file), socket);
-	if (c.failures || c.warnings)
-		printf("%u failed, %u warning%s\n", c.failures, c.warnings, c.warnings == 1 ? "" : "s");
 	return c.failures ? CLI_NO : CLI_OK;
 }

@@ -10,10 +10,10 @@
 enum check_grade { CHECK_OK, CHECK_WARN, CHECK_FAIL };
 
 struct check {
-	unsigned warnings, failures;
+	unsigned failures;
 };
 
-/* Prints one finding, "ok   …", "warn …" or "FAIL …", to standard output, and counts it. */
+/* Prints one finding, "ok   …", "warn …" or "FAIL …", to standard output, and counts failures. */
 void check_say(struct check *c, enum check_grade grade, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* The user's name, or its number where it has none. Static storage, overwritten by the next call. */

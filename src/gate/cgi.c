@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdint.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "core/clock.h"
@@ -78,6 +77,7 @@ static void drain(struct cgi *g)
 	}
 }
 
+/* Standard output stays open: at its end Apache would end us, and the log's line with us. */
 static void answer(struct cgi *g)
 {
 	struct buf out = {0};
@@ -85,8 +85,6 @@ static void answer(struct cgi *g)
 	handle_answer(&g->delivery, &out);
 	if (!io_write_all(STDOUT_FILENO, out.data, out.len))
 		log_message(LOG_LEVEL_WARNING, "the answer could not be written");
-	shutdown(STDOUT_FILENO, SHUT_WR); /* where it is a socket, its end is ours to say before the input's */
-	close(STDOUT_FILENO);
 	buf_free(&out);
 }
 
