@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 
+import fcgi_client
 from outcomes import expect
 from place import BIN, SLOW, USER, as_user, run
 from receiver import Home, endpoint
@@ -159,3 +160,12 @@ def test_query_is_no_command_line_by_hand(query, home):
     reply, _ = request(home, body, args=args, headers={"X-Webhook-Signature": None}, QUERY_STRING="+".join(args))
     expect(reply, "unauthorized")
     assert not evil.spool.events()
+
+
+def test_forced():
+    """--mode cgi serves one delivery without GATEWAY_INTERFACE, which would tell."""
+    home, body = Home(endpoint()), message()
+    done = run([BIN / "hookspool.fcgi", "-c", home.conf, "--mode", "cgi"], stdin=body, user=USER,
+               env=dict(fcgi_client.params(body=body)))
+    assert done.returncode == 0 and b"Status: 200 OK" in done.stdout, done.stderr.decode()
+    assert home.spool.event()["body"] == body

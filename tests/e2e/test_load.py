@@ -6,10 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import fcgi_client
+import sender
 from fcgi_client import Fcgi, opening, params, record, stdin, STDIN
 from outcomes import expect
 from place import SLOW, until
-from receiver import Home
+from receiver import Home, endpoint
 from sender import message, new_urn
 from servers import nginx
 
@@ -109,3 +110,21 @@ def test_slow_senders_hold_no_worker(receiver):
     assert time.monotonic() - start < 0.5 * SLOW
     for fcgi in slow:
         fcgi.sock.close()
+
+
+def test_busy_through_nginx(served):
+    """The first slow body holds the one worker it may; the second is turned away, a whole one is not."""
+    site = served("nginx-streaming", Home(endpoint(), max_in_flight=1, body_timeout="5s", workers=4))
+    body = message()
+    head = sender.head("/webhook/linkedin", sender.signed_headers(body) + [("Content-Length", str(len(body)))])
+    with site.connect() as first, site.connect() as second:
+        for slow in (first, second):
+            slow.send(head + body[:100])
+        codes = {expect_slow(slow) for slow in (first, second)}
+        assert codes == {"busy", "timeout"}
+    expect(site.deliver("/webhook/linkedin", body), "stored")
+
+
+def expect_slow(http):
+    reply = http.reply()
+    return expect(reply, reply.code).code
