@@ -116,7 +116,7 @@ static enum read_result read_body(void *ctx, char *p, size_t n, size_t *got)
 	if (c == EOF) {
 		if (FCGX_GetError(in) == 0)
 			return READ_END;
-		return f->may_block && clock_mono_us() >= f->deadline ? READ_TIMEOUT : READ_BROKEN;
+		return FCGX_GetError(in) == EAGAIN ? READ_TIMEOUT : READ_BROKEN; /* SO_RCVTIMEO, socket(7) */
 	}
 	p[0] = (char)c;
 	there = (size_t)(in->stop - in->rdNext);
