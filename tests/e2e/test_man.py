@@ -67,6 +67,22 @@ def test_every_option_of_the_configuration_is_described():
     assert not {option for option in options if not re.search(rf"(?<![\w-]){option}(?![\w-])", page)}
 
 
+def test_every_option_described_is_there():
+    """No heading of hookspool.conf(5) names an option that the schema has not."""
+    schema = (SOURCE / "src/conf/schema.c").read_text()
+    options = set(re.findall(r'CFG_(?:STR|STR_LIST|INT|BOOL|SEC|FUNC)\("([a-z-]+)"', schema))
+    headings = re.findall(r"^\.It (Ic .*)$", (SOURCE / "man/hookspool.conf.5").read_text(), re.M)
+    assert {option for heading in headings for option in re.findall(r"Ic ([a-z-]+)", heading)} == options
+
+
+def test_subcommands_are_described():
+    """hookspool --help and hookspool(1) have the same subcommands."""
+    usage = run([BIN / "hookspool", "--help"]).stdout.decode()
+    page = (SOURCE / "man/hookspool.1").read_text()
+    commands = set(re.findall(r"^  ([a-z]+) {2,}\S", usage, re.M))
+    assert commands and commands == set(re.findall(r"^\.It Cm ([a-z]+)", page, re.M))
+
+
 @pytest.mark.parametrize("program, page, args", [("hookspool.fcgi", "hookspool.fcgi.8", []), *(
     ("hookspool", "hookspool.1", [command])
     for command in ("check", "keygen", "send", "list", "show", "tail", "stats", "rejects", "export", "purge"))],
