@@ -108,7 +108,8 @@ int cgi_serve(const struct conf *c)
 	spool = c ? spool_new(c->spool, c->journal, SPOOL_RECEIVE, c->reject_keep) : NULL;
 	if (!spool)
 		return serve_unavailable(&g);
-	handle(&g.request, c, spool, &g.delivery);
+	if (handle(&g.request, c, &g.delivery))
+		handle_store(spool, &(struct delivery *){&g.delivery}, 1);
 	answer(&g);
 	if (!g.request.at_end)
 		drain(&g);

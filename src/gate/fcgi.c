@@ -25,10 +25,9 @@ struct fcgi {
 	struct request request;
 	struct delivery delivery;
 	struct buf answer;
+	struct fcgi_service how;
 	int fd;
-	bool may_block;
 	int64_t deadline; /* of the body, clock_mono_us() */
-	unsigned char peek[PEEK_SIZE];
 };
 
 bool fcgi_init(void)
@@ -81,12 +80,13 @@ static enum fcgi_ready walk(const unsigned char *p, size_t n)
 	return n >= FULL_SIZE && seen == FCGI_READY_PARAMS ? FCGI_READY_FULL : seen;
 }
 
-enum fcgi_ready fcgi_peek(struct fcgi *f, int fd)
+enum fcgi_ready fcgi_peek(int fd)
 {
-	ssize_t n = recv(fd, f->peek, sizeof f->peek, MSG_PEEK | MSG_DONTWAIT);
+	static _Thread_local unsigned char seen[PEEK_SIZE];
+	ssize_t n = recv(fd, seen, sizeof seen, MSG_PEEK | MSG_DONTWAIT);
 
 	if (n > 0)
-		return walk(f->peek, (size_t)n);
+		return walk(seen, (size_t)n);
 	return n < 0 && (errno == EAGAIN || errno == EINTR) ? FCGI_READY_EMPTY : FCGI_READY_CLOSED;
 }
 
@@ -110,7 +110,7 @@ static enum read_result read_body(void *ctx, char *p, size_t n, size_t *got)
 	size_t there;
 	int c;
 
-	if (in->rdNext == in->stop && f->may_block && !set_wait(f))
+	if (in->rdNext == in->stop && !f->how.complete && !set_wait(f))
 		return READ_TIMEOUT;
 	c = FCGX_GetChar(in);
 	if (c == EOF) {
@@ -138,10 +138,29 @@ static bool drain(struct fcgi *f)
 	return r == READ_END;
 }
 
-enum fcgi_next fcgi_serve(struct fcgi *f, int fd, const struct fcgi_service *how)
+enum fcgi_next fcgi_answer(struct fcgi *f)
 {
 	FCGX_Request *x = &f->fcgx;
 	bool keep, at_end;
+
+	f->answer.len = 0;
+	handle_answer(&f->delivery, &f->answer);
+	FCGX_PutStr(f->answer.data, (int)f->answer.len, x->out);
+	at_end = f->request.at_end || (f->how.complete && FCGX_GetError(x->in) == 0 && drain(f));
+	keep = x->keepConnection != 0;
+	if (!at_end)
+		x->keepConnection = 1; /* libfcgi must not close: the answer would be lost to a peer still sending */
+	FCGX_Finish_r(x);
+	handle_record(&f->request, f->how.conf, f->how.spool, &f->delivery);
+	if (x->ipcFd < 0)
+		return FCGI_NEXT_CLOSED;
+	return keep && at_end ? FCGI_NEXT_KEEP : FCGI_NEXT_LINGER;
+}
+
+enum fcgi_next fcgi_take(struct fcgi *f, int fd, const struct fcgi_service *how)
+{
+	FCGX_Request *x = &f->fcgx;
+	bool event = false;
 
 	FCGX_InitRequest(x, -1, FCGI_FAIL_ACCEPT_ON_INTR);
 	x->ipcFd = fd;
@@ -150,24 +169,21 @@ enum fcgi_next fcgi_serve(struct fcgi *f, int fd, const struct fcgi_service *how
 		return FCGI_NEXT_CLOSED;
 
 	f->fd = fd;
-	f->may_block = !how->complete;
+	f->how = *how;
 	f->deadline = clock_mono_us() + how->conf->body_timeout * 1000;
 	request_init(&f->request, x->envp, read_body, f);
 	if (how->refuse)
 		handle_refuse(&f->request, how->conf, OUTCOME_BUSY, &f->delivery);
 	else
-		handle(&f->request, how->conf, how->spool, &f->delivery);
+		event = handle(&f->request, how->conf, &f->delivery);
+	return event ? FCGI_NEXT_STORE : fcgi_answer(f);
+}
 
-	f->answer.len = 0;
-	handle_answer(&f->delivery, &f->answer);
-	FCGX_PutStr(f->answer.data, (int)f->answer.len, x->out);
-	at_end = f->request.at_end || (how->complete && FCGX_GetError(x->in) == 0 && drain(f));
-	keep = x->keepConnection != 0;
-	if (!at_end)
-		x->keepConnection = 1; /* libfcgi must not close: the answer would be lost to a peer still sending */
-	FCGX_Finish_r(x);
-	handle_record(&f->request, how->conf, how->spool, &f->delivery);
-	if (x->ipcFd < 0)
-		return FCGI_NEXT_CLOSED;
-	return keep && at_end ? FCGI_NEXT_KEEP : FCGI_NEXT_LINGER;
+void fcgi_store(struct fcgi *const *f, size_t n)
+{
+	struct delivery *d[FCGI_BATCH];
+
+	for (size_t i = 0; i < n; i++)
+		d[i] = &f[i]->delivery;
+	handle_store(f[0]->how.spool, d, n);
 }

@@ -12,10 +12,12 @@
 #include "conf/conf.h"
 #include "sink/spool.h"
 
+enum { FCGI_BATCH = 64 };
+
 /* Prepares libfcgi, once a process. Install signal handlers after it: it replaces them. False on failure. */
 bool fcgi_init(void);
 
-/* What a worker needs to serve requests, one after another; reused, freed by the caller. NULL: no memory. */
+/* Room for a request, and for the next when it is answered; freed by the caller. NULL: no memory. */
 struct fcgi *fcgi_new(void);
 void fcgi_free(struct fcgi *f);
 
@@ -29,7 +31,7 @@ enum fcgi_ready {
 };
 
 /* Looks, without taking or waiting, at how much of a request has arrived on fd. */
-enum fcgi_ready fcgi_peek(struct fcgi *f, int fd);
+enum fcgi_ready fcgi_peek(int fd);
 
 /* How a request is to be served. */
 struct fcgi_service {
@@ -40,12 +42,19 @@ struct fcgi_service {
 };
 
 enum fcgi_next {
+	FCGI_NEXT_STORE,  /* fcgi_store(), and then fcgi_answer(), wants to be called */
 	FCGI_NEXT_KEEP,   /* the peer may send another request */
 	FCGI_NEXT_LINGER, /* answered with some of the body unread: nothing on fd is a request any more */
 	FCGI_NEXT_CLOSED, /* fd is closed */
 };
 
-/* Reads a request from fd, answers and records it. */
-enum fcgi_next fcgi_serve(struct fcgi *f, int fd, const struct fcgi_service *how);
+/* Reads a request from fd; answers and records it unless it has an event to store. */
+enum fcgi_next fcgi_take(struct fcgi *f, int fd, const struct fcgi_service *how);
+
+/* Stores the events of n requests (1 to FCGI_BATCH), all in one commit. */
+void fcgi_store(struct fcgi *const *f, size_t n);
+
+/* Answers and records a request whose event went through fcgi_store(). */
+enum fcgi_next fcgi_answer(struct fcgi *f);
 
 #endif

@@ -34,7 +34,6 @@ enum {
 /* The main thread's own; workers see only server. */
 struct main_loop {
 	struct server *s;
-	struct fcgi *peek;
 	int signals;
 	const char *own_address;
 	struct conn *watched;
@@ -183,7 +182,7 @@ static void look(struct main_loop *m, struct conn *c, int64_t now)
 		}
 		return;
 	}
-	ready = fcgi_peek(m->peek, c->fd);
+	ready = fcgi_peek(c->fd);
 	c->slow = age > SLOW_US && (ready == FCGI_READY_PARAMS || ready == FCGI_READY_FULL);
 	if (c->slow || ready == FCGI_READY_COMPLETE || (ready == FCGI_READY_FULL && !worker_crowded(s))) {
 		unwatch(m, c);
@@ -321,11 +320,10 @@ static bool set_up(struct main_loop *m, struct server *s)
 	s->stop = eventfd(0, EFD_CLOEXEC);
 	s->chore = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	m->signals = take_signals();
-	m->peek = fcgi_new();
 	return fcntl(s->listen_fd, F_SETFL, fcntl(s->listen_fd, F_GETFL) | O_NONBLOCK) == 0 &&
-		wait_on(s->ready, s->listen_fd, EPOLLIN | EPOLLONESHOT, &s->listen_fd) &&
+		wait_on(s->ready, s->listen_fd, EPOLLIN, &s->listen_fd) &&
 		wait_on(s->ready, s->stop, EPOLLIN, &s->stop) && wait_on(s->ready, s->chore, EPOLLIN, &s->chore) &&
-		wait_on(s->watch, m->signals, EPOLLIN, m) && m->peek && worker_add(s);
+		wait_on(s->watch, m->signals, EPOLLIN, m) && worker_add(s);
 }
 
 static void tear_down(struct main_loop *m, struct server *s)
@@ -335,7 +333,8 @@ static void tear_down(struct main_loop *m, struct server *s)
 	spool_flush(s->spool);
 	spool_close(s->spool);
 	worker_conf_put(s, s->conf);
-	fcgi_free(m->peek);
+	for (size_t i = 0; i < FCGI_BATCH; i++)
+		fcgi_free(s->batch[i]);
 	free(s->threads);
 	close(s->ready);
 	close(s->watch);
@@ -347,7 +346,8 @@ static void tear_down(struct main_loop *m, struct server *s)
 
 int serve(int listen_fd, const char *own_address, struct conf *conf)
 {
-	struct server s = {.listen_fd = listen_fd, .max_threads = conf->workers, .mutex = PTHREAD_MUTEX_INITIALIZER};
+	struct server s = {.listen_fd = listen_fd, .max_threads = conf->workers, .turn = PTHREAD_MUTEX_INITIALIZER,
+		.mutex = PTHREAD_MUTEX_INITIALIZER};
 	struct main_loop m = {.s = &s, .own_address = own_address};
 	char why[256];
 

@@ -12,9 +12,14 @@
 #include "sink/spool.h"
 
 /*
+ * The worker that has the turn takes all requests that are there as one batch: it reads and judges
+ * them, stores their events in one commit and answers. What comes meanwhile is the next batch. So
+ * nothing passes from thread to thread on the usual way; other workers are for bodies that have to
+ * be waited for.
+ *
  * A connection belongs to one thread at a time, and changes hands through an epoll instance:
  *
- *   accepted --> worker <--(armed in `ready`)--> waits for its next request
+ *   accepted --> the turn <--(armed in `ready`)--> waits for its next request
  *                  |  ^
  *   not all there: |  | all there, or slow for too long
  *                  v  |
@@ -23,9 +28,8 @@
 enum conn_state { CONN_ACTIVE, CONN_PARKED, CONN_LINGERING };
 
 struct conn {
-	pthread_mutex_t hand; /* held while the connection is given to another thread, and taken */
 	int fd;
-	bool armed; /* is in `ready`, perhaps disabled */
+	bool armed; /* is in `ready` */
 	bool slow;  /* is to be served though its body has not all come */
 	enum conn_state state;
 	int64_t since;               /* clock_mono_us() when it was parked or began to linger */
@@ -41,17 +45,20 @@ struct shared_conf {
 
 struct server {
 	int listen_fd;
-	int ready; /* epoll: the workers wait here, for connections and requests */
+	int ready; /* epoll: who has the turn waits here, for connections and requests */
 	int watch; /* epoll: the main thread waits here, for signals and slow peers */
 	int stop;  /* eventfd: workers end */
 	int chore; /* eventfd: a worker shall flush the spool's notes */
 	struct spool *spool;
 
-	atomic_uint idle;        /* workers waiting */
-	atomic_uint serving;     /* requests being served */
+	atomic_uint idle;        /* workers that have the turn or wait for it */
+	atomic_uint serving;     /* workers that serve requests */
 	atomic_uint connections; /* open */
 	atomic_uint arriving;    /* requests being served whose body had not all come */
 	atomic_bool stopping;
+
+	pthread_mutex_t turn;
+	struct fcgi *batch[FCGI_BATCH]; /* under turn; room for requests, NULL until it is needed */
 
 	pthread_mutex_t mutex; /* all below */
 	struct shared_conf *conf;
@@ -64,11 +71,8 @@ struct server {
 /* Starts one more worker unless there are enough. False when there is none at all afterwards. */
 bool worker_add(struct server *s);
 
-/* Lets `ready` report the next input on the connection, once. Closes it when that fails. */
+/* Lets who has the turn see input on the connection, and take it. Closes it when that fails. */
 void worker_arm(struct server *s, struct conn *c);
-
-/* Waits until whoever gave us the connection has let go of it. */
-void worker_take(struct conn *c);
 
 /* Closes the connection, unless its fd is -1, and frees it. */
 void worker_drop(struct server *s, struct conn *c);

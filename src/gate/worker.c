@@ -1,4 +1,4 @@
-/* A worker: takes a connection with a request on it, serves the request, gives the connection back. */
+/* A worker: takes the requests that are there, serves them as one batch, gives their connections back. */
 #define _GNU_SOURCE /* accept4 */
 #include <errno.h>
 #include <limits.h>
@@ -57,29 +57,36 @@ void worker_drop(struct server *s, struct conn *c)
 	pthread_mutex_unlock(&s->mutex);
 	if (c->fd >= 0)
 		close(c->fd);
-	pthread_mutex_destroy(&c->hand);
 	free(c);
 	atomic_fetch_sub(&s->connections, 1);
 }
 
-void worker_take(struct conn *c)
+/* Neither of a peer that reads no answers nor of one whose body stops may hold a worker; bodies have their own deadline. */
+static void limit_waits(int fd)
 {
-	pthread_mutex_lock(&c->hand);
-	pthread_mutex_unlock(&c->hand);
+	struct timeval wait = {IO_TIMEOUT_S, 0};
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
 }
 
 void worker_arm(struct server *s, struct conn *c)
 {
-	struct epoll_event ev = {.events = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT, .data.ptr = c};
-	bool ok;
+	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = c};
 
-	pthread_mutex_lock(&c->hand);
-	ok = epoll_ctl(s->ready, c->armed ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, c->fd, &ev) == 0;
-	if (ok)
-		c->armed = true;
-	pthread_mutex_unlock(&c->hand);
-	if (!ok)
+	if (c->armed)
+		return;
+	limit_waits(c->fd);
+	c->armed = true;
+	if (epoll_ctl(s->ready, EPOLL_CTL_ADD, c->fd, &ev) != 0)
 		worker_drop(s, c);
+}
+
+static void disarm(struct server *s, struct conn *c)
+{
+	if (c->armed)
+		epoll_ctl(s->ready, EPOLL_CTL_DEL, c->fd, NULL);
+	c->armed = false;
 }
 
 /* Hands the connection to the main thread, to wait for the rest of a request or of a peer. */
@@ -88,6 +95,7 @@ static void hand_over(struct server *s, struct conn *c, enum conn_state state)
 	struct epoll_event ev = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data.ptr = c};
 	bool ok;
 
+	disarm(s, c);
 	c->state = state;
 	c->since = clock_mono_us();
 	pthread_mutex_lock(&s->mutex);
@@ -108,7 +116,6 @@ static struct conn *new_conn(struct server *s, int fd)
 	if (!c)
 		return NULL;
 	c->fd = fd;
-	pthread_mutex_init(&c->hand, NULL);
 	pthread_mutex_lock(&s->mutex);
 	c->older = s->conns;
 	c->newer = &s->conns;
@@ -120,11 +127,9 @@ static struct conn *new_conn(struct server *s, int fd)
 	return c;
 }
 
-/* Takes one connection, and lets another worker take the next. NULL when there is none. */
+/* Takes one connection. NULL when there is none. */
 static struct conn *accept_one(struct server *s)
 {
-	struct epoll_event ev = {.events = EPOLLIN | EPOLLONESHOT, .data.ptr = &s->listen_fd};
-	struct timeval wait = {IO_TIMEOUT_S, 0};
 	struct timespec pause = {0, ACCEPT_PAUSE_NS};
 	int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 	struct conn *c;
@@ -133,60 +138,26 @@ static struct conn *accept_one(struct server *s)
 		log_message(LOG_LEVEL_ERROR, "accept: %s", strerror(errno));
 		nanosleep(&pause, NULL); /* out of descriptors: the connection stays in the queue until there are some */
 	}
-	epoll_ctl(s->ready, EPOLL_CTL_MOD, s->listen_fd, &ev);
 	if (fd < 0)
 		return NULL;
-	/* not inherited from a listening AF_UNIX socket; a backstop, requests have their own deadlines */
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
 	c = new_conn(s, fd);
 	if (!c)
 		close(fd);
 	return c;
 }
 
-static enum fcgi_next run(struct server *s, struct fcgi *f, struct conn *c, bool complete)
+/* What the worker that has the turn gathers. */
+struct batch {
+	struct conn *conn[FCGI_BATCH]; /* those whose event is to be stored; the requests are in server.batch */
+	size_t n;
+	struct conn *late; /* one whose request has to be waited for */
+	struct shared_conf *conf;
+};
+
+/* Passes a connection on whose request is answered. */
+static void pass_on(struct server *s, struct conn *c, enum fcgi_next next)
 {
-	struct shared_conf *shared = worker_conf_get(s);
-	struct fcgi_service how = {.conf = shared->conf, .spool = s->spool, .complete = complete};
-	enum fcgi_next next;
-
-	atomic_fetch_add(&s->serving, 1);
-	if (!complete)
-		how.refuse = atomic_fetch_add(&s->arriving, 1) >= shared->conf->max_in_flight;
-	next = fcgi_serve(f, c->fd, &how);
-	if (!complete)
-		atomic_fetch_sub(&s->arriving, 1);
-	atomic_fetch_sub(&s->serving, 1);
-	worker_conf_put(s, shared);
-	return next;
-}
-
-/* Serves the request on the connection if it has come, and passes the connection on. */
-static void attend(struct server *s, struct fcgi *f, struct conn *c)
-{
-	enum fcgi_ready ready = fcgi_peek(f, c->fd);
-
-	if (ready == FCGI_READY_FULL && worker_crowded(s))
-		ready = FCGI_READY_PARAMS;
-	if (c->slow && ready == FCGI_READY_PARAMS)
-		ready = FCGI_READY_FULL;
-	switch (ready) {
-	case FCGI_READY_EMPTY:
-		worker_arm(s, c);
-		return;
-	case FCGI_READY_PARTIAL:
-	case FCGI_READY_PARAMS:
-		hand_over(s, c, CONN_PARKED);
-		return;
-	case FCGI_READY_CLOSED:
-		worker_drop(s, c);
-		return;
-	case FCGI_READY_FULL:
-	case FCGI_READY_COMPLETE:
-		break;
-	}
-	switch (run(s, f, c, ready == FCGI_READY_COMPLETE)) {
+	switch (next) {
 	case FCGI_NEXT_KEEP:
 		c->slow = false;
 		if (atomic_load(&s->stopping))
@@ -202,6 +173,61 @@ static void attend(struct server *s, struct fcgi *f, struct conn *c)
 		c->fd = -1;
 		worker_drop(s, c);
 		break;
+	case FCGI_NEXT_STORE:
+		break;
+	}
+}
+
+/* Reads a request that is all there; answers it at once unless it has an event to store. */
+static void take(struct server *s, struct batch *b, struct conn *c)
+{
+	struct fcgi_service how = {.conf = b->conf->conf, .spool = s->spool, .complete = true};
+	struct fcgi **room = &s->batch[b->n];
+	enum fcgi_next next;
+
+	if (!*room)
+		*room = fcgi_new();
+	if (!*room) {
+		worker_drop(s, c);
+		return;
+	}
+	next = fcgi_take(*room, c->fd, &how);
+	if (next == FCGI_NEXT_STORE)
+		b->conn[b->n++] = c;
+	else
+		pass_on(s, c, next);
+}
+
+static void attend(struct server *s, struct batch *b, struct conn *c)
+{
+	enum fcgi_ready ready = fcgi_peek(c->fd);
+
+	if (ready == FCGI_READY_FULL && atomic_load(&s->arriving) >= b->conf->conf->max_in_flight)
+		ready = FCGI_READY_PARAMS;
+	if (c->slow && ready == FCGI_READY_PARAMS)
+		ready = FCGI_READY_FULL;
+	switch (ready) {
+	case FCGI_READY_EMPTY:
+		worker_arm(s, c);
+		break;
+	case FCGI_READY_PARTIAL:
+	case FCGI_READY_PARAMS:
+		hand_over(s, c, CONN_PARKED);
+		break;
+	case FCGI_READY_CLOSED:
+		worker_drop(s, c);
+		break;
+	case FCGI_READY_FULL:
+		if (b->late) {
+			worker_arm(s, c); /* for who has the next turn */
+		} else {
+			disarm(s, c);
+			b->late = c;
+		}
+		break;
+	case FCGI_READY_COMPLETE:
+		take(s, b, c);
+		break;
 	}
 }
 
@@ -209,41 +235,82 @@ static void do_chore(struct server *s)
 {
 	uint64_t times;
 
-	if (read(s->chore, &times, sizeof times) == sizeof times) /* else another worker was faster */
+	if (read(s->chore, &times, sizeof times) == sizeof times)
 		spool_flush(s->spool);
+}
+
+static void accept_some(struct server *s, struct batch *b)
+{
+	struct conn *c;
+
+	for (int left = FCGI_BATCH; left && b->n < FCGI_BATCH && (c = accept_one(s)); left--)
+		attend(s, b, c);
+}
+
+/* Takes what there is, and serves it. False: it is time to end. */
+static bool take_turn(struct server *s, struct batch *b)
+{
+	struct epoll_event ev[FCGI_BATCH];
+	int n = epoll_wait(s->ready, ev, FCGI_BATCH, -1);
+	bool go_on = true;
+
+	atomic_fetch_add(&s->serving, 1);
+	b->conf = worker_conf_get(s);
+	for (int i = 0; i < n; i++) {
+		if (ev[i].data.ptr == &s->stop)
+			go_on = false;
+		else if (ev[i].data.ptr == &s->chore)
+			do_chore(s);
+		else if (ev[i].data.ptr == &s->listen_fd)
+			accept_some(s, b);
+		else if (b->n < FCGI_BATCH)
+			attend(s, b, ev[i].data.ptr);
+	}
+	if (b->n)
+		fcgi_store(s->batch, b->n);
+	for (size_t i = 0; i < b->n; i++)
+		pass_on(s, b->conn[i], fcgi_answer(s->batch[i]));
+	return go_on;
+}
+
+/* Serves a request that has not all come: alone, because it has to be waited for. */
+static void serve_late(struct server *s, struct fcgi *f, const struct batch *b)
+{
+	struct fcgi_service how = {.conf = b->conf->conf, .spool = s->spool};
+	struct conn *c = b->late;
+	enum fcgi_next next;
+
+	how.refuse = atomic_fetch_add(&s->arriving, 1) >= how.conf->max_in_flight;
+	next = fcgi_take(f, c->fd, &how);
+	if (next == FCGI_NEXT_STORE) {
+		fcgi_store(&f, 1);
+		next = fcgi_answer(f);
+	}
+	atomic_fetch_sub(&s->arriving, 1);
+	pass_on(s, c, next);
 }
 
 static void *work(void *arg)
 {
 	struct server *s = arg;
-	struct fcgi *f = fcgi_new();
-	struct epoll_event ev;
-	struct conn *c;
-	int n;
+	struct fcgi *own = fcgi_new();
+	bool go_on = own != NULL;
 
-	while (f) {
+	while (go_on) {
+		struct batch b = {0};
+
 		atomic_fetch_add(&s->idle, 1);
-		n = epoll_wait(s->ready, &ev, 1, -1);
-		if (atomic_fetch_sub(&s->idle, 1) == 1)
-			worker_add(s); /* nobody else is left to wait */
-		if (n != 1)
-			continue;
-		if (ev.data.ptr == &s->stop)
-			break;
-		if (ev.data.ptr == &s->chore) {
-			do_chore(s);
-			continue;
-		}
-		if (ev.data.ptr == &s->listen_fd) {
-			c = accept_one(s);
-		} else {
-			c = ev.data.ptr;
-			worker_take(c);
-		}
-		if (c)
-			attend(s, f, c);
+		pthread_mutex_lock(&s->turn);
+		go_on = take_turn(s, &b);
+		pthread_mutex_unlock(&s->turn);
+		if (atomic_fetch_sub(&s->idle, 1) == 1 && b.late)
+			worker_add(s); /* nobody else is left to take the turn */
+		if (b.late)
+			serve_late(s, own, &b);
+		worker_conf_put(s, b.conf);
+		atomic_fetch_sub(&s->serving, 1);
 	}
-	fcgi_free(f);
+	fcgi_free(own);
 	return NULL;
 }
 

@@ -158,38 +158,14 @@ static enum outcome filter(struct delivery *d)
 	return GO_ON;
 }
 
-static enum outcome store(const struct request *r, struct spool *s, struct delivery *d)
+static enum outcome keep_headers(const struct request *r, struct delivery *d)
 {
-	struct spool_event ev = {
-		.endpoint = d->endpoint->path,
-		.event = d->event.event,
-		.key = d->event.key,
-		.account = d->event.account,
-		.sender_id = d->event.sender_id,
-		.sender_name = d->event.sender_name,
-		.conversation = d->event.conversation,
-		.sent_at = d->event.sent_at,
-		.body = {r->body.data, r->body.len},
-		.remote_addr = r->remote_addr,
-		.received_at = d->received_at,
-		.secret = d->secret,
-	};
-
 	if (!buf_printf(&d->headers, "Content-Type: %s\n", r->content_type))
 		return because(d, "no memory for the headers", OUTCOME_UNAVAILABLE);
-	ev.headers = (struct slice){d->headers.data, d->headers.len};
-	switch (spool_put(s, &ev, &d->id, d->why, sizeof d->why)) {
-	case SPOOL_STORED:
-		return OUTCOME_STORED;
-	case SPOOL_DUPLICATE:
-		return OUTCOME_DUPLICATE;
-	case SPOOL_FAILED:
-		break;
-	}
-	return because(d, d->why, OUTCOME_UNAVAILABLE);
+	return GO_ON;
 }
 
-static enum outcome judge(struct request *r, const struct conf *c, struct spool *s, struct delivery *d)
+static enum outcome judge(struct request *r, const struct conf *c, struct delivery *d)
 {
 	enum outcome o;
 
@@ -206,7 +182,7 @@ static enum outcome judge(struct request *r, const struct conf *c, struct spool 
 	    (o = parse(r, d)) != GO_ON ||
 	    (o = filter(d)) != GO_ON)
 		return o;
-	return store(r, s, d);
+	return keep_headers(r, d);
 }
 
 static void begin(struct delivery *d)
@@ -223,10 +199,47 @@ static void begin(struct delivery *d)
 	};
 }
 
-void handle(struct request *r, const struct conf *c, struct spool *s, struct delivery *d)
+bool handle(struct request *r, const struct conf *c, struct delivery *d)
 {
 	begin(d);
-	d->outcome = judge(r, c, s, d);
+	d->outcome = judge(r, c, d);
+	if (d->outcome != GO_ON)
+		return false;
+	d->stored = (struct spool_event){
+		.endpoint = d->endpoint->path,
+		.event = d->event.event,
+		.key = d->event.key,
+		.account = d->event.account,
+		.sender_id = d->event.sender_id,
+		.sender_name = d->event.sender_name,
+		.conversation = d->event.conversation,
+		.sent_at = d->event.sent_at,
+		.headers = {d->headers.data, d->headers.len},
+		.body = {r->body.data, r->body.len},
+		.remote_addr = r->remote_addr,
+		.received_at = d->received_at,
+		.secret = d->secret,
+	};
+	return true;
+}
+
+void handle_store(struct spool *s, struct delivery *const *d, size_t n)
+{
+	char why[sizeof d[0]->why];
+	bool ok;
+
+	for (size_t i = 0; i + 1 < n; i++)
+		d[i]->stored.next = &d[i + 1]->stored;
+	ok = spool_put(s, &d[0]->stored, why, sizeof why);
+	for (size_t i = 0; i < n; i++) {
+		if (ok) {
+			d[i]->id = d[i]->stored.id;
+			d[i]->outcome = d[i]->stored.duplicate ? OUTCOME_DUPLICATE : OUTCOME_STORED;
+		} else {
+			snprintf(d[i]->why, sizeof d[i]->why, "%s", why);
+			d[i]->outcome = because(d[i], d[i]->why, OUTCOME_UNAVAILABLE);
+		}
+	}
 }
 
 void handle_refuse(const struct request *r, const struct conf *c, enum outcome outcome, struct delivery *d)

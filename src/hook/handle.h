@@ -22,14 +22,18 @@ struct delivery {
 	int64_t received_at;             /* ms since the epoch */
 	int64_t started;                 /* clock_mono_us() */
 	struct event event;              /* empty unless the body was parsed */
+	struct spool_event stored;       /* the same for the spool */
 
 	struct buf headers; /* kept signature headers, reused */
 	char why[256];      /* storage for reason */
 	char echo[257];     /* storage for challenge */
 };
 
-/* Judges the request, and stores the event it carries when it is one to store. */
-void handle(struct request *r, const struct conf *c, struct spool *s, struct delivery *d);
+/* Judges the request. True: it carries an event, and has no outcome before handle_store(). */
+bool handle(struct request *r, const struct conf *c, struct delivery *d);
+
+/* Stores the events of n deliveries (n >= 1), all in one commit. */
+void handle_store(struct spool *s, struct delivery *const *d, size_t n);
 
 /* The same for a delivery that is turned away unread. */
 void handle_refuse(const struct request *r, const struct conf *c, enum outcome outcome, struct delivery *d);

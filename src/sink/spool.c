@@ -26,10 +26,9 @@ enum waiter_state { WAITING, LEADING, DONE };
 /* One caller's part in a batch; lives on its stack. */
 struct waiter {
 	struct waiter *next;
-	const struct spool_event *ev; /* NULL: write the notes */
+	struct spool_event *events; /* NULL: write the notes */
 	enum waiter_state state;
-	enum spool_result result;
-	int64_t id;
+	bool ok;
 	char why[WHY_SIZE];
 	pthread_cond_t wake;
 };
@@ -150,12 +149,11 @@ static bool take_id(sqlite3_stmt *st, int64_t *id, bool *found)
 	return rc == SQLITE_DONE;
 }
 
-static bool store(struct spool *s, struct waiter *w)
+static bool store(struct spool *s, struct spool_event *ev)
 {
-	const struct spool_event *ev = w->ev;
 	unsigned char dedupe[EVP_MAX_MD_SIZE];
 	sqlite3_stmt *st = s->insert;
-	bool found, ok;
+	bool stored, found, ok;
 
 	if (ev->key.p && !dedupe_of(ev, dedupe))
 		return false;
@@ -173,13 +171,12 @@ static bool store(struct spool *s, struct waiter *w)
 	bind_slice(st, 12, ev->headers);
 	sqlite3_bind_blob64(st, 13, ev->body.p, ev->body.n, SQLITE_STATIC);
 	sqlite3_bind_blob(st, 14, ev->key.p ? dedupe : NULL, DEDUPE_BYTES, SQLITE_STATIC);
-	ok = take_id(st, &w->id, &found);
-	w->result = SPOOL_STORED;
-	if (ok && !found) {
+	ok = take_id(st, &ev->id, &stored);
+	ev->duplicate = !stored;
+	if (ok && !stored) {
 		sqlite3_bind_blob(s->find, 1, dedupe, DEDUPE_BYTES, SQLITE_STATIC);
-		ok = take_id(s->find, &w->id, &found) && found;
+		ok = take_id(s->find, &ev->id, &found) && found;
 		sqlite3_clear_bindings(s->find);
-		w->result = SPOOL_DUPLICATE;
 	}
 	sqlite3_clear_bindings(st);
 	return ok;
@@ -197,12 +194,19 @@ static bool set_sync(struct spool *s, bool on)
 		SQLITE_OK;
 }
 
+static bool store_all(struct spool *s, struct spool_event *ev)
+{
+	while (ev && store(s, ev))
+		ev = ev->next;
+	return !ev;
+}
+
 static bool write_batch(struct spool *s, struct waiter *batch, const struct spool_notes *notes, char *why)
 {
 	struct waiter *w;
 
 	for (w = batch; w; w = w->next) {
-		if (w->ev ? store(s, w) : spool_notes_write(notes, s->db.sql, s->reject_keep))
+		if (w->events ? store_all(s, w->events) : spool_notes_write(notes, s->db.sql, s->reject_keep))
 			continue;
 		snprintf(why, WHY_SIZE, "store: %s", sqlite3_errmsg(s->db.sql));
 		s->suspect = spool_db_io_error(&s->db);
@@ -219,10 +223,9 @@ static void finish_batch(struct spool *s, struct waiter *batch, bool ok, const c
 	pthread_mutex_lock(&s->mutex);
 	for (w = batch; w; w = next) {
 		next = w->next;
-		if (!ok) {
-			w->result = SPOOL_FAILED;
+		w->ok = ok;
+		if (!ok)
 			snprintf(w->why, WHY_SIZE, "%s", why);
-		}
 		w->state = DONE;
 		pthread_cond_signal(&w->wake);
 	}
@@ -231,7 +234,7 @@ static void finish_batch(struct spool *s, struct waiter *batch, bool ok, const c
 
 static bool commit_batch(struct spool *s, struct waiter *batch, const struct spool_notes *notes)
 {
-	bool only_notes = !batch->ev && !batch->next;
+	bool only_notes = !batch->events && !batch->next;
 	bool begun, ok = false;
 	char why[WHY_SIZE] = "";
 
@@ -257,7 +260,7 @@ static void lead(struct spool *s)
 	struct spool_notes notes = {0};
 
 	for (w = batch; w; w = w->next)
-		if (!w->ev)
+		if (!w->events)
 			spool_notes_join(&notes, &s->notes);
 	s->head = NULL;
 	s->tail = &s->head;
@@ -292,15 +295,14 @@ static void wait_turn(struct spool *s, struct waiter *w)
 	pthread_cond_destroy(&w->wake);
 }
 
-enum spool_result spool_put(struct spool *s, const struct spool_event *ev, int64_t *id, char *why, size_t n)
+bool spool_put(struct spool *s, struct spool_event *first, char *why, size_t n)
 {
-	struct waiter w = {.ev = ev};
+	struct waiter w = {.events = first};
 
 	wait_turn(s, &w);
-	if (w.result == SPOOL_FAILED)
+	if (!w.ok)
 		snprintf(why, n, "%s", w.why);
-	*id = w.id;
-	return w.result;
+	return w.ok;
 }
 
 void spool_count(struct spool *s, const char *endpoint, const char *code, int secret, int64_t at)

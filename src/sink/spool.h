@@ -36,6 +36,7 @@ bool spool_open(struct spool *s, char *why, size_t why_size);
 
 /* An event to store. Everything is borrowed for the length of spool_put(). */
 struct spool_event {
+	struct spool_event *next; /* to be stored in the same commit */
 	const char *endpoint;
 	struct slice event;
 	struct slice key; /* dedupe key; p == NULL: none, never merged */
@@ -49,16 +50,17 @@ struct spool_event {
 	const char *remote_addr;
 	int64_t received_at; /* ms since the epoch */
 	int secret;          /* which of the endpoint's secrets matched, from 1; 0: none */
+
+	int64_t id;     /* set by spool_put(): its own, or that of the event it is a duplicate of */
+	bool duplicate; /* set by spool_put() */
 };
 
-enum spool_result { SPOOL_STORED, SPOOL_DUPLICATE, SPOOL_FAILED };
-
 /*
- * Stores the event and returns when it is on stable storage; concurrent callers share a commit.
- * STORED and DUPLICATE: *id is the event's id, and the event is durable. FAILED: nothing of it is
- * stored as far as this process knows; the reason, which may be the disk's, is in why.
+ * Stores a list of events and returns when all are on stable storage; concurrent callers share a
+ * commit. False: nothing of them is stored as far as this process knows; the reason, which may be
+ * the disk's, is in why.
  */
-enum spool_result spool_put(struct spool *s, const struct spool_event *ev, int64_t *id, char *why, size_t why_size);
+bool spool_put(struct spool *s, struct spool_event *first, char *why, size_t why_size);
 
 /* A rejected delivery, for the bounded ring. Borrowed for the length of the call. */
 struct spool_reject {

@@ -101,7 +101,12 @@ static enum fcgi_next serve_as(int fd, bool complete, bool refuse)
 {
 	struct fcgi_service how = {g.conf, g.spool, complete, refuse};
 
-	return fcgi_serve(g.fcgi, fd, &how);
+	enum fcgi_next next = fcgi_take(g.fcgi, fd, &how);
+
+	if (next != FCGI_NEXT_STORE)
+		return next;
+	fcgi_store(&g.fcgi, 1);
+	return fcgi_answer(g.fcgi);
 }
 
 /* Whether the peer has got an answer with that status code. */
@@ -132,14 +137,14 @@ static void kept_connection_serves_again(void **state)
 	for (int i = 0; i < 3; i++) {
 		request(&b, true, "/w", "{\"event\":\"e\"}");
 		assert_int_equal(write(p.theirs, b.data, b.len), b.len);
-		assert_int_equal(fcgi_peek(g.fcgi, p.ours), FCGI_READY_COMPLETE);
+		assert_int_equal(fcgi_peek(p.ours), FCGI_READY_COMPLETE);
 		assert_int_equal(serve_as(p.ours, true, false), FCGI_NEXT_KEEP);
 		assert_true(is_open(p.ours));
 		assert_true(answered(&p, "200"));
-		assert_int_equal(fcgi_peek(g.fcgi, p.ours), FCGI_READY_EMPTY);
+		assert_int_equal(fcgi_peek(p.ours), FCGI_READY_EMPTY);
 	}
 	close(p.theirs);
-	assert_int_equal(fcgi_peek(g.fcgi, p.ours), FCGI_READY_CLOSED);
+	assert_int_equal(fcgi_peek(p.ours), FCGI_READY_CLOSED);
 	close(p.ours);
 	buf_free(&b);
 }
@@ -174,7 +179,7 @@ static void unread_body_is_no_request(void **state)
 	assert_int_equal(write(p.theirs, b.data, b.len), b.len);
 	assert_int_equal(serve_as(p.ours, true, false), FCGI_NEXT_KEEP);
 	assert_true(answered(&p, "404"));
-	assert_int_equal(fcgi_peek(g.fcgi, p.ours), FCGI_READY_EMPTY);
+	assert_int_equal(fcgi_peek(p.ours), FCGI_READY_EMPTY);
 
 	assert_int_equal(write(p.theirs, b.data, b.len), b.len);
 	assert_int_equal(serve_as(p.ours, false, false), FCGI_NEXT_LINGER);
@@ -207,7 +212,7 @@ static void how_much_has_come(void **state)
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		p = connect_pair();
 		assert_int_equal(write(p.theirs, bad[i].bytes, bad[i].n), bad[i].n);
-		assert_int_equal(fcgi_peek(g.fcgi, p.ours), bad[i].ready);
+		assert_int_equal(fcgi_peek(p.ours), bad[i].ready);
 		close(p.ours);
 		close(p.theirs);
 	}
@@ -216,9 +221,9 @@ static void how_much_has_come(void **state)
 	for (size_t i = 0; i < b.len; i++) { /* byte by byte: never complete too early */
 		assert_int_equal(write(p.theirs, b.data + i, 1), 1);
 		if (i + 1 < b.len)
-			assert_true(fcgi_peek(g.fcgi, p.ours) <= FCGI_READY_PARAMS);
+			assert_true(fcgi_peek(p.ours) <= FCGI_READY_PARAMS);
 	}
-	assert_int_equal(fcgi_peek(g.fcgi, p.ours), FCGI_READY_COMPLETE);
+	assert_int_equal(fcgi_peek(p.ours), FCGI_READY_COMPLETE);
 	close(p.ours);
 	close(p.theirs);
 	buf_free(&b);
@@ -234,7 +239,7 @@ static void slow_and_short_bodies(void **state)
 	params(&b, "POST", "/w");
 	record(&b, 5, "{\"event\"", 8);
 	assert_int_equal(write(p.theirs, b.data, b.len), b.len);
-	assert_int_equal(fcgi_peek(g.fcgi, p.ours), FCGI_READY_PARAMS);
+	assert_int_equal(fcgi_peek(p.ours), FCGI_READY_PARAMS);
 	assert_int_equal(serve_as(p.ours, false, false), FCGI_NEXT_CLOSED);
 	assert_true(answered(&p, "408"));
 	close(p.theirs);

@@ -16,18 +16,27 @@ static struct slice text(const char *s)
 	return s ? (struct slice){s, strlen(s)} : (struct slice){0};
 }
 
-static enum spool_result put(struct spool *s, const char *endpoint, const char *key, const char *body, int64_t *id)
+static struct spool_event event(const char *endpoint, const char *key, const char *body)
 {
-	struct spool_event ev = {
+	return (struct spool_event){
 		.endpoint = endpoint, .event = text("message.received"), .key = text(key), .headers = text("H: v\n"),
 		.body = text(body), .remote_addr = "192.0.2.1", .received_at = 1000, .secret = 1,
 	};
-	char why[256] = "";
-	enum spool_result r = spool_put(s, &ev, id, why, sizeof why);
+}
 
-	if (r == SPOOL_FAILED)
+enum put_result { STORED, DUPLICATE, FAILED };
+
+static enum put_result put(struct spool *s, const char *endpoint, const char *key, const char *body, int64_t *id)
+{
+	struct spool_event ev = event(endpoint, key, body);
+	char why[256] = "";
+
+	if (!spool_put(s, &ev, why, sizeof why)) {
 		assert_true(why[0] != '\0');
-	return r;
+		return FAILED;
+	}
+	*id = ev.id;
+	return ev.duplicate ? DUPLICATE : STORED;
 }
 
 /* One integer from the spool's database in dir. */
@@ -55,20 +64,47 @@ static void once(void **state)
 	int64_t first, id;
 
 	(void)state;
-	assert_int_equal(put(s, "/a", "k", "one", &first), SPOOL_STORED);
-	assert_int_equal(put(s, "/a", "k", "two", &id), SPOOL_DUPLICATE);
+	assert_int_equal(put(s, "/a", "k", "one", &first), STORED);
+	assert_int_equal(put(s, "/a", "k", "two", &id), DUPLICATE);
 	assert_int_equal(id, first);
-	assert_int_equal(put(s, "/b", "k", "one", &id), SPOOL_STORED); /* another endpoint */
+	assert_int_equal(put(s, "/b", "k", "one", &id), STORED); /* another endpoint */
 	assert_int_not_equal(id, first);
-	assert_int_equal(put(s, "/a", NULL, "one", &id), SPOOL_STORED); /* no key: never merged */
-	assert_int_equal(put(s, "/a", NULL, "one", &id), SPOOL_STORED);
-	assert_int_equal(put(s, "/a", "", "one", &id), SPOOL_STORED); /* an empty key is a key */
-	assert_int_equal(put(s, "/a", "", "one", &id), SPOOL_DUPLICATE);
+	assert_int_equal(put(s, "/a", NULL, "one", &id), STORED); /* no key: never merged */
+	assert_int_equal(put(s, "/a", NULL, "one", &id), STORED);
+	assert_int_equal(put(s, "/a", "", "one", &id), STORED); /* an empty key is a key */
+	assert_int_equal(put(s, "/a", "", "one", &id), DUPLICATE);
 	spool_close(s);
 	assert_int_equal(ask("once", "SELECT count(*) FROM event"), 5);
 	assert_int_equal(ask("once", "SELECT count(*) FROM event WHERE body = X'6f6e65'"), 5);
 	assert_int_equal(ask("once", "PRAGMA user_version"), 1);
 	assert_int_equal(ask("once", "PRAGMA auto_vacuum"), 2);
+}
+
+/* A list is stored whole, in its order, its own duplicates told apart; or not at all. */
+static void many_at_once(void **state)
+{
+	struct spool *s = spool_new("many", JOURNAL_WAL, SPOOL_RECEIVE, 10);
+	struct spool_event ev[4];
+	const char *const keys[4] = {"1", "2", "1", NULL};
+	char why[256];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(ev); i++) {
+		ev[i] = event("/a", keys[i], "one");
+		if (i > 0)
+			ev[i - 1].next = &ev[i];
+	}
+	assert_true(spool_put(s, ev, why, sizeof why));
+	assert_false(ev[0].duplicate || ev[1].duplicate || ev[3].duplicate);
+	assert_true(ev[2].duplicate);
+	assert_int_equal(ev[2].id, ev[0].id);
+	assert_true(ev[0].id < ev[1].id && ev[1].id < ev[3].id);
+
+	ev[0].key = text("3");
+	ev[3].headers = (struct slice){0}; /* NOT NULL in the schema */
+	assert_false(spool_put(s, ev, why, sizeof why));
+	spool_close(s);
+	assert_int_equal(ask("many", "SELECT count(*) FROM event"), 3);
 }
 
 static void private_files(void **state)
@@ -81,7 +117,7 @@ static void private_files(void **state)
 	int64_t id;
 
 	(void)state;
-	assert_int_equal(put(s, "/a", "k", "one", &id), SPOOL_STORED);
+	assert_int_equal(put(s, "/a", "k", "one", &id), STORED);
 	umask(mask);
 	assert_int_equal(stat("private", &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0700);
@@ -92,7 +128,7 @@ static void private_files(void **state)
 	spool_close(s);
 	assert_int_equal(chmod("private", 0755), 0); /* as an FTP client makes it */
 	s = spool_new("private", JOURNAL_WAL, SPOOL_RECEIVE, 10);
-	assert_int_equal(put(s, "/a", "k", "one", &id), SPOOL_DUPLICATE);
+	assert_int_equal(put(s, "/a", "k", "one", &id), DUPLICATE);
 	assert_int_equal(stat("private", &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0700);
 	spool_close(s);
@@ -114,13 +150,13 @@ static void *put_many(void *arg)
 	char key[16];
 
 	for (int i = 0; i < EACH; i++) {
-		enum spool_result r;
+		enum put_result r;
 
 		snprintf(key, sizeof key, "%d", (int)((i * 7 + (intptr_t)&id / 4096) % EACH));
 		r = put(all->s, "/a", key, key, &id);
 		pthread_mutex_lock(&all->mutex);
-		all->stored += r == SPOOL_STORED;
-		all->duplicate += r == SPOOL_DUPLICATE;
+		all->stored += r == STORED;
+		all->duplicate += r == DUPLICATE;
 		pthread_mutex_unlock(&all->mutex);
 	}
 	return NULL;
@@ -181,17 +217,17 @@ static void failure_is_whole_and_passes(void **state)
 
 	(void)state;
 	memset(large, 'x', 300000);
-	assert_int_equal(put(s, "/a", "1", "small", &id), SPOOL_STORED);
+	assert_int_equal(put(s, "/a", "1", "small", &id), STORED);
 	signal(SIGXFSZ, SIG_IGN);
 	getrlimit(RLIMIT_FSIZE, &was);
 	limit = was;
 	limit.rlim_cur = 200000;
 	setrlimit(RLIMIT_FSIZE, &limit);
-	assert_int_equal(put(s, "/a", "2", large, &id), SPOOL_FAILED);
+	assert_int_equal(put(s, "/a", "2", large, &id), FAILED);
 	setrlimit(RLIMIT_FSIZE, &was);
 	assert_int_equal(ask("full", "SELECT count(*) FROM event"), 1);
-	assert_int_equal(put(s, "/a", "2", large, &id), SPOOL_STORED);
-	assert_int_equal(put(s, "/a", "1", "small", &id), SPOOL_DUPLICATE);
+	assert_int_equal(put(s, "/a", "2", large, &id), STORED);
+	assert_int_equal(put(s, "/a", "1", "small", &id), DUPLICATE);
 	spool_close(s);
 	free(large);
 	assert_int_equal(ask("full", "SELECT integrity_check = 'ok' FROM pragma_integrity_check"), 1);
@@ -203,9 +239,9 @@ static void moved_away(void **state)
 	int64_t id;
 
 	(void)state;
-	assert_int_equal(put(s, "/a", "1", "one", &id), SPOOL_STORED);
+	assert_int_equal(put(s, "/a", "1", "one", &id), STORED);
 	assert_int_equal(rename("moved", "elsewhere"), 0);
-	assert_int_equal(put(s, "/a", "2", "two", &id), SPOOL_STORED);
+	assert_int_equal(put(s, "/a", "2", "two", &id), STORED);
 	spool_close(s);
 	assert_int_equal(ask("moved", "SELECT count(*) FROM event WHERE key = '2'"), 1);
 	assert_int_equal(ask("elsewhere", "SELECT count(*) FROM event"), 1);
@@ -218,12 +254,12 @@ static void cannot_open(void **state)
 
 	(void)state;
 	unit_file("file", "", 0600);
-	assert_int_equal(put(s, "/a", "1", "one", &id), SPOOL_FAILED);
+	assert_int_equal(put(s, "/a", "1", "one", &id), FAILED);
 	assert_int_equal(unlink("file"), 0);
-	assert_int_equal(put(s, "/a", "1", "one", &id), SPOOL_STORED);
+	assert_int_equal(put(s, "/a", "1", "one", &id), STORED);
 	spool_close(s);
 	s = spool_new("missing", JOURNAL_WAL, SPOOL_MANAGE, 10);
-	assert_int_equal(put(s, "/a", "1", "one", &id), SPOOL_FAILED);
+	assert_int_equal(put(s, "/a", "1", "one", &id), FAILED);
 	assert_int_not_equal(access("missing", F_OK), 0);
 	spool_close(s);
 }
@@ -234,11 +270,11 @@ static void newer_schema_is_left_alone(void **state)
 	int64_t id;
 
 	(void)state;
-	assert_int_equal(put(s, "/a", "1", "one", &id), SPOOL_STORED);
+	assert_int_equal(put(s, "/a", "1", "one", &id), STORED);
 	spool_close(s);
 	assert_int_equal(system("sqlite3 newer/hookspool.db 'PRAGMA user_version=99' >/dev/null"), 0);
 	s = spool_new("newer", JOURNAL_WAL, SPOOL_RECEIVE, 10);
-	assert_int_equal(put(s, "/a", "2", "two", &id), SPOOL_FAILED);
+	assert_int_equal(put(s, "/a", "2", "two", &id), FAILED);
 	spool_close(s);
 	assert_int_equal(ask("newer", "SELECT count(*) FROM event"), 1);
 }
@@ -253,7 +289,7 @@ static void wal_is_checkpointed(void **state)
 	(void)state;
 	memset(large, 'x', 100000);
 	for (int i = 0; i < 200; i++)
-		assert_int_equal(put(s, "/a", NULL, large, &id), SPOOL_STORED);
+		assert_int_equal(put(s, "/a", NULL, large, &id), STORED);
 	spool_close(s);
 	free(large);
 	assert_int_equal(stat("wal/hookspool.db-wal", &st), 0); /* closing does not checkpoint */
@@ -268,7 +304,7 @@ static void delete_journal(void **state)
 	int64_t id;
 
 	(void)state;
-	assert_int_equal(put(s, "/a", "1", "one", &id), SPOOL_STORED);
+	assert_int_equal(put(s, "/a", "1", "one", &id), STORED);
 	assert_int_not_equal(access("delete/hookspool.db-wal", F_OK), 0);
 	spool_close(s);
 	assert_int_equal(ask("delete", "SELECT count(*) FROM event"), 1);
@@ -291,7 +327,7 @@ static void notes(void **state)
 		spool_count(s, NULL, refused, 0, i);
 	}
 	spool_flush(s);
-	assert_int_equal(put(s, "/a", "1", "one", &id), SPOOL_STORED);
+	assert_int_equal(put(s, "/a", "1", "one", &id), STORED);
 	spool_count(s, "/a", stored, 2, 9);
 	spool_reject(s, &(struct spool_reject){.code = refused, .received_at = 5, .body = text("kept")});
 	spool_flush(s);
@@ -331,7 +367,7 @@ static void lock_has_a_limit(void **state)
 	char c;
 
 	(void)state;
-	assert_int_equal(put(s, "/a", "1", "one", &id), SPOOL_STORED);
+	assert_int_equal(put(s, "/a", "1", "one", &id), STORED);
 	assert_int_equal(pipe(hold), 0);
 	holder = fork();
 	if (holder == 0) {
@@ -344,10 +380,10 @@ static void lock_has_a_limit(void **state)
 		pause();
 	}
 	assert_int_equal(read(hold[0], &c, 1), 1);
-	assert_int_equal(put(s, "/a", "2", "two", &id), SPOOL_FAILED);
+	assert_int_equal(put(s, "/a", "2", "two", &id), FAILED);
 	kill(holder, SIGKILL);
 	waitpid(holder, NULL, 0);
-	assert_int_equal(put(s, "/a", "2", "two", &id), SPOOL_STORED);
+	assert_int_equal(put(s, "/a", "2", "two", &id), STORED);
 	spool_close(s);
 }
 
@@ -355,6 +391,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(once),
+		cmocka_unit_test(many_at_once),
 		cmocka_unit_test(private_files),
 		cmocka_unit_test(once_across_threads),
 		cmocka_unit_test(once_across_processes),
