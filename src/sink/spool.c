@@ -10,7 +10,6 @@
  */
 #include "sink/spool.h"
 
-#include <openssl/evp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +18,7 @@
 #include "sink/spool_db.h"
 #include "sink/spool_notes.h"
 
-enum { DEDUPE_BYTES = 16, WHY_SIZE = 256 };
+enum { WHY_SIZE = 256 };
 
 enum waiter_state { WAITING, LEADING, DONE };
 
@@ -43,7 +42,8 @@ struct spool {
 	struct spool_db db;
 	bool open;
 	bool suspect; /* an fsync may have failed on the last handle */
-	sqlite3_stmt *insert, *find;
+	sqlite3_stmt *next, *insert, *find;
+	int64_t next_id;
 
 	pthread_mutex_t mutex; /* all below */
 	bool leading;
@@ -74,9 +74,10 @@ static void close_db(struct spool *s)
 {
 	if (!s->open)
 		return;
+	sqlite3_finalize(s->next);
 	sqlite3_finalize(s->insert);
 	sqlite3_finalize(s->find);
-	s->insert = s->find = NULL;
+	s->next = s->insert = s->find = NULL;
 	spool_db_close(&s->db);
 	s->open = false;
 }
@@ -107,27 +108,16 @@ bool spool_open(struct spool *s, char *why, size_t n)
 		return false;
 	s->open = true;
 	s->suspect = false;
-	if (prepare(s, "INSERT INTO event(received_at, endpoint, secret, event, key, account, sender_id, sender_name,"
-		       " conversation, sent_at, remote_addr, headers, body, dedupe)"
+	if (prepare(s, "SELECT max(last_id, (SELECT ifnull(max(id), 0) FROM event)) + 1 FROM deleted", &s->next) &&
+	    prepare(s, "INSERT INTO event(received_at, endpoint, secret, event, key, account, sender_id, sender_name,"
+		       " conversation, sent_at, remote_addr, headers, body, id)"
 		       " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
-		       " ON CONFLICT DO NOTHING RETURNING id", &s->insert) &&
-	    prepare(s, "SELECT id FROM event WHERE dedupe = ?1", &s->find))
+		       " ON CONFLICT DO NOTHING", &s->insert) &&
+	    prepare(s, "SELECT id FROM event WHERE endpoint = ?1 AND key = ?2", &s->find))
 		return true;
 	snprintf(why, n, "%s: %s", s->dir, sqlite3_errmsg(s->db.sql));
 	close_db(s);
 	return false;
-}
-
-/* What makes an event the same event: SHA-256 of endpoint, NUL, key, cut to 128 bits. */
-static bool dedupe_of(const struct spool_event *ev, unsigned char out[EVP_MAX_MD_SIZE])
-{
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	bool ok = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) &&
-		EVP_DigestUpdate(ctx, ev->endpoint, strlen(ev->endpoint) + 1) &&
-		EVP_DigestUpdate(ctx, ev->key.p, ev->key.n) && EVP_DigestFinal_ex(ctx, out, NULL);
-
-	EVP_MD_CTX_free(ctx);
-	return ok;
 }
 
 static void bind_slice(sqlite3_stmt *st, int i, struct slice v)
@@ -135,28 +125,29 @@ static void bind_slice(sqlite3_stmt *st, int i, struct slice v)
 	sqlite3_bind_text64(st, i, v.p, v.n, SQLITE_STATIC, SQLITE_UTF8);
 }
 
-/* Runs a statement that gives an id or nothing. False on an error. */
-static bool take_id(sqlite3_stmt *st, int64_t *id, bool *found)
+/* Runs a statement that gives one id. */
+static bool take_id(sqlite3_stmt *st, int64_t *id)
 {
-	int rc = sqlite3_step(st);
+	bool ok = sqlite3_step(st) == SQLITE_ROW;
 
-	*found = rc == SQLITE_ROW;
-	if (*found) {
+	if (ok)
 		*id = sqlite3_column_int64(st, 0);
-		rc = sqlite3_step(st);
-	}
 	sqlite3_reset(st);
-	return rc == SQLITE_DONE;
+	return ok;
+}
+
+static bool find(struct spool *s, struct spool_event *ev)
+{
+	sqlite3_bind_text(s->find, 1, ev->endpoint, -1, SQLITE_STATIC);
+	bind_slice(s->find, 2, ev->key);
+	return take_id(s->find, &ev->id);
 }
 
 static bool store(struct spool *s, struct spool_event *ev)
 {
-	unsigned char dedupe[EVP_MAX_MD_SIZE];
 	sqlite3_stmt *st = s->insert;
-	bool stored, found, ok;
+	bool ok;
 
-	if (ev->key.p && !dedupe_of(ev, dedupe))
-		return false;
 	sqlite3_bind_int64(st, 1, ev->received_at);
 	sqlite3_bind_text(st, 2, ev->endpoint, -1, SQLITE_STATIC);
 	sqlite3_bind_int(st, 3, ev->secret);
@@ -170,16 +161,21 @@ static bool store(struct spool *s, struct spool_event *ev)
 	sqlite3_bind_text(st, 11, ev->remote_addr, -1, SQLITE_STATIC);
 	bind_slice(st, 12, ev->headers);
 	sqlite3_bind_blob64(st, 13, ev->body.p, ev->body.n, SQLITE_STATIC);
-	sqlite3_bind_blob(st, 14, ev->key.p ? dedupe : NULL, DEDUPE_BYTES, SQLITE_STATIC);
-	ok = take_id(st, &ev->id, &stored);
-	ev->duplicate = !stored;
-	if (ok && !stored) {
-		sqlite3_bind_blob(s->find, 1, dedupe, DEDUPE_BYTES, SQLITE_STATIC);
-		ok = take_id(s->find, &ev->id, &found) && found;
-		sqlite3_clear_bindings(s->find);
-	}
-	sqlite3_clear_bindings(st);
-	return ok;
+	sqlite3_bind_int64(st, 14, s->next_id);
+	ok = sqlite3_step(st) == SQLITE_DONE;
+	sqlite3_reset(st);
+	ev->duplicate = ok && sqlite3_changes(s->db.sql) == 0;
+	if (!ok || ev->duplicate)
+		return ok && find(s, ev);
+	ev->id = s->next_id++;
+	return true;
+}
+
+static bool store_all(struct spool *s, struct spool_event *ev)
+{
+	while (ev && store(s, ev))
+		ev = ev->next;
+	return !ev;
 }
 
 /*
@@ -194,19 +190,13 @@ static bool set_sync(struct spool *s, bool on)
 		SQLITE_OK;
 }
 
-static bool store_all(struct spool *s, struct spool_event *ev)
-{
-	while (ev && store(s, ev))
-		ev = ev->next;
-	return !ev;
-}
-
 static bool write_batch(struct spool *s, struct waiter *batch, const struct spool_notes *notes, char *why)
 {
 	struct waiter *w;
 
 	for (w = batch; w; w = w->next) {
-		if (w->events ? store_all(s, w->events) : spool_notes_write(notes, s->db.sql, s->reject_keep))
+		if (w->events ? take_id(s->next, &s->next_id) && store_all(s, w->events) :
+				spool_notes_write(notes, s->db.sql, s->reject_keep))
 			continue;
 		snprintf(why, WHY_SIZE, "store: %s", sqlite3_errmsg(s->db.sql));
 		s->suspect = spool_db_io_error(&s->db);

@@ -25,14 +25,14 @@ enum {
 	SCHEMA_VERSION = 1,
 	LOCK_WAIT_US = 10 * 1000 * 1000, /* the sender gives up after 15 s */
 	LOCK_NUDGE_NS = 100 * 1000 * 1000,
-	CHECKPOINT_PAGES = 1000, /* SQLite's own default, about 4 MB */
+	CHECKPOINT_PAGES = 1000, /* SQLite's own default, about 4 MB: what more of them save in CPU, their pauses cost in latency */
 	BUSY_MS = 5000,          /* recovery and readers' checkpoints; writers queue on the lock */
 };
 
 /* One entry a version: the statements that lead there from the version before. */
 static const char *const migrations[SCHEMA_VERSION] = {
 	"CREATE TABLE event("
-	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" id INTEGER PRIMARY KEY,"
 	" received_at INTEGER NOT NULL,"
 	" endpoint TEXT NOT NULL,"
 	" secret INTEGER NOT NULL,"
@@ -40,9 +40,15 @@ static const char *const migrations[SCHEMA_VERSION] = {
 	" key TEXT, account TEXT, sender_id TEXT, sender_name TEXT, conversation TEXT, sent_at TEXT,"
 	" remote_addr TEXT,"
 	" headers TEXT NOT NULL,"
-	" body BLOB NOT NULL,"
-	" dedupe BLOB);"
-	"CREATE UNIQUE INDEX event_dedupe ON event(dedupe) WHERE dedupe IS NOT NULL;"
+	" body BLOB NOT NULL);"
+	/* The whole key and not a hash of it: providers' ids begin with a time or a counter, so that the
+	   index grows at its end. A hash would rewrite a page anywhere in it for each event. */
+	"CREATE UNIQUE INDEX event_key ON event(endpoint, key) WHERE key IS NOT NULL;"
+	/* What AUTOINCREMENT would do, without a write for each event: no id is ever used twice. */
+	"CREATE TABLE deleted(last_id INTEGER NOT NULL);"
+	"INSERT INTO deleted VALUES(0);"
+	"CREATE TRIGGER event_deleted AFTER DELETE ON event WHEN NOT EXISTS(SELECT 1 FROM event WHERE id > old.id)"
+	" BEGIN UPDATE deleted SET last_id = max(last_id, old.id); END;"
 	"CREATE TABLE reject("
 	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
 	" received_at INTEGER NOT NULL,"

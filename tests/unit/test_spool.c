@@ -80,6 +80,25 @@ static void once(void **state)
 	assert_int_equal(ask("once", "PRAGMA auto_vacuum"), 2);
 }
 
+/* Ids go up by one for what is stored, and none comes again when its event is gone. */
+static void ids(void **state)
+{
+	struct spool *s = spool_new("ids", JOURNAL_WAL, SPOOL_RECEIVE, 10);
+	int64_t id;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(put(s, "/a", "1", "one", &id), i ? DUPLICATE : STORED);
+		assert_int_equal(id, 1);
+	}
+	assert_int_equal(put(s, "/a", "2", "two", &id), STORED);
+	assert_int_equal(id, 2);
+	assert_int_equal(ask("ids", "DELETE FROM event RETURNING 0"), 0);
+	assert_int_equal(put(s, "/a", "2", "two", &id), STORED);
+	assert_int_equal(id, 3);
+	spool_close(s);
+}
+
 /* A list is stored whole, in its order, its own duplicates told apart; or not at all. */
 static void many_at_once(void **state)
 {
@@ -392,6 +411,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(once),
 		cmocka_unit_test(many_at_once),
+		cmocka_unit_test(ids),
 		cmocka_unit_test(private_files),
 		cmocka_unit_test(once_across_threads),
 		cmocka_unit_test(once_across_processes),
