@@ -194,7 +194,8 @@ static void print_head(const struct options *o, const struct sender *s, const st
 static int deliver(const struct options *o, const struct send_target *target, struct session *session)
 {
 	static char wrong_text[] = "hookspool send --bad-signature", wrong_source[] = "";
-	static const struct secret wrong = {wrong_source, wrong_text, sizeof wrong_text - 1};
+	struct secret wrong = {wrong_source, wrong_text, sizeof wrong_text - 1,
+		mac_key_new(wrong_text, sizeof wrong_text - 1)};
 	const struct endpoint *e = target->endpoint;
 	struct sender sender = {
 		.url = target->url,
@@ -214,12 +215,14 @@ static int deliver(const struct options *o, const struct send_target *target, st
 
 	if (!o->quiet)
 		print_head(o, &sender, e);
-	if (!send_report_start(&session->report)) {
+	ok = wrong.key && send_report_start(&session->report);
+	if (ok) {
+		ok = sender_run(&sender);
+		send_report_finish(&session->report);
+	} else {
 		cli_error("memory is short");
-		return CLI_TEMPFAIL;
 	}
-	ok = sender_run(&sender);
-	send_report_finish(&session->report);
+	mac_key_free(wrong.key);
 	if (!ok)
 		return CLI_TEMPFAIL;
 	return session->report.refused ? CLI_NO : CLI_OK;

@@ -80,7 +80,7 @@ static bool make_headers(struct slot *slot, const struct sender *s)
 	slot->headers = NULL;
 	if (!add_header(slot, "Content-Type", "application/json") || !add_header(slot, "Expect", ""))
 		return false;
-	if (s->secret && (!verify_sign(s->scheme, s->secret, slot->body.data, slot->body.len, signature, sizeof signature) ||
+	if (s->secret && (!verify_sign(s->scheme, s->secret->key, slot->body.data, slot->body.len, signature, sizeof signature) ||
 		!add_header(slot, s->scheme->header, signature)))
 		return false;
 	return !s->authorization || add_header(slot, "Authorization", s->authorization);

@@ -99,6 +99,10 @@ static void add_endpoint(struct endpoint *e, cfg_t *sec, size_t max_body, bool *
 	e->scheme = scheme_find(cfg_getstr(sec, "scheme"));
 	e->max_body = cfg_getstr(sec, "max-body") ? get_size(sec, "max-body") : max_body;
 	add_secrets(&e->secrets, sec, "secret-file", "secret-env", ok);
+	for (size_t i = 0; *ok && i < e->secrets.n; i++) {
+		e->secrets.item[i].key = mac_key_new(e->secrets.item[i].text, e->secrets.item[i].len);
+		*ok = e->secrets.item[i].key != NULL;
+	}
 	add_secrets(&e->authorizations, sec, "authorization-file", "authorization-env", ok);
 	add_words(&e->events, sec, "events", ok);
 	add_words(&e->accounts, sec, "accounts", ok);
@@ -171,6 +175,7 @@ static void free_secrets(struct secrets *s)
 			explicit_bzero(s->item[i].text, s->item[i].len);
 		free(s->item[i].text);
 		free(s->item[i].source);
+		mac_key_free(s->item[i].key);
 	}
 	free(s->item);
 }

@@ -10,12 +10,14 @@
 #include "conf/cidr.h"
 #include "conf/scheme.h"
 #include "core/log.h"
+#include "core/mac.h"
 
 /* A shared secret and where it came from. The bytes are never logged. */
 struct secret {
 	char *source; /* "file /etc/hookspool/linkedin.secret", "env LINKEDIN_SECRET" */
 	char *text;   /* NUL-terminated, len without the NUL */
 	size_t len;
+	struct mac_key *key; /* of a signing secret; NULL for others */
 };
 
 struct secrets {

@@ -38,15 +38,17 @@ bool buf_add(struct buf *b, const void *p, size_t n)
 
 bool buf_vprintf(struct buf *b, const char *fmt, va_list ap)
 {
+	size_t room = b->cap - b->len;
 	va_list again;
 	int n;
 
 	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, fmt, again);
+	n = vsnprintf(room ? b->data + b->len : NULL, room, fmt, ap);
+	if (n >= 0 && (size_t)n >= room)
+		n = buf_reserve(b, (size_t)n + 1) ? vsnprintf(b->data + b->len, (size_t)n + 1, fmt, again) : -1;
 	va_end(again);
-	if (n < 0 || !buf_reserve(b, (size_t)n + 1))
+	if (n < 0)
 		return false;
-	vsnprintf(b->data + b->len, (size_t)n + 1, fmt, ap);
 	b->len += (size_t)n;
 	return true;
 }

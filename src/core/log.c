@@ -43,40 +43,51 @@ bool log_on(enum log_level level)
 static void add_quoted(struct buf *b, struct slice v)
 {
 	bool utf8 = utf8_valid(v.p, v.n);
+	size_t clean = 0; /* all before is written */
 	unsigned char c;
 
 	buf_add(b, "\"", 1);
 	for (size_t i = 0; i < v.n; i++) {
 		c = (unsigned char)v.p[i];
-		if (c == '"' || c == '\\') {
+		if (c >= 0x20 && c < 0x7F && c != '"' && c != '\\')
+			continue;
+		if (c >= 0x80 && utf8 && (c != 0xC2 || (unsigned char)v.p[i + 1] >= 0xA0))
+			continue;
+		buf_add(b, v.p + clean, i - clean);
+		if (c == '"' || c == '\\')
 			buf_printf(b, "\\%c", c);
-		} else if (c < 0x20 || c == 0x7F || (c >= 0x80 && !utf8)) {
-			buf_printf(b, "\\u%04x", c);
-		} else if (c == 0xC2 && (unsigned char)v.p[i + 1] < 0xA0) {
-			buf_printf(b, "\\u%04x", (unsigned char)v.p[++i]);
-		} else {
-			buf_add(b, &v.p[i], 1);
-		}
+		else
+			buf_printf(b, "\\u%04x", c >= 0x80 && utf8 ? (unsigned char)v.p[++i] : c);
+		clean = i + 1;
 	}
+	buf_add(b, v.p + clean, v.n - clean);
 	buf_add(b, "\"", 1);
 }
 
 static bool plain(struct slice v)
 {
-	static const char safe[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:/+@,";
+	for (size_t i = 0; i < v.n; i++) {
+		char c = v.p[i];
 
-	for (size_t i = 0; i < v.n; i++)
-		if (!v.p[i] || !strchr(safe, v.p[i]))
-			return false;
+		if (!(c >= '+' && c <= ':') && !(c >= '@' && c <= 'Z') && c != '_' && !(c >= 'a' && c <= 'z'))
+			return false; /* ASCII: '+' to ':' has , - . / and the digits */
+	}
 	return v.n > 0;
 }
 
 static void add_key(struct log_entry *e, const char *key)
 {
-	if (e->format == LOG_FORMAT_JSON)
-		buf_printf(&e->line, "%s\"%s\":", e->line.len ? "," : "{", key);
-	else
-		buf_printf(&e->line, "%s%s=", e->line.len ? " " : "", key);
+	static const struct {
+		const char *first, *next, *end;
+	} marks[] = {
+		[LOG_FORMAT_LOGFMT] = {"", " ", "="},
+		[LOG_FORMAT_JSON] = {"{\"", ",\"", "\":"},
+	};
+	const char *start = e->line.len ? marks[e->format].next : marks[e->format].first;
+
+	buf_add(&e->line, start, strlen(start));
+	buf_add(&e->line, key, strlen(key));
+	buf_add(&e->line, marks[e->format].end, strlen(marks[e->format].end));
 }
 
 void log_begin(struct log_entry *e, enum log_level level)

@@ -7,7 +7,7 @@
 
 #include "conf/conf.h"
 
-enum { VERIFY_HEX = 64, VERIFY_BYTES = 32 }; /* HMAC-SHA256 */
+enum { VERIFY_HEX = 2 * MAC_BYTES };
 
 /*
  * Checks `value`, the signature header as received, against the n raw body bytes under each secret.
@@ -17,13 +17,13 @@ int verify_signature(const struct scheme *scheme, const struct secrets *secrets,
 	size_t n);
 
 /*
- * True when the whole value equals one of the expected ones. The time it takes depends on the
- * length of what was received only.
+ * True when the whole value equals one of the expected ones. The time it takes may tell their
+ * lengths, and nothing of what they are.
  */
 bool verify_authorization(const struct secrets *expected, const char *value);
 
-/* Writes the scheme's header value for the body under the secret, NUL-terminated. False when OpenSSL failed. */
-bool verify_sign(const struct scheme *scheme, const struct secret *secret, const void *body, size_t n, char *out,
+/* Writes the scheme's header value for the body under the key, NUL-terminated. False when OpenSSL failed. */
+bool verify_sign(const struct scheme *scheme, const struct mac_key *key, const void *body, size_t n, char *out,
 	size_t out_size);
 
 #endif

@@ -26,17 +26,20 @@ static void verify_vectors(void **state)
 	for (size_t i = 0; i < COUNT(vectors); i++) {
 		const struct scheme *s = scheme_find(vectors[i].scheme);
 		char secret[64], wrong[] = "wrong", src[] = "test";
-		struct secret item[] = {{src, wrong, 5}, {src, secret, strlen(vectors[i].secret)}};
+		size_t n = strlen(vectors[i].body), secret_len = strlen(vectors[i].secret);
+		struct secret item[] = {{src, wrong, 5, mac_key_new(wrong, 5)},
+			{src, secret, secret_len, mac_key_new(vectors[i].secret, secret_len)}};
 		struct secrets both = {item, 2}, one = {item, 1};
-		size_t n = strlen(vectors[i].body);
 
 		strcpy(secret, vectors[i].secret);
 		assert_int_equal(verify_signature(s, &both, vectors[i].value, vectors[i].body, n), 2);
 		assert_int_equal(verify_signature(s, &one, vectors[i].value, vectors[i].body, n), 0);
 		assert_int_equal(verify_signature(s, &both, vectors[i].value, vectors[i].body, n - 1), 0);
-		assert_true(verify_sign(s, &item[1], vectors[i].body, n, made, sizeof made));
+		assert_true(verify_sign(s, item[1].key, vectors[i].body, n, made, sizeof made));
 		assert_string_equal(made, vectors[i].value);
-		assert_false(verify_sign(s, &item[1], vectors[i].body, n, made, strlen(vectors[i].value)));
+		assert_false(verify_sign(s, item[1].key, vectors[i].body, n, made, strlen(vectors[i].value)));
+		mac_key_free(item[0].key);
+		mac_key_free(item[1].key);
 	}
 }
 
@@ -44,7 +47,7 @@ static void verify_refuses(void **state)
 {
 	static const char right[] = "sha256=4864d2759938a15468b5df9ade20bf161da9b4f737ea61794142f3484236bda3";
 	char secret[] = "mysecret", src[] = "test", value[512];
-	struct secret item = {src, secret, 8};
+	struct secret item = {src, secret, 8, mac_key_new(secret, 8)};
 	struct secrets one = {&item, 1};
 	const struct scheme *s = scheme_find("connectsafely");
 	static const char *const wrong[] = {"", "sha256=", "sha256", "4864d2759938a15468b5df9ade20bf161da9b4f737ea61794142f3484236bda3",
@@ -66,12 +69,13 @@ static void verify_refuses(void **state)
 	for (size_t i = 7; right[i]; i++)
 		value[i] = right[i] >= 'a' ? (char)(right[i] - 32) : right[i];
 	assert_int_equal(verify_signature(s, &one, value, "{\"foo\":\"bar\"}", 13), 1); /* RFC 4648 hex: either case */
+	mac_key_free(item.key);
 }
 
 static void authorization(void **state)
 {
 	char a[] = "Bearer one", b[] = "Basic dHdvOg==", src[] = "test";
-	struct secret item[] = {{src, a, strlen(a)}, {src, b, strlen(b)}};
+	struct secret item[] = {{src, a, strlen(a), NULL}, {src, b, strlen(b), NULL}};
 	struct secrets both = {item, 2}, none = {item, 0};
 
 	(void)state;
