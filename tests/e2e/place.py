@@ -37,6 +37,7 @@ PACKAGES = {
     "python3": "python3",
     "unshare": "util-linux",
     "valgrind": "valgrind",
+    "wrk": "wrk",
     "nsenter": "util-linux",
 }
 PROGRAM_PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"

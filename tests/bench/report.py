@@ -1,0 +1,116 @@
+"""The tables and the chart that a run leaves in doc/."""
+import re
+
+import chart
+
+GOALS = (  # name, what the issue of a reader would be, numerator, denominator, at, which number, better, goal
+    ("durable requests a second ÷ empty handler's, kept connections", "hookspool-kept", "empty-kept", "rate", ">=", 0.85),
+    ("the same, plain connections", "hookspool-plain", "empty-plain", "rate", ">=", 0.85),
+    ("handler's CPU a request ÷ empty handler's, kept connections", "hookspool-kept", "empty-kept", "cpu", "<=", 1.6),
+    ("durable requests a second ÷ Express with fdatasync", "hookspool-kept", "express-fdatasync", "rate", ">=", 9),
+    ("durable requests a second ÷ PHP-FPM with SQLite FULL", "hookspool-kept", "php-fpm-sqlite", "rate", ">=", 14),
+    ("p99 ÷ empty handler's, kept connections", "hookspool-kept", "empty-kept", "p99", "<=", 2),
+)
+
+
+def table(head, rows):
+    lines = ["| " + " | ".join(head) + " |", "|---" + "|---:" * (len(head) - 1) + "|"]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+
+
+def ms(microseconds):
+    return f"{microseconds / 1000:.2f}"
+
+
+def machine_text(m):
+    versions = ", ".join(f"{name} {version}" for name, version in m["versions"].items())
+    disk = m["disk"]
+    return (f"{m['cores']} cores of {m['cpu']}, {m['memory_gib']} GiB, Linux {m['kernel']}, {m['file_system']}; one fdatasync after a"
+            f" 700-byte append takes {disk['fdatasync_us']:.0f} µs (median). The disk's limit: {disk['appends']['1']:,.0f} appends"
+            f" a second from one thread, {disk['appends']['64']:,.0f} from 64 that share {disk['fdatasyncs']['64']:,.0f} fdatasyncs."
+            f" {versions}.")
+
+
+def at_table(load, at):
+    """All about the systems under one load."""
+    rows = []
+    for name, of in load.items():
+        if at not in of:
+            continue
+        n = of[at]
+        rows.append((name, f"{n['rate']:,.0f}", f"{n['lowest']:,.0f}–{n['highest']:,.0f}", ms(n["p50"]), ms(n["p99"]), ms(n["p999"]),
+                     "–" if n["cpu"] is None else f"{n['cpu']:.0f}",
+                     "–" if n["resident"] is None else f"{n['resident'] / 1024:.0f}"))
+    return table(("system", "requests/s", "lowest–highest", "p50 ms", "p99 ms", "p99.9 ms", "CPU µs/request", "resident MiB"), rows)
+
+
+def rate_table(load, size):
+    """Requests a second over connections."""
+    loads = sorted({int(at.split("/")[1]) for of in load.values() for at in of if at.startswith(f"{size}/")})
+    rows = [[name] + [f"{of[f'{size}/{c}']['rate']:,.0f}" if f"{size}/{c}" in of else "–" for c in loads] for name, of in load.items()]
+    return table(["system"] + [f"{c} connections" for c in loads], rows)
+
+
+def verdict(value, sense, goal):
+    return "yes" if (value >= goal if sense == ">=" else value <= goal) else "**no**"
+
+
+def reach_table(results):
+    load, rows = results["load"], []
+
+    def row(what, value, sense, goal, text=None):
+        sign = {">=": "≥", "<=": "≤"}[sense]
+        rows.append((what, text or f"{value:.2f}", f"{sign} {goal:.4g}", verdict(value, sense, goal)))
+
+    def number(name, at, key):
+        return load.get(name, {}).get(at, {}).get(key)
+
+    for what, ours, theirs, key, sense, goal in GOALS:
+        a, b = number(ours, "700/64", key), number(theirs, "700/64", key)
+        if a and b:
+            row(what, a / b, sense, goal)
+    a, b = number("hookspool-kept", "700/1", "p50"), number("empty-kept", "700/1", "p50")
+    if a and b:
+        limit = b + 1.5 * results["machine"]["disk"]["fdatasync_us"]
+        row("one connection, p50 in ms, against empty handler's + 1.5 fdatasyncs", a / 1000, "<=", limit / 1000)
+    a = number("hookspool-kept", "700/64", "resident")
+    if a:
+        row("resident memory under load, MiB", a / 1024, "<=", 32)
+    a, b = number("hookspool-cgi", "700/1", "p50"), number("empty-cgi", "700/1", "p50")
+    if a and b:
+        limit = 1.5 * b + results["machine"]["disk"]["fdatasync_us"]
+        row("CGI: p50 of one request in ms, against 1.5 × an empty CGI's + one fdatasync", a / 1000, "<=", limit / 1000)
+    grown = results.get("growth")
+    if grown and "0" in grown and "10000000" in grown:
+        row("requests a second with 10 million events stored ÷ with none", grown["10000000"]["rate"] / grown["0"]["rate"], ">=", 0.9)
+    return table(("", "measured", "reach", "reached"), rows)
+
+
+def growth_table(grown):
+    rows = [(f"{int(events):,}", f"{n['rate']:,.0f}", ms(n["p50"]), ms(n["p99"]), ms(n["p999"]), f"{n['resident'] / 1024:.0f}",
+             f"{n['start_ms']:.0f}") for events, n in grown.items()]
+    return table(("events stored before", "requests/s", "p50 ms", "p99 ms", "p99.9 ms", "resident MiB", "start to first answer, ms"), rows)
+
+
+def put(path, mark, text):
+    """Puts text between a document's marks `<!-- bench: MARK -->` and `<!-- /bench -->`."""
+    old = path.read_text() if path.exists() else f"<!-- bench: {mark} -->\n<!-- /bench -->\n"
+    if f"<!-- bench: {mark} -->" not in old:
+        old += f"\n<!-- bench: {mark} -->\n<!-- /bench -->\n"
+    path.write_text(re.sub(f"(<!-- bench: {mark} -->\n).*?(<!-- /bench -->)", lambda m: m[1] + text + "\n" + m[2], old, flags=re.S))
+
+
+def write(results, where):
+    doc = where / "PERFORMANCE.md"
+    put(doc, "machine", machine_text(results["machine"]))
+    if "load" in results:
+        load = results["load"]
+        put(doc, "reach", reach_table(results))
+        for mark, at in (("small", "700/64"), ("large", "65536/64"), ("light", "700/1")):
+            put(doc, mark, at_table(load, at))
+        for mark, size in (("rates-small", 700), ("rates-large", 65536)):
+            put(doc, mark, rate_table(load, size))
+        bars = {name: of["700/64"]["rate"] for name, of in load.items() if "700/64" in of}
+        (where / "bench.svg").write_text(chart.bars("Signed 700-byte events a second, 64 connections", bars))
+    if "growth" in results:
+        put(doc, "growth", growth_table(results["growth"]))
