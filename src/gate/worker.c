@@ -13,7 +13,7 @@
 #include "core/clock.h"
 #include "gate/server.h"
 
-enum { STACK_SIZE = 512 * 1024, IO_TIMEOUT_S = 10, ACCEPT_PAUSE_NS = 50 * 1000 * 1000 };
+enum { STACK_SIZE = 512 * 1024, WRITE_TIMEOUT_US = 500 * 1000, ACCEPT_PAUSE_NS = 50 * 1000 * 1000 };
 
 struct shared_conf *worker_conf_get(struct server *s)
 {
@@ -61,12 +61,11 @@ void worker_drop(struct server *s, struct conn *c)
 	atomic_fetch_sub(&s->connections, 1);
 }
 
-/* Neither of a peer that reads no answers nor of one whose body stops may hold a worker; bodies have their own deadline. */
-static void limit_waits(int fd)
+/* A peer that reads no answers may not hold the turn for long. A connection's first answer finds its buffer empty. */
+static void limit_writes(int fd)
 {
-	struct timeval wait = {IO_TIMEOUT_S, 0};
+	struct timeval wait = {0, WRITE_TIMEOUT_US};
 
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
 }
 
@@ -76,7 +75,7 @@ void worker_arm(struct server *s, struct conn *c)
 
 	if (c->armed)
 		return;
-	limit_waits(c->fd);
+	limit_writes(c->fd);
 	c->armed = true;
 	if (epoll_ctl(s->ready, EPOLL_CTL_ADD, c->fd, &ev) != 0)
 		worker_drop(s, c);
@@ -273,18 +272,24 @@ static bool take_turn(struct server *s, struct batch *b)
 	return go_on;
 }
 
-/* Serves a request that has not all come: alone, because it has to be waited for. */
-static void serve_late(struct server *s, struct fcgi *f, const struct batch *b)
+/* Serves a request that has not all come: alone, because it has to be waited for. *room is made for the first one. */
+static void serve_late(struct server *s, struct fcgi **room, const struct batch *b)
 {
 	struct fcgi_service how = {.conf = b->conf->conf, .spool = s->spool};
 	struct conn *c = b->late;
 	enum fcgi_next next;
 
+	if (!*room)
+		*room = fcgi_new();
+	if (!*room) {
+		worker_drop(s, c);
+		return;
+	}
 	how.refuse = atomic_fetch_add(&s->arriving, 1) >= how.conf->max_in_flight;
-	next = fcgi_take(f, c->fd, &how);
+	next = fcgi_take(*room, c->fd, &how);
 	if (next == FCGI_NEXT_STORE) {
-		fcgi_store(&f, 1);
-		next = fcgi_answer(f);
+		fcgi_store(room, 1);
+		next = fcgi_answer(*room);
 	}
 	atomic_fetch_sub(&s->arriving, 1);
 	pass_on(s, c, next);
@@ -293,8 +298,8 @@ static void serve_late(struct server *s, struct fcgi *f, const struct batch *b)
 static void *work(void *arg)
 {
 	struct server *s = arg;
-	struct fcgi *own = fcgi_new();
-	bool go_on = own != NULL;
+	struct fcgi *own = NULL;
+	bool go_on = true;
 
 	while (go_on) {
 		struct batch b = {0};
@@ -306,7 +311,7 @@ static void *work(void *arg)
 		if (atomic_fetch_sub(&s->idle, 1) == 1 && b.late)
 			worker_add(s); /* nobody else is left to take the turn */
 		if (b.late)
-			serve_late(s, own, &b);
+			serve_late(s, &own, &b);
 		worker_conf_put(s, b.conf);
 		atomic_fetch_sub(&s->serving, 1);
 	}

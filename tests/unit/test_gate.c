@@ -240,21 +240,69 @@ static void slow_and_short_bodies(void **state)
 	record(&b, 5, "{\"event\"", 8);
 	assert_int_equal(write(p.theirs, b.data, b.len), b.len);
 	assert_int_equal(fcgi_peek(p.ours), FCGI_READY_PARAMS);
-	assert_int_equal(serve_as(p.ours, false, false), FCGI_NEXT_CLOSED);
+	assert_int_equal(serve_as(p.ours, false, false), FCGI_NEXT_LINGER);
 	assert_true(answered(&p, "408"));
+	close(p.ours);
 	close(p.theirs);
 
 	p = connect_pair();
 	assert_int_equal(write(p.theirs, b.data, b.len), b.len);
 	assert_int_equal(shutdown(p.theirs, SHUT_WR), 0);
-	assert_int_equal(serve_as(p.ours, false, false), FCGI_NEXT_CLOSED);
+	assert_int_equal(serve_as(p.ours, false, false), FCGI_NEXT_LINGER);
 	assert_true(answered(&p, "400"));
+	close(p.ours);
 	close(p.theirs);
 
 	p = connect_pair();
 	assert_int_equal(write(p.theirs, b.data, b.len), b.len);
 	assert_int_equal(serve_as(p.ours, false, true), FCGI_NEXT_LINGER);
 	assert_true(answered(&p, "503"));
+	close(p.ours);
+	close(p.theirs);
+	buf_free(&b);
+}
+
+/* libfcgi would answer it, and smash its stack. */
+static void management_record_in_a_body(void **state)
+{
+	struct pair p = connect_pair();
+	struct buf b = {0};
+
+	(void)state;
+	begin(&b, true);
+	params(&b, "POST", "/w");
+	record(&b, 5, "{\"event\"", 8);
+	buf_add(&b, "\1\x09\0\0\0\0\0\0", 8);
+	assert_int_equal(write(p.theirs, b.data, b.len), b.len);
+	assert_int_equal(serve_as(p.ours, false, false), FCGI_NEXT_LINGER);
+	assert_true(answered(&p, "400"));
+	close(p.ours);
+	close(p.theirs);
+	buf_free(&b);
+}
+
+/* A request of many records, with padding, that comes in pieces; and nothing of it is left to be a request. */
+static void body_in_pieces(void **state)
+{
+	struct pair p = connect_pair();
+	struct buf b = {0};
+
+	(void)state;
+	for (size_t piece = 1; piece < 40; piece++) {
+		b.len = 0;
+		begin(&b, true);
+		params(&b, "POST", "/w");
+		assert_int_equal(write(p.theirs, b.data, b.len), b.len);
+		b.len = 0;
+		buf_add(&b, "\1\5\0\1\0\6\3\0{\"even___", 17);
+		record(&b, 5, "t\":\"e\"}", 7);
+		record(&b, 5, NULL, 0);
+		for (size_t at = 0; at < b.len; at += piece)
+			assert_true(write(p.theirs, b.data + at, b.len - at < piece ? b.len - at : piece) > 0);
+		assert_int_equal(serve_as(p.ours, false, false), FCGI_NEXT_KEEP);
+		assert_true(answered(&p, "200"));
+		assert_int_equal(fcgi_peek(p.ours), FCGI_READY_EMPTY);
+	}
 	close(p.ours);
 	close(p.theirs);
 	buf_free(&b);
@@ -316,6 +364,8 @@ int main(void)
 		cmocka_unit_test(unread_body_is_no_request),
 		cmocka_unit_test(how_much_has_come),
 		cmocka_unit_test(slow_and_short_bodies),
+		cmocka_unit_test(management_record_in_a_body),
+		cmocka_unit_test(body_in_pieces),
 		cmocka_unit_test(broken_request_closes),
 		cmocka_unit_test(listening),
 	};
