@@ -380,6 +380,8 @@ cfg_t *schema_parse(const char *file, conf_report *report, void *ctx)
 		free(load.includes[--load.n_includes]);
 	if (ok)
 		return cfg;
+	if (load.errors == 0)
+		report(ctx, LOG_LEVEL_ERROR, "memory is short");
 	cfg_free(cfg);
 	return NULL;
 }

@@ -11,9 +11,11 @@
 #include "hook/event.h"
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <yajl/yajl_parse.h>
 
+#include "core/log.h"
 #include "core/utf8.h"
 
 enum { MAX_DEPTH = 64, MAX_TOP_KEYS = 256 };
@@ -212,15 +214,40 @@ static const yajl_callbacks callbacks = {
 	.yajl_end_array = on_end,
 };
 
+/* yajl goes on with the NULL of an allocation that failed. */
+static void *need(void *p)
+{
+	if (!p) {
+		log_message(LOG_LEVEL_ERROR, "memory is short; ending");
+		abort();
+	}
+	return p;
+}
+
+static void *need_malloc(void *ctx, size_t n)
+{
+	(void)ctx;
+	return need(malloc(n));
+}
+
+static void *need_realloc(void *ctx, void *p, size_t n)
+{
+	(void)ctx;
+	return need(realloc(p, n));
+}
+
+static void release(void *ctx, void *p)
+{
+	(void)ctx;
+	free(p);
+}
+
 static bool parse_json(struct parse *p, const char *body, size_t n)
 {
-	yajl_handle h = yajl_alloc(&callbacks, NULL, p);
+	yajl_alloc_funcs memory = {.malloc = need_malloc, .realloc = need_realloc, .free = release};
+	yajl_handle h = yajl_alloc(&callbacks, &memory, p);
 	bool ok;
 
-	if (!h) {
-		p->no_memory = true;
-		return false;
-	}
 	ok = yajl_parse(h, (const unsigned char *)body, n) == yajl_status_ok && yajl_complete_parse(h) == yajl_status_ok;
 	yajl_free(h);
 	if (!ok && !p->reason)

@@ -235,7 +235,8 @@ static bool commit_batch(struct spool *s, struct waiter *batch, const struct spo
 	finish_batch(s, batch, ok, why);
 	if (begun)
 		spool_db_end(&s->db);
-	if (s->suspect || (s->open && only_notes && !set_sync(s, true)))
+	/* SQLite may have gone over to read-only, for good, where it couldn't open a file for writing */
+	if (!ok || (only_notes && !set_sync(s, true)))
 		close_db(s);
 	return ok;
 }

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,8 @@
 
 enum {
 	SCHEMA_VERSION = 1,
-	LOCK_WAIT_US = 10 * 1000 * 1000, /* the sender gives up after 15 s */
+	LOCK_WAIT_S = 8,       /* the sender gives up after 15 s */
+	LOCK_WAIT_AGAIN_S = 1, /* for who has waited behind one that waited in vain */
 	LOCK_NUDGE_NS = 100 * 1000 * 1000,
 	CHECKPOINT_PAGES = 1000, /* SQLite's own default, about 4 MB: what more of them save in CPU, their pauses cost in latency */
 	BUSY_MS = 5000,          /* recovery and readers' checkpoints; writers queue on the lock */
@@ -186,18 +188,16 @@ static void on_nudge(int sig)
  * flock(2) queues its waiters fairly but has no time limit, so a timer signal to this thread ends
  * the wait; it repeats, because the first one may come just before flock() is entered.
  */
-static bool lock_timed(int fd)
+static bool wait_for_lock(int fd, int seconds)
 {
 	struct sigevent ev = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGRTMIN};
-	struct itimerspec every = {{0, LOCK_NUDGE_NS}, {LOCK_WAIT_US / 1000000, 0}};
+	struct itimerspec every = {{0, LOCK_NUDGE_NS}, {seconds, 0}};
 	struct sigaction sa = {.sa_handler = on_nudge};
-	int64_t end = clock_mono_us() + LOCK_WAIT_US;
+	int64_t end = clock_mono_us() + seconds * 1000000LL;
 	sigset_t nudge, old;
 	timer_t timer;
 	bool ok;
 
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-		return true;
 	ev.sigev_notify_thread_id = gettid();
 	sigemptyset(&nudge);
 	sigaddset(&nudge, SIGRTMIN);
@@ -211,6 +211,17 @@ static bool lock_timed(int fd)
 	timer_delete(timer);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return ok;
+}
+
+static atomic_bool stuck; /* this process's last wait for the lock was in vain */
+
+static bool lock(struct spool_db *db, char *why, size_t n)
+{
+	bool ok = flock(db->lock_fd, LOCK_EX | LOCK_NB) == 0 ||
+		wait_for_lock(db->lock_fd, atomic_load(&stuck) ? LOCK_WAIT_AGAIN_S : LOCK_WAIT_S);
+
+	atomic_store(&stuck, !ok);
+	return ok || fail(why, n, "lock", "held by another process");
 }
 
 /* The receiver sets the journal mode, others take what they find. */
@@ -298,9 +309,8 @@ bool spool_db_open(struct spool_db *db, const char *dir, enum journal journal, e
 		return fail(why, n, fs, "a network file system can't share the WAL; use a local disk, or journal = \"delete\"");
 	}
 	db->lock_fd = open_lock(dir_fd);
-	if (db->lock_fd < 0 || !lock_timed(db->lock_fd)) {
-		ok = fail(why, n, dir, db->lock_fd < 0 ? strerror(errno) : "the lock is held by another process for 10 s");
-	} else {
+	ok = db->lock_fd < 0 ? fail(why, n, dir, strerror(errno)) : lock(db, why, n);
+	if (ok) {
 		ok = prepare(db, dir_fd, path, journal, access, suspect, why, n);
 		flock(db->lock_fd, LOCK_UN);
 	}
@@ -332,8 +342,8 @@ bool spool_db_io_error(struct spool_db *db)
 
 bool spool_db_begin(struct spool_db *db, char *why, size_t n)
 {
-	if (!lock_timed(db->lock_fd))
-		return fail(why, n, "lock", "held by another process for 10 s");
+	if (!lock(db, why, n))
+		return false;
 	if (run(db, "BEGIN IMMEDIATE"))
 		return true;
 	fail_sql(db, why, n, "begin");

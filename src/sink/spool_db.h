@@ -34,7 +34,8 @@ bool spool_db_moved(struct spool_db *db);
 bool spool_db_io_error(struct spool_db *db);
 
 /*
- * Begins a write transaction under the lock of all processes; waits for the lock at most 10 s.
+ * Begins a write transaction under the lock of all processes; waits for the lock at most 8 s,
+ * and 1 s while that has been in vain: who waits behind another waits for both.
  * False with the reason in why; nothing is then held. After true, spool_db_end() must follow.
  */
 bool spool_db_begin(struct spool_db *db, char *why, size_t why_size);
