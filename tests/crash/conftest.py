@@ -1,0 +1,37 @@
+"""The server tests' fixtures and end of session, one seed for all that is random, and the tally."""
+import random
+import sys
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS / "e2e"), str(TESTS)]
+pytest_plugins = ["e2e.conftest"]
+
+import tally
+from oracle import ROUNDS, SEED
+
+
+def pytest_report_header():
+    return f"crash: HOOKSPOOL_CRASH_ROUNDS={ROUNDS} HOOKSPOOL_CRASH_SEED={SEED}"
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = (yield).get_result()
+    if report.failed:
+        report.sections.append(("to repeat it", f"HOOKSPOOL_CRASH_SEED={SEED}"))
+
+
+def pytest_terminal_summary(terminalreporter):
+    if tally.ROWS:
+        terminalreporter.section(f"crash tally, seed {SEED}")
+        terminalreporter.write(tally.table(tally.ROWS))
+        tally.save(SEED)
+
+
+@pytest.fixture
+def rng(request):
+    """The test's own random numbers: they depend on the seed and on its name only."""
+    return random.Random(f"{SEED} {request.node.name}")

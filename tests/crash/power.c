@@ -1,0 +1,215 @@
+/*
+ * LD_PRELOAD: records what a process does to the files in $POWER_DIR, in the order it is done, into
+ * $POWER_LOG, which several processes share; power.py makes of it what a power cut would leave.
+ *
+ * A write is recorded after it is done, and a sync as its begin and its end: a record before the
+ * begin of a sync is certainly covered by it.
+ *
+ * Mutants, which the oracle must catch: POWER_MUTANT=normal runs SQLite with synchronous=NORMAL,
+ * POWER_MUTANT=lie has syncs that do nothing and say that they did.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum { MAX_FD = 1024, NAME = 32 };
+
+enum kind { CREATE = 'c', WRITE = 'w', TRUNCATE = 't', UNLINK = 'u', SYNC_BEGIN = 'b', SYNC_END = 'e', SYNC_FAILED = 'f' };
+
+/* The record's head; power.py knows it as "<cxxxIQ32s". */
+struct record {
+	char kind, pad[3];
+	uint32_t size;   /* of the data behind it */
+	uint64_t number; /* WRITE: offset; TRUNCATE: length; SYNC_*: which sync */
+	char name[NAME]; /* "" is the directory */
+};
+
+static char names[MAX_FD][NAME];
+static bool known[MAX_FD];
+static const char *dir, *mutant = "";
+static int log_fd = -1;
+static atomic_uint syncs;
+
+#define REAL(name) ((__typeof__(&name))(uintptr_t)dlsym(RTLD_NEXT, #name))
+
+__attribute__((constructor)) static void begin(void)
+{
+	dir = getenv("POWER_DIR");
+	if (getenv("POWER_MUTANT"))
+		mutant = getenv("POWER_MUTANT");
+	log_fd = REAL(open)(getenv("POWER_LOG"), O_WRONLY | O_APPEND | O_CLOEXEC);
+	if (!dir || log_fd < 0) {
+		fprintf(stderr, "power: POWER_DIR and POWER_LOG are needed\n");
+		abort();
+	}
+}
+
+static void put(enum kind kind, const char *name, uint64_t number, const void *data, size_t n)
+{
+	struct record r = {.kind = (char)kind, .size = (uint32_t)n, .number = number};
+	struct iovec v[] = {{&r, sizeof r}, {(void *)(uintptr_t)data, n}};
+	int saved = errno;
+
+	strncpy(r.name, name, NAME - 1);
+	if (writev(log_fd, v, 2) != (ssize_t)(sizeof r + n))
+		abort();
+	errno = saved;
+}
+
+/* The name of a path in the directory, "" for the directory itself; NULL for others. */
+static const char *name_in_dir(const char *path)
+{
+	size_t n = strlen(dir);
+
+	if (strncmp(path, dir, n) != 0)
+		return NULL;
+	if (path[n] == '\0')
+		return "";
+	return path[n] == '/' && strlen(path + n + 1) < NAME ? path + n + 1 : NULL;
+}
+
+static const char *name_of(int fd)
+{
+	return fd >= 0 && fd < MAX_FD && known[fd] ? names[fd] : NULL;
+}
+
+static int opened(int fd, const char *name, bool made)
+{
+	if (fd < 0 || fd >= MAX_FD)
+		return fd;
+	known[fd] = name != NULL;
+	if (!name)
+		return fd;
+	strcpy(names[fd], name);
+	if (made)
+		put(CREATE, name, 0, NULL, 0);
+	return fd;
+}
+
+static bool missing(const char *name)
+{
+	char path[4096];
+
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	return access(path, F_OK) != 0;
+}
+
+static int open_as(int at, const char *path, int flags, mode_t mode)
+{
+	const char *name = name_in_dir(path);
+	bool made;
+
+	if (!name && at >= 0 && name_of(at) && !name_of(at)[0] && path[0] != '/')
+		name = path;
+	made = name && (flags & O_CREAT) && missing(name);
+	return opened(REAL(openat)(at, path, flags, mode), name, made);
+}
+
+#define MODE(flags, mode) \
+	mode_t mode = 0; \
+	if ((flags) & O_CREAT) { \
+		va_list ap; \
+		va_start(ap, flags); \
+		mode = va_arg(ap, mode_t); \
+		va_end(ap); \
+	}
+
+int open(const char *path, int flags, ...)
+{
+	MODE(flags, mode)
+	return open_as(AT_FDCWD, path, flags, mode);
+}
+
+int open64(const char *path, int flags, ...)
+{
+	MODE(flags, mode)
+	return open_as(AT_FDCWD, path, flags, mode);
+}
+
+int openat(int at, const char *path, int flags, ...)
+{
+	MODE(flags, mode)
+	return open_as(at, path, flags, mode);
+}
+
+int close(int fd)
+{
+	if (fd >= 0 && fd < MAX_FD)
+		known[fd] = false;
+	return REAL(close)(fd);
+}
+
+ssize_t pwrite64(int fd, const void *p, size_t n, off64_t at)
+{
+	ssize_t done = REAL(pwrite64)(fd, p, n, at);
+
+	if (done > 0 && name_of(fd))
+		put(WRITE, name_of(fd), (uint64_t)at, p, (size_t)done);
+	return done;
+}
+
+int ftruncate64(int fd, off64_t length)
+{
+	int rc = REAL(ftruncate64)(fd, length);
+
+	if (rc == 0 && name_of(fd))
+		put(TRUNCATE, name_of(fd), (uint64_t)length, NULL, 0);
+	return rc;
+}
+
+int unlink(const char *path)
+{
+	const char *name = name_in_dir(path);
+	int rc = REAL(unlink)(path);
+
+	if (rc == 0 && name)
+		put(UNLINK, name, 0, NULL, 0);
+	return rc;
+}
+
+static int sync_as(int fd, int (*real)(int))
+{
+	uint64_t which = (uint64_t)getpid() << 32 | atomic_fetch_add(&syncs, 1);
+	int rc;
+
+	if (!name_of(fd))
+		return real(fd);
+	if (strcmp(mutant, "lie") == 0)
+		return 0;
+	put(SYNC_BEGIN, name_of(fd), which, NULL, 0);
+	rc = real(fd);
+	put(rc == 0 ? SYNC_END : SYNC_FAILED, name_of(fd), which, NULL, 0);
+	return rc;
+}
+
+int fsync(int fd)
+{
+	return sync_as(fd, REAL(fsync));
+}
+
+int fdatasync(int fd)
+{
+	return sync_as(fd, REAL(fdatasync));
+}
+
+typedef int callback(void *, int, char **, char **);
+int sqlite3_exec(void *db, const char *sql, callback *row, void *ctx, char **error);
+
+int sqlite3_exec(void *db, const char *sql, callback *row, void *ctx, char **error)
+{
+	if (strcmp(mutant, "normal") == 0 && strcmp(sql, "PRAGMA synchronous=FULL") == 0)
+		sql = "PRAGMA synchronous=NORMAL";
+	return REAL(sqlite3_exec)(db, sql, row, ctx, error);
+}

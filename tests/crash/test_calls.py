@@ -1,0 +1,158 @@
+"""Calls that fail: no space, I/O errors, no descriptors, no memory, at every call that a delivery makes."""
+import signal
+import time
+
+import pytest
+
+import tally
+from faults import ALLOCATIONS, FAULTS, Faults
+from oracle import NO_ANSWER, ROUNDS, Ack, Sender, by_fcgi, digest, key_of, new_event, verify
+from place import BIN, SANITIZER, until
+from power import Recording
+from proc import Child
+from receiver import Home, accepts
+from sender import Reply
+from service import Service
+from test_power import examine
+
+pytestmark = pytest.mark.skipif(bool(SANITIZER), reason="a sanitizer's library must be the first that is loaded")
+
+MOST = 20 * ROUNDS  # calls of a delivery are tried each, of more so many by chance
+LARGE = 900_000  # bytes; the fifth of that size goes over the thousand pages after which there is a checkpoint
+
+by_name = pytest.mark.parametrize("name", FAULTS)
+
+
+class Trial:
+    """Deliveries with a failing call, each with one behind it in which none fails; what was acknowledged."""
+
+    def __init__(self, rng, name, **how):
+        self.home, self.rng, self.fault = Home(**how), rng, FAULTS[name]
+        self.faults, self.acknowledged, self.rounds, self.failures = Faults(self.home), [], 0, 0
+        self.one = self.home.start(before=["env", *self.faults.env])
+        self.deliver = by_fcgi(self.one.socket)
+
+    def attempt(self, body):
+        try:
+            reply = self.deliver(body)
+        except NO_ANSWER as error:
+            reply = error
+        if isinstance(reply, Reply) and reply.status == 200:
+            self.acknowledged.append(Ack(key_of(body), digest(body), reply.json["id"]))
+            return True
+        assert not isinstance(reply, Reply) or reply.status >= 500, f"refused for good: {reply}"
+        if not isinstance(reply, Reply) and self.ended():
+            self.one = self.home.start(before=["env", *self.faults.env])
+            self.deliver = by_fcgi(self.one.socket)
+        return False
+
+    def ended(self):
+        """Without memory libfcgi ends the process, and so do we where yajl would go on; a supervisor starts it again."""
+        time.sleep(0.02)
+        if self.one.alive():
+            return False
+        status, text = self.one.wait(5), self.one.text()
+        assert status == -signal.SIGABRT, f"{status}\n{text[-2000:]}"
+        assert "fcgiapp.c" in text.splitlines()[-1] or "memory is short" in text.splitlines()[-1], text[-2000:]
+        return True
+
+    def calls_of(self, body):
+        before = self.faults.calls(self.fault.kind)
+        assert self.attempt(body)
+        return self.faults.calls(self.fault.kind) - before
+
+    def each(self, bodies, calls):
+        """A delivery with the nth call failing for each n; the next one is stored at once."""
+        for n in range(1, calls + 1) if calls <= MOST else sorted(self.rng.sample(range(1, calls + 1), MOST)):
+            with self.faults.armed(self.fault, n):
+                self.failures += not self.attempt(next(bodies))
+            self.rounds += 1
+            assert self.attempt(new_event(self.rng)), f"after call {n} failed: {self.one.text()[-1000:]}"
+
+    def end(self, name, start):
+        self.one.stop()
+        tally.add(name, verify(self.home, self.acknowledged), self.rounds, time.monotonic() - start, self.failures)
+
+
+def new_events(rng):
+    while True:
+        yield new_event(rng)
+
+
+def one_event(rng):
+    body = new_event(rng)
+    while True:
+        yield body
+
+
+@by_name
+@pytest.mark.parametrize("bodies", (new_events, one_event))
+def test_nth_call_of_a_delivery(rng, children, name, bodies):
+    start, trial, source = time.monotonic(), Trial(rng, name), bodies(rng)
+    assert trial.attempt(next(source)) and trial.attempt(next(source))
+    trial.each(source, trial.calls_of(next(source)) + 2)
+    trial.end(name, start)
+
+
+@by_name
+def test_nth_call_of_a_checkpoint(rng, children, name):
+    """The delivery that fills the WAL moves it into the database, which is another thousand calls."""
+    start, trial = time.monotonic(), Trial(rng, name, max_body="2m")
+    for _ in range(ROUNDS):
+        for _ in range(3):
+            assert trial.attempt(new_event(rng, LARGE))
+        with trial.faults.armed(trial.fault, rng.randrange(1, 1200)):
+            for _ in range(3):
+                trial.failures += not trial.attempt(new_event(rng, LARGE))
+        trial.rounds += 1
+        assert trial.attempt(new_event(rng)), trial.one.text()[-1000:]
+    trial.end(f"{name}, in a checkpoint", start)
+
+
+@by_name
+def test_nth_call_of_the_start(rng, children, name):
+    """The receiver works, or says why it does not and ends. OpenSSL's own start does not outlive a lack of memory."""
+    start, acknowledged, rounds, failures = time.monotonic(), [], 0, 0
+    home = Home()
+    faults = Faults(home)
+    counting = home.start(before=["env", *faults.env])
+    calls = faults.calls(FAULTS[name].kind)
+    counting.stop()
+    for n in range(1, calls + 1) if calls <= MOST else sorted(rng.sample(range(1, calls + 1), MOST)):
+        socket = home.dir / f"start{n}"
+        with faults.armed(FAULTS[name], n):
+            one = Child(["env", *faults.env, BIN / "hookspool.fcgi", "-c", home.conf, "--listen", f"unix:{socket}"],
+                        home.dir / f"start{n}.log")
+            until(lambda: not one.alive() or accepts(socket), "it is ready, or has ended")
+        if one.alive():
+            body, deliver = new_event(rng), by_fcgi(socket)
+            if deliver(body).status != 200:  # it may have opened the spool by half; then it opens it again
+                failures += 1
+            reply = deliver(body)
+            assert reply.status == 200, f"call {n} failed at the start: {reply}\n{one.text()}"
+            acknowledged.append(Ack(key_of(body), digest(body), reply.json["id"]))
+            one.end()
+        else:
+            told = one.popen.returncode > 0 and one.text()
+            assert told or FAULTS[name].kind == ALLOCATIONS, f"call {n} failed at the start: {one.popen.returncode}"
+            failures += 1
+        rounds += 1
+    tally.add(f"{name}, in the start", verify(home, acknowledged), rounds, time.monotonic() - start, failures)
+
+
+@pytest.mark.parametrize("journal", ("wal", "delete"))
+def test_failed_syncs_and_a_power_cut(rng, children, journal):
+    """What a failed sync should have written is gone from the page cache: the next sync that succeeds must not count for it."""
+    home = Home(journal=journal)
+    faults, recording = Faults(home), Recording(home, journal)
+    libraries = ":".join(item.split("=", 1)[1] for item in (recording.env[0], faults.env[0]))
+    service = Service(home, before=["env", *recording.env, *faults.env, f"LD_PRELOAD={libraries}"])
+    with Sender(recording.delivered(by_fcgi(service.socket)), home.dir / "journal", rng) as load:
+        for _ in range(10):
+            time.sleep(0.1)
+            with faults.armed(FAULTS["EIO on a sync"], rng.randrange(1, 4)):
+                time.sleep(0.02)
+    service.stop()
+    assert load.failures, "no sync failed"
+    found = examine("power cut after failed syncs", recording, rng, journaled=False)
+    assert not found.problems, found.problems[:10]
