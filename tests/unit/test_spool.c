@@ -78,6 +78,7 @@ static void once(void **state)
 	assert_int_equal(ask("once", "SELECT count(*) FROM event WHERE body = X'6f6e65'"), 5);
 	assert_int_equal(ask("once", "PRAGMA user_version"), 1);
 	assert_int_equal(ask("once", "PRAGMA auto_vacuum"), 2);
+	assert_int_equal(ask("once", "PRAGMA page_size"), 16384);
 }
 
 /* Ids go up by one for what is stored, and none comes again when its event is gone. */
