@@ -1,6 +1,7 @@
-/* The log: one line an entry, written with one write(2), as logfmt or JSON, to stderr or syslog. */
+/* The log: one line an entry, no write(2) with half a one, as logfmt or JSON, to stderr or syslog. */
 #include "core/log.h"
 
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,12 @@
 static atomic_int current_level = LOG_LEVEL_INFO;
 static atomic_int current_format = LOG_FORMAT_LOGFMT;
 static atomic_int current_target = LOG_TARGET_STDERR;
+
+static _Thread_local struct {
+	char data[PIPE_BUF];
+	size_t len;
+	bool on;
+} held;
 
 static const struct {
 	const char *name;
@@ -128,6 +135,36 @@ void log_millis(struct log_entry *e, const char *key, int64_t microseconds)
 	buf_printf(&e->line, "%lld.%03d", (long long)(microseconds / 1000), (int)(microseconds % 1000));
 }
 
+static void write_held(void)
+{
+	if (held.len)
+		io_write_all(STDERR_FILENO, held.data, held.len);
+	held.len = 0;
+}
+
+void log_hold(void)
+{
+	held.on = true;
+}
+
+void log_release(void)
+{
+	write_held();
+	held.on = false;
+}
+
+static void write_line(const struct buf *line)
+{
+	if (line->len > sizeof held.data - held.len)
+		write_held();
+	if (held.on && line->len <= sizeof held.data) {
+		memcpy(held.data + held.len, line->data, line->len);
+		held.len += line->len;
+	} else {
+		io_write_all(STDERR_FILENO, line->data, line->len);
+	}
+}
+
 void log_end(struct log_entry *e)
 {
 	if (e->format == LOG_FORMAT_JSON)
@@ -135,7 +172,7 @@ void log_end(struct log_entry *e)
 	if (atomic_load(&current_target) == LOG_TARGET_SYSLOG)
 		syslog(levels[e->level].priority, "%s", buf_str(&e->line));
 	else if (buf_add(&e->line, "\n", 1))
-		io_write_all(STDERR_FILENO, e->line.data, e->line.len);
+		write_line(&e->line);
 	buf_free(&e->line);
 }
 

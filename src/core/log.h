@@ -1,4 +1,4 @@
-/* The log: one line an entry, written with one write(2), as logfmt or JSON, to stderr or syslog. */
+/* The log: one line an entry, no write(2) with half a one, as logfmt or JSON, to stderr or syslog. */
 #ifndef LOG_H
 #define LOG_H
 
@@ -36,6 +36,13 @@ void log_slice(struct log_entry *e, const char *key, struct slice value);
 void log_number(struct log_entry *e, const char *key, int64_t value);
 void log_millis(struct log_entry *e, const char *key, int64_t microseconds);
 void log_end(struct log_entry *e);
+
+/*
+ * From log_hold() on what this thread logs is gathered, and written in pieces of at most PIPE_BUF
+ * bytes (POSIX: a pipe takes those whole) until log_release() writes the rest.
+ */
+void log_hold(void);
+void log_release(void);
 
 /* An entry with one field, msg. */
 void log_message(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -218,10 +218,14 @@ enum fcgi_next fcgi_answer(struct fcgi *f)
 	if (!at_end)
 		x->keepConnection = 1; /* libfcgi must not close: the answer would be lost to a peer still sending */
 	FCGX_Finish_r(x);
-	handle_record(&f->request, f->how.conf, f->how.spool, &f->delivery);
 	if (x->ipcFd < 0)
 		return FCGI_NEXT_CLOSED;
 	return keep && at_end ? FCGI_NEXT_KEEP : FCGI_NEXT_LINGER;
+}
+
+void fcgi_record(const struct fcgi *f)
+{
+	handle_record(&f->request, f->how.conf, f->how.spool, &f->delivery);
 }
 
 /* Lets libfcgi read the variables from fd. On failure it has closed that. */
@@ -266,6 +270,7 @@ static bool parse_arriving(struct fcgi *f)
 enum fcgi_next fcgi_take(struct fcgi *f, int fd, const struct fcgi_service *how)
 {
 	FCGX_Request *x = &f->fcgx;
+	enum fcgi_next next;
 	bool event = false;
 
 	f->fd = fd;
@@ -278,7 +283,11 @@ enum fcgi_next fcgi_take(struct fcgi *f, int fd, const struct fcgi_service *how)
 		handle_refuse(&f->request, how->conf, OUTCOME_BUSY, &f->delivery);
 	else
 		event = handle(&f->request, how->conf, &f->delivery);
-	return event ? FCGI_NEXT_STORE : fcgi_answer(f);
+	if (event)
+		return FCGI_NEXT_STORE;
+	next = fcgi_answer(f);
+	fcgi_record(f);
+	return next;
 }
 
 void fcgi_store(struct fcgi *const *f, size_t n)

@@ -42,7 +42,7 @@ struct fcgi_service {
 };
 
 enum fcgi_next {
-	FCGI_NEXT_STORE,  /* fcgi_store(), and then fcgi_answer(), wants to be called */
+	FCGI_NEXT_STORE,  /* fcgi_store(), fcgi_answer() and fcgi_record() want to be called, in that order */
 	FCGI_NEXT_KEEP,   /* the peer may send another request */
 	FCGI_NEXT_LINGER, /* answered with some of the body unread: nothing on fd is a request any more */
 	FCGI_NEXT_CLOSED, /* fd is closed */
@@ -54,7 +54,10 @@ enum fcgi_next fcgi_take(struct fcgi *f, int fd, const struct fcgi_service *how)
 /* Stores the events of n requests (1 to FCGI_BATCH), all in one commit. */
 void fcgi_store(struct fcgi *const *f, size_t n);
 
-/* Answers and records a request whose event went through fcgi_store(). */
+/* Answers a request whose event went through fcgi_store(). */
 enum fcgi_next fcgi_answer(struct fcgi *f);
+
+/* Logs and counts what fcgi_answer() answered. */
+void fcgi_record(const struct fcgi *f);
 
 #endif

@@ -269,6 +269,10 @@ static bool take_turn(struct server *s, struct batch *b)
 		fcgi_store(s->batch, b->n);
 	for (size_t i = 0; i < b->n; i++)
 		pass_on(s, b->conn[i], fcgi_answer(s->batch[i]));
+	log_hold();
+	for (size_t i = 0; i < b->n; i++)
+		fcgi_record(s->batch[i]);
+	log_release();
 	return go_on;
 }
 
@@ -290,6 +294,7 @@ static void serve_late(struct server *s, struct fcgi **room, const struct batch 
 	if (next == FCGI_NEXT_STORE) {
 		fcgi_store(room, 1);
 		next = fcgi_answer(*room);
+		fcgi_record(*room);
 	}
 	atomic_fetch_sub(&s->arriving, 1);
 	pass_on(s, c, next);

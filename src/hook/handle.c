@@ -265,7 +265,7 @@ static const char *answer_body(const struct delivery *d, char *json, size_t n)
 	return json;
 }
 
-void handle_answer(const struct delivery *d, struct buf *out)
+void handle_answer(struct delivery *d, struct buf *out)
 {
 	const struct outcome_info *info = outcome_info(d->outcome);
 	char json[192];
@@ -279,6 +279,7 @@ void handle_answer(const struct delivery *d, struct buf *out)
 		"%s\r\n%s",
 		info->status, info->phrase, d->challenge ? "text/plain" : "application/json", strlen(body),
 		info->header, body);
+	d->answered = clock_mono_us();
 }
 
 static void note_reject(const struct request *r, const struct conf *c, struct spool *s, const struct delivery *d)
@@ -318,7 +319,7 @@ static void write_log(const struct request *r, const struct conf *c, const struc
 	if (d->secret)
 		log_number(&e, "secret", d->secret);
 	log_number(&e, "bytes", (int64_t)r->body.len);
-	log_millis(&e, "ms", clock_mono_us() - d->started);
+	log_millis(&e, "ms", d->answered - d->started);
 	log_text(&e, "remote", r->remote_addr);
 	log_text(&e, "reason", d->reason);
 	if (c->log_bodies && d->event.event.p)

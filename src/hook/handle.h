@@ -20,7 +20,7 @@ struct delivery {
 	const char *challenge;           /* the text to echo, for OUTCOME_CHALLENGE */
 	const char *reason;              /* for the operator only; NULL: the outcome says all */
 	int64_t received_at;             /* ms since the epoch */
-	int64_t started;                 /* clock_mono_us() */
+	int64_t started, answered;       /* clock_mono_us() */
 	struct event event;              /* empty unless the body was parsed */
 	struct spool_event stored;       /* the same for the spool */
 
@@ -32,14 +32,14 @@ struct delivery {
 /* Judges the request. True: it carries an event, and has no outcome before handle_store(). */
 bool handle(struct request *r, const struct conf *c, struct delivery *d);
 
-/* Stores the events of n deliveries (n >= 1), all in one commit. */
-void handle_store(struct spool *s, struct delivery *const *d, size_t n);
-
 /* The same for a delivery that is turned away unread. */
 void handle_refuse(const struct request *r, const struct conf *c, enum outcome outcome, struct delivery *d);
 
+/* Stores the events of n deliveries (n >= 1), all in one commit. */
+void handle_store(struct spool *s, struct delivery *const *d, size_t n);
+
 /* Appends the answer as a CGI response (RFC 3875 section 6). */
-void handle_answer(const struct delivery *d, struct buf *out);
+void handle_answer(struct delivery *d, struct buf *out);
 
 /* Logs, counts, and notes a rejected delivery; after the answer is out. */
 void handle_record(const struct request *r, const struct conf *c, struct spool *s, const struct delivery *d);

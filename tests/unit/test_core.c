@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <sys/socket.h>
 
 #include "core/buf.h"
 #include "core/clock.h"
@@ -194,6 +196,47 @@ static void log_cannot_be_forged(void **state)
 	assert_true(log_on(LOG_LEVEL_WARNING));
 }
 
+/* Standard error is a socket that keeps the writes apart: each brings whole lines, in order. */
+static void held_lines_stay_whole_and_in_order(void **state)
+{
+	enum { LINES = 200, LONG = 100 };
+	int keep = dup(2), pair[2], line = 0, writes = 0;
+	char big[PIPE_BUF + 1], piece[2 * PIPE_BUF], *p, *number;
+	ssize_t n;
+
+	(void)state;
+	memset(big, 'x', sizeof big - 1);
+	big[sizeof big - 1] = '\0';
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	dup2(pair[0], 2);
+	log_setup(LOG_LEVEL_INFO, LOG_FORMAT_LOGFMT, LOG_TARGET_STDERR);
+	log_hold();
+	log_message(LOG_LEVEL_INFO, "0");
+	n = recv(pair[1], piece, sizeof piece, MSG_DONTWAIT);
+	for (int i = 1; i < LINES; i++)
+		log_message(LOG_LEVEL_INFO, "%d%s", i, i == LONG ? big : "");
+	log_release();
+	log_message(LOG_LEVEL_INFO, "%d", LINES);
+	dup2(keep, 2);
+	close(keep);
+	assert_int_equal(n, -1);
+	while ((n = recv(pair[1], piece, sizeof piece - 1, MSG_DONTWAIT)) > 0) {
+		piece[n] = '\0';
+		assert_int_equal(piece[n - 1], '\n');
+		assert_true(n <= PIPE_BUF || strstr(piece, big));
+		for (p = strtok(piece, "\n"); p; p = strtok(NULL, "\n"), line++) {
+			number = strstr(p, "msg=");
+			assert_non_null(number);
+			assert_int_equal(atoi(number + strlen("msg=")), line);
+		}
+		writes++;
+	}
+	assert_int_equal(line, LINES + 1);
+	assert_in_range(writes, 3, LINES / 20);
+	close(pair[0]);
+	close(pair[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -203,6 +246,7 @@ int main(void)
 		cmocka_unit_test(utf8_is_strict),
 		cmocka_unit_test(secret_files),
 		cmocka_unit_test(log_cannot_be_forged),
+		cmocka_unit_test(held_lines_stay_whole_and_in_order),
 	};
 
 	return cmocka_run_group_tests_name("core", tests, unit_enter, unit_leave);
