@@ -9,6 +9,7 @@ from hashlib import sha256
 from hmac import new as hmac
 from pathlib import Path
 
+import counts
 from web import AUTHORIZATION, PATH, SECRET
 
 TICK = 1_000_000 / os.sysconf("SC_CLK_TCK")
@@ -82,14 +83,20 @@ def wrk(port, size, connections, seconds):
 
 
 def measure(running, size, connections, seconds):
-    """Requests a second, latencies in us, errors; CPU in us a request and resident KiB of the handler, None without one."""
+    """
+    Requests, syncs and SQLite's commits a second, latencies in us, errors; CPU in us a request and resident KiB of the
+    handler, None without one.
+    """
     wrk(running.port, size, connections, WARM_UP)
-    before = cpu(tree(running.pids()))
+    before, syncs, commits = cpu(tree(running.pids())), *counts.read()
     load = wrk(running.port, size, connections, seconds)
     pids = tree(running.pids())
     took = cpu(pids) - before
+    synced, committed = counts.read()
     return {
         "rate": load["requests"] / load["microseconds"] * 1e6,
+        "syncs": (synced - syncs) / load["microseconds"] * 1e6,
+        "commits": (committed - commits) / load["microseconds"] * 1e6,
         **{name: load[name] for name in ("errors", "p50", "p99", "p999", "max")},
         "cpu": took / load["requests"] if pids and load["requests"] else None,
         "resident": resident(pids) if pids else None,

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 from pathlib import Path
 
+import counts
 import machine
 from web import AUTHORIZATION, PATH, SECRET, USER, Running, child, free_port, new_dir, nginx
 
@@ -72,7 +73,7 @@ def flask():
 
 
 def handler_params(where, script):
-    params = {"SCRIPT_FILENAME": script, "EVENTS": where / "events", **ENV}
+    params = {"SCRIPT_FILENAME": script, "EVENTS": where / "events", **ENV, **counts.ENV}
     return "include /etc/nginx/fastcgi_params;\n" + "".join(f'fastcgi_param {name} "{value}";\n' for name, value in params.items()) \
         + f"fastcgi_pass unix:{where}/handler.sock;"
 
@@ -88,7 +89,9 @@ def php():
         if USER:
             shutil.chown(path, USER, USER)
     (where / "fpm.conf").write_text(PHP_FPM.format(dir=where, user=f"user = {USER}\ngroup = {USER}" if USER else ""))
-    with child([PHP, "--fpm-config", where / "fpm.conf"], where, where / "handler.sock", user=None) as process:
+    # PHP binds its extensions past what is preloaded, but not past a library that is there already
+    env = {"LD_PRELOAD": f"{counts.LIBRARY} libsqlite3.so.0"}
+    with child([PHP, "--fpm-config", where / "fpm.conf"], where, where / "handler.sock", user=None, env=env) as process:
         with nginx(where, handler_params(where, where / "hook.php")) as port:
             yield Running(port, lambda: [process.pid])
 

@@ -39,9 +39,11 @@ def at_table(load, at):
             continue
         n = of[at]
         rows.append((name, f"{n['rate']:,.0f}", f"{n['lowest']:,.0f}–{n['highest']:,.0f}", ms(n["p50"]), ms(n["p99"]), ms(n["p999"]),
+                     f"{n['syncs']:,.0f}", f"{n['commits']:,.0f}",
                      "–" if n["cpu"] is None else f"{n['cpu']:.0f}",
                      "–" if n["resident"] is None else f"{n['resident'] / 1024:.0f}"))
-    return table(("system", "requests/s", "lowest–highest", "p50 ms", "p99 ms", "p99.9 ms", "CPU µs/request", "resident MiB"), rows)
+    return table(("system", "requests/s", "lowest–highest", "p50 ms", "p99 ms", "p99.9 ms", "syncs/s", "commits/s",
+                  "CPU µs/request", "resident MiB"), rows)
 
 
 def rate_table(load, size):
@@ -111,6 +113,7 @@ def write(results, where):
         for mark, size in (("rates-small", 700), ("rates-large", 65536)):
             put(doc, mark, rate_table(load, size))
         bars = {name: of["700/64"]["rate"] for name, of in load.items() if "700/64" in of}
-        (where / "bench.svg").write_text(chart.bars("Signed 700-byte events a second, 64 connections", bars))
+        if bars:
+            (where / "bench.svg").write_text(chart.bars("Signed 700-byte events a second, 64 connections", bars))
     if "growth" in results:
         put(doc, "growth", growth_table(results["growth"]))

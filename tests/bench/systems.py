@@ -5,6 +5,7 @@ import shutil
 import socket
 from pathlib import Path
 
+import counts
 from web import AUTHORIZATION, PATH, SECRET, USER, Running, child, free_port, new_dir, nginx
 
 BUILD = Path(os.environ["HOOKSPOOL_BUILD"])
@@ -32,6 +33,8 @@ KeepAlive On
 MaxKeepAliveRequests 0
 LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
 LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
+LoadModule env_module /usr/lib/apache2/modules/mod_env.so
+PassEnv {counts}
 StartServers 8
 ServerLimit 8
 ThreadsPerChild 50
@@ -112,7 +115,7 @@ def nginx_return():
 def apache(where, config):
     port = free_port()
     user = f"User {USER}\nGroup {USER}" if USER else ""
-    (where / "httpd.conf").write_text(APACHE.format(dir=where, port=port, user=user, config=config))
+    (where / "httpd.conf").write_text(APACHE.format(dir=where, port=port, user=user, counts=" ".join(counts.ENV), config=config))
     with child(["apache2", "-f", where / "httpd.conf", "-DFOREGROUND"], where, port, user=None, name="apache"):
         yield port
 
@@ -149,6 +152,7 @@ def hookspool_mod_fcgid():
 FcgidIPCDir {where}
 FcgidProcessTableFile {where}/fcgid_shm
 FcgidMaxProcesses 16
+{"".join(f"FcgidInitialEnv {name} {value}{chr(10)}" for name, value in counts.ENV.items())}
 <Directory {where}>
 	SetHandler fcgid-script
 </Directory>

@@ -10,6 +10,8 @@ import time
 from collections import namedtuple
 from pathlib import Path
 
+import counts
+
 SECRET = "whsec-7f1c0a94b2d84c1d9e65"
 AUTHORIZATION = "Bearer the-value-set-in-the-dashboard"
 PATH = "/webhook/linkedin"
@@ -56,7 +58,7 @@ def child(argv, where, ready, user=USER, env=None, stdin=subprocess.DEVNULL, nam
     with open(where / f"{name}.log", "wb") as log:
         process = subprocess.Popen([str(a) for a in argv], cwd=where, stdin=stdin, stdout=log, stderr=log,
                                    user=user, group=user, extra_groups=[] if user else None,
-                                   env={**os.environ, **(env or {})}, start_new_session=True)
+                                   env={**os.environ, **counts.ENV, **(env or {})}, start_new_session=True)
     try:
         until(lambda: process.poll() is not None or accepts(ready), f"{argv[0]} listens")
         if process.poll() is not None:

@@ -26,6 +26,10 @@ def test_load_and_growth():
     for of in found["load"].values():
         for numbers in of.values():
             assert numbers["errors"] == 0 and numbers["rate"] > 0 and numbers["p50"] <= numbers["p99"] <= numbers["max"]
+    kept, cgi = found["load"]["hookspool-kept"]["700/64"], found["load"]["hookspool-cgi"]["700/1"]
+    assert 0 < kept["commits"] < kept["rate"] / 2 and kept["syncs"] >= kept["commits"]
+    assert cgi["commits"] >= 0.99 * cgi["rate"] and cgi["syncs"] >= cgi["commits"]
+    assert found["load"]["empty-kept"]["700/64"]["syncs"] == 0
     assert set(found["growth"]) == {"0", "1000"}
     text = (doc / "PERFORMANCE.md").read_text()
     assert text.count("| hookspool-kept |") == 5 and "<svg" in (doc / "bench.svg").read_text()
