@@ -22,7 +22,7 @@ static const char *fix_for(int error)
 	case EAGAIN:
 	case ETIMEDOUT:
 	case EINPROGRESS:
-		return "; it does not accept: the receiver hangs, or has too few workers";
+		return "; it does not accept: the receiver hangs";
 	default:
 		return "";
 	}

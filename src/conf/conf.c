@@ -128,10 +128,7 @@ static bool build(struct conf *c, cfg_t *cfg, const char *file)
 	c->listen = copy(cfg_getstr(cfg, "listen"), &ok);
 	c->socket_mode = (mode_t)strtoul(cfg_getstr(cfg, "socket-mode"), NULL, 8);
 	c->socket_group = copy(cfg_getstr(cfg, "socket-group"), &ok);
-	c->workers = (unsigned)cfg_getint(cfg, "workers");
 	c->max_in_flight = (unsigned)cfg_getint(cfg, "max-in-flight");
-	if (c->max_in_flight == 0)
-		c->max_in_flight = c->workers > 1 ? c->workers / 2 : 1;
 	c->params_timeout = get_duration(cfg, "params-timeout");
 	c->body_timeout = get_duration(cfg, "body-timeout");
 	c->log_level = (enum log_level)schema_choice(schema_log_levels, cfg_getstr(cfg, "log-level"));

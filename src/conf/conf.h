@@ -12,6 +12,8 @@
 #include "core/log.h"
 #include "core/mac.h"
 
+enum { CONF_MAX_IN_FLIGHT = 1024 }; /* the most that max-in-flight may be */
+
 /* A shared secret and where it came from. The bytes are never logged. */
 struct secret {
 	char *source; /* "file /etc/hookspool/linkedin.secret", "env LINKEDIN_SECRET" */
@@ -55,7 +57,6 @@ struct conf {
 	char *listen; /* "unix:PATH" or "tcp:127.0.0.1:PORT"; NULL: none */
 	mode_t socket_mode;
 	char *socket_group;     /* NULL: the process's own */
-	unsigned workers;       /* requests served at once by one process */
 	unsigned max_in_flight; /* bodies still arriving that may hold a worker */
 	int64_t params_timeout; /* ms */
 	int64_t body_timeout;   /* ms */

@@ -125,7 +125,7 @@ static int check_range(cfg_t *cfg, cfg_opt_t *opt)
 	static const struct {
 		const char *name;
 		long min, max;
-	} ranges[] = {{"workers", 1, 1024}, {"max-in-flight", 1, 1024}, {"reject-keep", 0, 1000000}};
+	} ranges[] = {{"max-in-flight", 1, CONF_MAX_IN_FLIGHT}, {"reject-keep", 0, 1000000}};
 	long v = cfg_opt_getnint(opt, 0);
 
 	for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
@@ -291,8 +291,7 @@ static cfg_t *new_tree(void)
 		cfg_validate_callback_t check;
 	} checks[] = {
 		{"journal", check_choice}, {"min-free", check_size}, {"socket-mode", check_mode},
-		{"workers", check_range}, {"max-in-flight", check_range},
-		{"params-timeout", check_duration}, {"body-timeout", check_duration},
+		{"max-in-flight", check_range}, {"params-timeout", check_duration}, {"body-timeout", check_duration},
 		{"log-level", check_choice}, {"log-format", check_choice}, {"log-to", check_choice},
 		{"max-body", check_size}, {"reject-keep", check_range}, {"endpoint", check_endpoint},
 		{"endpoint|scheme", check_scheme}, {"endpoint|allow", check_allow}, {"endpoint|max-body", check_size},
@@ -318,8 +317,7 @@ static cfg_t *new_tree(void)
 		CFG_STR("listen", NULL, CFGF_NONE),
 		CFG_STR("socket-mode", "0660", CFGF_NONE),
 		CFG_STR("socket-group", NULL, CFGF_NONE),
-		CFG_INT("workers", 32, CFGF_NONE),
-		CFG_INT("max-in-flight", 0, CFGF_NONE),
+		CFG_INT("max-in-flight", 16, CFGF_NONE),
 		CFG_STR("params-timeout", "10s", CFGF_NONE),
 		CFG_STR("body-timeout", "10s", CFGF_NONE),
 		CFG_STR("log-level", "info", CFGF_NONE),

@@ -60,9 +60,7 @@ static const char *needs_restart(const struct conf *old, const struct conf *new)
 		return "spool";
 	if (old->journal != new->journal)
 		return "journal";
-	if (!same(old->listen, new->listen))
-		return "listen";
-	return old->workers != new->workers ? "workers" : NULL;
+	return same(old->listen, new->listen) ? NULL : "listen";
 }
 
 static struct shared_conf *share(struct conf *conf)
@@ -150,6 +148,8 @@ static void unwatch(struct main_loop *m, struct conn *c)
 	if (c->next)
 		c->next->link = c->link;
 	epoll_ctl(m->s->watch, EPOLL_CTL_DEL, c->fd, NULL);
+	if (c->state == CONN_WAITING)
+		atomic_fetch_sub(&m->s->waiting, 1);
 	c->state = CONN_ACTIVE;
 }
 
@@ -204,6 +204,25 @@ static void look_at_all(struct main_loop *m, int64_t now)
 	}
 }
 
+/* Looks at the connections that have waited longest, as many as there are places for. */
+static void admit(struct main_loop *m, int64_t now)
+{
+	struct conn *c, *first;
+	uint64_t places;
+
+	if (read(m->s->freed, &places, sizeof places) != sizeof places)
+		return;
+	while (places--) {
+		first = NULL;
+		for (c = m->watched; c; c = c->next)
+			if (c->state == CONN_WAITING && (!first || c->since < first->since))
+				first = c;
+		if (!first)
+			return;
+		look(m, first, now);
+	}
+}
+
 static bool finished(const struct main_loop *m, int64_t now)
 {
 	int64_t age = now - m->stopped_at;
@@ -237,9 +256,10 @@ static void run(struct main_loop *m)
 		for (int i = 0; i < n; i++) {
 			if (ev[i].data.ptr == m)
 				on_signal(m);
-			else
+			else if (ev[i].data.ptr != &m->s->freed)
 				look(m, ev[i].data.ptr, now);
 		}
+		admit(m, now); /* after them: whom it lets go is a worker's */
 		if (now >= m->next_round)
 			look_at_all(m, now);
 		if (now >= m->next_chore) {
@@ -319,11 +339,12 @@ static bool set_up(struct main_loop *m, struct server *s)
 	s->watch = epoll_create1(EPOLL_CLOEXEC);
 	s->stop = eventfd(0, EFD_CLOEXEC);
 	s->chore = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	s->freed = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	m->signals = take_signals();
 	return fcntl(s->listen_fd, F_SETFL, fcntl(s->listen_fd, F_GETFL) | O_NONBLOCK) == 0 &&
 		wait_on(s->ready, s->listen_fd, EPOLLIN, &s->listen_fd) &&
 		wait_on(s->ready, s->stop, EPOLLIN, &s->stop) && wait_on(s->ready, s->chore, EPOLLIN, &s->chore) &&
-		wait_on(s->watch, m->signals, EPOLLIN, m) && worker_add(s);
+		wait_on(s->watch, m->signals, EPOLLIN, m) && wait_on(s->watch, s->freed, EPOLLIN, &s->freed) && worker_add(s);
 }
 
 static void tear_down(struct main_loop *m, struct server *s)
@@ -335,34 +356,33 @@ static void tear_down(struct main_loop *m, struct server *s)
 	worker_conf_put(s, s->conf);
 	for (size_t i = 0; i < FCGI_BATCH; i++)
 		fcgi_free(s->batch[i]);
-	free(s->threads);
 	close(s->ready);
 	close(s->watch);
 	close(s->stop);
 	close(s->chore);
+	close(s->freed);
 	close(m->signals);
 	close(s->listen_fd);
 }
 
 int serve(int listen_fd, const char *own_address, struct conf *conf)
 {
-	struct server s = {.listen_fd = listen_fd, .max_threads = conf->workers, .turn = PTHREAD_MUTEX_INITIALIZER,
-		.mutex = PTHREAD_MUTEX_INITIALIZER};
+	struct server s = {.listen_fd = listen_fd, .turn = PTHREAD_MUTEX_INITIALIZER, .mutex = PTHREAD_MUTEX_INITIALIZER};
 	struct main_loop m = {.s = &s, .own_address = own_address};
 	char why[256];
 
 	raise_limit();
 	s.conf = share(conf);
-	s.threads = calloc(conf->workers, sizeof *s.threads);
 	s.spool = spool_new(conf->spool, conf->journal, SPOOL_RECEIVE, conf->reject_keep);
 	if (s.spool && !spool_open(s.spool, why, sizeof why))
 		log_message(LOG_LEVEL_ERROR, "spool: %s; deliveries are answered 503 until this is mended", why);
-	if (!s.conf || !s.threads || !s.spool || !fcgi_init() || !set_up(&m, &s)) {
+	if (!s.conf || !s.spool || !fcgi_init() || !set_up(&m, &s)) {
 		log_message(LOG_LEVEL_ERROR, "can't start: %s", strerror(errno));
 		return EX_OSERR;
 	}
 	notify_send("READY=1");
-	log_message(LOG_LEVEL_INFO, "receiving for %zu endpoints, spool %s", conf->n_endpoints, conf->spool);
+	log_message(LOG_LEVEL_INFO, "receiving for %zu endpoint%s, spool %s", conf->n_endpoints, conf->n_endpoints == 1 ? "" : "s",
+		conf->spool);
 	run(&m);
 	if (!join_workers(&m)) {
 		log_message(LOG_LEVEL_WARNING, "stopped with a delivery unanswered");

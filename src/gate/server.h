@@ -23,16 +23,23 @@
  *                  |  ^
  *   not all there: |  | all there, or slow for too long
  *                  v  |
- *                PARKED or LINGERING: watched by the main thread in `watch`
+ *   PARKED, WAITING or LINGERING: watched by the main thread in `watch`
  */
-enum conn_state { CONN_ACTIVE, CONN_PARKED, CONN_LINGERING };
+enum { SPARE_WORKERS = 2 }; /* besides those who wait for bodies: one has the turn, one turns slow senders away */
+
+enum conn_state {
+	CONN_ACTIVE,
+	CONN_PARKED,    /* not enough of a request is there */
+	CONN_WAITING,   /* to be served as soon as fewer than max-in-flight are whose body is still arriving */
+	CONN_LINGERING, /* answered */
+};
 
 struct conn {
 	int fd;
 	bool armed; /* is in `ready` */
 	bool slow;  /* is to be served though its body has not all come */
 	enum conn_state state;
-	int64_t since;               /* clock_mono_us() when it was parked or began to linger */
+	int64_t since;               /* clock_mono_us() of the state's begin */
 	struct conn *next, **link;   /* in server.handed, then in the main thread's list */
 	struct conn *older, **newer; /* in server.conns */
 };
@@ -49,12 +56,14 @@ struct server {
 	int watch; /* epoll: the main thread waits here, for signals and slow peers */
 	int stop;  /* eventfd: workers end */
 	int chore; /* eventfd: a worker shall flush the spool's notes */
+	int freed; /* eventfd: one of those that are waiting can be served */
 	struct spool *spool;
 
 	atomic_uint idle;        /* workers that have the turn or wait for it */
 	atomic_uint serving;     /* workers that serve requests */
 	atomic_uint connections; /* open */
 	atomic_uint arriving;    /* requests being served whose body had not all come */
+	atomic_uint waiting;     /* connections in that state */
 	atomic_bool stopping;
 
 	pthread_mutex_t turn;
@@ -63,12 +72,12 @@ struct server {
 	pthread_mutex_t mutex; /* all below */
 	struct shared_conf *conf;
 	struct conn *conns;  /* all there are, the newest first */
-	struct conn *handed; /* parked or lingering, which the main thread has not taken yet */
-	pthread_t *threads;
-	unsigned n_threads, max_threads;
+	struct conn *handed; /* to be watched, which the main thread has not taken yet */
+	pthread_t threads[CONF_MAX_IN_FLIGHT + SPARE_WORKERS];
+	unsigned n_threads;
 };
 
-/* Starts one more worker unless there are enough. False when there is none at all afterwards. */
+/* Starts one more worker unless there are max-in-flight and the spare ones. False when there is none at all afterwards. */
 bool worker_add(struct server *s);
 
 /* Lets who has the turn see input on the connection, and take it. Closes it when that fails. */

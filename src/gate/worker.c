@@ -97,6 +97,8 @@ static void hand_over(struct server *s, struct conn *c, enum conn_state state)
 	disarm(s, c);
 	c->state = state;
 	c->since = clock_mono_us();
+	if (state == CONN_WAITING)
+		atomic_fetch_add(&s->waiting, 1);
 	pthread_mutex_lock(&s->mutex);
 	ok = epoll_ctl(s->watch, EPOLL_CTL_ADD, c->fd, &ev) == 0;
 	if (ok) {
@@ -149,7 +151,8 @@ static struct conn *accept_one(struct server *s)
 struct batch {
 	struct conn *conn[FCGI_BATCH]; /* those whose event is to be stored; the requests are in server.batch */
 	size_t n;
-	struct conn *late; /* one whose request has to be waited for */
+	struct conn *late; /* one whose request has to be waited for; it is counted in server.arriving */
+	bool refuse;       /* that one: there are too many */
 	struct shared_conf *conf;
 };
 
@@ -197,12 +200,26 @@ static void take(struct server *s, struct batch *b, struct conn *c)
 		pass_on(s, c, next);
 }
 
+static void attend_late(struct server *s, struct batch *b, struct conn *c)
+{
+	bool crowded = atomic_load(&s->arriving) >= b->conf->conf->max_in_flight;
+
+	if (crowded && !c->slow) {
+		hand_over(s, c, CONN_WAITING);
+	} else if (b->late) {
+		worker_arm(s, c); /* for who has the next turn */
+	} else {
+		disarm(s, c);
+		atomic_fetch_add(&s->arriving, 1);
+		b->late = c;
+		b->refuse = crowded;
+	}
+}
+
 static void attend(struct server *s, struct batch *b, struct conn *c)
 {
 	enum fcgi_ready ready = fcgi_peek(c->fd);
 
-	if (ready == FCGI_READY_FULL && atomic_load(&s->arriving) >= b->conf->conf->max_in_flight)
-		ready = FCGI_READY_PARAMS;
 	if (c->slow && ready == FCGI_READY_PARAMS)
 		ready = FCGI_READY_FULL;
 	switch (ready) {
@@ -217,12 +234,7 @@ static void attend(struct server *s, struct batch *b, struct conn *c)
 		worker_drop(s, c);
 		break;
 	case FCGI_READY_FULL:
-		if (b->late) {
-			worker_arm(s, c); /* for who has the next turn */
-		} else {
-			disarm(s, c);
-			b->late = c;
-		}
+		attend_late(s, b, c);
 		break;
 	case FCGI_READY_COMPLETE:
 		take(s, b, c);
@@ -279,17 +291,18 @@ static bool take_turn(struct server *s, struct batch *b)
 /* Serves a request that has not all come: alone, because it has to be waited for. *room is made for the first one. */
 static void serve_late(struct server *s, struct fcgi **room, const struct batch *b)
 {
-	struct fcgi_service how = {.conf = b->conf->conf, .spool = s->spool};
+	struct fcgi_service how = {.conf = b->conf->conf, .spool = s->spool, .refuse = b->refuse};
 	struct conn *c = b->late;
 	enum fcgi_next next;
+	uint64_t one = 1;
 
 	if (!*room)
 		*room = fcgi_new();
 	if (!*room) {
+		atomic_fetch_sub(&s->arriving, 1);
 		worker_drop(s, c);
 		return;
 	}
-	how.refuse = atomic_fetch_add(&s->arriving, 1) >= how.conf->max_in_flight;
 	next = fcgi_take(*room, c->fd, &how);
 	if (next == FCGI_NEXT_STORE) {
 		fcgi_store(room, 1);
@@ -297,6 +310,8 @@ static void serve_late(struct server *s, struct fcgi **room, const struct batch 
 		fcgi_record(*room);
 	}
 	atomic_fetch_sub(&s->arriving, 1);
+	if (atomic_load(&s->waiting) && write(s->freed, &one, sizeof one) < 0)
+		log_message(LOG_LEVEL_ERROR, "eventfd: %s", strerror(errno));
 	pass_on(s, c, next);
 }
 
@@ -330,7 +345,7 @@ bool worker_add(struct server *s)
 	bool some;
 
 	pthread_mutex_lock(&s->mutex);
-	if (s->n_threads < s->max_threads && !atomic_load(&s->stopping)) {
+	if (s->n_threads < s->conf->conf->max_in_flight + SPARE_WORKERS && !atomic_load(&s->stopping)) {
 		pthread_attr_init(&attr);
 		pthread_attr_setstacksize(&attr, STACK_SIZE);
 		if (pthread_create(&s->threads[s->n_threads], &attr, work, s) == 0)

@@ -35,12 +35,13 @@ LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
 LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
 LoadModule env_module /usr/lib/apache2/modules/mod_env.so
 PassEnv {counts}
-StartServers 8
-ServerLimit 8
-ThreadsPerChild 50
-MaxRequestWorkers 400
-MinSpareThreads 400
-MaxSpareThreads 400
+# each of two processes has threads for all connections, or it would close kept ones
+ThreadLimit 300
+ServerLimit 2
+StartServers 2
+ThreadsPerChild 300
+MaxRequestWorkers 600
+MaxSpareThreads 600
 {config}
 """
 

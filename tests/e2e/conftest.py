@@ -88,7 +88,7 @@ def site_home():
         endpoint("/webhook/github", scheme="github"),
         endpoint("/webhook/dropbox", scheme="dropbox"),
         *(endpoint(f"/webhook/{name}", scheme=v.scheme, secret_file=[name]) for name, v in VECTORS.items()),
-        files={name: v.secret for name, v in VECTORS.items()}, body_timeout="2s", workers=8)
+        files={name: v.secret for name, v in VECTORS.items()}, body_timeout="2s")
 
 
 @pytest.fixture(scope="session", params=KINDS)

@@ -69,7 +69,7 @@ def test_slow_body_through_a_server_that_passes_it_on(served):
 
 @pytest.fixture
 def raw(receiver):
-    return receiver(endpoint(), endpoint("/webhook/small", max_body="2k"), body_timeout="1s", params_timeout="1s", workers=4)
+    return receiver(endpoint(), endpoint("/webhook/small", max_body="2k"), body_timeout="1s", params_timeout="1s")
 
 
 @pytest.mark.parametrize("sent", [0, 1, 500])

@@ -26,7 +26,7 @@ def forged_home(max_in_flight=8):
         endpoint("/webhook/far", allow=["198.51.100.0/24"]),
         endpoint("/webhook/auth", authorization_file=["auth"]),
         endpoint("/webhook/small", max_body="2k"),
-        workers=8, max_in_flight=max_in_flight, body_timeout="1s")
+        max_in_flight=max_in_flight, body_timeout="1s")
 
 
 def forged_request():

@@ -1,6 +1,7 @@
 """Many at once: concurrent duplicates over several processes, idle connections, more than may be in flight."""
 import select
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -56,9 +57,9 @@ IDLE = {
 
 
 @pytest.mark.parametrize("use", IDLE.values(), ids=IDLE)
-def test_300_idle_connections_and_4_workers(receiver, use):
+def test_300_idle_connections_hold_no_worker(receiver, use):
     """A new delivery is answered at once."""
-    one = receiver(workers=4)
+    one = receiver(max_in_flight=1)
     idle = [Fcgi(one.socket) for _ in range(300)]
     for fcgi in idle:
         use(fcgi)
@@ -75,7 +76,7 @@ def test_300_idle_connections_and_4_workers(receiver, use):
 
 def test_more_bodies_on_their_way_than_may_be(receiver):
     """max-in-flight = 1: the second body that isn't there yet is turned away; whole requests are served meanwhile."""
-    one = receiver(workers=4, max_in_flight=1)
+    one = receiver(max_in_flight=1)
     first, second = message(), message()
     with Fcgi(one.socket) as occupant, Fcgi(one.socket) as other:
         occupant.send(opening(params(body=first)) + stdin(first[:10]))
@@ -99,7 +100,7 @@ def first_answered(*connections):
 
 def test_slow_senders_hold_no_worker(receiver):
     """More unfinished bodies than workers, and whole requests are still answered at once."""
-    one = receiver(workers=4, max_in_flight=2, body_timeout="5s")
+    one = receiver(max_in_flight=2, body_timeout="5s")
     slow = [Fcgi(one.socket) for _ in range(20)]
     body = message()
     for fcgi in slow:
@@ -114,7 +115,7 @@ def test_slow_senders_hold_no_worker(receiver):
 
 def test_busy_through_nginx(served):
     """The first slow body holds the one worker it may; the second is turned away, a whole one is not."""
-    site = served("nginx-streaming", Home(endpoint(), max_in_flight=1, body_timeout="5s", workers=4))
+    site = served("nginx-streaming", Home(endpoint(), max_in_flight=1, body_timeout="5s"))
     body = message()
     head = sender.head("/webhook/linkedin", sender.signed_headers(body) + [("Content-Length", str(len(body)))])
     with site.connect() as first, site.connect() as second:
@@ -128,3 +129,13 @@ def test_busy_through_nginx(served):
 def expect_slow(http):
     reply = http.reply()
     return expect(reply, reply.code).code
+
+
+def test_large_bodies_wait_for_their_turn(served):
+    """Passed on as they come, more at once than max-in-flight, and each is stored in little time: none is turned away."""
+    site = served("mod_proxy_fcgi", Home(endpoint(), max_in_flight=2))
+    start = time.monotonic()
+    with ThreadPoolExecutor(16) as pool:
+        replies = list(pool.map(lambda _: site.deliver("/webhook/linkedin", message(text="x" * 200_000)), range(400)))
+    assert Counter(reply.code for reply in replies) == {"stored": 400}
+    assert time.monotonic() - start < 20 * SLOW

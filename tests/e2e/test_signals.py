@@ -49,7 +49,7 @@ BROKEN = {
     "secret file readable by others": 'endpoint "/x" {\n secret-file = {"open-to-all"}\n}\n',
     "secret file empty": 'endpoint "/x" {\n secret-file = {"empty"}\n}\n',
     "scheme": 'endpoint "/x" {\n scheme = "stripe2"\n secret-file = {"secret"}\n}\n',
-    "range": 'workers = 0\n',
+    "range": 'max-in-flight = 0\n',
     "address range": 'endpoint "/x" {\n secret-file = {"secret"}\n allow = {"10.0.0.0/99"}\n}\n',
 }
 
@@ -101,7 +101,7 @@ def test_term_answers_what_is_in_flight(receiver):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
 def test_stops_within_2_s_whatever_peers_do(receiver, number):
     """Unfinished requests of every kind are open."""
-    one = receiver(workers=4)
+    one = receiver(max_in_flight=2)
     body = message()
     openings = [b"", opening(params())[:30], opening(params(body=body)), opening(params(body=body)) + stdin(body[:-1])]
     connections = [Fcgi(one.socket) for _ in range(8)]
@@ -173,9 +173,9 @@ def test_notify(children):
 
 
 def test_options_that_need_a_restart_are_refused(receiver):
-    one = receiver(workers=4)
-    one.home.configure(endpoint(), endpoint(LATER), workers=5)
-    reload(one, "workers")
+    one = receiver()
+    one.home.configure(endpoint(), endpoint(LATER), journal="delete")
+    reload(one, "journal")
     expect(fcgi_client.deliver(one.socket, message(), path=LATER), "not_found")
 
 

@@ -221,7 +221,7 @@ def test_a_reader_does_not_stop_deliveries(receiver):
 
 def test_counters_and_rejects_reach_the_spool(receiver):
     """Within seconds, without being asked; the ring keeps the newest."""
-    one = receiver(reject_keep=5, workers=1)  # one worker: in the order sent
+    one = receiver(reject_keep=5)
     body = message()
     expect(fcgi_client.deliver(one.socket, body), "stored")
     for i in range(9):

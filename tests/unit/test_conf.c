@@ -42,7 +42,6 @@ static void defaults(void **state)
 	assert_string_equal(messages, "");
 	assert_string_equal(c->spool, "/var/lib/hookspool");
 	assert_int_equal(c->journal, JOURNAL_WAL);
-	assert_int_equal(c->workers, 32);
 	assert_int_equal(c->max_in_flight, 16);
 	assert_int_equal(c->params_timeout, 10000);
 	assert_int_equal(c->socket_mode, 0660);
@@ -61,7 +60,7 @@ static void defaults(void **state)
 static void everything(void **state)
 {
 	struct conf *c = load(
-		"spool = \"data\"\njournal = \"delete\"\nlisten = \"unix:/x\"\nsocket-mode = \"0600\"\nworkers = 3\n"
+		"spool = \"data\"\njournal = \"delete\"\nlisten = \"unix:/x\"\nsocket-mode = \"0600\"\n"
 		"max-in-flight = 2\nbody-timeout = \"500ms\"\nlog-level = \"debug\"\nlog-format = \"json\"\nlog-bodies = true\n"
 		"max-body = \"2m\"\nreject-keep = 5\nreject-bodies = true\n"
 		"endpoint \"/a\" {\n secret-file = {\"one\", \"two\"}\n secret-env = {\"HS_TEST_SECRET\"}\n"
@@ -99,14 +98,14 @@ static void includes(void **state)
 	(void)state;
 	assert_int_equal(system("mkdir -p conf.d && cp -p one conf.d/key"), 0);
 	unit_file("conf.d/b.conf", "endpoint \"/b\" { secret-file = {\"key\"} }\n", 0600);
-	unit_file("conf.d/a.conf", "workers = 7\n", 0600);
+	unit_file("conf.d/a.conf", "max-in-flight = 7\n", 0600);
 	unit_file("conf.d/ignored", "nonsense", 0600);
-	c = load("workers = 5\ninclude(\"conf.d\")\nendpoint \"/a\" { secret-file = {\"one\"} }\n");
+	c = load("max-in-flight = 5\ninclude(\"conf.d\")\nendpoint \"/a\" { secret-file = {\"one\"} }\n");
 	assert_non_null(c);
-	assert_int_equal(c->workers, 7);
+	assert_int_equal(c->max_in_flight, 7);
 	assert_string_equal(conf_endpoint(c, "/b")->secrets.item[0].text, "first");
 	conf_free(c);
-	unit_file("conf.d/b.conf", "\nworkers = many\n", 0600);
+	unit_file("conf.d/b.conf", "\nmax-in-flight = many\n", 0600);
 	assert_null(load("include(\"conf.d\")\n"));
 	assert_non_null(strstr(messages, "conf.d/b.conf:2:"));
 	unit_file("loop.conf", "include(\"loop.conf\")\n", 0600);
@@ -123,8 +122,8 @@ static void errors_name_file_and_line(void **state)
 		{"max-body = \"1mb\"\n", "test.conf:1:", "not a size"},
 		{"max-body = \"0\"\n", "test.conf:1:", "not a size"},
 		{"body-timeout = \"soon\"\n", "test.conf:1:", "not a time"},
-		{"workers = 0\n", "test.conf:1:", "out of range"},
-		{"workers = 2000\n", "test.conf:1:", "1 to 1024"},
+		{"max-in-flight = 0\n", "test.conf:1:", "out of range"},
+		{"max-in-flight = 2000\n", "test.conf:1:", "1 to 1024"},
 		{"log-level = \"loud\"\n", "test.conf:1:", "\"info\""},
 		{"journal = \"memory\"\n", "test.conf:1:", "\"wal\" or \"delete\""},
 		{"socket-mode = \"rw\"\n", "test.conf:1:", "file mode"},
@@ -166,7 +165,7 @@ static void none_warns(void **state)
 static void secrets_stay_out_of_messages(void **state)
 {
 	(void)state;
-	assert_null(load("endpoint \"/w\" { secret-file = {\"one\"} secret-env = {\"HS_TEST_SECRET\"} }\nworkers = x\n"));
+	assert_null(load("endpoint \"/w\" { secret-file = {\"one\"} secret-env = {\"HS_TEST_SECRET\"} }\nmax-in-flight = x\n"));
 	assert_null(strstr(messages, "first"));
 	assert_null(strstr(messages, "environment"));
 }
