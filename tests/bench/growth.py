@@ -59,7 +59,7 @@ def start_ms(where):
 
 
 def run(sizes, repeats, seconds):
-    """{events: numbers}, the spools measured in turn."""
+    """{"EVENTS": numbers}, the spools measured in turn."""
     homes = {events: make(events) for events in sizes}
     samples = {events: [] for events in sizes}
     for _ in range(repeats):
@@ -71,4 +71,4 @@ def run(sizes, repeats, seconds):
             print(f"{events:9} stored {found['rate']:9.0f}/s, start {found['start_ms']:.0f} ms", flush=True)
     for where in homes.values():
         shutil.rmtree(where)
-    return {events: {key: median(s[key] for s in found) for key in found[0]} for events, found in samples.items()}
+    return {str(events): {key: median(s[key] for s in found) for key in found[0]} for events, found in samples.items()}

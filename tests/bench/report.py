@@ -82,9 +82,10 @@ def reach_table(results):
     if a and b:
         limit = 1.5 * b + results["machine"]["disk"]["fdatasync_us"]
         row("CGI: p50 of one request in ms, against 1.5 × an empty CGI's + one fdatasync", a / 1000, "<=", limit / 1000)
-    grown = results.get("growth")
-    if grown and "0" in grown and "10000000" in grown:
-        row("requests a second with 10 million events stored ÷ with none", grown["10000000"]["rate"] / grown["0"]["rate"], ">=", 0.9)
+    grown = results.get("growth", {})
+    if "0" in grown:
+        most = max(grown, key=int)
+        row(f"requests a second with {int(most):,} events stored ÷ with none", grown[most]["rate"] / grown["0"]["rate"], ">=", 0.9)
     return table(("", "measured", "reach", "reached"), rows)
 
 

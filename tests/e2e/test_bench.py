@@ -32,4 +32,5 @@ def test_load_and_growth():
     assert found["load"]["empty-kept"]["700/64"]["syncs"] == 0
     assert set(found["growth"]) == {"0", "1000"}
     text = (doc / "PERFORMANCE.md").read_text()
+    assert "with 1,000 events stored ÷ with none" in text
     assert text.count("| hookspool-kept |") == 5 and "<svg" in (doc / "bench.svg").read_text()
