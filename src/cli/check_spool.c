@@ -142,6 +142,7 @@ static void check_transaction(struct check *c, const struct conf *conf)
 {
 	char file[PATH_MAX], why[PATH_MAX + 256];
 	struct spool_db db;
+	bool suspect = false;
 
 	snprintf(file, sizeof file, "%s/hookspool.db", conf->spool);
 	if (access(file, F_OK) != 0) {
@@ -152,9 +153,9 @@ static void check_transaction(struct check *c, const struct conf *conf)
 		check_say(c, CHECK_FAIL, "spool database: %s", why);
 		return;
 	}
-	if (spool_db_begin(&db, why, sizeof why)) {
+	if (spool_db_begin(&db, true, why, sizeof why)) {
 		check_say(c, CHECK_OK, "spool database: a transaction begins");
-		spool_db_end(&db);
+		spool_db_end(&db, &suspect);
 	} else {
 		check_say(c, CHECK_FAIL, "spool database: %s", why);
 	}

@@ -229,14 +229,14 @@ static bool commit_batch(struct spool *s, struct waiter *batch, const struct spo
 	char why[WHY_SIZE] = "";
 
 	begun = spool_open(s, why, sizeof why) && (!only_notes || set_sync(s, false)) &&
-		spool_db_begin(&s->db, why, sizeof why);
+		spool_db_begin(&s->db, !only_notes, why, sizeof why);
 	if (begun)
 		ok = write_batch(s, batch, notes, why);
 	finish_batch(s, batch, ok, why);
 	if (begun)
-		spool_db_end(&s->db);
+		spool_db_end(&s->db, &s->suspect);
 	/* SQLite may have gone over to read-only, for good, where it couldn't open a file for writing */
-	if (!ok || (only_notes && !set_sync(s, true)))
+	if (!ok || s->suspect || (only_notes && !set_sync(s, true)))
 		close_db(s);
 	return ok;
 }

@@ -25,7 +25,7 @@
 enum {
 	SCHEMA_VERSION = 1,
 	LOCK_WAIT_S = 8,       /* the sender gives up after 15 s */
-	LOCK_WAIT_AGAIN_S = 1, /* for who has waited behind one that waited in vain */
+	LOCK_WAIT_SHORT_S = 1, /* for who has waited behind one that waited in vain, and for what may be written later */
 	LOCK_NUDGE_NS = 100 * 1000 * 1000,
 	CHECKPOINT_PAGES = 256, /* 4 MiB: what more would save in CPU, the longer pauses cost in latency */
 	BUSY_MS = 5000,          /* recovery and readers' checkpoints; writers queue on the lock */
@@ -196,6 +196,7 @@ static bool wait_for_lock(int fd, int seconds)
 	int64_t end = clock_mono_us() + seconds * 1000000LL;
 	sigset_t nudge, old;
 	timer_t timer;
+	int error;
 	bool ok;
 
 	ev.sigev_notify_thread_id = gettid();
@@ -208,20 +209,23 @@ static bool wait_for_lock(int fd, int seconds)
 	do
 		ok = flock(fd, LOCK_EX) == 0;
 	while (!ok && errno == EINTR && clock_mono_us() < end);
+	error = errno;
 	timer_delete(timer);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	errno = error;
 	return ok;
 }
 
 static atomic_bool stuck; /* this process's last wait for the lock was in vain */
 
-static bool lock(struct spool_db *db, char *why, size_t n)
+static bool lock(struct spool_db *db, bool urgent, char *why, size_t n)
 {
 	bool ok = flock(db->lock_fd, LOCK_EX | LOCK_NB) == 0 ||
-		wait_for_lock(db->lock_fd, atomic_load(&stuck) ? LOCK_WAIT_AGAIN_S : LOCK_WAIT_S);
+		wait_for_lock(db->lock_fd, urgent && !atomic_load(&stuck) ? LOCK_WAIT_S : LOCK_WAIT_SHORT_S);
 
-	atomic_store(&stuck, !ok);
-	return ok || fail(why, n, "lock", "held by another process");
+	if (ok || urgent)
+		atomic_store(&stuck, !ok);
+	return ok || fail(why, n, "lock", errno == EINTR ? "held by another process" : strerror(errno));
 }
 
 /* The receiver sets the journal mode, others take what they find. */
@@ -313,7 +317,7 @@ bool spool_db_open(struct spool_db *db, const char *dir, enum journal journal, e
 		return fail(why, n, fs, "a network file system can't share the WAL; use a local disk, or journal = \"delete\"");
 	}
 	db->lock_fd = open_lock(dir_fd);
-	ok = db->lock_fd < 0 ? fail(why, n, dir, strerror(errno)) : lock(db, why, n);
+	ok = db->lock_fd < 0 ? fail(why, n, dir, strerror(errno)) : lock(db, true, why, n);
 	if (ok) {
 		ok = prepare(db, dir_fd, path, journal, access, suspect, why, n);
 		flock(db->lock_fd, LOCK_UN);
@@ -344,9 +348,9 @@ bool spool_db_io_error(struct spool_db *db)
 	return (sqlite3_extended_errcode(db->sql) & 0xFF) == SQLITE_IOERR;
 }
 
-bool spool_db_begin(struct spool_db *db, char *why, size_t n)
+bool spool_db_begin(struct spool_db *db, bool urgent, char *why, size_t n)
 {
-	if (!lock(db, why, n))
+	if (!lock(db, urgent, why, n))
 		return false;
 	if (run(db, "BEGIN IMMEDIATE"))
 		return true;
@@ -363,11 +367,12 @@ bool spool_db_commit(struct spool_db *db, bool *suspect, char *why, size_t n)
 	return fail_sql(db, why, n, "commit");
 }
 
-void spool_db_end(struct spool_db *db)
+void spool_db_end(struct spool_db *db, bool *suspect)
 {
 	if (!sqlite3_get_autocommit(db->sql))
 		run(db, "ROLLBACK");
-	else if (db->wal_pages >= CHECKPOINT_PAGES)
-		sqlite3_wal_checkpoint_v2(db->sql, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	else if (db->wal_pages >= CHECKPOINT_PAGES &&
+	    sqlite3_wal_checkpoint_v2(db->sql, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) != SQLITE_OK)
+		*suspect = *suspect || spool_db_io_error(db);
 	flock(db->lock_fd, LOCK_UN);
 }

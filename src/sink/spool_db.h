@@ -34,11 +34,11 @@ bool spool_db_moved(struct spool_db *db);
 bool spool_db_io_error(struct spool_db *db);
 
 /*
- * Begins a write transaction under the lock of all processes; waits for the lock at most 8 s,
- * and 1 s while that has been in vain: who waits behind another waits for both.
+ * Begins a write transaction under the lock of all processes; waits for the lock at most 8 s when it
+ * is urgent, and 1 s otherwise or while that has been in vain: who waits behind another waits for both.
  * False with the reason in why; nothing is then held. After true, spool_db_end() must follow.
  */
-bool spool_db_begin(struct spool_db *db, char *why, size_t why_size);
+bool spool_db_begin(struct spool_db *db, bool urgent, char *why, size_t why_size);
 
 /*
  * Commits; the lock stays held, so that waiters can be told before spool_db_end() does its work.
@@ -47,7 +47,7 @@ bool spool_db_begin(struct spool_db *db, char *why, size_t why_size);
  */
 bool spool_db_commit(struct spool_db *db, bool *suspect, char *why, size_t why_size);
 
-/* Rolls back what was not committed, checkpoints when the WAL is long, releases the lock. */
-void spool_db_end(struct spool_db *db);
+/* Rolls back what was not committed, checkpoints when the WAL is long, releases the lock; *suspect as above. */
+void spool_db_end(struct spool_db *db, bool *suspect);
 
 #endif

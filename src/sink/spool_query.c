@@ -311,10 +311,10 @@ bool spool_query_purge(struct spool_db *db, int64_t before, bool dry_run, int64_
 
 	if (dry_run)
 		return next_batch(db, before, last, deleted, why, n);
-	if (!spool_db_begin(db, why, n))
+	if (!spool_db_begin(db, true, why, n))
 		return false;
 	ok = next_batch(db, before, last, deleted, why, n) && (*deleted == 0 || delete_up_to(db, *last, why, n)) &&
 		spool_db_commit(db, &suspect, why, n);
-	spool_db_end(db);
+	spool_db_end(db, &suspect);
 	return ok;
 }

@@ -181,18 +181,19 @@ class Left(Spool):
             db.close()
 
 
-def moments(ops, rng, number):
+def moments(ops, rng, number, after):
     """When the power is cut: anywhere, but often beside the end of a sync or an acknowledgement."""
-    beside = [n for n, op in enumerate(ops) if op.kind in (SYNC_END, ACKNOWLEDGED)]
-    chosen = [rng.choice(beside) + rng.choice((0, 1)) if beside and rng.random() < 0.7 else rng.randrange(len(ops) + 1)
+    first = next((n for n, op in enumerate(ops) if op.kind == after), 0)
+    beside = [n for n, op in enumerate(ops) if n >= first and op.kind in (SYNC_END, ACKNOWLEDGED)]
+    chosen = [rng.choice(beside) + rng.choice((0, 1)) if beside and rng.random() < 0.7 else rng.randrange(first, len(ops) + 1)
               for _ in range(number)]
     return sorted(chosen)
 
 
-def cuts(recording, rng, number, journaled):
-    """For each of so many power cuts: the spool that is left, and what had been acknowledged."""
+def cuts(recording, rng, number, journaled, after=None):
+    """For each of so many power cuts, all after the first operation of a kind: what is left, and what had been acknowledged."""
     ops, disk, acknowledged, done = recording.ops(), Disk(recording.before, journaled), [], 0
-    for moment in moments(ops, rng, number):
+    for moment in moments(ops, rng, number, after):
         for op in ops[done:moment]:
             if op.kind == ACKNOWLEDGED:
                 body, event = op.data.rsplit(b"\n", 1)

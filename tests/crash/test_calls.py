@@ -1,5 +1,7 @@
 """Calls that fail: no space, I/O errors, no descriptors, no memory, at every call that a delivery makes."""
 import signal
+import sqlite3
+import sys
 import time
 
 import pytest
@@ -8,7 +10,7 @@ import tally
 from faults import ALLOCATIONS, FAULTS, Faults
 from oracle import NO_ANSWER, ROUNDS, Ack, Sender, by_fcgi, digest, key_of, new_event, verify
 from place import BIN, SANITIZER, until
-from power import Recording
+from power import SYNC_FAILED, Recording
 from proc import Child
 from receiver import Home, accepts
 from sender import Reply
@@ -156,3 +158,37 @@ def test_failed_syncs_and_a_power_cut(rng, children, journal):
     assert load.failures, "no sync failed"
     found = examine("power cut after failed syncs", recording, rng, journaled=False)
     assert not found.problems, found.problems[:10]
+
+
+def test_failed_sync_of_a_checkpoint_and_a_power_cut(rng, children):
+    """
+    Counters are written without a sync. Where the sync of the checkpoint that follows fails, these pages of the WAL are
+    lost, and all that is behind them, until they are written again; a reader keeps checkpoints from doing that.
+    """
+    home = Home()
+    faults, recording = Faults(home), Recording(home, "wal")
+    libraries = ":".join(item.split("=", 1)[1] for item in (recording.env[0], faults.env[0]))
+    service = Service(home, before=["env", *recording.env, *faults.env, f"LD_PRELOAD={libraries}"])
+    deliver, fault = recording.delivered(by_fcgi(service.socket)), FAULTS["EIO on a sync"]
+    while wal_frames(home) < 253:  # of 256, after which there is a checkpoint
+        assert deliver(new_event(rng, 400)).status == 200
+    reader = sqlite3.connect(home.spool.dir / "hookspool.db", isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM event").fetchone()
+    syncs = faults.calls(fault.kind)
+    with faults.armed(fault, 1):
+        assert deliver(b"no event").status == 400
+        until(lambda: faults.calls(fault.kind) > syncs, "the counters are written, and a checkpoint begins")
+    for _ in range(2):
+        deliver(new_event(rng, 400))
+    reader.close()
+    assert deliver(new_event(rng, 400)).status == 200
+    service.stop()
+    found = examine("power cut after a failed checkpoint", recording, rng, journaled=False, after=SYNC_FAILED)
+    assert not found.problems, found.problems[:10]
+
+
+def wal_frames(home):
+    """In the WAL's index, walformat.html section 2.1: mxFrame."""
+    index = home.spool.dir / "hookspool.db-shm"
+    return int.from_bytes(index.read_bytes()[16:20], sys.byteorder) if index.exists() else 0

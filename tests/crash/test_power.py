@@ -58,10 +58,10 @@ def make_old(home, rng):
     db.close()
 
 
-def examine(name, recording, rng, journaled, number=CUTS):
+def examine(name, recording, rng, journaled, after=None, number=CUTS):
     """Compares what is left after power cuts; returns what was found in all, and the breaches of the worst."""
     start, total, worst = time.monotonic(), [0, 0, 0, 0], []
-    for n, (left, acknowledged) in enumerate(cuts(recording, rng, number, journaled)):
+    for n, (left, acknowledged) in enumerate(cuts(recording, rng, number, journaled, after)):
         found = compare(left, acknowledged)
         total = [a + b for a, b in zip(total, found)]
         worst = max(worst, found.problems, key=len)

@@ -395,7 +395,7 @@ static void lock_has_a_limit(void **state)
 		char why[256];
 
 		if (spool_db_open(&db, "held", JOURNAL_WAL, SPOOL_MANAGE, false, why, sizeof why) &&
-		    spool_db_begin(&db, why, sizeof why))
+		    spool_db_begin(&db, true, why, sizeof why))
 			(void)!write(hold[1], "x", 1);
 		pause();
 	}
