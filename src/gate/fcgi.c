@@ -17,7 +17,7 @@
 #include "hook/handle.h"
 
 /* FastCGI 1.0, section 8 */
-enum { HEADER_SIZE = 8, FCGI_VERSION = 1, TYPE_BEGIN = 1, TYPE_ABORT = 2, TYPE_PARAMS = 4, TYPE_STDIN = 5 };
+enum { HEADER_SIZE = 8, FCGI_VERSION = 1, TYPE_BEGIN = 1, TYPE_PARAMS = 4, TYPE_STDIN = 5 };
 
 enum {
 	PEEK_SIZE = 128 * 1024,
@@ -64,9 +64,9 @@ void fcgi_free(struct fcgi *f)
 }
 
 /*
- * Walks the records (section 3.3), and tells where those of the variables end, if they do. Only the
- * types of a request pass: a management record, id 0, would reach a stack overflow in libfcgi and
- * no server sends one.
+ * Walks the records (section 3.3), and tells where those of the variables end, if they do. Only one
+ * request's records pass, in their order: a management record, id 0, would reach a stack overflow in
+ * libfcgi, another request's would have it wait for more, and no server sends either.
  */
 static enum fcgi_ready walk(const unsigned char *p, size_t n, size_t *params_end)
 {
@@ -76,12 +76,12 @@ static enum fcgi_ready walk(const unsigned char *p, size_t n, size_t *params_end
 	while (n - at >= HEADER_SIZE) {
 		const unsigned char *h = p + at;
 
-		if (h[0] != FCGI_VERSION || (h[2] == 0 && h[3] == 0) || (at == 0 && h[1] != TYPE_BEGIN))
+		if (h[0] != FCGI_VERSION || (h[2] == 0 && h[3] == 0) || h[2] != p[2] || h[3] != p[3])
 			return FCGI_READY_CLOSED;
-		if (h[1] != TYPE_BEGIN && h[1] != TYPE_ABORT && h[1] != TYPE_PARAMS && h[1] != TYPE_STDIN)
+		if (h[1] != (at == 0 ? TYPE_BEGIN : seen == FCGI_READY_PARTIAL ? TYPE_PARAMS : TYPE_STDIN))
 			return FCGI_READY_CLOSED;
 		content = (size_t)h[4] << 8 | h[5];
-		if (h[1] == TYPE_ABORT || (h[1] == TYPE_STDIN && content == 0))
+		if (h[1] == TYPE_STDIN && content == 0)
 			return FCGI_READY_COMPLETE;
 		content += HEADER_SIZE + h[6];
 		if (content > n - at)

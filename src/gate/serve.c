@@ -212,7 +212,7 @@ static void admit(struct main_loop *m, int64_t now)
 
 	if (read(m->s->freed, &places, sizeof places) != sizeof places)
 		return;
-	while (places--) {
+	while (places-- && !worker_crowded(m->s)) {
 		first = NULL;
 		for (c = m->watched; c; c = c->next)
 			if (c->state == CONN_WAITING && (!first || c->since < first->since))
@@ -221,6 +221,15 @@ static void admit(struct main_loop *m, int64_t now)
 			return;
 		look(m, first, now);
 	}
+}
+
+/* Lets connections be accepted again after there were no descriptors for one. */
+static void accept_again(struct server *s)
+{
+	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = &s->listen_fd};
+
+	if (atomic_exchange(&s->resting, false))
+		epoll_ctl(s->ready, EPOLL_CTL_ADD, s->listen_fd, &ev);
 }
 
 static bool finished(const struct main_loop *m, int64_t now)
@@ -260,6 +269,8 @@ static void run(struct main_loop *m)
 				look(m, ev[i].data.ptr, now);
 		}
 		admit(m, now); /* after them: whom it lets go is a worker's */
+		if (!m->stopped_at || m->own_address)
+			accept_again(m->s);
 		if (now >= m->next_round)
 			look_at_all(m, now);
 		if (now >= m->next_chore) {

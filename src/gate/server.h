@@ -39,7 +39,7 @@ struct conn {
 	bool armed; /* is in `ready` */
 	bool slow;  /* is to be served though its body has not all come */
 	enum conn_state state;
-	int64_t since;               /* clock_mono_us() of the state's begin */
+	int64_t since; /* clock_mono_us() when its request was first waited for, or it began to linger; 0: neither */
 	struct conn *next, **link;   /* in server.handed, then in the main thread's list */
 	struct conn *older, **newer; /* in server.conns */
 };
@@ -65,6 +65,7 @@ struct server {
 	atomic_uint arriving;    /* requests being served whose body had not all come */
 	atomic_uint waiting;     /* connections in that state */
 	atomic_bool stopping;
+	atomic_bool resting; /* accepting nothing until the main thread's next round */
 
 	pthread_mutex_t turn;
 	struct fcgi *batch[FCGI_BATCH]; /* under turn; room for requests, NULL until it is needed */
@@ -77,7 +78,7 @@ struct server {
 	unsigned n_threads;
 };
 
-/* Starts one more worker unless there are max-in-flight and the spare ones. False when there is none at all afterwards. */
+/* Starts one more worker unless there are max-in-flight and the spare ones. False when no thread is to be had. */
 bool worker_add(struct server *s);
 
 /* Lets who has the turn see input on the connection, and take it. Closes it when that fails. */

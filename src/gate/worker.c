@@ -1,19 +1,17 @@
 /* A worker: takes the requests that are there, serves them as one batch, gives their connections back. */
 #define _GNU_SOURCE /* accept4 */
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "core/clock.h"
 #include "gate/server.h"
 
-enum { STACK_SIZE = 512 * 1024, WRITE_TIMEOUT_US = 500 * 1000, ACCEPT_PAUSE_NS = 50 * 1000 * 1000 };
+enum { STACK_SIZE = 512 * 1024 };
 
 struct shared_conf *worker_conf_get(struct server *s)
 {
@@ -61,21 +59,12 @@ void worker_drop(struct server *s, struct conn *c)
 	atomic_fetch_sub(&s->connections, 1);
 }
 
-/* A peer that reads no answers may not hold the turn for long. A connection's first answer finds its buffer empty. */
-static void limit_writes(int fd)
-{
-	struct timeval wait = {0, WRITE_TIMEOUT_US};
-
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
-}
-
 void worker_arm(struct server *s, struct conn *c)
 {
 	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = c};
 
 	if (c->armed)
 		return;
-	limit_writes(c->fd);
 	c->armed = true;
 	if (epoll_ctl(s->ready, EPOLL_CTL_ADD, c->fd, &ev) != 0)
 		worker_drop(s, c);
@@ -96,9 +85,10 @@ static void hand_over(struct server *s, struct conn *c, enum conn_state state)
 
 	disarm(s, c);
 	c->state = state;
-	c->since = clock_mono_us();
+	if (!c->since || state == CONN_LINGERING)
+		c->since = clock_mono_us();
 	if (state == CONN_WAITING)
-		atomic_fetch_add(&s->waiting, 1);
+		atomic_fetch_add(&s->waiting, 1); /* before it can be seen: who is done next must know of it */
 	pthread_mutex_lock(&s->mutex);
 	ok = epoll_ctl(s->watch, EPOLL_CTL_ADD, c->fd, &ev) == 0;
 	if (ok) {
@@ -106,8 +96,11 @@ static void hand_over(struct server *s, struct conn *c, enum conn_state state)
 		s->handed = c;
 	}
 	pthread_mutex_unlock(&s->mutex);
-	if (!ok)
+	if (!ok) {
+		if (state == CONN_WAITING)
+			atomic_fetch_sub(&s->waiting, 1);
 		worker_drop(s, c);
+	}
 }
 
 static struct conn *new_conn(struct server *s, int fd)
@@ -128,16 +121,19 @@ static struct conn *new_conn(struct server *s, int fd)
 	return c;
 }
 
-/* Takes one connection. NULL when there is none. */
+/*
+ * Takes one connection. NULL when there is none. It does not block: who has the turn waits neither
+ * for a peer that reads no answers nor for one that libfcgi would expect more from.
+ */
 static struct conn *accept_one(struct server *s)
 {
-	struct timespec pause = {0, ACCEPT_PAUSE_NS};
-	int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct conn *c;
 
 	if (fd < 0 && errno != EAGAIN && errno != ECONNABORTED && errno != EINTR) {
 		log_message(LOG_LEVEL_ERROR, "accept: %s", strerror(errno));
-		nanosleep(&pause, NULL); /* out of descriptors: the connection stays in the queue until there are some */
+		epoll_ctl(s->ready, EPOLL_CTL_DEL, s->listen_fd, NULL); /* out of descriptors: the main thread tries again */
+		atomic_store(&s->resting, true);
 	}
 	if (fd < 0)
 		return NULL;
@@ -153,6 +149,7 @@ struct batch {
 	size_t n;
 	struct conn *late; /* one whose request has to be waited for; it is counted in server.arriving */
 	bool refuse;       /* that one: there are too many */
+	bool chore;
 	struct shared_conf *conf;
 };
 
@@ -162,6 +159,7 @@ static void pass_on(struct server *s, struct conn *c, enum fcgi_next next)
 	switch (next) {
 	case FCGI_NEXT_KEEP:
 		c->slow = false;
+		c->since = 0;
 		if (atomic_load(&s->stopping))
 			worker_drop(s, c);
 		else
@@ -242,14 +240,6 @@ static void attend(struct server *s, struct batch *b, struct conn *c)
 	}
 }
 
-static void do_chore(struct server *s)
-{
-	uint64_t times;
-
-	if (read(s->chore, &times, sizeof times) == sizeof times)
-		spool_flush(s->spool);
-}
-
 static void accept_some(struct server *s, struct batch *b)
 {
 	struct conn *c;
@@ -263,6 +253,7 @@ static bool take_turn(struct server *s, struct batch *b)
 {
 	struct epoll_event ev[FCGI_BATCH];
 	int n = epoll_wait(s->ready, ev, FCGI_BATCH, -1);
+	uint64_t times;
 	bool go_on = true;
 
 	atomic_fetch_add(&s->serving, 1);
@@ -271,7 +262,7 @@ static bool take_turn(struct server *s, struct batch *b)
 		if (ev[i].data.ptr == &s->stop)
 			go_on = false;
 		else if (ev[i].data.ptr == &s->chore)
-			do_chore(s);
+			b->chore = read(s->chore, &times, sizeof times) == sizeof times;
 		else if (ev[i].data.ptr == &s->listen_fd)
 			accept_some(s, b);
 		else if (b->n < FCGI_BATCH)
@@ -285,6 +276,8 @@ static bool take_turn(struct server *s, struct batch *b)
 	for (size_t i = 0; i < b->n; i++)
 		fcgi_record(s->batch[i]);
 	log_release();
+	if (b->chore)
+		spool_flush(s->spool);
 	return go_on;
 }
 
@@ -328,8 +321,8 @@ static void *work(void *arg)
 		pthread_mutex_lock(&s->turn);
 		go_on = take_turn(s, &b);
 		pthread_mutex_unlock(&s->turn);
-		if (atomic_fetch_sub(&s->idle, 1) == 1 && b.late)
-			worker_add(s); /* nobody else is left to take the turn */
+		if (atomic_fetch_sub(&s->idle, 1) == 1 && b.late && !worker_add(s))
+			b.refuse = true; /* nobody is left to take the turn: no time to wait for a body */
 		if (b.late)
 			serve_late(s, &own, &b);
 		worker_conf_put(s, b.conf);
@@ -342,17 +335,19 @@ static void *work(void *arg)
 bool worker_add(struct server *s)
 {
 	pthread_attr_t attr;
-	bool some;
+	int error = 0;
 
 	pthread_mutex_lock(&s->mutex);
 	if (s->n_threads < s->conf->conf->max_in_flight + SPARE_WORKERS && !atomic_load(&s->stopping)) {
 		pthread_attr_init(&attr);
 		pthread_attr_setstacksize(&attr, STACK_SIZE);
-		if (pthread_create(&s->threads[s->n_threads], &attr, work, s) == 0)
-			s->n_threads++;
+		error = pthread_create(&s->threads[s->n_threads], &attr, work, s);
 		pthread_attr_destroy(&attr);
+		if (error)
+			log_message(LOG_LEVEL_ERROR, "can't start a thread: %s", strerror(error));
+		else
+			s->n_threads++;
 	}
-	some = s->n_threads > 0;
 	pthread_mutex_unlock(&s->mutex);
-	return some;
+	return error == 0;
 }

@@ -203,7 +203,10 @@ static void how_much_has_come(void **state)
 		{"\1\1\0\0\0\0\0\0", 8, FCGI_READY_CLOSED},                    /* management id */
 		{"\1\1\0\1\0\0\0\0\1\x09\0\0\0\0\0\0", 16, FCGI_READY_CLOSED}, /* inside a request */
 		{"\1\1\0", 3, FCGI_READY_PARTIAL},
-		{"\1\1\0\1\0\0\0\0\1\2\0\1\0\0\0\0", 16, FCGI_READY_COMPLETE}, /* ABORT */
+		{"\1\1\0\1\0\0\0\0\1\2\0\1\0\0\0\0", 16, FCGI_READY_CLOSED},   /* ABORT */
+		{"\1\1\0\1\0\0\0\0\1\5\0\1\0\0\0\0", 16, FCGI_READY_CLOSED},   /* no parameters */
+		{"\1\1\0\1\0\0\0\0\1\4\0\1\0\0\0\0\1\5\0\2\0\0\0\0", 24, FCGI_READY_CLOSED}, /* another's end */
+		{"\1\1\0\1\0\0\0\0\1\4\0\1\0\0\0\0\1\2\0\2\0\0\0\0", 24, FCGI_READY_CLOSED}, /* another's ABORT */
 	};
 	struct buf b = {0};
 	struct pair p;
