@@ -39,7 +39,8 @@ void log_end(struct log_entry *e);
 
 /*
  * From log_hold() on what this thread logs is gathered, and written in pieces of at most PIPE_BUF
- * bytes (POSIX: a pipe takes those whole) until log_release() writes the rest.
+ * bytes (POSIX: a pipe takes those whole) until log_release() writes the rest. A line that is longer
+ * is written by itself.
  */
 void log_hold(void);
 void log_release(void);
