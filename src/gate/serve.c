@@ -184,9 +184,12 @@ static void look(struct main_loop *m, struct conn *c, int64_t now)
 	}
 	ready = fcgi_peek(c->fd);
 	c->slow = age > SLOW_US && (ready == FCGI_READY_PARAMS || ready == FCGI_READY_FULL);
-	if (c->slow || ready == FCGI_READY_COMPLETE || (ready == FCGI_READY_FULL && !worker_crowded(s))) {
+	if (c->slow || ready == FCGI_READY_COMPLETE) {
 		unwatch(m, c);
 		worker_arm(s, c);
+	} else if (ready == FCGI_READY_FULL && c->state == CONN_PARKED) {
+		c->state = CONN_WAITING;
+		atomic_fetch_add(&s->waiting, 1);
 	} else if (ready == FCGI_READY_CLOSED || age > s->conf->conf->params_timeout * 1000) {
 		unwatch(m, c);
 		worker_drop(s, c);
@@ -204,22 +207,20 @@ static void look_at_all(struct main_loop *m, int64_t now)
 	}
 }
 
-/* Looks at the connections that have waited longest, as many as there are places for. */
-static void admit(struct main_loop *m, int64_t now)
+/* Lets those that have waited longest be served, as many as there are places for. */
+static void admit(struct main_loop *m)
 {
 	struct conn *c, *first;
-	uint64_t places;
 
-	if (read(m->s->freed, &places, sizeof places) != sizeof places)
-		return;
-	while (places-- && !worker_crowded(m->s)) {
+	for (unsigned places = worker_places(m->s); places; places--) {
 		first = NULL;
 		for (c = m->watched; c; c = c->next)
 			if (c->state == CONN_WAITING && (!first || c->since < first->since))
 				first = c;
 		if (!first)
 			return;
-		look(m, first, now);
+		unwatch(m, first);
+		worker_arm(m->s, first);
 	}
 }
 
@@ -254,7 +255,7 @@ static int tick_ms(const struct main_loop *m)
 static void run(struct main_loop *m)
 {
 	struct epoll_event ev[EVENTS];
-	uint64_t one = 1;
+	uint64_t one = 1, times;
 	int64_t now = clock_mono_us();
 	int n;
 
@@ -265,10 +266,12 @@ static void run(struct main_loop *m)
 		for (int i = 0; i < n; i++) {
 			if (ev[i].data.ptr == m)
 				on_signal(m);
-			else if (ev[i].data.ptr != &m->s->freed)
+			else if (ev[i].data.ptr == &m->s->freed)
+				(void)!read(m->s->freed, &times, sizeof times); /* admit() counts the places itself */
+			else
 				look(m, ev[i].data.ptr, now);
 		}
-		admit(m, now); /* after them: whom it lets go is a worker's */
+		admit(m); /* after them: whom it lets go is a worker's */
 		if (!m->stopped_at || m->own_address)
 			accept_again(m->s);
 		if (now >= m->next_round)

@@ -87,8 +87,8 @@ void worker_arm(struct server *s, struct conn *c);
 /* Closes the connection, unless its fd is -1, and frees it. */
 void worker_drop(struct server *s, struct conn *c);
 
-/* True when as many requests whose body is still arriving hold a worker as may. */
-bool worker_crowded(struct server *s);
+/* How many more requests may be served whose body is still arriving. */
+unsigned worker_places(struct server *s);
 
 /* The current configuration, to be given back with worker_conf_put(). */
 struct shared_conf *worker_conf_get(struct server *s);

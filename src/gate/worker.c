@@ -37,13 +37,14 @@ void worker_conf_put(struct server *s, struct shared_conf *c)
 	}
 }
 
-bool worker_crowded(struct server *s)
+unsigned worker_places(struct server *s)
 {
 	struct shared_conf *c = worker_conf_get(s);
-	bool crowded = atomic_load(&s->arriving) >= c->conf->max_in_flight;
+	unsigned arriving = atomic_load(&s->arriving);
+	unsigned places = arriving < c->conf->max_in_flight ? c->conf->max_in_flight - arriving : 0;
 
 	worker_conf_put(s, c);
-	return crowded;
+	return places;
 }
 
 void worker_drop(struct server *s, struct conn *c)
@@ -201,8 +202,9 @@ static void take(struct server *s, struct batch *b, struct conn *c)
 static void attend_late(struct server *s, struct batch *b, struct conn *c)
 {
 	bool crowded = atomic_load(&s->arriving) >= b->conf->conf->max_in_flight;
+	bool behind = !c->since && atomic_load(&s->waiting); /* it has not waited, and others have */
 
-	if (crowded && !c->slow) {
+	if ((crowded || behind) && !c->slow) {
 		hand_over(s, c, CONN_WAITING);
 	} else if (b->late) {
 		worker_arm(s, c); /* for who has the next turn */
