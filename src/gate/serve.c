@@ -210,9 +210,10 @@ static void look_at_all(struct main_loop *m, int64_t now)
 /* Lets those that have waited longest be served, as many as there are places for. */
 static void admit(struct main_loop *m)
 {
+	unsigned most = m->s->conf->conf->max_in_flight;
 	struct conn *c, *first;
 
-	for (unsigned places = worker_places(m->s); places; places--) {
+	for (unsigned n = atomic_load(&m->s->arriving); n < most; n++) {
 		first = NULL;
 		for (c = m->watched; c; c = c->next)
 			if (c->state == CONN_WAITING && (!first || c->since < first->since))

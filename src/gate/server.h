@@ -87,9 +87,6 @@ void worker_arm(struct server *s, struct conn *c);
 /* Closes the connection, unless its fd is -1, and frees it. */
 void worker_drop(struct server *s, struct conn *c);
 
-/* How many more requests may be served whose body is still arriving. */
-unsigned worker_places(struct server *s);
-
 /* The current configuration, to be given back with worker_conf_put(). */
 struct shared_conf *worker_conf_get(struct server *s);
 void worker_conf_put(struct server *s, struct shared_conf *c);

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/clock.h"
@@ -35,16 +34,6 @@ void worker_conf_put(struct server *s, struct shared_conf *c)
 		conf_free(c->conf);
 		free(c);
 	}
-}
-
-unsigned worker_places(struct server *s)
-{
-	struct shared_conf *c = worker_conf_get(s);
-	unsigned arriving = atomic_load(&s->arriving);
-	unsigned places = arriving < c->conf->max_in_flight ? c->conf->max_in_flight - arriving : 0;
-
-	worker_conf_put(s, c);
-	return places;
 }
 
 void worker_drop(struct server *s, struct conn *c)

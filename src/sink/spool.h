@@ -82,7 +82,10 @@ void spool_count(struct spool *s, const char *endpoint, const char *code, int se
 /* Notes a rejected delivery; kept in memory, the newest ones only, until spool_flush(). */
 void spool_reject(struct spool *s, const struct spool_reject *r);
 
-/* Writes counters and rejected deliveries; in WAL mode without an fsync, unless a checkpoint is due. Failure loses nothing: they stay for the next call. */
+/*
+ * Writes counters and rejected deliveries; in WAL mode without an fsync, unless a checkpoint is due.
+ * Failure loses nothing: they stay for the next call.
+ */
 void spool_flush(struct spool *s);
 
 #endif

@@ -142,13 +142,18 @@ def test_nth_call_of_the_start(rng, children, name):
     tally.add(f"{name}, in the start", verify(home, acknowledged), rounds, time.monotonic() - start, failures)
 
 
+def under_both(home, recording, faults):
+    """A service whose calls can fail, and are recorded."""
+    libraries = ":".join(item.split("=", 1)[1] for item in (recording.env[0], faults.env[0]))
+    return Service(home, before=["env", *recording.env, *faults.env, f"LD_PRELOAD={libraries}"])
+
+
 @pytest.mark.parametrize("journal", ("wal", "delete"))
 def test_failed_syncs_and_a_power_cut(rng, children, journal):
     """What a failed sync should have written is gone from the page cache: the next sync that succeeds must not count for it."""
     home = Home(journal=journal)
     faults, recording = Faults(home), Recording(home, journal)
-    libraries = ":".join(item.split("=", 1)[1] for item in (recording.env[0], faults.env[0]))
-    service = Service(home, before=["env", *recording.env, *faults.env, f"LD_PRELOAD={libraries}"])
+    service = under_both(home, recording, faults)
     with Sender(recording.delivered(by_fcgi(service.socket)), home.dir / "journal", rng) as load:
         for _ in range(10):
             time.sleep(0.1)
@@ -167,8 +172,7 @@ def test_failed_sync_of_a_checkpoint_and_a_power_cut(rng, children):
     """
     home = Home()
     faults, recording = Faults(home), Recording(home, "wal")
-    libraries = ":".join(item.split("=", 1)[1] for item in (recording.env[0], faults.env[0]))
-    service = Service(home, before=["env", *recording.env, *faults.env, f"LD_PRELOAD={libraries}"])
+    service = under_both(home, recording, faults)
     deliver, fault = recording.delivered(by_fcgi(service.socket)), FAULTS["EIO on a sync"]
     while wal_frames(home) < 253:  # of 256, after which there is a checkpoint
         assert deliver(new_event(rng, 400)).status == 200
