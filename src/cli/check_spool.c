@@ -141,21 +141,20 @@ static bool check_directory(struct check *c, const char *dir, const struct stat 
 static void check_transaction(struct check *c, const struct conf *conf)
 {
 	char file[PATH_MAX], why[PATH_MAX + 256];
-	struct spool_db db;
-	bool suspect = false;
+	struct spool_db db = {0};
 
 	snprintf(file, sizeof file, "%s/hookspool.db", conf->spool);
 	if (access(file, F_OK) != 0) {
 		check_say(c, CHECK_OK, "spool database: not there yet; the receiver makes it when it starts");
 		return;
 	}
-	if (!spool_db_open(&db, conf->spool, conf->journal, SPOOL_MANAGE, false, why, sizeof why)) {
+	if (!spool_db_open(&db, conf->spool, conf->journal, SPOOL_MANAGE, why, sizeof why)) {
 		check_say(c, CHECK_FAIL, "spool database: %s", why);
 		return;
 	}
 	if (spool_db_begin(&db, true, why, sizeof why)) {
 		check_say(c, CHECK_OK, "spool database: a transaction begins");
-		spool_db_end(&db, &suspect);
+		spool_db_end(&db);
 	} else {
 		check_say(c, CHECK_FAIL, "spool database: %s", why);
 	}

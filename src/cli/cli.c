@@ -50,13 +50,14 @@ int cli_open(const struct cli *cli, struct conf **conf, struct spool_db *db)
 {
 	char file[PATH_MAX], why[PATH_MAX + 256];
 
+	*db = (struct spool_db){0};
 	*conf = cli_conf(cli);
 	if (!*conf)
 		return CLI_CONFIG;
 	snprintf(file, sizeof file, "%s/hookspool.db", (*conf)->spool);
 	if (access(file, F_OK) != 0)
 		cli_error("no spool: %s: %s%s", file, strerror(errno), errno == ENOENT ? "; the receiver makes it when it starts" : "");
-	else if (spool_db_open(db, (*conf)->spool, (*conf)->journal, SPOOL_MANAGE, false, why, sizeof why))
+	else if (spool_db_open(db, (*conf)->spool, (*conf)->journal, SPOOL_MANAGE, why, sizeof why))
 		return CLI_OK;
 	else
 		cli_error("%s", why);

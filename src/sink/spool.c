@@ -41,7 +41,6 @@ struct spool {
 	/* owned by the thread that leads */
 	struct spool_db db;
 	bool open;
-	bool suspect; /* an fsync may have failed on the last handle */
 	sqlite3_stmt *next, *insert, *find;
 	int64_t next_id;
 
@@ -104,10 +103,9 @@ bool spool_open(struct spool *s, char *why, size_t n)
 	if (s->open && !spool_db_moved(&s->db))
 		return true;
 	close_db(s);
-	if (!spool_db_open(&s->db, s->dir, s->journal, s->access, s->suspect, why, n))
+	if (!spool_db_open(&s->db, s->dir, s->journal, s->access, why, n))
 		return false;
 	s->open = true;
-	s->suspect = false;
 	if (prepare(s, "SELECT max(last_id, (SELECT ifnull(max(id), 0) FROM event)) + 1 FROM deleted", &s->next) &&
 	    prepare(s, "INSERT INTO event(received_at, endpoint, secret, event, key, account, sender_id, sender_name,"
 		       " conversation, sent_at, remote_addr, headers, body, id)"
@@ -199,10 +197,9 @@ static bool write_batch(struct spool *s, struct waiter *batch, const struct spoo
 				spool_notes_write(notes, s->db.sql, s->reject_keep))
 			continue;
 		snprintf(why, WHY_SIZE, "store: %s", sqlite3_errmsg(s->db.sql));
-		s->suspect = spool_db_io_error(&s->db);
 		return false;
 	}
-	return spool_db_commit(&s->db, &s->suspect, why, WHY_SIZE);
+	return spool_db_commit(&s->db, why, WHY_SIZE);
 }
 
 /* Tells a batch that it is done. A waiter other than the leader's own is gone once it woke. */
@@ -234,9 +231,9 @@ static bool commit_batch(struct spool *s, struct waiter *batch, const struct spo
 		ok = write_batch(s, batch, notes, why);
 	finish_batch(s, batch, ok, why);
 	if (begun)
-		spool_db_end(&s->db, &s->suspect);
+		spool_db_end(&s->db);
 	/* SQLite may have gone over to read-only, for good, where it couldn't open a file for writing */
-	if (!ok || s->suspect || (only_notes && !set_sync(s, true)))
+	if (!ok || s->db.suspect || (only_notes && !set_sync(s, true)))
 		close_db(s);
 	return ok;
 }

@@ -272,7 +272,7 @@ static bool migrate(struct spool_db *db, enum spool_access access, char *why, si
 
 /* All under the lock: two processes may be starting on an empty directory. */
 static bool prepare(struct spool_db *db, int dir_fd, const char *path, enum journal journal,
-	enum spool_access access, bool suspect, char *why, size_t n)
+	enum spool_access access, char *why, size_t n)
 {
 	bool made = false;
 	int rc;
@@ -291,22 +291,23 @@ static bool prepare(struct spool_db *db, int dir_fd, const char *path, enum jour
 		return fail_sql(db, why, n, path);
 	if (!configure(db, journal, access, why, n) || !migrate(db, access, why, n))
 		return false;
-	if (suspect && sqlite3_wal_checkpoint_v2(db->sql, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) != SQLITE_OK)
+	if (db->suspect && sqlite3_wal_checkpoint_v2(db->sql, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) != SQLITE_OK)
 		return fail_sql(db, why, n, "after a failed fsync");
+	db->suspect = false;
 	if (made && fsync(dir_fd) != 0)
 		return fail(why, n, path, strerror(errno));
 	return true;
 }
 
-bool spool_db_open(struct spool_db *db, const char *dir, enum journal journal, enum spool_access access, bool suspect,
-	char *why, size_t n)
+bool spool_db_open(struct spool_db *db, const char *dir, enum journal journal, enum spool_access access, char *why,
+	size_t n)
 {
 	char path[PATH_MAX];
 	const char *fs;
 	bool ok;
 	int dir_fd;
 
-	*db = (struct spool_db){.lock_fd = -1};
+	db->lock_fd = -1;
 	if (snprintf(path, sizeof path, "%s/hookspool.db", dir) >= (int)sizeof path)
 		return fail(why, n, dir, "the path is too long");
 	dir_fd = open_dir(dir, access, why, n);
@@ -319,7 +320,7 @@ bool spool_db_open(struct spool_db *db, const char *dir, enum journal journal, e
 	db->lock_fd = open_lock(dir_fd);
 	ok = db->lock_fd < 0 ? fail(why, n, dir, strerror(errno)) : lock(db, true, why, n);
 	if (ok) {
-		ok = prepare(db, dir_fd, path, journal, access, suspect, why, n);
+		ok = prepare(db, dir_fd, path, journal, access, why, n);
 		flock(db->lock_fd, LOCK_UN);
 	}
 	close(dir_fd);
@@ -333,7 +334,14 @@ void spool_db_close(struct spool_db *db)
 	sqlite3_close_v2(db->sql);
 	if (db->lock_fd >= 0)
 		close(db->lock_fd);
-	*db = (struct spool_db){.lock_fd = -1};
+	*db = (struct spool_db){.lock_fd = -1, .suspect = db->suspect};
+}
+
+/* After a failure: was it the disk's and not SQLite's? */
+static void judge(struct spool_db *db)
+{
+	if ((sqlite3_extended_errcode(db->sql) & 0xFF) == SQLITE_IOERR)
+		db->suspect = true;
 }
 
 bool spool_db_moved(struct spool_db *db)
@@ -341,11 +349,6 @@ bool spool_db_moved(struct spool_db *db)
 	int moved = 0;
 
 	return sqlite3_file_control(db->sql, NULL, SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved;
-}
-
-bool spool_db_io_error(struct spool_db *db)
-{
-	return (sqlite3_extended_errcode(db->sql) & 0xFF) == SQLITE_IOERR;
 }
 
 bool spool_db_begin(struct spool_db *db, bool urgent, char *why, size_t n)
@@ -359,20 +362,22 @@ bool spool_db_begin(struct spool_db *db, bool urgent, char *why, size_t n)
 	return false;
 }
 
-bool spool_db_commit(struct spool_db *db, bool *suspect, char *why, size_t n)
+bool spool_db_commit(struct spool_db *db, char *why, size_t n)
 {
 	if (run(db, "COMMIT"))
 		return true;
-	*suspect = spool_db_io_error(db);
+	judge(db);
 	return fail_sql(db, why, n, "commit");
 }
 
-void spool_db_end(struct spool_db *db, bool *suspect)
+void spool_db_end(struct spool_db *db)
 {
-	if (!sqlite3_get_autocommit(db->sql))
+	if (!sqlite3_get_autocommit(db->sql)) {
+		judge(db);
 		run(db, "ROLLBACK");
-	else if (db->wal_pages >= CHECKPOINT_PAGES &&
-	    sqlite3_wal_checkpoint_v2(db->sql, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) != SQLITE_OK)
-		*suspect = *suspect || spool_db_io_error(db);
+	} else if (db->wal_pages >= CHECKPOINT_PAGES &&
+	    sqlite3_wal_checkpoint_v2(db->sql, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) != SQLITE_OK) {
+		judge(db);
+	}
 	flock(db->lock_fd, LOCK_UN);
 }

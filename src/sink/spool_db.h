@@ -12,26 +12,24 @@ struct spool_db {
 	sqlite3 *sql;
 	int lock_fd;
 	int wal_pages; /* in the WAL after the last commit of this connection */
+	bool suspect;  /* an fsync may have failed: to be closed and opened again before any further commit */
 };
 
 /*
- * Opens DIR's database into db. SPOOL_RECEIVE makes directory (0700), file (0600) and schema where
+ * Opens DIR's database into db, which is zeroed or was closed. SPOOL_RECEIVE makes directory (0700), file (0600) and schema where
  * missing, sets the journal mode and migrates an older schema; SPOOL_MANAGE does
- * none of that, and fails where it would be needed. After `suspect`, an earlier failed fsync, the whole
- * WAL is first written again and synced: what the kernel dropped must not be taken for durable.
+ * none of that, and fails where it would be needed. Where db was closed as suspect, the whole WAL is first
+ * moved into the database and synced: what the kernel dropped must not be taken for durable.
  * False with the reason in why; db is then closed.
  */
-bool spool_db_open(struct spool_db *db, const char *dir, enum journal journal, enum spool_access access, bool suspect,
-	char *why, size_t why_size);
+bool spool_db_open(struct spool_db *db, const char *dir, enum journal journal, enum spool_access access, char *why,
+	size_t why_size);
 
-/* Closes what is open. Closing never checkpoints: that would race another process's commit. */
+/* Closes what is open; db stays suspect. Closing never checkpoints: that would race another process's commit. */
 void spool_db_close(struct spool_db *db);
 
 /* True when the file that is open is no longer the one at its path: moved or deleted meanwhile. */
 bool spool_db_moved(struct spool_db *db);
-
-/* True when the last error of this connection was the disk's and not SQLite's. */
-bool spool_db_io_error(struct spool_db *db);
 
 /*
  * Begins a write transaction under the lock of all processes; waits for the lock at most 8 s when it
@@ -42,12 +40,11 @@ bool spool_db_begin(struct spool_db *db, bool urgent, char *why, size_t why_size
 
 /*
  * Commits; the lock stays held, so that waiters can be told before spool_db_end() does its work.
- * False: all was rolled back, and where *suspect became true an fsync may have failed: close the
- * handle and open it again before any further commit.
+ * False with the reason in why: nothing was committed.
  */
-bool spool_db_commit(struct spool_db *db, bool *suspect, char *why, size_t why_size);
+bool spool_db_commit(struct spool_db *db, char *why, size_t why_size);
 
-/* Rolls back what was not committed, checkpoints when the WAL is long, releases the lock; *suspect as above. */
-void spool_db_end(struct spool_db *db, bool *suspect);
+/* Rolls back what was not committed, checkpoints when the WAL is long, releases the lock; db may be suspect after it. */
+void spool_db_end(struct spool_db *db);
 
 #endif

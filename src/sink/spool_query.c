@@ -307,14 +307,14 @@ static bool delete_up_to(struct spool_db *db, int64_t last, char *why, size_t n)
 
 bool spool_query_purge(struct spool_db *db, int64_t before, bool dry_run, int64_t *last, int *deleted, char *why, size_t n)
 {
-	bool suspect = false, ok;
+	bool ok;
 
 	if (dry_run)
 		return next_batch(db, before, last, deleted, why, n);
 	if (!spool_db_begin(db, true, why, n))
 		return false;
 	ok = next_batch(db, before, last, deleted, why, n) && (*deleted == 0 || delete_up_to(db, *last, why, n)) &&
-		spool_db_commit(db, &suspect, why, n);
-	spool_db_end(db, &suspect);
+		spool_db_commit(db, why, n);
+	spool_db_end(db);
 	return ok;
 }

@@ -391,10 +391,10 @@ static void lock_has_a_limit(void **state)
 	assert_int_equal(pipe(hold), 0);
 	holder = fork();
 	if (holder == 0) {
-		struct spool_db db;
+		struct spool_db db = {0};
 		char why[256];
 
-		if (spool_db_open(&db, "held", JOURNAL_WAL, SPOOL_MANAGE, false, why, sizeof why) &&
+		if (spool_db_open(&db, "held", JOURNAL_WAL, SPOOL_MANAGE, why, sizeof why) &&
 		    spool_db_begin(&db, true, why, sizeof why))
 			(void)!write(hold[1], "x", 1);
 		pause();
