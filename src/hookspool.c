@@ -16,12 +16,13 @@ static const struct {
 } commands[] = {
 	{"check", cli_check, "look for what is wrong before the first delivery"},
 	{"keygen", cli_keygen, "make a random secret"},
-	{"send", cli_send, "deliver test events as ConnectSafely would"},
+	{"send", cli_send, "deliver test events as a provider would"},
 	{"list", cli_list, "print the newest events"},
 	{"show", cli_show, "print one event in full"},
 	{"tail", cli_tail, "print events as they come"},
 	{"stats", cli_stats, "count events and outcomes"},
 	{"rejects", cli_rejects, "print deliveries that were turned away"},
+	{"verify", cli_verify, "check a signature, and find out why it is wrong"},
 	{"export", cli_export, "print events as JSON lines"},
 	{"purge", cli_purge, "delete old events"},
 };

@@ -48,7 +48,7 @@ static void say_endpoint(struct check *c, const struct endpoint *e)
 		buf_printf(&more, ", %zu account%s", e->accounts.n, e->accounts.n == 1 ? "" : "s");
 	if (e->allow.n)
 		buf_printf(&more, ", %zu address range%s", e->allow.n, e->allow.n == 1 ? "" : "s");
-	check_say(c, CHECK_OK, "endpoint %s: scheme %s, %zu secret%s, authorization %s%s", e->path, e->scheme->name,
+	check_say(c, CHECK_OK, "endpoint %s: scheme %s, %zu secret%s, authorization %s%s", e->path, e->scheme.name,
 		e->secrets.n, e->secrets.n == 1 ? "" : "s", e->authorizations.n ? "yes" : "no", buf_str(&more));
 	buf_free(&more);
 }

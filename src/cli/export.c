@@ -73,6 +73,7 @@ int cli_export(const struct cli *cli, int argc, char **argv)
 	status = cli_open(cli, &conf, &db);
 	if (status != CLI_OK)
 		return status;
+	e.filter.conf = conf;
 	if (!isatty(STDOUT_FILENO)) /* not between the lines */
 		progress_start("exported", 0);
 	ok = spool_query_events(&db, &e.filter.spool, on_row, &e, why, sizeof why);

@@ -16,6 +16,7 @@ void filter_init(struct filter *f)
 void filter_free(struct filter *f)
 {
 	event_free(&f->event);
+	stored_free(&f->stored);
 }
 
 bool filter_option(struct filter *f, int option, const char *value)
@@ -45,11 +46,22 @@ bool filter_option(struct filter *f, int option, const char *value)
 	}
 }
 
+static bool equals(struct slice s, const char *text)
+{
+	return s.p && s.n == strlen(text) && memcmp(s.p, text, s.n) == 0;
+}
+
 struct slice filter_row_text(struct filter *f, const struct spool_row *row)
 {
-	if (event_parse(row->body.p, row->body.n, &f->event) != EVENT_OK)
+	const struct endpoint *e = NULL;
+
+	for (size_t i = 0; i < f->conf->n_endpoints; i++)
+		if (equals(row->endpoint, f->conf->endpoints[i].path))
+			e = &f->conf->endpoints[i];
+	if (!stored_request(row->headers, row->body, &f->stored) ||
+	    event_read(&f->stored.request, e ? &e->scheme : scheme_find("connectsafely"), (struct slice){0}, &f->event) != EVENT_OK)
 		return (struct slice){0};
-	return f->event.text;
+	return f->event.field[FIELD_TEXT];
 }
 
 /* The first character in lower case, and its length; a byte that isn't UTF-8 is one of its own. */
@@ -95,11 +107,6 @@ static bool contains(struct slice s, const char *text)
 		first_lower(s, &len);
 	}
 	return false;
-}
-
-static bool equals(struct slice s, const char *text)
-{
-	return s.p && s.n == strlen(text) && memcmp(s.p, text, s.n) == 0;
 }
 
 bool filter_match(struct filter *f, const struct spool_row *row)

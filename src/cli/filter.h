@@ -5,14 +5,18 @@
 #include <getopt.h>
 #include <stdbool.h>
 
+#include "hook/stored.h"
+#include "conf/conf.h"
 #include "hook/event.h"
 #include "sink/spool_query.h"
 
 struct filter {
+	const struct conf *conf; /* says by which scheme a row is read; to be set before the first row */
 	struct spool_filter spool;
 	const char *sender; /* the sender's id, or a part of the name; NULL: any */
 	const char *text;   /* a part of the message's text; NULL: any */
 	struct event event; /* the last row's, where that had to be parsed */
+	struct stored stored;
 };
 
 /* For the table of getopt_long(); val from FILTER_ENDPOINT on. */

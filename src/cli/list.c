@@ -197,6 +197,7 @@ static int run(const struct cli *cli, const char *help, int64_t n, int argc, cha
 	status = cli_open(cli, &conf, &db);
 	if (status != CLI_OK)
 		return status;
+	l.filter.conf = conf;
 	l.ids = calloc((size_t)l.n + 1, sizeof *l.ids);
 	ok = l.ids && print_all(&l, &db, why, sizeof why);
 	free(l.ids);

@@ -1,4 +1,4 @@
-/* A realistic random message.received, as ConnectSafely would send it, for hookspool send. */
+/* Realistic random events, as a provider would send them, for hookspool send. */
 #include "cli/sample.h"
 
 #include <stdio.h>
@@ -76,9 +76,11 @@ static void scatter(struct sample *s, const char *alphabet, char *out, size_t n)
 	out[n] = '\0';
 }
 
-void sample_init(struct sample *s, const struct words *accounts)
+void sample_init(struct sample *s, const struct sample_provider *provider, const struct words *accounts, const char *secret)
 {
+	s->provider = provider;
 	s->accounts = accounts;
+	s->secret = secret;
 	if (getrandom(&s->state, sizeof s->state, 0) != (ssize_t)sizeof s->state)
 		s->state = (uint64_t)clock_now() ^ (uint64_t)clock_mono_us() << 20;
 	scatter(s, digits, s->account, sizeof s->account - 1);
@@ -177,7 +179,7 @@ static void add_data(struct sample *s, yajl_gen g)
 	yajl_gen_map_close(g);
 }
 
-bool sample_event(struct sample *s, struct buf *out)
+static bool message_received(struct sample *s, struct buf *out)
 {
 	yajl_gen g = yajl_gen_alloc(NULL);
 	const unsigned char *text;
@@ -195,4 +197,31 @@ bool sample_event(struct sample *s, struct buf *out)
 	ok = yajl_gen_get_buf(g, &text, &n) == yajl_gen_status_ok && buf_add(out, text, n);
 	yajl_gen_free(g);
 	return ok;
+}
+
+/* The provider's body with its placeholders filled in. */
+static bool fill(struct sample *s, struct buf *out)
+{
+	static const char alphanumerics[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+	char random[25];
+	bool ok = true;
+
+	out->len = 0;
+	for (const char *p = s->provider->body; ok && *p; p++) {
+		if (*p == '$')
+			scatter(s, alphanumerics, random, 24);
+		else if (*p == '#')
+			snprintf(random, sizeof random, "%zu", 100000000 + below(s, 900000000));
+		else
+			snprintf(random, sizeof random, "%c", *p);
+		ok = *p == '@' ? buf_printf(out, "%s", s->secret ? s->secret : "") : buf_add(out, random, strlen(random));
+	}
+	return ok;
+}
+
+bool sample_event(struct sample *s, struct buf *out)
+{
+	if (s->provider->body)
+		return fill(s, out);
+	return message_received(s, out);
 }

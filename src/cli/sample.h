@@ -1,28 +1,31 @@
-/* A realistic random message.received, as ConnectSafely would send it, for hookspool send. */
+/* Realistic random events, as a provider would send them, for hookspool send. */
 #ifndef SAMPLE_H
 #define SAMPLE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cli/sample_provider.h"
 #include "conf/conf.h"
 #include "core/buf.h"
 
 /* Not for secrets: its numbers can be foretold from its output. */
 struct sample {
 	uint64_t state;
+	const struct sample_provider *provider;
 	const struct words *accounts;
+	const char *secret;
 	char account[25];
 };
 
 /*
- * Starts a sequence that differs from every other's. The events' account is one of `accounts`, so
- * that an endpoint's filter takes them, or a random one where that list is empty; the list is
- * borrowed for as long as s is used.
+ * Starts a sequence that differs from every other's, of the provider's events. Those of ConnectSafely's shape are of one of
+ * the accounts, so that an endpoint's filter takes them, or of a random one where that list is empty. All is borrowed
+ * for as long as s is used; the secret, for events in which it stands, may be NULL.
  */
-void sample_init(struct sample *s, const struct words *accounts);
+void sample_init(struct sample *s, const struct sample_provider *provider, const struct words *accounts, const char *secret);
 
-/* Replaces out's content with a new event's JSON. False when memory is short. */
+/* Replaces out's content with a new event's body. False when memory is short. */
 bool sample_event(struct sample *s, struct buf *out);
 
 #endif

@@ -1,4 +1,5 @@
 /* hookspool send: delivers events as ConnectSafely would, to try a receiver out. */
+#define _DEFAULT_SOURCE /* explicit_bzero */
 #include "config.h"
 
 #include "cli/cli.h"
@@ -9,6 +10,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,13 +28,17 @@ enum { ATTEMPTS_MAX = 20, CONCURRENCY_MAX = 512, COUNT_MAX = 10000000, FILE_BYTE
 static const char help[] =
 	"Usage: hookspool send [OPTION]... URL\n"
 	"\n"
-	"Delivers a random message.received to URL as ConnectSafely does: signed, with the\n"
-	"endpoint's Authorization, 15 s for an answer; a 2xx status is success. The endpoint,\n"
+	"Delivers a random event to URL as the provider does, ConnectSafely or another: signed,\n"
+	"with the endpoint's Authorization, 15 s for an answer; a 2xx status is success. The endpoint,\n"
 	"with its secret, is taken from the configuration: the one whose path the URL has,\n"
 	"or the only one. A URL without a path gets the endpoint's.\n"
 	"\n"
 	"  --endpoint PATH    deliver as this endpoint, whatever the URL's path is\n"
+	"  --scheme NAME      sign by this scheme and not by the endpoint's\n"
+	"  --secret-file FILE sign with this secret and not with the endpoint's first; for\n"
+	"                     Ed25519 the private key, which no endpoint has\n"
 	"  --file FILE        deliver exactly these bytes; - is standard input\n"
+	"  --type TYPE        their Content-Type (default: as the scheme's own events)\n"
 	"  --attempts N       try up to N times: at once, 10 s after the first failure, then\n"
 	"                     20 s after each; ConnectSafely does 3 (default 1)\n"
 	"  --timeout TIME     for the answer to one attempt (default 15s)\n"
@@ -48,7 +54,7 @@ static const char help[] =
 	"78 wrong configuration.\n";
 
 struct options {
-	const char *url, *endpoint, *file;
+	const char *url, *endpoint, *file, *scheme, *secret_file, *type;
 	uint64_t attempts, count, concurrency;
 	int64_t timeout;
 	bool duplicate, bad_signature, no_auth, quiet;
@@ -108,7 +114,7 @@ static bool number(const char *text, uint64_t max, uint64_t *out)
 	return true;
 }
 
-enum { ENDPOINT = 256, FROM_FILE, ATTEMPTS, TIMEOUT, COUNT, CONCURRENCY, DUPLICATE, BAD_SIGNATURE, NO_AUTH, QUIET };
+enum { ENDPOINT = 256, FROM_FILE, SCHEME, SECRET_FILE, TYPE, ATTEMPTS, TIMEOUT, COUNT, CONCURRENCY, DUPLICATE, BAD_SIGNATURE, NO_AUTH, QUIET };
 
 static bool take_option(struct options *o, int c)
 {
@@ -119,6 +125,15 @@ static bool take_option(struct options *o, int c)
 	case FROM_FILE:
 		o->file = optarg;
 		return true;
+	case SCHEME:
+		o->scheme = optarg;
+		return true;
+	case SECRET_FILE:
+		o->secret_file = optarg;
+		return true;
+	case TYPE:
+		o->type = optarg;
+		return *optarg && !strpbrk(optarg, "\r\n");
 	case ATTEMPTS:
 		return number(optarg, ATTEMPTS_MAX, &o->attempts);
 	case TIMEOUT:
@@ -144,6 +159,9 @@ static int parse_options(struct options *o, int argc, char **argv)
 	static const struct option options[] = {
 		{"endpoint", required_argument, NULL, ENDPOINT},
 		{"file", required_argument, NULL, FROM_FILE},
+		{"scheme", required_argument, NULL, SCHEME},
+		{"secret-file", required_argument, NULL, SECRET_FILE},
+		{"type", required_argument, NULL, TYPE},
 		{"attempts", required_argument, NULL, ATTEMPTS},
 		{"timeout", required_argument, NULL, TIMEOUT},
 		{"count", required_argument, NULL, COUNT},
@@ -177,30 +195,94 @@ static int parse_options(struct options *o, int argc, char **argv)
 	return CLI_OK;
 }
 
-static void print_head(const struct options *o, const struct sender *s, const struct endpoint *e)
+/* What it is signed with: the endpoint's first secret, or the one of --secret-file. */
+struct signer {
+	struct scheme scheme;
+	struct secret secret; /* text == NULL: nothing is signed */
+	struct buf text, source;
+	bool by_secret; /* the scheme has secrets at all */
+};
+
+static void signer_free(struct signer *s)
 {
-	const char *with = "nothing", *source = "";
+	key_free(s->secret.key);
+	if (s->text.data)
+		explicit_bzero(s->text.data, s->text.cap);
+	buf_free(&s->text);
+	buf_free(&s->source);
+}
+
+/* A wrong one of the right kind. */
+static bool take_wrong(struct signer *s)
+{
+	s->scheme.key_text = KEY_TEXT_PLAIN;
+	return buf_printf(&s->source, "a wrong secret") && buf_printf(&s->text, "hookspool send --bad-signature!!");
+}
+
+static int take_secret(struct signer *s, const struct options *o, const struct endpoint *e)
+{
+	char why[PATH_MAX + 128];
 
 	if (o->bad_signature)
-		with = "a wrong secret";
-	else if (s->secret)
-		with = "secret 1, ", source = s->secret->source;
+		return take_wrong(s) ? CLI_OK : CLI_TEMPFAIL;
+	if (o->secret_file) {
+		if (!io_read_secret(o->secret_file, &s->text, why, sizeof why))
+			return cli_usage("send", "--secret-file: %s", why);
+		return buf_printf(&s->source, "file %s", o->secret_file) ? CLI_OK : CLI_TEMPFAIL;
+	}
+	if (e->secrets.n == 0)
+		return CLI_OK;
+	if (s->scheme.algorithm == ALGORITHM_ED25519)
+		return cli_usage("send", "scheme \"%s\": the endpoint has the public key only; give the private one with --secret-file",
+			s->scheme.name);
+	return buf_add(&s->text, e->secrets.item[0].text, e->secrets.item[0].len) &&
+		buf_printf(&s->source, "secret 1, %s", e->secrets.item[0].source) ? CLI_OK : CLI_TEMPFAIL;
+}
+
+static int signer_init(struct signer *s, const struct options *o, const struct conf *conf, const struct endpoint *e)
+{
+	const char *why = "";
+	int status;
+
+	s->scheme = e->scheme;
+	if (o->scheme && !conf_scheme(conf, o->scheme, &s->scheme))
+		return cli_usage("send", "--scheme: there is no scheme \"%s\"", o->scheme);
+	s->by_secret = s->scheme.algorithm != ALGORITHM_NONE;
+	if (o->bad_signature && !s->by_secret)
+		return cli_usage("send", "--bad-signature: scheme \"%s\" signs nothing", s->scheme.name);
+	status = s->by_secret ? take_secret(s, o, e) : CLI_OK;
+	if (status != CLI_OK || !s->source.len)
+		return status;
+	s->secret.text = (char *)(uintptr_t)buf_str(&s->text);
+	s->secret.len = s->text.len;
+	if (!scheme_has_key(&s->scheme))
+		return CLI_OK;
+	s->secret.key = scheme_key(&s->scheme, s->secret.text, s->secret.len, true, &why);
+	return s->secret.key ? CLI_OK : cli_usage("send", "%s is no secret of scheme \"%s\": %s", buf_str(&s->source), s->scheme.name, why);
+}
+
+static void print_head(const struct sender *s, const struct endpoint *e, struct signer *signer)
+{
 	printf("POST %s\n", s->url);
-	printf("as endpoint %s, scheme %s, signed with %s%s, %s Authorization\n", e->path, e->scheme->name, with, source,
-		s->authorization ? "with" : "without");
+	printf("as endpoint %s, scheme %s, signed with %s, %s Authorization\n", e->path, s->sign.scheme->name,
+		s->sign.secret ? buf_str(&signer->source) : "nothing", s->authorization ? "with" : "without");
 	fflush(stdout);
 }
 
-static int deliver(const struct options *o, const struct send_target *target, struct session *session)
+static int deliver(const struct options *o, const struct send_target *target, struct signer *signer, struct session *session)
 {
-	static char wrong_text[] = "hookspool send --bad-signature", wrong_source[] = "";
-	struct secret wrong = {wrong_source, wrong_text, sizeof wrong_text - 1,
-		mac_key_new(wrong_text, sizeof wrong_text - 1)};
 	const struct endpoint *e = target->endpoint;
+	const struct sample_provider *provider = session->source.sample.provider;
 	struct sender sender = {
 		.url = target->url,
-		.scheme = e->scheme,
-		.secret = o->bad_signature ? &wrong : e->scheme->header && e->secrets.n ? &e->secrets.item[0] : NULL,
+		.sign = {
+			.scheme = &signer->scheme,
+			.secret = signer->secret.text ? &signer->secret : NULL,
+			.event = provider->event,
+			.url = e->url ? e->url : target->base,
+			.query = target->query ? target->query : "",
+			.type = o->type ? o->type : provider->type,
+		},
 		.authorization = !o->no_auth && e->authorizations.n ? e->authorizations.item[0].text : NULL,
 		.direct = target->local,
 		.timeout = (long)o->timeout,
@@ -214,15 +296,14 @@ static int deliver(const struct options *o, const struct send_target *target, st
 	bool ok;
 
 	if (!o->quiet)
-		print_head(o, &sender, e);
-	ok = wrong.key && send_report_start(&session->report);
+		print_head(&sender, e, signer);
+	ok = send_report_start(&session->report);
 	if (ok) {
 		ok = sender_run(&sender);
 		send_report_finish(&session->report);
 	} else {
 		cli_error("memory is short");
 	}
-	mac_key_free(wrong.key);
 	if (!ok)
 		return CLI_TEMPFAIL;
 	return session->report.refused ? CLI_NO : CLI_OK;
@@ -234,18 +315,19 @@ static int send_to(const struct options *o, const struct conf *conf)
 		.source = {.from_file = o->file != NULL, .twice = o->duplicate},
 		.report = {.events = o->count, .twice = o->duplicate, .quiet = o->quiet, .concurrency = (unsigned)o->concurrency},
 	};
+	struct signer signer = {0};
 	struct send_target target;
 	int status = send_target_find(&target, conf, o->url, o->endpoint);
 
-	if (status == CLI_OK && o->bad_signature && !target.endpoint->scheme->header)
-		status = cli_usage("send", "--bad-signature: endpoint %s has scheme \"none\", which signs nothing",
-			target.endpoint->path);
+	if (status == CLI_OK)
+		status = signer_init(&signer, o, conf, target.endpoint);
 	if (status == CLI_OK && o->file && !read_file(o->file, &session.source.body))
 		status = CLI_NO;
 	if (status == CLI_OK) {
-		sample_init(&session.source.sample, &target.endpoint->accounts);
-		status = deliver(o, &target, &session);
+		sample_init(&session.source.sample, sample_provider_find(&signer.scheme), &target.endpoint->accounts, signer.secret.text);
+		status = deliver(o, &target, &signer, &session);
 	}
+	signer_free(&signer);
 	send_report_free(&session.report);
 	buf_free(&session.source.body);
 	send_target_free(&target);

@@ -62,6 +62,18 @@ static int parse(CURLU *u, const char *url, char **host, char **path)
 	return CLI_OK;
 }
 
+/* The whole URL, then its two parts. */
+static bool take_url(struct send_target *t, CURLU *u)
+{
+	CURLUcode query;
+
+	if (curl_url_get(u, CURLUPART_URL, &t->url, 0) != CURLUE_OK)
+		return false;
+	query = curl_url_get(u, CURLUPART_QUERY, &t->query, 0);
+	return (query == CURLUE_OK || query == CURLUE_NO_QUERY) && curl_url_set(u, CURLUPART_QUERY, NULL, 0) == CURLUE_OK &&
+		curl_url_get(u, CURLUPART_URL, &t->base, 0) == CURLUE_OK;
+}
+
 static int find(struct send_target *t, CURLU *u, const struct conf *conf, const char *url, const char *named)
 {
 	char *host = NULL, *path = NULL;
@@ -74,7 +86,7 @@ static int find(struct send_target *t, CURLU *u, const struct conf *conf, const 
 	if (status == CLI_OK && strcmp(path, "/") == 0 &&
 	    curl_url_set(u, CURLUPART_PATH, t->endpoint->path, CURLU_URLENCODE) != CURLUE_OK)
 		status = cli_usage("send", "the endpoint's path %s doesn't fit into a URL", t->endpoint->path);
-	if (status == CLI_OK && curl_url_get(u, CURLUPART_URL, &t->url, 0) != CURLUE_OK)
+	if (status == CLI_OK && !take_url(t, u))
 		status = cli_usage("send", "\"%s\" can't be put together again", url);
 	curl_free(host);
 	curl_free(path);
@@ -98,5 +110,7 @@ int send_target_find(struct send_target *t, const struct conf *conf, const char 
 void send_target_free(struct send_target *t)
 {
 	curl_free(t->url);
-	t->url = NULL;
+	curl_free(t->base);
+	curl_free(t->query);
+	*t = (struct send_target){0};
 }

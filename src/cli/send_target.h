@@ -9,6 +9,7 @@
 struct send_target {
 	const struct endpoint *endpoint; /* borrowed from the configuration */
 	char *url;                       /* whole; the caller calls send_target_free() */
+	char *base, *query;              /* the same without its query; that, NULL when there is none */
 	bool local;                      /* the host is this machine's loopback */
 };
 

@@ -1,4 +1,5 @@
-/* ConnectSafely's sender in small, on libcurl's multi interface: one slot a delivery under way. */
+/* A provider's sender in small, on libcurl's multi interface: one slot a delivery under way. */
+#define _DEFAULT_SOURCE /* explicit_bzero */
 #include "config.h"
 
 #include "cli/sender.h"
@@ -9,7 +10,6 @@
 
 #include "cli/cli.h"
 #include "core/clock.h"
-#include "hook/verify.h"
 
 enum {
 	ANSWER_KEEP = 4096,    /* bytes handed to the caller */
@@ -36,6 +36,8 @@ struct run {
 	const struct sender *sender;
 	CURLM *multi;
 	struct slot *slots;
+	struct signed_scratch scratch;
+	struct buf lines;
 	uint64_t begun;
 	unsigned flying, waiting;
 };
@@ -58,32 +60,34 @@ static size_t on_answer(char *p, size_t size, size_t n, void *ctx)
 	return slot->answer_len > ANSWER_MAX ? 0 : n;
 }
 
-static bool add_header(struct slot *slot, const char *name, const char *value)
+static bool add_header(struct slot *slot, const char *line)
 {
-	struct buf line = {0};
-	struct curl_slist *longer = NULL;
+	struct curl_slist *longer = curl_slist_append(slot->headers, line);
 
-	if (buf_printf(&line, "%s:%s%s", name, *value ? " " : "", value))
-		longer = curl_slist_append(slot->headers, buf_str(&line));
 	if (longer)
 		slot->headers = longer;
-	buf_free(&line);
 	return longer != NULL;
 }
 
-/* "Expect:" keeps libcurl from asking first whether a large body is welcome; the provider doesn't. */
-static bool make_headers(struct slot *slot, const struct sender *s)
+/* "Expect:" keeps libcurl from asking first whether a large body is welcome; no provider does. */
+static bool make_headers(struct run *r, struct slot *slot)
 {
-	char signature[128];
+	const struct sender *s = r->sender;
+	struct sign sign = s->sign;
+	struct buf *lines = &r->lines;
+	char *line, *rest;
+	bool ok;
 
+	sign.body = (struct slice){slot->body.data, slot->body.len};
+	sign.now = clock_now();
 	curl_slist_free_all(slot->headers);
 	slot->headers = NULL;
-	if (!add_header(slot, "Content-Type", "application/json") || !add_header(slot, "Expect", ""))
-		return false;
-	if (s->secret && (!verify_sign(s->scheme, s->secret->key, slot->body.data, slot->body.len, signature, sizeof signature) ||
-		!add_header(slot, s->scheme->header, signature)))
-		return false;
-	return !s->authorization || add_header(slot, "Authorization", s->authorization);
+	lines->len = 0;
+	ok = buf_printf(lines, "Content-Type: %s\nExpect:\n", sign.type) && sign_headers(&sign, &r->scratch, lines) &&
+		(!s->authorization || buf_printf(lines, "Authorization: %s\n", s->authorization)) && buf_add(lines, "", 1);
+	for (line = ok ? strtok_r(lines->data, "\n", &rest) : NULL; ok && line; line = strtok_r(NULL, "\n", &rest))
+		ok = add_header(slot, line);
+	return ok;
 }
 
 static bool prepare(struct slot *slot, const struct sender *s)
@@ -119,7 +123,7 @@ static bool start_delivery(struct run *r, struct slot *slot)
 	slot->delivery = r->begun++;
 	slot->attempt = 0;
 	slot->body.len = 0;
-	if ((!slot->easy && !prepare(slot, s)) || !s->body(s->ctx, slot->delivery, &slot->body) || !make_headers(slot, s))
+	if ((!slot->easy && !prepare(slot, s)) || !s->body(s->ctx, slot->delivery, &slot->body) || !make_headers(r, slot))
 		return false;
 	/* never NULL: libcurl would read the body from standard input */
 	return curl_easy_setopt(slot->easy, CURLOPT_POSTFIELDS, buf_str(&slot->body)) == CURLE_OK &&
@@ -240,6 +244,10 @@ bool sender_run(const struct sender *s)
 	if (!ok)
 		cli_error("the deliveries could not go on; memory is short, or libcurl failed");
 	free(r.slots);
+	signed_free(&r.scratch);
+	if (r.lines.data)
+		explicit_bzero(r.lines.data, r.lines.cap);
+	buf_free(&r.lines);
 	curl_multi_cleanup(r.multi);
 	curl_global_cleanup();
 	return ok;

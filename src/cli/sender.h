@@ -1,5 +1,5 @@
 /*
- * ConnectSafely's sender in small: signed POSTs over HTTP, several at once, each tried again after
+ * A provider's sender in small: signed POSTs over HTTP, several at once, each tried again after
  * a failure. Success is a 2xx status, as the provider counts it.
  */
 #ifndef SENDER_H
@@ -10,6 +10,7 @@
 
 #include "conf/conf.h"
 #include "core/buf.h"
+#include "hook/sign.h"
 
 /* How one attempt went; its strings are borrowed for the length of the call that hands it out. */
 struct attempt {
@@ -33,8 +34,7 @@ typedef void sender_heard(void *ctx, const struct attempt *a);
 /* Everything is borrowed for the length of sender_run(). */
 struct sender {
 	const char *url;
-	const struct scheme *scheme;
-	const struct secret *secret; /* NULL: unsigned */
+	struct sign sign; /* but for the body and the time */
 	const char *authorization;   /* whole value; NULL: none */
 	bool direct;                 /* never through a proxy */
 	long timeout;                /* ms, for a whole attempt */

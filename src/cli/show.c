@@ -10,6 +10,7 @@
 #include "cli/cli.h"
 #include "cli/json.h"
 #include "cli/plain.h"
+#include "hook/stored.h"
 #include "core/clock.h"
 #include "hook/verify.h"
 #include "sink/spool_query.h"
@@ -24,53 +25,47 @@ static const char help[] =
 	"  --json             one JSON object\n"
 	"  --help             this\n";
 
-enum form { PRETTY, RAW, JSON };
+enum layout { PRETTY, RAW, JSON };
 
 struct show {
 	const struct conf *conf;
-	enum form form;
+	enum layout layout;
 };
 
-/* The value of a header among the kept "Name: value\n" lines, as a string the caller frees; NULL: not there. */
-static char *header_value(struct slice headers, const char *name)
+/* The signature as it stands; its timestamp was judged when it came. */
+static void verify(const struct endpoint *e, const struct spool_row *r, struct buf *out)
 {
-	size_t n = strlen(name);
-	const char *line = headers.p, *end = headers.p + headers.n, *next;
+	struct endpoint timeless = *e;
+	struct stored stored = {0};
+	struct verify v = {0};
 
-	for (; line < end; line = next + 1) {
-		next = memchr(line, '\n', (size_t)(end - line));
-		if (!next)
-			break;
-		if ((size_t)(next - line) > n + 2 && memcmp(line, name, n) == 0 && memcmp(line + n, ": ", 2) == 0)
-			return strndup(line + n + 2, (size_t)(next - line) - n - 2);
-	}
-	return NULL;
+	timeless.scheme.tolerance = 0;
+	if (!stored_request(r->headers, r->body, &stored))
+		buf_printf(out, "signature not checked: memory is short");
+	else if (verify_delivery(&stored.request, &timeless, 0, &v) == VERIFY_OK)
+		buf_printf(out, "signature ok, secret %d (%s)", v.secret, e->secrets.item[v.secret - 1].source);
+	else if (strcmp(v.reason, "wrong signature") == 0)
+		buf_printf(out, "signature does not match any configured secret; when received it matched secret %d", r->secret);
+	else
+		buf_printf(out, "signature not checked: %s", v.reason);
+	verify_free(&v);
+	stored_free(&stored);
 }
 
 static void judge(const struct conf *conf, const struct spool_row *r, struct buf *out)
 {
 	char *path = strndup(r->endpoint.p, r->endpoint.n);
 	const struct endpoint *e = path ? conf_endpoint(conf, path) : NULL;
-	char *value = NULL;
-	int secret;
 
-	if (!e) {
-		buf_printf(out, "signature not checked: the configuration has no such endpoint");
-	} else if (!e->scheme->header) {
-		buf_printf(out, "not signed: scheme \"none\"");
-	} else if (!(value = header_value(r->headers, e->scheme->header))) {
-		buf_printf(out, "not signed: no %s was kept", e->scheme->header);
-	} else {
-		secret = verify_signature(e->scheme, &e->secrets, value, r->body.p, r->body.n);
-		if (secret > 0)
-			buf_printf(out, "signature ok, secret %d (%s)", secret, e->secrets.item[secret - 1].source);
-		else if (secret < 0)
-			buf_printf(out, "signature not checked: OpenSSL failed");
-		else
-			buf_printf(out, "signature does not match any configured secret; when received it matched secret %d", r->secret);
-	}
-	free(value);
 	free(path);
+	if (!e)
+		buf_printf(out, "signature not checked: the configuration has no such endpoint");
+	else if (e->scheme.algorithm == ALGORITHM_NONE)
+		buf_printf(out, "not signed: scheme \"%s\"", e->scheme.name);
+	else if (!scheme_has_key(&e->scheme))
+		buf_printf(out, "not signed: scheme \"%s\" sends a secret, and when received it was secret %d", e->scheme.name, r->secret);
+	else
+		verify(e, r, out);
 }
 
 static void print_field(const char *name, struct slice value)
@@ -129,12 +124,12 @@ static bool on_row(void *ctx, const struct spool_row *r)
 	const struct show *s = ctx;
 	struct buf verdict = {0};
 
-	if (s->form == RAW) {
+	if (s->layout == RAW) {
 		fwrite(r->body.p, 1, r->body.n, stdout);
 		return true;
 	}
 	judge(s->conf, r, &verdict);
-	if (s->form == JSON)
+	if (s->layout == JSON)
 		print_json(r, buf_str(&verdict));
 	else
 		print_pretty(r, buf_str(&verdict));
@@ -179,7 +174,7 @@ int cli_show(const struct cli *cli, int argc, char **argv)
 		}
 		if (c == '?')
 			return cli_usage("show", "unknown option %s", argv[optind - 1]);
-		s.form = c == 'r' ? RAW : JSON;
+		s.layout = c == 'r' ? RAW : JSON;
 	}
 	if (argc - optind != 1)
 		return cli_usage("show", argc == optind ? "the ID is missing" : "one ID at a time");

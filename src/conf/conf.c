@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "conf/schema.h"
+#include "conf/schema_scheme.h"
 #include "core/io.h"
 #include "core/units.h"
 
@@ -93,17 +94,23 @@ static void add_secrets(struct secrets *s, cfg_t *sec, const char *file_option, 
 	buf_free(&b);
 }
 
-static void add_endpoint(struct endpoint *e, cfg_t *sec, size_t max_body, bool *ok)
+static void add_endpoint(struct endpoint *e, cfg_t *tree, cfg_t *sec, bool *ok)
 {
+	const char *why;
+
 	e->path = copy(cfg_title(sec), ok);
-	e->scheme = scheme_find(cfg_getstr(sec, "scheme"));
-	e->max_body = cfg_getstr(sec, "max-body") ? get_size(sec, "max-body") : max_body;
+	*ok = *ok && schema_scheme_find(tree, cfg_getstr(sec, "scheme"), &e->scheme);
+	if (cfg_size(sec, "bodies"))
+		e->scheme.bodies = schema_bodies_of(sec);
+	e->url = copy(cfg_getstr(sec, "url"), ok);
+	e->max_body = get_size(cfg_getstr(sec, "max-body") ? sec : tree, "max-body");
 	add_secrets(&e->secrets, sec, "secret-file", "secret-env", ok);
-	for (size_t i = 0; *ok && i < e->secrets.n; i++) {
-		e->secrets.item[i].key = mac_key_new(e->secrets.item[i].text, e->secrets.item[i].len);
+	for (size_t i = 0; *ok && scheme_has_key(&e->scheme) && i < e->secrets.n; i++) {
+		e->secrets.item[i].key = scheme_key(&e->scheme, e->secrets.item[i].text, e->secrets.item[i].len, false, &why);
 		*ok = e->secrets.item[i].key != NULL;
 	}
 	add_secrets(&e->authorizations, sec, "authorization-file", "authorization-env", ok);
+	add_secrets(&e->verify_tokens, sec, "verify-token-file", "verify-token-env", ok);
 	add_words(&e->events, sec, "events", ok);
 	add_words(&e->accounts, sec, "accounts", ok);
 	e->allow.item = calloc(cfg_size(sec, "allow") + 1, sizeof *e->allow.item);
@@ -141,7 +148,7 @@ static bool build(struct conf *c, cfg_t *cfg, const char *file)
 	if (!c->endpoints)
 		return false;
 	for (unsigned i = 0; ok && i < cfg_size(cfg, "endpoint"); i++)
-		add_endpoint(&c->endpoints[c->n_endpoints++], cfg_getnsec(cfg, "endpoint", i), get_size(cfg, "max-body"), &ok);
+		add_endpoint(&c->endpoints[c->n_endpoints++], cfg, cfg_getnsec(cfg, "endpoint", i), &ok);
 	return ok;
 }
 
@@ -153,13 +160,16 @@ struct conf *conf_load(const char *file, conf_report *report, void *ctx)
 	if (!cfg)
 		return NULL;
 	c = calloc(1, sizeof *c);
+	if (!c)
+		cfg_free(cfg);
+	else
+		c->tree = cfg;
 	if (c && !build(c, cfg, file)) {
 		conf_free(c);
 		c = NULL;
 	}
 	if (!c)
 		report(ctx, LOG_LEVEL_ERROR, "the configuration changed while it was read, or memory is short; try again");
-	cfg_free(cfg);
 	if (c && c->n_endpoints == 0)
 		report(ctx, LOG_LEVEL_WARNING, "no endpoint is configured; every delivery is answered 404");
 	return c;
@@ -172,7 +182,7 @@ static void free_secrets(struct secrets *s)
 			explicit_bzero(s->item[i].text, s->item[i].len);
 		free(s->item[i].text);
 		free(s->item[i].source);
-		mac_key_free(s->item[i].key);
+		key_free(s->item[i].key);
 	}
 	free(s->item);
 }
@@ -194,11 +204,14 @@ void conf_free(struct conf *c)
 		free(e->path);
 		free_secrets(&e->secrets);
 		free_secrets(&e->authorizations);
+		free_secrets(&e->verify_tokens);
+		free(e->url);
 		free_words(&e->events);
 		free_words(&e->accounts);
 		free(e->allow.item);
 	}
 	free(c->endpoints);
+	cfg_free(c->tree);
 	free(c->file);
 	free(c->spool);
 	free(c->listen);
@@ -212,6 +225,11 @@ const struct endpoint *conf_endpoint(const struct conf *c, const char *path)
 		if (strcmp(c->endpoints[i].path, path) == 0)
 			return &c->endpoints[i];
 	return NULL;
+}
+
+bool conf_scheme(const struct conf *c, const char *name, struct scheme *out)
+{
+	return schema_scheme_find(c->tree, name, out);
 }
 
 const char *conf_find(const char *given, char *out, size_t n)

@@ -10,7 +10,7 @@
 #include "conf/cidr.h"
 #include "conf/scheme.h"
 #include "core/log.h"
-#include "core/mac.h"
+#include "core/key.h"
 
 enum { CONF_MAX_IN_FLIGHT = 1024 }; /* the most that max-in-flight may be */
 
@@ -19,7 +19,7 @@ struct secret {
 	char *source; /* "file /etc/hookspool/linkedin.secret", "env LINKEDIN_SECRET" */
 	char *text;   /* NUL-terminated, len without the NUL */
 	size_t len;
-	struct mac_key *key; /* of a signing secret; NULL for others */
+	struct key *key; /* of a signing secret; NULL for others */
 };
 
 struct secrets {
@@ -34,9 +34,11 @@ struct words {
 
 struct endpoint {
 	char *path; /* its title: the URL path, compared byte for byte */
-	const struct scheme *scheme;
+	struct scheme scheme; /* with this endpoint's bodies */
 	struct secrets secrets;        /* signing secrets; several while rotating */
 	struct secrets authorizations; /* whole Authorization values; empty: not asked for */
+	struct secrets verify_tokens;  /* of a handshake that has them */
+	char *url;                     /* as the provider was given it, without a query; NULL: not said */
 	struct words events;           /* stored; empty: all */
 	struct words accounts;         /* stored; empty: all */
 	struct cidrs allow;            /* REMOTE_ADDR must be in one; empty: all */
@@ -49,6 +51,7 @@ enum journal {
 };
 
 struct conf {
+	void *tree;  /* the parser's; schemes of the configuration's own borrow from it */
 	char *file;  /* the path it was read from */
 	char *spool; /* directory */
 	enum journal journal;
@@ -86,6 +89,9 @@ void conf_free(struct conf *c);
 
 /* The endpoint of that path, or NULL. */
 const struct endpoint *conf_endpoint(const struct conf *c, const char *path);
+
+/* The scheme of that name, built in or the configuration's own, into out; it borrows from the configuration. */
+bool conf_scheme(const struct conf *c, const char *name, struct scheme *out);
 
 /*
  * Where the configuration is: `given` (from -c), else $HOOKSPOOL_CONF, else hookspool.conf beside

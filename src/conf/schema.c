@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "conf/schema_scheme.h"
 #include "core/io.h"
 #include "core/units.h"
 
@@ -25,6 +26,7 @@ const char *const schema_log_targets[] = {"stderr", "syslog", NULL};
 static struct {
 	conf_report *report;
 	void *ctx;
+	cfg_t *tree;
 	char *includes[INCLUDES_MAX]; /* files still to parse, and those parsed */
 	size_t n_includes;
 	int errors;
@@ -150,9 +152,36 @@ static int check_mode(cfg_t *cfg, cfg_opt_t *opt)
 
 static int check_scheme(cfg_t *cfg, cfg_opt_t *opt)
 {
-	if (scheme_find(cfg_opt_getstr(opt)))
+	struct buf names = {0};
+	struct scheme s;
+
+	if (schema_scheme_find(load.tree, cfg_opt_getstr(opt), &s))
 		return 0;
-	cfg_error(cfg, "scheme = \"%s\" is unknown; there are %s", cfg_opt_getstr(opt), scheme_names());
+	schema_scheme_names(load.tree, &names);
+	cfg_error(cfg, "scheme = \"%s\" is unknown, or comes further down; there are %s", cfg_opt_getstr(opt), buf_str(&names));
+	buf_free(&names);
+	return -1;
+}
+
+static int check_bodies(cfg_t *cfg, cfg_opt_t *opt)
+{
+	for (unsigned i = 0; i < cfg_opt_size(opt); i++) {
+		if (schema_choice(schema_bodies, cfg_opt_getnstr(opt, i)) < 0) {
+			cfg_error(cfg, "bodies: \"%s\" is unknown; write \"json\", \"form\" or \"any\"", cfg_opt_getnstr(opt, i));
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* As it was given to the provider: what it signs must come out the same. */
+static int check_url(cfg_t *cfg, cfg_opt_t *opt)
+{
+	const char *url = cfg_opt_getstr(opt);
+
+	if ((strncmp(url, "https://", 8) == 0 || strncmp(url, "http://", 7) == 0) && !strpbrk(url, "?# "))
+		return 0;
+	cfg_error(cfg, "url = \"%s\": write it as \"https://example.com/webhook\", without a query", url);
 	return -1;
 }
 
@@ -207,13 +236,51 @@ static int check_secret_env(cfg_t *cfg, cfg_opt_t *opt)
 	return 0;
 }
 
+static bool check_key(cfg_t *cfg, const struct scheme *s, const char *source, const char *text, size_t n)
+{
+	const char *why = "";
+	struct key *key = scheme_key(s, text, n, false, &why);
+
+	if (!key)
+		cfg_error(cfg, "%s is no secret of scheme \"%s\": %s", source, s->name, why);
+	key_free(key);
+	return key != NULL;
+}
+
+/* The secrets' texts as keys of the scheme; that they can be read was checked before. */
+static bool check_keys(cfg_t *cfg, cfg_t *sec, const struct scheme *s)
+{
+	char path[PATH_MAX], why[PATH_MAX + 128];
+	struct buf secret = {0};
+	const char *name;
+	bool ok = true;
+
+	if (!scheme_has_key(s))
+		return true;
+	for (unsigned i = 0; ok && i < cfg_size(sec, "secret-file"); i++) {
+		schema_path(sec->filename, cfg_getnstr(sec, "secret-file", i), path, sizeof path);
+		ok = io_read_secret(path, &secret, why, sizeof why) && check_key(cfg, s, path, secret.data, secret.len);
+	}
+	for (unsigned i = 0; ok && i < cfg_size(sec, "secret-env"); i++) {
+		name = cfg_getnstr(sec, "secret-env", i);
+		ok = check_key(cfg, s, name, getenv(name), strlen(getenv(name)));
+	}
+	if (secret.data)
+		explicit_bzero(secret.data, secret.cap);
+	buf_free(&secret);
+	return ok;
+}
+
 /* An endpoint as a whole; the line is that of its closing brace. */
 static int check_endpoint(cfg_t *cfg, cfg_opt_t *opt)
 {
 	cfg_t *sec = cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1);
 	const char *title = cfg_title(sec);
-	bool secret = cfg_size(sec, "secret-file") + cfg_size(sec, "secret-env") > 0;
-	bool none = strcmp(cfg_getstr(sec, "scheme"), "none") == 0;
+	bool secret = cfg_size(sec, "secret-file") + cfg_size(sec, "secret-env") > 0, none;
+	struct scheme s;
+
+	schema_scheme_find(load.tree, cfg_getstr(sec, "scheme"), &s);
+	none = s.algorithm == ALGORITHM_NONE;
 	if (*title != '/' || strchr(title, '?')) {
 		cfg_error(cfg, "endpoint \"%s\": the title is the URL's path; write it as \"/webhook/linkedin\"", title);
 		return -1;
@@ -223,8 +290,19 @@ static int check_endpoint(cfg_t *cfg, cfg_opt_t *opt)
 			"or scheme = \"none\" to take anything from anyone", title);
 		return -1;
 	}
+	if (!cfg_getstr(sec, "url") && (scheme_signs(&s, PLACEHOLDER_URL) || scheme_signs(&s, PLACEHOLDER_DECODED_URL))) {
+		cfg_error(cfg, "endpoint \"%s\": scheme = \"%s\" signs the URL; add url = \"https://...\", as the provider was given it",
+			title, s.name);
+		return -1;
+	}
+	if (s.handshake == HANDSHAKE_HUB && cfg_size(sec, "verify-token-file") + cfg_size(sec, "verify-token-env") == 0) {
+		cfg_error(cfg, "endpoint \"%s\": scheme = \"%s\" asks with a verify token; add verify-token-file = {\"FILE\"}", title, s.name);
+		return -1;
+	}
+	if (!check_keys(cfg, sec, &s))
+		return -1;
 	if (secret && none) {
-		cfg_error(cfg, "endpoint \"%s\" has a secret that scheme = \"none\" would not use; remove one of them", title);
+		cfg_error(cfg, "endpoint \"%s\" has a secret that scheme = \"%s\" would not use; remove one of them", title, s.name);
 		return -1;
 	}
 	if (none)
@@ -295,6 +373,8 @@ static cfg_t *new_tree(void)
 		{"log-level", check_choice}, {"log-format", check_choice}, {"log-to", check_choice},
 		{"max-body", check_size}, {"reject-keep", check_range}, {"endpoint", check_endpoint},
 		{"endpoint|scheme", check_scheme}, {"endpoint|allow", check_allow}, {"endpoint|max-body", check_size},
+		{"endpoint|url", check_url}, {"endpoint|bodies", check_bodies}, {"scheme|bodies", check_bodies}, {"scheme", schema_scheme_check},
+		{"endpoint|verify-token-file", check_secret_file}, {"endpoint|verify-token-env", check_secret_env},
 		{"endpoint|secret-file", check_secret_file}, {"endpoint|authorization-file", check_secret_file},
 		{"endpoint|secret-env", check_secret_env}, {"endpoint|authorization-env", check_secret_env},
 	};
@@ -304,6 +384,10 @@ static cfg_t *new_tree(void)
 		CFG_STR_LIST("secret-env", NULL, CFGF_NONE),
 		CFG_STR_LIST("authorization-file", NULL, CFGF_NONE),
 		CFG_STR_LIST("authorization-env", NULL, CFGF_NONE),
+		CFG_STR_LIST("verify-token-file", NULL, CFGF_NONE),
+		CFG_STR_LIST("verify-token-env", NULL, CFGF_NONE),
+		CFG_STR("url", NULL, CFGF_NONE),
+		CFG_STR_LIST("bodies", NULL, CFGF_NONE),
 		CFG_STR_LIST("events", NULL, CFGF_NONE),
 		CFG_STR_LIST("accounts", NULL, CFGF_NONE),
 		CFG_STR_LIST("allow", NULL, CFGF_NONE),
@@ -327,6 +411,7 @@ static cfg_t *new_tree(void)
 		CFG_STR("max-body", "1m", CFGF_NONE),
 		CFG_INT("reject-keep", 1000, CFGF_NONE),
 		CFG_BOOL("reject-bodies", cfg_false, CFGF_NONE),
+		CFG_SEC("scheme", (cfg_opt_t *)(uintptr_t)schema_scheme_options, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
 		CFG_SEC("endpoint", endpoint, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
 		CFG_FUNC("include", on_include),
 		CFG_END(),
@@ -367,6 +452,7 @@ cfg_t *schema_parse(const char *file, conf_report *report, void *ctx)
 	cfg_t *cfg = new_tree();
 	bool ok = cfg != NULL;
 
+	load.tree = cfg;
 	load.report = report;
 	load.ctx = ctx;
 	load.errors = 0;

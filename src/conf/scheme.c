@@ -1,18 +1,404 @@
-/* Signature schemes as data: where a provider puts its signature and how it is written. */
+/* Signature schemes as data: one row a provider. */
+#define _DEFAULT_SOURCE /* explicit_bzero */
 #include "conf/scheme.h"
 
-#include <stddef.h>
 #include <string.h>
 
+enum { SECRET_MAX = 4096 }; /* as io_read_secret() bounds it */
+enum { MINUTES_5 = 300 * 1000 }; /* what Stripe, Slack, Standard Webhooks and HubSpot ask for; ms */
+
+/* "What's in the payload"; Unipile's has the same shape */
+#define CONNECTSAFELY_FIELDS \
+	[FIELD_ACCOUNT] = {"json:data.account_id"}, [FIELD_SENDER_ID] = {"json:data.sender.id"}, \
+	[FIELD_SENDER_NAME] = {"json:data.sender.name"}, [FIELD_CONVERSATION] = {"json:data.conversation_id"}, \
+	[FIELD_SENT_AT] = {"json:data.timestamp"}, [FIELD_TEXT] = {"json:data.body"}
+#define CONNECTSAFELY_EVENT [FIELD_EVENT] = {"json:event"}, [FIELD_KEY] = {"json:data.message_urn", "json:data.id"}
+
+#define STANDARD_WEBHOOKS(prefix_of_headers) \
+	.header = prefix_of_headers "-signature", .separator = ' ', .encoding = ENCODING_BASE64, .key_text = KEY_TEXT_BASE64, \
+	.signs = "{id}.{timestamp}.{body}", .timestamp_header = prefix_of_headers "-timestamp", .tolerance = MINUTES_5, \
+	.id_header = prefix_of_headers "-id", .bodies = CONTENT_JSON
+
 static const struct scheme schemes[] = {
-	/* ConnectSafely, "Security & Auth" */
-	{"connectsafely", "X-Webhook-Signature", "HTTP_X_WEBHOOK_SIGNATURE", "sha256=", HANDSHAKE_NONE},
-	/* docs.github.com, "Validating webhook deliveries" */
-	{"github", "X-Hub-Signature-256", "HTTP_X_HUB_SIGNATURE_256", "sha256=", HANDSHAKE_NONE},
-	/* dropbox.com/developers, "Webhooks" */
-	{"dropbox", "X-Dropbox-Signature", "HTTP_X_DROPBOX_SIGNATURE", "", HANDSHAKE_ECHO},
-	{"none", NULL, NULL, NULL, HANDSHAKE_NONE},
+	{
+		/* "Security & Auth" */
+		.name = "connectsafely",
+		.algorithm = ALGORITHM_HMAC_SHA256,
+		.header = "X-Webhook-Signature",
+		.prefix = "sha256=",
+		.signs = "{body}",
+		.bodies = CONTENT_JSON,
+		.source = {CONNECTSAFELY_EVENT, CONNECTSAFELY_FIELDS},
+	},
+	{
+		/* developer.unipile.com, "Webhooks": a header that the user names; theirs is an example */
+		.name = "unipile-v1",
+		.algorithm = ALGORITHM_SECRET,
+		.header = "Unipile-Auth",
+		.prefix = "",
+		.bodies = CONTENT_JSON,
+		.source = {
+			[FIELD_EVENT] = {"json:event"},
+			[FIELD_KEY] = {"json:data.message_urn", "json:data.id", "json:message_id", "body"},
+			CONNECTSAFELY_FIELDS,
+		},
+	},
+	{
+		.name = "unipile-v2",
+		.algorithm = ALGORITHM_HMAC_SHA256,
+		.header = "unipile-signature",
+		.separator = ',',
+		.prefix = "v0=",
+		.signs = "{timestamp}.{body}",
+		.timestamp_prefix = "t=",
+		.tolerance = MINUTES_5,
+		.bodies = CONTENT_JSON,
+		.source = {
+			[FIELD_EVENT] = {"json:event", "json:type"},
+			[FIELD_KEY] = {"json:data.message_urn", "json:data.id", "json:message_id", "body"},
+			CONNECTSAFELY_FIELDS,
+		},
+	},
+	{
+		/* docs.github.com, "Validating webhook deliveries", "Webhook events and payloads" */
+		.name = "github",
+		.algorithm = ALGORITHM_HMAC_SHA256,
+		.header = "X-Hub-Signature-256",
+		.prefix = "sha256=",
+		.signs = "{body}",
+		.bodies = CONTENT_JSON | CONTENT_FORM,
+		.source = {
+			[FIELD_EVENT] = {"header:X-GitHub-Event", "text:event"},
+			[FIELD_KEY] = {"header:X-GitHub-Delivery"},
+			[FIELD_ACCOUNT] = {"json:repository.full_name", "json:organization.login"},
+			[FIELD_SENDER_ID] = {"json:sender.id"},
+			[FIELD_SENDER_NAME] = {"json:sender.login"},
+		},
+	},
+	{
+		/* docs.gitlab.com, "Webhooks": the secret token; its newer signature is standard-webhooks */
+		.name = "gitlab",
+		.algorithm = ALGORITHM_SECRET,
+		.header = "X-Gitlab-Token",
+		.prefix = "",
+		.bodies = CONTENT_JSON,
+		.source = {
+			[FIELD_EVENT] = {"header:X-Gitlab-Event", "json:object_kind", "text:event"},
+			[FIELD_KEY] = {"header:Idempotency-Key", "body"},
+			[FIELD_ACCOUNT] = {"json:project.path_with_namespace"},
+			[FIELD_SENDER_NAME] = {"json:user_username", "json:user.username"},
+		},
+	},
+	{
+		/* developers.facebook.com, "Webhooks: Getting Started" */
+		.name = "meta",
+		.algorithm = ALGORITHM_HMAC_SHA256,
+		.header = "X-Hub-Signature-256",
+		.prefix = "sha256=",
+		.signs = "{body}",
+		.handshake = HANDSHAKE_HUB,
+		.bodies = CONTENT_JSON,
+		.source = {
+			[FIELD_EVENT] = {"json:object"},
+			[FIELD_KEY] = {"body"},
+			[FIELD_ACCOUNT] = {"json:entry.0.id"},
+		},
+	},
+	{
+		/* docs.stripe.com, "Resolve webhook signature verification errors" and "Verify manually" */
+		.name = "stripe",
+		.algorithm = ALGORITHM_HMAC_SHA256,
+		.header = "Stripe-Signature",
+		.separator = ',',
+		.prefix = "v1=",
+		.signs = "{timestamp}.{body}",
+		.timestamp_prefix = "t=",
+		.tolerance = MINUTES_5,
+		.bodies = CONTENT_JSON,
+		.source = {
+			[FIELD_EVENT] = {"json:type"},
+			[FIELD_KEY] = {"json:id"},
+			[FIELD_ACCOUNT] = {"json:account"},
+			[FIELD_SENT_AT] = {"json:created"},
+		},
+	},
+	{
+		/* api.slack.com, "Verifying requests from Slack" */
+		.name = "slack",
+		.algorithm = ALGORITHM_HMAC_SHA256,
+		.header = "X-Slack-Signature",
+		.prefix = "v0=",
+		.signs = "v0:{timestamp}:{body}",
+		.timestamp_header = "X-Slack-Request-Timestamp",
+		.tolerance = MINUTES_5,
+		.handshake = HANDSHAKE_URL_VERIFICATION,
+		.bodies = CONTENT_JSON | CONTENT_FORM,
+		.source = {
+			[FIELD_EVENT] = {"json:event.type", "json:type", "form:command"},
+			[FIELD_KEY] = {"json:event_id", "json:trigger_id", "form:trigger_id", "signature"},
+			[FIELD_ACCOUNT] = {"json:team_id", "form:team_id"},
+			[FIELD_SENDER_ID] = {"json:event.user", "json:user.id", "form:user_id"},
+			[FIELD_CONVERSATION] = {"json:event.channel", "form:channel_id"},
+			[FIELD_SENT_AT] = {"json:event.ts"},
+			[FIELD_TEXT] = {"json:event.text", "form:text"},
+			[FIELD_CHALLENGE] = {"json:challenge"},
+		},
+	},
+	{
+		/* standardwebhooks.com, specification, "Signature scheme" */
+		.name = "standard-webhooks",
+		.algorithm = ALGORITHM_HMAC_SHA256,
+		.prefix = "v1,",
+		STANDARD_WEBHOOKS("webhook"),
+		.source = {[FIELD_EVENT] = {"json:type", "json:event"}, [FIELD_KEY] = {"header:webhook-id"}, [FIELD_SENT_AT] = {"json:timestamp"}},
+	},
+	{
+		.name = "standard-webhooks-ed25519",
+		.algorithm = ALGORITHM_ED25519,
+		.prefix = "v1a,",
+		STANDARD_WEBHOOKS("webhook"),
+		.source = {[FIELD_EVENT] = {"json:type", "json:event"}, [FIELD_KEY] = {"header:webhook-id"}, [FIELD_SENT_AT] = {"json:timestamp"}},
+	},
+	{
+		/* docs.svix.com, "Verifying payloads: manually" */
+		.name = "svix",
+		.algorithm = ALGORITHM_HMAC_SHA256,
+		.prefix = "v1,",
+		STANDARD_WEBHOOKS("svix"),
+		.source = {[FIELD_EVENT] = {"json:type", "json:event"}, [FIELD_KEY] = {"header:svix-id"}, [FIELD_SENT_AT] = {"json:timestamp"}},
+	},
+	{
+		/* shopify.dev, "Verify webhook deliveries" */
+		.name = "shopify",
+		.algorithm = ALGORITHM_HMAC_SHA256,
+		.header = "X-Shopify-Hmac-SHA256",
+		.prefix = "",
+		.encoding = ENCODING_BASE64,
+		.signs = "{body}",
+		.bodies = CONTENT_JSON,
+		.source = {
+			[FIELD_EVENT] = {"header:X-Shopify-Topic", "text:event"},
+			[FIELD_KEY] = {"header:X-Shopify-Webhook-Id", "body"},
+			[FIELD_ACCOUNT] = {"header:X-Shopify-Shop-Domain"},
+			[FIELD_SENT_AT] = {"header:X-Shopify-Triggered-At"},
+		},
+	},
+	{
+		/* learn.microsoft.com/linkedin, "Webhooks": the signed string has the prefix, the header may have it */
+		.name = "linkedin",
+		.algorithm = ALGORITHM_HMAC_SHA256,
+		.header = "X-LI-Signature",
+		.prefix = "hmacsha256=",
+		.prefix_optional = true,
+		.signs = "hmacsha256={body}",
+		.handshake = HANDSHAKE_CHALLENGE_CODE,
+		.bodies = CONTENT_JSON,
+		.source = {[FIELD_EVENT] = {"json:type", "text:notification"}, [FIELD_KEY] = {"body"}},
+	},
+	{
+		/* developers.zoom.us, "Using webhooks" */
+		.name = "zoom",
+		.algorithm = ALGORITHM_HMAC_SHA256,
+		.header = "x-zm-signature",
+		.prefix = "v0=",
+		.signs = "v0:{timestamp}:{body}",
+		.timestamp_header = "x-zm-request-timestamp",
+		.tolerance = MINUTES_5,
+		.handshake = HANDSHAKE_PLAIN_TOKEN,
+		.bodies = CONTENT_JSON,
+		.source = {
+			[FIELD_EVENT] = {"json:event"},
+			[FIELD_KEY] = {"body"},
+			[FIELD_ACCOUNT] = {"json:payload.account_id"},
+			[FIELD_SENT_AT] = {"json:event_ts"},
+			[FIELD_CHALLENGE] = {"json:payload.plainToken"},
+		},
+	},
+	{
+		/* developers.hubspot.com, "Validating requests": v3. A retry's body tells its number, and event ids are not unique */
+		.name = "hubspot-v3",
+		.algorithm = ALGORITHM_HMAC_SHA256,
+		.header = "X-HubSpot-Signature-v3",
+		.prefix = "",
+		.encoding = ENCODING_BASE64,
+		.signs = "{method}{decoded-url}{body}{timestamp}",
+		.timestamp_header = "X-HubSpot-Request-Timestamp",
+		.timestamp_ms = true,
+		.tolerance = MINUTES_5,
+		.bodies = CONTENT_JSON,
+		.source = {
+			[FIELD_EVENT] = {"json:0.subscriptionType", "json:subscriptionType", "text:request"},
+			[FIELD_KEY] = {"signature"},
+			[FIELD_ACCOUNT] = {"json:0.portalId", "json:portalId"},
+			[FIELD_SENT_AT] = {"json:0.occurredAt"},
+		},
+	},
+	{
+		/* twilio.com/docs, "Webhooks security"; a JSON body is signed by the bodySHA256 in the URL */
+		.name = "twilio",
+		.algorithm = ALGORITHM_HMAC_SHA1,
+		.header = "X-Twilio-Signature",
+		.prefix = "",
+		.encoding = ENCODING_BASE64,
+		.signs = "{url}{form}",
+		.bodies = CONTENT_JSON | CONTENT_FORM,
+		.source = {
+			[FIELD_EVENT] = {"form:EventType", "form:SmsStatus", "form:CallStatus", "text:event"},
+			[FIELD_KEY] = {"signature"},
+			[FIELD_ACCOUNT] = {"form:AccountSid", "json:0.data.accountSid"},
+			[FIELD_SENDER_ID] = {"form:From"},
+			[FIELD_CONVERSATION] = {"form:ConversationSid"},
+			[FIELD_TEXT] = {"form:Body"},
+		},
+	},
+	{
+		/* discord.com/developers, "Validating security request headers" */
+		.name = "discord",
+		.algorithm = ALGORITHM_ED25519,
+		.header = "X-Signature-Ed25519",
+		.prefix = "",
+		.key_text = KEY_TEXT_HEX,
+		.signs = "{timestamp}{body}",
+		.timestamp_header = "X-Signature-Timestamp",
+		.tolerance = MINUTES_5,
+		.bodies = CONTENT_JSON,
+		.source = {
+			[FIELD_EVENT] = {"json:event.type", "text:ping"},
+			[FIELD_KEY] = {"body"},
+			[FIELD_ACCOUNT] = {"json:application_id"},
+			[FIELD_SENT_AT] = {"json:event.timestamp"},
+		},
+	},
+	{
+		/* dropbox.com/developers, "Webhooks" */
+		.name = "dropbox",
+		.algorithm = ALGORITHM_HMAC_SHA256,
+		.header = "X-Dropbox-Signature",
+		.prefix = "",
+		.signs = "{body}",
+		.handshake = HANDSHAKE_CHALLENGE,
+		.bodies = CONTENT_JSON,
+		.source = {[FIELD_EVENT] = {"text:file.changed"}},
+	},
+	{
+		/* developer.x.com, "Securing webhooks" */
+		.name = "x",
+		.algorithm = ALGORITHM_HMAC_SHA256,
+		.header = "x-twitter-webhooks-signature",
+		.prefix = "sha256=",
+		.encoding = ENCODING_BASE64,
+		.signs = "{body}",
+		.handshake = HANDSHAKE_CRC_TOKEN,
+		.bodies = CONTENT_JSON,
+		.source = {[FIELD_EVENT] = {"text:activity"}, [FIELD_KEY] = {"body"}, [FIELD_ACCOUNT] = {"json:for_user_id"}},
+	},
+	{
+		/* learn.microsoft.com/graph, "Receive change notifications through webhooks" */
+		.name = "microsoft-graph",
+		.algorithm = ALGORITHM_CLIENT_STATE,
+		.handshake = HANDSHAKE_VALIDATION_TOKEN,
+		.bodies = CONTENT_JSON,
+		.source = {
+			[FIELD_EVENT] = {"json:value.0.changeType", "json:value.0.lifecycleEvent"},
+			[FIELD_KEY] = {"body"},
+			[FIELD_ACCOUNT] = {"json:value.0.tenantId"},
+			[FIELD_CLIENT_STATE] = {"json:value.*.clientState"},
+		},
+	},
+	{
+		/* core.telegram.org/bots/api, "setWebhook" */
+		.name = "telegram",
+		.algorithm = ALGORITHM_SECRET,
+		.header = "X-Telegram-Bot-Api-Secret-Token",
+		.prefix = "",
+		.bodies = CONTENT_JSON,
+		.source = {
+			[FIELD_EVENT] = {"text:update"},
+			[FIELD_KEY] = {"json:update_id"},
+			[FIELD_SENDER_ID] = {"json:message.from.id"},
+			[FIELD_SENDER_NAME] = {"json:message.from.username", "json:message.from.first_name"},
+			[FIELD_CONVERSATION] = {"json:message.chat.id"},
+			[FIELD_SENT_AT] = {"json:message.date"},
+			[FIELD_TEXT] = {"json:message.text"},
+		},
+	},
+	{
+		/* RFC 7617: the secret is user:password */
+		.name = "basic",
+		.algorithm = ALGORITHM_SECRET,
+		.header = "Authorization",
+		.prefix = "Basic ",
+		.encoding = ENCODING_BASE64,
+		.bodies = CONTENT_JSON,
+		.source = {CONNECTSAFELY_EVENT, CONNECTSAFELY_FIELDS},
+	},
+	{
+		/* RFC 6750 section 2.1 */
+		.name = "bearer",
+		.algorithm = ALGORITHM_SECRET,
+		.header = "Authorization",
+		.prefix = "Bearer ",
+		.bodies = CONTENT_JSON,
+		.source = {CONNECTSAFELY_EVENT, CONNECTSAFELY_FIELDS},
+	},
+	{
+		.name = "header",
+		.algorithm = ALGORITHM_SECRET,
+		.header = "X-Webhook-Secret",
+		.prefix = "",
+		.bodies = CONTENT_JSON,
+		.source = {CONNECTSAFELY_EVENT, CONNECTSAFELY_FIELDS},
+	},
+	{
+		.name = "none",
+		.algorithm = ALGORITHM_NONE,
+		.bodies = CONTENT_JSON,
+		.source = {CONNECTSAFELY_EVENT, CONNECTSAFELY_FIELDS},
+	},
 };
+
+static const char *const placeholders[PLACEHOLDER_COUNT] = {
+	[PLACEHOLDER_BODY] = "{body}",
+	[PLACEHOLDER_TIMESTAMP] = "{timestamp}",
+	[PLACEHOLDER_ID] = "{id}",
+	[PLACEHOLDER_METHOD] = "{method}",
+	[PLACEHOLDER_URL] = "{url}",
+	[PLACEHOLDER_DECODED_URL] = "{decoded-url}",
+	[PLACEHOLDER_FORM] = "{form}",
+};
+
+bool scheme_next(const char **text, enum placeholder *p, struct slice *literal)
+{
+	size_t len;
+
+	if (**text == '\0')
+		return false;
+	*p = PLACEHOLDER_COUNT;
+	if (**text != '{') {
+		*literal = (struct slice){*text, strcspn(*text, "{")};
+		*text += literal->n;
+		return true;
+	}
+	for (int i = 0; i < PLACEHOLDER_COUNT; i++) {
+		len = strlen(placeholders[i]);
+		if (strncmp(*text, placeholders[i], len) != 0)
+			continue;
+		*p = (enum placeholder)i;
+		*text += len;
+		return true;
+	}
+	return false;
+}
+
+bool scheme_signs(const struct scheme *s, enum placeholder p)
+{
+	return s->signs && strstr(s->signs, placeholders[p]);
+}
+
+const struct scheme *scheme_at(size_t i)
+{
+	return i < sizeof schemes / sizeof *schemes ? &schemes[i] : NULL;
+}
 
 const struct scheme *scheme_find(const char *name)
 {
@@ -22,7 +408,71 @@ const struct scheme *scheme_find(const char *name)
 	return NULL;
 }
 
-const char *scheme_names(void)
+bool scheme_has_key(const struct scheme *s)
 {
-	return "connectsafely, github, dropbox, none";
+	return scheme_signature_size(s->algorithm) > 0;
+}
+
+/* The bytes behind the Standard Webhooks' prefix, decoded. */
+static bool decode_key(const struct scheme *s, const char *text, size_t n, unsigned char *out, size_t max, size_t *len)
+{
+	static const char *const prefixes[] = {"whsec_", "whpk_", "whsk_"};
+	size_t k;
+
+	if (s->key_text == KEY_TEXT_HEX)
+		return decode(ENCODING_HEX, text, n, out, max, len);
+	for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+		k = strlen(prefixes[i]);
+		if (n >= k && strncmp(text, prefixes[i], k) == 0)
+			return decode(ENCODING_BASE64, text + k, n - k, out, max, len);
+	}
+	return decode(ENCODING_BASE64, text, n, out, max, len);
+}
+
+static struct key *make_key(const struct scheme *s, const unsigned char *bytes, size_t n, bool sign, const char **why)
+{
+	enum key_kind kind = s->algorithm == ALGORITHM_HMAC_SHA256 ? KEY_HMAC_SHA256 : KEY_HMAC_SHA1;
+	struct key *key;
+
+	if (s->algorithm == ALGORITHM_ED25519) {
+		kind = sign ? KEY_ED25519_PRIVATE : KEY_ED25519_PUBLIC;
+		if (sign && n == 2 * KEY_ED25519_BYTES)
+			n = KEY_ED25519_BYTES;
+		*why = "an Ed25519 key has 32 bytes";
+		if (n != KEY_ED25519_BYTES)
+			return NULL;
+	}
+	key = key_new(kind, bytes, n);
+	*why = "memory is short, or OpenSSL failed";
+	return key;
+}
+
+struct key *scheme_key(const struct scheme *s, const char *text, size_t n, bool sign, const char **why)
+{
+	unsigned char bytes[SECRET_MAX];
+	struct key *key = NULL;
+	size_t len = 0;
+
+	if (s->key_text == KEY_TEXT_PLAIN)
+		return make_key(s, (const unsigned char *)text, n, sign, why);
+	if (decode_key(s, text, n, bytes, sizeof bytes, &len))
+		key = make_key(s, bytes, len, sign, why);
+	else
+		*why = s->key_text == KEY_TEXT_HEX ? "it is not hexadecimal" : "it is not base64, with or without whsec_ before it";
+	explicit_bzero(bytes, sizeof bytes);
+	return key;
+}
+
+size_t scheme_signature_size(enum algorithm a)
+{
+	switch (a) {
+	case ALGORITHM_HMAC_SHA256:
+		return 32;
+	case ALGORITHM_HMAC_SHA1:
+		return 20;
+	case ALGORITHM_ED25519:
+		return 64;
+	default:
+		return 0;
+	}
 }

@@ -1,27 +1,137 @@
-/* Signature schemes as data: where a provider puts its signature and how it is written. */
+/*
+ * Signature schemes as data: where a provider puts its signature, what it signs and how, what its
+ * events are called and deduped by, and how it asks whether an endpoint is real. Never guessed from
+ * the headers of a delivery: providers use each other's names with other meanings.
+ */
 #ifndef SCHEME_H
 #define SCHEME_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/buf.h"
+#include "core/encode.h"
+#include "core/key.h"
+
+enum algorithm {
+	ALGORITHM_NONE,
+	ALGORITHM_HMAC_SHA256,
+	ALGORITHM_HMAC_SHA1,
+	ALGORITHM_ED25519,
+	ALGORITHM_SECRET,       /* the header's value is the secret */
+	ALGORITHM_CLIENT_STATE, /* the secret stands in the body, FIELD_CLIENT_STATE */
+};
+
+/* How the secret's text becomes the key's bytes. */
+enum key_text {
+	KEY_TEXT_PLAIN,  /* as it is */
+	KEY_TEXT_HEX,
+	KEY_TEXT_BASE64, /* behind a prefix of the Standard Webhooks, "whsec_", "whpk_" or "whsk_", or without */
+};
 
 enum handshake {
 	HANDSHAKE_NONE,
-	HANDSHAKE_ECHO, /* GET ?challenge=TEXT is answered with TEXT */
+	HANDSHAKE_CHALLENGE,        /* GET ?challenge=X: X */
+	HANDSHAKE_HUB,              /* GET ?hub.verify_token=T&hub.challenge=X: X when T is right */
+	HANDSHAKE_CHALLENGE_CODE,   /* GET ?challengeCode=X: X and its HMAC */
+	HANDSHAKE_CRC_TOKEN,        /* GET ?crc_token=X: the HMAC of X */
+	HANDSHAKE_VALIDATION_TOKEN, /* POST ?validationToken=X: X */
+	HANDSHAKE_URL_VERIFICATION, /* a signed "url_verification": its challenge */
+	HANDSHAKE_PLAIN_TOKEN,      /* a signed "endpoint.url_validation": its plainToken and the HMAC of that */
+	HANDSHAKE_COUNT
 };
 
-/* One row of the table; everything is const and lives for the whole program. */
+/* What an event is listed, deduped and answered by. */
+enum field {
+	FIELD_EVENT,
+	FIELD_KEY,
+	FIELD_ACCOUNT,
+	FIELD_SENDER_ID,
+	FIELD_SENDER_NAME,
+	FIELD_CONVERSATION,
+	FIELD_SENT_AT,
+	FIELD_TEXT,
+	FIELD_CHALLENGE,
+	FIELD_CLIENT_STATE,
+	FIELD_COUNT
+};
+
+/* The bodies an endpoint takes; several may be. */
+enum content { CONTENT_JSON = 1, CONTENT_FORM = 2, CONTENT_ANY = 4 };
+
+enum { SCHEME_SOURCES = 4 };
+
+/*
+ * One row of the table. A source of a field is one of
+ *   json:PATH    a value in the JSON body; PATH is names and indexes with dots between, * is every index
+ *   form:NAME    a parameter of a form body
+ *   header:NAME  a header; not signed, where the signed string hasn't got it
+ *   signature    the signature itself
+ *   body         the SHA-256 of the body
+ *   text:TEXT    TEXT
+ * and the first that has a value counts.
+ */
 struct scheme {
-	const char *name;   /* in the configuration */
-	const char *header; /* as on the wire; NULL when the scheme signs nothing */
-	const char *param;  /* the same as a CGI variable (RFC 3875 section 4.1.18) */
-	const char *prefix; /* what stands before the hex digits of HMAC-SHA256(secret, raw body) */
+	const char *name;
+	const char *like;             /* the built-in scheme that one of the configuration's own is made from; NULL: none */
+	enum algorithm algorithm;
+	const char *header;           /* of the signature; NULL: there is none */
+	char separator;               /* of the elements of its value; '\0': the value is one */
+	const char *prefix;           /* of an element that is a signature */
+	bool prefix_optional;
+	enum encoding encoding;
+	enum key_text key_text;
+	const char *signs;            /* the signed string; "{...}" is a placeholder, see below */
+	const char *timestamp_header; /* of the time that is signed... */
+	const char *timestamp_prefix; /* ...or the prefix of an element that is it */
+	bool timestamp_ms;            /* in ms since the epoch, and not in s */
+	int64_t tolerance;            /* ms between that time and ours, either way; 0: any */
+	const char *id_header;
 	enum handshake handshake;
+	unsigned bodies;              /* enum content, or-ed */
+	const char *source[FIELD_COUNT][SCHEME_SOURCES];
 };
 
-/* The scheme of that name, or NULL. */
+/* What a signed string has in braces. */
+enum placeholder {
+	PLACEHOLDER_BODY,
+	PLACEHOLDER_TIMESTAMP,
+	PLACEHOLDER_ID,
+	PLACEHOLDER_METHOD,
+	PLACEHOLDER_URL,         /* the endpoint's url, with the delivery's query */
+	PLACEHOLDER_DECODED_URL, /* the same as HubSpot decodes it */
+	PLACEHOLDER_FORM,        /* a form's parameters, sorted: name, value, name, value */
+	PLACEHOLDER_COUNT
+};
+
+/*
+ * Splits off the next part of a signed string: *text moves on behind it. True with *p a placeholder;
+ * or with *p == PLACEHOLDER_COUNT and the bytes in *literal. False at the end, and where a brace begins
+ * nothing known: **text is then that brace.
+ */
+bool scheme_next(const char **text, enum placeholder *p, struct slice *literal);
+
+/* True when the signed string has that placeholder. */
+bool scheme_signs(const struct scheme *s, enum placeholder p);
+
+/* The built-in scheme of that name, or NULL. Const, and lives for the whole program. */
 const struct scheme *scheme_find(const char *name);
 
-/* All names, comma-separated, for messages. */
-const char *scheme_names(void);
+/* The i-th built-in scheme, from 0, or NULL behind the last. */
+const struct scheme *scheme_at(size_t i);
+
+/*
+ * The key that the n bytes of a secret's text are, freed by the caller. With `sign`, the one that signs, which only with
+ * Ed25519 is another: 32 bytes of seed, with or without the public key behind them. NULL with *why, static text, where
+ * the text is none. For algorithms without a key there is none to ask for.
+ */
+struct key *scheme_key(const struct scheme *s, const char *text, size_t n, bool sign, const char **why);
+
+/* True when its secrets are keys, and not texts that are compared. */
+bool scheme_has_key(const struct scheme *s);
+
+/* The length of a signature in bytes; 0 where the algorithm has none of fixed length. */
+size_t scheme_signature_size(enum algorithm a);
 
 #endif

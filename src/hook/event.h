@@ -1,37 +1,35 @@
-/* What a delivery says: the fields that route, dedupe and list an event, taken from its JSON. */
+/* What a delivery says: the fields that route, dedupe and list an event. */
 #ifndef EVENT_H
 #define EVENT_H
 
 #include <stddef.h>
 
+#include "conf/scheme.h"
 #include "core/buf.h"
+#include "core/key.h"
+#include "hook/form.h"
+#include "hook/request.h"
 
-enum event_result { EVENT_OK, EVENT_MALFORMED, EVENT_NO_MEMORY };
+enum event_result { EVENT_OK, EVENT_MALFORMED, EVENT_UNAVAILABLE };
 
 /*
- * A zero-initialised one is valid, and may be parsed into again and again. The slices borrow from
- * the arena until the next event_parse() or event_free(); a field that is absent, null, empty or
- * not a string has p == NULL. An id written as a number is its digits.
+ * A zero-initialised one is valid, and may be read into again and again. The slices borrow from the arena, the
+ * form and the request until the next event_read() or event_free(); a field without a value has p == NULL.
  */
 struct event {
-	struct slice event;
-	struct slice key; /* data.message_urn, else data.id */
-	struct slice account;
-	struct slice sender_id;
-	struct slice sender_name;
-	struct slice conversation;
-	struct slice sent_at; /* data.timestamp, as written */
-	struct slice text;    /* data.body */
-	const char *reason;   /* why it is malformed; static text */
+	struct slice field[FIELD_COUNT];
+	const char *reason; /* static text, unless OK */
 	struct buf arena;
+	struct form form;
+	char key[2 * KEY_SIGNATURE_MAX + 1]; /* storage of FIELD_KEY where it is a hash or a signature */
 };
 
 /*
- * Reads the fields of a ConnectSafely event from the n bytes at body. MALFORMED: not strict UTF-8,
- * not one JSON object (RFC 8259), deeper than 64, more than 256 top-level keys, a top-level or
- * routing key twice, or no "event" string; ev->reason then says which.
+ * Takes the fields from where the scheme has them. A JSON body is read as paths.h says, a form as form.h; a form's
+ * "payload" is JSON too, as GitHub and Slack send it. `signature` is that of the delivery, in bytes, for a
+ * key that is taken from it. MALFORMED also without a name for the event; UNAVAILABLE: memory is short, or OpenSSL failed.
  */
-enum event_result event_parse(const char *body, size_t n, struct event *ev);
+enum event_result event_read(const struct request *r, const struct scheme *s, struct slice signature, struct event *ev);
 
 void event_free(struct event *ev);
 

@@ -6,9 +6,6 @@
 #include <strings.h>
 
 #include "core/clock.h"
-#include "hook/verify.h"
-
-enum { CHALLENGE_MAX = 256 };
 
 /* A step's answer when the delivery may go on. */
 static const enum outcome GO_ON = OUTCOME_COUNT;
@@ -24,46 +21,28 @@ static enum outcome check_address(const struct request *r, const struct endpoint
 	return e->allow.n && !cidr_match(&e->allow, r->remote_addr) ? OUTCOME_FORBIDDEN : GO_ON;
 }
 
-/* Only what a provider's challenge is made of is echoed: no markup, no escapes, no length to speak of. */
-static bool take_challenge(const char *query, char out[CHALLENGE_MAX + 1])
-{
-	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~";
-	static const char name[] = "challenge=";
-	const char *p = query;
-	size_t n;
-
-	while (p && strncmp(p, name, sizeof name - 1) != 0)
-		p = (p = strchr(p, '&')) ? p + 1 : NULL;
-	if (!p)
-		return false;
-	p += sizeof name - 1;
-	n = strspn(p, allowed);
-	if (n == 0 || n > CHALLENGE_MAX || (p[n] && p[n] != '&'))
-		return false;
-	memcpy(out, p, n);
-	out[n] = '\0';
-	return true;
-}
-
+/* A handshake in the query comes before all else: it has neither signature nor body. */
 static enum outcome check_method(const struct request *r, struct delivery *d)
 {
-	if (strcmp(r->method, "POST") == 0)
-		return GO_ON;
-	if (strcmp(r->method, "GET") == 0 && d->endpoint->scheme->handshake == HANDSHAKE_ECHO &&
-	    take_challenge(r->query, d->echo)) {
-		d->challenge = d->echo;
+	switch (handshake_query(r, d->endpoint, &d->event.form, &d->challenge)) {
+	case HANDSHAKE_ANSWERED:
 		return OUTCOME_CHALLENGE;
+	case HANDSHAKE_REFUSED:
+		return because(d, "wrong verify token", OUTCOME_UNAUTHORIZED);
+	case HANDSHAKE_UNAVAILABLE:
+		return because(d, "memory is short, or OpenSSL failed", OUTCOME_UNAVAILABLE);
+	case HANDSHAKE_ABSENT:
+		break;
 	}
-	return OUTCOME_METHOD;
+	return strcmp(r->method, "POST") == 0 ? GO_ON : OUTCOME_METHOD;
 }
 
-/* A media type, case-insensitive, parameters allowed (RFC 9110 section 8.3.1). */
-static enum outcome check_type(const struct request *r)
+static enum outcome check_type(const struct request *r, const struct endpoint *e)
 {
-	static const char json[] = "application/json";
-	size_t n = strcspn(r->content_type, " \t;");
+	unsigned bodies = e->scheme.bodies;
 
-	return n == sizeof json - 1 && strncasecmp(r->content_type, json, n) == 0 ? GO_ON : OUTCOME_CONTENT_TYPE;
+	return bodies & CONTENT_ANY || (bodies & CONTENT_JSON && request_is(r, REQUEST_JSON)) ||
+		(bodies & CONTENT_FORM && request_is(r, REQUEST_FORM)) ? GO_ON : OUTCOME_CONTENT_TYPE;
 }
 
 static enum outcome check_length(const struct request *r, struct delivery *d)
@@ -79,7 +58,7 @@ static enum outcome check_authorization(const struct request *r, struct delivery
 		return GO_ON;
 	if (!r->authorization)
 		return because(d, "no Authorization header reached us", OUTCOME_UNAUTHORIZED);
-	if (!verify_authorization(&d->endpoint->authorizations, r->authorization))
+	if (!verify_secret(&d->endpoint->authorizations, (struct slice){r->authorization, strlen(r->authorization)}))
 		return because(d, "wrong Authorization", OUTCOME_UNAUTHORIZED);
 	return GO_ON;
 }
@@ -103,42 +82,59 @@ static enum outcome read_body(struct request *r, struct delivery *d)
 
 static enum outcome check_signature(const struct request *r, struct delivery *d)
 {
-	const struct endpoint *e = d->endpoint;
-	const char *value;
+	struct verify *v = &d->verify;
 
-	if (!e->scheme->param)
+	switch (verify_delivery(r, d->endpoint, d->received_at, v)) {
+	case VERIFY_OK:
+		d->secret = v->secret;
 		return GO_ON;
-	switch (request_header(r, e->scheme->param, &value)) {
-	case HEADER_ABSENT:
-		return because(d, "no signature header", OUTCOME_UNAUTHORIZED);
-	case HEADER_MANY:
-		return because(d, "more than one signature header", OUTCOME_UNAUTHORIZED);
-	case HEADER_ONE:
+	case VERIFY_WRONG:
+		return because(d, v->reason, OUTCOME_UNAUTHORIZED);
+	case VERIFY_UNAVAILABLE:
 		break;
 	}
-	d->secret = verify_signature(e->scheme, &e->secrets, value, r->body.data, r->body.len);
-	if (d->secret < 0) {
-		d->secret = 0;
-		return because(d, "OpenSSL can't compute HMAC-SHA256", OUTCOME_UNAVAILABLE);
-	}
-	if (d->secret == 0)
-		return because(d, "wrong signature", OUTCOME_UNAUTHORIZED);
-	if (!buf_printf(&d->headers, "%s: %s\n", e->scheme->header, value))
-		return because(d, "no memory for the headers", OUTCOME_UNAVAILABLE);
-	return GO_ON;
+	return because(d, v->reason, OUTCOME_UNAVAILABLE);
 }
 
 static enum outcome parse(const struct request *r, struct delivery *d)
 {
-	switch (event_parse(r->body.data, r->body.len, &d->event)) {
+	const struct scheme *s = &d->endpoint->scheme;
+	struct slice signature = {0};
+
+	if (d->verify.n_signatures)
+		signature = (struct slice){(const char *)d->verify.signature[0], scheme_signature_size(s->algorithm)};
+	switch (event_read(r, s, signature, &d->event)) {
 	case EVENT_OK:
 		return GO_ON;
-	case EVENT_NO_MEMORY:
-		return because(d, "no memory to parse", OUTCOME_UNAVAILABLE);
+	case EVENT_UNAVAILABLE:
+		return because(d, "memory is short, or OpenSSL failed", OUTCOME_UNAVAILABLE);
 	case EVENT_MALFORMED:
 		break;
 	}
 	return because(d, d->event.reason, OUTCOME_MALFORMED);
+}
+
+/* Where the secret stands in the body, it could not be looked at before. */
+static enum outcome check_client_state(struct delivery *d)
+{
+	struct slice state = d->event.field[FIELD_CLIENT_STATE];
+
+	if (d->endpoint->scheme.algorithm != ALGORITHM_CLIENT_STATE)
+		return GO_ON;
+	d->secret = state.p ? verify_secret(&d->endpoint->secrets, state) : 0;
+	return d->secret ? GO_ON : because(d, state.p ? "wrong secret in the body" : "no secret in the body", OUTCOME_UNAUTHORIZED);
+}
+
+static enum outcome check_handshake(struct delivery *d)
+{
+	switch (handshake_event(&d->event, d->endpoint, &d->challenge)) {
+	case HANDSHAKE_ANSWERED:
+		return OUTCOME_CHALLENGE;
+	case HANDSHAKE_UNAVAILABLE:
+		return because(d, "memory is short, or OpenSSL failed", OUTCOME_UNAVAILABLE);
+	default:
+		return GO_ON;
+	}
 }
 
 static bool listed(const struct words *w, struct slice v)
@@ -151,16 +147,46 @@ static bool listed(const struct words *w, struct slice v)
 
 static enum outcome filter(struct delivery *d)
 {
-	if (!listed(&d->endpoint->events, d->event.event))
+	if (!listed(&d->endpoint->events, d->event.field[FIELD_EVENT]))
 		return because(d, "event not in events", OUTCOME_IGNORED);
-	if (!listed(&d->endpoint->accounts, d->event.account))
+	if (!listed(&d->endpoint->accounts, d->event.field[FIELD_ACCOUNT]))
 		return because(d, "account not in accounts", OUTCOME_IGNORED);
 	return GO_ON;
 }
 
+/* "Name: value" of a header that is there once. */
+static bool keep_header(const struct request *r, const char *name, struct delivery *d)
+{
+	const char *value;
+
+	return request_header(r, name, &value) != HEADER_ONE || buf_printf(&d->headers, "%s: %s\n", name, value);
+}
+
+static bool is_proof(const struct scheme *s, const char *name)
+{
+	for (size_t i = 0; verify_header(s, i); i++)
+		if (strcasecmp(name, verify_header(s, i)) == 0)
+			return true;
+	return false;
+}
+
+/* What proves the signature, and what fields were taken from; never a header that is itself the secret. */
 static enum outcome keep_headers(const struct request *r, struct delivery *d)
 {
-	if (!buf_printf(&d->headers, "Content-Type: %s\n", r->content_type))
+	const struct scheme *s = &d->endpoint->scheme;
+	bool ok = true;
+
+	for (size_t i = 0; ok && s->algorithm != ALGORITHM_SECRET && verify_header(s, i); i++)
+		ok = keep_header(r, verify_header(s, i), d);
+	for (int i = 0; ok && i < FIELD_COUNT * SCHEME_SOURCES; i++) {
+		const char *source = s->source[i / SCHEME_SOURCES][i % SCHEME_SOURCES];
+
+		if (source && strncmp(source, "header:", 7) == 0 && !is_proof(s, source + 7))
+			ok = keep_header(r, source + 7, d);
+	}
+	if (ok && *r->query && (scheme_signs(s, PLACEHOLDER_URL) || scheme_signs(s, PLACEHOLDER_DECODED_URL)))
+		ok = buf_printf(&d->headers, ":query: %s\n", r->query);
+	if (!ok || !buf_printf(&d->headers, "Content-Type: %s\n", r->content_type))
 		return because(d, "no memory for the headers", OUTCOME_UNAVAILABLE);
 	return GO_ON;
 }
@@ -174,12 +200,14 @@ static enum outcome judge(struct request *r, const struct conf *c, struct delive
 		return OUTCOME_NOT_FOUND;
 	if ((o = check_address(r, d->endpoint)) != GO_ON ||
 	    (o = check_method(r, d)) != GO_ON ||
-	    (o = check_type(r)) != GO_ON ||
+	    (o = check_type(r, d->endpoint)) != GO_ON ||
 	    (o = check_length(r, d)) != GO_ON ||
 	    (o = check_authorization(r, d)) != GO_ON ||
 	    (o = read_body(r, d)) != GO_ON ||
 	    (o = check_signature(r, d)) != GO_ON || /* before any parser sees the bytes */
 	    (o = parse(r, d)) != GO_ON ||
+	    (o = check_client_state(d)) != GO_ON ||
+	    (o = check_handshake(d)) != GO_ON ||
 	    (o = filter(d)) != GO_ON)
 		return o;
 	return keep_headers(r, d);
@@ -187,12 +215,16 @@ static enum outcome judge(struct request *r, const struct conf *c, struct delive
 
 static void begin(struct delivery *d)
 {
-	struct event event = {.arena = d->event.arena};
+	struct event event = {.arena = d->event.arena, .form = d->event.form};
+	struct verify verify = {.scratch = d->verify.scratch};
+	struct handshake_answer challenge = {.body = d->challenge.body};
 	struct buf headers = d->headers;
 
 	headers.len = 0;
 	*d = (struct delivery){
 		.event = event,
+		.verify = verify,
+		.challenge = challenge,
 		.headers = headers,
 		.received_at = clock_now(),
 		.started = clock_mono_us(),
@@ -201,19 +233,21 @@ static void begin(struct delivery *d)
 
 bool handle(struct request *r, const struct conf *c, struct delivery *d)
 {
+	const struct slice *field = d->event.field;
+
 	begin(d);
 	d->outcome = judge(r, c, d);
 	if (d->outcome != GO_ON)
 		return false;
 	d->stored = (struct spool_event){
 		.endpoint = d->endpoint->path,
-		.event = d->event.event,
-		.key = d->event.key,
-		.account = d->event.account,
-		.sender_id = d->event.sender_id,
-		.sender_name = d->event.sender_name,
-		.conversation = d->event.conversation,
-		.sent_at = d->event.sent_at,
+		.event = field[FIELD_EVENT],
+		.key = field[FIELD_KEY],
+		.account = field[FIELD_ACCOUNT],
+		.sender_id = field[FIELD_SENDER_ID],
+		.sender_name = field[FIELD_SENDER_NAME],
+		.conversation = field[FIELD_CONVERSATION],
+		.sent_at = field[FIELD_SENT_AT],
 		.headers = {d->headers.data, d->headers.len},
 		.body = {r->body.data, r->body.len},
 		.remote_addr = r->remote_addr,
@@ -250,12 +284,12 @@ void handle_refuse(const struct request *r, const struct conf *c, enum outcome o
 }
 
 /* The answer's body; `json` is storage for it. */
-static const char *answer_body(const struct delivery *d, char *json, size_t n)
+static const char *answer_body(struct delivery *d, char *json, size_t n)
 {
 	const struct outcome_info *info = outcome_info(d->outcome);
 
-	if (d->challenge)
-		return d->challenge;
+	if (d->outcome == OUTCOME_CHALLENGE)
+		return buf_str(&d->challenge.body);
 	if (info->message)
 		snprintf(json, n, "{\"status\":\"%s\",\"message\":\"%s\"}\n", info->code, info->message);
 	else if (d->id)
@@ -277,7 +311,7 @@ void handle_answer(struct delivery *d, struct buf *out)
 		"Content-Length: %zu\r\n"
 		"Cache-Control: no-store\r\n"
 		"%s\r\n%s",
-		info->status, info->phrase, d->challenge ? "text/plain" : "application/json", strlen(body),
+		info->status, info->phrase, d->outcome == OUTCOME_CHALLENGE ? d->challenge.type : "application/json", strlen(body),
 		info->header, body);
 	d->answered = clock_mono_us();
 }
@@ -313,16 +347,16 @@ static void write_log(const struct request *r, const struct conf *c, const struc
 	log_text(&e, "outcome", info->code);
 	if (d->id)
 		log_number(&e, "id", d->id);
-	log_slice(&e, "event", d->event.event);
-	log_slice(&e, "key", d->event.key);
-	log_slice(&e, "sender", d->event.sender_name);
+	log_slice(&e, "event", d->event.field[FIELD_EVENT]);
+	log_slice(&e, "key", d->event.field[FIELD_KEY]);
+	log_slice(&e, "sender", d->event.field[FIELD_SENDER_NAME]);
 	if (d->secret)
 		log_number(&e, "secret", d->secret);
 	log_number(&e, "bytes", (int64_t)r->body.len);
 	log_millis(&e, "ms", d->answered - d->started);
 	log_text(&e, "remote", r->remote_addr);
 	log_text(&e, "reason", d->reason);
-	if (c->log_bodies && d->event.event.p)
+	if (c->log_bodies && d->event.field[FIELD_EVENT].p)
 		log_slice(&e, "body", (struct slice){r->body.data, r->body.len});
 	log_end(&e);
 }
@@ -338,6 +372,8 @@ void handle_record(const struct request *r, const struct conf *c, struct spool *
 void handle_free(struct delivery *d)
 {
 	event_free(&d->event);
+	verify_free(&d->verify);
+	buf_free(&d->challenge.body);
 	buf_free(&d->headers);
 	*d = (struct delivery){0};
 }

@@ -4,8 +4,10 @@
 
 #include "conf/conf.h"
 #include "hook/event.h"
+#include "hook/handshake.h"
 #include "hook/outcome.h"
 #include "hook/request.h"
+#include "hook/verify.h"
 #include "sink/spool.h"
 
 /*
@@ -17,16 +19,17 @@ struct delivery {
 	const struct endpoint *endpoint; /* NULL: no endpoint has that path */
 	int64_t id;                      /* of the event, when stored or duplicate */
 	int secret;                      /* which matched, from 1; 0: none */
-	const char *challenge;           /* the text to echo, for OUTCOME_CHALLENGE */
 	const char *reason;              /* for the operator only; NULL: the outcome says all */
 	int64_t received_at;             /* ms since the epoch */
 	int64_t started, answered;       /* clock_mono_us() */
 	struct event event;              /* empty unless the body was parsed */
 	struct spool_event stored;       /* the same for the spool */
 
-	struct buf headers; /* kept signature headers, reused */
+	struct verify verify;
+	struct handshake_answer challenge; /* for OUTCOME_CHALLENGE */
+
+	struct buf headers; /* that are kept, reused */
 	char why[256];      /* storage for reason */
-	char echo[257];     /* storage for challenge */
 };
 
 /* Judges the request. True: it carries an event, and has no outcome before handle_store(). */

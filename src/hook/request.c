@@ -1,8 +1,10 @@
 /* One delivery as it arrived: CGI variables and a body that is still to be read. */
 #include "hook/request.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 enum { READ_SIZE = 16384 };
 
@@ -71,19 +73,43 @@ void request_init(struct request *r, char *const *envp, body_reader *read, void 
 	r->at_end = false;
 }
 
-enum header_result request_header(const struct request *r, const char *param, const char **value)
+/* The value of a CGI variable that is this header (RFC 3875 section 4.1.18), or NULL. */
+static const char *header_of(const char *variable, const char *name)
 {
-	size_t n = strlen(param), times = 0;
+	static const char prefix[] = "HTTP_";
+	const char *p = variable + sizeof prefix - 1;
+
+	if (strncmp(variable, prefix, sizeof prefix - 1) != 0)
+		return NULL;
+	for (; *name; name++, p++)
+		if (*p != (*name == '-' ? '_' : toupper((unsigned char)*name)))
+			return NULL;
+	return *p == '=' ? p + 1 : NULL;
+}
+
+enum header_result request_header(const struct request *r, const char *name, const char **value)
+{
+	size_t times = 0;
+	const char *found;
 
 	for (char *const *v = r->envp; *v; v++) {
-		if (strncmp(*v, param, n) == 0 && (*v)[n] == '=') {
-			*value = *v + n + 1;
+		if ((found = header_of(*v, name))) {
+			*value = found;
 			times++;
 		}
 	}
-	if (times == 0)
-		return HEADER_ABSENT;
-	return times > 1 || strchr(*value, ',') ? HEADER_MANY : HEADER_ONE;
+	if (times == 0 && r->authorization && strcasecmp(name, "Authorization") == 0) {
+		*value = r->authorization; /* which Apache may have renamed */
+		times++;
+	}
+	return times == 0 ? HEADER_ABSENT : times == 1 ? HEADER_ONE : HEADER_MANY;
+}
+
+bool request_is(const struct request *r, const char *media_type)
+{
+	size_t n = strcspn(r->content_type, " \t;");
+
+	return n == strlen(media_type) && strncasecmp(r->content_type, media_type, n) == 0;
 }
 
 enum body_result request_read_body(struct request *r, size_t max)

@@ -39,13 +39,20 @@ struct request {
 /* Fills a request from its variables. Keeps the body buffer's memory for reuse. */
 void request_init(struct request *r, char *const *envp, body_reader *read, void *ctx);
 
+/* The media types that are read. */
+#define REQUEST_JSON "application/json"
+#define REQUEST_FORM "application/x-www-form-urlencoded"
+
 enum header_result { HEADER_ABSENT, HEADER_ONE, HEADER_MANY };
 
 /*
- * The value of the CGI variable `param`. MANY when a server passed the header twice, as two
- * variables (nginx) or joined by a comma (Apache): the signature of which one?
+ * The value of a header, by its name in either case. MANY when nginx passed it twice, as two variables; Apache
+ * joins the two values with a comma.
  */
-enum header_result request_header(const struct request *r, const char *param, const char **value);
+enum header_result request_header(const struct request *r, const char *name, const char **value);
+
+/* True when the body has that media type, without parameters: case-insensitive (RFC 9110 section 8.3.1). */
+bool request_is(const struct request *r, const char *media_type);
 
 enum body_result { BODY_OK, BODY_SHORT, BODY_TOO_LARGE, BODY_TIMEOUT, BODY_NO_MEMORY };
 

@@ -2,72 +2,237 @@
 #include "hook/verify.h"
 
 #include <openssl/crypto.h>
+#include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
-static int nibble(char c)
+enum { TIMESTAMP_DIGITS_MAX = 15 };
+
+static enum verify_result wrong(struct verify *v, const char *reason)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+	v->reason = reason;
+	return VERIFY_WRONG;
 }
 
-static bool parse(const char *prefix, const char *value, unsigned char out[MAC_BYTES])
+static enum verify_result unavailable(struct verify *v)
+{
+	v->reason = "memory is short, or OpenSSL failed";
+	return VERIFY_UNAVAILABLE;
+}
+
+static struct slice text(const char *s)
+{
+	return (struct slice){s, strlen(s)};
+}
+
+static bool begins(struct slice s, const char *prefix)
 {
 	size_t n = strlen(prefix);
 
-	if (strncmp(value, prefix, n) != 0 || strlen(value + n) != VERIFY_HEX)
+	return s.n >= n && memcmp(s.p, prefix, n) == 0;
+}
+
+static struct slice behind(struct slice s, size_t n)
+{
+	return (struct slice){s.p + n, s.n - n};
+}
+
+/* A header of which there must be one. */
+static enum verify_result take_header(const struct request *r, const char *name, struct slice *out, struct verify *v)
+{
+	const char *value;
+	enum header_result there = request_header(r, name, &value);
+
+	if (there == HEADER_ONE) {
+		*out = text(value);
+		return VERIFY_OK;
+	}
+	snprintf(v->why, sizeof v->why, there == HEADER_ABSENT ? "no %s header" : "more than one %s header", name);
+	return wrong(v, v->why);
+}
+
+/* One element of the header's value: a signature, the timestamp, or something newer that is passed over. */
+static bool take_element(const struct scheme *s, struct slice element, struct verify *v)
+{
+	size_t n;
+
+	if (element.n == 0 || element.p[0] == ' ' || element.p[element.n - 1] == ',') /* two headers that were joined */
 		return false;
-	for (size_t i = 0; i < MAC_BYTES; i++) {
-		int high = nibble(value[n + 2 * i]), low = nibble(value[n + 2 * i + 1]);
-
-		if (high < 0 || low < 0)
+	if (s->timestamp_prefix && begins(element, s->timestamp_prefix)) {
+		if (v->timestamp.p)
 			return false;
-		out[i] = (unsigned char)(high << 4 | low);
+		v->timestamp = behind(element, strlen(s->timestamp_prefix));
+		return true;
 	}
-	return true;
+	if (begins(element, s->prefix))
+		element = behind(element, strlen(s->prefix));
+	else if (!s->prefix_optional)
+		return s->separator != '\0';
+	return v->n_signatures < VERIFY_SIGNATURES_MAX &&
+		decode(s->encoding, element.p, element.n, v->signature[v->n_signatures++], KEY_SIGNATURE_MAX, &n) &&
+		n == scheme_signature_size(s->algorithm);
 }
 
-int verify_signature(const struct scheme *scheme, const struct secrets *secrets, const char *value, const void *body,
-	size_t n)
+static enum verify_result take_signatures(const struct scheme *s, struct verify *v)
 {
-	unsigned char claimed[MAC_BYTES], right[MAC_BYTES];
+	const char *p = v->value.p, *end = p + v->value.n, *stop;
 
-	if (!parse(scheme->prefix, value, claimed))
-		return 0;
+	do {
+		stop = s->separator ? memchr(p, s->separator, (size_t)(end - p)) : NULL;
+		if (!stop)
+			stop = end;
+		if (!take_element(s, (struct slice){p, (size_t)(stop - p)}, v))
+			return wrong(v, "the signature header is malformed");
+		p = stop + 1;
+	} while (stop < end);
+	return v->n_signatures ? VERIFY_OK : wrong(v, "the signature header has no signature of this scheme");
+}
+
+/* Digits and nothing else: no sign, no white space, no second value behind a comma. */
+static enum verify_result take_timestamp(const struct scheme *s, struct verify *v)
+{
+	if (!v->timestamp.p)
+		return scheme_signs(s, PLACEHOLDER_TIMESTAMP) ? wrong(v, "the signature header has no timestamp") : VERIFY_OK;
+	if (v->timestamp.n == 0 || v->timestamp.n > TIMESTAMP_DIGITS_MAX)
+		return wrong(v, "the timestamp is no number");
+	for (size_t i = 0; i < v->timestamp.n; i++) {
+		if (v->timestamp.p[i] < '0' || v->timestamp.p[i] > '9')
+			return wrong(v, "the timestamp is no number");
+		v->at = v->at * 10 + (v->timestamp.p[i] - '0');
+	}
+	if (!s->timestamp_ms)
+		v->at *= 1000;
+	return VERIFY_OK;
+}
+
+static enum verify_result take_headers(const struct request *r, const struct scheme *s, struct verify *v)
+{
+	enum verify_result result;
+
+	if ((result = take_header(r, s->header, &v->value, v)) != VERIFY_OK ||
+	    (s->timestamp_header && (result = take_header(r, s->timestamp_header, &v->timestamp, v)) != VERIFY_OK) ||
+	    (s->id_header && (result = take_header(r, s->id_header, &v->id, v)) != VERIFY_OK) ||
+	    (result = take_signatures(s, v)) != VERIFY_OK)
+		return result;
+	return take_timestamp(s, v);
+}
+
+static enum verify_result take_content(const struct request *r, const struct endpoint *e, struct verify *v)
+{
+	struct signed_parts parts = {
+		.body = {r->body.data, r->body.len},
+		.timestamp = v->timestamp,
+		.id = v->id,
+		.method = text(r->method),
+		.url = e->url,
+		.query = r->query,
+		.is_form = request_is(r, REQUEST_FORM),
+	};
+
+	switch (signed_string(&e->scheme, &parts, &v->scratch, &v->message)) {
+	case SIGNED_OK:
+		return VERIFY_OK;
+	case SIGNED_MALFORMED:
+		return wrong(v, "the form, or the hash of the body in the URL, is malformed");
+	case SIGNED_UNAVAILABLE:
+		break;
+	}
+	return unavailable(v);
+}
+
+static enum verify_result match_signature(const struct secrets *secrets, struct verify *v)
+{
 	for (size_t i = 0; i < secrets->n; i++) {
-		if (!mac_of(secrets->item[i].key, body, n, right))
-			return -1;
-		if (CRYPTO_memcmp(claimed, right, MAC_BYTES) == 0)
-			return (int)i + 1;
+		switch (key_verify(secrets->item[i].key, v->message.p, v->message.n, v->signature, v->n_signatures)) {
+		case 1:
+			v->secret = (int)i + 1;
+			return VERIFY_OK;
+		case 0:
+			break;
+		default:
+			return unavailable(v);
+		}
 	}
-	return 0;
+	return wrong(v, "wrong signature");
 }
 
-bool verify_authorization(const struct secrets *expected, const char *value)
+/* After the signature: a reason that says more, and nobody without the secret learns it. */
+static enum verify_result check_time(const struct scheme *s, int64_t now, struct verify *v)
 {
-	size_t n = strlen(value);
-	bool match = false;
+	if (!s->tolerance || !v->timestamp.p)
+		return VERIFY_OK;
+	if (v->at < now - s->tolerance)
+		return wrong(v, "the signature is right, but its timestamp is too old: a replay, or our clock is ahead");
+	if (v->at > now + s->tolerance)
+		return wrong(v, "the signature is right, but its timestamp is in the future: our clock is behind");
+	return VERIFY_OK;
+}
 
-	for (size_t i = 0; i < expected->n; i++)
-		match |= expected->item[i].len == n && CRYPTO_memcmp(expected->item[i].text, value, n) == 0;
+/* The names of authentication schemes are case-insensitive (RFC 9110 section 11.1). */
+static enum verify_result match_static(const struct request *r, const struct endpoint *e, struct verify *v)
+{
+	const struct scheme *s = &e->scheme;
+	size_t n = strlen(s->prefix), len;
+	enum verify_result result = take_header(r, s->header, &v->value, v);
+	struct slice value = v->value;
+	struct buf *b = &v->scratch.text;
+
+	if (result != VERIFY_OK)
+		return result;
+	if (value.n < n || strncasecmp(value.p, s->prefix, n) != 0)
+		return wrong(v, "wrong secret");
+	value = behind(value, n);
+	if (s->encoding == ENCODING_BASE64) {
+		b->len = 0;
+		if (!buf_reserve(b, value.n + 1))
+			return unavailable(v);
+		if (!decode(ENCODING_BASE64, value.p, value.n, (unsigned char *)b->data, value.n, &len))
+			return wrong(v, "the header is not base64");
+		value = (struct slice){b->data, len};
+	}
+	v->secret = verify_secret(&e->secrets, value);
+	return v->secret ? VERIFY_OK : wrong(v, "wrong secret");
+}
+
+enum verify_result verify_delivery(const struct request *r, const struct endpoint *e, int64_t now, struct verify *v)
+{
+	const struct scheme *s = &e->scheme;
+	enum verify_result result;
+
+	*v = (struct verify){.scratch = v->scratch};
+	if (s->algorithm == ALGORITHM_NONE || s->algorithm == ALGORITHM_CLIENT_STATE)
+		return VERIFY_OK;
+	if (s->algorithm == ALGORITHM_SECRET)
+		return match_static(r, e, v);
+	if ((result = take_headers(r, s, v)) != VERIFY_OK ||
+	    (result = take_content(r, e, v)) != VERIFY_OK ||
+	    (result = match_signature(&e->secrets, v)) != VERIFY_OK)
+		return result;
+	return check_time(s, now, v);
+}
+
+int verify_secret(const struct secrets *secrets, struct slice value)
+{
+	int match = 0;
+
+	for (size_t i = 0; i < secrets->n; i++)
+		if (secrets->item[i].len == value.n && CRYPTO_memcmp(secrets->item[i].text, value.p, value.n) == 0)
+			match = (int)i + 1;
 	return match;
 }
 
-bool verify_sign(const struct scheme *scheme, const struct mac_key *key, const void *body, size_t n, char *out,
-	size_t out_size)
+const char *verify_header(const struct scheme *s, size_t i)
 {
-	static const char hex[] = "0123456789abcdef";
-	unsigned char right[MAC_BYTES];
-	size_t at = strlen(scheme->prefix);
+	const char *names[] = {s->header, s->timestamp_header, s->id_header};
 
-	if (out_size < at + VERIFY_HEX + 1 || !mac_of(key, body, n, right))
-		return false;
-	memcpy(out, scheme->prefix, at);
-	for (size_t i = 0; i < MAC_BYTES; i++) {
-		out[at++] = hex[right[i] >> 4];
-		out[at++] = hex[right[i] & 15];
-	}
-	out[at] = '\0';
-	return true;
+	for (size_t k = 0; k < sizeof names / sizeof *names; k++)
+		if (names[k] && i-- == 0)
+			return names[k];
+	return NULL;
+}
+
+void verify_free(struct verify *v)
+{
+	signed_free(&v->scratch);
+	*v = (struct verify){0};
 }

@@ -6,24 +6,51 @@
 #include <stddef.h>
 
 #include "conf/conf.h"
+#include "core/key.h"
+#include "hook/request.h"
+#include "hook/signed.h"
 
-enum { VERIFY_HEX = 2 * MAC_BYTES };
+enum { VERIFY_SIGNATURES_MAX = 8 }; /* in one header: an old secret's and a new one's, with room */
+
+enum verify_result {
+	VERIFY_OK,
+	VERIFY_WRONG,
+	VERIFY_UNAVAILABLE, /* the sender should try again */
+};
 
 /*
- * Checks `value`, the signature header as received, against the n raw body bytes under each secret.
- * Returns which matched, from 1; 0 when none did; -1 when OpenSSL failed (the sender should retry).
+ * What was found in checking a delivery. Zero-initialised before the first check, then used again and
+ * again; the slices borrow from the request and the scratch.
  */
-int verify_signature(const struct scheme *scheme, const struct secrets *secrets, const char *value, const void *body,
-	size_t n);
+struct verify {
+	int secret;         /* which matched, from 1; 0: none */
+	const char *reason; /* unless OK */
+	struct slice value;     /* of the signature header */
+	struct slice timestamp; /* as written */
+	struct slice id;
+	struct slice message; /* the signed string; p == NULL when it wasn't put together */
+	int64_t at;           /* the timestamp, ms since the epoch; 0: none */
+	unsigned char signature[VERIFY_SIGNATURES_MAX][KEY_SIGNATURE_MAX];
+	size_t n_signatures;
+	struct signed_scratch scratch;
+	char why[96]; /* storage for reason */
+};
 
 /*
- * True when the whole value equals one of the expected ones. The time it takes may tell their
- * lengths, and nothing of what they are.
+ * Checks the signature of a delivery whose body was read, by the endpoint's scheme, at the time `now` in ms since the
+ * epoch. Where the scheme's secret stands in the body (ALGORITHM_CLIENT_STATE), all is OK until verify_secret() is asked.
  */
-bool verify_authorization(const struct secrets *expected, const char *value);
+enum verify_result verify_delivery(const struct request *r, const struct endpoint *e, int64_t now, struct verify *v);
 
-/* Writes the scheme's header value for the body under the key, NUL-terminated. False when OpenSSL failed. */
-bool verify_sign(const struct scheme *scheme, const struct mac_key *key, const void *body, size_t n, char *out,
-	size_t out_size);
+/*
+ * Which of the secrets the value is, from 1; 0: none. The time it takes may tell their lengths, and nothing of what
+ * they are.
+ */
+int verify_secret(const struct secrets *secrets, struct slice value);
+
+/* The headers, other than the Content-Type, that a scheme needs to judge a delivery: the i-th, or NULL behind the last. */
+const char *verify_header(const struct scheme *s, size_t i);
+
+void verify_free(struct verify *v);
 
 #endif

@@ -59,9 +59,13 @@ def rendered(name):
     return re.sub(r".\x08", "", done.stdout.decode())
 
 
+def configuration_options():
+    schema = "".join((SOURCE / "src/conf" / name).read_text() for name in ("schema.c", "schema_scheme.c"))
+    return set(re.findall(r'CFG_(?:STR|STR_LIST|INT|BOOL|SEC|FUNC)\("([a-z-]+)"', schema))
+
+
 def test_every_option_of_the_configuration_is_described():
-    schema = (SOURCE / "src/conf/schema.c").read_text()
-    options = set(re.findall(r'CFG_(?:STR|STR_LIST|INT|BOOL|SEC|FUNC)\("([a-z-]+)"', schema))
+    options = configuration_options()
     assert len(options) > 20
     page = rendered("hookspool.conf.5")
     assert not {option for option in options if not re.search(rf"(?<![\w-]){option}(?![\w-])", page)}
@@ -69,10 +73,8 @@ def test_every_option_of_the_configuration_is_described():
 
 def test_every_option_described_is_there():
     """No heading of hookspool.conf(5) names an option that the schema has not."""
-    schema = (SOURCE / "src/conf/schema.c").read_text()
-    options = set(re.findall(r'CFG_(?:STR|STR_LIST|INT|BOOL|SEC|FUNC)\("([a-z-]+)"', schema))
     headings = re.findall(r"^\.It (Ic .*)$", (SOURCE / "man/hookspool.conf.5").read_text(), re.M)
-    assert {option for heading in headings for option in re.findall(r"Ic ([a-z-]+)", heading)} == options
+    assert {option for heading in headings for option in re.findall(r"Ic ([a-z-]+)", heading)} == configuration_options()
 
 
 def test_subcommands_are_described():
@@ -85,7 +87,7 @@ def test_subcommands_are_described():
 
 @pytest.mark.parametrize("program, page, args", [("hookspool.fcgi", "hookspool.fcgi.8", []), *(
     ("hookspool", "hookspool.1", [command])
-    for command in ("check", "keygen", "send", "list", "show", "tail", "stats", "rejects", "export", "purge"))],
+    for command in ("check", "keygen", "send", "list", "show", "tail", "stats", "rejects", "verify", "export", "purge"))],
     ids=lambda v: v[0] if isinstance(v, list) and v else None)
 def test_every_option_of_the_programs_is_described(program, page, args):
     usage = run([BIN / program, *args, "--help"]).stdout.decode()

@@ -5,71 +5,9 @@
 #include "hook/handle.h"
 #include "hook/verify.h"
 
-static void verify_vectors(void **state)
+static struct slice text(const char *s)
 {
-	static const struct {
-		const char *scheme, *secret, *body, *value;
-	} vectors[] = {
-		/* docs.github.com, "Validating webhook deliveries" */
-		{"github", "It's a Secret to Everybody", "Hello, World!",
-			"sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"},
-		/* github.com/octokit/webhooks-methods.js */
-		{"connectsafely", "mysecret", "{\"foo\":\"bar\"}",
-			"sha256=4864d2759938a15468b5df9ade20bf161da9b4f737ea61794142f3484236bda3"},
-		/* dropbox.com/developers */
-		{"dropbox", "the_secret", "{\"delta\": {\"users\": [12345]}}",
-			"0a8c16b085420b960dc78664279fe09e936a2a01b1f91064869d9e77dfd64529"},
-	};
-	char made[128];
-
-	(void)state;
-	for (size_t i = 0; i < COUNT(vectors); i++) {
-		const struct scheme *s = scheme_find(vectors[i].scheme);
-		char secret[64], wrong[] = "wrong", src[] = "test";
-		size_t n = strlen(vectors[i].body), secret_len = strlen(vectors[i].secret);
-		struct secret item[] = {{src, wrong, 5, mac_key_new(wrong, 5)},
-			{src, secret, secret_len, mac_key_new(vectors[i].secret, secret_len)}};
-		struct secrets both = {item, 2}, one = {item, 1};
-
-		strcpy(secret, vectors[i].secret);
-		assert_int_equal(verify_signature(s, &both, vectors[i].value, vectors[i].body, n), 2);
-		assert_int_equal(verify_signature(s, &one, vectors[i].value, vectors[i].body, n), 0);
-		assert_int_equal(verify_signature(s, &both, vectors[i].value, vectors[i].body, n - 1), 0);
-		assert_true(verify_sign(s, item[1].key, vectors[i].body, n, made, sizeof made));
-		assert_string_equal(made, vectors[i].value);
-		assert_false(verify_sign(s, item[1].key, vectors[i].body, n, made, strlen(vectors[i].value)));
-		mac_key_free(item[0].key);
-		mac_key_free(item[1].key);
-	}
-}
-
-static void verify_refuses(void **state)
-{
-	static const char right[] = "sha256=4864d2759938a15468b5df9ade20bf161da9b4f737ea61794142f3484236bda3";
-	char secret[] = "mysecret", src[] = "test", value[512];
-	struct secret item = {src, secret, 8, mac_key_new(secret, 8)};
-	struct secrets one = {&item, 1};
-	const struct scheme *s = scheme_find("connectsafely");
-	static const char *const wrong[] = {"", "sha256=", "sha256", "4864d2759938a15468b5df9ade20bf161da9b4f737ea61794142f3484236bda3",
-		"sha1=4864d2759938a15468b5df9ade20bf161da9b4f737ea61794142f3484236bda3",
-		"SHA256=4864d2759938a15468b5df9ade20bf161da9b4f737ea61794142f3484236bda3",
-		"sha256= 4864d2759938a15468b5df9ade20bf161da9b4f737ea61794142f3484236bda3",
-		"sha256=4864d2759938a15468b5df9ade20bf161da9b4f737ea61794142f3484236bda",
-		"sha256=4864d2759938a15468b5df9ade20bf161da9b4f737ea61794142f3484236bda33",
-		"sha256=4864d2759938a15468b5df9ade20bf161da9b4f737ea61794142f3484236bdag"};
-
-	(void)state;
-	for (size_t i = 0; i < COUNT(wrong); i++)
-		assert_int_equal(verify_signature(s, &one, wrong[i], "{\"foo\":\"bar\"}", 13), 0);
-	for (size_t i = 7; i < sizeof right - 1; i++) { /* every digit counts */
-		strcpy(value, right);
-		value[i] = value[i] == '0' ? '1' : '0';
-		assert_int_equal(verify_signature(s, &one, value, "{\"foo\":\"bar\"}", 13), 0);
-	}
-	for (size_t i = 7; right[i]; i++)
-		value[i] = right[i] >= 'a' ? (char)(right[i] - 32) : right[i];
-	assert_int_equal(verify_signature(s, &one, value, "{\"foo\":\"bar\"}", 13), 1); /* RFC 4648 hex: either case */
-	mac_key_free(item.key);
+	return (struct slice){s, strlen(s)};
 }
 
 static void authorization(void **state)
@@ -79,13 +17,13 @@ static void authorization(void **state)
 	struct secrets both = {item, 2}, none = {item, 0};
 
 	(void)state;
-	assert_true(verify_authorization(&both, "Bearer one"));
-	assert_true(verify_authorization(&both, "Basic dHdvOg=="));
-	assert_false(verify_authorization(&both, "Bearer one "));
-	assert_false(verify_authorization(&both, "bearer one"));
-	assert_false(verify_authorization(&both, "Bearer on"));
-	assert_false(verify_authorization(&both, ""));
-	assert_false(verify_authorization(&none, ""));
+	assert_int_equal(verify_secret(&both, text("Bearer one")), 1);
+	assert_int_equal(verify_secret(&both, text("Basic dHdvOg==")), 2);
+	assert_int_equal(verify_secret(&both, text("Bearer one ")), 0);
+	assert_int_equal(verify_secret(&both, text("bearer one")), 0);
+	assert_int_equal(verify_secret(&both, text("Bearer on")), 0);
+	assert_int_equal(verify_secret(&both, text("")), 0);
+	assert_int_equal(verify_secret(&none, text("")), 0);
 }
 
 static bool is(struct slice s, const char *want)
@@ -93,6 +31,14 @@ static bool is(struct slice s, const char *want)
 	if (!want)
 		return s.p == NULL;
 	return s.p && s.n == strlen(want) && memcmp(s.p, want, s.n) == 0;
+}
+
+/* The event in n bytes of JSON from ConnectSafely. */
+static enum event_result parse(const char *body, size_t n, struct event *ev)
+{
+	struct request r = {.content_type = REQUEST_JSON, .body = {.data = (char *)(uintptr_t)body, .len = n}};
+
+	return event_read(&r, scheme_find("connectsafely"), (struct slice){0}, ev);
 }
 
 static void event_fields(void **state)
@@ -106,15 +52,15 @@ static void event_fields(void **state)
 
 	(void)state;
 	for (int twice = 0; twice < 2; twice++) {
-		assert_int_equal(event_parse(body, sizeof body - 1, &ev), EVENT_OK);
-		assert_true(is(ev.event, "message.received"));
-		assert_true(is(ev.key, "urn:msg"));
-		assert_true(is(ev.account, "65fa"));
-		assert_true(is(ev.sender_id, "urn:p"));
-		assert_true(is(ev.sender_name, "Zo\xC3\xAB \xF0\x9F\x98\x80"));
-		assert_true(is(ev.conversation, "urn:t"));
-		assert_true(is(ev.sent_at, "2026-05-12T14:33:21.000Z"));
-		assert_true(is(ev.text, "Hey"));
+		assert_int_equal(parse(body, sizeof body - 1, &ev), EVENT_OK);
+		assert_true(is(ev.field[FIELD_EVENT], "message.received"));
+		assert_true(is(ev.field[FIELD_KEY], "urn:msg"));
+		assert_true(is(ev.field[FIELD_ACCOUNT], "65fa"));
+		assert_true(is(ev.field[FIELD_SENDER_ID], "urn:p"));
+		assert_true(is(ev.field[FIELD_SENDER_NAME], "Zo\xC3\xAB \xF0\x9F\x98\x80"));
+		assert_true(is(ev.field[FIELD_CONVERSATION], "urn:t"));
+		assert_true(is(ev.field[FIELD_SENT_AT], "2026-05-12T14:33:21.000Z"));
+		assert_true(is(ev.field[FIELD_TEXT], "Hey"));
 	}
 	event_free(&ev);
 }
@@ -139,8 +85,8 @@ static void event_keys(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		assert_int_equal(event_parse(cases[i].body, strlen(cases[i].body), &ev), EVENT_OK);
-		if (!is(ev.key, cases[i].key))
+		assert_int_equal(parse(cases[i].body, strlen(cases[i].body), &ev), EVENT_OK);
+		if (!is(ev.field[FIELD_KEY], cases[i].key))
 			fail_msg("%s", cases[i].body);
 	}
 	event_free(&ev);
@@ -163,12 +109,12 @@ static void event_malformed(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		if (event_parse(cases[i], strlen(cases[i]), &ev) != EVENT_MALFORMED)
+		if (parse(cases[i], strlen(cases[i]), &ev) != EVENT_MALFORMED)
 			fail_msg("%s", cases[i]);
 		assert_non_null(ev.reason);
-		assert_null(ev.event.p);
+		assert_null(ev.field[FIELD_EVENT].p);
 	}
-	assert_int_equal(event_parse("{\"event\":\"e\"}\0", 14, &ev), EVENT_MALFORMED);
+	assert_int_equal(parse("{\"event\":\"e\"}\0", 14, &ev), EVENT_MALFORMED);
 	event_free(&ev);
 }
 
@@ -185,7 +131,7 @@ static enum event_result nested(struct event *ev, int depth, char open, char shu
 	for (int i = 1; i < depth; i++)
 		buf_add(&b, &shut, 1);
 	buf_printf(&b, "}");
-	r = event_parse(b.data, b.len, ev);
+	r = parse(b.data, b.len, ev);
 	buf_free(&b);
 	return r;
 }
@@ -207,7 +153,7 @@ static void event_bounds(void **state)
 		for (int i = 1; i < keys; i++)
 			buf_printf(&b, ",\"k%d\":{}", i);
 		buf_printf(&b, "}");
-		assert_int_equal(event_parse(b.data, b.len, &ev), keys <= 256 ? EVENT_OK : EVENT_MALFORMED);
+		assert_int_equal(parse(b.data, b.len, &ev), keys <= 256 ? EVENT_OK : EVENT_MALFORMED);
 	}
 	buf_free(&b);
 	event_free(&ev);
@@ -364,6 +310,8 @@ static void answers(void **state)
 	for (int o = 0; o < OUTCOME_COUNT; o++) {
 		const struct outcome_info *info = outcome_info((enum outcome)o);
 
+		if (o == OUTCOME_CHALLENGE)
+			continue;
 		d.outcome = (enum outcome)o;
 		b.len = 0;
 		handle_answer(&d, &b);
@@ -378,8 +326,6 @@ static void answers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(verify_vectors),
-		cmocka_unit_test(verify_refuses),
 		cmocka_unit_test(authorization),
 		cmocka_unit_test(event_fields),
 		cmocka_unit_test(event_keys),

@@ -1,0 +1,198 @@
+/* Why a signature does not match: what else would have made it match is tried, one thing at a time. */
+#define _DEFAULT_SOURCE /* explicit_bzero */
+#include "cli/explain.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/rewrite.h"
+
+/* Whether the delivery would be right, whatever its time. */
+static bool holds(const struct request *r, const struct endpoint *e)
+{
+	struct endpoint timeless = *e;
+	struct verify v = {0};
+	bool ok;
+
+	timeless.scheme.tolerance = 0;
+	ok = verify_delivery(r, &timeless, 0, &v) == VERIFY_OK;
+	verify_free(&v);
+	return ok;
+}
+
+static bool holds_for_body(const struct request *r, const struct endpoint *e, const void *body, size_t n)
+{
+	struct request changed = *r;
+
+	changed.body = (struct buf){.data = (char *)(uintptr_t)body, .len = n};
+	return holds(&changed, e);
+}
+
+/* With the secrets' texts, each with `behind` at its end, taken as another scheme takes them. */
+static bool holds_for_scheme(const struct request *r, const struct endpoint *e, const struct scheme *s, const char *behind)
+{
+	struct endpoint changed = *e;
+	struct secret *item = calloc(e->secrets.n, sizeof *item);
+	struct buf text = {0};
+	const char *why;
+	bool ok = item != NULL;
+
+	changed.scheme = *s;
+	changed.secrets = (struct secrets){item, 0};
+	for (size_t i = 0; ok && i < e->secrets.n; i++) {
+		text.len = 0;
+		ok = buf_printf(&text, "%s%s", e->secrets.item[i].text, behind);
+		item[changed.secrets.n].key = ok ? scheme_key(s, text.data, text.len, false, &why) : NULL;
+		changed.secrets.n += item[changed.secrets.n].key != NULL;
+	}
+	ok = ok && changed.secrets.n && holds(r, &changed);
+	for (size_t i = 0; i < changed.secrets.n; i++)
+		key_free(item[i].key);
+	if (text.data)
+		explicit_bzero(text.data, text.cap);
+	buf_free(&text);
+	free(item);
+	return ok;
+}
+
+static const char *try_line_ends(const struct request *r, const struct endpoint *e)
+{
+	struct buf longer = {0};
+	const char *cause = NULL;
+	size_t n = r->body.len;
+
+	if (n >= 2 && memcmp(r->body.data + n - 2, "\r\n", 2) == 0 && holds_for_body(r, e, r->body.data, n - 2))
+		return "there is a CR LF at the end of the body that was not signed";
+	if (n >= 1 && r->body.data[n - 1] == '\n' && holds_for_body(r, e, r->body.data, n - 1))
+		return "there is a line feed at the end of the body that was not signed; an editor or echo adds one";
+	if (n >= 3 && memcmp(r->body.data, "\xEF\xBB\xBF", 3) == 0 && holds_for_body(r, e, r->body.data + 3, n - 3))
+		return "there is a byte order mark before the body that was not signed";
+	if (buf_add(&longer, r->body.data, n) && buf_add(&longer, "\n", 1) && holds_for_body(r, e, longer.data, longer.len))
+		cause = "a line feed is missing at the end of the body; a shell's $(...) takes it away";
+	buf_free(&longer);
+	return cause;
+}
+
+static const char *try_rewritten(const struct request *r, const struct endpoint *e)
+{
+	struct slice json = {r->body.data, r->body.len};
+	struct buf other = {0};
+	bool found = false;
+
+	for (int space = REWRITE_SPACE_KEEP; !found && space <= REWRITE_SPACE_ONE; space++) {
+		for (int text = REWRITE_TEXT_KEEP; !found && text <= REWRITE_TEXT_ASCII_SLASHES; text++) {
+			other.len = 0;
+			found = rewrite(json, (enum rewrite_space)space, (enum rewrite_text)text, &other) &&
+				holds_for_body(r, e, other.data, other.len);
+		}
+	}
+	buf_free(&other);
+	return found ? "the body was parsed and written again on its way: the same JSON, other bytes; sign and check the raw ones" : NULL;
+}
+
+static const char *try_secrets(const struct request *r, const struct endpoint *e)
+{
+	struct scheme s = e->scheme;
+
+	if (holds_for_scheme(r, e, &s, "\n"))
+		return "the signer's secret ends with a line feed, as a file that was read whole; it belongs to the signature then";
+	s.key_text = KEY_TEXT_BASE64;
+	if (e->scheme.key_text != s.key_text && holds_for_scheme(r, e, &s, ""))
+		return "the secret is base64 and the signer decodes it; say secret-encoding = \"base64\" in a scheme of your own";
+	s.key_text = KEY_TEXT_HEX;
+	if (e->scheme.key_text != s.key_text && holds_for_scheme(r, e, &s, ""))
+		return "the secret is hexadecimal and the signer decodes it; say secret-encoding = \"hex\" in a scheme of your own";
+	s.key_text = KEY_TEXT_PLAIN;
+	if (e->scheme.key_text != s.key_text && holds_for_scheme(r, e, &s, ""))
+		return "the signer takes the secret's text as it is, without decoding it; say secret-encoding = \"plain\" in a scheme of your own";
+	return NULL;
+}
+
+static const char *try_forms(const struct request *r, const struct endpoint *e)
+{
+	struct scheme s = e->scheme;
+
+	s.encoding = e->scheme.encoding == ENCODING_HEX ? ENCODING_BASE64 : ENCODING_HEX;
+	if (holds_for_scheme(r, e, &s, ""))
+		return s.encoding == ENCODING_HEX ? "the signature is in hexadecimal and the scheme wants base64"
+			: "the signature is in base64 and the scheme wants hexadecimal";
+	s = e->scheme;
+	s.prefix_optional = true;
+	if (holds_for_scheme(r, e, &s, ""))
+		return "the prefix before the signature is missing";
+	s = e->scheme;
+	s.algorithm = ALGORITHM_HMAC_SHA1;
+	if (e->scheme.algorithm == ALGORITHM_HMAC_SHA256 && holds_for_scheme(r, e, &s, ""))
+		return "it is signed with HMAC-SHA1 and not with HMAC-SHA256";
+	s.algorithm = ALGORITHM_HMAC_SHA256;
+	if (e->scheme.algorithm == ALGORITHM_HMAC_SHA1 && holds_for_scheme(r, e, &s, ""))
+		return "it is signed with HMAC-SHA256 and not with HMAC-SHA1";
+	return NULL;
+}
+
+static bool holds_for_url(const struct request *r, const struct endpoint *e, const char *before, const char *url, const char *behind)
+{
+	struct endpoint changed = *e;
+	struct buf other = {0};
+	bool ok = buf_printf(&other, "%s%s%s", before, url, behind) && buf_add(&other, "", 1);
+
+	changed.url = other.data;
+	ok = ok && holds(r, &changed);
+	buf_free(&other);
+	return ok;
+}
+
+static const char *try_urls(const struct request *r, const struct endpoint *e)
+{
+	const char *rest = e->url ? strstr(e->url, "://") : NULL;
+
+	if (!rest)
+		return NULL;
+	if (holds_for_url(r, e, "http", rest, "") || holds_for_url(r, e, "https", rest, ""))
+		return "the URL was signed with the other of http and https; set url as the provider was given it";
+	if (holds_for_url(r, e, "", e->url, "/"))
+		return "the URL was signed with a slash at its end; set url as the provider was given it";
+	return NULL;
+}
+
+static bool try_schemes(const struct request *r, const struct endpoint *e, struct buf *out)
+{
+	const struct scheme *s;
+
+	for (size_t i = 0; (s = scheme_at(i)); i++)
+		if (scheme_has_key(s) && strcmp(s->name, e->scheme.name) != 0 && holds_for_scheme(r, e, s, ""))
+			return buf_printf(out, "it is signed as scheme \"%s\" does it", s->name);
+	return true;
+}
+
+/* A header of another scheme that is there instead. */
+static bool name_headers(const struct request *r, const struct endpoint *e, struct buf *out)
+{
+	const struct scheme *s;
+	const char *value;
+
+	if (request_header(r, e->scheme.header, &value) != HEADER_ABSENT)
+		return true;
+	for (size_t i = 0; (s = scheme_at(i)); i++)
+		if (s->header && request_header(r, s->header, &value) != HEADER_ABSENT)
+			return buf_printf(out, "there is a header %s, as scheme \"%s\" has it", s->header, s->name);
+	return buf_printf(out, "no header of any scheme is there; does a proxy pass it on?");
+}
+
+bool explain_cause(const struct request *r, const struct endpoint *e, const struct verify *v, struct buf *out)
+{
+	static const char *(*const tries[])(const struct request *, const struct endpoint *) = {
+		try_line_ends, try_rewritten, try_secrets, try_forms, try_urls,
+	};
+	const char *cause = NULL;
+
+	if (v->secret)
+		return true; /* the time: the verdict says all */
+	if (!scheme_has_key(&e->scheme))
+		return e->scheme.header ? name_headers(r, e, out) : true;
+	for (size_t i = 0; !cause && i < sizeof tries / sizeof *tries; i++)
+		cause = tries[i](r, e);
+	if (cause)
+		return buf_printf(out, "%s", cause);
+	return try_schemes(r, e, out) && (out->len || name_headers(r, e, out));
+}

@@ -1,0 +1,125 @@
+/* A JSON text as some program would write it that parsed it. */
+#include "cli/rewrite.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <wchar.h>
+
+/* Four hexadecimal digits at p; -1: there are none. */
+static long code_unit(const char *p, const char *end)
+{
+	unsigned v;
+
+	return end - p >= 4 && strspn(p, "0123456789abcdefABCDEF") >= 4 && sscanf(p, "%4x", &v) == 1 ? (long)v : -1;
+}
+
+static bool add_utf8(uint32_t c, struct buf *out)
+{
+	char s[4];
+	size_t n = 0;
+
+	if (c < 0x80) {
+		s[n++] = (char)c;
+	} else if (c < 0x800) {
+		s[n++] = (char)(0xC0 | c >> 6);
+	} else if (c < 0x10000) {
+		s[n++] = (char)(0xE0 | c >> 12);
+		s[n++] = (char)(0x80 | (c >> 6 & 0x3F));
+	} else {
+		s[n++] = (char)(0xF0 | c >> 18);
+		s[n++] = (char)(0x80 | (c >> 12 & 0x3F));
+		s[n++] = (char)(0x80 | (c >> 6 & 0x3F));
+	}
+	if (c >= 0x80)
+		s[n++] = (char)(0x80 | (c & 0x3F));
+	return buf_add(out, s, n);
+}
+
+/* An escape at p, as text where it can be; *p moves on behind it. */
+static bool unescape(const char **p, const char *end, struct buf *out)
+{
+	long high, low;
+	const char *s = *p;
+
+	if (end - s >= 2 && s[1] == '/') {
+		*p += 2;
+		return buf_add(out, "/", 1);
+	}
+	high = end - s >= 6 && s[1] == 'u' ? code_unit(s + 2, end) : -1;
+	low = high >= 0xD800 && high < 0xDC00 && end - s >= 12 && s[6] == '\\' && s[7] == 'u' ? code_unit(s + 8, end) : -1;
+	if (low >= 0xDC00 && low < 0xE000) {
+		*p += 12;
+		return add_utf8((uint32_t)(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00)), out);
+	}
+	if (high >= 0x80 && (high < 0xD800 || high >= 0xE000)) {
+		*p += 6;
+		return add_utf8((uint32_t)high, out);
+	}
+	*p += end - s >= 2 ? 2 : 1;
+	return buf_add(out, s, (size_t)(*p - s));
+}
+
+/* The character at p, which isn't ASCII, as an escape; *p moves on behind it. */
+static bool escape(const char **p, const char *end, struct buf *out)
+{
+	mbstate_t state = {0};
+	wchar_t c;
+	size_t n = mbrtowc(&c, *p, (size_t)(end - *p), &state);
+	uint32_t v;
+
+	if (n == 0 || n > 4) {
+		++*p;
+		return buf_add(out, *p - 1, 1);
+	}
+	*p += n;
+	v = (uint32_t)c;
+	if (v < 0x10000)
+		return buf_printf(out, "\\u%04x", (unsigned)v);
+	v -= 0x10000;
+	return buf_printf(out, "\\u%04x\\u%04x", (unsigned)(0xD800 + (v >> 10)), (unsigned)(0xDC00 + (v & 0x3FF)));
+}
+
+/* From the quote that opens a string to behind the one that closes it. */
+static bool rewrite_string(const char **p, const char *end, enum rewrite_text text, struct buf *out)
+{
+	bool ok = buf_add(out, "\"", 1);
+	const char *s;
+
+	for (++*p; ok && *p < end && **p != '"';) {
+		s = *p;
+		if (*s == '\\' && text == REWRITE_TEXT_UTF8) {
+			ok = unescape(p, end, out);
+		} else if (*s == '\\') {
+			*p += end - s >= 2 ? 2 : 1;
+			ok = buf_add(out, s, (size_t)(*p - s));
+		} else if (text >= REWRITE_TEXT_ASCII && (unsigned char)*s >= 0x80) {
+			ok = escape(p, end, out);
+		} else {
+			++*p;
+			ok = (*s != '/' || text != REWRITE_TEXT_ASCII_SLASHES || buf_add(out, "\\", 1)) && buf_add(out, s, 1);
+		}
+	}
+	if (*p < end)
+		++*p;
+	return ok && buf_add(out, "\"", 1);
+}
+
+bool rewrite(struct slice json, enum rewrite_space space, enum rewrite_text text, struct buf *out)
+{
+	const char *p = json.p, *end = json.p + json.n;
+	bool ok = true;
+
+	while (ok && p < end) {
+		if (*p == '"') {
+			ok = rewrite_string(&p, end, text, out);
+			continue;
+		}
+		if (space == REWRITE_SPACE_KEEP || !memchr(" \t\r\n", *p, 4))
+			ok = buf_add(out, p, 1);
+		if (ok && space == REWRITE_SPACE_ONE && (*p == ':' || *p == ','))
+			ok = buf_add(out, " ", 1);
+		p++;
+	}
+	return ok;
+}

@@ -1,0 +1,25 @@
+/* A JSON text as some program would write it that parsed it: the usual reason why a right signature doesn't match. */
+#ifndef REWRITE_H
+#define REWRITE_H
+
+#include <stdbool.h>
+
+#include "core/buf.h"
+
+enum rewrite_space {
+	REWRITE_SPACE_KEEP,
+	REWRITE_SPACE_NONE, /* as JavaScript, PHP and Go */
+	REWRITE_SPACE_ONE,  /* behind each colon and comma, as Python */
+};
+
+enum rewrite_text {
+	REWRITE_TEXT_KEEP,
+	REWRITE_TEXT_UTF8,          /* no \u where none is needed, no \/ */
+	REWRITE_TEXT_ASCII,         /* \u for all that isn't ASCII, as Python */
+	REWRITE_TEXT_ASCII_SLASHES, /* and \/, as PHP */
+};
+
+/* Appends the text rewritten; what is no JSON comes out somehow. False when memory is short. */
+bool rewrite(struct slice json, enum rewrite_space space, enum rewrite_text text, struct buf *out);
+
+#endif

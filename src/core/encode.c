@@ -1,0 +1,85 @@
+/* Bytes as text: hexadecimal and base64 (RFC 4648 sections 8 and 4), strict. */
+#include "core/encode.h"
+
+#include <openssl/evp.h>
+#include <string.h>
+
+size_t encode_size(enum encoding e, size_t n)
+{
+	return e == ENCODING_HEX ? 2 * n : (n + 2) / 3 * 4;
+}
+
+void encode(enum encoding e, const void *bytes, size_t n, char *out)
+{
+	static const char digits[] = "0123456789abcdef";
+	const unsigned char *p = bytes;
+
+	if (e == ENCODING_BASE64) {
+		EVP_EncodeBlock((unsigned char *)out, p, (int)n);
+		return;
+	}
+	for (; n > 0; n--, p++) {
+		*out++ = digits[*p >> 4];
+		*out++ = digits[*p & 15];
+	}
+	*out = '\0';
+}
+
+static int nibble(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool decode_hex(const char *text, size_t n, unsigned char *out, size_t max, size_t *len)
+{
+	int high, low;
+
+	if (n % 2 || n / 2 > max)
+		return false;
+	*len = n / 2;
+	for (; n > 0; n -= 2, text += 2) {
+		high = nibble(text[0]);
+		low = nibble(text[1]);
+		if (high < 0 || low < 0)
+			return false;
+		*out++ = (unsigned char)(high << 4 | low);
+	}
+	return true;
+}
+
+/* OpenSSL takes white space at both ends, and counts padding as bytes: four characters at a time, looked at first. */
+static bool decode_base64(const char *text, size_t n, unsigned char *out, size_t max, size_t *len)
+{
+	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	unsigned char three[3];
+	char again[5];
+	size_t padding = n > 0 && text[n - 1] == '=' ? 1 + (n > 1 && text[n - 2] == '=') : 0;
+
+	if (n % 4 || n / 4 * 3 - padding > max)
+		return false;
+	for (size_t i = 0; i < n - padding; i++)
+		if (!text[i] || !strchr(alphabet, text[i]))
+			return false;
+	*len = n / 4 * 3 - padding;
+	for (size_t left = *len; left > 0; text += 4) {
+		size_t k = left < 3 ? left : 3;
+
+		if (EVP_DecodeBlock(three, (const unsigned char *)text, 4) != 3)
+			return false;
+		encode(ENCODING_BASE64, three, k, again);
+		if (memcmp(again, text, 4) != 0) /* bits that stand for nothing: RFC 4648 section 3.5 */
+			return false;
+		memcpy(out, three, k);
+		out += k;
+		left -= k;
+	}
+	return true;
+}
+
+bool decode(enum encoding e, const char *text, size_t n, unsigned char *out, size_t max, size_t *len)
+{
+	return (e == ENCODING_HEX ? decode_hex : decode_base64)(text, n, out, max, len);
+}

@@ -1,0 +1,98 @@
+/* Forms: application/x-www-form-urlencoded (WHATWG URL Standard, section 5.1), in bodies and queries. */
+#include "hook/form.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/encode.h"
+
+/* Appends what n bytes stand for; the arena has room. */
+static bool add_decoded(struct buf *arena, const char *p, size_t n, struct slice *out)
+{
+	size_t len;
+	unsigned char c;
+
+	out->p = arena->data + arena->len;
+	for (const char *end = p + n; p < end; p++) {
+		c = *p == '+' ? ' ' : (unsigned char)*p;
+		if (c == '%') {
+			if (end - p < 3 || !decode(ENCODING_HEX, p + 1, 2, &c, 1, &len))
+				return false;
+			p += 2;
+		}
+		if (c == '\0')
+			return false;
+		arena->data[arena->len++] = (char)c;
+	}
+	out->n = (size_t)(arena->data + arena->len - out->p);
+	return true;
+}
+
+enum form_result form_parse(struct form *f, const char *p, size_t n)
+{
+	const char *end = p + n, *stop, *equals;
+	struct form_param *param;
+
+	f->n = 0;
+	f->arena.len = 0;
+	if (!f->param)
+		f->param = calloc(FORM_PARAMS_MAX, sizeof *f->param);
+	if (!f->param || !buf_reserve(&f->arena, n + 1)) /* decoding never makes it longer */
+		return FORM_NO_MEMORY;
+	for (; p < end; p = stop + 1) {
+		stop = memchr(p, '&', (size_t)(end - p));
+		if (!stop)
+			stop = end;
+		if (stop == p)
+			continue;
+		if (f->n == FORM_PARAMS_MAX)
+			return FORM_MALFORMED;
+		equals = memchr(p, '=', (size_t)(stop - p));
+		if (!equals)
+			equals = stop;
+		param = &f->param[f->n++];
+		if (!add_decoded(&f->arena, p, (size_t)(equals - p), &param->name) ||
+		    !add_decoded(&f->arena, equals == stop ? stop : equals + 1, (size_t)(stop - equals) - (equals != stop), &param->value))
+			return FORM_MALFORMED;
+	}
+	return FORM_OK;
+}
+
+struct slice form_value(const struct form *f, const char *name)
+{
+	for (const struct form_param *p = f->param; p < f->param + f->n; p++)
+		if (p->name.n == strlen(name) && memcmp(p->name.p, name, p->name.n) == 0)
+			return p->value;
+	return (struct slice){0};
+}
+
+static int compare(struct slice a, struct slice b)
+{
+	int order = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
+
+	return order ? order : (a.n > b.n) - (a.n < b.n);
+}
+
+int form_compare(const struct form_param *a, const struct form_param *b)
+{
+	int order = compare(a->name, b->name);
+
+	return order ? order : compare(a->value, b->value);
+}
+
+static int compare_params(const void *a, const void *b)
+{
+	return form_compare(a, b);
+}
+
+void form_sort(struct form *f)
+{
+	qsort(f->param, f->n, sizeof *f->param, compare_params);
+}
+
+void form_free(struct form *f)
+{
+	buf_free(&f->arena);
+	free(f->param);
+	*f = (struct form){0};
+}

@@ -1,0 +1,39 @@
+/* Forms: application/x-www-form-urlencoded (WHATWG URL Standard, section 5.1), in bodies and queries. */
+#ifndef FORM_H
+#define FORM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/buf.h"
+
+enum { FORM_PARAMS_MAX = 256 };
+
+struct form_param {
+	struct slice name, value;
+};
+
+/* Zero-initialised is valid and empty, and may be parsed into again and again. */
+struct form {
+	struct form_param *param;
+	size_t n;
+	struct buf arena; /* the slices borrow from it until the next form_parse() or form_free() */
+};
+
+enum form_result { FORM_OK, FORM_MALFORMED, FORM_NO_MEMORY };
+
+/* Decodes the n bytes at p. MALFORMED: a % without two hexadecimal digits, a NUL, or more than FORM_PARAMS_MAX parameters. */
+enum form_result form_parse(struct form *f, const char *p, size_t n);
+
+/* The first value of that name; p == NULL when there is none. */
+struct slice form_value(const struct form *f, const char *name);
+
+/* The order by name, then by value, in bytes: below, above or equal to 0. */
+int form_compare(const struct form_param *a, const struct form_param *b);
+
+/* Sorts in that order. */
+void form_sort(struct form *f);
+
+void form_free(struct form *f);
+
+#endif

@@ -1,0 +1,32 @@
+/* Handshakes: how a provider asks whether an endpoint is real, and what it wants to hear. */
+#ifndef HANDSHAKE_H
+#define HANDSHAKE_H
+
+#include "conf/conf.h"
+#include "hook/event.h"
+#include "hook/request.h"
+
+enum handshake_result {
+	HANDSHAKE_ABSENT, /* the delivery is none */
+	HANDSHAKE_ANSWERED,
+	HANDSHAKE_REFUSED, /* its token is wrong */
+	HANDSHAKE_UNAVAILABLE,
+};
+
+/* What is answered; Zero-initialised is valid, and may be used again and again. */
+struct handshake_answer {
+	const char *type; /* Content-Type; static text */
+	struct buf body;
+};
+
+/*
+ * A handshake in the query, before anything else of the delivery is looked at. What is echoed is at most 512
+ * letters, digits and marks that mean nothing in HTML, JSON or a header.
+ */
+enum handshake_result handshake_query(const struct request *r, const struct endpoint *e, struct form *query,
+	struct handshake_answer *a);
+
+/* A handshake in an event, whose signature was right. */
+enum handshake_result handshake_event(const struct event *ev, const struct endpoint *e, struct handshake_answer *a);
+
+#endif

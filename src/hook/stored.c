@@ -1,0 +1,71 @@
+/* A delivery put together again from what was kept of it, as the request that it was. */
+#include "hook/stored.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* Appends a header as its CGI variable (RFC 3875 section 4.1.18), with a NUL. */
+static bool add_variable(struct buf *b, struct slice name, struct slice value)
+{
+	static const char content_type[] = "content-type", query[] = ":query";
+	size_t at;
+
+	if (name.n == sizeof query - 1 && memcmp(name.p, query, name.n) == 0)
+		return buf_printf(b, "QUERY_STRING=%.*s", (int)value.n, value.p) && buf_add(b, "", 1);
+	if (!(name.n == sizeof content_type - 1 && strncasecmp(name.p, content_type, name.n) == 0) && !buf_add(b, "HTTP_", 5))
+		return false;
+	at = b->len;
+	if (!buf_add(b, name.p, name.n))
+		return false;
+	for (; at < b->len; at++)
+		b->data[at] = b->data[at] == '-' ? '_' : (char)toupper((unsigned char)b->data[at]);
+	return buf_add(b, "=", 1) && buf_add(b, value.p, value.n) && buf_add(b, "", 1);
+}
+
+static bool add_lines(struct buf *b, struct slice headers, size_t *count)
+{
+	const char *line = headers.p, *end = headers.p + headers.n, *stop, *colon, *value;
+
+	for (; line < end; line = stop + 1) {
+		stop = memchr(line, '\n', (size_t)(end - line));
+		if (!stop)
+			stop = end;
+		colon = memchr(line + 1, ':', (size_t)(stop - line) - (stop > line));
+		if (!colon)
+			continue;
+		for (value = colon + 1; value < stop && *value == ' '; value++)
+			;
+		if (!add_variable(b, (struct slice){line, (size_t)(colon - line)},
+			(struct slice){value, (size_t)(stop - value) - (stop > value && stop[-1] == '\r')}))
+			return false;
+		++*count;
+	}
+	return true;
+}
+
+bool stored_request(struct slice headers, struct slice body, struct stored *out)
+{
+	static const char method[] = "REQUEST_METHOD=POST";
+	size_t n = 1, i = 0;
+
+	stored_free(out);
+	if (!buf_add(&out->text, method, sizeof method) || !add_lines(&out->text, headers, &n))
+		return false;
+	out->envp = calloc(n + 1, sizeof *out->envp);
+	if (!out->envp)
+		return false;
+	for (char *p = out->text.data; i < n; p += strlen(p) + 1)
+		out->envp[i++] = p;
+	request_init(&out->request, out->envp, NULL, NULL);
+	out->request.body = (struct buf){.data = (char *)(uintptr_t)body.p, .len = body.n};
+	return true;
+}
+
+void stored_free(struct stored *s)
+{
+	free(s->envp);
+	buf_free(&s->text);
+	*s = (struct stored){0};
+}

@@ -1,0 +1,608 @@
+/* Signature schemes: published vectors, every scheme's own deliveries, and by table all that must be refused. */
+#include "unit.h"
+
+#include <ctype.h>
+#include <strings.h>
+
+#include "hook/stored.h"
+#include "core/encode.h"
+#include "core/paths.h"
+#include "hook/event.h"
+#include "hook/form.h"
+#include "hook/handshake.h"
+#include "hook/sign.h"
+#include "hook/verify.h"
+
+/* An endpoint with up to two secrets. */
+struct fixture {
+	struct endpoint e;
+	struct secret item[2];
+};
+
+static void set_up(struct fixture *f, const char *scheme, const char *const *secrets, size_t n)
+{
+	static char source[] = "test", url[] = "https://www.example.com/webhook_uri";
+	const char *why = "";
+
+	*f = (struct fixture){.e = {.scheme = *scheme_find(scheme), .url = url}};
+	f->e.secrets = (struct secrets){f->item, n};
+	for (size_t i = 0; i < n; i++) {
+		f->item[i] = (struct secret){.source = source, .text = strdup(secrets[i]), .len = strlen(secrets[i])};
+		if (!scheme_has_key(&f->e.scheme))
+			continue;
+		f->item[i].key = scheme_key(&f->e.scheme, secrets[i], strlen(secrets[i]), false, &why);
+		if (!f->item[i].key)
+			fail_msg("%s: %s", scheme, why);
+	}
+}
+
+static void tear_down(struct fixture *f)
+{
+	for (size_t i = 0; i < f->e.secrets.n; i++) {
+		free(f->item[i].text);
+		key_free(f->item[i].key);
+	}
+}
+
+static enum verify_result verify(const struct fixture *f, const char *headers, struct slice body, int64_t now, struct verify *v)
+{
+	struct stored stored = {0};
+	enum verify_result result;
+
+	assert_true(stored_request((struct slice){headers, strlen(headers)}, body, &stored));
+	result = verify_delivery(&stored.request, &f->e, now, v);
+	stored_free(&stored);
+	return result;
+}
+
+static struct slice text(const char *s)
+{
+	return (struct slice){s, strlen(s)};
+}
+
+static void vectors(void **state)
+{
+	static const struct {
+		const char *scheme, *secret, *headers, *body;
+		int64_t now; /* s */
+	} cases[] = {
+		/* docs.github.com, "Validating webhook deliveries" */
+		{"github", "It's a Secret to Everybody",
+			"X-Hub-Signature-256: sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17", "Hello, World!", 0},
+		/* github.com/octokit/webhooks-methods.js */
+		{"connectsafely", "mysecret",
+			"X-Webhook-Signature: sha256=4864d2759938a15468b5df9ade20bf161da9b4f737ea61794142f3484236bda3", "{\"foo\":\"bar\"}", 0},
+		/* github.com/standard-webhooks, libraries/javascript */
+		{"standard-webhooks", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+			"webhook-id: msg_p5jXN8AQM9LWM0D4loKWxJek\nwebhook-timestamp: 1614265330\n"
+			"webhook-signature: v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=", "{\"test\": 2432232314}", 1614265330},
+		/* the same as Svix's headers call it, without the prefix of the secret, among signatures that are not ours */
+		{"svix", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+			"svix-id: msg_p5jXN8AQM9LWM0D4loKWxJek\nsvix-timestamp: 1614265330\n"
+			"svix-signature: v1a,xyz v1,AAAM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE= v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+			"{\"test\": 2432232314}", 1614265330},
+		/* github.com/frain-dev/convoy, Shopify's scheme */
+		{"shopify", "Convoy", "X-Shopify-Hmac-SHA256: 16FUVH58NeMcTIIOICN2UJOcPTTa4TbjCndXymGrtM8=", "Test Payload Body", 0},
+		{"meta", "secret", "X-Hub-Signature-256: sha256=0329a06b62cd16b33eb6792be8c60b158d89a2ee3a876fce9a881ebb488c0914", "test", 0},
+		/* developers.hubspot.com, "Validating requests" */
+		{"hubspot-v3", "yyyyyyyy-yyyy-yyyy-yyyy-yyyyyyyyyyyy",
+			"X-HubSpot-Request-Timestamp: 1693657560000\nX-HubSpot-Signature-v3: K36dawei4A+QBNolUOqo7s91KQDWQ5MXZ/QufNYuk/Y=",
+			"{'example_field':'example_value'}", 1693657560},
+		/* dropbox.com/developers */
+		{"dropbox", "the_secret", "X-Dropbox-Signature: 0a8c16b085420b960dc78664279fe09e936a2a01b1f91064869d9e77dfd64529",
+			"{\"delta\": {\"users\": [12345]}}", 0},
+	};
+	struct verify v = {0};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const char *secrets[] = {scheme_find(cases[i].scheme)->key_text == KEY_TEXT_BASE64 ? "d3Jvbmc=" : "wrong", cases[i].secret};
+		struct fixture f;
+
+		set_up(&f, cases[i].scheme, secrets, 2);
+		if (verify(&f, cases[i].headers, text(cases[i].body), cases[i].now * 1000, &v) != VERIFY_OK || v.secret != 2)
+			fail_msg("%s: %s", cases[i].scheme, v.reason);
+		f.e.secrets.n = 1;
+		assert_int_equal(verify(&f, cases[i].headers, text(cases[i].body), cases[i].now * 1000, &v), VERIFY_WRONG);
+		f.e.secrets.n = 2;
+		tear_down(&f);
+	}
+	verify_free(&v);
+}
+
+/* twilio.com/docs, "Webhooks security": the example's URL and parameters; its signature for the secret 12345. */
+static void twilio_vector(void **state)
+{
+	static char url[] = "https://example.com/myapp.php";
+	static const char body[] = "Digits=1234&To=%2B18005551212&From=%2B14158675310&Caller=%2B14158675310&CallSid=CA1234567890ABCDE";
+	static const char headers[] = ":query: foo=1&bar=2\nContent-Type: application/x-www-form-urlencoded\n"
+		"X-Twilio-Signature: L/OH5YylLD5NRKLltdqwSvS0BnU=\n";
+	const char *secrets[] = {"12345"};
+	struct verify v = {0};
+	struct fixture f;
+
+	(void)state;
+	set_up(&f, "twilio", secrets, 1);
+	f.e.url = url;
+	if (verify(&f, headers, text(body), 0, &v) != VERIFY_OK)
+		fail_msg("%s: %.*s", v.reason, (int)v.message.n, v.message.p);
+	tear_down(&f);
+	verify_free(&v);
+}
+
+/* RFC 8032 section 7.1, TEST 2: its message is the byte 72, here what Discord signs: a timestamp and a body. */
+static const char seed[] = "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb";
+static const char public[] = "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c";
+
+static void ed25519_vector(void **state)
+{
+	unsigned char bytes[32], signatures[1][KEY_SIGNATURE_MAX], right[64];
+	struct key *signing, *verifying;
+	size_t n;
+
+	(void)state;
+	assert_true(decode(ENCODING_HEX, seed, 64, bytes, 32, &n));
+	signing = key_new(KEY_ED25519_PRIVATE, bytes, 32);
+	assert_true(decode(ENCODING_HEX, public, 64, bytes, 32, &n));
+	verifying = key_new(KEY_ED25519_PUBLIC, bytes, 32);
+	assert_true(signing && verifying);
+	assert_true(decode(ENCODING_HEX,
+		"92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da"
+		"085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00", 128, right, 64, &n));
+	assert_true(key_sign(signing, "\x72", 1, signatures[0]));
+	assert_memory_equal(signatures[0], right, 64);
+	assert_int_equal(key_verify(verifying, "\x72", 1, signatures, 1), 1);
+	assert_int_equal(key_verify(verifying, "\x73", 1, signatures, 1), 0);
+	key_free(signing);
+	key_free(verifying);
+	assert_null(key_new(KEY_ED25519_PUBLIC, bytes, 31));
+}
+
+/* What each scheme's own sender sends now. */
+struct made {
+	struct fixture f;
+	struct buf headers;
+	char body[256];
+};
+
+static const int64_t now = 1778596401000;
+
+static void make(struct made *m, const struct scheme *s)
+{
+	static char whsk[64], whpk[64], seed_text[] = "whsk_", public_text[] = "whpk_";
+	const char *secret = s->key_text == KEY_TEXT_BASE64 ? "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" : "It's a secret", *why = "";
+	const char *signer_text = secret, *secrets[1];
+	struct signed_scratch scratch = {0};
+	struct secret signer = {0};
+	unsigned char bytes[32];
+	size_t n;
+	bool form = !(s->bodies & CONTENT_JSON) || strcmp(s->name, "twilio") == 0;
+
+	if (s->algorithm == ALGORITHM_ED25519 && s->key_text == KEY_TEXT_HEX) {
+		secret = public;
+		signer_text = seed;
+	} else if (s->algorithm == ALGORITHM_ED25519) {
+		assert_true(decode(ENCODING_HEX, seed, 64, bytes, 32, &n));
+		strcpy(whsk, seed_text);
+		encode(ENCODING_BASE64, bytes, 32, whsk + 5);
+		assert_true(decode(ENCODING_HEX, public, 64, bytes, 32, &n));
+		strcpy(whpk, public_text);
+		encode(ENCODING_BASE64, bytes, 32, whpk + 5);
+		secret = whpk;
+		signer_text = whsk;
+	}
+	secrets[0] = secret;
+	*m = (struct made){0};
+	set_up(&m->f, s->name, secrets, 1);
+	strcpy(m->body, form ? "b=2&a=1%2B1&b=1" : "{\"event\":\"e\",\"type\":\"t\"}");
+	signer.text = (char *)(uintptr_t)signer_text;
+	signer.len = strlen(signer_text);
+	if (scheme_has_key(s))
+		signer.key = scheme_key(s, signer_text, strlen(signer_text), true, &why);
+	buf_printf(&m->headers, "Content-Type: %s\n", form ? REQUEST_FORM : REQUEST_JSON);
+	assert_true(sign_headers(&(struct sign){.scheme = s, .secret = &signer, .event = "e", .url = m->f.e.url, .query = "",
+		.type = form ? REQUEST_FORM : REQUEST_JSON, .body = text(m->body), .now = now}, &scratch, &m->headers));
+	key_free(signer.key);
+	signed_free(&scratch);
+}
+
+static void unmake(struct made *m)
+{
+	tear_down(&m->f);
+	buf_free(&m->headers);
+}
+
+static bool is_signed(const struct scheme *s)
+{
+	return s->algorithm != ALGORITHM_NONE && s->algorithm != ALGORITHM_CLIENT_STATE;
+}
+
+static void round_trips(void **state)
+{
+	const struct scheme *s;
+	struct verify v = {0};
+	struct made m;
+
+	(void)state;
+	for (size_t i = 0; (s = scheme_at(i)); i++) {
+		make(&m, s);
+		if (verify(&m.f, buf_str(&m.headers), text(m.body), now, &v) != VERIFY_OK)
+			fail_msg("%s: %s\n%s", s->name, v.reason, buf_str(&m.headers));
+		assert_int_equal(v.secret, is_signed(s));
+		unmake(&m);
+	}
+	verify_free(&v);
+}
+
+static bool accepted(const struct made *m, const char *headers, struct slice body, int64_t at)
+{
+	struct verify v = {0};
+	enum verify_result result = verify(&m->f, headers, body, at, &v);
+
+	if (result != VERIFY_OK)
+		assert_non_null(v.reason);
+	assert_int_not_equal(result, VERIFY_UNAVAILABLE);
+	verify_free(&v);
+	return result == VERIFY_OK;
+}
+
+/* One bit of any byte of the body, and of any byte of the values that are signed or signatures. */
+static void flipped_bits(void **state)
+{
+	const struct scheme *s;
+	char body[256], headers[1024], c;
+	struct made m;
+
+	(void)state;
+	for (size_t i = 0; (s = scheme_at(i)); i++) {
+		if (!is_signed(s))
+			continue;
+		make(&m, s);
+		strcpy(body, m.body);
+		for (size_t k = 0; scheme_has_key(s) && body[k]; k++) {
+			for (int bit = 0; bit < 8; bit++) {
+				if (bit == 5 && strstr(m.body, "%2B") == m.body + k - 2)
+					continue; /* %2b says the same */
+				body[k] = (char)(m.body[k] ^ 1 << bit);
+				if (accepted(&m, buf_str(&m.headers), (struct slice){body, strlen(m.body)}, now))
+					fail_msg("%s: bit %d of byte %zu of the body", s->name, bit, k);
+			}
+			body[k] = m.body[k];
+		}
+		strcpy(headers, buf_str(&m.headers));
+		for (size_t h = 0; verify_header(s, h); h++) {
+			char *value = strstr(headers, verify_header(s, h)), *end = strchr(value, '\n');
+
+			for (char *p = strchr(value, ':') + 2; p < end; p++) {
+				for (int bit = 0; bit < 8; bit++) {
+					c = *p;
+					*p = (char)(c ^ 1 << bit);
+					/* either case of hexadecimal, and of the name of an authentication scheme, is the same value */
+					bool same = bit == 5 && isalpha((unsigned char)c) &&
+						(s->algorithm == ALGORITHM_SECRET ? strcmp(verify_header(s, h), "Authorization") == 0
+							&& p < strchr(value, ':') + 2 + strlen(s->prefix)
+							: s->encoding == ENCODING_HEX && isxdigit((unsigned char)c));
+					if (*p && *p != '\n' && !same && accepted(&m, headers, text(m.body), now))
+						fail_msg("%s: bit %d of %c at %td of %.*s", s->name, bit, c, p - value, (int)(end - value), value);
+					*p = c;
+				}
+			}
+		}
+		unmake(&m);
+	}
+}
+
+enum { OUT = 128 * 1024 };
+
+/* The headers with one of them replaced, by up to two lines. */
+static const char *with(const char *headers, const char *name, const char *first, const char *second, char *out)
+{
+	const char *line = strstr(headers, name), *end = strchr(line, '\n') + 1;
+
+	snprintf(out, OUT, "%.*s%s%s%s%s%s", (int)(line - headers), headers, first, *first ? "\n" : "", second, *second ? "\n" : "", end);
+	return out;
+}
+
+static void broken_headers(void **state)
+{
+	static char out[OUT], line[OUT / 2], other[OUT / 2], value[OUT / 8];
+	const struct scheme *s;
+	struct made m;
+
+	(void)state;
+	for (size_t i = 0; (s = scheme_at(i)); i++) {
+		if (!is_signed(s))
+			continue;
+		make(&m, s);
+		for (size_t h = 0; verify_header(s, h); h++) {
+			const char *name = verify_header(s, h), *headers = buf_str(&m.headers);
+			const char *at = strstr(headers, name) + strlen(name) + 2;
+
+			snprintf(value, sizeof value, "%.*s", (int)(strchr(at, '\n') - at), at);
+			assert_false(accepted(&m, with(headers, name, "", "", out), text(m.body), now)); /* missing */
+			snprintf(line, sizeof line, "%s: %s", name, value);
+			assert_false(accepted(&m, with(headers, name, line, line, out), text(m.body), now)); /* twice */
+			snprintf(other, sizeof other, "%s: x", name);
+			assert_false(accepted(&m, with(headers, name, line, other, out), text(m.body), now));
+			assert_false(accepted(&m, with(headers, name, other, line, out), text(m.body), now));
+			snprintf(line, sizeof line, "%s: %s, %s", name, value, value); /* twice, as Apache joins them */
+			assert_false(accepted(&m, with(headers, name, line, "", out), text(m.body), now));
+			snprintf(line, sizeof line, "%s: ", name);
+			assert_false(accepted(&m, with(headers, name, line, "", out), text(m.body), now)); /* empty */
+			snprintf(line, sizeof line, "%s:  \t%s", name, value);
+			assert_false(accepted(&m, with(headers, name, line, "", out), text(m.body), now)); /* white space */
+			snprintf(line, sizeof line, "%s: %s ", name, value);
+			assert_false(accepted(&m, with(headers, name, line, "", out), text(m.body), now));
+			snprintf(line, sizeof line, "%s: %0*d", name, 8192, 0); /* 8 KiB */
+			assert_false(accepted(&m, with(headers, name, line, "", out), text(m.body), now));
+			snprintf(line, sizeof line, "%s: %s%0*d", name, value, 8192, 0);
+			assert_false(accepted(&m, with(headers, name, line, "", out), text(m.body), now));
+		}
+		unmake(&m);
+	}
+}
+
+static void tolerance(void **state)
+{
+	const struct scheme *s;
+	struct made m;
+
+	(void)state;
+	for (size_t i = 0; (s = scheme_at(i)); i++) {
+		if (!s->tolerance)
+			continue;
+		make(&m, s);
+		assert_int_equal(s->tolerance, 300000);
+		assert_true(accepted(&m, buf_str(&m.headers), text(m.body), now + 300000));
+		assert_false(accepted(&m, buf_str(&m.headers), text(m.body), now + 300001));
+		assert_true(accepted(&m, buf_str(&m.headers), text(m.body), now - 300000));
+		assert_false(accepted(&m, buf_str(&m.headers), text(m.body), now - 300001));
+		assert_false(accepted(&m, buf_str(&m.headers), text(m.body), 0));
+		unmake(&m);
+	}
+}
+
+/* Lists of elements, around Stripe's right one. */
+static void lists(void **state)
+{
+	static const struct {
+		const char *value; /* $ is the right signature, # a wrong one */
+		bool right;
+	} cases[] = {
+		{"t=1778596401,v1=$", true}, {"v1=$,t=1778596401", true}, {"t=1778596401,v1=#,v1=$", true},
+		{"t=1778596401,v1=$,v1=#,v0=x", true}, {"t=1778596401,v1=#,v1=#,v1=#,v1=#,v1=#,v1=#,v1=#,v1=$", true},
+		{"t=1778596401,v1=#,v1=#,v1=#,v1=#,v1=#,v1=#,v1=#,v1=#,v1=$", false}, {"t=1778596401,v1=#", false},
+		{"t=1778596401", false}, {"v1=$", false}, {"t=,v1=$", false}, {"t=1778596401,t=1778596401,v1=$", false},
+		{"t=+1778596401,v1=$", false}, {"t=1778596401x,v1=$", false}, {"t=-1,v1=$", false},
+		{"t=9999999999999999999999,v1=$", false}, {"t=1778596401,,v1=$", false}, {",t=1778596401,v1=$", false},
+		{"t=1778596401,v1=$,", false}, {"t=1778596401, v1=$", false}, {"t=1778596401,v1=$0", false},
+		{"t=1778596401,v1=$,v1=", false}, {"t=1778596401,v0=$", false}, {"T=1778596401,V1=$", false}, {"", false},
+	};
+	char value[2048], line[4096], right[128] = "", wrong[128] = "";
+	struct made m;
+
+	(void)state;
+	make(&m, scheme_find("stripe"));
+	snprintf(right, sizeof right, "%.64s", strstr(buf_str(&m.headers), "v1=") + 3);
+	memset(wrong, '0', 64);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		value[0] = '\0';
+		for (const char *p = cases[i].value; *p; p++)
+			snprintf(value + strlen(value), sizeof value - strlen(value), "%.*s", *p == '$' || *p == '#' ? 64 : 1, *p == '$' ? right : *p == '#' ? wrong : p);
+		snprintf(line, sizeof line, "Stripe-Signature: %s\n", value);
+		if (accepted(&m, line, text(m.body), now) != cases[i].right)
+			fail_msg("%s", cases[i].value);
+	}
+	unmake(&m);
+}
+
+/* Whatever the signatures are, as many bytes are looked at: a right one in front doesn't spare those behind. */
+static void all_signatures_are_compared(void **state)
+{
+	unsigned char signatures[VERIFY_SIGNATURES_MAX][KEY_SIGNATURE_MAX] = {{0}};
+	struct key *key = key_new(KEY_HMAC_SHA256, "k", 1);
+
+	(void)state;
+	assert_true(key_sign(key, "m", 1, signatures[0]));
+	assert_int_equal(key_verify(key, "m", 1, signatures, VERIFY_SIGNATURES_MAX), 1);
+	memcpy(signatures[VERIFY_SIGNATURES_MAX - 1], signatures[0], KEY_SIGNATURE_MAX);
+	signatures[0][31] ^= 1;
+	assert_int_equal(key_verify(key, "m", 1, signatures, VERIFY_SIGNATURES_MAX), 1);
+	assert_int_equal(key_verify(key, "m", 1, signatures, VERIFY_SIGNATURES_MAX - 1), 0);
+	key_free(key);
+}
+
+static void keys(void **state)
+{
+	static const struct {
+		const char *scheme, *text;
+		bool right;
+	} cases[] = {
+		{"connectsafely", "anything", true}, {"stripe", "whsec_anything", true},
+		{"standard-webhooks", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", true}, {"standard-webhooks", "whsec_no base64", false},
+		{"standard-webhooks", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS", false}, {"standard-webhooks-ed25519", "whpk_d3Jvbmc=", false},
+		{"discord", "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c", true},
+		{"discord", "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af466", false}, {"discord", "xyz", false},
+	};
+	const char *why;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct key *key = scheme_key(scheme_find(cases[i].scheme), cases[i].text, strlen(cases[i].text), false, &why);
+
+		if ((key != NULL) != cases[i].right)
+			fail_msg("%s: %s", cases[i].scheme, cases[i].text);
+		key_free(key);
+	}
+}
+
+static void encodings(void **state)
+{
+	static const struct {
+		enum encoding e;
+		const char *text, *bytes; /* NULL: not decoded */
+	} cases[] = {
+		/* RFC 4648 section 10 */
+		{ENCODING_BASE64, "", ""}, {ENCODING_BASE64, "Zg==", "f"}, {ENCODING_BASE64, "Zm8=", "fo"}, {ENCODING_BASE64, "Zm9v", "foo"},
+		{ENCODING_BASE64, "Zm9vYg==", "foob"}, {ENCODING_BASE64, "Zm9vYmE=", "fooba"}, {ENCODING_BASE64, "Zm9vYmFy", "foobar"},
+		{ENCODING_BASE64, "Zg", NULL}, {ENCODING_BASE64, "Zg=", NULL}, {ENCODING_BASE64, "Z===", NULL}, {ENCODING_BASE64, "====", NULL},
+		{ENCODING_BASE64, "Zm9v\n", NULL}, {ENCODING_BASE64, " Zm9", NULL}, {ENCODING_BASE64, "Zm9-", NULL}, {ENCODING_BASE64, "Zg==Zg==", NULL},
+		{ENCODING_HEX, "", ""}, {ENCODING_HEX, "666f", "fo"}, {ENCODING_HEX, "666F", "fo"}, {ENCODING_HEX, "6", NULL},
+		{ENCODING_HEX, "6g", NULL}, {ENCODING_HEX, "0x66", NULL}, {ENCODING_HEX, "6 6f", NULL},
+	};
+	unsigned char bytes[16];
+	char out[32];
+	size_t n;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		if (decode(cases[i].e, cases[i].text, strlen(cases[i].text), bytes, sizeof bytes, &n) != (cases[i].bytes != NULL))
+			fail_msg("%s", cases[i].text);
+		if (!cases[i].bytes)
+			continue;
+		assert_int_equal(n, strlen(cases[i].bytes));
+		assert_memory_equal(bytes, cases[i].bytes, n);
+		encode(cases[i].e, bytes, n, out);
+		assert_int_equal(strlen(out), encode_size(cases[i].e, n));
+		assert_int_equal(strcasecmp(out, cases[i].text), 0);
+		assert_false(n > 0 && decode(cases[i].e, cases[i].text, strlen(cases[i].text), bytes, n - 1, &n));
+	}
+}
+
+static void forms(void **state)
+{
+	static const struct {
+		const char *form, *want; /* name=value; of each, decoded; NULL: malformed */
+	} cases[] = {
+		{"", ""}, {"a=1", "a=1;"}, {"a=1&b=2", "a=1;b=2;"}, {"a", "a=;"}, {"a=", "a=;"}, {"=1", "=1;"}, {"a=b=c", "a=b=c;"},
+		{"a+b=%2B+%20", "a b=+  ;"}, {"&&a=1&", "a=1;"}, {"a=%C3%AB", "a=\xC3\xAB;"}, {"a=%", NULL}, {"a=%4", NULL}, {"a=%zz", NULL},
+		{"a=%00", NULL},
+	};
+	struct form f = {0};
+	struct buf many = {0};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct buf got = {0};
+
+		assert_int_equal(form_parse(&f, cases[i].form, strlen(cases[i].form)), cases[i].want ? FORM_OK : FORM_MALFORMED);
+		for (size_t k = 0; cases[i].want && k < f.n; k++)
+			buf_printf(&got, "%.*s=%.*s;", (int)f.param[k].name.n, f.param[k].name.p, (int)f.param[k].value.n, f.param[k].value.p);
+		if (cases[i].want && strcmp(buf_str(&got), cases[i].want) != 0)
+			fail_msg("%s: %s", cases[i].form, buf_str(&got));
+		buf_free(&got);
+	}
+	for (int n = FORM_PARAMS_MAX; n <= FORM_PARAMS_MAX + 1; n++) {
+		many.len = 0;
+		for (int i = 0; i < n; i++)
+			buf_printf(&many, "a=%d&", i);
+		assert_int_equal(form_parse(&f, many.data, many.len), n == FORM_PARAMS_MAX ? FORM_OK : FORM_MALFORMED);
+	}
+	buf_free(&many);
+	form_free(&f);
+}
+
+static void values_at_paths(void **state)
+{
+	static const struct {
+		const char *json, *path, *want; /* NULL: no value */
+	} cases[] = {
+		{"{\"a\":{\"b\":\"x\"}}", "a.b", "x"}, {"{\"a\":{\"b\":\"x\"}}", "a", NULL}, {"{\"a\":{\"b\":\"x\"}}", "a.b.c", NULL},
+		{"{\"a.b\":\"x\"}", "a.b", NULL}, {"{\"a\":{\"b\":\"\"}}", "a.b", NULL}, {"{\"a\":[\"x\",\"y\"]}", "a.1", "y"},
+		{"{\"a\":[[1,2],[3,4]]}", "a.1.0", "3"}, {"{\"a\":[{\"b\":\"x\"},{\"b\":\"y\"}]}", "a.1.b", "y"}, {"{\"a\":{\"0\":\"x\"}}", "a.0", "x"},
+		{"{\"a\":[\"x\"]}", "a.00", NULL}, {"{\"a\":[\"x\"]}", "a.1", NULL}, {"[{\"a\":\"x\"}]", "0.a", "x"}, {"[]", "0.a", NULL},
+		{"{\"a\":[{\"b\":\"x\"},{\"b\":\"x\"}]}", "a.*.b", "x"}, {"{\"a\":[{\"b\":\"x\"},{\"b\":\"y\"}]}", "a.*.b", NULL},
+		{"{\"a\":[{\"b\":\"x\"},{}]}", "a.*.b", NULL}, {"{\"a\":[{\"b\":\"x\"},null]}", "a.*.b", NULL}, {"{\"a\":[]}", "a.*.b", NULL},
+		{"{\"a\":[{\"b\":\"x\"},{\"b\":null}]}", "a.*.b", NULL}, {"{\"a\":[{\"b\":\"x\"},{\"b\":[\"x\"]}]}", "a.*.b", NULL},
+		{"{\"c\":{\"a\":{\"b\":\"x\"}}}", "a.b", NULL}, {"{\"a\":{\"c\":{\"b\":\"x\"}}}", "a.b", NULL},
+		{"{\"a\":{\"c\":{\"d\":1},\"b\":\"x\"}}", "a.b", "x"}, {"{\"a\":{\"b\":{\"c\":1}},\"z\":{\"b\":\"x\"}}", "a.b", NULL},
+	};
+	const char *const twice[] = {"{\"a\":{\"b\":\"x\",\"b\":\"y\"}}", "{\"a\":{\"b\":\"x\"},\"a\":{}}", "{\"a\":[{\"b\":1,\"b\":1}]}"};
+	struct buf arena = {0};
+	const char *reason;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct path p = {.text = cases[i].path};
+
+		arena.len = 0;
+		assert_int_equal(paths_find(cases[i].json, strlen(cases[i].json), &p, 1, &arena, &reason), PATHS_OK);
+		if (cases[i].want ? !p.value.p || p.value.n != strlen(cases[i].want) || memcmp(p.value.p, cases[i].want, p.value.n) != 0 : p.value.p != NULL)
+			fail_msg("%s at %s: %.*s", cases[i].json, cases[i].path, (int)p.value.n, p.value.p ? p.value.p : "");
+	}
+	for (size_t i = 0; i < COUNT(twice); i++) {
+		struct path p[] = {{.text = "a.b"}, {.text = "a.*.b"}};
+
+		assert_int_equal(paths_find(twice[i], strlen(twice[i]), p, 2, &arena, &reason), PATHS_MALFORMED);
+	}
+	assert_true(paths_valid("a") && paths_valid("a.b.0.c") && paths_valid("*.a") && paths_valid("a.b.c.d.e.f.g.h"));
+	assert_false(paths_valid("") || paths_valid(".a") || paths_valid("a.") || paths_valid("a..b") || paths_valid("*.*.a") ||
+		paths_valid("a.b.c.d.e.f.g.h.i"));
+	buf_free(&arena);
+}
+
+static void handshakes(void **state)
+{
+	static const struct {
+		const char *scheme, *method, *query, *answer; /* NULL: none */
+	} cases[] = {
+		{"dropbox", "GET", "challenge=abc-1", "abc-1"}, {"dropbox", "POST", "challenge=abc", NULL}, {"dropbox", "GET", "xchallenge=abc", NULL},
+		{"dropbox", "GET", "challenge=%3Cb%3E", NULL}, {"dropbox", "GET", "challenge=", NULL}, {"dropbox", "GET", "challenge=a%0d%0ab", NULL},
+		{"connectsafely", "GET", "challenge=abc", NULL},
+		{"meta", "GET", "hub.mode=subscribe&hub.verify_token=t%20k&hub.challenge=1158201444", "1158201444"},
+		/* Convoy's test of X's scheme */
+		{"x", "GET", "crc_token=uzwcfYtzr9", "{\"response_token\":\"sha256=HXvxTdsfShG6k2zC9NVANwFquJBdOugRYHax2vNiiOo=\"}"},
+		{"linkedin", "GET", "challengeCode=890e4665-4dfe-4ab1-b689-ed553bceeed0", "{\"challengeCode\":\"890e4665-4dfe-4ab1-b689-ed553bceeed0\","
+			"\"challengeResponse\":\"d56ee5e98b415d2e641d05c88b61f9f03e9c6545e7866dce5ac9880662157db6\"}"},
+		{"microsoft-graph", "POST", "validationToken=Validation%3a+Testing+client+application%2e", "Validation: Testing client application."},
+		{"microsoft-graph", "POST", "validationToken=%22quoted%22", NULL}, {"microsoft-graph", "POST", "", NULL},
+	};
+	static char token[] = "t k";
+	struct secret tokens = {.text = token, .len = 3};
+	const char *secrets[] = {"Convoy"};
+	struct handshake_answer a = {0};
+	struct form form = {0};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct request r = {.method = cases[i].method, .query = cases[i].query};
+		enum handshake_result result;
+		struct fixture f;
+
+		set_up(&f, cases[i].scheme, secrets, 1);
+		f.e.verify_tokens = (struct secrets){&tokens, 1};
+		result = handshake_query(&r, &f.e, &form, &a);
+		if (result != (cases[i].answer ? HANDSHAKE_ANSWERED : HANDSHAKE_ABSENT))
+			fail_msg("%s %s: %d", cases[i].scheme, cases[i].query, (int)result);
+		if (cases[i].answer)
+			assert_string_equal(buf_str(&a.body), cases[i].answer);
+		f.e.verify_tokens.n = 0;
+		if (strcmp(cases[i].scheme, "meta") == 0)
+			assert_int_equal(handshake_query(&r, &f.e, &form, &a), HANDSHAKE_REFUSED);
+		tear_down(&f);
+	}
+	form_free(&form);
+	buf_free(&a.body);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(vectors),
+		cmocka_unit_test(twilio_vector),
+		cmocka_unit_test(ed25519_vector),
+		cmocka_unit_test(round_trips),
+		cmocka_unit_test(flipped_bits),
+		cmocka_unit_test(broken_headers),
+		cmocka_unit_test(tolerance),
+		cmocka_unit_test(lists),
+		cmocka_unit_test(all_signatures_are_compared),
+		cmocka_unit_test(keys),
+		cmocka_unit_test(encodings),
+		cmocka_unit_test(forms),
+		cmocka_unit_test(values_at_paths),
+		cmocka_unit_test(handshakes),
+	};
+
+	return cmocka_run_group_tests_name("scheme", tests, unit_enter, unit_leave);
+}
