@@ -161,7 +161,7 @@ def compare(spool, acknowledged):
         rows, sound = look(spool)
     except sqlite3.DatabaseError as error:
         return Found(len(promised), 0, 0, len(promised), [f"the spool can't be read: {error}"])
-    stored = {row["key"]: (row["id"], digest(row["body"])) for row in rows}
+    stored = {row["key"]: (row["id"], digest(row["body"] or b"")) for row in rows}  # a broken file can have a row without
     lost = promised - stored.keys()
     changed = {ack.key for ack in acknowledged if ack.key not in lost and stored[ack.key][1] != ack.sha256}
     problems = [] if sound else ["integrity_check is not ok"]
