@@ -113,6 +113,14 @@ static void add_endpoint(struct endpoint *e, cfg_t *tree, cfg_t *sec, bool *ok)
 	add_secrets(&e->verify_tokens, sec, "verify-token-file", "verify-token-env", ok);
 	add_words(&e->events, sec, "events", ok);
 	add_words(&e->accounts, sec, "accounts", ok);
+	add_words(&e->certificates, sec, "client-certificate", ok);
+	if (cfg_getstr(sec, "rate"))
+		rate_parse(cfg_getstr(sec, "rate"), &e->rate);
+	if (cfg_getint(sec, "rate-burst"))
+		e->rate.burst = (unsigned)cfg_getint(sec, "rate-burst");
+	e->answer_status = (unsigned)cfg_getint(sec, "answer-status");
+	e->answer_type = copy(cfg_getstr(sec, "answer-type"), ok);
+	e->answer_body = copy(cfg_getstr(sec, "answer-body"), ok);
 	e->allow.item = calloc(cfg_size(sec, "allow") + 1, sizeof *e->allow.item);
 	if (!e->allow.item) {
 		*ok = false;
@@ -208,6 +216,9 @@ void conf_free(struct conf *c)
 		free(e->url);
 		free_words(&e->events);
 		free_words(&e->accounts);
+		free_words(&e->certificates);
+		free(e->answer_type);
+		free(e->answer_body);
 		free(e->allow.item);
 	}
 	free(c->endpoints);

@@ -10,6 +10,7 @@
 #include "conf/cidr.h"
 #include "conf/scheme.h"
 #include "core/log.h"
+#include "core/rate.h"
 #include "core/key.h"
 
 enum { CONF_MAX_IN_FLIGHT = 1024 }; /* the most that max-in-flight may be */
@@ -42,6 +43,10 @@ struct endpoint {
 	struct words events;           /* stored; empty: all */
 	struct words accounts;         /* stored; empty: all */
 	struct cidrs allow;            /* REMOTE_ADDR must be in one; empty: all */
+	struct words certificates;     /* SSL_CLIENT_S_DN must be one, "*" is any that was verified; empty: not asked for */
+	struct rate rate;
+	unsigned answer_status;        /* of an accepted delivery */
+	char *answer_type, *answer_body; /* NULL: ours */
 	size_t max_body;               /* bytes */
 };
 

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "conf/schema_endpoint.h"
 #include "conf/schema_scheme.h"
 #include "core/io.h"
 #include "core/units.h"
@@ -51,13 +52,18 @@ __attribute__((format(printf, 2, 0))) static void on_error(cfg_t *cfg, const cha
 	report_at(LOG_LEVEL_ERROR, cfg ? cfg->filename : NULL, cfg ? cfg->line : 0, fmt, ap);
 }
 
-__attribute__((format(printf, 2, 3))) static void warn(cfg_t *cfg, const char *fmt, ...)
+void schema_warn(cfg_t *cfg, const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
 	report_at(LOG_LEVEL_WARNING, cfg->filename, cfg->line, fmt, ap);
 	va_end(ap);
+}
+
+cfg_t *schema_tree(void)
+{
+	return load.tree;
 }
 
 int schema_choice(const char *const *words, const char *word)
@@ -150,166 +156,6 @@ static int check_mode(cfg_t *cfg, cfg_opt_t *opt)
 	return -1;
 }
 
-static int check_scheme(cfg_t *cfg, cfg_opt_t *opt)
-{
-	struct buf names = {0};
-	struct scheme s;
-
-	if (schema_scheme_find(load.tree, cfg_opt_getstr(opt), &s))
-		return 0;
-	schema_scheme_names(load.tree, &names);
-	cfg_error(cfg, "scheme = \"%s\" is unknown, or comes further down; there are %s", cfg_opt_getstr(opt), buf_str(&names));
-	buf_free(&names);
-	return -1;
-}
-
-static int check_bodies(cfg_t *cfg, cfg_opt_t *opt)
-{
-	for (unsigned i = 0; i < cfg_opt_size(opt); i++) {
-		if (schema_choice(schema_bodies, cfg_opt_getnstr(opt, i)) < 0) {
-			cfg_error(cfg, "bodies: \"%s\" is unknown; write \"json\", \"form\" or \"any\"", cfg_opt_getnstr(opt, i));
-			return -1;
-		}
-	}
-	return 0;
-}
-
-/* As it was given to the provider: what it signs must come out the same. */
-static int check_url(cfg_t *cfg, cfg_opt_t *opt)
-{
-	const char *url = cfg_opt_getstr(opt);
-
-	if ((strncmp(url, "https://", 8) == 0 || strncmp(url, "http://", 7) == 0) && !strpbrk(url, "?# "))
-		return 0;
-	cfg_error(cfg, "url = \"%s\": write it as \"https://example.com/webhook\", without a query", url);
-	return -1;
-}
-
-static int check_allow(cfg_t *cfg, cfg_opt_t *opt)
-{
-	struct cidr range;
-
-	for (unsigned i = 0; i < cfg_opt_size(opt); i++) {
-		if (!cidr_parse(cfg_opt_getnstr(opt, i), &range)) {
-			cfg_error(cfg, "allow: \"%s\" is no address range; write \"192.0.2.0/24\" or \"2001:db8::/32\", no bits set behind the prefix",
-				cfg_opt_getnstr(opt, i));
-			return -1;
-		}
-	}
-	return 0;
-}
-
-static int check_secret_file(cfg_t *cfg, cfg_opt_t *opt)
-{
-	char path[PATH_MAX], why[PATH_MAX + 128];
-	struct buf secret = {0};
-	bool ok = true;
-
-	for (unsigned i = 0; ok && i < cfg_opt_size(opt); i++) {
-		if (!*cfg_opt_getnstr(opt, i)) {
-			cfg_error(cfg, "%s: an empty name; is an environment variable in it unset?", opt->name);
-			return -1;
-		}
-		schema_path(cfg->filename, cfg_opt_getnstr(opt, i), path, sizeof path);
-		ok = io_read_secret(path, &secret, why, sizeof why);
-	}
-	if (!ok)
-		cfg_error(cfg, "%s: %s", opt->name, why);
-	if (secret.data)
-		explicit_bzero(secret.data, secret.cap);
-	buf_free(&secret);
-	return ok ? 0 : -1;
-}
-
-static int check_secret_env(cfg_t *cfg, cfg_opt_t *opt)
-{
-	const char *value;
-
-	for (unsigned i = 0; i < cfg_opt_size(opt); i++) {
-		value = getenv(cfg_opt_getnstr(opt, i));
-		if (!value || !*value) {
-			cfg_error(cfg, "%s: the environment has no %s, or it is empty; set it where the service is started",
-				opt->name, cfg_opt_getnstr(opt, i));
-			return -1;
-		}
-	}
-	return 0;
-}
-
-static bool check_key(cfg_t *cfg, const struct scheme *s, const char *source, const char *text, size_t n)
-{
-	const char *why = "";
-	struct key *key = scheme_key(s, text, n, false, &why);
-
-	if (!key)
-		cfg_error(cfg, "%s is no secret of scheme \"%s\": %s", source, s->name, why);
-	key_free(key);
-	return key != NULL;
-}
-
-/* The secrets' texts as keys of the scheme; that they can be read was checked before. */
-static bool check_keys(cfg_t *cfg, cfg_t *sec, const struct scheme *s)
-{
-	char path[PATH_MAX], why[PATH_MAX + 128];
-	struct buf secret = {0};
-	const char *name;
-	bool ok = true;
-
-	if (!scheme_has_key(s))
-		return true;
-	for (unsigned i = 0; ok && i < cfg_size(sec, "secret-file"); i++) {
-		schema_path(sec->filename, cfg_getnstr(sec, "secret-file", i), path, sizeof path);
-		ok = io_read_secret(path, &secret, why, sizeof why) && check_key(cfg, s, path, secret.data, secret.len);
-	}
-	for (unsigned i = 0; ok && i < cfg_size(sec, "secret-env"); i++) {
-		name = cfg_getnstr(sec, "secret-env", i);
-		ok = check_key(cfg, s, name, getenv(name), strlen(getenv(name)));
-	}
-	if (secret.data)
-		explicit_bzero(secret.data, secret.cap);
-	buf_free(&secret);
-	return ok;
-}
-
-/* An endpoint as a whole; the line is that of its closing brace. */
-static int check_endpoint(cfg_t *cfg, cfg_opt_t *opt)
-{
-	cfg_t *sec = cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1);
-	const char *title = cfg_title(sec);
-	bool secret = cfg_size(sec, "secret-file") + cfg_size(sec, "secret-env") > 0, none;
-	struct scheme s;
-
-	schema_scheme_find(load.tree, cfg_getstr(sec, "scheme"), &s);
-	none = s.algorithm == ALGORITHM_NONE;
-	if (*title != '/' || strchr(title, '?')) {
-		cfg_error(cfg, "endpoint \"%s\": the title is the URL's path; write it as \"/webhook/linkedin\"", title);
-		return -1;
-	}
-	if (!secret && !none) {
-		cfg_error(cfg, "endpoint \"%s\" has no secret; add secret-file = {\"FILE\"}, "
-			"or scheme = \"none\" to take anything from anyone", title);
-		return -1;
-	}
-	if (!cfg_getstr(sec, "url") && (scheme_signs(&s, PLACEHOLDER_URL) || scheme_signs(&s, PLACEHOLDER_DECODED_URL))) {
-		cfg_error(cfg, "endpoint \"%s\": scheme = \"%s\" signs the URL; add url = \"https://...\", as the provider was given it",
-			title, s.name);
-		return -1;
-	}
-	if (s.handshake == HANDSHAKE_HUB && cfg_size(sec, "verify-token-file") + cfg_size(sec, "verify-token-env") == 0) {
-		cfg_error(cfg, "endpoint \"%s\": scheme = \"%s\" asks with a verify token; add verify-token-file = {\"FILE\"}", title, s.name);
-		return -1;
-	}
-	if (!check_keys(cfg, sec, &s))
-		return -1;
-	if (secret && none) {
-		cfg_error(cfg, "endpoint \"%s\" has a secret that scheme = \"%s\" would not use; remove one of them", title, s.name);
-		return -1;
-	}
-	if (none)
-		warn(cfg, "endpoint \"%s\": scheme = \"none\" checks no signature; anyone who knows the URL can store events", title);
-	return 0;
-}
-
 static int note_include(cfg_t *cfg, const char *path)
 {
 	if (load.n_includes == INCLUDES_MAX) {
@@ -371,12 +217,14 @@ static cfg_t *new_tree(void)
 		{"journal", check_choice}, {"min-free", check_size}, {"socket-mode", check_mode},
 		{"max-in-flight", check_range}, {"params-timeout", check_duration}, {"body-timeout", check_duration},
 		{"log-level", check_choice}, {"log-format", check_choice}, {"log-to", check_choice},
-		{"max-body", check_size}, {"reject-keep", check_range}, {"endpoint", check_endpoint},
-		{"endpoint|scheme", check_scheme}, {"endpoint|allow", check_allow}, {"endpoint|max-body", check_size},
-		{"endpoint|url", check_url}, {"endpoint|bodies", check_bodies}, {"scheme|bodies", check_bodies}, {"scheme", schema_scheme_check},
-		{"endpoint|verify-token-file", check_secret_file}, {"endpoint|verify-token-env", check_secret_env},
-		{"endpoint|secret-file", check_secret_file}, {"endpoint|authorization-file", check_secret_file},
-		{"endpoint|secret-env", check_secret_env}, {"endpoint|authorization-env", check_secret_env},
+		{"max-body", check_size}, {"reject-keep", check_range}, {"scheme", schema_scheme_check},
+		{"scheme|bodies", schema_check_bodies}, {"endpoint", schema_check_endpoint}, {"endpoint|max-body", check_size},
+		{"endpoint|scheme", schema_check_scheme}, {"endpoint|allow", schema_check_allow},
+		{"endpoint|url", schema_check_url}, {"endpoint|bodies", schema_check_bodies}, {"endpoint|rate", schema_check_rate},
+		{"endpoint|secret-file", schema_check_secret_file}, {"endpoint|secret-env", schema_check_secret_env},
+		{"endpoint|authorization-file", schema_check_secret_file},
+		{"endpoint|authorization-env", schema_check_secret_env},
+		{"endpoint|verify-token-file", schema_check_secret_file}, {"endpoint|verify-token-env", schema_check_secret_env},
 	};
 	cfg_opt_t endpoint[] = {
 		CFG_STR("scheme", "connectsafely", CFGF_NONE),
@@ -391,6 +239,12 @@ static cfg_t *new_tree(void)
 		CFG_STR_LIST("events", NULL, CFGF_NONE),
 		CFG_STR_LIST("accounts", NULL, CFGF_NONE),
 		CFG_STR_LIST("allow", NULL, CFGF_NONE),
+		CFG_STR_LIST("client-certificate", NULL, CFGF_NONE),
+		CFG_STR("rate", NULL, CFGF_NONE),
+		CFG_INT("rate-burst", 0, CFGF_NONE),
+		CFG_INT("answer-status", 200, CFGF_NONE),
+		CFG_STR("answer-type", NULL, CFGF_NONE),
+		CFG_STR("answer-body", NULL, CFGF_NONE),
 		CFG_STR("max-body", NULL, CFGF_NONE),
 		CFG_END(),
 	};

@@ -13,6 +13,12 @@
  */
 cfg_t *schema_parse(const char *file, conf_report *report, void *ctx);
 
+/* The tree that is being parsed. */
+cfg_t *schema_tree(void);
+
+/* Reports a warning with the file and line where the parser is. */
+void schema_warn(cfg_t *cfg, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
 /* Writes `path`, taken from the directory of `file` when it is relative, to out of size n; returns out. */
 const char *schema_path(const char *file, const char *path, char *out, size_t n);
 

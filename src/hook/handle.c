@@ -16,9 +16,36 @@ static enum outcome because(struct delivery *d, const char *reason, enum outcome
 	return o;
 }
 
-static enum outcome check_address(const struct request *r, const struct endpoint *e)
+/* SSL_CLIENT_VERIFY is what nginx and Apache's mod_ssl call it; only the web server can set it. */
+static bool has_certificate(const struct request *r, const struct words *subjects)
 {
-	return e->allow.n && !cidr_match(&e->allow, r->remote_addr) ? OUTCOME_FORBIDDEN : GO_ON;
+	const char *verified = request_variable(r, "SSL_CLIENT_VERIFY"), *subject = request_variable(r, "SSL_CLIENT_S_DN");
+
+	if (!verified || strcmp(verified, "SUCCESS") != 0)
+		return false;
+	for (size_t i = 0; i < subjects->n; i++)
+		if (strcmp(subjects->item[i], "*") == 0 || (subject && strcmp(subjects->item[i], subject) == 0))
+			return true;
+	return false;
+}
+
+static enum outcome check_caller(const struct request *r, struct delivery *d)
+{
+	const struct endpoint *e = d->endpoint;
+
+	if (e->allow.n && !cidr_match(&e->allow, r->remote_addr))
+		return because(d, "address not in allow", OUTCOME_FORBIDDEN);
+	if (e->certificates.n && !has_certificate(r, &e->certificates))
+		return because(d, "no verified certificate of client-certificate", OUTCOME_FORBIDDEN);
+	return GO_ON;
+}
+
+static enum outcome check_rate(const struct request *r, const struct conf *c, struct delivery *d)
+{
+	const struct endpoint *e = d->endpoint;
+
+	d->retry_after = e->rate.n ? rate_take(&e->rate, c->spool, e->path, r->remote_addr) : 0;
+	return d->retry_after ? OUTCOME_RATE_LIMITED : GO_ON;
 }
 
 /* A handshake in the query comes before all else: it has neither signature nor body. */
@@ -198,7 +225,8 @@ static enum outcome judge(struct request *r, const struct conf *c, struct delive
 	d->endpoint = conf_endpoint(c, r->path);
 	if (!d->endpoint)
 		return OUTCOME_NOT_FOUND;
-	if ((o = check_address(r, d->endpoint)) != GO_ON ||
+	if ((o = check_caller(r, d)) != GO_ON ||
+	    (o = check_rate(r, c, d)) != GO_ON ||
 	    (o = check_method(r, d)) != GO_ON ||
 	    (o = check_type(r, d->endpoint)) != GO_ON ||
 	    (o = check_length(r, d)) != GO_ON ||
@@ -283,36 +311,49 @@ void handle_refuse(const struct request *r, const struct conf *c, enum outcome o
 	d->outcome = outcome;
 }
 
-/* The answer's body; `json` is storage for it. */
-static const char *answer_body(struct delivery *d, char *json, size_t n)
+/* RFC 9110 section 15.3; those that answer-status may be. */
+static const char *phrase(unsigned status)
+{
+	return status == 201 ? "Created" : status == 202 ? "Accepted" : status == 204 ? "No Content" : "OK";
+}
+
+/* Our own body, for whoever reads it. */
+static void print_json(const struct delivery *d, char *json, size_t n)
 {
 	const struct outcome_info *info = outcome_info(d->outcome);
 
-	if (d->outcome == OUTCOME_CHALLENGE)
-		return buf_str(&d->challenge.body);
 	if (info->message)
 		snprintf(json, n, "{\"status\":\"%s\",\"message\":\"%s\"}\n", info->code, info->message);
 	else if (d->id)
 		snprintf(json, n, "{\"status\":\"%s\",\"id\":%lld}\n", info->code, (long long)d->id);
 	else
 		snprintf(json, n, "{\"status\":\"%s\"}\n", info->code);
-	return json;
+}
+
+static void print_answer(struct buf *out, unsigned status, const char *reason, const char *type, const char *header, const char *body)
+{
+	buf_printf(out, "Status: %u %s\r\n", status, reason);
+	if (status != 204) /* RFC 9110 section 8.6 */
+		buf_printf(out, "Content-Type: %s\r\nContent-Length: %zu\r\n", type, strlen(body));
+	buf_printf(out, "Cache-Control: no-store\r\n%s\r\n%s", header, status != 204 ? body : "");
 }
 
 void handle_answer(struct delivery *d, struct buf *out)
 {
 	const struct outcome_info *info = outcome_info(d->outcome);
-	char json[192];
-	const char *body = answer_body(d, json, sizeof json);
+	const struct endpoint *e = d->endpoint;
+	char json[192], retry[64];
 
-	buf_printf(out,
-		"Status: %d %s\r\n"
-		"Content-Type: %s\r\n"
-		"Content-Length: %zu\r\n"
-		"Cache-Control: no-store\r\n"
-		"%s\r\n%s",
-		info->status, info->phrase, d->outcome == OUTCOME_CHALLENGE ? d->challenge.type : "application/json", strlen(body),
-		info->header, body);
+	print_json(d, json, sizeof json);
+	if (d->outcome == OUTCOME_CHALLENGE) {
+		print_answer(out, 200, "OK", d->challenge.type, info->header, buf_str(&d->challenge.body));
+	} else if (e && info->status == 200 && (e->answer_body || e->answer_status != 200)) {
+		print_answer(out, e->answer_status, phrase(e->answer_status), e->answer_type ? e->answer_type : e->answer_body ? "text/plain"
+			: "application/json", info->header, e->answer_body ? e->answer_body : json);
+	} else {
+		snprintf(retry, sizeof retry, "Retry-After: %lld\r\n", (long long)(d->retry_after + 999) / 1000);
+		print_answer(out, (unsigned)info->status, info->phrase, "application/json", d->retry_after ? retry : info->header, json);
+	}
 	d->answered = clock_mono_us();
 }
 
@@ -365,7 +406,8 @@ void handle_record(const struct request *r, const struct conf *c, struct spool *
 {
 	write_log(r, c, d);
 	spool_count(s, d->endpoint ? d->endpoint->path : NULL, outcome_info(d->outcome)->code, d->secret, d->received_at);
-	if (outcome_rejected(d->outcome) && d->outcome != OUTCOME_UNAVAILABLE && d->outcome != OUTCOME_BUSY)
+	if (outcome_rejected(d->outcome) && d->outcome != OUTCOME_UNAVAILABLE && d->outcome != OUTCOME_BUSY &&
+	    d->outcome != OUTCOME_RATE_LIMITED)
 		note_reject(r, c, s, d);
 }
 

@@ -19,6 +19,7 @@ struct delivery {
 	const struct endpoint *endpoint; /* NULL: no endpoint has that path */
 	int64_t id;                      /* of the event, when stored or duplicate */
 	int secret;                      /* which matched, from 1; 0: none */
+	int64_t retry_after;             /* ms, for OUTCOME_RATE_LIMITED */
 	const char *reason;              /* for the operator only; NULL: the outcome says all */
 	int64_t received_at;             /* ms since the epoch */
 	int64_t started, answered;       /* clock_mono_us() */

@@ -8,8 +8,7 @@
 
 enum { READ_SIZE = 16384 };
 
-/* The value of a variable, or NULL. The first one counts where a name is there twice. */
-static const char *variable(const struct request *r, const char *name)
+const char *request_variable(const struct request *r, const char *name)
 {
 	size_t n = strlen(name);
 
@@ -26,9 +25,9 @@ static const char *or_empty(const char *s)
 
 static void set_path(struct request *r)
 {
-	const char *script = or_empty(variable(r, "SCRIPT_NAME"));
-	const char *info = or_empty(variable(r, "PATH_INFO"));
-	const char *uri = or_empty(variable(r, "REQUEST_URI"));
+	const char *script = or_empty(request_variable(r, "SCRIPT_NAME"));
+	const char *info = or_empty(request_variable(r, "PATH_INFO"));
+	const char *uri = or_empty(request_variable(r, "REQUEST_URI"));
 	int n;
 
 	if (*script || *info)
@@ -42,7 +41,7 @@ static void set_path(struct request *r)
 /* Empty or absent means unknown: nginx and Apache pass chunked bodies that way. */
 static void set_length(struct request *r)
 {
-	const char *s = or_empty(variable(r, "CONTENT_LENGTH"));
+	const char *s = or_empty(request_variable(r, "CONTENT_LENGTH"));
 
 	r->length_known = *s != '\0';
 	r->length = 0;
@@ -60,13 +59,13 @@ void request_init(struct request *r, char *const *envp, body_reader *read, void 
 	r->envp = envp;
 	r->read = read;
 	r->read_ctx = ctx;
-	r->method = or_empty(variable(r, "REQUEST_METHOD"));
-	r->content_type = or_empty(variable(r, "CONTENT_TYPE"));
-	r->query = or_empty(variable(r, "QUERY_STRING"));
-	snprintf(r->remote_addr, sizeof r->remote_addr, "%s", or_empty(variable(r, "REMOTE_ADDR")));
-	r->authorization = variable(r, "HTTP_AUTHORIZATION");
+	r->method = or_empty(request_variable(r, "REQUEST_METHOD"));
+	r->content_type = or_empty(request_variable(r, "CONTENT_TYPE"));
+	r->query = or_empty(request_variable(r, "QUERY_STRING"));
+	snprintf(r->remote_addr, sizeof r->remote_addr, "%s", or_empty(request_variable(r, "REMOTE_ADDR")));
+	r->authorization = request_variable(r, "HTTP_AUTHORIZATION");
 	if (!r->authorization)
-		r->authorization = variable(r, "REDIRECT_HTTP_AUTHORIZATION"); /* Apache, after an internal redirect */
+		r->authorization = request_variable(r, "REDIRECT_HTTP_AUTHORIZATION"); /* Apache, after an internal redirect */
 	set_path(r);
 	set_length(r);
 	r->body.len = 0;

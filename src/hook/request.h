@@ -43,6 +43,9 @@ void request_init(struct request *r, char *const *envp, body_reader *read, void 
 #define REQUEST_JSON "application/json"
 #define REQUEST_FORM "application/x-www-form-urlencoded"
 
+/* The value of a CGI variable, or NULL. The first one counts where a name is there twice. */
+const char *request_variable(const struct request *r, const char *name);
+
 enum header_result { HEADER_ABSENT, HEADER_ONE, HEADER_MANY };
 
 /*

@@ -57,6 +57,10 @@ def loads(text):
         if re.search(r'^\s*(scheme *= *"(?!connectsafely)|(allow|events|accounts) *= *\{")', section, re.M):
             continue  # not for the message below
         body = message()
-        expect(fcgi_client.deliver(one.socket, body, path=path, headers={"Authorization": AUTHORIZATION}), "stored")
+        reply = fcgi_client.deliver(one.socket, body, path=path, headers={"Authorization": AUTHORIZATION})
+        if answer := re.search(r'^\s*answer-body *= *"([^"]*)"', section, re.M):
+            assert (reply.status, reply.body) == (200, answer[1].encode())
+        else:
+            expect(reply, "stored")
     one.stop()
     return home

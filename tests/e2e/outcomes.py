@@ -2,7 +2,7 @@
 
 STATUS = {"stored": 200, "duplicate": 200, "ignored": 200, "malformed": 400, "incomplete": 400, "unauthorized": 401,
           "forbidden": 403, "not_found": 404, "method_not_allowed": 405, "timeout": 408, "too_large": 413,
-          "unsupported_type": 415, "busy": 503, "unavailable": 503}
+          "unsupported_type": 415, "rate_limited": 429, "busy": 503, "unavailable": 503}
 
 
 def expect(reply, code, marker=None):
@@ -14,7 +14,7 @@ def expect(reply, code, marker=None):
     if reply.status >= 400:
         assert set(reply.json) == {"status", "message"}
     assert (reply.headers.get("allow") == "POST") == (code == "method_not_allowed")
-    assert ("retry-after" in reply.headers) == (reply.status == 503)
+    assert ("retry-after" in reply.headers) == (reply.status in (429, 503))
     if marker:
         assert marker not in reply.body.decode() + str(reply.headers)
     return reply

@@ -39,6 +39,7 @@ PACKAGES = {
     "valgrind": "valgrind",
     "wrk": "wrk",
     "nsenter": "util-linux",
+    "openssl": "openssl",
 }
 PROGRAM_PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 

@@ -1,0 +1,29 @@
+/*
+ * Rate limits by endpoint and address, shared by all processes of a spool: the generic cell rate algorithm
+ * (ITU-T I.371) in a small table of memory that is mapped from the spool's directory.
+ */
+#ifndef RATE_H
+#define RATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { RATE_MAX = 1000000 };
+
+/* So many deliveries in a time, and how many may come at once. n == 0: no limit. */
+struct rate {
+	unsigned n;
+	int64_t per; /* ms */
+	unsigned burst;
+};
+
+/* Reads "60/m": a number, a slash, and s, m or h. False when the text is none, or the number is 0 or above 1000000. */
+bool rate_parse(const char *text, struct rate *out);
+
+/*
+ * Takes a delivery's place; the address of IPv6 counts by its /64. Returns 0, or how many ms must pass before there is one
+ * again. Where the table can't be mapped there is no limit: a limit is no reason to lose events.
+ */
+int64_t rate_take(const struct rate *r, const char *spool, const char *endpoint, const char *address);
+
+#endif
