@@ -1,0 +1,264 @@
+"""Every provider's scheme on a real server: its own deliveries, its handshake, forms, schemes of one's own, and why one is wrong."""
+import base64
+import hashlib
+import hmac
+import json
+import re
+import time
+from urllib.parse import quote
+
+import pytest
+
+from outcomes import expect
+from place import SOURCE
+from receiver import Home, endpoint
+from servers import nginx
+
+SCHEMES = re.findall(r'^\t\t\.name = "([a-z0-9-]+)"', (SOURCE / "src/conf/scheme.c").read_text(), re.M)
+TEXT, WHSEC, TOKEN = "It's a secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "verify me"
+# RFC 8032 section 7.1, TEST 2
+SEED = bytes.fromhex("4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb")
+PUBLIC = bytes.fromhex("3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c")
+SECRETS = {"standard-webhooks": WHSEC, "svix": WHSEC, "basic": "user:password", "discord": PUBLIC.hex(),
+           "standard-webhooks-ed25519": "whpk_" + base64.b64encode(PUBLIC).decode()}
+PRIVATE = {"discord": SEED.hex(), "standard-webhooks-ed25519": "whsk_" + base64.b64encode(SEED + PUBLIC).decode()}
+SIGN_THE_URL = ("twilio", "hubspot-v3")
+
+
+def section(scheme, **more):
+    given = {"scheme": scheme, **more}
+    if scheme != "none":
+        given["secret_file"] = [f"{scheme}.key"]
+    if scheme == "meta":
+        given["verify_token_file"] = ["token"]
+    if scheme in SIGN_THE_URL:
+        given["url"] = f"https://example.com/{scheme}"
+    return endpoint(f"/{scheme}", **given)
+
+
+ACME = """scheme "acme" {
+  header = "Acme-Signature"
+  separator = ","
+  prefix = "sig="
+  encoding = "base64"
+  signs = "{timestamp}|{id}|{body}"
+  timestamp-prefix = "at="
+  timestamp-unit = "ms"
+  tolerance = "60s"
+  id-header = "Acme-Id"
+  event = {"json:kind", "text:acme"}
+  dedupe-key = {"header:Acme-Id"}
+}
+endpoint "/acme" { scheme = "acme" secret-file = {"plain"} bodies = {"any"} }
+"""
+
+
+def post(site, path, body, headers):
+    return site.deliver(path, body, {"X-Webhook-Signature": None, **headers})
+
+
+def mac(text, secret=TEXT, digest=hashlib.sha256):
+    return hmac.new(secret.encode(), text if isinstance(text, bytes) else text.encode(), digest)
+
+
+def test_all_schemes_are_here():
+    assert len(SCHEMES) == len(set(SCHEMES)) >= 24 and {"connectsafely", "stripe", "none"} <= set(SCHEMES)
+
+
+@pytest.fixture(scope="module")
+def front():
+    """nginx with every scheme's endpoint, for hookspool send."""
+    files = {f"{name}.key": SECRETS.get(name, TEXT) for name in SCHEMES} | {f"{name}.private": text for name, text in PRIVATE.items()}
+    home = Home(*(section(name) for name in SCHEMES), files={**files, "token": TOKEN})
+    server = nginx(home)
+    yield server
+    server.stop()
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_round_trip(front, scheme):
+    """What send signs is stored, once though it comes twice where there is a key; what it signs wrongly is refused."""
+    home, url = front.home, f"http://127.0.0.1:{front.port}/{scheme}"
+    private = ["--secret-file", home.dir / f"{scheme}.private"] if scheme in PRIVATE else []
+    done = home.cli("send", *private, url)
+    assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
+    event = home.spool.event(endpoint=f"/{scheme}")
+    assert event["event"] and event["secret"] == (scheme != "none")
+    assert TEXT not in event["headers"] and "user:password" not in event["headers"]
+    if scheme != "none":
+        done = home.cli("send", "--bad-signature", url)
+        assert done.returncode == 1 and b"401" in done.stdout, done.stdout.decode() + done.stderr.decode()
+    if scheme not in ("none", "microsoft-graph", "unipile-v1", "gitlab", "telegram", "basic", "bearer", "header"):
+        done = home.cli("verify", "--endpoint", f"/{scheme}", "--id", str(event["id"]))
+        assert done.returncode == 0 and b"right, secret 1" in done.stdout, done.stdout.decode() + done.stderr.decode()
+    listed = home.cli("list", "--endpoint", f"/{scheme}")
+    assert listed.returncode == 0 and event["event"][:10] in listed.stdout.decode()
+
+
+def stripe(body, at=None, secret=TEXT):
+    at = str(int(time.time()) if at is None else at)
+    return {"Stripe-Signature": f"t={at},v1={mac(at.encode() + b'.' + body, secret).hexdigest()}"}
+
+
+def slack(body, **more):
+    at = str(int(time.time()))
+    return {"X-Slack-Request-Timestamp": at, "X-Slack-Signature": "v0=" + mac(f"v0:{at}:".encode() + body).hexdigest(), **more}
+
+
+def signed_by(scheme, body):
+    at = str(int(time.time()))
+    return {"stripe": lambda: stripe(body), "slack": lambda: slack(body),
+            "zoom": lambda: {"x-zm-request-timestamp": at, "x-zm-signature": "v0=" + mac(f"v0:{at}:".encode() + body).hexdigest()},
+            "shopify": lambda: {"X-Shopify-Hmac-SHA256": base64.b64encode(mac(body).digest()).decode()}}[scheme]()
+
+
+@pytest.mark.parametrize("scheme", ["stripe", "slack", "zoom", "shopify"])
+def test_signed_by_hand(front, scheme):
+    body = json.dumps({"id": time.time_ns(), "type": "t", "event": "t"}).encode()
+    headers = signed_by(scheme, body)
+    expect(post(front, f"/{scheme}", body + b" ", headers), "unauthorized")
+    expect(post(front, f"/{scheme}", body, headers), "stored")
+    expect(post(front, f"/{scheme}", body, headers), "duplicate")
+
+
+def test_old_timestamp(front):
+    body = b'{"id":"evt_old","type":"t"}'
+    for at in (time.time() - 400, time.time() + 400):
+        expect(post(front, "/stripe", body, stripe(body, int(at))), "unauthorized")
+    assert front.receivers[0].entries(outcome="unauthorized", endpoint="/stripe")[-1]["reason"].startswith("the signature is right")
+
+
+def asked(front, path, query, method="GET", **how):
+    return front.deliver(f"{path}?{query}", b"", {"X-Webhook-Signature": None, **how}, method=method)
+
+
+CODE = "890e4665-4dfe-4ab1-b689-ed553bceeed0"
+
+
+@pytest.mark.parametrize("path, query, method, kind, answer", [
+    ("/dropbox", "challenge=abc-1", "GET", "text/plain", "abc-1"),
+    ("/meta", f"hub.mode=subscribe&hub.verify_token={quote(TOKEN)}&hub.challenge=1158201444", "GET", "text/plain", "1158201444"),
+    ("/linkedin", f"challengeCode={CODE}", "GET", "application/json",
+     f'{{"challengeCode":"{CODE}","challengeResponse":"{mac(CODE).hexdigest()}"}}'),
+    ("/x", "crc_token=abc", "GET", "application/json", f'{{"response_token":"sha256={base64.b64encode(mac("abc").digest()).decode()}"}}'),
+    ("/microsoft-graph", "validationToken=Validation%3A+Testing+1", "POST", "text/plain", "Validation: Testing 1")])
+def test_handshakes(front, path, query, method, kind, answer):
+    reply = asked(front, path, query, method)
+    assert (reply.status, reply.headers["content-type"], reply.body.decode()) == (200, kind, answer)
+    assert reply.headers["x-content-type-options"] == "nosniff" and reply.headers["cache-control"] == "no-store"
+    name = query.split("=")[0] if path != "/meta" else "hub.challenge"
+    for wrong in (f"{query.replace(name + '=', 'x=')}&{name}=%3Cscript%3E", f"{query.replace(name + '=', 'x=')}&{name}={'a' * 513}"):
+        reply = asked(front, path, wrong, method)
+        assert reply.status in (400, 405, 415) and b"script" not in reply.body and b"aaaa" not in reply.body
+
+
+def test_meta_with_a_wrong_token(front):
+    expect(asked(front, "/meta", "hub.mode=subscribe&hub.verify_token=wrong&hub.challenge=1"), "unauthorized")
+
+
+@pytest.mark.parametrize("scheme, body, answer", [
+    ("slack", b'{"type":"url_verification","challenge":"3eZbrw1aB"}', b"3eZbrw1aB"),
+    ("zoom", b'{"event":"endpoint.url_validation","payload":{"plainToken":"qgg8vlvZRS6UYooatFL8Aw"}}',
+     json.dumps({"plainToken": "qgg8vlvZRS6UYooatFL8Aw", "encryptedToken": mac("qgg8vlvZRS6UYooatFL8Aw").hexdigest()},
+                separators=(",", ":")).encode())])
+def test_signed_handshakes(front, scheme, body, answer):
+    headers = signed_by(scheme, body)
+    reply = post(front, f"/{scheme}", body, headers)
+    assert (reply.status, reply.body, reply.headers["x-content-type-options"]) == (200, answer, "nosniff")
+    expect(post(front, f"/{scheme}", body, {name: "v0=" + "0" * 64 if "ignature" in name else value
+                                            for name, value in headers.items()}), "unauthorized")
+
+
+def test_forms(front):
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    body = b"payload=" + quote('{"sender":{"login":"octocat"},"action":"opened"}').encode()
+    headers = {"X-Hub-Signature-256": "sha256=" + mac(body).hexdigest(), "X-GitHub-Event": "issues", "X-GitHub-Delivery": "form-1"}
+    expect(post(front, "/github", body, {**form, **headers}), "stored")
+    event = front.home.spool.event(key="form-1")
+    assert (event["event"], event["sender_name"], event["body"]) == ("issues", "octocat", body)
+    body = b"command=%2Fweather&text=94070&trigger_id=13345224609.8534564800&user_id=U2"
+    expect(post(front, "/slack", body, slack(body, **form)), "stored")
+    assert front.home.spool.event(key="13345224609.8534564800")["event"] == "/weather"
+    body = b"payload=%7B"
+    expect(post(front, "/github", body, {**form, **headers, "X-Hub-Signature-256": "sha256=" + mac(body).hexdigest()}), "malformed")
+
+
+def test_own_scheme_and_any_body():
+    home = Home(ACME, endpoint(), files={"plain": TEXT})
+    server = nginx(home)
+    try:
+        body, at = b"<xml kind='no JSON'/>\xff", str(time.time_ns() // 1_000_000)
+        signature = base64.b64encode(mac(at.encode() + b"|id-1|" + body).digest()).decode()
+        headers = {"Content-Type": "text/xml", "Acme-Id": "id-1", "Acme-Signature": f"at={at},sig={signature}"}
+        expect(post(server, "/acme", body, headers), "stored")
+        expect(post(server, "/acme", body, headers), "duplicate")
+        expect(post(server, "/acme", body, {**headers, "Acme-Id": "id-2"}), "unauthorized")
+        event = home.spool.event(key="id-1")
+        assert (event["event"], event["body"]) == ("acme", body)
+        expect(server.deliver("/webhook/linkedin", body, {"Content-Type": "text/xml"}), "unsupported_type")
+        done = home.cli("verify", "--endpoint", "/acme", "--id", str(event["id"]))
+        assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("text, words", [
+    ('header = "X"\nsigns = "{nonsense}"', "in braces"), ('header = "X"\nsigns = "{timestamp}.{body}"', "from nowhere"),
+    ('header = "X"\ntimestamp-header = "Y"', "isn't signed"), ('header = "X"\nsigns = "{timestamp}"\ntimestamp-header = "Y"', "not signed"),
+    ('like = "strype"', "no such built-in"), ('algorithm = "md5"', "hmac-sha256"), ("", "needs a header"), ('header = "X Y"', "letters"),
+    ('header = "X"\nevent = {"xml:a"}', "json:PATH"), ('header = "X"\nevent = {"json:a..b"}', "json:PATH"),
+    ('header = "X"\nevent = {"body"}', "json:PATH"), ('header = "X"\nseparator = ";"', "separator"),
+    ('header = "X"\ntolerance = "soon"', "no time"), ('header = "X"\nbodies = {"xml"}', '"any"'),
+    ('like = "slack"\nhandshake = "crc"', "crc-token"), ('header = "X"\nsigns = "{id}.{body}"', "id from nowhere")])
+def test_wrong_schemes(text, words):
+    home = Home()
+    home.write("hookspool.conf", f'scheme "acme" {{\n{text}\n}}\nendpoint "/w" {{\nscheme = "acme"\nsecret-file = {{"secret"}}\n}}\n')
+    done = home.cli("check")
+    said = done.stdout.decode() + done.stderr.decode()
+    assert done.returncode == 1 and words in said and re.search(rf"{re.escape(str(home.conf))}:\d", said), said
+
+
+@pytest.mark.parametrize("given, words", [
+    ({"scheme": "stripes"}, "comes further down"), ({"scheme": "standard-webhooks"}, "not base64"), ({"scheme": "discord"}, "hexadecimal"),
+    ({"scheme": "twilio"}, "signs the URL"), ({"scheme": "meta"}, "verify-token-file"), ({"url": "example.com"}, "https://example.com")])
+def test_wrong_endpoints(given, words):
+    home = Home(endpoint(**given))
+    done = home.cli("check")
+    said = done.stdout.decode() + done.stderr.decode()
+    assert done.returncode == 1 and words in said and re.search(rf"{re.escape(str(home.conf))}:\d", said), said
+    assert "whsec-7f1c" not in said
+
+
+BODY = {"event": "e", "name": "Zoë", "path": "a/b"}
+COMPACT = json.dumps(BODY, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def hex_header(signed, secret=TEXT):
+    return "X-Webhook-Signature: sha256=" + mac(signed, secret).hexdigest()
+
+
+@pytest.mark.parametrize("scheme, body, header, words", [
+    ("connectsafely", COMPACT, hex_header(json.dumps(BODY)), "parsed and written again"),
+    ("connectsafely", json.dumps(BODY, indent=2).encode(), hex_header(COMPACT), "parsed and written again"),
+    ("connectsafely", COMPACT, hex_header(json.dumps(BODY, separators=(",", ":")).replace("/", "\\/")), "parsed and written again"),
+    ("connectsafely", COMPACT + b"\n", hex_header(COMPACT), "line feed at the end"),
+    ("connectsafely", COMPACT, hex_header(COMPACT + b"\n"), "line feed is missing"),
+    ("connectsafely", COMPACT, hex_header(COMPACT, TEXT + "\n"), "secret ends with a line feed"),
+    ("connectsafely", COMPACT, "X-Webhook-Signature: sha256=" + base64.b64encode(mac(COMPACT).digest()).decode(), "in base64"),
+    ("connectsafely", COMPACT, "X-Webhook-Signature: " + mac(COMPACT).hexdigest(), "prefix"),
+    ("connectsafely", COMPACT, "X-Hub-Signature-256: sha256=" + mac(COMPACT).hexdigest(), 'as scheme "github" does it'),
+    ("connectsafely", COMPACT, hex_header(COMPACT, "another secret"), "not found"),
+    ("shopify", COMPACT, "X-Shopify-Hmac-SHA256: " + mac(COMPACT).hexdigest(), "in hexadecimal"),
+    ("stripe", COMPACT, f"Stripe-Signature: t=1700000000,v1={mac(b'1700000000.' + COMPACT).hexdigest()}", "too old"),
+    ("standard-webhooks", COMPACT, "webhook-id: a\nwebhook-timestamp: 1\nwebhook-signature: v1,"
+     + base64.b64encode(mac(b"a.1." + COMPACT, WHSEC).digest()).decode(), "without decoding it"),
+    ("twilio", b"a=1", "Content-Type: application/x-www-form-urlencoded\nX-Twilio-Signature: "
+     + base64.b64encode(mac("http://example.com/twilioa1", digest=hashlib.sha1).digest()).decode(), "http and https")])
+def test_explain(scheme, body, header, words):
+    home = Home(section(scheme), files={f"{scheme}.key": SECRETS.get(scheme, TEXT)})
+    (home.dir / "body").write_bytes(body)
+    home.write("headers", header)
+    done = home.cli("verify", "--explain", "--headers", home.dir / "headers", home.dir / "body")
+    said = done.stdout.decode() + done.stderr.decode()
+    assert done.returncode == 1 and words in said, said
+    assert TEXT not in said and WHSEC not in said
