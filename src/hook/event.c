@@ -81,11 +81,34 @@ static struct slice key_of(struct event *ev, struct slice bytes)
 	return (struct slice){ev->key, encode_size(ENCODING_HEX, bytes.n)};
 }
 
-static struct slice header(const struct request *r, const char *name)
+/* The value of a source that is a header which is there once; NULL for others. */
+static const char *header(const char *source, const struct request *r)
+{
+	const char *name = behind(source, "header:"), *value;
+
+	return name && request_header(r, name, &value) == HEADER_ONE ? value : NULL;
+}
+
+/* Room for the copies of all of them, so that none moves when the next is added. */
+static bool reserve_headers(const struct scheme *s, const struct request *r, struct event *ev)
 {
 	const char *value;
+	size_t n = 1;
 
-	return request_header(r, name, &value) == HEADER_ONE && *value ? (struct slice){value, strlen(value)} : (struct slice){0};
+	for (int f = 0; f < FIELD_COUNT; f++)
+		for (int i = 0; i < SCHEME_SOURCES && s->source[f][i]; i++)
+			if ((value = header(s->source[f][i], r)))
+				n += strlen(value);
+	ev->headers.len = 0;
+	return buf_reserve(&ev->headers, n);
+}
+
+static struct slice copy(struct event *ev, const char *value)
+{
+	struct slice out = {ev->headers.data + ev->headers.len, value ? strlen(value) : 0};
+
+	buf_add(&ev->headers, value, out.n);
+	return out;
 }
 
 /* The value of a source other than JSON. False when it can't be had. */
@@ -94,8 +117,8 @@ static bool value_of(const char *source, const struct request *r, struct slice s
 	unsigned char hash[KEY_SHA256_BYTES];
 	const char *name;
 
-	if ((name = behind(source, "header:")))
-		*out = header(r, name);
+	if (behind(source, "header:"))
+		*out = copy(ev, header(source, r));
 	else if ((name = behind(source, "form:")))
 		*out = form_value(&ev->form, name);
 	else if ((name = behind(source, "text:")))
@@ -115,7 +138,7 @@ static bool resolve(const struct scheme *s, enum field f, const struct path *pat
 {
 	struct slice *out = &ev->field[f];
 
-	for (int i = 0; i < SCHEME_SOURCES && s->source[f][i] && !out->p; i++) {
+	for (int i = 0; i < SCHEME_SOURCES && s->source[f][i] && out->n == 0; i++) {
 		if (!behind(s->source[f][i], "json:")) {
 			if (!value_of(s->source[f][i], r, signature, ev, out))
 				return false;
@@ -141,7 +164,7 @@ enum event_result event_read(const struct request *r, const struct scheme *s, st
 	ev->reason = NULL;
 	ev->arena.len = 0;
 	ev->form.n = 0;
-	result = read_body(r, paths, n, ev);
+	result = reserve_headers(s, r, ev) ? read_body(r, paths, n, ev) : EVENT_UNAVAILABLE;
 	if (result != EVENT_OK)
 		return result;
 	for (int f = 0; f < FIELD_COUNT; f++) {
@@ -156,6 +179,7 @@ enum event_result event_read(const struct request *r, const struct scheme *s, st
 void event_free(struct event *ev)
 {
 	buf_free(&ev->arena);
+	buf_free(&ev->headers);
 	form_free(&ev->form);
 	*ev = (struct event){0};
 }

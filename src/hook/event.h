@@ -13,13 +13,13 @@
 enum event_result { EVENT_OK, EVENT_MALFORMED, EVENT_UNAVAILABLE };
 
 /*
- * A zero-initialised one is valid, and may be read into again and again. The slices borrow from the arena, the
- * form and the request until the next event_read() or event_free(); a field without a value has p == NULL.
+ * A zero-initialised one is valid, and may be read into again and again. The slices borrow from it and from the scheme,
+ * not from the request, which may be gone when the event is logged; a field without a value has p == NULL.
  */
 struct event {
 	struct slice field[FIELD_COUNT];
 	const char *reason; /* static text, unless OK */
-	struct buf arena;
+	struct buf arena, headers; /* of values in JSON, and of those in headers */
 	struct form form;
 	char key[2 * KEY_SIGNATURE_MAX + 1]; /* storage of FIELD_KEY where it is a hash or a signature */
 };

@@ -243,7 +243,7 @@ static enum outcome judge(struct request *r, const struct conf *c, struct delive
 
 static void begin(struct delivery *d)
 {
-	struct event event = {.arena = d->event.arena, .form = d->event.form};
+	struct event event = {.arena = d->event.arena, .headers = d->event.headers, .form = d->event.form};
 	struct verify verify = {.scratch = d->verify.scratch};
 	struct handshake_answer challenge = {.body = d->challenge.body};
 	struct buf headers = d->headers;
