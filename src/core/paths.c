@@ -24,6 +24,7 @@ struct span {
 
 struct trail {
 	const char *part[PATH_PARTS_MAX + 1]; /* where part i begins, for i up to matched; NULL behind the last */
+	size_t size[PATH_PARTS_MAX + 1];      /* of it */
 	int matched;
 	unsigned seen; /* bit i: part i was seen in the object that is open at its depth */
 	struct span value;
@@ -79,11 +80,11 @@ static bool part_is_index(const char *part, size_t index)
 /* The next value is that of the trail's part at this depth. */
 static void step(struct trail *t, int depth)
 {
-	const char *part = t->part[depth - 1];
-	size_t n = part_size(part);
+	const char *part = t->part[depth - 1], *next = part + t->size[depth - 1];
 
 	t->matched = depth;
-	t->part[depth] = part[n] ? part + n + 1 : NULL;
+	t->part[depth] = *next ? next + 1 : NULL;
+	t->size[depth] = *next ? part_size(next + 1) : 0;
 	if (*part == '*')
 		t->elements++;
 	t->seen &= (2U << (depth - 1)) - 1; /* what is below it begins anew */
@@ -116,7 +117,7 @@ static int on_key(void *ctx, const unsigned char *s, size_t n)
 	struct trail *t;
 
 	for (t = p->trail; t < p->trail + p->n; t++) {
-		if (!at_depth(t, p->depth) || part_size(t->part[p->depth - 1]) != n || memcmp(t->part[p->depth - 1], s, n) != 0)
+		if (!at_depth(t, p->depth) || t->size[p->depth - 1] != n || memcmp(t->part[p->depth - 1], s, n) != 0)
 			continue;
 		if (p->depth > 1 && t->seen & 1U << (p->depth - 1))
 			return refuse(p, "a routing key is there twice");
@@ -273,7 +274,7 @@ static void set_trails(struct parse *p)
 	for (int i = 0; i < p->n; i++) {
 		const char *text = p->paths[i].text;
 
-		p->trail[i] = (struct trail){.part = {text}, .every = strchr(text, '*') != NULL};
+		p->trail[i] = (struct trail){.part = {text}, .size = {part_size(text)}, .every = strchr(text, '*') != NULL};
 		p->array_root |= *text == '*' || (*text >= '0' && *text <= '9');
 	}
 }

@@ -241,22 +241,18 @@ static enum outcome judge(struct request *r, const struct conf *c, struct delive
 	return keep_headers(r, d);
 }
 
+/* All but the memory that is used again. */
 static void begin(struct delivery *d)
 {
-	struct event event = {.arena = d->event.arena, .headers = d->event.headers, .form = d->event.form};
-	struct verify verify = {.scratch = d->verify.scratch};
-	struct handshake_answer challenge = {.body = d->challenge.body};
-	struct buf headers = d->headers;
-
-	headers.len = 0;
-	*d = (struct delivery){
-		.event = event,
-		.verify = verify,
-		.challenge = challenge,
-		.headers = headers,
-		.received_at = clock_now(),
-		.started = clock_mono_us(),
-	};
+	d->endpoint = NULL;
+	d->id = d->retry_after = d->answered = 0;
+	d->secret = 0;
+	d->reason = NULL;
+	d->headers.len = 0;
+	d->verify.n_signatures = 0;
+	memset(d->event.field, 0, sizeof d->event.field);
+	d->received_at = clock_now();
+	d->started = clock_mono_us();
 }
 
 bool handle(struct request *r, const struct conf *c, struct delivery *d)

@@ -199,7 +199,11 @@ enum verify_result verify_delivery(const struct request *r, const struct endpoin
 	const struct scheme *s = &e->scheme;
 	enum verify_result result;
 
-	*v = (struct verify){.scratch = v->scratch};
+	v->secret = 0;
+	v->reason = NULL;
+	v->value = v->timestamp = v->id = v->message = (struct slice){0};
+	v->at = 0;
+	v->n_signatures = 0;
 	if (s->algorithm == ALGORITHM_NONE || s->algorithm == ALGORITHM_CLIENT_STATE)
 		return VERIFY_OK;
 	if (s->algorithm == ALGORITHM_SECRET)
