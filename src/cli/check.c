@@ -64,6 +64,7 @@ static void check_all(struct check *c, const char *file, const char *socket)
 		say_endpoint(c, &conf->endpoints[i]);
 	check_as_owner(c, conf, check_files);
 	check_as_owner(c, conf, check_spool);
+	check_as_owner(c, conf, check_rotation);
 	if (!socket)
 		socket = conf->listen;
 	if (socket)

@@ -14,8 +14,9 @@ static const char help[] =
 	"Usage: hookspool purge --older-than AGE [--dry-run]\n"
 	"\n"
 	"Deletes the events received longer than AGE ago, in the order they were stored, up to\n"
-	"the first that is younger. Their dedupe keys go with them: an event that is delivered\n"
-	"again after that is stored again. Receiving goes on meanwhile.\n"
+	"the first that is younger. Their dedupe keys stay for dedupe-window: an event that is\n"
+	"delivered again after that is stored again. Rejected deliveries older than reject-age\n"
+	"go too. Receiving goes on meanwhile.\n"
 	"\n"
 	"  --older-than AGE   90d, 12h, 30m\n"
 	"  --dry-run          only say how many\n"
@@ -23,7 +24,7 @@ static const char help[] =
 
 static int purge(const struct cli *cli, int64_t age, bool dry_run)
 {
-	int64_t before = clock_now() - age, last = 0, total = 0;
+	int64_t now = clock_now(), last = 0, total = 0;
 	char why[PATH_MAX + 256] = "";
 	int batch = SPOOL_PURGE_BATCH;
 	struct spool_db db;
@@ -35,12 +36,13 @@ static int purge(const struct cli *cli, int64_t age, bool dry_run)
 		return status;
 	progress_start(dry_run ? "counted" : "purged", 0);
 	while (ok && batch == SPOOL_PURGE_BATCH) {
-		ok = spool_query_purge(&db, before, dry_run, &last, &batch, why, sizeof why);
+		ok = spool_query_purge(&db, now - age, now - conf->dedupe_window, dry_run, &last, &batch, why, sizeof why);
 		if (ok)
 			total += batch;
 		progress_update((uint64_t)total);
 	}
 	progress_end();
+	ok = ok && (dry_run || spool_query_cut_rejects(&db, &conf->reject, now, why, sizeof why));
 	printf(dry_run ? "%" PRId64 " events would be purged\n" : "%" PRId64 " events purged\n", total);
 	return cli_close(conf, &db, ok, why);
 }

@@ -1,33 +1,48 @@
-/* hookspool rejects: the deliveries that were turned away, and why. */
+/* hookspool rejects: the deliveries that were turned away, and why; those that were kept whole may be judged again. */
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/cli.h"
 #include "cli/json.h"
 #include "cli/plain.h"
 #include "core/clock.h"
+#include "hook/handle.h"
+#include "hook/stored.h"
 #include "sink/spool_query.h"
 
 static const char help[] =
 	"Usage: hookspool rejects [OPTION]...\n"
 	"\n"
 	"Prints the newest rejected deliveries, the newest last: when, from where, for which\n"
-	"endpoint, the outcome and the reason. The spool keeps the newest reject-keep of them.\n"
+	"endpoint, the outcome and the reason. The spool keeps the newest reject-keep of them,\n"
+	"with reject-bodies whole.\n"
 	"\n"
 	"  --endpoint PATH    of this endpoint\n"
-	"  -n N               at most N (default 20; 0: all)\n"
+	"  -n N               at most N (default 20, with --verify or --accept all; 0: all)\n"
+	"  --verify           judge those that were kept whole again, by the configuration as it\n"
+	"                     is now and the time they came\n"
+	"  --accept           the same, and store those that pass now as events\n"
 	"  --json             one JSON object a line; with the body where it was kept\n"
 	"  --help             this\n";
 
-static void print_json(void *ctx, const struct spool_reject_row *r)
+struct rejects {
+	const struct conf *conf;
+	struct spool *spool; /* NULL: nothing is stored */
+	bool json, again;
+	struct delivery d; /* as it was judged again */
+	long passed, tried;
+	bool failed;
+};
+
+static void print_json(const struct rejects *rejects, const struct spool_reject_row *r, const char *verdict)
 {
 	struct json j;
 
-	(void)ctx;
 	json_begin(&j);
 	json_number(&j, "id", r->id);
 	json_time(&j, "received_at", r->received_at);
@@ -36,16 +51,21 @@ static void print_json(void *ctx, const struct spool_reject_row *r)
 	json_text(&j, "reason", r->reason);
 	json_text(&j, "remote_addr", r->remote_addr);
 	json_number(&j, "bytes", r->bytes);
-	if (r->body.p)
+	if (r->body.p) {
+		json_text(&j, "headers", r->headers);
 		json_body(&j, r->body);
+	}
+	if (verdict) {
+		json_string(&j, "verdict", verdict);
+		json_number(&j, "event", rejects->d.id);
+	}
 	json_end(&j);
 }
 
-static void print_row(void *ctx, const struct spool_reject_row *r)
+static void print_row(const struct rejects *rejects, const struct spool_reject_row *r, const char *verdict)
 {
 	char at[CLOCK_TEXT];
 
-	(void)ctx;
 	printf("%s  ", clock_format(r->received_at, at));
 	plain_cell(stdout, r->code, 18);
 	fputs("  ", stdout);
@@ -57,20 +77,94 @@ static void print_row(void *ctx, const struct spool_reject_row *r)
 		fputs("  ", stdout);
 		plain_print(stdout, r->reason, 0);
 	}
+	if (verdict)
+		printf("\n  -> %s", verdict);
+	if (verdict && rejects->d.id)
+		printf(", event %" PRId64, rejects->d.id);
 	putchar('\n');
+}
+
+static bool is(struct slice text, const char *word)
+{
+	return text.n == strlen(word) && memcmp(text.p, word, text.n) == 0;
+}
+
+/* What it would be now, as static text or in the delivery. */
+static const char *judge_again(struct rejects *rejects, const struct spool_reject_row *r, struct stored *stored)
+{
+	struct delivery *d = &rejects->d;
+	const struct endpoint *e = NULL;
+
+	d->id = 0;
+	for (size_t i = 0; r->endpoint.p && i < rejects->conf->n_endpoints; i++)
+		if (is(r->endpoint, rejects->conf->endpoints[i].path))
+			e = &rejects->conf->endpoints[i];
+	if (!e)
+		return "the configuration has no such endpoint";
+	if (!r->body.p || !r->headers.p || !(is(r->code, "unauthorized") || is(r->code, "malformed")))
+		return "not kept whole";
+	rejects->tried++;
+	if (!stored_request(r->headers, r->body, stored))
+		return "memory is short";
+	snprintf(stored->request.remote_addr, sizeof stored->request.remote_addr, "%.*s", (int)r->remote_addr.n, r->remote_addr.p);
+	if (!handle_again(&stored->request, e, r->received_at, d))
+		return d->reason ? d->reason : outcome_info(d->outcome)->code;
+	rejects->passed++;
+	if (!rejects->spool)
+		return "passes now";
+	d->stored.reject = r->id;
+	handle_store(rejects->spool, &d, 1);
+	rejects->failed = rejects->failed || d->outcome == OUTCOME_UNAVAILABLE;
+	return d->outcome == OUTCOME_UNAVAILABLE ? d->reason : outcome_info(d->outcome)->code;
+}
+
+static void on_reject(void *ctx, const struct spool_reject_row *r)
+{
+	struct rejects *rejects = ctx;
+	struct stored stored = {0};
+	const char *verdict = rejects->again ? judge_again(rejects, r, &stored) : NULL;
+
+	if (rejects->json)
+		print_json(rejects, r, verdict);
+	else
+		print_row(rejects, r, verdict);
+	stored_free(&stored);
+}
+
+static int run(const struct cli *cli, struct rejects *rejects, const char *endpoint, long n, bool accept)
+{
+	char why[PATH_MAX + 256] = "memory is short";
+	struct spool_db db;
+	struct conf *conf;
+	int status = cli_open(cli, &conf, &db);
+	bool ok;
+
+	if (status != CLI_OK)
+		return status;
+	rejects->conf = conf;
+	if (accept)
+		rejects->spool = spool_new(conf->spool, conf->journal, SPOOL_MANAGE, conf->reject);
+	ok = (!accept || rejects->spool) && spool_query_rejects(&db, endpoint, n, on_reject, rejects, why, sizeof why);
+	if (ok && rejects->again && !rejects->json)
+		printf("%ld of %ld kept whole pass now%s\n", rejects->passed, rejects->tried,
+			rejects->passed && !accept ? "; --accept stores them" : "");
+	handle_free(&rejects->d);
+	spool_close(rejects->spool);
+	status = cli_close(conf, &db, ok, why);
+	return status == CLI_OK && rejects->failed ? CLI_TEMPFAIL : status;
 }
 
 int cli_rejects(const struct cli *cli, int argc, char **argv)
 {
 	static const struct option options[] = {{"endpoint", required_argument, NULL, 'e'}, {"json", no_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-	char why[PATH_MAX + 256] = "", *end;
+		{"verify", no_argument, NULL, 'v'}, {"accept", no_argument, NULL, 'a'}, {"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0}};
+	struct rejects rejects = {0};
 	const char *endpoint = NULL;
-	bool json = false, ok;
-	struct spool_db db;
-	struct conf *conf;
-	long n = 20;
-	int c, status;
+	bool accept = false;
+	long n = -1;
+	char *end;
+	int c;
 
 	optind = 0;
 	opterr = 0;
@@ -83,7 +177,13 @@ int cli_rejects(const struct cli *cli, int argc, char **argv)
 			endpoint = optarg;
 			break;
 		case 'j':
-			json = true;
+			rejects.json = true;
+			break;
+		case 'a':
+			accept = true;
+			/* fall through */
+		case 'v':
+			rejects.again = true;
 			break;
 		case 'n':
 			errno = 0;
@@ -97,9 +197,5 @@ int cli_rejects(const struct cli *cli, int argc, char **argv)
 	}
 	if (optind < argc)
 		return cli_usage("rejects", "it takes no %s", argv[optind]);
-	status = cli_open(cli, &conf, &db);
-	if (status != CLI_OK)
-		return status;
-	ok = spool_query_rejects(&db, endpoint, n, json ? print_json : print_row, NULL, why, sizeof why);
-	return cli_close(conf, &db, ok, why);
+	return run(cli, &rejects, endpoint, n >= 0 ? n : rejects.again ? 0 : 20, accept);
 }

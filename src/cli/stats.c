@@ -46,11 +46,32 @@ static void print_totals(const struct spool_totals *t, int64_t bytes)
 }
 
 struct counters {
+	const struct conf *conf;
 	char endpoint[1024]; /* the last one printed */
 	bool any;
 };
 
-static void print_counter(void *ctx, const char *endpoint, const char *code, int secret, int64_t n, int64_t last_at)
+/* The secret of that id, with its number; NULL when the configuration hasn't got it any more. */
+static const struct secret *find_secret(const struct conf *c, const char *endpoint, int64_t id, int *number)
+{
+	const struct endpoint *e = conf_endpoint(c, endpoint);
+
+	*number = e ? conf_secret(&e->secrets, id) : 0;
+	return *number ? &e->secrets.item[*number - 1] : NULL;
+}
+
+static void print_secret(const struct conf *conf, const char *endpoint, int64_t id)
+{
+	int number;
+	const struct secret *secret = find_secret(conf, endpoint, id, &number);
+
+	if (secret)
+		printf("  secret %d (%s)", number, secret->source);
+	else
+		fputs("  a secret that was removed", stdout);
+}
+
+static void print_counter(void *ctx, const char *endpoint, const char *code, int64_t secret, int64_t n, int64_t last_at)
 {
 	struct counters *c = ctx;
 	char last[CLOCK_TEXT];
@@ -61,50 +82,64 @@ static void print_counter(void *ctx, const char *endpoint, const char *code, int
 	snprintf(c->endpoint, sizeof c->endpoint, "%s", endpoint);
 	printf("  %-18s %10" PRId64 "  last %s", code, n, clock_format(last_at, last));
 	if (secret)
-		printf("  secret %d", secret);
+		print_secret(c->conf, endpoint, secret);
 	putchar('\n');
 }
 
-static bool print_text(struct spool_db *db, const struct spool_totals *t, int64_t bytes, char *why, size_t n)
+static bool print_text(const struct conf *conf, struct spool_db *db, const struct spool_totals *t, int64_t bytes, char *why, size_t n)
 {
-	struct counters counters = {0};
+	struct counters counters = {.conf = conf};
 
 	print_totals(t, bytes);
 	return spool_query_counters(db, print_counter, &counters, why, n);
 }
 
-static void add_counter(void *ctx, const char *endpoint, const char *code, int secret, int64_t n, int64_t last_at)
-{
-	struct json *j = ctx;
+struct json_counters {
+	const struct conf *conf;
+	struct json json;
+};
 
+static void add_counter(void *ctx, const char *endpoint, const char *code, int64_t id, int64_t n, int64_t last_at)
+{
+	struct json_counters *c = ctx;
+	struct json *j = &c->json;
+	const struct secret *secret;
+	char hex[16];
+	int number;
+
+	secret = find_secret(c->conf, endpoint, id, &number);
+	snprintf(hex, sizeof hex, "%" PRIx64, id);
 	json_item(j);
 	json_string(j, "endpoint", endpoint);
 	json_string(j, "outcome", code);
-	json_number(j, "secret", secret);
+	json_number(j, "secret", number);
+	json_text(j, "secret_id", (struct slice){id ? hex : NULL, strlen(hex)});
+	json_text(j, "secret_source", (struct slice){secret ? secret->source : NULL, secret ? strlen(secret->source) : 0});
 	json_number(j, "deliveries", n);
 	json_time(j, "last_at", last_at);
 	json_item_end(j);
 }
 
-static bool print_json(struct spool_db *db, const struct spool_totals *t, int64_t bytes, char *why, size_t n)
+static bool print_json(const struct conf *conf, struct spool_db *db, const struct spool_totals *t, int64_t bytes, char *why, size_t n)
 {
-	struct json j;
+	struct json_counters counters = {.conf = conf};
+	struct json *j = &counters.json;
 	bool ok;
 
-	json_begin(&j);
-	json_number(&j, "events", t->events);
-	json_number(&j, "bytes", bytes);
+	json_begin(j);
+	json_number(j, "events", t->events);
+	json_number(j, "bytes", bytes);
 	if (t->events) {
-		json_time(&j, "oldest", t->oldest);
-		json_time(&j, "newest", t->newest);
+		json_time(j, "oldest", t->oldest);
+		json_time(j, "newest", t->newest);
 	} else {
-		json_text(&j, "oldest", (struct slice){0});
-		json_text(&j, "newest", (struct slice){0});
+		json_text(j, "oldest", (struct slice){0});
+		json_text(j, "newest", (struct slice){0});
 	}
-	json_list(&j, "counters");
-	ok = spool_query_counters(db, add_counter, &j, why, n);
-	json_list_end(&j);
-	json_end(&j);
+	json_list(j, "counters");
+	ok = spool_query_counters(db, add_counter, &counters, why, n);
+	json_list_end(j);
+	json_end(j);
 	return ok;
 }
 
@@ -139,6 +174,6 @@ int cli_stats(const struct cli *cli, int argc, char **argv)
 	ok = spool_query_totals(&db, &totals, why, sizeof why);
 	bytes = bytes_on_disk(conf->spool);
 	if (ok)
-		ok = json ? print_json(&db, &totals, bytes, why, sizeof why) : print_text(&db, &totals, bytes, why, sizeof why);
+		ok = json ? print_json(conf, &db, &totals, bytes, why, sizeof why) : print_text(conf, &db, &totals, bytes, why, sizeof why);
 	return cli_close(conf, &db, ok, why);
 }

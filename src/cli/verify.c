@@ -113,7 +113,7 @@ static int judge_init(struct judge *j, const struct verify_options *o, const str
 		return cli_usage("verify", "--scheme: there is no scheme \"%s\"", o->scheme);
 	if (o->url)
 		j->e.url = (char *)(uintptr_t)o->url;
-	if (!j->e.url && (scheme_signs(&j->e.scheme, PLACEHOLDER_URL) || scheme_signs(&j->e.scheme, PLACEHOLDER_DECODED_URL)))
+	if (!j->e.url && scheme_signs_url(&j->e.scheme))
 		return cli_usage("verify", "scheme \"%s\" signs the URL; add --url", j->e.scheme.name);
 	if (o->secret_file)
 		status = take_secret(j, o->secret_file);

@@ -54,6 +54,22 @@ static void add_words(struct words *w, cfg_t *sec, const char *name, bool *ok)
 		w->item[w->n++] = copy(cfg_getnstr(sec, name, i), ok);
 }
 
+/*
+ * 32 bits of a hash: enough to tell a few secrets apart, and too few to tell which text it was. 0 when OpenSSL failed.
+ */
+static int64_t secret_id(const char *text, size_t n)
+{
+	static const char message[] = "hookspool secret id";
+	unsigned char h[KEY_SIGNATURE_MAX];
+	struct key *key = key_new(KEY_HMAC_SHA256, text, n);
+	int64_t id = 0;
+
+	if (key && key_sign(key, message, sizeof message - 1, h))
+		id = 1 + ((int64_t)h[0] << 24 | h[1] << 16 | h[2] << 8 | h[3]);
+	key_free(key);
+	return id;
+}
+
 static void add_secret(struct secrets *s, const char *kind, const char *name, const char *text, bool *ok)
 {
 	struct secret *new = &s->item[s->n++];
@@ -63,6 +79,8 @@ static void add_secret(struct secrets *s, const char *kind, const char *name, co
 	new->source = copy(buf_str(&source), ok);
 	new->text = copy(text, ok);
 	new->len = strlen(text);
+	new->id = secret_id(text, new->len);
+	*ok = *ok && new->id;
 	buf_free(&source);
 }
 
@@ -150,8 +168,11 @@ static bool build(struct conf *c, cfg_t *cfg, const char *file)
 	c->log_format = (enum log_format)schema_choice(schema_log_formats, cfg_getstr(cfg, "log-format"));
 	c->log_target = (enum log_target)schema_choice(schema_log_targets, cfg_getstr(cfg, "log-to"));
 	c->log_bodies = cfg_getbool(cfg, "log-bodies");
-	c->reject_keep = (unsigned)cfg_getint(cfg, "reject-keep");
+	c->reject.keep = (unsigned)cfg_getint(cfg, "reject-keep");
+	c->reject.size = get_size(cfg, "reject-size");
+	c->reject.age = get_duration(cfg, "reject-age");
 	c->reject_bodies = cfg_getbool(cfg, "reject-bodies");
+	c->dedupe_window = get_duration(cfg, "dedupe-window");
 	c->endpoints = calloc(cfg_size(cfg, "endpoint") + 1, sizeof *c->endpoints);
 	if (!c->endpoints)
 		return false;
@@ -236,6 +257,14 @@ const struct endpoint *conf_endpoint(const struct conf *c, const char *path)
 		if (strcmp(c->endpoints[i].path, path) == 0)
 			return &c->endpoints[i];
 	return NULL;
+}
+
+int conf_secret(const struct secrets *s, int64_t id)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->item[i].id == id)
+			return (int)i + 1;
+	return 0;
 }
 
 bool conf_scheme(const struct conf *c, const char *name, struct scheme *out)

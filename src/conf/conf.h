@@ -20,6 +20,7 @@ struct secret {
 	char *source; /* "file /etc/hookspool/linkedin.secret", "env LINKEDIN_SECRET" */
 	char *text;   /* NUL-terminated, len without the NUL */
 	size_t len;
+	int64_t id;      /* tells it from others wherever it stands in the configuration; of its text, and never 0 */
 	struct key *key; /* of a signing secret; NULL for others */
 };
 
@@ -50,6 +51,13 @@ struct endpoint {
 	size_t max_body;               /* bytes */
 };
 
+/* What is kept of rejected deliveries: the newest, as long as all of this holds. */
+struct reject_limits {
+	unsigned keep;
+	size_t size; /* bytes of their bodies and headers together */
+	int64_t age; /* ms */
+};
+
 enum journal {
 	JOURNAL_WAL,    /* local disks: one fsync a commit */
 	JOURNAL_DELETE, /* network file systems, asked for: slower, no shared memory */
@@ -74,8 +82,9 @@ struct conf {
 	enum log_target log_target;
 	bool log_bodies;
 
-	unsigned reject_keep; /* rejected deliveries kept, the newest */
-	bool reject_bodies;
+	struct reject_limits reject;
+	bool reject_bodies; /* and with them all headers that are no secret */
+	int64_t dedupe_window; /* ms that a key is known for, also when its event was purged */
 
 	struct endpoint *endpoints;
 	size_t n_endpoints;
@@ -94,6 +103,9 @@ void conf_free(struct conf *c);
 
 /* The endpoint of that path, or NULL. */
 const struct endpoint *conf_endpoint(const struct conf *c, const char *path);
+
+/* Which of the secrets has that id, from 1; 0: none has. */
+int conf_secret(const struct secrets *s, int64_t id);
 
 /* The scheme of that name, built in or the configuration's own, into out; it borrows from the configuration. */
 bool conf_scheme(const struct conf *c, const char *name, struct scheme *out);

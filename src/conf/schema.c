@@ -18,6 +18,8 @@
 
 enum { INCLUDES_MAX = 100 };
 
+static const int64_t AGE_MAX_MS = 3650 * INT64_C(86400000);
+
 const char *const schema_journals[] = {"wal", "delete", NULL};
 const char *const schema_log_levels[] = {"error", "warning", "info", "debug", NULL};
 const char *const schema_log_formats[] = {"logfmt", "json", NULL};
@@ -102,6 +104,16 @@ static int check_duration(cfg_t *cfg, cfg_opt_t *opt)
 	if (units_duration(cfg_opt_getstr(opt), &v) && v > 0 && v <= 3600000)
 		return 0;
 	cfg_error(cfg, "%s = \"%s\" is not a time; write \"500ms\", \"10s\"; at most 1h", opt->name, cfg_opt_getstr(opt));
+	return -1;
+}
+
+static int check_age(cfg_t *cfg, cfg_opt_t *opt)
+{
+	int64_t v;
+
+	if (units_duration(cfg_opt_getstr(opt), &v) && v > 0 && v <= AGE_MAX_MS)
+		return 0;
+	cfg_error(cfg, "%s = \"%s\" is not an age; write \"12h\", \"30d\"; at most 3650d", opt->name, cfg_opt_getstr(opt));
 	return -1;
 }
 
@@ -217,7 +229,8 @@ static cfg_t *new_tree(void)
 		{"journal", check_choice}, {"min-free", check_size}, {"socket-mode", check_mode},
 		{"max-in-flight", check_range}, {"params-timeout", check_duration}, {"body-timeout", check_duration},
 		{"log-level", check_choice}, {"log-format", check_choice}, {"log-to", check_choice},
-		{"max-body", check_size}, {"reject-keep", check_range}, {"scheme", schema_scheme_check},
+		{"max-body", check_size}, {"reject-keep", check_range}, {"reject-size", check_size},
+		{"reject-age", check_age}, {"dedupe-window", check_age}, {"scheme", schema_scheme_check},
 		{"scheme|bodies", schema_check_bodies}, {"endpoint", schema_check_endpoint}, {"endpoint|max-body", check_size},
 		{"endpoint|scheme", schema_check_scheme}, {"endpoint|allow", schema_check_allow},
 		{"endpoint|url", schema_check_url}, {"endpoint|bodies", schema_check_bodies}, {"endpoint|rate", schema_check_rate},
@@ -264,7 +277,10 @@ static cfg_t *new_tree(void)
 		CFG_BOOL("log-bodies", cfg_false, CFGF_NONE),
 		CFG_STR("max-body", "1m", CFGF_NONE),
 		CFG_INT("reject-keep", 1000, CFGF_NONE),
+		CFG_STR("reject-size", "16m", CFGF_NONE),
+		CFG_STR("reject-age", "30d", CFGF_NONE),
 		CFG_BOOL("reject-bodies", cfg_false, CFGF_NONE),
+		CFG_STR("dedupe-window", "30d", CFGF_NONE),
 		CFG_SEC("scheme", (cfg_opt_t *)(uintptr_t)schema_scheme_options, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
 		CFG_SEC("endpoint", endpoint, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
 		CFG_FUNC("include", on_include),

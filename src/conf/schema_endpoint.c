@@ -191,7 +191,7 @@ int schema_check_endpoint(cfg_t *cfg, cfg_opt_t *opt)
 			"or scheme = \"none\" to take anything from anyone", title);
 		return -1;
 	}
-	if (!cfg_getstr(sec, "url") && (scheme_signs(&s, PLACEHOLDER_URL) || scheme_signs(&s, PLACEHOLDER_DECODED_URL))) {
+	if (!cfg_getstr(sec, "url") && scheme_signs_url(&s)) {
 		cfg_error(cfg, "endpoint \"%s\": scheme = \"%s\" signs the URL; add url = \"https://...\", as the provider was given it",
 			title, s.name);
 		return -1;

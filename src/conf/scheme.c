@@ -395,6 +395,11 @@ bool scheme_signs(const struct scheme *s, enum placeholder p)
 	return s->signs && strstr(s->signs, placeholders[p]);
 }
 
+bool scheme_signs_url(const struct scheme *s)
+{
+	return scheme_signs(s, PLACEHOLDER_URL) || scheme_signs(s, PLACEHOLDER_DECODED_URL);
+}
+
 const struct scheme *scheme_at(size_t i)
 {
 	return i < sizeof schemes / sizeof *schemes ? &schemes[i] : NULL;

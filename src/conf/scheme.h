@@ -115,6 +115,9 @@ bool scheme_next(const char **text, enum placeholder *p, struct slice *literal);
 /* True when the signed string has that placeholder. */
 bool scheme_signs(const struct scheme *s, enum placeholder p);
 
+/* True when it has the URL, in either form. */
+bool scheme_signs_url(const struct scheme *s);
+
 /* The built-in scheme of that name, or NULL. Const, and lives for the whole program. */
 const struct scheme *scheme_find(const char *name);
 

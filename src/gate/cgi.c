@@ -105,7 +105,7 @@ int cgi_serve(const struct conf *c)
 
 	g.deadline = clock_mono_us() + (c ? c->body_timeout : UNCONFIGURED_MS) * 1000;
 	request_init(&g.request, environ, read_body, &g);
-	spool = c ? spool_new(c->spool, c->journal, SPOOL_RECEIVE, c->reject_keep) : NULL;
+	spool = c ? spool_new(c->spool, c->journal, SPOOL_RECEIVE, c->reject) : NULL;
 	if (!spool)
 		return serve_unavailable(&g);
 	if (handle(&g.request, c, &g.delivery))

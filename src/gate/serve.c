@@ -90,6 +90,7 @@ static void reload(struct server *s)
 	s->conf = new;
 	pthread_mutex_unlock(&s->mutex);
 	worker_conf_put(s, old);
+	spool_limit(s->spool, conf->reject);
 	log_setup(conf->log_level, conf->log_format, conf->log_target);
 	log_message(LOG_LEVEL_INFO, "configuration reloaded from %s", conf->file);
 }
@@ -388,7 +389,7 @@ int serve(int listen_fd, const char *own_address, struct conf *conf)
 
 	raise_limit();
 	s.conf = share(conf);
-	s.spool = spool_new(conf->spool, conf->journal, SPOOL_RECEIVE, conf->reject_keep);
+	s.spool = spool_new(conf->spool, conf->journal, SPOOL_RECEIVE, conf->reject);
 	if (s.spool && !spool_open(s.spool, why, sizeof why))
 		log_message(LOG_LEVEL_ERROR, "spool: %s; deliveries are answered 503 until this is mended", why);
 	if (!s.conf || !s.spool || !fcgi_init() || !set_up(&m, &s)) {

@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "core/clock.h"
+#include "hook/stored.h"
 
 /* A step's answer when the delivery may go on. */
 static const enum outcome GO_ON = OUTCOME_COUNT;
@@ -211,11 +212,24 @@ static enum outcome keep_headers(const struct request *r, struct delivery *d)
 		if (source && strncmp(source, "header:", 7) == 0 && !is_proof(s, source + 7))
 			ok = keep_header(r, source + 7, d);
 	}
-	if (ok && *r->query && (scheme_signs(s, PLACEHOLDER_URL) || scheme_signs(s, PLACEHOLDER_DECODED_URL)))
+	if (ok && *r->query && scheme_signs_url(s))
 		ok = buf_printf(&d->headers, ":query: %s\n", r->query);
 	if (!ok || !buf_printf(&d->headers, "Content-Type: %s\n", r->content_type))
 		return because(d, "no memory for the headers", OUTCOME_UNAVAILABLE);
 	return GO_ON;
+}
+
+static enum outcome judge_body(const struct request *r, struct delivery *d)
+{
+	enum outcome o;
+
+	if ((o = check_signature(r, d)) != GO_ON || /* before any parser sees the bytes */
+	    (o = parse(r, d)) != GO_ON ||
+	    (o = check_client_state(d)) != GO_ON ||
+	    (o = check_handshake(d)) != GO_ON ||
+	    (o = filter(d)) != GO_ON)
+		return o;
+	return keep_headers(r, d);
 }
 
 static enum outcome judge(struct request *r, const struct conf *c, struct delivery *d)
@@ -231,14 +245,9 @@ static enum outcome judge(struct request *r, const struct conf *c, struct delive
 	    (o = check_type(r, d->endpoint)) != GO_ON ||
 	    (o = check_length(r, d)) != GO_ON ||
 	    (o = check_authorization(r, d)) != GO_ON ||
-	    (o = read_body(r, d)) != GO_ON ||
-	    (o = check_signature(r, d)) != GO_ON || /* before any parser sees the bytes */
-	    (o = parse(r, d)) != GO_ON ||
-	    (o = check_client_state(d)) != GO_ON ||
-	    (o = check_handshake(d)) != GO_ON ||
-	    (o = filter(d)) != GO_ON)
+	    (o = read_body(r, d)) != GO_ON)
 		return o;
-	return keep_headers(r, d);
+	return judge_body(r, d);
 }
 
 /* All but the memory that is used again. */
@@ -247,6 +256,7 @@ static void begin(struct delivery *d)
 	d->endpoint = NULL;
 	d->id = d->retry_after = d->answered = 0;
 	d->secret = 0;
+	d->quarantined = false;
 	d->reason = NULL;
 	d->headers.len = 0;
 	d->verify.n_signatures = 0;
@@ -255,14 +265,16 @@ static void begin(struct delivery *d)
 	d->started = clock_mono_us();
 }
 
-bool handle(struct request *r, const struct conf *c, struct delivery *d)
+/* A failure of ours is the sender's to try again, and nothing to look into. */
+static bool is_noted(enum outcome o)
+{
+	return outcome_rejected(o) && o != OUTCOME_UNAVAILABLE && o != OUTCOME_BUSY && o != OUTCOME_RATE_LIMITED;
+}
+
+static void fill_event(const struct request *r, struct delivery *d)
 {
 	const struct slice *field = d->event.field;
 
-	begin(d);
-	d->outcome = judge(r, c, d);
-	if (d->outcome != GO_ON)
-		return false;
 	d->stored = (struct spool_event){
 		.endpoint = d->endpoint->path,
 		.event = field[FIELD_EVENT],
@@ -278,7 +290,33 @@ bool handle(struct request *r, const struct conf *c, struct delivery *d)
 		.received_at = d->received_at,
 		.secret = d->secret,
 	};
-	return true;
+}
+
+bool handle(struct request *r, const struct conf *c, struct delivery *d)
+{
+	begin(d);
+	d->outcome = judge(r, c, d);
+	if (d->outcome == GO_ON) {
+		fill_event(r, d);
+		return true;
+	}
+	d->quarantined = c->reject_bodies && d->endpoint && r->body.len > 0 && is_noted(d->outcome);
+	if (d->quarantined) {
+		d->headers.len = 0;
+		d->quarantined = stored_headers(r, &d->endpoint->scheme, &d->headers);
+	}
+	return false;
+}
+
+bool handle_again(const struct request *r, const struct endpoint *e, int64_t received_at, struct delivery *d)
+{
+	begin(d);
+	d->endpoint = e;
+	d->received_at = received_at;
+	d->outcome = judge_body(r, d);
+	if (d->outcome == GO_ON)
+		fill_event(r, d);
+	return d->outcome == GO_ON;
 }
 
 void handle_store(struct spool *s, struct delivery *const *d, size_t n)
@@ -353,7 +391,7 @@ void handle_answer(struct delivery *d, struct buf *out)
 	d->answered = clock_mono_us();
 }
 
-static void note_reject(const struct request *r, const struct conf *c, struct spool *s, const struct delivery *d)
+static void note_reject(const struct request *r, struct spool *s, const struct delivery *d)
 {
 	struct spool_reject reject = {
 		.endpoint = d->endpoint ? d->endpoint->path : NULL,
@@ -364,8 +402,10 @@ static void note_reject(const struct request *r, const struct conf *c, struct sp
 		.bytes = (int64_t)r->body.len,
 	};
 
-	if (c->reject_bodies && r->body.len)
+	if (d->quarantined) {
 		reject.body = (struct slice){r->body.data, r->body.len};
+		reject.headers = (struct slice){d->headers.data, d->headers.len};
+	}
 	spool_reject(s, &reject);
 }
 
@@ -401,10 +441,10 @@ static void write_log(const struct request *r, const struct conf *c, const struc
 void handle_record(const struct request *r, const struct conf *c, struct spool *s, const struct delivery *d)
 {
 	write_log(r, c, d);
-	spool_count(s, d->endpoint ? d->endpoint->path : NULL, outcome_info(d->outcome)->code, d->secret, d->received_at);
-	if (outcome_rejected(d->outcome) && d->outcome != OUTCOME_UNAVAILABLE && d->outcome != OUTCOME_BUSY &&
-	    d->outcome != OUTCOME_RATE_LIMITED)
-		note_reject(r, c, s, d);
+	spool_count(s, d->endpoint ? d->endpoint->path : NULL, outcome_info(d->outcome)->code,
+		d->secret ? d->endpoint->secrets.item[d->secret - 1].id : 0, d->received_at);
+	if (is_noted(d->outcome))
+		note_reject(r, s, d);
 }
 
 void handle_free(struct delivery *d)

@@ -19,6 +19,7 @@ struct delivery {
 	const struct endpoint *endpoint; /* NULL: no endpoint has that path */
 	int64_t id;                      /* of the event, when stored or duplicate */
 	int secret;                      /* which matched, from 1; 0: none */
+	bool quarantined;                /* turned away, and to be kept with body and headers */
 	int64_t retry_after;             /* ms, for OUTCOME_RATE_LIMITED */
 	const char *reason;              /* for the operator only; NULL: the outcome says all */
 	int64_t received_at;             /* ms since the epoch */
@@ -29,12 +30,18 @@ struct delivery {
 	struct verify verify;
 	struct handshake_answer challenge; /* for OUTCOME_CHALLENGE */
 
-	struct buf headers; /* that are kept, reused */
+	struct buf headers; /* that are kept: of an event those that prove it; reused */
 	char why[256];      /* storage for reason */
 };
 
 /* Judges the request. True: it carries an event, and has no outcome before handle_store(). */
 bool handle(struct request *r, const struct conf *c, struct delivery *d);
+
+/*
+ * The same for one that was kept with its body, at the time it came: from the signature on. The web server's
+ * part, Authorization and all before it, is as it was found then.
+ */
+bool handle_again(const struct request *r, const struct endpoint *e, int64_t received_at, struct delivery *d);
 
 /* The same for a delivery that is turned away unread. */
 void handle_refuse(const struct request *r, const struct conf *c, enum outcome outcome, struct delivery *d);

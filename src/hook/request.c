@@ -72,8 +72,7 @@ void request_init(struct request *r, char *const *envp, body_reader *read, void 
 	r->at_end = false;
 }
 
-/* The value of a CGI variable that is this header (RFC 3875 section 4.1.18), or NULL. */
-static const char *header_of(const char *variable, const char *name)
+const char *request_header_value(const char *variable, const char *name)
 {
 	static const char prefix[] = "HTTP_";
 	const char *p = variable + sizeof prefix - 1;
@@ -92,7 +91,7 @@ enum header_result request_header(const struct request *r, const char *name, con
 	const char *found;
 
 	for (char *const *v = r->envp; *v; v++) {
-		if ((found = header_of(*v, name))) {
+		if ((found = request_header_value(*v, name))) {
 			*value = found;
 			times++;
 		}

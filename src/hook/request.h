@@ -46,6 +46,9 @@ void request_init(struct request *r, char *const *envp, body_reader *read, void 
 /* The value of a CGI variable, or NULL. The first one counts where a name is there twice. */
 const char *request_variable(const struct request *r, const char *name);
 
+/* The value of a CGI variable, "NAME=value", that is this header (RFC 3875 section 4.1.18), or NULL. */
+const char *request_header_value(const char *variable, const char *name);
+
 enum header_result { HEADER_ABSENT, HEADER_ONE, HEADER_MANY };
 
 /*

@@ -1,10 +1,42 @@
-/* A delivery put together again from what was kept of it, as the request that it was. */
+/* What is kept of a delivery that was turned away, and a delivery put together again from that or from an event's. */
 #include "hook/stored.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+enum { HEADERS_MAX = 32 * 1024 };
+
+static bool is_secret(const char *variable, const struct scheme *s)
+{
+	return request_header_value(variable, "Authorization") || request_header_value(variable, "Proxy-Authorization") ||
+		request_header_value(variable, "Cookie") ||
+		(s->algorithm == ALGORITHM_SECRET && request_header_value(variable, s->header));
+}
+
+bool stored_headers(const struct request *r, const struct scheme *s, struct buf *out)
+{
+	static const char prefix[] = "HTTP_";
+	const char *name, *value;
+	bool ok = true;
+	size_t at;
+
+	for (char *const *var = r->envp; ok && *var; var++) {
+		name = *var + sizeof prefix - 1;
+		if (strncmp(*var, prefix, sizeof prefix - 1) != 0 || !(value = strchr(name, '=')) || strchr(value, '\n') ||
+		    is_secret(*var, s))
+			continue;
+		at = out->len;
+		ok = buf_printf(out, "%.*s: %s\n", (int)(value - name), name, value + 1);
+		for (; ok && out->data[at] != ':'; at++)
+			if (out->data[at] == '_')
+				out->data[at] = '-';
+	}
+	if (ok && *r->query && scheme_signs_url(s))
+		ok = buf_printf(out, ":query: %s\n", r->query);
+	return ok && buf_printf(out, "Content-Type: %s\n", r->content_type) && out->len <= HEADERS_MAX;
+}
 
 /* Appends a header as its CGI variable (RFC 3875 section 4.1.18), with a NUL. */
 static bool add_variable(struct buf *b, struct slice name, struct slice value)

@@ -1,9 +1,10 @@
-/* A delivery put together again from what was kept of it, as the request that it was. */
+/* What is kept of a delivery that was turned away, and a delivery put together again from that or from an event's. */
 #ifndef STORED_H
 #define STORED_H
 
 #include <stdbool.h>
 
+#include "conf/scheme.h"
 #include "core/buf.h"
 #include "hook/request.h"
 
@@ -13,6 +14,13 @@ struct stored {
 	struct buf text;        /* of the variables */
 	char **envp;
 };
+
+/*
+ * Appends the request's headers as lines "Name: value\n", and as ":query" the URL's where the scheme signs it; but none that
+ * is a secret: Authorization, Proxy-Authorization, Cookie, and that of the scheme. False when memory is short, or they
+ * are longer than 32 KiB, the most that web servers let through.
+ */
+bool stored_headers(const struct request *r, const struct scheme *s, struct buf *out);
 
 /*
  * Makes the request from lines "Name: value\n" (":query" is the URL's) and the body, both borrowed. False when memory

@@ -36,12 +36,11 @@ struct spool {
 	char *dir;
 	enum journal journal;
 	enum spool_access access;
-	unsigned reject_keep;
 
 	/* owned by the thread that leads */
 	struct spool_db db;
 	bool open;
-	sqlite3_stmt *next, *insert, *find;
+	sqlite3_stmt *next, *insert, *find, *accept;
 	int64_t next_id;
 
 	pthread_mutex_t mutex; /* all below */
@@ -50,7 +49,8 @@ struct spool {
 	struct spool_notes notes;
 };
 
-struct spool *spool_new(const char *dir, enum journal journal, enum spool_access access, unsigned reject_keep)
+struct spool *spool_new(const char *dir, enum journal journal, enum spool_access access,
+	struct reject_limits limits)
 {
 	struct spool *s = calloc(1, sizeof *s);
 
@@ -63,7 +63,7 @@ struct spool *spool_new(const char *dir, enum journal journal, enum spool_access
 	}
 	s->journal = journal;
 	s->access = access;
-	s->reject_keep = reject_keep;
+	s->notes.limits = limits;
 	s->tail = &s->head;
 	pthread_mutex_init(&s->mutex, NULL);
 	return s;
@@ -76,7 +76,8 @@ static void close_db(struct spool *s)
 	sqlite3_finalize(s->next);
 	sqlite3_finalize(s->insert);
 	sqlite3_finalize(s->find);
-	s->next = s->insert = s->find = NULL;
+	sqlite3_finalize(s->accept);
+	s->next = s->insert = s->find = s->accept = NULL;
 	spool_db_close(&s->db);
 	s->open = false;
 }
@@ -109,9 +110,12 @@ bool spool_open(struct spool *s, char *why, size_t n)
 	if (prepare(s, "SELECT max(last_id, (SELECT ifnull(max(id), 0) FROM event)) + 1 FROM deleted", &s->next) &&
 	    prepare(s, "INSERT INTO event(received_at, endpoint, secret, event, key, account, sender_id, sender_name,"
 		       " conversation, sent_at, remote_addr, headers, body, id)"
-		       " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
+		       " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14"
+		       " WHERE NOT EXISTS(SELECT 1 FROM purged WHERE endpoint = ?2 AND key = ?5)"
 		       " ON CONFLICT DO NOTHING", &s->insert) &&
-	    prepare(s, "SELECT id FROM event WHERE endpoint = ?1 AND key = ?2", &s->find))
+	    prepare(s, "SELECT id FROM event WHERE endpoint = ?1 AND key = ?2"
+		       " UNION ALL SELECT id FROM purged WHERE endpoint = ?1 AND key = ?2", &s->find) &&
+	    prepare(s, "DELETE FROM reject WHERE id = ?1", &s->accept))
 		return true;
 	snprintf(why, n, "%s: %s", s->dir, sqlite3_errmsg(s->db.sql));
 	close_db(s);
@@ -141,6 +145,16 @@ static bool find(struct spool *s, struct spool_event *ev)
 	return take_id(s->find, &ev->id);
 }
 
+static bool delete_reject(struct spool *s, int64_t id)
+{
+	bool ok;
+
+	sqlite3_bind_int64(s->accept, 1, id);
+	ok = sqlite3_step(s->accept) == SQLITE_DONE;
+	sqlite3_reset(s->accept);
+	return ok;
+}
+
 static bool store(struct spool *s, struct spool_event *ev)
 {
 	sqlite3_stmt *st = s->insert;
@@ -163,6 +177,7 @@ static bool store(struct spool *s, struct spool_event *ev)
 	ok = sqlite3_step(st) == SQLITE_DONE;
 	sqlite3_reset(st);
 	ev->duplicate = ok && sqlite3_changes(s->db.sql) == 0;
+	ok = ok && (!ev->reject || delete_reject(s, ev->reject));
 	if (!ok || ev->duplicate)
 		return ok && find(s, ev);
 	ev->id = s->next_id++;
@@ -194,7 +209,7 @@ static bool write_batch(struct spool *s, struct waiter *batch, const struct spoo
 
 	for (w = batch; w; w = w->next) {
 		if (w->events ? take_id(s->next, &s->next_id) && store_all(s, w->events) :
-				spool_notes_write(notes, s->db.sql, s->reject_keep))
+				spool_notes_write(notes, s->db.sql))
 			continue;
 		snprintf(why, WHY_SIZE, "store: %s", sqlite3_errmsg(s->db.sql));
 		return false;
@@ -245,7 +260,7 @@ static bool commit_batch(struct spool *s, struct waiter *batch, const struct spo
 static void lead(struct spool *s)
 {
 	struct waiter *batch = s->head, *w;
-	struct spool_notes notes = {0};
+	struct spool_notes notes = {.limits = s->notes.limits};
 
 	for (w = batch; w; w = w->next)
 		if (!w->events)
@@ -293,17 +308,24 @@ bool spool_put(struct spool *s, struct spool_event *first, char *why, size_t n)
 	return w.ok;
 }
 
-void spool_count(struct spool *s, const char *endpoint, const char *code, int secret, int64_t at)
+void spool_count(struct spool *s, const char *endpoint, const char *code, int64_t secret, int64_t at)
 {
 	pthread_mutex_lock(&s->mutex);
 	spool_notes_count(&s->notes, endpoint, code, secret, at);
 	pthread_mutex_unlock(&s->mutex);
 }
 
+void spool_limit(struct spool *s, struct reject_limits limits)
+{
+	pthread_mutex_lock(&s->mutex);
+	s->notes.limits = limits;
+	pthread_mutex_unlock(&s->mutex);
+}
+
 void spool_reject(struct spool *s, const struct spool_reject *r)
 {
 	pthread_mutex_lock(&s->mutex);
-	spool_notes_reject(&s->notes, r, s->reject_keep);
+	spool_notes_reject(&s->notes, r);
 	pthread_mutex_unlock(&s->mutex);
 }
 

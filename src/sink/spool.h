@@ -28,7 +28,8 @@ enum spool_access {
  * is full or not mounted yet is an outcome of a delivery and not of the start. NULL: no memory.
  * May be used from many threads. The caller closes it.
  */
-struct spool *spool_new(const char *dir, enum journal journal, enum spool_access access, unsigned reject_keep);
+struct spool *spool_new(const char *dir, enum journal journal, enum spool_access access,
+	struct reject_limits limits);
 void spool_close(struct spool *s);
 
 /* Opens the database now. False on failure, with the reason in why. */
@@ -50,6 +51,7 @@ struct spool_event {
 	const char *remote_addr;
 	int64_t received_at; /* ms since the epoch */
 	int secret;          /* which of the endpoint's secrets matched, from 1; 0: none */
+	int64_t reject;      /* the id of the rejected delivery that it was, which goes in the same commit; 0: none */
 
 	int64_t id;     /* set by spool_put(): its own, or that of the event it is a duplicate of */
 	bool duplicate; /* set by spool_put() */
@@ -71,16 +73,20 @@ struct spool_reject {
 	int64_t received_at;
 	int64_t bytes;     /* of the body, as far as it was read */
 	struct slice body; /* p == NULL: not kept */
+	struct slice headers; /* "Name: value\n" lines, with the body */
 };
 
 /*
- * Counts a delivery by endpoint (NULL: none), outcome code (static text) and matching secret (0: none). Kept in
+ * Counts a delivery by endpoint (NULL: none), outcome code (static text) and matching secret's id (0: none). Kept in
  * memory until spool_flush(); the counters may lose the last second in a crash, events never.
  */
-void spool_count(struct spool *s, const char *endpoint, const char *code, int secret, int64_t at);
+void spool_count(struct spool *s, const char *endpoint, const char *code, int64_t secret, int64_t at);
 
 /* Notes a rejected delivery; kept in memory, the newest ones only, until spool_flush(). */
 void spool_reject(struct spool *s, const struct spool_reject *r);
+
+/* Sets the limits anew; what is beyond them goes with the next spool_flush(). */
+void spool_limit(struct spool *s, struct reject_limits limits);
 
 /*
  * Writes counters and rejected deliveries; in WAL mode without an fsync, unless a checkpoint is due.

@@ -23,7 +23,7 @@
 #endif
 
 enum {
-	SCHEMA_VERSION = 1,
+	SCHEMA_VERSION = 2,
 	LOCK_WAIT_S = 8,       /* the sender gives up after 15 s */
 	LOCK_WAIT_SHORT_S = 1, /* for who has waited behind one that waited in vain, and for what may be written later */
 	LOCK_NUDGE_NS = 100 * 1000 * 1000,
@@ -64,6 +64,20 @@ static const char *const migrations[SCHEMA_VERSION] = {
 	" endpoint TEXT NOT NULL, code TEXT NOT NULL, secret INTEGER NOT NULL,"
 	" n INTEGER NOT NULL, last_at INTEGER NOT NULL,"
 	" PRIMARY KEY(endpoint, code, secret)) WITHOUT ROWID;",
+
+	/* The keys of purged events, for as long as a delivery of them may still come. */
+	"CREATE TABLE purged("
+	" endpoint TEXT NOT NULL, key TEXT NOT NULL, id INTEGER NOT NULL, received_at INTEGER NOT NULL,"
+	" PRIMARY KEY(endpoint, key)) WITHOUT ROWID;"
+	"CREATE INDEX purged_at ON purged(received_at);"
+	"ALTER TABLE reject ADD COLUMN headers TEXT;"
+	"CREATE INDEX reject_at ON reject(received_at);"
+	"CREATE INDEX reject_body ON reject(id) WHERE body IS NOT NULL;"
+	/* A secret is counted by its id now; its number, which counted before, was another's whenever one was added. */
+	"CREATE TEMP TABLE sums AS SELECT endpoint, code, sum(n) AS n, max(last_at) AS last_at FROM counter GROUP BY endpoint, code;"
+	"DELETE FROM counter;"
+	"INSERT INTO counter SELECT endpoint, code, 0, n, last_at FROM sums;"
+	"DROP TABLE sums;",
 };
 
 static bool fail(char *why, size_t n, const char *what, const char *detail)

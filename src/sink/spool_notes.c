@@ -4,25 +4,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/clock.h"
+
 enum { PENDING_MAX = 256 };
 
 struct tally {
 	struct tally *next;
 	char *endpoint; /* "" for a path that no endpoint has */
 	const char *code;
-	int secret;
+	int64_t secret; /* its id */
 	int64_t n, last_at;
 };
 
 struct noted_reject {
 	struct noted_reject *next;
-	char *endpoint, *reason, *remote_addr, *body;
+	char *endpoint, *reason, *remote_addr, *body, *headers;
 	const char *code;
 	int64_t received_at, bytes;
-	size_t body_len;
+	size_t body_len, headers_len;
 };
 
-static struct tally *find(const struct spool_notes *n, const char *endpoint, const char *code, int secret)
+static struct tally *find(const struct spool_notes *n, const char *endpoint, const char *code, int64_t secret)
 {
 	struct tally *t = n->tallies;
 
@@ -31,7 +33,7 @@ static struct tally *find(const struct spool_notes *n, const char *endpoint, con
 	return t;
 }
 
-static struct tally *add(struct spool_notes *n, const char *endpoint, const char *code, int secret)
+static struct tally *add(struct spool_notes *n, const char *endpoint, const char *code, int64_t secret)
 {
 	struct tally *t = calloc(1, sizeof *t);
 
@@ -49,7 +51,7 @@ static struct tally *add(struct spool_notes *n, const char *endpoint, const char
 	return t;
 }
 
-static void count(struct spool_notes *n, const char *endpoint, const char *code, int secret, int64_t times, int64_t at)
+static void count(struct spool_notes *n, const char *endpoint, const char *code, int64_t secret, int64_t times, int64_t at)
 {
 	struct tally *t = find(n, endpoint, code, secret);
 
@@ -62,7 +64,7 @@ static void count(struct spool_notes *n, const char *endpoint, const char *code,
 		t->last_at = at;
 }
 
-void spool_notes_count(struct spool_notes *n, const char *endpoint, const char *code, int secret, int64_t at)
+void spool_notes_count(struct spool_notes *n, const char *endpoint, const char *code, int64_t secret, int64_t at)
 {
 	count(n, endpoint ? endpoint : "", code, secret, 1, at);
 }
@@ -73,24 +75,38 @@ static void free_reject(struct noted_reject *r)
 	free(r->reason);
 	free(r->remote_addr);
 	free(r->body);
+	free(r->headers);
 	free(r);
 }
 
-static void cut(struct spool_notes *n, unsigned keep)
+static size_t size_of(const struct noted_reject *r)
 {
-	struct noted_reject **last = &n->rejects;
+	return r->body_len + r->headers_len;
+}
 
-	if (n->n_rejects <= keep)
+/* Lets go of the oldest beyond that number, or that size. */
+static void cut(struct spool_notes *n, unsigned keep, size_t size)
+{
+	struct noted_reject **last = &n->rejects, *old;
+
+	if (n->n_rejects <= keep && n->size <= size)
 		return;
-	while (keep--)
+	while (*last && keep > 0 && size_of(*last) <= size) {
+		size -= size_of(*last);
+		keep--;
 		last = &(*last)->next;
-	while (*last) {
-		struct noted_reject *oldest = *last;
-
-		*last = oldest->next;
-		free_reject(oldest);
-		n->n_rejects--;
 	}
+	while ((old = *last)) {
+		*last = old->next;
+		n->size -= size_of(old);
+		n->n_rejects--;
+		free_reject(old);
+	}
+}
+
+static void cut_pending(struct spool_notes *n)
+{
+	cut(n, n->limits.keep < PENDING_MAX ? n->limits.keep : PENDING_MAX, n->limits.size);
 }
 
 static char *copy(const char *s)
@@ -98,7 +114,17 @@ static char *copy(const char *s)
 	return s ? strdup(s) : NULL;
 }
 
-void spool_notes_reject(struct spool_notes *n, const struct spool_reject *r, unsigned keep)
+static char *copy_bytes(struct slice from, size_t *n)
+{
+	char *p = from.p ? malloc(from.n + 1) : NULL;
+
+	if (p && from.n)
+		memcpy(p, from.p, from.n);
+	*n = p ? from.n : 0;
+	return p;
+}
+
+void spool_notes_reject(struct spool_notes *n, const struct spool_reject *r)
 {
 	struct noted_reject *new = calloc(1, sizeof *new);
 
@@ -110,17 +136,15 @@ void spool_notes_reject(struct spool_notes *n, const struct spool_reject *r, uns
 	new->code = r->code;
 	new->received_at = r->received_at;
 	new->bytes = r->bytes;
-	if (r->body.p) {
-		new->body = malloc(r->body.n + 1);
-		if (new->body) {
-			memcpy(new->body, r->body.p, r->body.n);
-			new->body_len = r->body.n;
-		}
+	if (r->body.n + r->headers.n <= n->limits.size) {
+		new->body = copy_bytes(r->body, &new->body_len);
+		new->headers = copy_bytes(r->headers, &new->headers_len);
 	}
 	new->next = n->rejects;
 	n->rejects = new;
 	n->n_rejects++;
-	cut(n, keep < PENDING_MAX ? keep : PENDING_MAX);
+	n->size += size_of(new);
+	cut_pending(n);
 }
 
 static bool write_tallies(const struct tally *t, sqlite3 *sql)
@@ -136,7 +160,7 @@ static bool write_tallies(const struct tally *t, sqlite3 *sql)
 	for (; ok && t; t = t->next) {
 		sqlite3_bind_text(st, 1, t->endpoint, -1, SQLITE_STATIC);
 		sqlite3_bind_text(st, 2, t->code, -1, SQLITE_STATIC);
-		sqlite3_bind_int(st, 3, t->secret);
+		sqlite3_bind_int64(st, 3, t->secret);
 		sqlite3_bind_int64(st, 4, t->n);
 		sqlite3_bind_int64(st, 5, t->last_at);
 		ok = sqlite3_step(st) == SQLITE_DONE;
@@ -162,40 +186,46 @@ static bool write_rejects(const struct noted_reject *r, sqlite3_stmt *st)
 	sqlite3_bind_int64(st, 5, r->bytes);
 	sqlite3_bind_text(st, 6, r->remote_addr, -1, SQLITE_STATIC);
 	sqlite3_bind_blob64(st, 7, r->body, r->body_len, SQLITE_STATIC);
+	sqlite3_bind_text64(st, 8, r->headers, r->headers_len, SQLITE_STATIC, SQLITE_UTF8);
 	ok = sqlite3_step(st) == SQLITE_DONE;
 	sqlite3_reset(st);
 	return ok;
 }
 
-static bool cut_ring(sqlite3 *sql, unsigned keep)
+static bool delete_by(sqlite3 *sql, const char *text, int64_t limit)
 {
 	sqlite3_stmt *st;
 	bool ok;
 
-	if (sqlite3_prepare_v2(sql, "DELETE FROM reject WHERE id <= (SELECT max(id) FROM reject) - ?", -1, &st, NULL) != SQLITE_OK)
+	if (sqlite3_prepare_v2(sql, text, -1, &st, NULL) != SQLITE_OK)
 		return false;
-	sqlite3_bind_int64(st, 1, keep);
+	sqlite3_bind_int64(st, 1, limit);
 	ok = sqlite3_step(st) == SQLITE_DONE;
 	sqlite3_finalize(st);
 	return ok;
 }
 
-bool spool_notes_write(const struct spool_notes *n, sqlite3 *sql, unsigned keep)
+bool spool_notes_cut(sqlite3 *sql, const struct reject_limits *limits, int64_t now)
+{
+	return delete_by(sql, "DELETE FROM reject WHERE id <= (SELECT max(id) FROM reject) - ?", limits->keep) &&
+		delete_by(sql, "DELETE FROM reject WHERE received_at < ?", now - limits->age) &&
+		delete_by(sql, "DELETE FROM reject WHERE id <= (SELECT max(id) FROM"
+			       " (SELECT id, sum(length(body) + ifnull(length(headers), 0)) OVER (ORDER BY id DESC) AS size"
+			       " FROM reject INDEXED BY reject_body WHERE body IS NOT NULL) WHERE size > ?)", (int64_t)limits->size);
+}
+
+bool spool_notes_write(const struct spool_notes *n, sqlite3 *sql)
 {
 	sqlite3_stmt *st;
 	bool ok;
 
-	if (!write_tallies(n->tallies, sql))
-		return false;
-	if (!n->rejects)
-		return true;
-	if (sqlite3_prepare_v2(sql,
-		"INSERT INTO reject(received_at, endpoint, code, reason, bytes, remote_addr, body) VALUES(?, ?, ?, ?, ?, ?, ?)",
-		-1, &st, NULL) != SQLITE_OK)
+	if (!write_tallies(n->tallies, sql) || sqlite3_prepare_v2(sql,
+		"INSERT INTO reject(received_at, endpoint, code, reason, bytes, remote_addr, body, headers)"
+		" VALUES(?, ?, ?, ?, ?, ?, ?, ?)", -1, &st, NULL) != SQLITE_OK)
 		return false;
 	ok = write_rejects(n->rejects, st);
 	sqlite3_finalize(st);
-	return ok && cut_ring(sql, keep);
+	return ok && spool_notes_cut(sql, &n->limits, clock_now());
 }
 
 static void free_tallies(struct spool_notes *n)
@@ -220,12 +250,13 @@ void spool_notes_join(struct spool_notes *to, struct spool_notes *from)
 		r = &(*r)->next;
 	*r = from->rejects;
 	to->n_rejects += from->n_rejects;
-	cut(to, PENDING_MAX);
-	*from = (struct spool_notes){0};
+	to->size += from->size;
+	cut_pending(to);
+	*from = (struct spool_notes){.limits = from->limits};
 }
 
 void spool_notes_free(struct spool_notes *n)
 {
 	free_tallies(n);
-	cut(n, 0);
+	cut(n, 0, 0);
 }

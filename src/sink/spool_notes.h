@@ -10,24 +10,29 @@
 struct tally;
 struct noted_reject;
 
-/* Zero-initialised is empty. */
+/* Zero-initialised, but for the limits, is empty. */
 struct spool_notes {
 	struct tally *tallies;
 	struct noted_reject *rejects; /* the newest first */
 	unsigned n_rejects;
+	size_t size; /* bytes of their bodies and headers */
+	struct reject_limits limits;
 };
 
 /* Adds a delivery to its counter. Forgotten when memory is short. */
-void spool_notes_count(struct spool_notes *n, const char *endpoint, const char *code, int secret, int64_t at);
+void spool_notes_count(struct spool_notes *n, const char *endpoint, const char *code, int64_t secret, int64_t at);
 
-/* Copies a rejected delivery; keeps the newest 256 or `keep`, whichever is less. */
-void spool_notes_reject(struct spool_notes *n, const struct spool_reject *r, unsigned keep);
+/* Copies a rejected delivery; keeps the newest within the limits' number and size, and not more than 256. */
+void spool_notes_reject(struct spool_notes *n, const struct spool_reject *r);
 
-/* Writes them inside the caller's transaction, and cuts the ring to `keep`. False: the transaction must be rolled back. */
-bool spool_notes_write(const struct spool_notes *n, sqlite3 *sql, unsigned keep);
+/* Writes them inside the caller's transaction, and cuts the ring. False: the transaction must be rolled back. */
+bool spool_notes_write(const struct spool_notes *n, sqlite3 *sql);
 
 /* Moves all of `from` into `to`. */
 void spool_notes_join(struct spool_notes *to, struct spool_notes *from);
+
+/* Deletes what is beyond the limits at that moment. False: the transaction must be rolled back. */
+bool spool_notes_cut(sqlite3 *sql, const struct reject_limits *limits, int64_t now);
 
 void spool_notes_free(struct spool_notes *n);
 

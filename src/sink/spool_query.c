@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "sink/spool_notes.h"
+
 enum { PAGE = 1000 }; /* ids looked through in one transaction, at most */
 
 const struct spool_filter spool_filter_all = {.since = INT64_MIN, .until = INT64_MAX, .last = INT64_MAX};
@@ -60,7 +62,7 @@ static bool copy_row(sqlite3_stmt *st, void *out, struct buf *arena)
 static bool copy_reject(sqlite3_stmt *st, void *out, struct buf *arena)
 {
 	struct spool_reject_row *r = out;
-	struct slice *const to[] = {&r->endpoint, &r->code, &r->reason, &r->remote_addr, &r->body};
+	struct slice *const to[] = {&r->endpoint, &r->code, &r->reason, &r->remote_addr, &r->body, &r->headers};
 
 	r->id = sqlite3_column_int64(st, 0);
 	r->received_at = sqlite3_column_int64(st, 1);
@@ -219,7 +221,7 @@ bool spool_query_rejects(struct spool_db *db, const char *endpoint, int64_t limi
 	sqlite3_stmt *st;
 
 	if (!reject_range(db, endpoint, limit, &first, &last, why, n) ||
-	    !prepare(db, "SELECT id, received_at, bytes, endpoint, code, reason, remote_addr, body FROM reject"
+	    !prepare(db, "SELECT id, received_at, bytes, endpoint, code, reason, remote_addr, body, headers FROM reject"
 			" WHERE id BETWEEN ?1 AND ?2 AND (?3 IS NULL OR endpoint = ?3) ORDER BY id LIMIT 1", &st, why, n))
 		return false;
 	sqlite3_bind_int64(st, 2, last);
@@ -237,8 +239,7 @@ bool spool_query_rejects(struct spool_db *db, const char *endpoint, int64_t limi
 }
 
 bool spool_query_counters(struct spool_db *db,
-	void (*visit)(void *ctx, const char *endpoint, const char *code, int secret, int64_t n, int64_t last_at), void *ctx,
-	char *why, size_t n)
+	spool_visit_counter *visit, void *ctx, char *why, size_t n)
 {
 	sqlite3_stmt *st;
 	int rc;
@@ -247,7 +248,7 @@ bool spool_query_counters(struct spool_db *db,
 		return false;
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW)
 		visit(ctx, (const char *)sqlite3_column_text(st, 0), (const char *)sqlite3_column_text(st, 1),
-			sqlite3_column_int(st, 2), sqlite3_column_int64(st, 3), sqlite3_column_int64(st, 4));
+			sqlite3_column_int64(st, 2), sqlite3_column_int64(st, 3), sqlite3_column_int64(st, 4));
 	sqlite3_finalize(st);
 	return rc == SQLITE_DONE || fail(db, why, n);
 }
@@ -292,20 +293,31 @@ static bool next_batch(struct spool_db *db, int64_t before, int64_t *last, int *
 	return rc == SQLITE_ROW || rc == SQLITE_DONE || fail(db, why, n);
 }
 
-static bool delete_up_to(struct spool_db *db, int64_t last, char *why, size_t n)
+/* Runs a statement with one or two numbers. */
+static bool run(struct spool_db *db, const char *sql, int64_t one, int64_t two, char *why, size_t n)
 {
 	sqlite3_stmt *st;
 	bool ok;
 
-	if (!prepare(db, "DELETE FROM event WHERE id <= ?1", &st, why, n))
+	if (!prepare(db, sql, &st, why, n))
 		return false;
-	sqlite3_bind_int64(st, 1, last);
+	sqlite3_bind_int64(st, 1, one);
+	sqlite3_bind_int64(st, 2, two);
 	ok = sqlite3_step(st) == SQLITE_DONE;
 	sqlite3_finalize(st);
-	return (ok && sqlite3_exec(db->sql, "PRAGMA incremental_vacuum", NULL, NULL, NULL) == SQLITE_OK) || fail(db, why, n);
+	return ok || fail(db, why, n);
 }
 
-bool spool_query_purge(struct spool_db *db, int64_t before, bool dry_run, int64_t *last, int *deleted, char *why, size_t n)
+static bool delete_up_to(struct spool_db *db, int64_t last, int64_t keys_since, char *why, size_t n)
+{
+	return run(db, "INSERT INTO purged SELECT endpoint, key, id, received_at FROM event"
+			" WHERE id <= ?1 AND received_at >= ?2 AND key IS NOT NULL", last, keys_since, why, n) &&
+		run(db, "DELETE FROM event WHERE id <= ?1", last, 0, why, n) &&
+		(sqlite3_exec(db->sql, "PRAGMA incremental_vacuum", NULL, NULL, NULL) == SQLITE_OK || fail(db, why, n));
+}
+
+bool spool_query_purge(struct spool_db *db, int64_t before, int64_t keys_since, bool dry_run, int64_t *last, int *deleted, char *why,
+	size_t n)
 {
 	bool ok;
 
@@ -313,8 +325,19 @@ bool spool_query_purge(struct spool_db *db, int64_t before, bool dry_run, int64_
 		return next_batch(db, before, last, deleted, why, n);
 	if (!spool_db_begin(db, true, why, n))
 		return false;
-	ok = next_batch(db, before, last, deleted, why, n) && (*deleted == 0 || delete_up_to(db, *last, why, n)) &&
-		spool_db_commit(db, why, n);
+	ok = next_batch(db, before, last, deleted, why, n) && (*deleted == 0 || delete_up_to(db, *last, keys_since, why, n)) &&
+		run(db, "DELETE FROM purged WHERE received_at < ?1", keys_since, 0, why, n) && spool_db_commit(db, why, n);
+	spool_db_end(db);
+	return ok;
+}
+
+bool spool_query_cut_rejects(struct spool_db *db, const struct reject_limits *limits, int64_t now, char *why, size_t n)
+{
+	bool ok;
+
+	if (!spool_db_begin(db, true, why, n))
+		return false;
+	ok = (spool_notes_cut(db->sql, limits, now) || fail(db, why, n)) && spool_db_commit(db, why, n);
 	spool_db_end(db);
 	return ok;
 }

@@ -42,17 +42,18 @@ bool spool_query_event(struct spool_db *db, int64_t id, spool_visit *visit, void
 /* A rejected delivery; borrowed for the length of a visit. */
 struct spool_reject_row {
 	int64_t id, received_at, bytes;
-	struct slice endpoint, code, reason, remote_addr, body;
+	struct slice endpoint, code, reason, remote_addr, body, headers;
 };
 
 /* Visits the newest n rejected deliveries (0: all) of the endpoint (NULL: any), the oldest of them first. */
 bool spool_query_rejects(struct spool_db *db, const char *endpoint, int64_t n,
 	void (*visit)(void *ctx, const struct spool_reject_row *r), void *ctx, char *why, size_t why_size);
 
-/* Visits the counters by endpoint ("" for paths that no endpoint has), code and secret. */
+typedef void spool_visit_counter(void *ctx, const char *endpoint, const char *code, int64_t secret, int64_t n, int64_t last_at);
+
+/* Visits the counters by endpoint ("" for paths that no endpoint has), code and the secret's id (0: none matched). */
 bool spool_query_counters(struct spool_db *db,
-	void (*visit)(void *ctx, const char *endpoint, const char *code, int secret, int64_t n, int64_t last_at), void *ctx,
-	char *why, size_t why_size);
+	spool_visit_counter *visit, void *ctx, char *why, size_t why_size);
 
 struct spool_totals {
 	int64_t events;
@@ -67,13 +68,17 @@ bool spool_query_newest(struct spool_db *db, int64_t *id, char *why, size_t why_
 
 /*
  * Deletes, in the order stored, up to 500 events received before `before`, in one transaction, and
- * gives their pages back to the file system. *deleted becomes how many; fewer than 500: the next
+ * gives their pages back to the file system. The keys of those received since `keys_since` stay known, older ones
+ * are forgotten. *deleted becomes how many; fewer than 500: the next
  * event is younger, or there is none. With dry_run nothing is deleted, and counting goes on after
  * *last, which is moved on. False with the reason in why.
  */
-bool spool_query_purge(struct spool_db *db, int64_t before, bool dry_run, int64_t *last, int *deleted, char *why,
+bool spool_query_purge(struct spool_db *db, int64_t before, int64_t keys_since, bool dry_run, int64_t *last, int *deleted, char *why,
 	size_t why_size);
 
 enum { SPOOL_PURGE_BATCH = 500 };
+
+/* Deletes the rejected deliveries beyond the limits. False with the reason in why. */
+bool spool_query_cut_rejects(struct spool_db *db, const struct reject_limits *limits, int64_t now, char *why, size_t why_size);
 
 #endif

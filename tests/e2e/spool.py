@@ -34,7 +34,7 @@ class Spool:
         return self.query("SELECT * FROM reject ORDER BY id")
 
     def counters(self):
-        return {(row["endpoint"], row["code"], row["secret"]): row["n"] for row in self.query("SELECT * FROM counter")}
+        return {(row["endpoint"], row["code"], bool(row["secret"])): row["n"] for row in self.query("SELECT * FROM counter")}
 
     def sound(self):
         """Whether SQLite finds the file whole."""

@@ -75,7 +75,7 @@ static void everything(void **state)
 	assert_int_equal(c->journal, JOURNAL_DELETE);
 	assert_int_equal(c->body_timeout, 500);
 	assert_int_equal(c->log_format, LOG_FORMAT_JSON);
-	assert_int_equal(c->reject_keep, 5);
+	assert_int_equal(c->reject.keep, 5);
 	assert_int_equal(c->n_endpoints, 2);
 	e = conf_endpoint(c, "/a");
 	assert_int_equal(e->secrets.n, 3);

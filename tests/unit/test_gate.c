@@ -28,7 +28,7 @@ static int start(void **state)
 
 	unit_file("gate.conf", "spool = \"spool\"\nbody-timeout = \"200ms\"\nendpoint \"/w\" { scheme = \"none\" }\n", 0600);
 	g.conf = conf_load("gate.conf", report, NULL);
-	g.spool = spool_new("spool", JOURNAL_WAL, SPOOL_RECEIVE, 10);
+	g.spool = spool_new("spool", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
 	g.fcgi = fcgi_new();
 	log_setup(LOG_LEVEL_ERROR, LOG_FORMAT_LOGFMT, LOG_TARGET_STDERR);
 	return rc == 0 && g.conf && g.fcgi && fcgi_init() ? 0 : -1;

@@ -13,7 +13,7 @@ static struct slice text(const char *s)
 static void authorization(void **state)
 {
 	char a[] = "Bearer one", b[] = "Basic dHdvOg==", src[] = "test";
-	struct secret item[] = {{src, a, strlen(a), NULL}, {src, b, strlen(b), NULL}};
+	struct secret item[] = {{src, a, strlen(a), 1, NULL}, {src, b, strlen(b), 1, NULL}};
 	struct secrets both = {item, 2}, none = {item, 0};
 
 	(void)state;
@@ -270,7 +270,7 @@ static void outcomes(void **state)
 
 	(void)state;
 	assert_non_null(c);
-	s = spool_new(c->spool, c->journal, SPOOL_RECEIVE, c->reject_keep);
+	s = spool_new(c->spool, c->journal, SPOOL_RECEIVE, c->reject);
 	log_setup(LOG_LEVEL_ERROR, LOG_FORMAT_LOGFMT, LOG_TARGET_STDERR);
 	for (size_t piece = 1; piece < 100; piece += 98) {
 		for (size_t i = 0; i < COUNT(cases); i++) {

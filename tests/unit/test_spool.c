@@ -8,8 +8,10 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include "core/clock.h"
 #include "sink/spool.h"
 #include "sink/spool_db.h"
+#include "sink/spool_query.h"
 
 static struct slice text(const char *s)
 {
@@ -60,7 +62,7 @@ static int64_t ask(const char *dir, const char *sql)
 
 static void once(void **state)
 {
-	struct spool *s = spool_new("once", JOURNAL_WAL, SPOOL_RECEIVE, 10);
+	struct spool *s = spool_new("once", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
 	int64_t first, id;
 
 	(void)state;
@@ -76,7 +78,7 @@ static void once(void **state)
 	spool_close(s);
 	assert_int_equal(ask("once", "SELECT count(*) FROM event"), 5);
 	assert_int_equal(ask("once", "SELECT count(*) FROM event WHERE body = X'6f6e65'"), 5);
-	assert_int_equal(ask("once", "PRAGMA user_version"), 1);
+	assert_int_equal(ask("once", "PRAGMA user_version"), 2);
 	assert_int_equal(ask("once", "PRAGMA auto_vacuum"), 2);
 	assert_int_equal(ask("once", "PRAGMA page_size"), 16384);
 }
@@ -84,7 +86,7 @@ static void once(void **state)
 /* Ids go up by one for what is stored, and none comes again when its event is gone. */
 static void ids(void **state)
 {
-	struct spool *s = spool_new("ids", JOURNAL_WAL, SPOOL_RECEIVE, 10);
+	struct spool *s = spool_new("ids", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
 	int64_t id;
 
 	(void)state;
@@ -103,7 +105,7 @@ static void ids(void **state)
 /* A list is stored whole, in its order, its own duplicates told apart; or not at all. */
 static void many_at_once(void **state)
 {
-	struct spool *s = spool_new("many", JOURNAL_WAL, SPOOL_RECEIVE, 10);
+	struct spool *s = spool_new("many", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
 	struct spool_event ev[4];
 	const char *const keys[4] = {"1", "2", "1", NULL};
 	char why[256];
@@ -129,7 +131,7 @@ static void many_at_once(void **state)
 
 static void private_files(void **state)
 {
-	struct spool *s = spool_new("private", JOURNAL_WAL, SPOOL_RECEIVE, 10);
+	struct spool *s = spool_new("private", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
 	static const char *const names[] = {"private/hookspool.db", "private/hookspool.db-wal", "private/hookspool.db-shm",
 		"private/lock"};
 	struct stat st;
@@ -147,7 +149,7 @@ static void private_files(void **state)
 	}
 	spool_close(s);
 	assert_int_equal(chmod("private", 0755), 0); /* as an FTP client makes it */
-	s = spool_new("private", JOURNAL_WAL, SPOOL_RECEIVE, 10);
+	s = spool_new("private", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
 	assert_int_equal(put(s, "/a", "k", "one", &id), DUPLICATE);
 	assert_int_equal(stat("private", &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0700);
@@ -184,7 +186,7 @@ static void *put_many(void *arg)
 
 static struct shared put_from_threads(const char *dir)
 {
-	struct shared all = {.s = spool_new(dir, JOURNAL_WAL, SPOOL_RECEIVE, 10), .mutex = PTHREAD_MUTEX_INITIALIZER};
+	struct shared all = {.s = spool_new(dir, JOURNAL_WAL, SPOOL_RECEIVE, limits(10)), .mutex = PTHREAD_MUTEX_INITIALIZER};
 	pthread_t threads[THREADS];
 
 	for (int i = 0; i < THREADS; i++)
@@ -230,7 +232,7 @@ static void once_across_processes(void **state)
 /* A file size limit stands in for a full disk: SQLite sees the write fail. */
 static void failure_is_whole_and_passes(void **state)
 {
-	struct spool *s = spool_new("full", JOURNAL_WAL, SPOOL_RECEIVE, 10);
+	struct spool *s = spool_new("full", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
 	struct rlimit was, limit;
 	char *large = calloc(1, 300001);
 	int64_t id;
@@ -255,7 +257,7 @@ static void failure_is_whole_and_passes(void **state)
 
 static void moved_away(void **state)
 {
-	struct spool *s = spool_new("moved", JOURNAL_WAL, SPOOL_RECEIVE, 10);
+	struct spool *s = spool_new("moved", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
 	int64_t id;
 
 	(void)state;
@@ -269,7 +271,7 @@ static void moved_away(void **state)
 
 static void cannot_open(void **state)
 {
-	struct spool *s = spool_new("file", JOURNAL_WAL, SPOOL_RECEIVE, 10);
+	struct spool *s = spool_new("file", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
 	int64_t id;
 
 	(void)state;
@@ -278,7 +280,7 @@ static void cannot_open(void **state)
 	assert_int_equal(unlink("file"), 0);
 	assert_int_equal(put(s, "/a", "1", "one", &id), STORED);
 	spool_close(s);
-	s = spool_new("missing", JOURNAL_WAL, SPOOL_MANAGE, 10);
+	s = spool_new("missing", JOURNAL_WAL, SPOOL_MANAGE, limits(10));
 	assert_int_equal(put(s, "/a", "1", "one", &id), FAILED);
 	assert_int_not_equal(access("missing", F_OK), 0);
 	spool_close(s);
@@ -286,14 +288,14 @@ static void cannot_open(void **state)
 
 static void newer_schema_is_left_alone(void **state)
 {
-	struct spool *s = spool_new("newer", JOURNAL_WAL, SPOOL_RECEIVE, 10);
+	struct spool *s = spool_new("newer", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
 	int64_t id;
 
 	(void)state;
 	assert_int_equal(put(s, "/a", "1", "one", &id), STORED);
 	spool_close(s);
 	assert_int_equal(system("sqlite3 newer/hookspool.db 'PRAGMA user_version=99' >/dev/null"), 0);
-	s = spool_new("newer", JOURNAL_WAL, SPOOL_RECEIVE, 10);
+	s = spool_new("newer", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
 	assert_int_equal(put(s, "/a", "2", "two", &id), FAILED);
 	spool_close(s);
 	assert_int_equal(ask("newer", "SELECT count(*) FROM event"), 1);
@@ -301,7 +303,7 @@ static void newer_schema_is_left_alone(void **state)
 
 static void wal_is_checkpointed(void **state)
 {
-	struct spool *s = spool_new("wal", JOURNAL_WAL, SPOOL_RECEIVE, 10);
+	struct spool *s = spool_new("wal", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
 	char *large = calloc(1, 100001);
 	struct stat st;
 	int64_t id;
@@ -320,7 +322,7 @@ static void wal_is_checkpointed(void **state)
 
 static void delete_journal(void **state)
 {
-	struct spool *s = spool_new("delete", JOURNAL_DELETE, SPOOL_RECEIVE, 10);
+	struct spool *s = spool_new("delete", JOURNAL_DELETE, SPOOL_RECEIVE, limits(10));
 	int64_t id;
 
 	(void)state;
@@ -333,7 +335,7 @@ static void delete_journal(void **state)
 static void notes(void **state)
 {
 	static const char stored[] = "stored", refused[] = "unauthorized";
-	struct spool *s = spool_new("notes", JOURNAL_WAL, SPOOL_RECEIVE, 3);
+	struct spool *s = spool_new("notes", JOURNAL_WAL, SPOOL_RECEIVE, limits(3));
 	int64_t id;
 
 	(void)state;
@@ -360,10 +362,153 @@ static void notes(void **state)
 	assert_int_equal(ask("notes", "SELECT body = CAST('kept' AS BLOB) FROM reject WHERE received_at = 5"), 1);
 }
 
+static void reject(struct spool *s, int64_t at, const char *body)
+{
+	spool_reject(s, &(struct spool_reject){.code = "malformed", .received_at = at, .body = text(body), .headers = text("A: b\n")});
+}
+
+/* The oldest go when all have more bytes than the limit, in memory and in the database; and one that is larger alone is kept without. */
+static void rejects_have_a_size(void **state)
+{
+	struct reject_limits few = {.keep = 100, .size = 20, .age = (int64_t)1 << 60};
+	struct spool *s = spool_new("size", JOURNAL_WAL, SPOOL_RECEIVE, few);
+
+	(void)state;
+	for (int i = 0; i < 4; i++)
+		reject(s, i, "five.");
+	spool_flush(s);
+	assert_int_equal(ask("size", "SELECT count(*) FROM reject"), 2);
+	assert_int_equal(ask("size", "SELECT min(received_at) FROM reject"), 2);
+	reject(s, 4, "eleven......");
+	spool_flush(s);
+	assert_int_equal(ask("size", "SELECT min(received_at) FROM reject"), 4);
+	reject(s, 5, "longer than the limit");
+	spool_flush(s);
+	assert_int_equal(ask("size", "SELECT body IS NULL AND headers IS NULL FROM reject WHERE received_at = 5"), 1);
+	assert_int_equal(ask("size", "SELECT length(body) FROM reject WHERE received_at = 4"), 12);
+	spool_close(s);
+}
+
+static void rejects_have_an_age(void **state)
+{
+	struct reject_limits hour = {.keep = 100, .size = 1 << 20, .age = 3600000};
+	struct spool *s = spool_new("age", JOURNAL_WAL, SPOOL_RECEIVE, hour);
+	int64_t now = clock_now();
+
+	(void)state;
+	reject(s, now - 3500000, "young");
+	reject(s, now - 3700000, "old");
+	spool_flush(s);
+	assert_int_equal(ask("age", "SELECT count(*) FROM reject"), 1);
+	assert_int_equal(ask("age", "SELECT length(body) FROM reject"), 5);
+	assert_int_equal(system("sqlite3 age/hookspool.db 'UPDATE reject SET received_at = 1'"), 0);
+	spool_count(s, NULL, "stored", 0, now);
+	spool_flush(s); /* whatever is written, the old go */
+	assert_int_equal(ask("age", "SELECT count(*) FROM reject"), 0);
+	spool_close(s);
+}
+
+/* An event that a rejected delivery became takes its place, in one commit; so does a duplicate. */
+static void accepted_reject_goes(void **state)
+{
+	struct spool *s = spool_new("accept", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
+	struct spool_event ev = event("/a", "1", "one");
+	char why[256];
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		reject(s, i, "body");
+	spool_flush(s);
+	ev.reject = 2;
+	assert_true(spool_put(s, &ev, why, sizeof why));
+	assert_false(ev.duplicate);
+	assert_int_equal(ask("accept", "SELECT group_concat(id) = '1,3' FROM reject"), 1);
+	ev.reject = 3;
+	assert_true(spool_put(s, &ev, why, sizeof why));
+	assert_true(ev.duplicate);
+	assert_int_equal(ask("accept", "SELECT group_concat(id) = '1' FROM reject"), 1);
+	spool_close(s);
+}
+
+static int64_t purge(const char *dir, int64_t before, int64_t keys_since)
+{
+	struct spool_db db = {0};
+	int64_t last = 0;
+	char why[256];
+	int n;
+
+	assert_true(spool_db_open(&db, dir, JOURNAL_WAL, SPOOL_MANAGE, why, sizeof why));
+	assert_true(spool_query_purge(&db, before, keys_since, false, &last, &n, why, sizeof why));
+	spool_db_close(&db);
+	return n;
+}
+
+/* The key of a purged event is known for as long as the window says, and no longer. */
+static void purged_keys_are_known(void **state)
+{
+	struct spool *s = spool_new("purged", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
+	struct spool_event old = event("/a", "old", "o"), young = event("/a", "young", "y"), none = event("/a", NULL, "n");
+	char why[256];
+	int64_t id;
+
+	(void)state;
+	young.received_at = 2000;
+	none.received_at = 2000;
+	assert_true(spool_put(s, &old, why, sizeof why));
+	assert_true(spool_put(s, &young, why, sizeof why));
+	assert_true(spool_put(s, &none, why, sizeof why));
+	assert_int_equal(purge("purged", 3000, 1500), 3);
+	assert_int_equal(ask("purged", "SELECT count(*) FROM event"), 0);
+	assert_int_equal(put(s, "/a", "young", "y", &id), DUPLICATE);
+	assert_int_equal(id, young.id);
+	assert_int_equal(put(s, "/b", "young", "y", &id), STORED);
+	assert_int_equal(put(s, "/a", "old", "o", &id), STORED);
+	assert_int_equal(purge("purged", 0, 2001), 0);
+	assert_int_equal(ask("purged", "SELECT count(*) FROM purged"), 0);
+	assert_int_equal(put(s, "/a", "young", "y", &id), STORED);
+	spool_close(s);
+}
+
+/* A spool of the first schema: everything in it stays, and counts of secrets by number become counts. */
+static void first_schema_migrates(void **state)
+{
+	static const char make[] =
+		"mkdir -m 700 first; sqlite3 first/hookspool.db >/dev/null \"PRAGMA journal_mode=WAL;"
+		"CREATE TABLE event(id INTEGER PRIMARY KEY, received_at INTEGER NOT NULL, endpoint TEXT NOT NULL,"
+		" secret INTEGER NOT NULL, event TEXT NOT NULL, key TEXT, account TEXT, sender_id TEXT, sender_name TEXT,"
+		" conversation TEXT, sent_at TEXT, remote_addr TEXT, headers TEXT NOT NULL, body BLOB NOT NULL);"
+		"CREATE UNIQUE INDEX event_key ON event(endpoint, key) WHERE key IS NOT NULL;"
+		"CREATE TABLE deleted(last_id INTEGER NOT NULL); INSERT INTO deleted VALUES(6);"
+		"CREATE TABLE reject(id INTEGER PRIMARY KEY AUTOINCREMENT, received_at INTEGER NOT NULL, endpoint TEXT,"
+		" code TEXT NOT NULL, reason TEXT, bytes INTEGER NOT NULL, remote_addr TEXT, body BLOB);"
+		"CREATE TABLE counter(endpoint TEXT NOT NULL, code TEXT NOT NULL, secret INTEGER NOT NULL, n INTEGER NOT NULL,"
+		" last_at INTEGER NOT NULL, PRIMARY KEY(endpoint, code, secret)) WITHOUT ROWID;"
+		"INSERT INTO event VALUES(7, 1, '/a', 1, 'e', '1', '', '', '', '', '', '', '', 'one');"
+		"INSERT INTO reject VALUES(3, 1, '/a', 'malformed', NULL, 2, '', NULL);"
+		"INSERT INTO counter VALUES('/a', 'stored', 1, 5, 10), ('/a', 'stored', 2, 6, 9);"
+		"PRAGMA user_version=1\"; chmod 600 first/hookspool.db*";
+	struct spool *s = spool_new("first", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
+	int64_t id;
+
+	(void)state;
+	assert_int_equal(system(make), 0);
+	assert_int_equal(put(s, "/a", "1", "one", &id), DUPLICATE);
+	assert_int_equal(id, 7);
+	assert_int_equal(put(s, "/a", "2", "two", &id), STORED);
+	assert_int_equal(id, 8);
+	reject(s, 2, "body");
+	spool_flush(s);
+	spool_close(s);
+	assert_int_equal(ask("first", "PRAGMA user_version"), 2);
+	assert_int_equal(ask("first", "SELECT count(*) FROM reject"), 2);
+	assert_int_equal(ask("first", "SELECT n FROM counter WHERE secret = 0 AND last_at = 10"), 11);
+	assert_int_equal(ask("first", "SELECT count(*) FROM counter"), 1);
+}
+
 static void notes_wait_for_a_spool(void **state)
 {
 	static const char stored[] = "stored";
-	struct spool *s = spool_new("late", JOURNAL_WAL, SPOOL_RECEIVE, 3);
+	struct spool *s = spool_new("late", JOURNAL_WAL, SPOOL_RECEIVE, limits(3));
 
 	(void)state;
 	unit_file("late", "", 0600);
@@ -380,7 +525,7 @@ static void notes_wait_for_a_spool(void **state)
 /* The lock is held by somebody who does not let go: the waiter gives up, and nothing is stuck. */
 static void lock_has_a_limit(void **state)
 {
-	struct spool *s = spool_new("held", JOURNAL_WAL, SPOOL_RECEIVE, 3);
+	struct spool *s = spool_new("held", JOURNAL_WAL, SPOOL_RECEIVE, limits(3));
 	int hold[2];
 	int64_t id;
 	pid_t holder;
@@ -423,6 +568,11 @@ int main(void)
 		cmocka_unit_test(wal_is_checkpointed),
 		cmocka_unit_test(delete_journal),
 		cmocka_unit_test(notes),
+		cmocka_unit_test(rejects_have_a_size),
+		cmocka_unit_test(rejects_have_an_age),
+		cmocka_unit_test(accepted_reject_goes),
+		cmocka_unit_test(purged_keys_are_known),
+		cmocka_unit_test(first_schema_migrates),
 		cmocka_unit_test(notes_wait_for_a_spool),
 		cmocka_unit_test(lock_has_a_limit),
 	};

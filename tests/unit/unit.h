@@ -16,7 +16,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "conf/conf.h"
+
 #define COUNT(a) (sizeof(a) / sizeof *(a))
+
+/* Limits of the ring of rejected deliveries that only their number can reach. */
+static inline struct reject_limits limits(unsigned keep)
+{
+	return (struct reject_limits){.keep = keep, .size = 1 << 20, .age = (int64_t)1 << 60};
+}
 
 /* cmocka group setup: makes a private directory and enters it; *state is its path. */
 static inline int unit_enter(void **state)

@@ -1,0 +1,78 @@
+/* hookspool check, the secrets: while they are being rotated, which is in use, and which may go? */
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/check.h"
+#include "core/clock.h"
+#include "sink/spool_query.h"
+
+/* As long as the most patient provider tries again what it signed with the old secret: Stripe, three days. */
+static const int64_t RETRIES_MS = 3 * INT64_C(86400000);
+
+struct use {
+	const struct endpoint *endpoint;
+	int64_t id;
+	int64_t last_at; /* of this one; 0: never */
+	int64_t other_at; /* of the endpoint's other secrets */
+};
+
+static void note_use(void *ctx, const char *endpoint, const char *code, int64_t secret, int64_t n, int64_t last_at)
+{
+	struct use *u = ctx;
+	int64_t *at = secret == u->id ? &u->last_at : &u->other_at;
+
+	(void)code;
+	(void)n;
+	if (strcmp(endpoint, u->endpoint->path) == 0 && conf_secret(&u->endpoint->secrets, secret) && last_at > *at)
+		*at = last_at;
+}
+
+static void say(struct check *c, const struct use *u, int number)
+{
+	const struct secret *s = &u->endpoint->secrets.item[number - 1];
+	char at[CLOCK_TEXT];
+
+	clock_format(u->last_at, at);
+	if (u->last_at == 0)
+		check_say(c, CHECK_OK, "endpoint %s: secret %d (%s): has not matched yet", u->endpoint->path, number, s->source);
+	else if (u->other_at <= u->last_at)
+		check_say(c, CHECK_OK, "endpoint %s: secret %d (%s): in use, last matched %s", u->endpoint->path, number, s->source, at);
+	else if (clock_now() - u->last_at <= RETRIES_MS)
+		check_say(c, CHECK_OK, "endpoint %s: secret %d (%s): last matched %s; keep it for 3 days after that", u->endpoint->path,
+			number, s->source, at);
+	else
+		check_say(c, CHECK_WARN, "endpoint %s: secret %d (%s): last matched %s, another one since; it can be removed",
+			u->endpoint->path, number, s->source, at);
+}
+
+static void check_endpoint(struct check *c, struct spool_db *db, const struct endpoint *e)
+{
+	char why[PATH_MAX + 256];
+
+	for (size_t i = 0; i < e->secrets.n; i++) {
+		struct use u = {.endpoint = e, .id = e->secrets.item[i].id};
+
+		if (!spool_query_counters(db, note_use, &u, why, sizeof why)) {
+			check_say(c, CHECK_FAIL, "secrets: %s", why);
+			return;
+		}
+		say(c, &u, (int)i + 1);
+	}
+}
+
+void check_rotation(struct check *c, const struct conf *conf)
+{
+	char file[PATH_MAX], why[PATH_MAX + 256];
+	struct spool_db db = {0};
+
+	snprintf(file, sizeof file, "%s/hookspool.db", conf->spool);
+	if (access(file, F_OK) != 0 || !spool_db_open(&db, conf->spool, conf->journal, SPOOL_MANAGE, why, sizeof why))
+		return; /* check_spool() has said so */
+	for (size_t i = 0; i < conf->n_endpoints; i++)
+		if (conf->endpoints[i].secrets.n > 1)
+			check_endpoint(c, &db, &conf->endpoints[i]);
+	spool_db_close(&db);
+}
