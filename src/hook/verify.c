@@ -217,11 +217,15 @@ enum verify_result verify_delivery(const struct request *r, const struct endpoin
 
 int verify_secret(const struct secrets *secrets, struct slice value)
 {
-	int match = 0;
+	int match = 0, number, same;
 
-	for (size_t i = 0; i < secrets->n; i++)
-		if (secrets->item[i].len == value.n && CRYPTO_memcmp(secrets->item[i].text, value.p, value.n) == 0)
-			match = (int)i + 1;
+	for (size_t i = 0; i < secrets->n; i++) {
+		if (secrets->item[i].len != value.n)
+			continue;
+		same = CRYPTO_memcmp(secrets->item[i].text, value.p, value.n) == 0;
+		number = (int)i + 1;
+		match ^= (match ^ number) & -same; /* no branch */
+	}
 	return match;
 }
 
