@@ -40,8 +40,9 @@ struct spool {
 	/* owned by the thread that leads */
 	struct spool_db db;
 	bool open;
-	sqlite3_stmt *next, *insert, *find, *accept;
+	sqlite3_stmt *next, *insert, *find, *find_purged, *accept;
 	int64_t next_id;
+	bool any_purged; /* keys are known whose events are gone */
 
 	pthread_mutex_t mutex; /* all below */
 	bool leading;
@@ -76,8 +77,9 @@ static void close_db(struct spool *s)
 	sqlite3_finalize(s->next);
 	sqlite3_finalize(s->insert);
 	sqlite3_finalize(s->find);
+	sqlite3_finalize(s->find_purged);
 	sqlite3_finalize(s->accept);
-	s->next = s->insert = s->find = s->accept = NULL;
+	s->next = s->insert = s->find = s->find_purged = s->accept = NULL;
 	spool_db_close(&s->db);
 	s->open = false;
 }
@@ -107,14 +109,14 @@ bool spool_open(struct spool *s, char *why, size_t n)
 	if (!spool_db_open(&s->db, s->dir, s->journal, s->access, why, n))
 		return false;
 	s->open = true;
-	if (prepare(s, "SELECT max(last_id, (SELECT ifnull(max(id), 0) FROM event)) + 1 FROM deleted", &s->next) &&
+	if (prepare(s, "SELECT max(last_id, (SELECT ifnull(max(id), 0) FROM event)) + 1, EXISTS(SELECT 1 FROM purged) FROM deleted",
+		    &s->next) &&
 	    prepare(s, "INSERT INTO event(received_at, endpoint, secret, event, key, account, sender_id, sender_name,"
 		       " conversation, sent_at, remote_addr, headers, body, id)"
-		       " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14"
-		       " WHERE NOT EXISTS(SELECT 1 FROM purged WHERE endpoint = ?2 AND key = ?5)"
+		       " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
 		       " ON CONFLICT DO NOTHING", &s->insert) &&
-	    prepare(s, "SELECT id FROM event WHERE endpoint = ?1 AND key = ?2"
-		       " UNION ALL SELECT id FROM purged WHERE endpoint = ?1 AND key = ?2", &s->find) &&
+	    prepare(s, "SELECT id FROM event WHERE endpoint = ?1 AND key = ?2", &s->find) &&
+	    prepare(s, "SELECT id FROM purged WHERE endpoint = ?1 AND key = ?2", &s->find_purged) &&
 	    prepare(s, "DELETE FROM reject WHERE id = ?1", &s->accept))
 		return true;
 	snprintf(why, n, "%s: %s", s->dir, sqlite3_errmsg(s->db.sql));
@@ -127,22 +129,29 @@ static void bind_slice(sqlite3_stmt *st, int i, struct slice v)
 	sqlite3_bind_text64(st, i, v.p, v.n, SQLITE_STATIC, SQLITE_UTF8);
 }
 
-/* Runs a statement that gives one id. */
-static bool take_id(sqlite3_stmt *st, int64_t *id)
+/* What a batch needs to know before its first event. */
+static bool begin_batch(struct spool *s)
 {
-	bool ok = sqlite3_step(st) == SQLITE_ROW;
+	bool ok = sqlite3_step(s->next) == SQLITE_ROW;
 
-	if (ok)
-		*id = sqlite3_column_int64(st, 0);
-	sqlite3_reset(st);
+	s->next_id = sqlite3_column_int64(s->next, 0);
+	s->any_purged = sqlite3_column_int(s->next, 1);
+	sqlite3_reset(s->next);
 	return ok;
 }
 
-static bool find(struct spool *s, struct spool_event *ev)
+/* Finds the event of the same key by one of the two statements: SQLITE_ROW, SQLITE_DONE or an error. */
+static int find(sqlite3_stmt *st, struct spool_event *ev)
 {
-	sqlite3_bind_text(s->find, 1, ev->endpoint, -1, SQLITE_STATIC);
-	bind_slice(s->find, 2, ev->key);
-	return take_id(s->find, &ev->id);
+	int rc;
+
+	sqlite3_bind_text(st, 1, ev->endpoint, -1, SQLITE_STATIC);
+	bind_slice(st, 2, ev->key);
+	rc = sqlite3_step(st);
+	if (rc == SQLITE_ROW)
+		ev->id = sqlite3_column_int64(st, 0);
+	sqlite3_reset(st);
+	return rc;
 }
 
 static bool delete_reject(struct spool *s, int64_t id)
@@ -155,7 +164,7 @@ static bool delete_reject(struct spool *s, int64_t id)
 	return ok;
 }
 
-static bool store(struct spool *s, struct spool_event *ev)
+static bool insert(struct spool *s, struct spool_event *ev)
 {
 	sqlite3_stmt *st = s->insert;
 	bool ok;
@@ -177,11 +186,18 @@ static bool store(struct spool *s, struct spool_event *ev)
 	ok = sqlite3_step(st) == SQLITE_DONE;
 	sqlite3_reset(st);
 	ev->duplicate = ok && sqlite3_changes(s->db.sql) == 0;
-	ok = ok && (!ev->reject || delete_reject(s, ev->reject));
 	if (!ok || ev->duplicate)
-		return ok && find(s, ev);
+		return ok && find(s->find, ev) == SQLITE_ROW;
 	ev->id = s->next_id++;
 	return true;
+}
+
+static bool store(struct spool *s, struct spool_event *ev)
+{
+	int rc = s->any_purged ? find(s->find_purged, ev) : SQLITE_DONE;
+
+	ev->duplicate = rc == SQLITE_ROW;
+	return (ev->duplicate || (rc == SQLITE_DONE && insert(s, ev))) && (!ev->reject || delete_reject(s, ev->reject));
 }
 
 static bool store_all(struct spool *s, struct spool_event *ev)
@@ -208,7 +224,7 @@ static bool write_batch(struct spool *s, struct waiter *batch, const struct spoo
 	struct waiter *w;
 
 	for (w = batch; w; w = w->next) {
-		if (w->events ? take_id(s->next, &s->next_id) && store_all(s, w->events) :
+		if (w->events ? begin_batch(s) && store_all(s, w->events) :
 				spool_notes_write(notes, s->db.sql))
 			continue;
 		snprintf(why, WHY_SIZE, "store: %s", sqlite3_errmsg(s->db.sql));
