@@ -61,7 +61,7 @@ struct options {
 };
 
 /* Makes the bodies; the ctx of next_body(). */
-struct source {
+struct body_source {
 	struct sample sample;
 	struct buf body;   /* the file's bytes, or the last event made */
 	bool from_file, twice;
@@ -69,13 +69,13 @@ struct source {
 
 /* The attempts' report and the bodies' source, as sender_run() has one ctx for both. */
 struct session {
-	struct source source;
+	struct body_source source;
 	struct send_report report;
 };
 
 static bool next_body(void *ctx, uint64_t delivery, struct buf *body)
 {
-	struct source *s = &((struct session *)ctx)->source;
+	struct body_source *s = &((struct session *)ctx)->source;
 	bool again = s->twice && delivery % 2 == 1;
 
 	if (!s->from_file && !again && !sample_event(&s->sample, &s->body))

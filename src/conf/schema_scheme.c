@@ -140,17 +140,32 @@ static bool set_tolerance(const struct build *b)
 		wrong(b, "tolerance", value, "it is no time; write \"300s\", or \"0s\" for any");
 }
 
-static bool is_source(const struct scheme *s, enum field f, const char *source)
+static bool parse_source(const struct scheme *s, enum field f, const char *text, struct source *out)
 {
-	if (strncmp(source, "json:", 5) == 0)
-		return paths_valid(source + 5);
-	if (strncmp(source, "header:", 7) == 0)
-		return is_header(source + 7);
-	if (strncmp(source, "form:", 5) == 0 || strncmp(source, "text:", 5) == 0)
-		return source[5] != '\0';
-	if (strcmp(source, "signature") == 0)
-		return f == FIELD_KEY && s->separator == '\0' && scheme_has_key(s);
-	return strcmp(source, "body") == 0 && f == FIELD_KEY;
+	static const struct {
+		const char *prefix;
+		enum source_kind kind;
+	} kinds[] = {{"json:", SOURCE_JSON}, {"form:", SOURCE_FORM}, {"header:", SOURCE_HEADER}, {"text:", SOURCE_TEXT},
+		{"signature", SOURCE_SIGNATURE}, {"body", SOURCE_BODY}};
+	size_t i = 0;
+
+	while (i < sizeof kinds / sizeof *kinds && strncmp(text, kinds[i].prefix, strlen(kinds[i].prefix)) != 0)
+		i++;
+	if (i == sizeof kinds / sizeof *kinds)
+		return false;
+	*out = (struct source){kinds[i].kind, text + strlen(kinds[i].prefix)};
+	switch (out->kind) {
+	case SOURCE_JSON:
+		return paths_valid(out->name);
+	case SOURCE_HEADER:
+		return is_header(out->name);
+	case SOURCE_SIGNATURE:
+		return *out->name == '\0' && f == FIELD_KEY && s->separator == '\0' && scheme_has_key(s);
+	case SOURCE_BODY:
+		return *out->name == '\0' && f == FIELD_KEY;
+	default:
+		return *out->name != '\0';
+	}
 }
 
 static bool set_sources(const struct build *b, enum field f)
@@ -164,10 +179,9 @@ static bool set_sources(const struct build *b, enum field f)
 		memset(b->s->source[f], 0, sizeof b->s->source[f]);
 	for (unsigned i = 0; i < n; i++) {
 		source = cfg_getnstr(b->sec, fields[f], i);
-		if (!is_source(b->s, f, source))
+		if (!parse_source(b->s, f, source, &b->s->source[f][i]))
 			return wrong(b, fields[f], source, "write \"json:PATH\", \"header:NAME\", \"form:NAME\" or \"text:TEXT\", "
 				"for the dedupe-key also \"body\", or \"signature\" where the header's value is one signature");
-		b->s->source[f][i] = source;
 	}
 	return true;
 }
@@ -229,7 +243,7 @@ static bool check_whole(const struct build *b)
 
 	if (s->algorithm == ALGORITHM_SECRET && !s->header)
 		return lacks(b, "names no header; add header = \"X-...\", where the secret is");
-	if (s->algorithm == ALGORITHM_CLIENT_STATE && !s->source[FIELD_CLIENT_STATE][0])
+	if (s->algorithm == ALGORITHM_CLIENT_STATE && s->source[FIELD_CLIENT_STATE][0].kind == SOURCE_NONE)
 		return lacks(b, "does not say where the secret is; add client-state = {\"json:...\"}");
 	if ((s->handshake == HANDSHAKE_CHALLENGE_CODE || s->handshake == HANDSHAKE_CRC_TOKEN || s->handshake == HANDSHAKE_PLAIN_TOKEN) &&
 	    s->algorithm != ALGORITHM_HMAC_SHA256)
@@ -264,7 +278,8 @@ static bool build(const struct build *b)
 		.prefix = "",
 		.signs = "{body}",
 		.bodies = CONTENT_JSON,
-		.source = {[FIELD_EVENT] = {"json:event", "json:type", "text:event"}, [FIELD_KEY] = {"body"}},
+		.source = {[FIELD_EVENT] = {{SOURCE_JSON, "event"}, {SOURCE_JSON, "type"}, {SOURCE_TEXT, "event"}},
+			[FIELD_KEY] = {{SOURCE_BODY, NULL}}},
 	};
 	b->s->name = cfg_title(b->sec);
 	b->s->like = base ? base->name : NULL;

@@ -7,12 +7,19 @@
 enum { SECRET_MAX = 4096 }; /* as io_read_secret() bounds it */
 enum { MINUTES_5 = 300 * 1000 }; /* what Stripe, Slack, Standard Webhooks and HubSpot ask for; ms */
 
+#define JSON(path) {SOURCE_JSON, path}
+#define HEADER(name) {SOURCE_HEADER, name}
+#define FORM(name) {SOURCE_FORM, name}
+#define TEXT(text) {SOURCE_TEXT, text}
+#define SIGNATURE {SOURCE_SIGNATURE, NULL}
+#define BODY {SOURCE_BODY, NULL}
+
 /* "What's in the payload"; Unipile's has the same shape */
 #define CONNECTSAFELY_FIELDS \
-	[FIELD_ACCOUNT] = {"json:data.account_id"}, [FIELD_SENDER_ID] = {"json:data.sender.id"}, \
-	[FIELD_SENDER_NAME] = {"json:data.sender.name"}, [FIELD_CONVERSATION] = {"json:data.conversation_id"}, \
-	[FIELD_SENT_AT] = {"json:data.timestamp"}, [FIELD_TEXT] = {"json:data.body"}
-#define CONNECTSAFELY_EVENT [FIELD_EVENT] = {"json:event"}, [FIELD_KEY] = {"json:data.message_urn", "json:data.id"}
+	[FIELD_ACCOUNT] = {JSON("data.account_id")}, [FIELD_SENDER_ID] = {JSON("data.sender.id")}, \
+	[FIELD_SENDER_NAME] = {JSON("data.sender.name")}, [FIELD_CONVERSATION] = {JSON("data.conversation_id")}, \
+	[FIELD_SENT_AT] = {JSON("data.timestamp")}, [FIELD_TEXT] = {JSON("data.body")}
+#define CONNECTSAFELY_EVENT [FIELD_EVENT] = {JSON("event")}, [FIELD_KEY] = {JSON("data.message_urn"), JSON("data.id")}
 
 #define STANDARD_WEBHOOKS(prefix_of_headers) \
 	.header = prefix_of_headers "-signature", .separator = ' ', .encoding = ENCODING_BASE64, .key_text = KEY_TEXT_BASE64, \
@@ -38,8 +45,8 @@ static const struct scheme schemes[] = {
 		.prefix = "",
 		.bodies = CONTENT_JSON,
 		.source = {
-			[FIELD_EVENT] = {"json:event"},
-			[FIELD_KEY] = {"json:data.message_urn", "json:data.id", "json:message_id", "body"},
+			[FIELD_EVENT] = {JSON("event")},
+			[FIELD_KEY] = {JSON("data.message_urn"), JSON("data.id"), JSON("message_id"), BODY},
 			CONNECTSAFELY_FIELDS,
 		},
 	},
@@ -54,8 +61,8 @@ static const struct scheme schemes[] = {
 		.tolerance = MINUTES_5,
 		.bodies = CONTENT_JSON,
 		.source = {
-			[FIELD_EVENT] = {"json:event", "json:type"},
-			[FIELD_KEY] = {"json:data.message_urn", "json:data.id", "json:message_id", "body"},
+			[FIELD_EVENT] = {JSON("event"), JSON("type")},
+			[FIELD_KEY] = {JSON("data.message_urn"), JSON("data.id"), JSON("message_id"), BODY},
 			CONNECTSAFELY_FIELDS,
 		},
 	},
@@ -68,11 +75,11 @@ static const struct scheme schemes[] = {
 		.signs = "{body}",
 		.bodies = CONTENT_JSON | CONTENT_FORM,
 		.source = {
-			[FIELD_EVENT] = {"header:X-GitHub-Event", "text:event"},
-			[FIELD_KEY] = {"header:X-GitHub-Delivery"},
-			[FIELD_ACCOUNT] = {"json:repository.full_name", "json:organization.login"},
-			[FIELD_SENDER_ID] = {"json:sender.id"},
-			[FIELD_SENDER_NAME] = {"json:sender.login"},
+			[FIELD_EVENT] = {HEADER("X-GitHub-Event"), TEXT("event")},
+			[FIELD_KEY] = {HEADER("X-GitHub-Delivery")},
+			[FIELD_ACCOUNT] = {JSON("repository.full_name"), JSON("organization.login")},
+			[FIELD_SENDER_ID] = {JSON("sender.id")},
+			[FIELD_SENDER_NAME] = {JSON("sender.login")},
 		},
 	},
 	{
@@ -83,10 +90,10 @@ static const struct scheme schemes[] = {
 		.prefix = "",
 		.bodies = CONTENT_JSON,
 		.source = {
-			[FIELD_EVENT] = {"header:X-Gitlab-Event", "json:object_kind", "text:event"},
-			[FIELD_KEY] = {"header:Idempotency-Key", "body"},
-			[FIELD_ACCOUNT] = {"json:project.path_with_namespace"},
-			[FIELD_SENDER_NAME] = {"json:user_username", "json:user.username"},
+			[FIELD_EVENT] = {HEADER("X-Gitlab-Event"), JSON("object_kind"), TEXT("event")},
+			[FIELD_KEY] = {HEADER("Idempotency-Key"), BODY},
+			[FIELD_ACCOUNT] = {JSON("project.path_with_namespace")},
+			[FIELD_SENDER_NAME] = {JSON("user_username"), JSON("user.username")},
 		},
 	},
 	{
@@ -99,9 +106,9 @@ static const struct scheme schemes[] = {
 		.handshake = HANDSHAKE_HUB,
 		.bodies = CONTENT_JSON,
 		.source = {
-			[FIELD_EVENT] = {"json:object"},
-			[FIELD_KEY] = {"body"},
-			[FIELD_ACCOUNT] = {"json:entry.0.id"},
+			[FIELD_EVENT] = {JSON("object")},
+			[FIELD_KEY] = {BODY},
+			[FIELD_ACCOUNT] = {JSON("entry.0.id")},
 		},
 	},
 	{
@@ -116,10 +123,10 @@ static const struct scheme schemes[] = {
 		.tolerance = MINUTES_5,
 		.bodies = CONTENT_JSON,
 		.source = {
-			[FIELD_EVENT] = {"json:type"},
-			[FIELD_KEY] = {"json:id"},
-			[FIELD_ACCOUNT] = {"json:account"},
-			[FIELD_SENT_AT] = {"json:created"},
+			[FIELD_EVENT] = {JSON("type")},
+			[FIELD_KEY] = {JSON("id")},
+			[FIELD_ACCOUNT] = {JSON("account")},
+			[FIELD_SENT_AT] = {JSON("created")},
 		},
 	},
 	{
@@ -134,14 +141,14 @@ static const struct scheme schemes[] = {
 		.handshake = HANDSHAKE_URL_VERIFICATION,
 		.bodies = CONTENT_JSON | CONTENT_FORM,
 		.source = {
-			[FIELD_EVENT] = {"json:event.type", "json:type", "form:command"},
-			[FIELD_KEY] = {"json:event_id", "json:trigger_id", "form:trigger_id", "signature"},
-			[FIELD_ACCOUNT] = {"json:team_id", "form:team_id"},
-			[FIELD_SENDER_ID] = {"json:event.user", "json:user.id", "form:user_id"},
-			[FIELD_CONVERSATION] = {"json:event.channel", "form:channel_id"},
-			[FIELD_SENT_AT] = {"json:event.ts"},
-			[FIELD_TEXT] = {"json:event.text", "form:text"},
-			[FIELD_CHALLENGE] = {"json:challenge"},
+			[FIELD_EVENT] = {JSON("event.type"), JSON("type"), FORM("command")},
+			[FIELD_KEY] = {JSON("event_id"), JSON("trigger_id"), FORM("trigger_id"), SIGNATURE},
+			[FIELD_ACCOUNT] = {JSON("team_id"), FORM("team_id")},
+			[FIELD_SENDER_ID] = {JSON("event.user"), JSON("user.id"), FORM("user_id")},
+			[FIELD_CONVERSATION] = {JSON("event.channel"), FORM("channel_id")},
+			[FIELD_SENT_AT] = {JSON("event.ts")},
+			[FIELD_TEXT] = {JSON("event.text"), FORM("text")},
+			[FIELD_CHALLENGE] = {JSON("challenge")},
 		},
 	},
 	{
@@ -150,14 +157,14 @@ static const struct scheme schemes[] = {
 		.algorithm = ALGORITHM_HMAC_SHA256,
 		.prefix = "v1,",
 		STANDARD_WEBHOOKS("webhook"),
-		.source = {[FIELD_EVENT] = {"json:type", "json:event"}, [FIELD_KEY] = {"header:webhook-id"}, [FIELD_SENT_AT] = {"json:timestamp"}},
+		.source = {[FIELD_EVENT] = {JSON("type"), JSON("event")}, [FIELD_KEY] = {HEADER("webhook-id")}, [FIELD_SENT_AT] = {JSON("timestamp")}},
 	},
 	{
 		.name = "standard-webhooks-ed25519",
 		.algorithm = ALGORITHM_ED25519,
 		.prefix = "v1a,",
 		STANDARD_WEBHOOKS("webhook"),
-		.source = {[FIELD_EVENT] = {"json:type", "json:event"}, [FIELD_KEY] = {"header:webhook-id"}, [FIELD_SENT_AT] = {"json:timestamp"}},
+		.source = {[FIELD_EVENT] = {JSON("type"), JSON("event")}, [FIELD_KEY] = {HEADER("webhook-id")}, [FIELD_SENT_AT] = {JSON("timestamp")}},
 	},
 	{
 		/* docs.svix.com, "Verifying payloads: manually" */
@@ -165,7 +172,7 @@ static const struct scheme schemes[] = {
 		.algorithm = ALGORITHM_HMAC_SHA256,
 		.prefix = "v1,",
 		STANDARD_WEBHOOKS("svix"),
-		.source = {[FIELD_EVENT] = {"json:type", "json:event"}, [FIELD_KEY] = {"header:svix-id"}, [FIELD_SENT_AT] = {"json:timestamp"}},
+		.source = {[FIELD_EVENT] = {JSON("type"), JSON("event")}, [FIELD_KEY] = {HEADER("svix-id")}, [FIELD_SENT_AT] = {JSON("timestamp")}},
 	},
 	{
 		/* shopify.dev, "Verify webhook deliveries" */
@@ -177,10 +184,10 @@ static const struct scheme schemes[] = {
 		.signs = "{body}",
 		.bodies = CONTENT_JSON,
 		.source = {
-			[FIELD_EVENT] = {"header:X-Shopify-Topic", "text:event"},
-			[FIELD_KEY] = {"header:X-Shopify-Webhook-Id", "body"},
-			[FIELD_ACCOUNT] = {"header:X-Shopify-Shop-Domain"},
-			[FIELD_SENT_AT] = {"header:X-Shopify-Triggered-At"},
+			[FIELD_EVENT] = {HEADER("X-Shopify-Topic"), TEXT("event")},
+			[FIELD_KEY] = {HEADER("X-Shopify-Webhook-Id"), BODY},
+			[FIELD_ACCOUNT] = {HEADER("X-Shopify-Shop-Domain")},
+			[FIELD_SENT_AT] = {HEADER("X-Shopify-Triggered-At")},
 		},
 	},
 	{
@@ -193,7 +200,7 @@ static const struct scheme schemes[] = {
 		.signs = "hmacsha256={body}",
 		.handshake = HANDSHAKE_CHALLENGE_CODE,
 		.bodies = CONTENT_JSON,
-		.source = {[FIELD_EVENT] = {"json:type", "text:notification"}, [FIELD_KEY] = {"body"}},
+		.source = {[FIELD_EVENT] = {JSON("type"), TEXT("notification")}, [FIELD_KEY] = {BODY}},
 	},
 	{
 		/* developers.zoom.us, "Using webhooks" */
@@ -207,11 +214,11 @@ static const struct scheme schemes[] = {
 		.handshake = HANDSHAKE_PLAIN_TOKEN,
 		.bodies = CONTENT_JSON,
 		.source = {
-			[FIELD_EVENT] = {"json:event"},
-			[FIELD_KEY] = {"body"},
-			[FIELD_ACCOUNT] = {"json:payload.account_id"},
-			[FIELD_SENT_AT] = {"json:event_ts"},
-			[FIELD_CHALLENGE] = {"json:payload.plainToken"},
+			[FIELD_EVENT] = {JSON("event")},
+			[FIELD_KEY] = {BODY},
+			[FIELD_ACCOUNT] = {JSON("payload.account_id")},
+			[FIELD_SENT_AT] = {JSON("event_ts")},
+			[FIELD_CHALLENGE] = {JSON("payload.plainToken")},
 		},
 	},
 	{
@@ -227,10 +234,10 @@ static const struct scheme schemes[] = {
 		.tolerance = MINUTES_5,
 		.bodies = CONTENT_JSON,
 		.source = {
-			[FIELD_EVENT] = {"json:0.subscriptionType", "json:subscriptionType", "text:request"},
-			[FIELD_KEY] = {"signature"},
-			[FIELD_ACCOUNT] = {"json:0.portalId", "json:portalId"},
-			[FIELD_SENT_AT] = {"json:0.occurredAt"},
+			[FIELD_EVENT] = {JSON("0.subscriptionType"), JSON("subscriptionType"), TEXT("request")},
+			[FIELD_KEY] = {SIGNATURE},
+			[FIELD_ACCOUNT] = {JSON("0.portalId"), JSON("portalId")},
+			[FIELD_SENT_AT] = {JSON("0.occurredAt")},
 		},
 	},
 	{
@@ -243,12 +250,12 @@ static const struct scheme schemes[] = {
 		.signs = "{url}{form}",
 		.bodies = CONTENT_JSON | CONTENT_FORM,
 		.source = {
-			[FIELD_EVENT] = {"form:EventType", "form:SmsStatus", "form:CallStatus", "text:event"},
-			[FIELD_KEY] = {"signature"},
-			[FIELD_ACCOUNT] = {"form:AccountSid", "json:0.data.accountSid"},
-			[FIELD_SENDER_ID] = {"form:From"},
-			[FIELD_CONVERSATION] = {"form:ConversationSid"},
-			[FIELD_TEXT] = {"form:Body"},
+			[FIELD_EVENT] = {FORM("EventType"), FORM("SmsStatus"), FORM("CallStatus"), TEXT("event")},
+			[FIELD_KEY] = {SIGNATURE},
+			[FIELD_ACCOUNT] = {FORM("AccountSid"), JSON("0.data.accountSid")},
+			[FIELD_SENDER_ID] = {FORM("From")},
+			[FIELD_CONVERSATION] = {FORM("ConversationSid")},
+			[FIELD_TEXT] = {FORM("Body")},
 		},
 	},
 	{
@@ -263,10 +270,10 @@ static const struct scheme schemes[] = {
 		.tolerance = MINUTES_5,
 		.bodies = CONTENT_JSON,
 		.source = {
-			[FIELD_EVENT] = {"json:event.type", "text:ping"},
-			[FIELD_KEY] = {"body"},
-			[FIELD_ACCOUNT] = {"json:application_id"},
-			[FIELD_SENT_AT] = {"json:event.timestamp"},
+			[FIELD_EVENT] = {JSON("event.type"), TEXT("ping")},
+			[FIELD_KEY] = {BODY},
+			[FIELD_ACCOUNT] = {JSON("application_id")},
+			[FIELD_SENT_AT] = {JSON("event.timestamp")},
 		},
 	},
 	{
@@ -278,7 +285,7 @@ static const struct scheme schemes[] = {
 		.signs = "{body}",
 		.handshake = HANDSHAKE_CHALLENGE,
 		.bodies = CONTENT_JSON,
-		.source = {[FIELD_EVENT] = {"text:file.changed"}},
+		.source = {[FIELD_EVENT] = {TEXT("file.changed")}},
 	},
 	{
 		/* developer.x.com, "Securing webhooks" */
@@ -290,7 +297,7 @@ static const struct scheme schemes[] = {
 		.signs = "{body}",
 		.handshake = HANDSHAKE_CRC_TOKEN,
 		.bodies = CONTENT_JSON,
-		.source = {[FIELD_EVENT] = {"text:activity"}, [FIELD_KEY] = {"body"}, [FIELD_ACCOUNT] = {"json:for_user_id"}},
+		.source = {[FIELD_EVENT] = {TEXT("activity")}, [FIELD_KEY] = {BODY}, [FIELD_ACCOUNT] = {JSON("for_user_id")}},
 	},
 	{
 		/* learn.microsoft.com/graph, "Receive change notifications through webhooks" */
@@ -299,10 +306,10 @@ static const struct scheme schemes[] = {
 		.handshake = HANDSHAKE_VALIDATION_TOKEN,
 		.bodies = CONTENT_JSON,
 		.source = {
-			[FIELD_EVENT] = {"json:value.0.changeType", "json:value.0.lifecycleEvent"},
-			[FIELD_KEY] = {"body"},
-			[FIELD_ACCOUNT] = {"json:value.0.tenantId"},
-			[FIELD_CLIENT_STATE] = {"json:value.*.clientState"},
+			[FIELD_EVENT] = {JSON("value.0.changeType"), JSON("value.0.lifecycleEvent")},
+			[FIELD_KEY] = {BODY},
+			[FIELD_ACCOUNT] = {JSON("value.0.tenantId")},
+			[FIELD_CLIENT_STATE] = {JSON("value.*.clientState")},
 		},
 	},
 	{
@@ -313,13 +320,13 @@ static const struct scheme schemes[] = {
 		.prefix = "",
 		.bodies = CONTENT_JSON,
 		.source = {
-			[FIELD_EVENT] = {"text:update"},
-			[FIELD_KEY] = {"json:update_id"},
-			[FIELD_SENDER_ID] = {"json:message.from.id"},
-			[FIELD_SENDER_NAME] = {"json:message.from.username", "json:message.from.first_name"},
-			[FIELD_CONVERSATION] = {"json:message.chat.id"},
-			[FIELD_SENT_AT] = {"json:message.date"},
-			[FIELD_TEXT] = {"json:message.text"},
+			[FIELD_EVENT] = {TEXT("update")},
+			[FIELD_KEY] = {JSON("update_id")},
+			[FIELD_SENDER_ID] = {JSON("message.from.id")},
+			[FIELD_SENDER_NAME] = {JSON("message.from.username"), JSON("message.from.first_name")},
+			[FIELD_CONVERSATION] = {JSON("message.chat.id")},
+			[FIELD_SENT_AT] = {JSON("message.date")},
+			[FIELD_TEXT] = {JSON("message.text")},
 		},
 	},
 	{

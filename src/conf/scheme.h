@@ -62,16 +62,23 @@ enum content { CONTENT_JSON = 1, CONTENT_FORM = 2, CONTENT_ANY = 4 };
 
 enum { SCHEME_SOURCES = 4 };
 
-/*
- * One row of the table. A source of a field is one of
- *   json:PATH    a value in the JSON body; PATH is names and indexes with dots between, * is every index
- *   form:NAME    a parameter of a form body
- *   header:NAME  a header; not signed, where the signed string hasn't got it
- *   signature    the signature itself
- *   body         the SHA-256 of the body
- *   text:TEXT    TEXT
- * and the first that has a value counts.
- */
+/* Where a field's value is taken from. */
+enum source_kind {
+	SOURCE_NONE,
+	SOURCE_JSON,      /* a value in the JSON body: names and indexes with dots between, * is every index */
+	SOURCE_FORM,      /* a parameter of a form body */
+	SOURCE_HEADER,    /* not signed, where the signed string hasn't got it */
+	SOURCE_TEXT,      /* the text itself */
+	SOURCE_SIGNATURE, /* in hexadecimal */
+	SOURCE_BODY,      /* the SHA-256 of the body, in hexadecimal */
+};
+
+struct source {
+	enum source_kind kind;
+	const char *name; /* the path, the name or the text */
+};
+
+/* One row of the table. The first source of a field that has a value counts. */
 struct scheme {
 	const char *name;
 	const char *like;             /* the built-in scheme that one of the configuration's own is made from; NULL: none */
@@ -90,7 +97,7 @@ struct scheme {
 	const char *id_header;
 	enum handshake handshake;
 	unsigned bodies;              /* enum content, or-ed */
-	const char *source[FIELD_COUNT][SCHEME_SOURCES];
+	struct source source[FIELD_COUNT][SCHEME_SOURCES]; /* SOURCE_NONE behind the last */
 };
 
 /* What a signed string has in braces. */

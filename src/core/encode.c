@@ -25,17 +25,18 @@ void encode(enum encoding e, const void *bytes, size_t n, char *out)
 	*out = '\0';
 }
 
+/* Without branches to guess at: signatures are random. */
 static int nibble(char c)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+	unsigned digit = (unsigned)c - '0', letter = ((unsigned)c | 0x20) - 'a';
+	int value = letter < 6 ? (int)letter + 10 : -1;
+
+	return digit < 10 ? (int)digit : value;
 }
 
 static bool decode_hex(const char *text, size_t n, unsigned char *out, size_t max, size_t *len)
 {
-	int high, low;
+	int high, low, all = 0;
 
 	if (n % 2 || n / 2 > max)
 		return false;
@@ -43,11 +44,10 @@ static bool decode_hex(const char *text, size_t n, unsigned char *out, size_t ma
 	for (; n > 0; n -= 2, text += 2) {
 		high = nibble(text[0]);
 		low = nibble(text[1]);
-		if (high < 0 || low < 0)
-			return false;
-		*out++ = (unsigned char)(high << 4 | low);
+		all |= high | low;
+		*out++ = (unsigned char)((unsigned)high << 4 | (unsigned)low);
 	}
-	return true;
+	return all >= 0;
 }
 
 /* OpenSSL takes white space at both ends, and counts padding as bytes: four characters at a time, looked at first. */

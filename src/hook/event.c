@@ -6,13 +6,6 @@
 
 #include "core/paths.h"
 
-static const char *behind(const char *source, const char *kind)
-{
-	size_t n = strlen(kind);
-
-	return strncmp(source, kind, n) == 0 ? source + n : NULL;
-}
-
 /* Numbers are names of nothing that is shown or echoed as text. */
 static bool takes_number(enum field f)
 {
@@ -22,15 +15,14 @@ static bool takes_number(enum field f)
 /* All JSON paths of the scheme; which[i] tells whose the i-th is. */
 static size_t list_paths(const struct scheme *s, struct path *paths, enum field *which)
 {
-	const char *text;
 	size_t n = 0;
 
 	for (int f = 0; f < FIELD_COUNT; f++) {
-		for (int i = 0; i < SCHEME_SOURCES && s->source[f][i]; i++) {
-			if (!(text = behind(s->source[f][i], "json:")))
+		for (int i = 0; i < SCHEME_SOURCES && s->source[f][i].kind; i++) {
+			if (s->source[f][i].kind != SOURCE_JSON)
 				continue;
 			which[n] = (enum field)f;
-			paths[n++] = (struct path){.text = text};
+			paths[n++] = (struct path){.text = s->source[f][i].name};
 		}
 	}
 	return n;
@@ -82,11 +74,11 @@ static struct slice key_of(struct event *ev, struct slice bytes)
 }
 
 /* The value of a source that is a header which is there once; NULL for others. */
-static const char *header(const char *source, const struct request *r)
+static const char *header(const struct source *source, const struct request *r)
 {
-	const char *name = behind(source, "header:"), *value;
+	const char *value;
 
-	return name && request_header(r, name, &value) == HEADER_ONE ? value : NULL;
+	return source->kind == SOURCE_HEADER && request_header(r, source->name, &value) == HEADER_ONE ? value : NULL;
 }
 
 /* Room for the copies of all of them, so that none moves when the next is added. */
@@ -96,8 +88,8 @@ static bool reserve_headers(const struct scheme *s, const struct request *r, str
 	size_t n = 1;
 
 	for (int f = 0; f < FIELD_COUNT; f++)
-		for (int i = 0; i < SCHEME_SOURCES && s->source[f][i]; i++)
-			if ((value = header(s->source[f][i], r)))
+		for (int i = 0; i < SCHEME_SOURCES && s->source[f][i].kind; i++)
+			if ((value = header(&s->source[f][i], r)))
 				n += strlen(value);
 	ev->headers.len = 0;
 	return buf_reserve(&ev->headers, n);
@@ -112,24 +104,32 @@ static struct slice copy(struct event *ev, const char *value)
 }
 
 /* The value of a source other than JSON. False when it can't be had. */
-static bool value_of(const char *source, const struct request *r, struct slice signature, struct event *ev, struct slice *out)
+static bool value_of(const struct source *source, const struct request *r, struct slice signature, struct event *ev, struct slice *out)
 {
 	unsigned char hash[KEY_SHA256_BYTES];
-	const char *name;
 
-	if (behind(source, "header:"))
+	switch (source->kind) {
+	case SOURCE_HEADER:
 		*out = copy(ev, header(source, r));
-	else if ((name = behind(source, "form:")))
-		*out = form_value(&ev->form, name);
-	else if ((name = behind(source, "text:")))
-		*out = (struct slice){name, strlen(name)};
-	else if (strcmp(source, "signature") == 0 && signature.p)
-		*out = key_of(ev, signature);
-	else if (strcmp(source, "body") == 0 && EVP_Digest(r->body.data, r->body.len, hash, NULL, EVP_sha256(), NULL))
+		return true;
+	case SOURCE_FORM:
+		*out = form_value(&ev->form, source->name);
+		return true;
+	case SOURCE_TEXT:
+		*out = (struct slice){source->name, strlen(source->name)};
+		return true;
+	case SOURCE_SIGNATURE:
+		if (signature.p)
+			*out = key_of(ev, signature);
+		return true;
+	case SOURCE_BODY:
+		if (!EVP_Digest(r->body.data, r->body.len, hash, NULL, EVP_sha256(), NULL))
+			return false;
 		*out = key_of(ev, (struct slice){(const char *)hash, sizeof hash});
-	else
-		return strcmp(source, "body") != 0;
-	return true;
+		return true;
+	default:
+		return true;
+	}
 }
 
 /* The first source that has a value; *path is at the field's first JSON path. */
@@ -138,9 +138,9 @@ static bool resolve(const struct scheme *s, enum field f, const struct path *pat
 {
 	struct slice *out = &ev->field[f];
 
-	for (int i = 0; i < SCHEME_SOURCES && s->source[f][i] && out->n == 0; i++) {
-		if (!behind(s->source[f][i], "json:")) {
-			if (!value_of(s->source[f][i], r, signature, ev, out))
+	for (int i = 0; i < SCHEME_SOURCES && s->source[f][i].kind && out->n == 0; i++) {
+		if (s->source[f][i].kind != SOURCE_JSON) {
+			if (!value_of(&s->source[f][i], r, signature, ev, out))
 				return false;
 			continue;
 		}

@@ -182,12 +182,17 @@ static enum outcome filter(struct delivery *d)
 	return GO_ON;
 }
 
-/* "Name: value" of a header that is there once. */
+static bool add_line(struct buf *b, const char *name, const char *value)
+{
+	return buf_add(b, name, strlen(name)) && buf_add(b, ": ", 2) && buf_add(b, value, strlen(value)) && buf_add(b, "\n", 1);
+}
+
+/* A header that is there once. */
 static bool keep_header(const struct request *r, const char *name, struct delivery *d)
 {
 	const char *value;
 
-	return request_header(r, name, &value) != HEADER_ONE || buf_printf(&d->headers, "%s: %s\n", name, value);
+	return request_header(r, name, &value) != HEADER_ONE || add_line(&d->headers, name, value);
 }
 
 static bool is_proof(const struct scheme *s, const char *name)
@@ -207,14 +212,14 @@ static enum outcome keep_headers(const struct request *r, struct delivery *d)
 	for (size_t i = 0; ok && s->algorithm != ALGORITHM_SECRET && verify_header(s, i); i++)
 		ok = keep_header(r, verify_header(s, i), d);
 	for (int i = 0; ok && i < FIELD_COUNT * SCHEME_SOURCES; i++) {
-		const char *source = s->source[i / SCHEME_SOURCES][i % SCHEME_SOURCES];
+		const struct source *source = &s->source[i / SCHEME_SOURCES][i % SCHEME_SOURCES];
 
-		if (source && strncmp(source, "header:", 7) == 0 && !is_proof(s, source + 7))
-			ok = keep_header(r, source + 7, d);
+		if (source->kind == SOURCE_HEADER && !is_proof(s, source->name))
+			ok = keep_header(r, source->name, d);
 	}
 	if (ok && *r->query && scheme_signs_url(s))
-		ok = buf_printf(&d->headers, ":query: %s\n", r->query);
-	if (!ok || !buf_printf(&d->headers, "Content-Type: %s\n", r->content_type))
+		ok = add_line(&d->headers, ":query", r->query);
+	if (!ok || !add_line(&d->headers, "Content-Type", r->content_type))
 		return because(d, "no memory for the headers", OUTCOME_UNAVAILABLE);
 	return GO_ON;
 }
@@ -366,10 +371,11 @@ static void print_json(const struct delivery *d, char *json, size_t n)
 
 static void print_answer(struct buf *out, unsigned status, const char *reason, const char *type, const char *header, const char *body)
 {
-	buf_printf(out, "Status: %u %s\r\n", status, reason);
-	if (status != 204) /* RFC 9110 section 8.6 */
-		buf_printf(out, "Content-Type: %s\r\nContent-Length: %zu\r\n", type, strlen(body));
-	buf_printf(out, "Cache-Control: no-store\r\n%s\r\n%s", header, status != 204 ? body : "");
+	if (status == 204) /* RFC 9110 section 8.6 */
+		buf_printf(out, "Status: 204 %s\r\nCache-Control: no-store\r\n%s\r\n", reason, header);
+	else
+		buf_printf(out, "Status: %u %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n%s\r\n%s",
+			status, reason, type, strlen(body), header, body);
 }
 
 void handle_answer(struct delivery *d, struct buf *out)

@@ -13,7 +13,7 @@ const char *request_variable(const struct request *r, const char *name)
 	size_t n = strlen(name);
 
 	for (char *const *v = r->envp; *v; v++)
-		if (strncmp(*v, name, n) == 0 && (*v)[n] == '=')
+		if (**v == *name && strncmp(*v, name, n) == 0 && (*v)[n] == '=')
 			return *v + n + 1;
 	return NULL;
 }
@@ -77,7 +77,7 @@ const char *request_header_value(const char *variable, const char *name)
 	static const char prefix[] = "HTTP_";
 	const char *p = variable + sizeof prefix - 1;
 
-	if (strncmp(variable, prefix, sizeof prefix - 1) != 0)
+	if (*variable != *prefix || strncmp(variable, prefix, sizeof prefix - 1) != 0)
 		return NULL;
 	for (; *name; name++, p++)
 		if (*p != (*name == '-' ? '_' : toupper((unsigned char)*name)))

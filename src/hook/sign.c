@@ -73,11 +73,12 @@ static bool add_signature(const struct sign *in, const struct texts *t, struct s
 /* The first source of the field, where that is a header that isn't there already. */
 static bool add_source(const struct sign *in, enum field f, const char *value, struct buf *out)
 {
-	const char *source = in->scheme->source[f][0], *id = in->scheme->id_header;
+	const struct source *source = &in->scheme->source[f][0];
+	const char *id = in->scheme->id_header;
 
-	if (!source || strncmp(source, "header:", 7) != 0 || (id && strcasecmp(id, source + 7) == 0))
+	if (source->kind != SOURCE_HEADER || (id && strcasecmp(id, source->name) == 0))
 		return true;
-	return buf_printf(out, "%s: %s\n", source + 7, value);
+	return buf_printf(out, "%s: %s\n", source->name, value);
 }
 
 bool sign_headers(const struct sign *in, struct signed_scratch *scratch, struct buf *out)

@@ -160,7 +160,7 @@ static void event_bounds(void **state)
 }
 
 /* A request from memory: its variables, its body in pieces of `piece` bytes, and how the body ends. */
-struct source {
+struct bytes_source {
 	const char *body;
 	size_t at, piece;
 	enum read_result end;
@@ -168,7 +168,7 @@ struct source {
 
 static enum read_result read_source(void *ctx, char *p, size_t n, size_t *got)
 {
-	struct source *s = ctx;
+	struct bytes_source *s = ctx;
 
 	*got = strlen(s->body + s->at);
 	if (*got == 0)
@@ -274,7 +274,7 @@ static void outcomes(void **state)
 	log_setup(LOG_LEVEL_ERROR, LOG_FORMAT_LOGFMT, LOG_TARGET_STDERR);
 	for (size_t piece = 1; piece < 100; piece += 98) {
 		for (size_t i = 0; i < COUNT(cases); i++) {
-			struct source src = {cases[i].body, 0, piece, cases[i].end};
+			struct bytes_source src = {cases[i].body, 0, piece, cases[i].end};
 			char *env[COUNT(cases[i].env) + 1] = {0};
 			enum outcome want = cases[i].want;
 
