@@ -30,7 +30,7 @@ static bool add_decoded(struct buf *arena, const char *p, size_t n, struct slice
 
 enum form_result form_parse(struct form *f, const char *p, size_t n)
 {
-	const char *end = p + n, *stop, *equals;
+	const char *end = n ? p + n : p, *stop, *equals; /* p may be NULL */
 	struct form_param *param;
 
 	f->n = 0;

@@ -58,7 +58,7 @@ static bool add_variable(struct buf *b, struct slice name, struct slice value)
 
 static bool add_lines(struct buf *b, struct slice headers, size_t *count)
 {
-	const char *line = headers.p, *end = headers.p + headers.n, *stop, *colon, *value;
+	const char *line = headers.p, *end = headers.n ? headers.p + headers.n : headers.p, *stop, *colon, *value;
 
 	for (; line < end; line = stop + 1) {
 		stop = memchr(line, '\n', (size_t)(end - line));
