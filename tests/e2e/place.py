@@ -38,6 +38,8 @@ PACKAGES = {
     "unshare": "util-linux",
     "valgrind": "valgrind",
     "wrk": "wrk",
+    "node": "nodejs",
+    "npm": "npm",
     "nsenter": "util-linux",
     "openssl": "openssl",
 }

@@ -12,7 +12,7 @@ import pytest
 from outcomes import expect
 from place import SOURCE
 from receiver import Home, endpoint
-from servers import nginx
+from servers import nginx, serving
 
 SCHEMES = re.findall(r'^\t\t\.name = "([a-z0-9-]+)"', (SOURCE / "src/conf/scheme.c").read_text(), re.M)
 TEXT, WHSEC, TOKEN = "It's a secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "verify me"
@@ -25,7 +25,7 @@ PRIVATE = {"discord": SEED.hex(), "standard-webhooks-ed25519": "whsk_" + base64.
 SIGN_THE_URL = ("twilio", "hubspot-v3")
 
 
-def section(scheme, **more):
+def section(scheme, under="", **more):
     given = {"scheme": scheme, **more}
     if scheme != "none":
         given["secret_file"] = [f"{scheme}.key"]
@@ -33,7 +33,7 @@ def section(scheme, **more):
         given["verify_token_file"] = ["token"]
     if scheme in SIGN_THE_URL:
         given["url"] = f"https://example.com/{scheme}"
-    return endpoint(f"/{scheme}", **given)
+    return endpoint(f"{under}/{scheme}", **given)
 
 
 ACME = """scheme "acme" {
@@ -128,8 +128,17 @@ def test_old_timestamp(front):
     assert front.receivers[0].entries(outcome="unauthorized", endpoint="/stripe")[-1]["reason"].startswith("the signature is right")
 
 
-def asked(front, path, query, method="GET", **how):
-    return front.deliver(f"{path}?{query}", b"", {"X-Webhook-Signature": None, **how}, method=method)
+@pytest.fixture(scope="module", params=["nginx", "mod_fcgid", "mod_proxy_fcgi", "mod_cgid"])
+def site(request):
+    """Each web server with the endpoints of the schemes that have a handshake, below /webhook."""
+    names = ["dropbox", "meta", "linkedin", "x", "microsoft-graph", "slack", "zoom"]
+    home = Home(*(section(name, "/webhook") for name in names), files={**{f"{name}.key": TEXT for name in names}, "token": TOKEN})
+    with serving(request.param, home) as server:
+        yield server
+
+
+def asked(site, path, query, method="GET"):
+    return site.deliver(f"/webhook{path}?{query}", b"", {"X-Webhook-Signature": None}, method=method)
 
 
 CODE = "890e4665-4dfe-4ab1-b689-ed553bceeed0"
@@ -142,18 +151,18 @@ CODE = "890e4665-4dfe-4ab1-b689-ed553bceeed0"
      f'{{"challengeCode":"{CODE}","challengeResponse":"{mac(CODE).hexdigest()}"}}'),
     ("/x", "crc_token=abc", "GET", "application/json", f'{{"response_token":"sha256={base64.b64encode(mac("abc").digest()).decode()}"}}'),
     ("/microsoft-graph", "validationToken=Validation%3A+Testing+1", "POST", "text/plain", "Validation: Testing 1")])
-def test_handshakes(front, path, query, method, kind, answer):
-    reply = asked(front, path, query, method)
+def test_handshakes(site, path, query, method, kind, answer):
+    reply = asked(site, path, query, method)
     assert (reply.status, reply.headers["content-type"], reply.body.decode()) == (200, kind, answer)
     assert reply.headers["x-content-type-options"] == "nosniff" and reply.headers["cache-control"] == "no-store"
     name = query.split("=")[0] if path != "/meta" else "hub.challenge"
     for wrong in (f"{query.replace(name + '=', 'x=')}&{name}=%3Cscript%3E", f"{query.replace(name + '=', 'x=')}&{name}={'a' * 513}"):
-        reply = asked(front, path, wrong, method)
+        reply = asked(site, path, wrong, method)
         assert reply.status in (400, 405, 415) and b"script" not in reply.body and b"aaaa" not in reply.body
 
 
-def test_meta_with_a_wrong_token(front):
-    expect(asked(front, "/meta", "hub.mode=subscribe&hub.verify_token=wrong&hub.challenge=1"), "unauthorized")
+def test_meta_with_a_wrong_token(site):
+    expect(asked(site, "/meta", "hub.mode=subscribe&hub.verify_token=wrong&hub.challenge=1"), "unauthorized")
 
 
 @pytest.mark.parametrize("scheme, body, answer", [
@@ -161,11 +170,11 @@ def test_meta_with_a_wrong_token(front):
     ("zoom", b'{"event":"endpoint.url_validation","payload":{"plainToken":"qgg8vlvZRS6UYooatFL8Aw"}}',
      json.dumps({"plainToken": "qgg8vlvZRS6UYooatFL8Aw", "encryptedToken": mac("qgg8vlvZRS6UYooatFL8Aw").hexdigest()},
                 separators=(",", ":")).encode())])
-def test_signed_handshakes(front, scheme, body, answer):
+def test_signed_handshakes(site, scheme, body, answer):
     headers = signed_by(scheme, body)
-    reply = post(front, f"/{scheme}", body, headers)
+    reply = post(site, f"/webhook/{scheme}", body, headers)
     assert (reply.status, reply.body, reply.headers["x-content-type-options"]) == (200, answer, "nosniff")
-    expect(post(front, f"/{scheme}", body, {name: "v0=" + "0" * 64 if "ignature" in name else value
+    expect(post(site, f"/webhook/{scheme}", body, {name: "v0=" + "0" * 64 if "ignature" in name else value
                                             for name, value in headers.items()}), "unauthorized")
 
 

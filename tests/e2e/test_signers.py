@@ -1,0 +1,79 @@
+"""What providers sign by, their own packages, is taken; and what we sign, these packages take."""
+import json
+import os
+import shutil
+import subprocess
+import time
+
+import pytest
+
+from place import BASE, SOURCE, need, run, until
+from proc import Child
+from receiver import Home, endpoint
+from servers import nginx
+
+SECRETS = {"github": "It's a Secret to Everybody", "standard-webhooks": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+           "stripe": "whsec_test_secret"}
+WRONG = {**{scheme: secret + "x" for scheme, secret in SECRETS.items()}, "standard-webhooks": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSx"}
+SIGN_A_TIME = ["standard-webhooks", "stripe"]
+
+
+@pytest.fixture(scope="module")
+def packages():
+    """The directory with the packages, as locked."""
+    where = BASE / "signers"
+    shutil.copytree(SOURCE / "tests/e2e/signers", where, ignore=shutil.ignore_patterns("node_modules"))
+    need("node")
+    done = subprocess.run([need("npm"), "ci", "--no-audit", "--no-fund"], cwd=where, capture_output=True, text=True,
+                          env={**os.environ, "npm_config_cache": str(BASE / "npm")})
+    assert done.returncode == 0, done.stderr
+    return where
+
+
+@pytest.fixture(scope="module")
+def front():
+    home = Home(*(endpoint(f"/{scheme}", scheme=scheme, secret_file=[f"{scheme}.key"]) for scheme in SECRETS),
+                files={f"{scheme}.key": secret for scheme, secret in SECRETS.items()})
+    server = nginx(home)
+    yield server
+    server.stop()
+
+
+def deliver(packages, front, scheme, body, secret=None, at=None, times=1):
+    """The answers: a list of "STATUS OUTCOME"."""
+    done = run([need("node"), "deliver.js", f"http://127.0.0.1:{front.port}/{scheme}", scheme, secret or SECRETS[scheme],
+                str(at or int(time.time())), str(times)], stdin=body, cwd=packages)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout.decode().splitlines()
+
+
+def event(**more):
+    return json.dumps({"id": f"evt_{time.time_ns()}", "type": "customer.created", **more}, ensure_ascii=False, indent=2).encode()
+
+
+@pytest.mark.parametrize("scheme", SECRETS)
+def test_taken_once(packages, front, scheme):
+    body = event(name="Žofie Nováková 李 👋 \u2028", amount=1.10)
+    assert deliver(packages, front, scheme, body, times=3) == ["200 stored", "200 duplicate", "200 duplicate"]
+    assert front.home.spool.event(endpoint=f"/{scheme}")["body"] == body
+
+
+@pytest.mark.parametrize("scheme", SECRETS)
+def test_wrong_secret(packages, front, scheme):
+    assert deliver(packages, front, scheme, event(), WRONG[scheme]) == ["401 unauthorized"]
+
+
+@pytest.mark.parametrize("scheme", SIGN_A_TIME)
+@pytest.mark.parametrize("off", [-400, 400])
+def test_old_or_early(packages, front, scheme, off):
+    assert deliver(packages, front, scheme, event(), at=int(time.time()) + off) == ["401 unauthorized"]
+
+
+@pytest.mark.parametrize("scheme", SECRETS)
+def test_ours_is_taken_by_theirs(packages, front, scheme, children):
+    theirs = Child([need("node"), packages / "receive.js", scheme, SECRETS[scheme]], packages / f"{scheme}.log")
+    port = int(until(theirs.text, "its port"))
+    send = ["send", "--endpoint", f"/{scheme}", f"http://127.0.0.1:{port}/"]
+    done = front.home.cli(*send)
+    assert done.returncode == 0 and b"200 after" in done.stdout, done.stdout.decode() + done.stderr.decode()
+    assert front.home.cli(*send, "--bad-signature").returncode == 1
