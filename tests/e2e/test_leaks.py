@@ -1,4 +1,7 @@
-"""No delivery leaves memory behind, whatever becomes of it: valgrind watches FastCGI, CGI and reload."""
+"""No delivery leaves memory behind, whatever becomes of it: valgrind watches FastCGI, CGI and reload; and what admins run."""
+import hmac
+import time
+
 import pytest
 
 import fcgi_client
@@ -6,7 +9,7 @@ import place
 from outcomes import expect
 from place import BIN, SANITIZER, USER, need, run
 from receiver import Home, endpoint
-from sender import message
+from sender import SECRET, message, sign
 
 pytestmark = pytest.mark.skipif(bool(SANITIZER), reason="valgrind doesn't run sanitized programs; they look for leaks themselves")
 
@@ -30,6 +33,41 @@ def deliver_all(address):
         expect(fcgi_client.deliver(address, b"[]"), "malformed")
         expect(fcgi_client.deliver(address, body, path="/webhook/none"), "not_found")
         expect(fcgi_client.deliver(address, message(text="x" * 3000)), "too_large")
+
+
+def deliver_schemes(address):
+    for _ in range(3):
+        body = b'{"id":"evt_%d","type":"t"}' % time.time_ns()
+        at = str(int(time.time()))
+        signature = hmac.new(SECRET.encode(), at.encode() + b"." + body, "sha256").hexdigest()
+        given = {"path": "/stripe", "headers": {"X-Webhook-Signature": None, "Stripe-Signature": f"t={at},v1=00,v1={signature}"}}
+        expect(fcgi_client.deliver(address, body, **given), "unauthorized")
+        given["headers"]["Stripe-Signature"] = f"t={at},v1={'00' * 32},v1={signature}"
+        expect(fcgi_client.deliver(address, body, **given), "stored")
+        expect(fcgi_client.deliver(address, body + b" ", **given), "unauthorized")
+        form = b"payload=%7B%22a%22%3A1%7D&b=c"
+        headers = {"X-Webhook-Signature": None, "X-Hub-Signature-256": sign(form), "X-GitHub-Event": "push",
+                   "Content-Type": "application/x-www-form-urlencoded"}
+        expect(fcgi_client.deliver(address, form, path="/github", headers=headers), "stored")
+        hello = b'{"type":"url_verification","challenge":"abc"}'
+        slack = hmac.new(SECRET.encode(), b"v0:" + at.encode() + b":" + hello, "sha256").hexdigest()
+        headers = {"X-Webhook-Signature": None, "X-Slack-Request-Timestamp": at, "X-Slack-Signature": "v0=" + slack}
+        assert fcgi_client.deliver(address, hello, path="/slack", headers=headers).body == b"abc"
+
+
+def test_schemes_and_quarantine(slowly, children):
+    home = Home(*(endpoint(f"/{name}", scheme=name, rate="1000/s") for name in ("stripe", "github", "slack")), reject_bodies=True)
+    one = home.start(argv=[need("valgrind"), *VALGRIND, BIN / "hookspool.fcgi", "-c", home.conf,
+                           "--listen", f"unix:{home.dir}/sock1"])
+    deliver_schemes(one.socket)
+    one.stop()
+    assert "ERROR SUMMARY: 0 errors" in one.text(), one.text()
+    (home.dir / "body").write_bytes(b"{}")
+    for command in (["rejects", "--verify"], ["rejects", "--accept", "--json"], ["stats"], ["check"], ["show", "1"],
+                    ["verify", "--id", "1", "--endpoint", "/stripe", "--explain"],
+                    ["verify", "--endpoint", "/github", "--explain", "-H", "X-Hub-Signature-256: sha256=" + "0" * 64, home.dir / "body"]):
+        done = run([need("valgrind"), *VALGRIND, BIN / "hookspool", "-c", home.conf, *command], user=USER)
+        assert done.returncode != 99 and b"ERROR SUMMARY: 0 errors" in done.stderr, done.stderr.decode()
 
 
 def test_fastcgi(slowly, children):
