@@ -20,6 +20,7 @@ SEEN = {}  # log file: bytes already looked at
 
 
 def pytest_configure():
+    proc.take_interrupts()
     proc.adopt_orphans()
     place.stage()
 

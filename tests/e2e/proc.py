@@ -12,6 +12,11 @@ LIVE = []
 PR_SET_CHILD_SUBREAPER = 36
 
 
+def take_interrupts():
+    """A shell's background job ignores SIGINT, and so would all it starts; what Ctrl-C does could not be tested."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def adopt_orphans():
     """Makes the children of our children ours when those die: nothing a server started can escape end_all()."""
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
