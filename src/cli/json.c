@@ -27,28 +27,13 @@ void json_begin(struct json *j)
 	yajl_gen_map_open(j->gen);
 }
 
-/* Each byte that isn't part of a UTF-8 character becomes U+FFFD: a header's bytes may be anything. */
-static void mend(struct slice in, struct buf *out)
-{
-	for (size_t i = 0, len; i < in.n; i += len) {
-		for (len = 1; len <= 4 && (i + len > in.n || !utf8_valid(in.p + i, len)); len++)
-			;
-		if (len <= 4) {
-			buf_add(out, in.p + i, len);
-			continue;
-		}
-		buf_add(out, "\xEF\xBF\xBD", 3);
-		len = 1;
-	}
-}
-
 void json_text(struct json *j, const char *name, struct slice value)
 {
 	struct buf mended = {0};
 
 	name_member(j, name);
 	if (value.p && !utf8_valid(value.p, value.n)) {
-		mend(value, &mended);
+		utf8_mend(value, &mended);
 		value = (struct slice){buf_str(&mended), mended.len};
 	}
 	if (value.p)

@@ -143,7 +143,7 @@ static int begin_value(struct parse *p)
 	return 1;
 }
 
-static bool take(struct parse *p, int i, const void *s, size_t n, bool is_number)
+static bool take(struct parse *p, int i, const void *s, size_t n, enum path_kind kind)
 {
 	struct trail *t = &p->trail[i];
 
@@ -152,28 +152,28 @@ static bool take(struct parse *p, int i, const void *s, size_t n, bool is_number
 		t->differ |= t->value.n != n || memcmp(p->arena->data + t->value.at, s, n) != 0;
 		return true;
 	}
-	p->paths[i].is_number = is_number;
+	p->paths[i].kind = kind;
 	return keep(p, &t->value, s, n);
 }
 
-static int on_scalar(struct parse *p, const void *s, size_t n, bool is_number)
+static int on_scalar(struct parse *p, const void *s, size_t n, enum path_kind kind)
 {
 	if (!begin_value(p))
 		return 0;
 	for (int i = 0; i < p->n; i++)
-		if (p->trail[i].matched == p->depth && !p->trail[i].part[p->depth] && n > 0 && !take(p, i, s, n, is_number))
+		if (p->trail[i].matched == p->depth && !p->trail[i].part[p->depth] && n > 0 && !take(p, i, s, n, kind))
 			return 0;
 	return 1;
 }
 
 static int on_string(void *ctx, const unsigned char *s, size_t n)
 {
-	return on_scalar(ctx, s, n, false);
+	return on_scalar(ctx, s, n, PATH_STRING);
 }
 
 static int on_number(void *ctx, const char *s, size_t n)
 {
-	return on_scalar(ctx, s, n, true);
+	return on_scalar(ctx, s, n, PATH_NUMBER);
 }
 
 static int on_null(void *ctx)
@@ -183,8 +183,7 @@ static int on_null(void *ctx)
 
 static int on_boolean(void *ctx, int value)
 {
-	(void)value;
-	return begin_value(ctx);
+	return on_scalar(ctx, value ? "true" : "false", value ? 4 : 5, PATH_BOOLEAN);
 }
 
 static int open_container(struct parse *p, bool is_array)

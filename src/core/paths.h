@@ -13,10 +13,12 @@ enum { PATHS_MAX = 40, PATH_PARTS_MAX = 8 };
  * A path is names and array indexes with dots between: "data.sender.id", "value.0.type". The part * is
  * every index: such a path has a value where all elements have the same one.
  */
+enum path_kind { PATH_STRING, PATH_NUMBER, PATH_BOOLEAN };
+
 struct path {
 	const char *text;
-	struct slice value; /* a string that isn't empty, or a number's digits; otherwise p == NULL */
-	bool is_number;
+	struct slice value; /* a string that isn't empty, a number's digits, "true" or "false"; otherwise p == NULL */
+	enum path_kind kind;
 };
 
 enum paths_result { PATHS_OK, PATHS_MALFORMED, PATHS_NO_MEMORY };

@@ -57,3 +57,26 @@ bool utf8_valid(const char *text, size_t n)
 	}
 	return true;
 }
+
+bool utf8_mend(struct slice in, struct buf *out)
+{
+	bool ok = true;
+
+	for (size_t i = 0, len; ok && i < in.n; i += len) {
+		for (len = 1; len <= 4 && (i + len > in.n || !utf8_valid(in.p + i, len)); len++)
+			;
+		ok = len <= 4 ? buf_add(out, in.p + i, len) : buf_add(out, "\xEF\xBF\xBD", 3);
+		len = len <= 4 ? len : 1;
+	}
+	return ok;
+}
+
+size_t utf8_cut(const char *s, size_t n, size_t characters)
+{
+	size_t i = 0;
+
+	while (i < n && characters-- > 0)
+		for (i++; i < n && ((unsigned char)s[i] & 0xC0) == 0x80; i++)
+			;
+	return i;
+}

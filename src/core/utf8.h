@@ -5,7 +5,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "core/buf.h"
+
 /* True when the n bytes are UTF-8: no overlong form, no surrogate, nothing above U+10FFFF. */
 bool utf8_valid(const char *s, size_t n);
+
+/* Appends the text with each byte that isn't part of a character as U+FFFD. False when memory is short. */
+bool utf8_mend(struct slice in, struct buf *out);
+
+/* The bytes of the first `characters` of valid UTF-8, or n when it has fewer. */
+size_t utf8_cut(const char *s, size_t n, size_t characters);
 
 #endif

@@ -6,9 +6,11 @@
 
 #include "core/paths.h"
 
-/* Numbers are names of nothing that is shown or echoed as text. */
-static bool takes_number(enum field f)
+/* Numbers are names of nothing that is shown or echoed as text, and true is a name of nothing at all. */
+static bool takes(enum field f, enum path_kind kind)
 {
+	if (kind != PATH_NUMBER)
+		return kind == PATH_STRING;
 	return f != FIELD_EVENT && f != FIELD_SENDER_NAME && f != FIELD_TEXT && f != FIELD_CHALLENGE && f != FIELD_CLIENT_STATE;
 }
 
@@ -144,7 +146,7 @@ static bool resolve(const struct scheme *s, enum field f, const struct path *pat
 				return false;
 			continue;
 		}
-		if (!path->is_number || takes_number(f))
+		if (takes(f, path->kind))
 			*out = path->value;
 		path++;
 	}

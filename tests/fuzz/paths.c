@@ -16,7 +16,8 @@ enum { PATHS = sizeof paths / sizeof *paths, PATHS_OF_OBJECTS = PATHS - 2 };
 /* Of a path in a tree, what paths_find() counts. */
 struct found {
 	const char *value;
-	bool is_number, differ;
+	enum path_kind kind;
+	bool differ;
 	size_t values, elements;
 };
 
@@ -38,13 +39,15 @@ static void walk_into(yajl_val v, const char *part, size_t n, struct found *f)
 
 static void walk(yajl_val v, const char *part, struct found *f)
 {
-	const char *text = YAJL_IS_STRING(v) ? v->u.string : YAJL_IS_NUMBER(v) ? v->u.number.r : NULL;
+	const char *text = YAJL_IS_STRING(v) ? v->u.string : YAJL_IS_NUMBER(v) ? v->u.number.r : YAJL_IS_TRUE(v) ? "true"
+		: YAJL_IS_FALSE(v) ? "false" : NULL;
+	enum path_kind kind = YAJL_IS_STRING(v) ? PATH_STRING : YAJL_IS_NUMBER(v) ? PATH_NUMBER : PATH_BOOLEAN;
 	size_t n = part ? strcspn(part, ".") : 0, times = 0;
 
 	if (!part && text && *text) {
 		f->values++;
 		f->differ |= f->value && strcmp(f->value, text) != 0;
-		f->is_number = f->value ? f->is_number : YAJL_IS_NUMBER(v);
+		f->kind = f->value ? f->kind : kind;
 		f->value = f->value ? f->value : text;
 	}
 	for (size_t i = 0; part && YAJL_IS_OBJECT(v) && i < v->u.object.len; i++) {
@@ -63,7 +66,7 @@ static void check_value(const struct path *p, const struct buf *arena, yajl_val 
 	struct found f = {0};
 
 	assert(!p->value.p || (p->value.n > 0 && p->value.p >= arena->data && p->value.p + p->value.n <= arena->data + arena->len));
-	for (size_t i = 0; p->is_number && i < p->value.n; i++)
+	for (size_t i = 0; p->kind == PATH_NUMBER && i < p->value.n; i++)
 		assert(p->value.p[i] && strchr("+-.0123456789eE", p->value.p[i]));
 	if (!tree)
 		return;
@@ -72,7 +75,7 @@ static void check_value(const struct path *p, const struct buf *arena, yajl_val 
 		f.value = NULL;
 	assert(!f.value == !p->value.p);
 	assert(!f.value || (strlen(f.value) == p->value.n && memcmp(f.value, p->value.p, p->value.n) == 0));
-	assert(!f.value || f.is_number == p->is_number);
+	assert(!f.value || f.kind == p->kind);
 }
 
 /* `text` is the JSON with a NUL. */
