@@ -25,6 +25,10 @@ static const struct {
 	{"verify", cli_verify, "check a signature, and find out why it is wrong"},
 	{"export", cli_export, "print events as JSON lines"},
 	{"purge", cli_purge, "delete old events"},
+	{"relay", cli_relay, "send events on to their sinks"},
+	{"deliveries", cli_deliveries, "print what was sent to sinks, and what was not"},
+	{"retry", cli_retry, "send dead deliveries again"},
+	{"drop", cli_drop, "give pending deliveries up"},
 };
 
 enum { COMMANDS = sizeof commands / sizeof *commands };
@@ -33,7 +37,7 @@ static void print_help(FILE *to)
 {
 	fputs("usage: hookspool [-c FILE] SUBCOMMAND [OPTION]...\n\n", to);
 	for (int i = 0; i < COMMANDS; i++)
-		fprintf(to, "  %-8s  %s\n", commands[i].name, commands[i].what);
+		fprintf(to, "  %-10s  %s\n", commands[i].name, commands[i].what);
 	fputs("\n  -c FILE   the configuration; else $HOOKSPOOL_CONF, hookspool.conf beside this program,\n"
 	      "            or the installed one\n"
 	      "\n\"hookspool SUBCOMMAND --help\" says more; see hookspool(1).\n", to);

@@ -10,6 +10,7 @@
 
 #include "conf/schema.h"
 #include "conf/schema_scheme.h"
+#include "conf/schema_sink.h"
 #include "core/io.h"
 #include "core/units.h"
 
@@ -41,17 +42,6 @@ static char *copy(const char *text, bool *ok)
 	if (text && !p)
 		*ok = false;
 	return p;
-}
-
-static void add_words(struct words *w, cfg_t *sec, const char *name, bool *ok)
-{
-	w->item = calloc(cfg_size(sec, name) + 1, sizeof *w->item);
-	if (!w->item) {
-		*ok = false;
-		return;
-	}
-	for (unsigned i = 0; i < cfg_size(sec, name); i++)
-		w->item[w->n++] = copy(cfg_getnstr(sec, name, i), ok);
 }
 
 /*
@@ -112,7 +102,7 @@ static void add_secrets(struct secrets *s, cfg_t *sec, const char *file_option, 
 	buf_free(&b);
 }
 
-static void add_endpoint(struct endpoint *e, cfg_t *tree, cfg_t *sec, bool *ok)
+static void add_endpoint(const struct conf *c, struct endpoint *e, cfg_t *tree, cfg_t *sec, bool *ok)
 {
 	const char *why;
 
@@ -129,9 +119,8 @@ static void add_endpoint(struct endpoint *e, cfg_t *tree, cfg_t *sec, bool *ok)
 	}
 	add_secrets(&e->authorizations, sec, "authorization-file", "authorization-env", ok);
 	add_secrets(&e->verify_tokens, sec, "verify-token-file", "verify-token-env", ok);
-	add_words(&e->events, sec, "events", ok);
-	add_words(&e->accounts, sec, "accounts", ok);
-	add_words(&e->certificates, sec, "client-certificate", ok);
+	*ok = schema_words(sec, "events", &e->events) && schema_words(sec, "accounts", &e->accounts) &&
+		schema_words(sec, "client-certificate", &e->certificates) && *ok;
 	if (cfg_getstr(sec, "rate"))
 		rate_parse(cfg_getstr(sec, "rate"), &e->rate);
 	if (cfg_getint(sec, "rate-burst"))
@@ -139,8 +128,13 @@ static void add_endpoint(struct endpoint *e, cfg_t *tree, cfg_t *sec, bool *ok)
 	e->answer_status = (unsigned)cfg_getint(sec, "answer-status");
 	e->answer_type = copy(cfg_getstr(sec, "answer-type"), ok);
 	e->answer_body = copy(cfg_getstr(sec, "answer-body"), ok);
+	e->relay = calloc(cfg_size(sec, "relay") + 1, sizeof *e->relay);
+	while (e->relay && e->n_relay < cfg_size(sec, "relay")) {
+		e->relay[e->n_relay] = conf_sink(c, cfg_getnstr(sec, "relay", (unsigned)e->n_relay));
+		e->n_relay++;
+	}
 	e->allow.item = calloc(cfg_size(sec, "allow") + 1, sizeof *e->allow.item);
-	if (!e->allow.item) {
+	if (!e->relay || !e->allow.item) {
 		*ok = false;
 		return;
 	}
@@ -173,11 +167,14 @@ static bool build(struct conf *c, cfg_t *cfg, const char *file)
 	c->reject.age = get_duration(cfg, "reject-age");
 	c->reject_bodies = cfg_getbool(cfg, "reject-bodies");
 	c->dedupe_window = get_duration(cfg, "dedupe-window");
+	c->sinks = calloc(cfg_size(cfg, "sink") + 1, sizeof *c->sinks);
 	c->endpoints = calloc(cfg_size(cfg, "endpoint") + 1, sizeof *c->endpoints);
-	if (!c->endpoints)
+	if (!c->sinks || !c->endpoints)
 		return false;
+	for (unsigned i = 0; ok && i < cfg_size(cfg, "sink"); i++)
+		ok = schema_sink_make(cfg_getnsec(cfg, "sink", i), &c->sinks[c->n_sinks++]);
 	for (unsigned i = 0; ok && i < cfg_size(cfg, "endpoint"); i++)
-		add_endpoint(&c->endpoints[c->n_endpoints++], cfg, cfg_getnsec(cfg, "endpoint", i), &ok);
+		add_endpoint(c, &c->endpoints[c->n_endpoints++], cfg, cfg_getnsec(cfg, "endpoint", i), &ok);
 	return ok;
 }
 
@@ -216,13 +213,6 @@ static void free_secrets(struct secrets *s)
 	free(s->item);
 }
 
-static void free_words(struct words *w)
-{
-	for (size_t i = 0; i < w->n; i++)
-		free(w->item[i]);
-	free(w->item);
-}
-
 void conf_free(struct conf *c)
 {
 	struct endpoint *e;
@@ -235,14 +225,18 @@ void conf_free(struct conf *c)
 		free_secrets(&e->authorizations);
 		free_secrets(&e->verify_tokens);
 		free(e->url);
-		free_words(&e->events);
-		free_words(&e->accounts);
-		free_words(&e->certificates);
+		words_free(&e->events);
+		words_free(&e->accounts);
+		words_free(&e->certificates);
 		free(e->answer_type);
 		free(e->answer_body);
 		free(e->allow.item);
+		free(e->relay);
 	}
 	free(c->endpoints);
+	for (size_t i = 0; i < c->n_sinks; i++)
+		schema_sink_free(&c->sinks[i]);
+	free(c->sinks);
 	cfg_free(c->tree);
 	free(c->file);
 	free(c->spool);
@@ -256,6 +250,14 @@ const struct endpoint *conf_endpoint(const struct conf *c, const char *path)
 	for (size_t i = 0; i < c->n_endpoints; i++)
 		if (strcmp(c->endpoints[i].path, path) == 0)
 			return &c->endpoints[i];
+	return NULL;
+}
+
+const struct sink *conf_sink(const struct conf *c, const char *name)
+{
+	for (size_t i = 0; i < c->n_sinks; i++)
+		if (strcmp(c->sinks[i].name, name) == 0)
+			return &c->sinks[i];
 	return NULL;
 }
 

@@ -9,6 +9,7 @@
 
 #include "conf/cidr.h"
 #include "conf/scheme.h"
+#include "conf/sink.h"
 #include "core/log.h"
 #include "core/rate.h"
 #include "core/key.h"
@@ -29,11 +30,6 @@ struct secrets {
 	size_t n;
 };
 
-struct words {
-	char **item;
-	size_t n;
-};
-
 struct endpoint {
 	char *path; /* its title: the URL path, compared byte for byte */
 	struct scheme scheme; /* with this endpoint's bodies */
@@ -49,6 +45,8 @@ struct endpoint {
 	unsigned answer_status;        /* of an accepted delivery */
 	char *answer_type, *answer_body; /* NULL: ours */
 	size_t max_body;               /* bytes */
+	const struct sink **relay;     /* the sinks its events go to */
+	size_t n_relay;
 };
 
 /* What is kept of rejected deliveries: the newest, as long as all of this holds. */
@@ -88,6 +86,8 @@ struct conf {
 
 	struct endpoint *endpoints;
 	size_t n_endpoints;
+	struct sink *sinks;
+	size_t n_sinks;
 };
 
 /* Where errors and warnings go: one call each, "FILE:LINE: what is wrong; the fix", no newline. */
@@ -103,6 +103,9 @@ void conf_free(struct conf *c);
 
 /* The endpoint of that path, or NULL. */
 const struct endpoint *conf_endpoint(const struct conf *c, const char *path);
+
+/* The sink of that name, or NULL. */
+const struct sink *conf_sink(const struct conf *c, const char *name);
 
 /* Which of the secrets has that id, from 1; 0: none has. */
 int conf_secret(const struct secrets *s, int64_t id);

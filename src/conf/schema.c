@@ -13,6 +13,7 @@
 
 #include "conf/schema_endpoint.h"
 #include "conf/schema_scheme.h"
+#include "conf/schema_sink.h"
 #include "core/io.h"
 #include "core/units.h"
 
@@ -231,7 +232,7 @@ static cfg_t *new_tree(void)
 		{"log-level", check_choice}, {"log-format", check_choice}, {"log-to", check_choice},
 		{"max-body", check_size}, {"reject-keep", check_range}, {"reject-size", check_size},
 		{"reject-age", check_age}, {"dedupe-window", check_age}, {"scheme", schema_scheme_check},
-		{"scheme|bodies", schema_check_bodies}, {"endpoint", schema_check_endpoint}, {"endpoint|max-body", check_size},
+		{"sink", schema_sink_check}, {"endpoint|relay", schema_check_relay}, {"scheme|bodies", schema_check_bodies}, {"endpoint", schema_check_endpoint}, {"endpoint|max-body", check_size},
 		{"endpoint|scheme", schema_check_scheme}, {"endpoint|allow", schema_check_allow},
 		{"endpoint|url", schema_check_url}, {"endpoint|bodies", schema_check_bodies}, {"endpoint|rate", schema_check_rate},
 		{"endpoint|secret-file", schema_check_secret_file}, {"endpoint|secret-env", schema_check_secret_env},
@@ -259,6 +260,7 @@ static cfg_t *new_tree(void)
 		CFG_STR("answer-type", NULL, CFGF_NONE),
 		CFG_STR("answer-body", NULL, CFGF_NONE),
 		CFG_STR("max-body", NULL, CFGF_NONE),
+		CFG_STR_LIST("relay", NULL, CFGF_NONE),
 		CFG_END(),
 	};
 	cfg_opt_t top[] = {
@@ -282,6 +284,7 @@ static cfg_t *new_tree(void)
 		CFG_BOOL("reject-bodies", cfg_false, CFGF_NONE),
 		CFG_STR("dedupe-window", "30d", CFGF_NONE),
 		CFG_SEC("scheme", (cfg_opt_t *)(uintptr_t)schema_scheme_options, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
+		CFG_SEC("sink", (cfg_opt_t *)(uintptr_t)schema_sink_options, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
 		CFG_SEC("endpoint", endpoint, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
 		CFG_FUNC("include", on_include),
 		CFG_END(),

@@ -165,19 +165,11 @@ static enum outcome check_handshake(struct delivery *d)
 	}
 }
 
-static bool listed(const struct words *w, struct slice v)
-{
-	for (size_t i = 0; i < w->n; i++)
-		if (v.p && strlen(w->item[i]) == v.n && memcmp(w->item[i], v.p, v.n) == 0)
-			return true;
-	return w->n == 0;
-}
-
 static enum outcome filter(struct delivery *d)
 {
-	if (!listed(&d->endpoint->events, d->event.field[FIELD_EVENT]))
+	if (!words_match(&d->endpoint->events, d->event.field[FIELD_EVENT]))
 		return because(d, "event not in events", OUTCOME_IGNORED);
-	if (!listed(&d->endpoint->accounts, d->event.field[FIELD_ACCOUNT]))
+	if (!words_match(&d->endpoint->accounts, d->event.field[FIELD_ACCOUNT]))
 		return because(d, "account not in accounts", OUTCOME_IGNORED);
 	return GO_ON;
 }
@@ -294,6 +286,8 @@ static void fill_event(const struct request *r, struct delivery *d)
 		.remote_addr = r->remote_addr,
 		.received_at = d->received_at,
 		.secret = d->secret,
+		.relay = d->endpoint->relay,
+		.n_relay = d->endpoint->n_relay,
 	};
 }
 

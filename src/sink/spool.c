@@ -17,6 +17,7 @@
 
 #include "sink/spool_db.h"
 #include "sink/spool_notes.h"
+#include "sink/spool_poke.h"
 
 enum { WHY_SIZE = 256 };
 
@@ -40,9 +41,11 @@ struct spool {
 	/* owned by the thread that leads */
 	struct spool_db db;
 	bool open;
-	sqlite3_stmt *next, *insert, *find, *find_purged, *accept;
+	sqlite3_stmt *next, *insert, *find, *find_purged, *accept, *relay;
 	int64_t next_id;
 	bool any_purged; /* keys are known whose events are gone */
+	bool relayed;    /* the batch has added pending relays */
+	struct spool_poke poke;
 
 	pthread_mutex_t mutex; /* all below */
 	bool leading;
@@ -65,6 +68,7 @@ struct spool *spool_new(const char *dir, enum journal journal, enum spool_access
 	s->journal = journal;
 	s->access = access;
 	s->notes.limits = limits;
+	s->poke.fd = -1;
 	s->tail = &s->head;
 	pthread_mutex_init(&s->mutex, NULL);
 	return s;
@@ -79,7 +83,8 @@ static void close_db(struct spool *s)
 	sqlite3_finalize(s->find);
 	sqlite3_finalize(s->find_purged);
 	sqlite3_finalize(s->accept);
-	s->next = s->insert = s->find = s->find_purged = s->accept = NULL;
+	sqlite3_finalize(s->relay);
+	s->next = s->insert = s->find = s->find_purged = s->accept = s->relay = NULL;
 	spool_db_close(&s->db);
 	s->open = false;
 }
@@ -89,6 +94,7 @@ void spool_close(struct spool *s)
 	if (!s)
 		return;
 	close_db(s);
+	spool_poke_close(&s->poke);
 	spool_notes_free(&s->notes);
 	pthread_mutex_destroy(&s->mutex);
 	free(s->dir);
@@ -117,7 +123,8 @@ bool spool_open(struct spool *s, char *why, size_t n)
 		       " ON CONFLICT DO NOTHING", &s->insert) &&
 	    prepare(s, "SELECT id FROM event WHERE endpoint = ?1 AND key = ?2", &s->find) &&
 	    prepare(s, "SELECT id FROM purged WHERE endpoint = ?1 AND key = ?2", &s->find_purged) &&
-	    prepare(s, "DELETE FROM reject WHERE id = ?1", &s->accept))
+	    prepare(s, "DELETE FROM reject WHERE id = ?1", &s->accept) &&
+	    prepare(s, "INSERT INTO relay(event, sink, state, since, due, attempts, conversation) VALUES(?1, ?2, 0, ?3, ?3, 0, ?4)", &s->relay))
 		return true;
 	snprintf(why, n, "%s: %s", s->dir, sqlite3_errmsg(s->db.sql));
 	close_db(s);
@@ -164,6 +171,24 @@ static bool delete_reject(struct spool *s, int64_t id)
 	return ok;
 }
 
+static bool add_relays(struct spool *s, const struct spool_event *ev)
+{
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < ev->n_relay; i++) {
+		if (!words_match(&ev->relay[i]->events, ev->event) || !words_match(&ev->relay[i]->accounts, ev->account))
+			continue;
+		sqlite3_bind_int64(s->relay, 1, ev->id);
+		sqlite3_bind_text(s->relay, 2, ev->relay[i]->name, -1, SQLITE_STATIC);
+		sqlite3_bind_int64(s->relay, 3, ev->received_at);
+		bind_slice(s->relay, 4, ev->relay[i]->ordered ? ev->conversation : (struct slice){0});
+		ok = sqlite3_step(s->relay) == SQLITE_DONE;
+		sqlite3_reset(s->relay);
+		s->relayed = true;
+	}
+	return ok;
+}
+
 static bool insert(struct spool *s, struct spool_event *ev)
 {
 	sqlite3_stmt *st = s->insert;
@@ -189,7 +214,7 @@ static bool insert(struct spool *s, struct spool_event *ev)
 	if (!ok || ev->duplicate)
 		return ok && find(s->find, ev) == SQLITE_ROW;
 	ev->id = s->next_id++;
-	return true;
+	return add_relays(s, ev);
 }
 
 static bool store(struct spool *s, struct spool_event *ev)
@@ -263,6 +288,9 @@ static bool commit_batch(struct spool *s, struct waiter *batch, const struct spo
 	finish_batch(s, batch, ok, why);
 	if (begun)
 		spool_db_end(&s->db);
+	if (ok && s->relayed)
+		spool_poke_send(&s->poke, s->dir);
+	s->relayed = false;
 	/* SQLite may have gone over to read-only, for good, where it couldn't open a file for writing */
 	if (!ok || s->db.suspect || (only_notes && !set_sync(s, true)))
 		close_db(s);

@@ -23,7 +23,7 @@
 #endif
 
 enum {
-	SCHEMA_VERSION = 2,
+	SCHEMA_VERSION = 3,
 	LOCK_WAIT_S = 8,       /* the sender gives up after 15 s */
 	LOCK_WAIT_SHORT_S = 1, /* for who has waited behind one that waited in vain, and for what may be written later */
 	LOCK_NUDGE_NS = 100 * 1000 * 1000,
@@ -78,6 +78,32 @@ static const char *const migrations[SCHEMA_VERSION] = {
 	"DELETE FROM counter;"
 	"INSERT INTO counter SELECT endpoint, code, 0, n, last_at FROM sums;"
 	"DROP TABLE sums;",
+
+	/* A relay is one event for one sink: pending (0), delivered (1) or dead (2). */
+	"CREATE TABLE relay("
+	" id INTEGER PRIMARY KEY,"
+	" event INTEGER NOT NULL,"
+	" sink TEXT NOT NULL,"
+	" state INTEGER NOT NULL,"
+	" since INTEGER NOT NULL," /* when its time to be tried began */
+	" due INTEGER NOT NULL,"
+	" attempts INTEGER NOT NULL,"
+	" conversation TEXT);" /* of an ordered sink, which has one on the way for each */
+	"CREATE INDEX relay_event ON relay(event);"
+	"CREATE INDEX relay_due ON relay(sink, due, id) WHERE state = 0;"
+	"CREATE INDEX relay_conversation ON relay(sink, conversation, id) WHERE state = 0 AND conversation IS NOT NULL;"
+	"CREATE TABLE attempt("
+	" id INTEGER PRIMARY KEY,"
+	" relay INTEGER NOT NULL,"
+	" at INTEGER NOT NULL,"
+	" ms INTEGER NOT NULL,"
+	" status INTEGER NOT NULL," /* HTTP's; 0: there was no answer */
+	" error TEXT,"
+	" answer BLOB);"
+	"CREATE INDEX attempt_relay ON attempt(relay);"
+	/* Makes the ids of events known to others, \"evt_NAME_ID\", differ from those of other spools. */
+	"CREATE TABLE spool(name TEXT NOT NULL);"
+	"INSERT INTO spool VALUES(lower(hex(randomblob(4))));",
 };
 
 static bool fail(char *why, size_t n, const char *what, const char *detail)

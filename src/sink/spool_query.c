@@ -312,6 +312,8 @@ static bool delete_up_to(struct spool_db *db, int64_t last, int64_t keys_since, 
 {
 	return run(db, "INSERT INTO purged SELECT endpoint, key, id, received_at FROM event"
 			" WHERE id <= ?1 AND received_at >= ?2 AND key IS NOT NULL", last, keys_since, why, n) &&
+		run(db, "DELETE FROM attempt WHERE relay IN (SELECT id FROM relay WHERE event <= ?1)", last, 0, why, n) &&
+		run(db, "DELETE FROM relay WHERE event <= ?1", last, 0, why, n) &&
 		run(db, "DELETE FROM event WHERE id <= ?1", last, 0, why, n) &&
 		(sqlite3_exec(db->sql, "PRAGMA incremental_vacuum", NULL, NULL, NULL) == SQLITE_OK || fail(db, why, n));
 }

@@ -39,7 +39,8 @@ class Example(Home):
             else:
                 path = self.write(name.rsplit("/", 1)[1], value) if "/" in name else self.write(name, value)
                 values.append(name if name.startswith("${") else str(path))
-        return start + "{" + ", ".join(f'"{value}"' for value in values) + "}"
+        listed = ", ".join(f'"{value}"' for value in values)
+        return start + ("{" + listed + "}" if names.startswith("{") else listed)
 
 
 def endpoints(text):

@@ -60,7 +60,7 @@ def rendered(name):
 
 
 def configuration_options():
-    schema = "".join((SOURCE / "src/conf" / name).read_text() for name in ("schema.c", "schema_scheme.c"))
+    schema = "".join((SOURCE / "src/conf" / name).read_text() for name in ("schema.c", "schema_scheme.c", "schema_sink.c"))
     return set(re.findall(r'CFG_(?:STR|STR_LIST|INT|BOOL|SEC|FUNC)\("([a-z-]+)"', schema))
 
 
@@ -87,7 +87,8 @@ def test_subcommands_are_described():
 
 @pytest.mark.parametrize("program, page, args", [("hookspool.fcgi", "hookspool.fcgi.8", []), *(
     ("hookspool", "hookspool.1", [command])
-    for command in ("check", "keygen", "send", "list", "show", "tail", "stats", "rejects", "verify", "export", "purge"))],
+    for command in ("check", "keygen", "send", "list", "show", "tail", "stats", "rejects", "verify", "export", "purge",
+                    "relay", "deliveries", "retry", "drop"))],
     ids=lambda v: v[0] if isinstance(v, list) and v else None)
 def test_every_option_of_the_programs_is_described(program, page, args):
     usage = run([BIN / program, *args, "--help"]).stdout.decode()

@@ -91,6 +91,33 @@ static void everything(void **state)
 	conf_free(c);
 }
 
+static void sinks(void **state)
+{
+	struct conf *c = load(
+		"sink \"plain\" { url = \"http://127.0.0.1:1/\" }\n"
+		"sink \"slack\" {\n url-file = \"slack.url\"\n body = '{\"text\":\"{{data.body}}\"}'\n method = \"PUT\"\n"
+		" headers = {\"X-A: b\"}\n timeout = \"2s\"\n retry-on = {\"404\", \"5xx\"}\n rate = \"60/m\"\n ordered = true\n events = {\"e\"}\n}\n"
+		"endpoint \"/a\" { secret-file = {\"one\"} relay = {\"slack\", \"plain\"} }\n"
+		"endpoint \"/b\" { secret-file = {\"one\"} }\n");
+	const struct sink *s;
+
+	(void)state;
+	assert_non_null(c);
+	assert_int_equal(conf_endpoint(c, "/b")->n_relay, 0);
+	assert_int_equal(conf_endpoint(c, "/a")->n_relay, 2);
+	s = conf_endpoint(c, "/a")->relay[0];
+	assert_ptr_equal(s, conf_sink(c, "slack"));
+	assert_string_equal(s->url_file, "slack.url");
+	assert_non_null(s->body);
+	assert_string_equal(s->type, "application/json");
+	assert_true(s->retry_on[404] && s->retry_on[500] && s->retry_on[599] && !s->retry_on[429] && !s->retry_on[400]);
+	assert_true(s->ordered && s->rate.n == 60 && s->timeout == 2000);
+	s = conf_sink(c, "plain");
+	assert_true(s->retry_on[429] && s->retry_on[408] && s->retry_on[503] && !s->retry_on[404] && !s->body && !s->allow_private);
+	assert_null(conf_sink(c, "none"));
+	conf_free(c);
+}
+
 static void includes(void **state)
 {
 	struct conf *c;
@@ -137,6 +164,20 @@ static void errors_name_file_and_line(void **state)
 		{"endpoint \"/w\" {\n secret-env = {\"HS_TEST_NONE\"}\n}\n", "test.conf:2:", "no HS_TEST_NONE"},
 		{"endpoint \"/w\" {\n secret-file = {\"${HS_TEST_NONE}\"}\n}\n", "test.conf:2:", "unset?"},
 		{"endpoint \"/w\" {\n allow = {\"10.0.0.1/8\"}\n}\n", "test.conf:2:", "address range"},
+		{"endpoint \"/w\" {\n relay = {\"out\"}\n}\n", "test.conf:2:", "no sink \"out\""},
+		{"sink \"out\" {\n}\n", "test.conf:2:", "needs a url"},
+		{"sink \"out\" { url = \"http://a/\" url-file = \"x\" }\n", "test.conf:1:", "not both"},
+		{"sink \"out\" { url = \"ftp://a/\" }\n", "test.conf:1:", "https://example.com"},
+		{"sink \"out\" { type = \"file\" url = \"http://a/\" }\n", "test.conf:1:", "\"http\""},
+		{"sink \"out\" { url = \"http://a/\" body = \"{{x\" }\n", "test.conf:1:", "}} is missing"},
+		{"sink \"out\" { url = \"http://a/\" headers = {\"X\"} }\n", "test.conf:1:", "Name: value"},
+		{"sink \"out\" { url = \"http://a/\" retry-on = {\"6xx\"} }\n", "test.conf:1:", "5xx"},
+		{"sink \"out\" { url = \"http://a/\" retry-on = {\"2xx\"} }\n", "test.conf:1:", "5xx"},
+		{"sink \"out\" { url = \"http://a/\" rate = \"often\" }\n", "test.conf:1:", "60/m"},
+		{"sink \"out\" { url = \"http://a/\" rate-burst = 5 }\n", "test.conf:1:", "goes with a rate"},
+		{"sink \"out\" { url = \"http://a/\" timeout = \"1h\" }\n", "test.conf:1:", "at most 10m"},
+		{"sink \"out\" { url = \"http://a/\" max-in-flight = 0 }\n", "test.conf:1:", "1 to 256"},
+		{"sink \"out\" { url = \"http://a/\" method = \"PO ST\" }\n", "test.conf:1:", "POST"},
 		{"endpoint \"/w\" { secret-file = {\"one\"} }\nendpoint \"/w\" { secret-file = {\"one\"} }\n", "test.conf:2:", "/w"},
 		{"include(\"nowhere\")\n", "test.conf:1:", "No such file"},
 	};
@@ -202,6 +243,7 @@ int main(void)
 		cmocka_unit_test(defaults),
 		cmocka_unit_test(everything),
 		cmocka_unit_test(includes),
+		cmocka_unit_test(sinks),
 		cmocka_unit_test(errors_name_file_and_line),
 		cmocka_unit_test(none_warns),
 		cmocka_unit_test(secrets_stay_out_of_messages),

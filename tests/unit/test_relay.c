@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "core/template.h"
+#include "relay/schedule.h"
 
 static struct slice text(const char *s)
 {
@@ -119,12 +120,37 @@ static void wrong_templates(void **state)
 	buf_free(&many);
 }
 
+/* Doubles up to the most, at random below that and never at once; ends in time; and the same seed gives the same. */
+static void schedules(void **state)
+{
+	const struct retry r = {.first = 10000, .most = 3600000, .within = 3 * INT64_C(86400000)};
+	int64_t limit = r.first, sum = 0, now = 1000000000000;
+
+	(void)state;
+	for (int attempt = 1; attempt <= 20; attempt++) {
+		for (uint64_t seed = 0; seed < 200; seed++) {
+			int64_t delay = schedule_next(&r, attempt, now, now, seed) - now;
+
+			assert_true(delay >= limit / 10 && delay <= limit);
+			assert_int_equal(delay, schedule_next(&r, attempt, now, now, seed) - now);
+			sum += attempt == 1 ? delay : 0;
+		}
+		limit = limit * 2 < r.most ? limit * 2 : r.most;
+	}
+	assert_in_range(sum / 200, 5000, 6000); /* the middle of 1 s and 10 s */
+	assert_int_equal(schedule_next(&r, 5, now - r.within, now, 1), 0);
+	assert_int_not_equal(schedule_next(&r, 1, now - r.within + r.first, now, 1), 0);
+	assert_int_not_equal(schedule_next(&(struct retry){1, 1, 100}, INT32_MAX, now, now, 1), 0);
+	assert_in_range(schedule_next(&(struct retry){5000, 1000, 10000}, 3, now, now, 1), now + 100, now + 1000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(templates),
 		cmocka_unit_test(raw_is_the_body),
 		cmocka_unit_test(wrong_templates),
+		cmocka_unit_test(schedules),
 	};
 
 	return cmocka_run_group_tests_name("relay", tests, NULL, NULL);

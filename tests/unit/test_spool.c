@@ -78,7 +78,7 @@ static void once(void **state)
 	spool_close(s);
 	assert_int_equal(ask("once", "SELECT count(*) FROM event"), 5);
 	assert_int_equal(ask("once", "SELECT count(*) FROM event WHERE body = X'6f6e65'"), 5);
-	assert_int_equal(ask("once", "PRAGMA user_version"), 2);
+	assert_int_equal(ask("once", "PRAGMA user_version"), 3);
 	assert_int_equal(ask("once", "PRAGMA auto_vacuum"), 2);
 	assert_int_equal(ask("once", "PRAGMA page_size"), 16384);
 }
@@ -499,7 +499,7 @@ static void first_schema_migrates(void **state)
 	reject(s, 2, "body");
 	spool_flush(s);
 	spool_close(s);
-	assert_int_equal(ask("first", "PRAGMA user_version"), 2);
+	assert_int_equal(ask("first", "PRAGMA user_version"), 3);
 	assert_int_equal(ask("first", "SELECT count(*) FROM reject"), 2);
 	assert_int_equal(ask("first", "SELECT n FROM counter WHERE secret = 0 AND last_at = 10"), 11);
 	assert_int_equal(ask("first", "SELECT count(*) FROM counter"), 1);

@@ -1,0 +1,225 @@
+/* hookspool deliveries, retry, drop: what became of events on their way to the sinks, and what is to be done about it. */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/json.h"
+#include "cli/plain.h"
+#include "core/clock.h"
+#include "sink/spool_poke.h"
+#include "sink/spool_relay.h"
+
+static const char deliveries_help[] =
+	"Usage: hookspool deliveries [OPTION]...\n"
+	"\n"
+	"Prints the newest deliveries to sinks, the newest last: its ID, the event, the sink, its\n"
+	"state, the attempts, what the last one gave, and when the next is due.\n"
+	"\n"
+	"  --sink NAME        to this sink\n"
+	"  --state STATE      pending, delivered or dead\n"
+	"  -n N               at most N (default 20; 0: all)\n"
+	"  --json             one JSON object a line; with the beginning of the last answer\n"
+	"  --help             this\n";
+
+static const char retry_help[] =
+	"Usage: hookspool retry --sink NAME | ID...\n"
+	"\n"
+	"Makes dead deliveries due again, as if they were new: those of a sink, or those with the\n"
+	"IDs that hookspool deliveries prints.\n"
+	"\n"
+	"  --sink NAME        all dead ones of this sink\n"
+	"  --help             this\n";
+
+static const char drop_help[] =
+	"Usage: hookspool drop --sink NAME | ID...\n"
+	"\n"
+	"Gives pending deliveries up: they are dead then, and hookspool retry brings them back. An\n"
+	"attempt that is on the way is not called back.\n"
+	"\n"
+	"  --sink NAME        all pending ones of this sink\n"
+	"  --help             this\n";
+
+static const char *const states[] = {[RELAY_PENDING] = "pending", [RELAY_DONE] = "delivered", [RELAY_DEAD] = "dead"};
+
+static void print_json(void *ctx, const struct spool_relay_status *s)
+{
+	struct json j;
+
+	(void)ctx;
+	json_begin(&j);
+	json_number(&j, "id", s->id);
+	json_number(&j, "event", s->event);
+	json_text(&j, "endpoint", s->endpoint);
+	json_text(&j, "sink", s->sink);
+	json_string(&j, "state", states[s->state]);
+	json_number(&j, "attempts", s->attempts);
+	if (s->last_at) {
+		json_time(&j, "last_at", s->last_at);
+		json_number(&j, "status", s->status);
+		json_number(&j, "ms", s->ms);
+		json_text(&j, "error", s->error);
+		json_text(&j, "answer", s->answer);
+	}
+	if (s->state == RELAY_PENDING)
+		json_time(&j, "due", s->due);
+	json_end(&j);
+}
+
+static void print_row(void *ctx, const struct spool_relay_status *s)
+{
+	char due[CLOCK_TEXT];
+
+	(void)ctx;
+	printf("%6" PRId64 "  event %-6" PRId64 "  ", s->id, s->event);
+	plain_cell(stdout, s->sink, 16);
+	printf("  %-9s  %3d attempts", states[s->state], s->attempts);
+	if (s->status)
+		printf("  %d in %" PRId64 " ms", s->status, s->ms);
+	if (s->error.p) {
+		fputs("  ", stdout);
+		plain_print(stdout, s->error, 0);
+	}
+	if (s->state == RELAY_PENDING)
+		printf("  next %s", clock_format(s->due, due));
+	putchar('\n');
+}
+
+static bool take_number(const char *text, int64_t *out)
+{
+	char *end;
+
+	errno = 0;
+	*out = strtoll(text, &end, 10);
+	return errno == 0 && end > text && *end == '\0' && *out >= 0;
+}
+
+static bool take_state(const char *text, int *out)
+{
+	for (*out = RELAY_PENDING; *out <= RELAY_DEAD; ++*out)
+		if (strcmp(states[*out], text) == 0)
+			return true;
+	return false;
+}
+
+int cli_deliveries(const struct cli *cli, int argc, char **argv)
+{
+	static const struct option options[] = {{"sink", required_argument, NULL, 's'}, {"state", required_argument, NULL, 't'},
+		{"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	struct spool_relay_filter filter = {.state = -1};
+	char why[PATH_MAX + 256] = "";
+	bool json = false, ok;
+	struct spool_db db;
+	struct conf *conf;
+	int64_t n = 20;
+	int c, status;
+
+	optind = 0;
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, ":n:h", options, NULL)) != -1) {
+		switch (c) {
+		case 'h':
+			fputs(deliveries_help, stdout);
+			return CLI_OK;
+		case 's':
+			filter.sink = optarg;
+			break;
+		case 'j':
+			json = true;
+			break;
+		case 't':
+			if (!take_state(optarg, &filter.state))
+				return cli_usage("deliveries", "--state: \"%s\" is none; write pending, delivered or dead", optarg);
+			break;
+		case 'n':
+			if (!take_number(optarg, &n))
+				return cli_usage("deliveries", "-n: \"%s\" is no number", optarg);
+			break;
+		default:
+			return cli_usage("deliveries", c == ':' ? "%s needs a value" : "unknown option %s", argv[optind - 1]);
+		}
+	}
+	if (optind < argc)
+		return cli_usage("deliveries", "it takes no %s", argv[optind]);
+	status = cli_open(cli, &conf, &db);
+	if (status != CLI_OK)
+		return status;
+	ok = spool_relay_list(&db, &filter, n, json ? print_json : print_row, NULL, why, sizeof why);
+	return cli_close(conf, &db, ok, why);
+}
+
+/* retry and drop differ in what they do with those that are meant. */
+typedef bool change(struct spool_db *db, const struct spool_relay_filter *f, int64_t *n, char *why, size_t why_size);
+
+static bool retry(struct spool_db *db, const struct spool_relay_filter *f, int64_t *n, char *why, size_t why_size)
+{
+	return spool_relay_retry(db, f, clock_now(), n, why, why_size);
+}
+
+static int change_all(const struct cli *cli, const char *sink, char **ids, change *run, const char *done)
+{
+	struct spool_relay_filter filter = {.sink = sink};
+	struct spool_poke poke = {-1};
+	char why[PATH_MAX + 256] = "";
+	int64_t n = 0, total = 0;
+	struct spool_db db;
+	struct conf *conf;
+	int status = cli_open(cli, &conf, &db);
+	bool ok = true;
+
+	if (status != CLI_OK)
+		return status;
+	if (sink)
+		ok = run(&db, &filter, &total, why, sizeof why);
+	for (; ok && *ids; ids++) {
+		take_number(*ids, &filter.id);
+		ok = run(&db, &filter, &n, why, sizeof why);
+		total += n;
+	}
+	printf("%" PRId64 " deliveries %s\n", total, done);
+	spool_poke_send(&poke, conf->spool);
+	spool_poke_close(&poke);
+	status = cli_close(conf, &db, ok, why);
+	return status == CLI_OK && total == 0 ? CLI_NO : status;
+}
+
+static int change_command(const struct cli *cli, int argc, char **argv, const char *help, change *run, const char *done)
+{
+	static const struct option options[] = {
+		{"sink", required_argument, NULL, 's'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	const char *name = argv[0], *sink = NULL;
+	int64_t id;
+	int c;
+
+	optind = 0;
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+		if (c == 'h') {
+			fputs(help, stdout);
+			return CLI_OK;
+		}
+		if (c != 's')
+			return cli_usage(name, c == ':' ? "%s needs a value" : "unknown option %s", argv[optind - 1]);
+		sink = optarg;
+	}
+	if (!sink == (optind == argc))
+		return cli_usage(name, "which? a --sink, or IDs; hookspool deliveries prints them");
+	for (int i = optind; i < argc; i++)
+		if (!take_number(argv[i], &id) || id == 0)
+			return cli_usage(name, "\"%s\" is no ID; hookspool deliveries prints them", argv[i]);
+	return change_all(cli, sink, argv + optind, run, done);
+}
+
+int cli_retry(const struct cli *cli, int argc, char **argv)
+{
+	return change_command(cli, argc, argv, retry_help, retry, "are due again");
+}
+
+int cli_drop(const struct cli *cli, int argc, char **argv)
+{
+	return change_command(cli, argc, argv, drop_help, spool_relay_drop, "dropped");
+}

@@ -1,0 +1,102 @@
+/* hookspool relay: sends stored events to their sinks, until it is told to end. */
+#include "config.h"
+
+#include "cli/cli.h"
+
+#ifdef HAVE_CURL
+
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+
+#include "core/notify.h"
+#include "relay/relay.h"
+
+static const char help[] =
+	"Usage: hookspool relay [--once]\n"
+	"\n"
+	"Sends events to the sinks that their endpoint names, each until it is delivered or given\n"
+	"up. One relay runs for a spool. SIGTERM ends it, SIGHUP makes it read its configuration\n"
+	"anew.\n"
+	"\n"
+	"  --once             send what is due now, and end: for cron\n"
+	"  --help             this\n"
+	"\n"
+	"Exit status: 0 ended; 64 wrong usage; 75 another relay runs, or the spool can't be used;\n"
+	"78 wrong configuration.\n";
+
+static void report(void *ctx, enum log_level level, const char *message)
+{
+	(void)ctx;
+	log_message(level, "%s", message);
+}
+
+/* On a reload the old configuration stays when the new one is wrong. */
+static struct conf *load(const char *file, struct conf *old)
+{
+	struct conf *new = conf_load(file, report, NULL);
+
+	if (!new && old)
+		log_message(LOG_LEVEL_ERROR, "reload failed; the configuration stays as it was");
+	if (!new)
+		return old;
+	conf_free(old);
+	log_setup(new->log_level, new->log_format, new->log_target);
+	return new;
+}
+
+static int run(const struct cli *cli, bool once)
+{
+	char file[PATH_MAX], why[1024] = "";
+	enum relay_end end = RELAY_RELOAD;
+	struct conf *conf = NULL;
+
+	conf_find(cli->conf_file, file, sizeof file);
+	while (end == RELAY_RELOAD) {
+		conf = load(file, conf);
+		if (!conf)
+			return CLI_CONFIG;
+		end = relay_run(conf, once, why, sizeof why);
+	}
+	notify_send("STOPPING=1");
+	conf_free(conf);
+	if (end != RELAY_ENDED)
+		log_message(LOG_LEVEL_ERROR, "%s", why);
+	return end == RELAY_ENDED ? CLI_OK : CLI_TEMPFAIL;
+}
+
+int cli_relay(const struct cli *cli, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"once", no_argument, NULL, 'o'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	bool once = false;
+	int c;
+
+	optind = 0;
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		if (c == 'h') {
+			fputs(help, stdout);
+			return CLI_OK;
+		}
+		if (c == '?')
+			return cli_usage("relay", "unknown option %s", argv[optind - 1]);
+		once = true;
+	}
+	if (optind < argc)
+		return cli_usage("relay", "it takes no %s", argv[optind]);
+	return run(cli, once);
+}
+
+#else
+
+int cli_relay(const struct cli *cli, int argc, char **argv)
+{
+	(void)cli;
+	(void)argc;
+	(void)argv;
+	cli_error("relay: built without libcurl; install it (Debian: libcurl4-openssl-dev), then configure and build again");
+	return CLI_UNAVAILABLE;
+}
+
+#endif

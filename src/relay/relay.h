@@ -1,0 +1,22 @@
+/* The relay: sends what is due to its sinks, and writes down what became of it. */
+#ifndef RELAY_H
+#define RELAY_H
+
+#include <stdbool.h>
+
+#include "conf/conf.h"
+
+enum relay_end {
+	RELAY_ENDED,   /* by a signal; or nothing more was due, with `once` */
+	RELAY_RELOAD,  /* SIGHUP: to be called again with a new configuration */
+	RELAY_REFUSED, /* another relay has this spool */
+	RELAY_FAILED,
+};
+
+/*
+ * Runs until it is told to end; once: until nothing more is due. The reason of a failure or a refusal is in why. Not
+ * to be called in a process with other threads: it takes SIGTERM, SIGINT and SIGHUP.
+ */
+enum relay_end relay_run(const struct conf *c, bool once, char *why, size_t why_size);
+
+#endif

@@ -1,0 +1,152 @@
+/* Where a sink's attempts go, with the secrets that the receiver must not have. */
+#define _DEFAULT_SOURCE /* explicit_bzero */
+#include "relay/target.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/encode.h"
+#include "core/io.h"
+
+static bool add(struct curl_slist **list, const char *header)
+{
+	struct curl_slist *longer = curl_slist_append(*list, header);
+
+	if (longer)
+		*list = longer;
+	return longer != NULL;
+}
+
+static bool say_no_memory(char *why, size_t n)
+{
+	snprintf(why, n, "memory is short");
+	return false;
+}
+
+static bool read_url(struct target *t, struct buf *secret, char *why, size_t n)
+{
+	const struct sink *s = t->sink;
+
+	if (s->url_file) {
+		if (!io_read_secret(s->url_file, secret, why, n))
+			return false;
+		if (strncmp(buf_str(secret), "https://", 8) != 0 && strncmp(buf_str(secret), "http://", 7) != 0) {
+			snprintf(why, n, "%s: it has to begin with https:// or http://", s->url_file);
+			return false;
+		}
+	}
+	t->url = strdup(s->url_file ? buf_str(secret) : s->url);
+	return t->url || say_no_memory(why, n);
+}
+
+static bool read_authorization(struct target *t, struct buf *secret, char *why, size_t n)
+{
+	struct buf header = {0};
+	bool ok;
+
+	if (!t->sink->authorization_file)
+		return true;
+	secret->len = 0;
+	if (!io_read_secret(t->sink->authorization_file, secret, why, n))
+		return false;
+	ok = (buf_printf(&header, "Authorization: %s", buf_str(secret)) && add(&t->headers, buf_str(&header))) || say_no_memory(why, n);
+	if (header.data)
+		explicit_bzero(header.data, header.cap);
+	buf_free(&header);
+	return ok;
+}
+
+static bool read_key(struct target *t, struct buf *secret, char *why, size_t n)
+{
+	const char *wrong;
+
+	if (!t->sink->secret_file)
+		return true;
+	secret->len = 0;
+	if (!io_read_secret(t->sink->secret_file, secret, why, n))
+		return false;
+	t->key = scheme_key(scheme_find("standard-webhooks"), secret->data, secret->len, true, &wrong);
+	if (!t->key)
+		snprintf(why, n, "%s: %s", t->sink->secret_file, wrong);
+	return t->key != NULL;
+}
+
+bool target_init(struct target *t, const struct sink *sink, char *why, size_t n)
+{
+	struct buf secret = {0};
+	bool ok;
+
+	*t = (struct target){.sink = sink};
+	ok = read_url(t, &secret, why, n) && read_authorization(t, &secret, why, n) && read_key(t, &secret, why, n);
+	for (size_t i = 0; ok && i < sink->headers.n; i++)
+		ok = add(&t->headers, sink->headers.item[i]) || say_no_memory(why, n);
+	/* without it, curl asks before it sends a body of 1 MiB or more, and waits */
+	ok = ok && (add(&t->headers, "Expect:") || say_no_memory(why, n));
+	if (secret.data)
+		explicit_bzero(secret.data, secret.cap);
+	buf_free(&secret);
+	return ok;
+}
+
+void target_free(struct target *t)
+{
+	free(t->url);
+	curl_slist_free_all(t->headers);
+	key_free(t->key);
+	*t = (struct target){0};
+}
+
+/* standardwebhooks.com, "Signature scheme": id.timestamp.body, base64 behind "v1,". */
+static bool sign(const struct target *t, const char *id, int64_t now, struct slice body, struct buf *out)
+{
+	unsigned char signature[KEY_SIGNATURE_MAX];
+	char text[2 * KEY_SIGNATURE_MAX + 1];
+	struct buf message = {0};
+	bool ok = buf_printf(&message, "%s.%" PRId64 ".", id, now / 1000) && buf_add(&message, body.p, body.n) &&
+		key_sign(t->key, message.data, message.len, signature);
+
+	buf_free(&message);
+	if (!ok)
+		return false;
+	encode(ENCODING_BASE64, signature, key_signature_size(t->key), text);
+	return buf_printf(out, "webhook-signature: v1,%s", text);
+}
+
+struct curl_slist *target_headers(const struct target *t, const char *type, const char *id, struct slice body, int64_t now)
+{
+	struct curl_slist *list = NULL, *last;
+	char line[128];
+	struct buf text = {0};
+	bool ok;
+
+	ok = buf_printf(&text, "Content-Type: %s", type) && add(&list, buf_str(&text));
+	snprintf(line, sizeof line, "webhook-id: %s", id);
+	ok = ok && add(&list, line);
+	if (ok && t->key) {
+		snprintf(line, sizeof line, "webhook-timestamp: %" PRId64, now / 1000);
+		text.len = 0;
+		ok = add(&list, line) && sign(t, id, now, body, &text) && add(&list, buf_str(&text));
+	}
+	buf_free(&text);
+	if (!ok) {
+		curl_slist_free_all(list);
+		return NULL;
+	}
+	for (last = list; last->next; last = last->next)
+		;
+	last->next = t->headers;
+	return list;
+}
+
+void target_free_headers(const struct target *t, struct curl_slist *headers)
+{
+	struct curl_slist *own = headers;
+
+	while (own && own->next != t->headers)
+		own = own->next;
+	if (own)
+		own->next = NULL;
+	curl_slist_free_all(headers);
+}

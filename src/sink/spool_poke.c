@@ -1,0 +1,61 @@
+/* How the relay learns at once that there is something to send. */
+#include "sink/spool_poke.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* False where the path is longer than a socket's may be. */
+static bool set_address(struct sockaddr_un *address, const char *dir)
+{
+	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
+	return snprintf(address->sun_path, sizeof address->sun_path, "%s/relay", dir) < (int)sizeof address->sun_path;
+}
+
+static int open_socket(void)
+{
+	return socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+}
+
+void spool_poke_send(struct spool_poke *p, const char *dir)
+{
+	struct sockaddr_un address;
+
+	if (!set_address(&address, dir))
+		return;
+	if (p->fd < 0)
+		p->fd = open_socket();
+	sendto(p->fd, "", 1, 0, (struct sockaddr *)&address, sizeof address);
+}
+
+void spool_poke_close(struct spool_poke *p)
+{
+	if (p->fd >= 0)
+		close(p->fd);
+	p->fd = -1;
+}
+
+int spool_poke_listen(const char *dir)
+{
+	struct sockaddr_un address;
+	int fd, error;
+
+	if (!set_address(&address, dir)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	fd = open_socket();
+	if (fd < 0)
+		return -1;
+	unlink(address.sun_path);
+	if (bind(fd, (struct sockaddr *)&address, sizeof address) == 0)
+		return fd;
+	error = errno;
+	close(fd);
+	errno = error;
+	return -1;
+}

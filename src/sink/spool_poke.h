@@ -1,0 +1,22 @@
+/* How the relay learns at once that there is something to send: a datagram to the socket DIR/relay, sent after a commit. */
+#ifndef SPOOL_POKE_H
+#define SPOOL_POKE_H
+
+#include <stdbool.h>
+
+/* The sending side; fd is -1 until the first. */
+struct spool_poke {
+	int fd;
+};
+
+/* Wakes the relay of that spool, if there is one. Never waits: who is not woken looks by itself before long. */
+void spool_poke_send(struct spool_poke *p, const char *dir);
+void spool_poke_close(struct spool_poke *p);
+
+/*
+ * The relay's side: a descriptor that becomes readable; closed by the caller. A socket that is there is replaced: whoever
+ * calls has made sure that no other relay runs. -1 with errno set.
+ */
+int spool_poke_listen(const char *dir);
+
+#endif
