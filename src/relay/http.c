@@ -227,7 +227,6 @@ void http_wait(struct http *h, struct pollfd *fds, unsigned n, int64_t ms)
 
 	for (unsigned i = 0; i < n; i++)
 		extra[i] = (struct curl_waitfd){.fd = fds[i].fd, .events = CURL_WAIT_POLLIN};
-	curl_multi_perform(h->multi, &running);
 	curl_multi_poll(h->multi, extra, n, (int)ms, NULL);
 	for (unsigned i = 0; i < n; i++)
 		fds[i].revents = extra[i].revents;

@@ -126,26 +126,29 @@ static void on_due(void *ctx, const struct spool_relay_row *r)
 	lane_add(reading->lane, j);
 }
 
-/* Reads what is due, until there are enough ahead. */
+/* Reads what is due, until there is enough ahead; what was read before and isn't recorded yet is found again, and passed over. */
 static bool fill(struct relay *r, struct lane *l, int64_t now)
 {
 	struct reading reading = {.relay = r, .lane = l};
-	int found, room = LANE_READ + (int)l->n_flying;
+	int found;
 
-	if (l->n_ready >= LANE_READ / 2 || !(l->more || (l->next_due && l->next_due <= now)))
-		return true;
-	if (!spool_relay_due(&r->db, l->sink->name, now, &l->cursor, room, on_due, &reading, &found, r->why, sizeof r->why))
-		return false;
-	l->more = found == room;
-	if (!l->more) {
-		/* from the first again, for those that were put off and those of ordered conversations */
+	l->more = l->more || (l->next_due && l->next_due <= now);
+	while (l->more && l->n_ready < LANE_READ / 2) {
+		if (!spool_relay_due(&r->db, l->sink->name, now, &l->cursor, LANE_READ, on_due, &reading, &found, r->why, sizeof r->why))
+			return false;
+		if (reading.no_memory) {
+			snprintf(r->why, sizeof r->why, "memory is short");
+			return false;
+		}
+		if (found == LANE_READ)
+			continue;
+		/* from the first again, the next time: for those that were put off, and those of ordered conversations */
 		l->cursor = (struct spool_relay_cursor){0, 0};
-		if (!spool_relay_next(&r->db, l->sink->name, &l->next_due, r->why, sizeof r->why))
+		l->more = false;
+		if (!spool_relay_next(&r->db, l->sink->name, now, &l->next_due, r->why, sizeof r->why))
 			return false;
 	}
-	if (reading.no_memory)
-		snprintf(r->why, sizeof r->why, "memory is short");
-	return !reading.no_memory;
+	return true;
 }
 
 /* ---- attempts */
@@ -344,9 +347,30 @@ static void on_poke(struct relay *r)
 		r->lanes[i].more = true;
 }
 
+static bool open_spool(struct relay *r, char *why, size_t n)
+{
+	if (!spool_db_open(&r->db, r->conf->spool, r->conf->journal, SPOOL_MANAGE, why, n) || !spool_relay_name(&r->db, r->name, why, n))
+		return false;
+	/* what a power cut takes back is sent once more, with the same id */
+	sqlite3_exec(r->db.sql, "PRAGMA synchronous=NORMAL", NULL, NULL, NULL);
+	return true;
+}
+
+/* Each second: are there relays that nobody told us of, is the spool still the one at its place, and its disk well? */
+static bool look(struct relay *r)
+{
+	for (size_t i = 0; i < r->n_lanes; i++)
+		r->lanes[i].more = true;
+	if (!r->db.suspect && !spool_db_moved(&r->db))
+		return true;
+	spool_db_close(&r->db);
+	return open_spool(r, r->why, sizeof r->why);
+}
+
 static bool loop(struct relay *r)
 {
 	struct pollfd fds[] = {{.fd = r->signals}, {.fd = r->poke}};
+	unsigned n_fds = r->poke < 0 ? 1 : 2;
 	int64_t now, wait, looked = 0;
 
 	for (;;) {
@@ -354,8 +378,8 @@ static bool loop(struct relay *r)
 		wait = LOOK_MS;
 		if (clock_mono_us() - looked > LOOK_MS * INT64_C(1000)) {
 			looked = clock_mono_us();
-			for (size_t i = 0; i < r->n_lanes; i++)
-				r->lanes[i].more = true;
+			if (!look(r))
+				return false;
 		}
 		if (r->n_results >= RECORD_MOST || (r->results && clock_mono_us() - r->oldest_result > RECORD_MS * 1000))
 			record(r);
@@ -367,10 +391,10 @@ static bool loop(struct relay *r)
 			return true;
 		if (r->ending_at && clock_mono_us() - r->ending_at > END_MS * INT64_C(1000))
 			return true; /* what is on the way is sent once more, with the same id */
-		http_wait(r->http, fds, 2, wait);
+		http_wait(r->http, fds, n_fds, wait);
 		if (fds[0].revents)
 			on_signal(r);
-		if (fds[1].revents)
+		if (n_fds == 2 && fds[1].revents)
 			on_poke(r);
 	}
 }
@@ -424,17 +448,16 @@ static bool open_all(struct relay *r, char *why, size_t n)
 	sigaddset(&ours, SIGHUP);
 	sigprocmask(SIG_BLOCK, &ours, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	if (!spool_db_open(&r->db, r->conf->spool, r->conf->journal, SPOOL_MANAGE, why, n) ||
-	    !spool_relay_name(&r->db, r->name, why, n) || !open_lanes(r, why, n))
+	if (!open_spool(r, why, n) || !open_lanes(r, why, n))
 		return false;
-	/* what a power cut takes back is sent once more, with the same id */
-	sqlite3_exec(r->db.sql, "PRAGMA synchronous=NORMAL", NULL, NULL, NULL);
 	r->http = http_new(on_done);
 	r->signals = signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
 	r->poke = spool_poke_listen(r->conf->spool);
-	if (!r->http || r->signals < 0 || r->poke < 0)
+	if (r->poke < 0)
+		log_message(LOG_LEVEL_WARNING, "not woken by the receiver, but looking each second: %s", strerror(errno));
+	if (!r->http || r->signals < 0)
 		snprintf(why, n, "can't start: %s", strerror(errno));
-	return r->http && r->signals >= 0 && r->poke >= 0;
+	return r->http && r->signals >= 0;
 }
 
 static void close_all(struct relay *r)

@@ -72,14 +72,15 @@ bool spool_relay_due(struct spool_db *db, const char *sink, int64_t now, struct 
 	return rc == SQLITE_DONE || fail(db, why, n);
 }
 
-bool spool_relay_next(struct spool_db *db, const char *sink, int64_t *due, char *why, size_t n)
+bool spool_relay_next(struct spool_db *db, const char *sink, int64_t now, int64_t *due, char *why, size_t n)
 {
 	sqlite3_stmt *st;
 	bool ok;
 
-	if (!prepare(db, "SELECT min(due) FROM relay WHERE sink = ?1 AND state = 0", &st, why, n))
+	if (!prepare(db, "SELECT min(due) FROM relay WHERE sink = ?1 AND state = 0 AND due > ?2", &st, why, n))
 		return false;
 	sqlite3_bind_text(st, 1, sink, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(st, 2, now);
 	ok = sqlite3_step(st) == SQLITE_ROW || fail(db, why, n);
 	*due = sqlite3_column_int64(st, 0);
 	sqlite3_finalize(st);
@@ -132,7 +133,8 @@ bool spool_relay_record(struct spool_db *db, const struct spool_attempt *first, 
 
 	if (!spool_db_begin(db, false, why, n))
 		return false;
-	ok = prepare(db, "INSERT INTO attempt(relay, at, ms, status, error, answer) VALUES(?1, ?2, ?3, ?4, ?5, ?6)", &attempt, why, n) &&
+	ok = prepare(db, "INSERT INTO attempt(relay, at, ms, status, error, answer) SELECT ?1, ?2, ?3, ?4, ?5, ?6"
+			" WHERE EXISTS(SELECT 1 FROM relay WHERE id = ?1)", &attempt, why, n) &&
 		prepare(db, "UPDATE relay SET state = ?2, due = ?3, attempts = attempts + 1 WHERE id = ?1", &state, why, n) &&
 		prepare(db, "DELETE FROM attempt WHERE relay = ?1 AND id <= (SELECT id FROM attempt WHERE relay = ?1"
 			    " ORDER BY id DESC LIMIT 1 OFFSET ?2)", &cut, why, n);

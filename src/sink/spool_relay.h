@@ -30,8 +30,8 @@ struct spool_relay_row {
 bool spool_relay_due(struct spool_db *db, const char *sink, int64_t now, struct spool_relay_cursor *cursor, int n,
 	void (*visit)(void *ctx, const struct spool_relay_row *r), void *ctx, int *found, char *why, size_t why_size);
 
-/* The time when the sink's next relay is due; 0: none is pending. False with the reason in why. */
-bool spool_relay_next(struct spool_db *db, const char *sink, int64_t *due, char *why, size_t why_size);
+/* The time after now when the sink's next relay is due; 0: none is. False with the reason in why. */
+bool spool_relay_next(struct spool_db *db, const char *sink, int64_t now, int64_t *due, char *why, size_t why_size);
 
 /* What became of an attempt. All borrowed. */
 struct spool_attempt {

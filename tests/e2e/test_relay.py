@@ -446,3 +446,22 @@ def test_tls_and_http2(receiver, relay, target, certificates):
     until(lambda: len(home.spool.query("SELECT DISTINCT sink FROM attempt JOIN relay ON relay.id = relay"
                                        " WHERE error LIKE '%ertificate%'")) == 2, "both refusals of the certificate")
     server.stop()
+
+
+def test_purge_meanwhile(receiver, relay, target):
+    """An event that is purged while it is on its way leaves nothing behind; the relay goes on with another spool in its place."""
+    target.answers = [{"do": lambda handler: time.sleep(2)}]
+    home = home_with(sink("out", url=target.url))
+    one = receiver(home=home)
+    log = relay(home).ready()
+    deliver(one)
+    target.until(1)
+    time.sleep(0.1)
+    assert home.cli("purge", "--older-than", "10ms").returncode == 0
+    log.until(lambda: "outcome=delivered" in log.text(), "the answer")
+    time.sleep(0.5)
+    assert not home.spool.query("SELECT id FROM relay UNION ALL SELECT id FROM attempt")
+    home.spool.dir.rename(home.dir / "moved")
+    deliver(one, 2)
+    target.until(3)
+    settled(home, 2)
