@@ -26,6 +26,9 @@ const char *check_user(uid_t uid);
  */
 void check_as_owner(struct check *c, const struct conf *conf, void (*part)(struct check *c, const struct conf *conf));
 
+/* One file: can the spool's owner read it, and may others change or replace it? */
+void check_file(struct check *c, const char *file, bool secret);
+
 /* The files: may others change them, and can the spool's owner read them? */
 void check_files(struct check *c, const struct conf *conf);
 
@@ -34,6 +37,9 @@ void check_spool(struct check *c, const struct conf *conf);
 
 /* Where an endpoint has several secrets: which of them are still used? */
 void check_rotation(struct check *c, const struct conf *conf);
+
+/* The sinks: their files, who names them, and what is pending for those that are there no more. */
+void check_sinks(struct check *c, const struct conf *conf);
 
 /* The socket at `where`, as listen_connect() takes it: does somebody accept there, and who may connect? */
 void check_socket(struct check *c, const char *where);

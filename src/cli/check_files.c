@@ -22,7 +22,7 @@ static bool replaceable(const char *file)
 	return stat(dirname(path), &st) == 0 && (st.st_mode & 002) && !(st.st_mode & S_ISVTX);
 }
 
-static void check_file(struct check *c, const char *file, bool secret)
+void check_file(struct check *c, const char *file, bool secret)
 {
 	const char *me = check_user(geteuid());
 	struct stat st;

@@ -44,8 +44,6 @@ static const char drop_help[] =
 	"  --sink NAME        all pending ones of this sink\n"
 	"  --help             this\n";
 
-static const char *const states[] = {[RELAY_PENDING] = "pending", [RELAY_DONE] = "delivered", [RELAY_DEAD] = "dead"};
-
 static void print_json(void *ctx, const struct spool_relay_status *s)
 {
 	struct json j;
@@ -56,7 +54,7 @@ static void print_json(void *ctx, const struct spool_relay_status *s)
 	json_number(&j, "event", s->event);
 	json_text(&j, "endpoint", s->endpoint);
 	json_text(&j, "sink", s->sink);
-	json_string(&j, "state", states[s->state]);
+	json_string(&j, "state", spool_relay_states[s->state]);
 	json_number(&j, "attempts", s->attempts);
 	if (s->last_at) {
 		json_time(&j, "last_at", s->last_at);
@@ -77,7 +75,7 @@ static void print_row(void *ctx, const struct spool_relay_status *s)
 	(void)ctx;
 	printf("%6" PRId64 "  event %-6" PRId64 "  ", s->id, s->event);
 	plain_cell(stdout, s->sink, 16);
-	printf("  %-9s  %3d attempts", states[s->state], s->attempts);
+	printf("  %-9s  %3d attempts", spool_relay_states[s->state], s->attempts);
 	if (s->status)
 		printf("  %d in %" PRId64 " ms", s->status, s->ms);
 	if (s->error.p) {
@@ -101,7 +99,7 @@ static bool take_number(const char *text, int64_t *out)
 static bool take_state(const char *text, int *out)
 {
 	for (*out = RELAY_PENDING; *out <= RELAY_DEAD; ++*out)
-		if (strcmp(states[*out], text) == 0)
+		if (strcmp(spool_relay_states[*out], text) == 0)
 			return true;
 	return false;
 }

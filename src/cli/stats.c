@@ -10,13 +10,15 @@
 #include "cli/json.h"
 #include "core/clock.h"
 #include "sink/spool_query.h"
+#include "sink/spool_relay.h"
 
 static const char help[] =
 	"Usage: hookspool stats [--json]\n"
 	"\n"
 	"Prints how many events are stored, and for each endpoint how many deliveries had\n"
 	"which outcome, under which of its secrets, and when the last one was. The counters\n"
-	"go on from the first day; purge does not touch them.\n"
+	"go on from the first day; purge does not touch them. For each sink, how many\n"
+	"deliveries of stored events are pending, delivered or dead.\n"
 	"\n"
 	"  --json             one JSON object\n"
 	"  --help             this\n";
@@ -47,7 +49,7 @@ static void print_totals(const struct spool_totals *t, int64_t bytes)
 
 struct counters {
 	const struct conf *conf;
-	char endpoint[1024]; /* the last one printed */
+	char group[1024]; /* the endpoint or sink that was printed last */
 	bool any;
 };
 
@@ -76,22 +78,33 @@ static void print_counter(void *ctx, const char *endpoint, const char *code, int
 	struct counters *c = ctx;
 	char last[CLOCK_TEXT];
 
-	if (!c->any || strcmp(c->endpoint, endpoint) != 0)
+	if (!c->any || strcmp(c->group, endpoint) != 0)
 		printf("\n%s\n", *endpoint ? endpoint : "paths that no endpoint has");
 	c->any = true;
-	snprintf(c->endpoint, sizeof c->endpoint, "%s", endpoint);
+	snprintf(c->group, sizeof c->group, "%s", endpoint);
 	printf("  %-18s %10" PRId64 "  last %s", code, n, clock_format(last_at, last));
 	if (secret)
 		print_secret(c->conf, endpoint, secret);
 	putchar('\n');
 }
 
+static void print_sink(void *ctx, const char *sink, enum spool_relay_state state, int64_t n)
+{
+	struct counters *c = ctx;
+
+	if (!c->any || strcmp(c->group, sink) != 0)
+		printf("\nsink %s\n", sink);
+	c->any = true;
+	snprintf(c->group, sizeof c->group, "%s", sink);
+	printf("  %-18s %10" PRId64 "\n", spool_relay_states[state], n);
+}
+
 static bool print_text(const struct conf *conf, struct spool_db *db, const struct spool_totals *t, int64_t bytes, char *why, size_t n)
 {
-	struct counters counters = {.conf = conf};
+	struct counters counters = {.conf = conf}, sinks = {.conf = conf};
 
 	print_totals(t, bytes);
-	return spool_query_counters(db, print_counter, &counters, why, n);
+	return spool_query_counters(db, print_counter, &counters, why, n) && spool_relay_counts(db, print_sink, &sinks, why, n);
 }
 
 struct json_counters {
@@ -120,6 +133,17 @@ static void add_counter(void *ctx, const char *endpoint, const char *code, int64
 	json_item_end(j);
 }
 
+static void add_sink(void *ctx, const char *sink, enum spool_relay_state state, int64_t n)
+{
+	struct json *j = ctx;
+
+	json_item(j);
+	json_string(j, "sink", sink);
+	json_string(j, "state", spool_relay_states[state]);
+	json_number(j, "deliveries", n);
+	json_item_end(j);
+}
+
 static bool print_json(const struct conf *conf, struct spool_db *db, const struct spool_totals *t, int64_t bytes, char *why, size_t n)
 {
 	struct json_counters counters = {.conf = conf};
@@ -138,6 +162,9 @@ static bool print_json(const struct conf *conf, struct spool_db *db, const struc
 	}
 	json_list(j, "counters");
 	ok = spool_query_counters(db, add_counter, &counters, why, n);
+	json_list_end(j);
+	json_list(j, "sinks");
+	ok = ok && spool_relay_counts(db, add_sink, j, why, n);
 	json_list_end(j);
 	json_end(j);
 	return ok;

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+const char *const spool_relay_states[] = {[RELAY_PENDING] = "pending", [RELAY_DONE] = "delivered", [RELAY_DEAD] = "dead"};
+
 static bool fail(struct spool_db *db, char *why, size_t n)
 {
 	snprintf(why, n, "relays: %s", sqlite3_errmsg(db->sql));
@@ -237,6 +239,21 @@ bool spool_relay_list(struct spool_db *db, const struct spool_relay_filter *f, i
 	sqlite3_finalize(st);
 	buf_free(&arena);
 	return ok;
+}
+
+bool spool_relay_counts(struct spool_db *db, void (*visit)(void *ctx, const char *sink, enum spool_relay_state state, int64_t n),
+	void *ctx, char *why, size_t n)
+{
+	sqlite3_stmt *st;
+	int rc;
+
+	if (!prepare(db, "SELECT sink, state, count(*) FROM relay GROUP BY sink, state ORDER BY sink, state", &st, why, n))
+		return false;
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW)
+		visit(ctx, (const char *)sqlite3_column_text(st, 0), (enum spool_relay_state)sqlite3_column_int(st, 1),
+			sqlite3_column_int64(st, 2));
+	sqlite3_finalize(st);
+	return rc == SQLITE_DONE || fail(db, why, n);
 }
 
 /* Runs an update that takes the filter and a time. */

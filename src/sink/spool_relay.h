@@ -74,6 +74,12 @@ struct spool_relay_status {
 bool spool_relay_list(struct spool_db *db, const struct spool_relay_filter *f, int64_t n,
 	void (*visit)(void *ctx, const struct spool_relay_status *s), void *ctx, char *why, size_t why_size);
 
+/* Visits how many relays there are of each sink in each state. False with the reason in why. */
+bool spool_relay_counts(struct spool_db *db, void (*visit)(void *ctx, const char *sink, enum spool_relay_state state, int64_t n),
+	void *ctx, char *why, size_t why_size);
+
+extern const char *const spool_relay_states[]; /* the names of enum spool_relay_state */
+
 /* Makes those of the filter that are dead pending again, due now, as if new. *n becomes how many. False with the reason in why. */
 bool spool_relay_retry(struct spool_db *db, const struct spool_relay_filter *f, int64_t now, int64_t *n, char *why, size_t why_size);
 

@@ -465,3 +465,25 @@ def test_purge_meanwhile(receiver, relay, target):
     deliver(one, 2)
     target.until(3)
     settled(home, 2)
+
+
+def test_check_and_stats(receiver, target):
+    home = home_with(sink("out", url=target.url, authorization_file="token"), sink("idle", url=target.url), files={"token": "Bearer abc"})
+    one = receiver(home=home)
+    deliver(one, 2)
+
+    def check():
+        done = home.cli("check", "--socket", f"unix:{one.socket}")
+        return done.returncode, [line for line in done.stdout.decode().splitlines() if "sink" in line or "token" in line]
+    status, lines = check()
+    assert status == 0 and [line[:4] for line in lines] == ["ok  ", "ok  ", "warn"] and "no endpoint names it" in lines[2]
+    (home.dir / "token").unlink()
+    status, lines = check()
+    assert status == 1 and lines[1].startswith("FAIL") and "can't read it" in lines[1]
+    assert home.cli("relay", "--once").returncode == 75, "it can't go without"
+    assert json.loads(home.cli("stats", "--json").stdout)["sinks"] == [{"sink": "out", "state": "pending", "deliveries": 2}]
+    assert "sink out\n  pending" in home.cli("stats").stdout.decode()
+    home.configure(endpoint(PATH))
+    status, lines = check()
+    assert status == 0 and "2 deliveries are pending, and there is no such sink any more" in lines[0]
+    assert home.cli("drop", "--sink", "out").returncode == 0 and not check()[1]
