@@ -180,8 +180,8 @@ int cli_rejects(const struct cli *cli, int argc, char **argv)
 			rejects.json = true;
 			break;
 		case 'a':
-			accept = true;
-			/* fall through */
+			accept = rejects.again = true;
+			break;
 		case 'v':
 			rejects.again = true;
 			break;
