@@ -28,6 +28,7 @@ static const struct {
 	{"relay", cli_relay, "send events on to their sinks"},
 	{"deliveries", cli_deliveries, "print what was sent to sinks, and what was not"},
 	{"retry", cli_retry, "send dead deliveries again"},
+	{"replay", cli_replay, "send stored events to a sink, again or for the first time"},
 	{"drop", cli_drop, "give pending deliveries up"},
 };
 

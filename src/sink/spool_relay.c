@@ -295,6 +295,48 @@ bool spool_relay_drop(struct spool_db *db, const struct spool_relay_filter *f, i
 	return update(db, "state = 2", &pending, 0, changed, why, n);
 }
 
+static bool replay_one(struct spool_db *db, sqlite3_stmt *again, sqlite3_stmt *first, const struct sink *sink, int64_t event, int64_t now,
+	int64_t *changed)
+{
+	sqlite3_stmt *const both[] = {again, first};
+	bool ok = true, done = false;
+
+	for (int i = 0; ok && !done && i < 2; i++) {
+		sqlite3_bind_int64(both[i], 1, event);
+		sqlite3_bind_text(both[i], 2, sink->name, -1, SQLITE_STATIC);
+		sqlite3_bind_int64(both[i], 3, now);
+		sqlite3_bind_int(both[i], 4, sink->ordered);
+		ok = sqlite3_step(both[i]) == SQLITE_DONE;
+		sqlite3_reset(both[i]);
+		done = ok && sqlite3_changes(db->sql) > 0;
+	}
+	*changed += done;
+	return ok;
+}
+
+bool spool_relay_replay(struct spool_db *db, const struct sink *sink, const int64_t *events, size_t count, int64_t now, int64_t *changed,
+	char *why, size_t n)
+{
+	sqlite3_stmt *again = NULL, *first = NULL;
+	bool ok;
+
+	*changed = 0;
+	if (!spool_db_begin(db, true, why, n))
+		return false;
+	ok = prepare(db, "UPDATE relay SET state = 0, since = ?3, due = ?3, attempts = 0 WHERE event = ?1 AND sink = ?2 AND state <> 0",
+			&again, why, n) &&
+		prepare(db, "INSERT INTO relay(event, sink, state, since, due, attempts, conversation)"
+			" SELECT id, ?2, 0, ?3, ?3, 0, iif(?4, conversation, NULL) FROM event"
+			" WHERE id = ?1 AND NOT EXISTS(SELECT 1 FROM relay WHERE event = ?1 AND sink = ?2)", &first, why, n);
+	for (size_t i = 0; ok && i < count; i++)
+		ok = replay_one(db, again, first, sink, events[i], now, changed) || fail(db, why, n);
+	sqlite3_finalize(again);
+	sqlite3_finalize(first);
+	ok = ok && spool_db_commit(db, why, n);
+	spool_db_end(db);
+	return ok;
+}
+
 bool spool_relay_name(struct spool_db *db, char name[16], char *why, size_t n)
 {
 	sqlite3_stmt *st;

@@ -86,6 +86,13 @@ bool spool_relay_retry(struct spool_db *db, const struct spool_relay_filter *f, 
 /* Makes those of the filter that are pending dead. *n becomes how many. False with the reason in why. */
 bool spool_relay_drop(struct spool_db *db, const struct spool_relay_filter *f, int64_t *n, char *why, size_t why_size);
 
+/*
+ * Makes the n events due now for the sink, as if new, in one transaction: also those that were delivered or are dead; those
+ * that are pending stay as they are. *changed becomes how many. False with the reason in why.
+ */
+bool spool_relay_replay(struct spool_db *db, const struct sink *sink, const int64_t *events, size_t n, int64_t now, int64_t *changed,
+	char *why, size_t why_size);
+
 /* The name of the spool, at most 16 bytes with the NUL, which tells its events from those of others. False with the reason in why. */
 bool spool_relay_name(struct spool_db *db, char name[16], char *why, size_t why_size);
 

@@ -487,3 +487,25 @@ def test_check_and_stats(receiver, target):
     status, lines = check()
     assert status == 0 and "2 deliveries are pending, and there is no such sink any more" in lines[0]
     assert home.cli("drop", "--sink", "out").returncode == 0 and not check()[1]
+
+
+def test_replay(receiver, relay, target):
+    """To a sink that was added later, once more, and only what is asked for; the ids stay."""
+    home = Home(endpoint(PATH))
+    one = receiver(home=home)
+    bodies = deliver(one, 600) + deliver(one, 1, sender="Grace Hopper")
+    home.write("hookspool.conf", options({"spool": str(home.spool.dir)}) + sink("out", url=target.url, max_in_flight=32) + endpoint(PATH, relay=["out"]))
+    assert home.cli("replay", "--sink", "out", "--dry-run").stdout == b"601 events would be sent to out\n" and not states(home)
+    assert home.cli("replay", "--sink", "out", "--sender", "hopper").stdout == b"1 of 1 events are due for out\n"
+    running = relay(home).ready()
+    settled(home, 1)
+    assert home.cli("replay", "--sink", "out").stdout == b"601 of 601 events are due for out\n"
+    settled(home, 601)
+    target.until(602)
+    assert sorted(target.bodies()) == sorted([*bodies, bodies[-1]])
+    ids = [entry[3]["webhook-id"] for entry in target.got if entry[4] == bodies[-1]]
+    assert len(ids) == 2 and ids[0] == ids[1]
+    running.stop()
+    assert home.cli("replay", "--sink", "out", "--since", "2h").returncode == 0
+    assert home.cli("replay", "--sink", "out").stdout == b"0 of 601 events are due for out\n", "they are pending"
+    assert home.cli("replay", "--sink", "none").returncode == 1 and home.cli("replay").returncode == 64

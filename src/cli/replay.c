@@ -1,0 +1,128 @@
+/* hookspool replay: sends stored events to a sink, once more or for the first time. */
+#include <getopt.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+
+#include "cli/cli.h"
+#include "cli/filter.h"
+#include "cli/progress.h"
+#include "core/clock.h"
+#include "sink/spool_poke.h"
+#include "sink/spool_relay.h"
+
+static const char help[] =
+	"Usage: hookspool replay --sink NAME [OPTION]...\n"
+	"\n"
+	"Makes stored events due for a sink, with the ids they always have: those that it got\n"
+	"already, those that it didn't want, and those from before there was such a sink. What is\n"
+	"pending for it anyway stays as it is. hookspool relay sends them.\n"
+	"\n"
+	"  --sink NAME        to this sink\n"
+	"  --dry-run          only say how many\n"
+	FILTER_HELP
+	"  --help             this\n";
+
+enum { BATCH = 500, SINK = 256, DRY_RUN };
+
+struct replay {
+	struct filter filter;
+	struct spool_db db; /* to write to: the other one is being read */
+	const struct sink *sink;
+	bool dry_run, ok;
+	int64_t event[BATCH];
+	size_t n;
+	int64_t found, changed;
+	char why[PATH_MAX + 256];
+};
+
+static bool flush(struct replay *r)
+{
+	int64_t changed = 0;
+
+	if (r->n && !r->dry_run)
+		r->ok = spool_relay_replay(&r->db, r->sink, r->event, r->n, clock_now(), &changed, r->why, sizeof r->why);
+	r->changed += changed;
+	r->n = 0;
+	progress_update((uint64_t)r->found);
+	return r->ok;
+}
+
+static bool on_row(void *ctx, const struct spool_row *row)
+{
+	struct replay *r = ctx;
+
+	if (!filter_match(&r->filter, row))
+		return true;
+	r->event[r->n++] = row->id;
+	r->found++;
+	return r->n < BATCH || flush(r);
+}
+
+static bool replay_all(struct replay *r, struct spool_db *db)
+{
+	struct spool_poke poke = {-1};
+	bool ok;
+
+	progress_start(r->dry_run ? "found" : "replayed", 0);
+	ok = spool_query_events(db, &r->filter.spool, on_row, r, r->why, sizeof r->why) && r->ok && flush(r);
+	progress_end();
+	if (r->dry_run)
+		printf("%" PRId64 " events would be sent to %s\n", r->found, r->sink->name);
+	else
+		printf("%" PRId64 " of %" PRId64 " events are due for %s\n", r->changed, r->found, r->sink->name);
+	spool_poke_send(&poke, r->filter.conf->spool);
+	spool_poke_close(&poke);
+	return ok;
+}
+
+static int run(const struct cli *cli, struct replay *r, const char *name)
+{
+	struct spool_db db;
+	struct conf *conf;
+	int status = cli_open(cli, &conf, &db);
+	bool ok = false;
+
+	if (status != CLI_OK)
+		return status;
+	r->filter.conf = conf;
+	r->sink = conf_sink(conf, name);
+	if (!r->sink)
+		snprintf(r->why, sizeof r->why, "the configuration has no sink \"%s\"", name);
+	else if (spool_db_open(&r->db, conf->spool, conf->journal, SPOOL_MANAGE, r->why, sizeof r->why))
+		ok = replay_all(r, &db);
+	filter_free(&r->filter);
+	spool_db_close(&r->db);
+	status = cli_close(conf, &db, ok, r->why);
+	return r->sink ? status : CLI_NO;
+}
+
+int cli_replay(const struct cli *cli, int argc, char **argv)
+{
+	static const struct option options[] = {FILTER_OPTIONS, {"sink", required_argument, NULL, SINK},
+		{"dry-run", no_argument, NULL, DRY_RUN}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	static struct replay r = {.db = {.lock_fd = -1}, .ok = true};
+	const char *name = NULL;
+	int c;
+
+	filter_init(&r.filter);
+	optind = 0;
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+		if (c == 'h') {
+			fputs(help, stdout);
+			return CLI_OK;
+		}
+		if (c == '?' || c == ':')
+			return cli_usage("replay", c == ':' ? "%s needs a value" : "unknown option %s", argv[optind - 1]);
+		if (c == SINK)
+			name = optarg;
+		else if (c == DRY_RUN)
+			r.dry_run = true;
+		else if (!filter_option(&r.filter, c, optarg))
+			return cli_usage("replay", "\"%s\" is no time", optarg);
+	}
+	if (!name || optind < argc)
+		return cli_usage("replay", name ? "it takes no arguments" : "to which --sink?");
+	return run(cli, &r, name);
+}
