@@ -23,6 +23,8 @@ class Example(Home):
         text = re.sub(r'^(\s*spool *= *)"[^"]*"', rf'\1"{self.spool.dir}"', text, flags=re.M)
         if not re.search(r"^\s*spool *=", text, re.M):
             text = f'spool = "{self.spool.dir}"\n' + text
+        for name in re.findall(r'^\s*ca-file *= *"([^"]*)"', text, re.M):
+            self.write(name, "")
         text = re.sub(r'^(\s*socket-group *= *)"[^"]*"', rf'\1"{self.dir.group()}"', text, flags=re.M)
         return re.sub(r'^(\s*(secret|authorization)-(file|env) *= *)(\{(?:"[^"]*"|[^"}])*\}|"[^"]*")', self.provide, text,
                       flags=re.M)
