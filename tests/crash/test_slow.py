@@ -60,6 +60,7 @@ def test_slow_senders(rng, children, at):
     for _ in range(-(-ROUNDS // 20)):
         service = Service(Home(params_timeout=f"{TIMEOUT}s", body_timeout=f"{TIMEOUT}s"))
         one = service.running[0]
+        until(lambda: "receiving for" in one.text(), "the receiver has opened what it keeps open")
         before = descriptors(one)
         slow = []
         with tried("500 slow senders", service.home, by_fcgi(service.socket), rng, 1, threads=3, twins=1) as load:
