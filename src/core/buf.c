@@ -6,6 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct slice slice_text(const char *text)
+{
+	return (struct slice){text, strlen(text)};
+}
+
 bool buf_reserve(struct buf *b, size_t more)
 {
 	size_t cap = b->cap ? b->cap : 256;

@@ -19,6 +19,9 @@ struct slice {
 	size_t n;
 };
 
+/* The characters of a string, without its NUL. */
+struct slice slice_text(const char *text);
+
 /* Makes room for `more` further bytes. False when memory is short; the buffer is then unchanged. */
 bool buf_reserve(struct buf *b, size_t more);
 

@@ -1,8 +1,11 @@
 /* Strict UTF-8 (RFC 3629): what yajl's own check lets through is refused here. */
 #include "core/utf8.h"
 
+#include <ctype.h>
 #include <stdint.h>
 #include <string.h>
+#include <wchar.h>
+#include <wctype.h>
 
 /*
  * The well-formed sequences, Unicode 15 table 3-7. The first byte fixes the length and the range
@@ -79,4 +82,59 @@ size_t utf8_cut(const char *s, size_t n, size_t characters)
 		for (i++; i < n && ((unsigned char)s[i] & 0xC0) == 0x80; i++)
 			;
 	return i;
+}
+
+size_t utf8_fit(const char *s, size_t n, size_t bytes)
+{
+	size_t fit = bytes;
+
+	if (n <= bytes)
+		return n;
+	while (fit > 0 && ((unsigned char)s[fit] & 0xC0) == 0x80)
+		fit--;
+	return fit ? fit : bytes;
+}
+
+/* The first character in lower case, and its length; a byte that isn't UTF-8 is one of its own. */
+static wint_t first_lower(struct slice s, size_t *len)
+{
+	unsigned char byte = (unsigned char)*s.p;
+	mbstate_t state = {0};
+	wchar_t c;
+
+	*len = 1;
+	if (byte < 0x80)
+		return (wint_t)tolower(byte);
+	*len = mbrtowc(&c, s.p, s.n, &state);
+	if (*len <= s.n)
+		return towlower((wint_t)c);
+	*len = 1;
+	return 0x110000U + byte;
+}
+
+static struct slice rest(struct slice s, size_t from)
+{
+	return (struct slice){s.p + from, s.n - from};
+}
+
+static bool begins_with(struct slice s, struct slice part)
+{
+	size_t len, part_len;
+
+	for (; part.n > 0; s = rest(s, len), part = rest(part, part_len))
+		if (s.n == 0 || first_lower(s, &len) != first_lower(part, &part_len))
+			return false;
+	return true;
+}
+
+bool utf8_contains(struct slice text, struct slice part)
+{
+	size_t len;
+
+	for (; text.n > 0; text = rest(text, len)) {
+		if (begins_with(text, part))
+			return true;
+		first_lower(text, &len);
+	}
+	return false;
 }

@@ -16,4 +16,10 @@ bool utf8_mend(struct slice in, struct buf *out);
 /* The bytes of the first `characters` of valid UTF-8, or n when it has fewer. */
 size_t utf8_cut(const char *s, size_t n, size_t characters);
 
+/* The most bytes of the text's beginning, and no more than that many, that end where a character does; at least one. */
+size_t utf8_fit(const char *s, size_t n, size_t bytes);
+
+/* True when the part is in the text, letters of either case; letters are those of the locale's LC_CTYPE. */
+bool utf8_contains(struct slice text, struct slice part);
+
 #endif
