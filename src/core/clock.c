@@ -25,6 +25,12 @@ int64_t clock_mono_us(void)
 	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
+void clock_lower(int64_t *wait, int64_t ms)
+{
+	if (ms < *wait)
+		*wait = ms > 0 ? ms : 0;
+}
+
 const char *clock_format(int64_t ms, char out[CLOCK_TEXT])
 {
 	int64_t below = ms % 1000 < 0 ? ms % 1000 + 1000 : ms % 1000;

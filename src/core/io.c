@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -50,6 +51,33 @@ bool io_read_all(int fd, struct buf *out, size_t max)
 	}
 }
 
+static bool refuse(char *why, size_t n, const char *path, const char *text)
+{
+	snprintf(why, n, "%s: %s", path, text);
+	return false;
+}
+
+bool io_read_regular(const char *path, size_t max, struct buf *out, mode_t *mode, char *why, size_t why_size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct stat st;
+	bool ok = false;
+
+	if (fd < 0 || fstat(fd, &st) != 0) {
+		refuse(why, why_size, path, strerror(errno));
+	} else if (!S_ISREG(st.st_mode)) {
+		refuse(why, why_size, path, "not a regular file");
+	} else if (!io_read_all(fd, out, max)) {
+		refuse(why, why_size, path, errno == EFBIG ? "larger than such a file can be" : strerror(errno));
+	} else {
+		*mode = st.st_mode;
+		ok = true;
+	}
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
 /* Takes white space around the text, and a byte order mark before it, out of b. */
 static void trim(struct buf *b)
 {
@@ -66,37 +94,29 @@ static void trim(struct buf *b)
 	b->len -= from;
 }
 
-static bool refuse(char *why, size_t n, const char *path, const char *text)
-{
-	snprintf(why, n, "%s: %s", path, text);
-	return false;
-}
-
 bool io_read_secret(const char *path, struct buf *out, char *why, size_t why_size)
 {
-	struct stat st;
-	bool read_ok;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	mode_t mode;
 
 	out->len = 0;
-	if (fd < 0)
-		return refuse(why, why_size, path, strerror(errno));
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-		close(fd);
-		return refuse(why, why_size, path, "not a regular file");
-	}
-	if (st.st_mode & 007) {
-		close(fd);
+	if (!io_read_regular(path, SECRET_MAX, out, &mode, why, why_size))
+		return false;
+	if (mode & 007)
 		return refuse(why, why_size, path, "others may read or change it; chmod 600 it");
-	}
-	read_ok = io_read_all(fd, out, SECRET_MAX);
-	close(fd);
-	if (!read_ok)
-		return refuse(why, why_size, path, errno == EFBIG ? "larger than a secret can be (4 KiB)" : strerror(errno));
 	trim(out);
 	if (out->len == 0)
 		return refuse(why, why_size, path, "empty; put the secret in it");
 	if (memchr(out->data, '\0', out->len) || memchr(out->data, '\n', out->len) || memchr(out->data, '\r', out->len))
 		return refuse(why, why_size, path, "more than one line; one secret a file");
 	return true;
+}
+
+void io_raise_limit(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
+		r.rlim_cur = r.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &r);
+	}
 }

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "core/buf.h"
 
@@ -17,10 +18,19 @@ bool io_write_all(int fd, const void *p, size_t n);
 bool io_read_all(int fd, struct buf *out, size_t max);
 
 /*
+ * Appends a regular file to out, at most max bytes, and leaves its mode in mode. What waits, or
+ * never ends, is refused. On failure returns false and leaves a reason in why.
+ */
+bool io_read_regular(const char *path, size_t max, struct buf *out, mode_t *mode, char *why, size_t why_size);
+
+/*
  * Reads a secret from a file into out: white space around it and a UTF-8 byte order mark are
  * not part of it. On failure returns false and leaves in why a reason with the fix: missing,
  * readable by others (mode & 007), empty, larger than 4 KiB, or a NUL or line break inside.
  */
 bool io_read_secret(const char *path, struct buf *out, char *why, size_t why_size);
+
+/* Raises the limit of open descriptors as far as this process may. */
+void io_raise_limit(void);
 
 #endif

@@ -77,7 +77,10 @@ static uint64_t key_of(const char *endpoint, const char *address)
 	uint64_t h = hash(0xCBF29CE484222325U, endpoint, strlen(endpoint) + 1);
 	struct in6_addr v6;
 
-	h = inet_pton(AF_INET6, address, &v6) == 1 ? hash(h, &v6, 8) : hash(h, address, strlen(address));
+	if (inet_pton(AF_INET6, address, &v6) == 1)
+		h = hash(h, &v6, IN6_IS_ADDR_V4MAPPED(&v6) ? sizeof v6 : 8); /* of IPv4 all are in one /64 */
+	else
+		h = hash(h, address, strlen(address));
 	return h ? h : 1;
 }
 
@@ -98,9 +101,32 @@ static struct slot *find(struct slot *slots, uint64_t key, int64_t now)
 	return best;
 }
 
+static int64_t each_us(const struct rate *r)
+{
+	return r->n ? r->per * 1000 / r->n : 0;
+}
+
+int64_t rate_pass(const struct rate *r, int64_t *due, int64_t now)
+{
+	int64_t each = each_us(r), room = each * (r->burst - 1), from;
+
+	if (!r->n)
+		return 0;
+	from = *due > now + room + each ? now : *due > now ? *due : now; /* later than can be: from before a reboot */
+	if (from - now > room)
+		return (from - now - room) / 1000 + 1;
+	*due = from + each;
+	return 0;
+}
+
+void rate_give_back(const struct rate *r, int64_t *due)
+{
+	*due -= each_us(r);
+}
+
 int64_t rate_take(const struct rate *r, const char *spool, const char *endpoint, const char *address)
 {
-	int64_t now = clock_mono_us(), each = r->per * 1000 / r->n, room = each * (r->burst - 1), due, from;
+	int64_t now = clock_mono_us(), due, next, wait;
 	struct slot *slots = map_table(spool), *s;
 
 	if (!slots)
@@ -108,9 +134,10 @@ int64_t rate_take(const struct rate *r, const char *spool, const char *endpoint,
 	s = find(slots, key_of(endpoint, address), now);
 	due = atomic_load(&s->due);
 	do {
-		from = due > now + room + each ? now : due > now ? due : now; /* later than can be: from before a reboot */
-		if (from - now > room)
-			return (from - now - room) / 1000 + 1;
-	} while (!atomic_compare_exchange_weak(&s->due, &due, from + each));
+		next = due;
+		wait = rate_pass(r, &next, now);
+		if (wait)
+			return wait;
+	} while (!atomic_compare_exchange_weak(&s->due, &due, next));
 	return 0;
 }

@@ -10,7 +10,7 @@
 
 enum { RATE_MAX = 1000000 };
 
-/* So many deliveries in a time, and how many may come at once. n == 0: no limit. */
+/* So many in a time, and how many may come at once. n == 0: no limit. */
 struct rate {
 	unsigned n;
 	int64_t per; /* ms */
@@ -19,6 +19,15 @@ struct rate {
 
 /* Reads "60/m": a number, a slash, and s, m or h. False when the text is none, or the number is 0 or above 1000000. */
 bool rate_parse(const char *text, struct rate *out);
+
+/*
+ * Takes a place at a moment of clock_mono_us(). Returns 0, or how many ms must pass before there is one. *due is what the limit
+ * remembers, 0 at first: when the last place that was taken would be free again, were they all taken one after the other.
+ */
+int64_t rate_pass(const struct rate *r, int64_t *due, int64_t now);
+
+/* Gives back a place that was taken. */
+void rate_give_back(const struct rate *r, int64_t *due);
 
 /*
  * Takes a delivery's place; the address of IPv6 counts by its /64. Returns 0, or how many ms must pass before there is one

@@ -9,13 +9,13 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/io.h"
 #include "core/notify.h"
 #include "gate/listen.h"
 #include "gate/server.h"
@@ -331,17 +331,6 @@ static int take_signals(void)
 	return signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* Every connection is a descriptor, and kept ones stay. */
-static void raise_limit(void)
-{
-	struct rlimit r;
-
-	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
-		r.rlim_cur = r.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &r);
-	}
-}
-
 static bool wait_on(int epoll, int fd, uint32_t events, void *mark)
 {
 	struct epoll_event ev = {.events = events, .data.ptr = mark};
@@ -387,7 +376,7 @@ int serve(int listen_fd, const char *own_address, struct conf *conf)
 	struct main_loop m = {.s = &s, .own_address = own_address};
 	char why[256];
 
-	raise_limit();
+	io_raise_limit(); /* every connection is a descriptor, and kept ones stay */
 	s.conf = share(conf);
 	s.spool = spool_new(conf->spool, conf->journal, SPOOL_RECEIVE, conf->reject);
 	if (s.spool && !spool_open(s.spool, why, sizeof why))
