@@ -30,6 +30,7 @@ struct trail {
 	struct span value;
 	size_t elements, values; /* of a path with a * */
 	bool every, differ;
+	bool filled;
 };
 
 struct parse {
@@ -96,6 +97,7 @@ static bool at_depth(struct trail *t, int depth)
 	if (t->matched < depth - 1)
 		return false;
 	t->matched = depth - 1;
+	t->filled |= !t->part[depth - 1]; /* it leads to what is open here, and something comes in it */
 	return t->part[depth - 1] != NULL;
 }
 
@@ -283,6 +285,7 @@ static void set_values(struct parse *p)
 	for (int i = 0; i < p->n; i++) {
 		const struct trail *t = &p->trail[i];
 
+		p->paths[i].filled = t->filled;
 		if (t->value.set && !(t->every && (t->differ || t->values != t->elements)))
 			p->paths[i].value = (struct slice){p->arena->data + t->value.at, t->value.n};
 	}

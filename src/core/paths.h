@@ -19,6 +19,7 @@ struct path {
 	const char *text;
 	struct slice value; /* a string that isn't empty, a number's digits, "true" or "false"; otherwise p == NULL */
 	enum path_kind kind;
+	bool filled; /* a list or an object is there, and has something in it; of a path with a *: at one index or more */
 };
 
 enum paths_result { PATHS_OK, PATHS_MALFORMED, PATHS_NO_MEMORY };

@@ -6,12 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/encode.h"
 #include "core/paths.h"
 #include "core/utf8.h"
 
 enum { FILTERS_MAX = 4, DEPTH_MAX = 16, TRUNCATE_MAX = 1000000 };
 
-enum filter_kind { FILTER_DEFAULT, FILTER_TRUNCATE, FILTER_HTML, FILTER_MRKDWN };
+enum filter_kind { FILTER_DEFAULT, FILTER_TRUNCATE, FILTER_HTML, FILTER_MRKDWN, FILTER_HEADER };
 
 struct filter {
 	enum filter_kind kind;
@@ -57,6 +58,7 @@ static const char *const known_names[TEMPLATE_KNOWN_COUNT] = {
 	[TEMPLATE_TEXT] = "text",
 	[TEMPLATE_SENT_AT] = "sent_at",
 	[TEMPLATE_RECEIVED_AT] = "received_at",
+	[TEMPLATE_REPLY] = "reply",
 };
 
 const char *template_known_name(enum template_known k)
@@ -155,6 +157,8 @@ static bool read_name(struct reader *r, struct node *node)
 	r->p += n;
 	if (n == 0)
 		return wrong(r, "the name of a value is missing");
+	if (strchr("#/^!&>", *name)) /* of Mustache */
+		return wrong(r, "there is no such tag; beside values there are {{#if x}}, {{else}} and {{/if}}");
 	if (n == 3 && memcmp(name, "raw", 3) == 0) {
 		node->value = VALUE_RAW;
 		return true;
@@ -198,9 +202,9 @@ static bool read_filter(struct reader *r, struct node *node)
 		r->p = end;
 		return true;
 	}
-	f->kind = take_word(r, "html") ? FILTER_HTML : FILTER_MRKDWN;
-	return f->kind == FILTER_HTML || take_word(r, "mrkdwn") ||
-		wrong(r, "there is no such filter; write default \"...\", truncate N, html or mrkdwn");
+	f->kind = take_word(r, "html") ? FILTER_HTML : take_word(r, "mrkdwn") ? FILTER_MRKDWN : FILTER_HEADER;
+	return f->kind != FILTER_HEADER || take_word(r, "header") ||
+		wrong(r, "there is no such filter; write default \"...\", truncate N, html, mrkdwn or header");
 }
 
 static bool read_value(struct reader *r, struct node *node)
@@ -328,6 +332,14 @@ void template_free(struct template *t)
 	free(t);
 }
 
+bool template_has(const struct template *t, enum template_known k)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if ((t->node[i].kind == NODE_VALUE || t->node[i].kind == NODE_IF) && t->node[i].value == VALUE_KNOWN && t->node[i].which == k)
+			return true;
+	return false;
+}
+
 /* ---- printing it */
 
 struct printer {
@@ -363,8 +375,10 @@ static bool is_true(const struct printer *p, const struct node *node)
 {
 	struct slice v = value_of(p, node);
 
-	if (node->value != VALUE_PATH || v.n == 0)
+	if (node->value != VALUE_PATH)
 		return v.n > 0;
+	if (v.n == 0)
+		return p->path[node->which].filled;
 	switch (p->path[node->which].kind) {
 	case PATH_NUMBER:
 		return !is_zero(v);
@@ -393,6 +407,37 @@ static bool replace(struct slice in, const struct replacement *list, struct buf 
 	return ok;
 }
 
+/* No control character begins another line, not even where it was encoded. */
+static char visible(char c)
+{
+	return (unsigned char)c < ' ' || c == 0x7F ? ' ' : c;
+}
+
+/*
+ * RFC 2047 section 2: an encoded word has at most 75 characters, and none ends inside of a character; 45 bytes are 60 of
+ * base64. What is plain, and can't be taken for one, stays as it is.
+ */
+static bool print_header(struct slice v, struct buf *out)
+{
+	enum { WORD_BYTES = 45 };
+	char bytes[WORD_BYTES], word[WORD_BYTES / 3 * 4 + 1];
+	bool plain = true, ok = true;
+	size_t n;
+
+	for (size_t i = 0; i < v.n; i++)
+		plain = plain && (unsigned char)v.p[i] < 0x80 && !(v.p[i] == '=' && i + 1 < v.n && v.p[i + 1] == '?');
+	for (bool first = true; ok && v.n > 0; first = false) {
+		n = utf8_fit(v.p, v.n, WORD_BYTES);
+		for (size_t i = 0; i < n; i++)
+			bytes[i] = visible(v.p[i]);
+		encode(ENCODING_BASE64, bytes, n, word);
+		ok = plain ? buf_add(out, bytes, n) : buf_printf(out, "%s=?UTF-8?B?%s?=", first ? "" : "\n ", word);
+		v.p += n;
+		v.n -= n;
+	}
+	return ok;
+}
+
 static bool filter(const struct filter *f, struct slice *v, struct buf *out)
 {
 	/* docs.slack.dev, "Formatting text for app surfaces": these three, and nothing else */
@@ -412,6 +457,9 @@ static bool filter(const struct filter *f, struct slice *v, struct buf *out)
 			return true;
 		n = utf8_cut(v->p, v->n, f->characters - 1);
 		ok = buf_add(out, v->p, n) && buf_add(out, "\xE2\x80\xA6", 3);
+		break;
+	case FILTER_HEADER:
+		ok = print_header(*v, out);
 		break;
 	default:
 		ok = replace(*v, f->kind == FILTER_HTML ? html : mrkdwn, out);

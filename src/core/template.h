@@ -8,7 +8,8 @@
  *   {{x | default "nobody"}}         when there is no value
  *   {{x | truncate 3000}}            at most so many characters, the last of them "…"
  *   {{x | html}} {{x | mrkdwn}}      escaped for HTML, or for Slack's mrkdwn, before it is for where it stands
- *   {{#if x}}...{{else}}...{{/if}}   when x has a value other than "", 0 and false
+ *   {{x | header}}                   one line of a mail's head
+ *   {{#if x}}...{{else}}...{{/if}}   when x has a value other than "", 0 and false, or is a list or object with something in it
  *
  * A value is a string, a number or true or false; null, what is missing, and lists and objects are no value, which
  * prints as nothing.
@@ -42,6 +43,7 @@ enum template_known {
 	TEMPLATE_TEXT,
 	TEMPLATE_SENT_AT,
 	TEMPLATE_RECEIVED_AT,
+	TEMPLATE_REPLY, /* to the event, when that is what is sent */
 	TEMPLATE_KNOWN_COUNT
 };
 
@@ -54,6 +56,9 @@ const char *template_known_name(enum template_known k);
  */
 struct template *template_new(const char *text, enum template_escape escape, char *why, size_t why_size);
 void template_free(struct template *t);
+
+/* True when that value stands in it. */
+bool template_has(const struct template *t, enum template_known k);
 
 /* An event's values; a slice with p == NULL is none. */
 struct template_values {
