@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "sink/spool_notes.h"
+#include "sink/spool_sql.h"
 
 enum { PAGE = 1000 }; /* ids looked through in one transaction, at most */
 
@@ -12,17 +13,6 @@ const struct spool_filter spool_filter_all = {.since = INT64_MIN, .until = INT64
 #define COLUMNS \
 	"id, received_at, secret, endpoint, event, key, account, sender_id, sender_name, conversation, sent_at," \
 	" remote_addr, headers, body"
-
-static bool fail(struct spool_db *db, char *why, size_t n)
-{
-	snprintf(why, n, "spool: %s", sqlite3_errmsg(db->sql));
-	return false;
-}
-
-static bool prepare(struct spool_db *db, const char *sql, sqlite3_stmt **st, char *why, size_t n)
-{
-	return sqlite3_prepare_v2(db->sql, sql, -1, st, NULL) == SQLITE_OK || fail(db, why, n);
-}
 
 /* Copies the columns from `first` on into slices of the arena; a null one gets p == NULL. */
 static bool copy_columns(sqlite3_stmt *st, int first, struct slice *const *to, int n_to, struct buf *arena)
@@ -78,7 +68,7 @@ static bool take_row(struct spool_db *db, sqlite3_stmt *st, bool (*copy)(sqlite3
 	struct buf *arena, bool *found, char *why, size_t n)
 {
 	int rc = sqlite3_step(st);
-	bool ok = rc == SQLITE_ROW || rc == SQLITE_DONE || fail(db, why, n);
+	bool ok = rc == SQLITE_ROW || rc == SQLITE_DONE || spool_sql_fail(db, why, n);
 
 	*found = rc == SQLITE_ROW;
 	if (*found && !copy(st, out, arena)) {
@@ -117,13 +107,13 @@ static bool id_range(struct spool_db *db, int64_t *min, int64_t *max, char *why,
 	sqlite3_stmt *st;
 	bool ok;
 
-	if (!prepare(db, "SELECT (SELECT min(id) FROM event), (SELECT max(id) FROM event)", &st, why, n))
+	if (!spool_sql_prepare(db, "SELECT (SELECT min(id) FROM event), (SELECT max(id) FROM event)", &st, why, n))
 		return false;
 	ok = sqlite3_step(st) == SQLITE_ROW;
 	*min = sqlite3_column_int64(st, 0);
 	*max = sqlite3_column_int64(st, 1);
 	sqlite3_finalize(st);
-	return ok || fail(db, why, n);
+	return ok || spool_sql_fail(db, why, n);
 }
 
 static bool prepare_filter(struct spool_db *db, const struct spool_filter *f, sqlite3_stmt **st, char *why, size_t n)
@@ -135,7 +125,7 @@ static bool prepare_filter(struct spool_db *db, const struct spool_filter *f, sq
 	char sql[sizeof where + 32];
 
 	snprintf(sql, sizeof sql, "%s ORDER BY id%s LIMIT 1", where, f->newest_first ? " DESC" : "");
-	if (!prepare(db, sql, st, why, n))
+	if (!spool_sql_prepare(db, sql, st, why, n))
 		return false;
 	sqlite3_bind_text(*st, 3, f->endpoint, -1, SQLITE_STATIC);
 	sqlite3_bind_text(*st, 4, f->event, -1, SQLITE_STATIC);
@@ -181,7 +171,7 @@ bool spool_query_event(struct spool_db *db, int64_t id, spool_visit *visit, void
 	sqlite3_stmt *st;
 	bool ok;
 
-	if (!prepare(db, "SELECT " COLUMNS " FROM event WHERE id = ?1", &st, why, n))
+	if (!spool_sql_prepare(db, "SELECT " COLUMNS " FROM event WHERE id = ?1", &st, why, n))
 		return false;
 	sqlite3_bind_int64(st, 1, id);
 	ok = take_row(db, st, copy_row, &r, &arena, found, why, n);
@@ -199,12 +189,12 @@ static bool reject_range(struct spool_db *db, const char *endpoint, int64_t limi
 	sqlite3_stmt *st;
 	bool ok;
 
-	if (!prepare(db, "SELECT min(id), max(id) FROM"
+	if (!spool_sql_prepare(db, "SELECT min(id), max(id) FROM"
 			" (SELECT id FROM reject WHERE ?1 IS NULL OR endpoint = ?1 ORDER BY id DESC LIMIT ?2)", &st, why, n))
 		return false;
 	sqlite3_bind_text(st, 1, endpoint, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(st, 2, limit > 0 ? limit : -1);
-	ok = sqlite3_step(st) == SQLITE_ROW || fail(db, why, n);
+	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db, why, n);
 	*first = sqlite3_column_int64(st, 0);
 	*last = sqlite3_column_int64(st, 1);
 	sqlite3_finalize(st);
@@ -221,7 +211,7 @@ bool spool_query_rejects(struct spool_db *db, const char *endpoint, int64_t limi
 	sqlite3_stmt *st;
 
 	if (!reject_range(db, endpoint, limit, &first, &last, why, n) ||
-	    !prepare(db, "SELECT id, received_at, bytes, endpoint, code, reason, remote_addr, body, headers FROM reject"
+	    !spool_sql_prepare(db, "SELECT id, received_at, bytes, endpoint, code, reason, remote_addr, body, headers FROM reject"
 			" WHERE id BETWEEN ?1 AND ?2 AND (?3 IS NULL OR endpoint = ?3) ORDER BY id LIMIT 1", &st, why, n))
 		return false;
 	sqlite3_bind_int64(st, 2, last);
@@ -244,13 +234,13 @@ bool spool_query_counters(struct spool_db *db,
 	sqlite3_stmt *st;
 	int rc;
 
-	if (!prepare(db, "SELECT endpoint, code, secret, n, last_at FROM counter ORDER BY endpoint, code, secret", &st, why, n))
+	if (!spool_sql_prepare(db, "SELECT endpoint, code, secret, n, last_at FROM counter ORDER BY endpoint, code, secret", &st, why, n))
 		return false;
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW)
 		visit(ctx, (const char *)sqlite3_column_text(st, 0), (const char *)sqlite3_column_text(st, 1),
 			sqlite3_column_int64(st, 2), sqlite3_column_int64(st, 3), sqlite3_column_int64(st, 4));
 	sqlite3_finalize(st);
-	return rc == SQLITE_DONE || fail(db, why, n);
+	return rc == SQLITE_DONE || spool_sql_fail(db, why, n);
 }
 
 bool spool_query_totals(struct spool_db *db, struct spool_totals *t, char *why, size_t n)
@@ -258,13 +248,13 @@ bool spool_query_totals(struct spool_db *db, struct spool_totals *t, char *why, 
 	sqlite3_stmt *st;
 	bool ok;
 
-	if (!prepare(db, "SELECT (SELECT count(*) FROM event), (SELECT received_at FROM event ORDER BY id LIMIT 1),"
+	if (!spool_sql_prepare(db, "SELECT (SELECT count(*) FROM event), (SELECT received_at FROM event ORDER BY id LIMIT 1),"
 			" (SELECT received_at FROM event ORDER BY id DESC LIMIT 1)", &st, why, n))
 		return false;
 	ok = sqlite3_step(st) == SQLITE_ROW;
 	*t = (struct spool_totals){sqlite3_column_int64(st, 0), sqlite3_column_int64(st, 1), sqlite3_column_int64(st, 2)};
 	sqlite3_finalize(st);
-	return ok || fail(db, why, n);
+	return ok || spool_sql_fail(db, why, n);
 }
 
 bool spool_query_newest(struct spool_db *db, int64_t *id, char *why, size_t n)
@@ -281,7 +271,7 @@ static bool next_batch(struct spool_db *db, int64_t before, int64_t *last, int *
 	int rc;
 
 	*count = 0;
-	if (!prepare(db, "SELECT id, received_at FROM event WHERE id > ?1 ORDER BY id LIMIT ?2", &st, why, n))
+	if (!spool_sql_prepare(db, "SELECT id, received_at FROM event WHERE id > ?1 ORDER BY id LIMIT ?2", &st, why, n))
 		return false;
 	sqlite3_bind_int64(st, 1, *last);
 	sqlite3_bind_int(st, 2, SPOOL_PURGE_BATCH);
@@ -290,32 +280,17 @@ static bool next_batch(struct spool_db *db, int64_t before, int64_t *last, int *
 		++*count;
 	}
 	sqlite3_finalize(st);
-	return rc == SQLITE_ROW || rc == SQLITE_DONE || fail(db, why, n);
-}
-
-/* Runs a statement with one or two numbers. */
-static bool run(struct spool_db *db, const char *sql, int64_t one, int64_t two, char *why, size_t n)
-{
-	sqlite3_stmt *st;
-	bool ok;
-
-	if (!prepare(db, sql, &st, why, n))
-		return false;
-	sqlite3_bind_int64(st, 1, one);
-	sqlite3_bind_int64(st, 2, two);
-	ok = sqlite3_step(st) == SQLITE_DONE;
-	sqlite3_finalize(st);
-	return ok || fail(db, why, n);
+	return rc == SQLITE_ROW || rc == SQLITE_DONE || spool_sql_fail(db, why, n);
 }
 
 static bool delete_up_to(struct spool_db *db, int64_t last, int64_t keys_since, char *why, size_t n)
 {
-	return run(db, "INSERT INTO purged SELECT endpoint, key, id, received_at FROM event"
+	return spool_sql_run(db, "INSERT INTO purged SELECT endpoint, key, id, received_at FROM event"
 			" WHERE id <= ?1 AND received_at >= ?2 AND key IS NOT NULL", last, keys_since, why, n) &&
-		run(db, "DELETE FROM attempt WHERE relay IN (SELECT id FROM relay WHERE event <= ?1)", last, 0, why, n) &&
-		run(db, "DELETE FROM relay WHERE event <= ?1", last, 0, why, n) &&
-		run(db, "DELETE FROM event WHERE id <= ?1", last, 0, why, n) &&
-		(sqlite3_exec(db->sql, "PRAGMA incremental_vacuum", NULL, NULL, NULL) == SQLITE_OK || fail(db, why, n));
+		spool_sql_run(db, "DELETE FROM attempt WHERE relay IN (SELECT id FROM relay WHERE event <= ?1)", last, 0, why, n) &&
+		spool_sql_run(db, "DELETE FROM relay WHERE event <= ?1", last, 0, why, n) &&
+		spool_sql_run(db, "DELETE FROM event WHERE id <= ?1", last, 0, why, n) &&
+		(sqlite3_exec(db->sql, "PRAGMA incremental_vacuum", NULL, NULL, NULL) == SQLITE_OK || spool_sql_fail(db, why, n));
 }
 
 bool spool_query_purge(struct spool_db *db, int64_t before, int64_t keys_since, bool dry_run, int64_t *last, int *deleted, char *why,
@@ -328,7 +303,7 @@ bool spool_query_purge(struct spool_db *db, int64_t before, int64_t keys_since, 
 	if (!spool_db_begin(db, true, why, n))
 		return false;
 	ok = next_batch(db, before, last, deleted, why, n) && (*deleted == 0 || delete_up_to(db, *last, keys_since, why, n)) &&
-		run(db, "DELETE FROM purged WHERE received_at < ?1", keys_since, 0, why, n) && spool_db_commit(db, why, n);
+		spool_sql_run(db, "DELETE FROM purged WHERE received_at < ?1", keys_since, 0, why, n) && spool_db_commit(db, why, n);
 	spool_db_end(db);
 	return ok;
 }
@@ -339,7 +314,7 @@ bool spool_query_cut_rejects(struct spool_db *db, const struct reject_limits *li
 
 	if (!spool_db_begin(db, true, why, n))
 		return false;
-	ok = (spool_notes_cut(db->sql, limits, now) || fail(db, why, n)) && spool_db_commit(db, why, n);
+	ok = (spool_notes_cut(db->sql, limits, now) || spool_sql_fail(db, why, n)) && spool_db_commit(db, why, n);
 	spool_db_end(db);
 	return ok;
 }

@@ -1,0 +1,34 @@
+/* What every reader and writer of the spool's tables does with SQLite. */
+#include "sink/spool_sql.h"
+
+#include <stdio.h>
+
+bool spool_sql_fail(struct spool_db *db, char *why, size_t n)
+{
+	snprintf(why, n, "spool: %s", sqlite3_errmsg(db->sql));
+	return false;
+}
+
+bool spool_sql_prepare(struct spool_db *db, const char *sql, sqlite3_stmt **st, char *why, size_t n)
+{
+	return sqlite3_prepare_v2(db->sql, sql, -1, st, NULL) == SQLITE_OK || spool_sql_fail(db, why, n);
+}
+
+bool spool_sql_run(struct spool_db *db, const char *sql, int64_t one, int64_t two, char *why, size_t n)
+{
+	sqlite3_stmt *st;
+	bool ok;
+
+	if (!spool_sql_prepare(db, sql, &st, why, n))
+		return false;
+	sqlite3_bind_int64(st, 1, one);
+	sqlite3_bind_int64(st, 2, two);
+	ok = sqlite3_step(st) == SQLITE_DONE || spool_sql_fail(db, why, n);
+	sqlite3_finalize(st);
+	return ok;
+}
+
+struct slice spool_sql_slice(sqlite3_stmt *st, int column)
+{
+	return (struct slice){sqlite3_column_blob(st, column), (size_t)sqlite3_column_bytes(st, column)};
+}
