@@ -1,6 +1,7 @@
 /* hookspool: the administrator's command; finds the subcommand and runs it. */
 #include "config.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <locale.h>
 #include <stdio.h>
@@ -44,6 +45,17 @@ static void print_help(FILE *to)
 	      "\n\"hookspool SUBCOMMAND --help\" says more; see hookspool(1).\n", to);
 }
 
+/* The status to exit with, when all that was printed has been written; whoever reads from a pipe may have enough before that. */
+static int close_output(int status)
+{
+	errno = 0; /* stays so when only an earlier write failed */
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	if (errno != EPIPE)
+		cli_error("standard output: %s; what was printed is not complete", errno ? strerror(errno) : "a write failed");
+	return status == CLI_OK ? CLI_TEMPFAIL : status;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
@@ -71,7 +83,7 @@ int main(int argc, char **argv)
 	}
 	for (int i = 0; optind < argc && i < COMMANDS; i++)
 		if (strcmp(argv[optind], commands[i].name) == 0)
-			return commands[i].run(&cli, argc - optind, argv + optind);
+			return close_output(commands[i].run(&cli, argc - optind, argv + optind));
 	if (optind < argc)
 		fprintf(stderr, "hookspool: there is no subcommand %s\n\n", argv[optind]);
 	print_help(stderr);

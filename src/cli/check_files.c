@@ -27,11 +27,15 @@ void check_file(struct check *c, const char *file, bool secret)
 	const char *me = check_user(geteuid());
 	struct stat st;
 
-	if (access(file, R_OK) != 0 || stat(file, &st) != 0)
+	if (access(file, F_OK) != 0 && errno == ENOENT)
+		check_say(c, CHECK_FAIL, "%s: there is no such file; make it, with chmod %s", file, secret ? "640" : "644");
+	else if (access(file, R_OK) != 0 || stat(file, &st) != 0)
 		check_say(c, CHECK_FAIL, "%s: user %s can't read it (%s); chgrp it to a group of that user and chmod %s it, and let "
 			"the user enter its directory", file, me, strerror(errno), secret ? "640" : "644");
 	else if (st.st_mode & 002)
 		check_say(c, CHECK_FAIL, "%s: anybody may change it; chmod o-w it", file);
+	else if (secret && (st.st_mode & 005))
+		check_say(c, CHECK_FAIL, "%s: others may read it; chmod o= it", file);
 	else if (replaceable(file))
 		check_say(c, CHECK_FAIL, "%s: anybody may replace it; chmod o-w its directory", file);
 	else if (secret && (st.st_mode & 020))

@@ -60,10 +60,7 @@ static bool write_key(const char *file, const char *key)
 
 static int to_stdout(const char *key)
 {
-	if (fputs(key, stdout) == EOF || fflush(stdout) != 0) {
-		cli_error("standard output: %s", strerror(errno));
-		return CLI_NO;
-	}
+	fputs(key, stdout);
 	if (isatty(STDOUT_FILENO))
 		fputs("Put it in a file of mode 0600, and that file's name in the endpoint's secret-file or\n"
 		      "authorization-file; give the sender the same text. \"hookspool keygen FILE\" makes the file.\n",
