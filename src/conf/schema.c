@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,10 +15,11 @@
 #include "conf/schema_endpoint.h"
 #include "conf/schema_scheme.h"
 #include "conf/schema_sink.h"
+#include "conf/uncomment.h"
 #include "core/io.h"
 #include "core/units.h"
 
-enum { INCLUDES_MAX = 100 };
+enum { INCLUDES_MAX = 100, FILE_MAX = 4 << 20 };
 
 static const int64_t AGE_MAX_MS = 3650 * INT64_C(86400000);
 
@@ -26,11 +28,20 @@ const char *const schema_log_levels[] = {"error", "warning", "info", "debug", NU
 const char *const schema_log_formats[] = {"logfmt", "json", NULL};
 const char *const schema_log_targets[] = {"stderr", "syslog", NULL};
 
+/* Where a value of a section's option is. */
+struct place {
+	const cfg_opt_t *opt;
+	const cfg_value_t *value;
+	int line;
+};
+
 /* libconfuse's callbacks have no context, so a load keeps its own here; one load at a time. */
 static struct {
 	conf_report *report;
 	void *ctx;
 	cfg_t *tree;
+	struct buf text;   /* of the file that is parsed */
+	struct buf places; /* struct place, one after the other */
 	char *includes[INCLUDES_MAX]; /* files still to parse, and those parsed */
 	size_t n_includes;
 	int errors;
@@ -69,6 +80,37 @@ cfg_t *schema_tree(void)
 	return load.tree;
 }
 
+/* libconfuse calls this after each of an option's values, and for a list again at its closing brace. */
+static int note_place(cfg_t *cfg, cfg_opt_t *opt)
+{
+	struct place new = {opt, opt->values[opt->nvalues - 1], cfg->line};
+	const struct place *place = (const void *)load.places.data;
+	size_t n = load.places.len / sizeof new;
+
+	if (n && (opt->flags & CFGF_LIST) && place[n - 1].opt == opt && place[n - 1].value == new.value)
+		return 0;
+	return buf_add(&load.places, &new, sizeof new) ? 0 : -1;
+}
+
+cfg_t *schema_at(cfg_t *sec, const char *option, const char *value)
+{
+	const cfg_opt_t *opt = cfg_getopt(sec, option);
+	const struct place *place = (const void *)load.places.data;
+	unsigned i = 0;
+
+	while (value && i < opt->nvalues && opt->values[i]->string != value)
+		i++;
+	if (i == opt->nvalues)
+		i = 0;
+	/* the last one counts, as a value that is written again may have the memory of the former */
+	for (size_t k = 0; opt->nvalues && k < load.places.len / sizeof *place; k++)
+		if (place[k].opt == opt && place[k].value == opt->values[i])
+			sec->line = place[k].line;
+	if (value && strchr(value, '\n'))
+		sec->line = uncomment_first_line(load.text.data, load.text.len, sec->line);
+	return sec;
+}
+
 int schema_choice(const char *const *words, const char *word)
 {
 	for (int i = 0; words[i]; i++)
@@ -86,6 +128,18 @@ const char *schema_path(const char *file, const char *path, char *out, size_t n)
 	else
 		snprintf(out, n, "%.*s/%s", (int)(slash - file), file, path);
 	return out;
+}
+
+bool schema_words(cfg_t *sec, const char *name, struct words *w)
+{
+	w->item = calloc(cfg_size(sec, name) + 1, sizeof *w->item);
+	for (unsigned i = 0; w->item && i < cfg_size(sec, name); i++) {
+		w->item[i] = strdup(cfg_getnstr(sec, name, i));
+		if (!w->item[i])
+			return false;
+		w->n++;
+	}
+	return w->item != NULL;
 }
 
 static int check_size(cfg_t *cfg, cfg_opt_t *opt)
@@ -296,6 +350,10 @@ static cfg_t *new_tree(void)
 	cfg_set_error_function(cfg, on_error);
 	for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
 		cfg_set_validate_func(cfg, checks[i].name, checks[i].check);
+	for (cfg_opt_t *sec = cfg->opts; sec->name; sec++)
+		for (cfg_opt_t *opt = sec->subopts; opt && opt->name; opt++)
+			if (!opt->validcb)
+				opt->validcb = note_place;
 	return cfg;
 }
 
@@ -304,17 +362,44 @@ static bool refuse_file(const char *file, const char *what)
 	char message[PATH_MAX + 128];
 
 	snprintf(message, sizeof message, "%s: %s", file, what);
+	load.errors++;
 	load.report(load.ctx, LOG_LEVEL_ERROR, message);
 	return false;
 }
 
-/* libconfuse reports what is wrong in the text, but not a file it can't open. */
+/* Appends the file's text, without its comments, and a line feed, as none is empty then. False with errno set. */
+static bool read_file(const char *file, struct buf *text)
+{
+	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY), error;
+	bool ok = fd >= 0 && io_read_all(fd, text, FILE_MAX);
+
+	error = errno;
+	if (fd >= 0)
+		close(fd);
+	errno = ok ? ENOMEM : error;
+	if (!ok || !buf_add(text, "\n", 1))
+		return false;
+	uncomment(text->data, text->len);
+	return true;
+}
+
+/* libconfuse reports what is wrong in the text. */
 static bool parse_one(cfg_t *cfg, const char *file)
 {
-	int rc = cfg_parse(cfg, file);
+	FILE *from;
+	int rc;
 
-	if (rc == CFG_FILE_ERROR)
+	if (!read_file(file, &load.text)) {
+		buf_free(&load.text);
 		return refuse_file(file, strerror(errno));
+	}
+	free(cfg->filename);
+	cfg->filename = strdup(file);
+	from = fmemopen(load.text.data, load.text.len, "r");
+	rc = from && cfg->filename ? cfg_parse_fp(cfg, from) : CFG_FILE_ERROR;
+	if (from)
+		fclose(from);
+	buf_free(&load.text);
 	if (rc != CFG_SUCCESS && load.errors == 0)
 		return refuse_file(file, "can't be parsed");
 	return rc == CFG_SUCCESS;
@@ -335,6 +420,7 @@ cfg_t *schema_parse(const char *file, conf_report *report, void *ctx)
 		ok = parse_one(cfg, load.includes[i]);
 	while (load.n_includes)
 		free(load.includes[--load.n_includes]);
+	buf_free(&load.places);
 	if (ok)
 		return cfg;
 	if (load.errors == 0)

@@ -16,6 +16,12 @@ cfg_t *schema_parse(const char *file, conf_report *report, void *ctx);
 /* The tree that is being parsed. */
 cfg_t *schema_tree(void);
 
+/*
+ * The section, which was just read, with the line where that value of the option is, for cfg_error(). When the option has no
+ * such value, it is its first one, and when it has none, the section's end.
+ */
+cfg_t *schema_at(cfg_t *sec, const char *option, const char *value);
+
 /* Reports a warning with the file and line where the parser is. */
 void schema_warn(cfg_t *cfg, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -24,6 +30,9 @@ const char *schema_path(const char *file, const char *path, char *out, size_t n)
 
 /* The position of `word` in a NULL-terminated list, or -1. */
 int schema_choice(const char *const *words, const char *word);
+
+/* Copies the words of an option, freed by words_free(); false when memory is short. */
+bool schema_words(cfg_t *sec, const char *name, struct words *out);
 
 extern const char *const schema_journals[];    /* as enum journal */
 extern const char *const schema_log_levels[];  /* as enum log_level */

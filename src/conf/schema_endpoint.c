@@ -154,19 +154,19 @@ static bool is_text(const char *s, size_t max)
 }
 
 /* What is answered when all is well: fixed text, and nothing that could break the head of the answer. */
-static bool check_answer(cfg_t *cfg, cfg_t *sec)
+static bool check_answer(cfg_t *sec)
 {
 	const char *type = cfg_getstr(sec, "answer-type"), *text = cfg_getstr(sec, "answer-body"), *title = cfg_title(sec);
 	long status = cfg_getint(sec, "answer-status");
 
 	if (status != 200 && status != 201 && status != 202 && status != 204)
-		cfg_error(cfg, "endpoint \"%s\": answer-status = %ld; write 200, 201, 202 or 204", title, status);
+		cfg_error(schema_at(sec, "answer-status", NULL), "endpoint \"%s\": answer-status = %ld; write 200, 201, 202 or 204", title, status);
 	else if (text && strlen(text) > ANSWER_MAX)
-		cfg_error(cfg, "endpoint \"%s\": answer-body is longer than %d bytes", title, ANSWER_MAX);
+		cfg_error(schema_at(sec, "answer-body", text), "endpoint \"%s\": answer-body is longer than %d bytes", title, ANSWER_MAX);
 	else if (status == 204 && text)
-		cfg_error(cfg, "endpoint \"%s\": an answer with status 204 has no body; remove answer-body", title);
+		cfg_error(schema_at(sec, "answer-body", text), "endpoint \"%s\": an answer with status 204 has no body; remove answer-body", title);
 	else if (type && (!text || !is_text(type, TYPE_MAX)))
-		cfg_error(cfg, "endpoint \"%s\": answer-type is the media type of an answer-body, such as \"text/plain\"", title);
+		cfg_error(schema_at(sec, "answer-type", type), "endpoint \"%s\": answer-type is the media type of an answer-body, such as \"text/plain\"", title);
 	else
 		return true;
 	return false;
@@ -200,10 +200,11 @@ int schema_check_endpoint(cfg_t *cfg, cfg_opt_t *opt)
 		cfg_error(cfg, "endpoint \"%s\": scheme = \"%s\" asks with a verify token; add verify-token-file = {\"FILE\"}", title, s.name);
 		return -1;
 	}
-	if (!check_keys(cfg, sec, &s) || !check_answer(cfg, sec))
+	if (!check_keys(cfg, sec, &s) || !check_answer(sec))
 		return -1;
-	if (cfg_getint(sec, "rate-burst") < 0 || cfg_getint(sec, "rate-burst") > RATE_MAX || (cfg_getint(sec, "rate-burst") && !cfg_getstr(sec, "rate"))) {
-		cfg_error(cfg, "endpoint \"%s\": rate-burst goes with a rate, and is 1 to %d", title, RATE_MAX);
+	if ((cfg_getopt(sec, "rate-burst")->flags & CFGF_MODIFIED) &&
+	    (cfg_getint(sec, "rate-burst") < 1 || cfg_getint(sec, "rate-burst") > RATE_MAX || !cfg_getstr(sec, "rate"))) {
+		cfg_error(schema_at(sec, "rate-burst", NULL), "endpoint \"%s\": rate-burst goes with a rate, and is 1 to %d", title, RATE_MAX);
 		return -1;
 	}
 	if (secret && none) {

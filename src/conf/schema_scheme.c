@@ -69,7 +69,7 @@ struct build {
 static bool wrong(const struct build *b, const char *option, const char *value, const char *fix)
 {
 	if (b->cfg)
-		cfg_error(b->cfg, "scheme \"%s\": %s = \"%s\": %s", cfg_title(b->sec), option, value, fix);
+		cfg_error(schema_at(b->sec, option, value), "scheme \"%s\": %s = \"%s\": %s", cfg_title(b->sec), option, value, fix);
 	return false;
 }
 

@@ -197,18 +197,6 @@ int schema_check_relay(cfg_t *cfg, cfg_opt_t *opt)
 
 /* ---- from the section to the sink */
 
-bool schema_words(cfg_t *sec, const char *name, struct words *w)
-{
-	w->item = calloc(cfg_size(sec, name) + 1, sizeof *w->item);
-	for (unsigned i = 0; w->item && i < cfg_size(sec, name); i++) {
-		w->item[i] = strdup(cfg_getnstr(sec, name, i));
-		if (!w->item[i])
-			return false;
-		w->n++;
-	}
-	return w->item != NULL;
-}
-
 /* The copy of an option's text, NULL for an option that has none. */
 static bool copy(cfg_t *sec, const char *name, char **out)
 {

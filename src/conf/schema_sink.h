@@ -19,7 +19,4 @@ int schema_check_relay(cfg_t *cfg, cfg_opt_t *opt);
 bool schema_sink_make(cfg_t *sec, struct sink *out);
 void schema_sink_free(struct sink *s);
 
-/* Copies the words of an option, freed by words_free(); false when memory is short. */
-bool schema_words(cfg_t *sec, const char *name, struct words *out);
-
 #endif

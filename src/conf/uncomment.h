@@ -1,0 +1,16 @@
+/* The text of a configuration without its comments. */
+#ifndef UNCOMMENT_H
+#define UNCOMMENT_H
+
+#include <stddef.h>
+
+/*
+ * Puts blanks in the place of comments: from # or // to the end of the line, and between the marks of C, but not in quotes.
+ * Every line stays where it is: libconfuse 3.3 counts those with a comment more than once.
+ */
+void uncomment(char *text, size_t n);
+
+/* The line of a text without comments on which the quotes begin that end on this line. Of several: the first. */
+int uncomment_first_line(const char *text, size_t n, int line);
+
+#endif
