@@ -232,18 +232,6 @@ static bool store_all(struct spool *s, struct spool_event *ev)
 	return !ev;
 }
 
-/*
- * Notes alone are not worth an fsync: the next event's commit covers them. False when full
- * durability could not be set again; such a handle must not be used for events.
- */
-static bool set_sync(struct spool *s, bool on)
-{
-	if (s->journal != JOURNAL_WAL)
-		return true;
-	return sqlite3_exec(s->db.sql, on ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", NULL, NULL, NULL) ==
-		SQLITE_OK;
-}
-
 static bool write_batch(struct spool *s, struct waiter *batch, const struct spool_notes *notes, char *why)
 {
 	struct waiter *w;
@@ -281,7 +269,8 @@ static bool commit_batch(struct spool *s, struct waiter *batch, const struct spo
 	bool begun, ok = false;
 	char why[WHY_SIZE] = "";
 
-	begun = spool_open(s, why, sizeof why) && (!only_notes || set_sync(s, false)) &&
+	/* notes alone are not worth an fsync: the next event's commit covers them */
+	begun = spool_open(s, why, sizeof why) && (!only_notes || spool_db_sync(&s->db, s->journal, false)) &&
 		spool_db_begin(&s->db, !only_notes, why, sizeof why);
 	if (begun)
 		ok = write_batch(s, batch, notes, why);
@@ -292,7 +281,7 @@ static bool commit_batch(struct spool *s, struct waiter *batch, const struct spo
 		spool_poke_send(&s->poke, s->dir);
 	s->relayed = false;
 	/* SQLite may have gone over to read-only, for good, where it couldn't open a file for writing */
-	if (!ok || s->db.suspect || (only_notes && !set_sync(s, true)))
+	if (!ok || s->db.suspect || (only_notes && !spool_db_sync(&s->db, s->journal, true)))
 		close_db(s);
 	return ok;
 }

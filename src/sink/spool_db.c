@@ -17,6 +17,7 @@
 
 #include "core/clock.h"
 #include "sink/spool_fs.h"
+#include "sink/spool_rewrite.h"
 
 #ifndef sigev_notify_thread_id
 #define sigev_notify_thread_id _sigev_un._tid
@@ -135,6 +136,18 @@ static int pragma_int(struct spool_db *db, const char *sql)
 	return v;
 }
 
+static bool is_wal(struct spool_db *db)
+{
+	sqlite3_stmt *st;
+	bool wal;
+
+	if (sqlite3_prepare_v2(db->sql, "PRAGMA journal_mode", -1, &st, NULL) != SQLITE_OK)
+		return false;
+	wal = sqlite3_step(st) == SQLITE_ROW && strcmp((const char *)sqlite3_column_text(st, 0), "wal") == 0;
+	sqlite3_finalize(st);
+	return wal;
+}
+
 static int on_wal(void *ctx, sqlite3 *sql, const char *name, int pages)
 {
 	struct spool_db *db = ctx;
@@ -191,30 +204,27 @@ static int open_dir(const char *dir, enum spool_access access, char *why, size_t
 	return fd;
 }
 
-/* As root, the lock belongs to the directory's owner, as SQLite does it for its -wal and -shm. */
 static int open_lock(int dir_fd)
 {
-	struct stat st;
 	int fd = openat(dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
-	if (fd >= 0 && geteuid() == 0 && fstat(dir_fd, &st) == 0 && fchown(fd, st.st_uid, st.st_gid) != 0) {
+	if (fd >= 0 && !spool_fs_give(dir_fd, "lock")) {
 		close(fd);
 		return -1;
 	}
 	return fd;
 }
 
-/* The database file with mode 0600 and the directory's owner, before SQLite could make it otherwise. */
-static bool make_file(int dir_fd, bool *made)
+/* A file with mode 0600 and the directory's owner, before SQLite could make it otherwise. *made stays when it is there. */
+static bool make_file(int dir_fd, const char *name, bool *made)
 {
-	struct stat st;
 	bool ok;
-	int fd = openat(dir_fd, "hookspool.db", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	int fd = openat(dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
-	*made = fd >= 0;
 	if (fd < 0)
 		return errno == EEXIST;
-	ok = geteuid() != 0 || (fstat(dir_fd, &st) == 0 && fchown(fd, st.st_uid, st.st_gid) == 0);
+	*made = true;
+	ok = spool_fs_give(dir_fd, name);
 	close(fd);
 	return ok;
 }
@@ -260,23 +270,27 @@ static atomic_bool stuck; /* this process's last wait for the lock was in vain *
 
 static bool lock(struct spool_db *db, bool urgent, char *why, size_t n)
 {
-	bool ok = flock(db->lock_fd, LOCK_EX | LOCK_NB) == 0 ||
-		wait_for_lock(db->lock_fd, urgent && !atomic_load(&stuck) ? LOCK_WAIT_S : LOCK_WAIT_SHORT_S);
+	bool ok = flock(db->lock_fd, LOCK_EX | LOCK_NB) == 0;
 
+	db->contended = !ok;
+	ok = ok || wait_for_lock(db->lock_fd, urgent && !atomic_load(&stuck) ? LOCK_WAIT_S : LOCK_WAIT_SHORT_S);
 	if (ok || urgent)
 		atomic_store(&stuck, !ok);
 	return ok || fail(why, n, "lock", errno == EINTR ? "held by another process" : strerror(errno));
 }
 
-/* The receiver sets the journal mode, others take what they find. */
+/*
+ * The receiver chooses whether there is a WAL, others take what they find. A rollback journal is emptied and not deleted: when
+ * it is made again, SQLite doesn't notice that its name could not be synced.
+ */
 static bool configure(struct spool_db *db, enum journal journal, enum spool_access access, char *why, size_t n)
 {
-	const char *mode = journal == JOURNAL_WAL ? "PRAGMA journal_mode=WAL" : "PRAGMA journal_mode=DELETE";
+	bool receive = access == SPOOL_RECEIVE, wal = receive ? journal == JOURNAL_WAL : is_wal(db);
 
 	sqlite3_busy_timeout(db->sql, BUSY_MS);
 	sqlite3_db_config(db->sql, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_wal_hook(db->sql, on_wal, db); /* replaces the automatic checkpoint, which runs without the lock */
-	if (access == SPOOL_RECEIVE && !run(db, mode))
+	if ((receive || !wal) && !run(db, wal ? "PRAGMA journal_mode=WAL" : "PRAGMA journal_mode=TRUNCATE"))
 		return fail_sql(db, why, n, "journal mode");
 	/* EXTRA is FULL in WAL mode; secure_delete: purge means gone, also from the file's free pages */
 	if (!run(db, journal == JOURNAL_WAL ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=EXTRA") ||
@@ -310,14 +324,22 @@ static bool migrate(struct spool_db *db, enum spool_access access, char *why, si
 	return true;
 }
 
+/* What is suspect is written again before another process may build on it. */
+static bool mend(struct spool_db *db)
+{
+	db->suspect = db->suspect && spool_rewrite(db->sql, pragma_int(db, "PRAGMA page_size")) != SQLITE_OK;
+	return !db->suspect;
+}
+
 /* All under the lock: two processes may be starting on an empty directory. */
 static bool prepare(struct spool_db *db, int dir_fd, const char *path, enum journal journal,
 	enum spool_access access, char *why, size_t n)
 {
-	bool made = false;
+	bool receive = access == SPOOL_RECEIVE;
+	bool made = receive && (journal == JOURNAL_DELETE || faccessat(dir_fd, "hookspool.db-wal", F_OK, 0) != 0);
 	int rc;
 
-	if (access == SPOOL_RECEIVE && !make_file(dir_fd, &made))
+	if (receive && !make_file(dir_fd, "hookspool.db", &made))
 		return fail(why, n, path, strerror(errno));
 	rc = sqlite3_open_v2(path, &db->sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 	if (rc != SQLITE_OK)
@@ -326,14 +348,15 @@ static bool prepare(struct spool_db *db, int dir_fd, const char *path, enum jour
 	 * Must precede the first table, and the journal mode that writes the first page. Pages of 16 KiB
 	 * hold a batch of events in few frames of the WAL, and long bodies in few links of a chain.
 	 */
-	if (access == SPOOL_RECEIVE && pragma_int(db, "PRAGMA page_count") == 0 &&
+	if (receive && pragma_int(db, "PRAGMA page_count") == 0 &&
 	    !run(db, "PRAGMA page_size=16384; PRAGMA auto_vacuum=INCREMENTAL"))
 		return fail_sql(db, why, n, path);
 	if (!configure(db, journal, access, why, n) || !migrate(db, access, why, n))
 		return false;
-	if (db->suspect && sqlite3_wal_checkpoint_v2(db->sql, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) != SQLITE_OK)
-		return fail_sql(db, why, n, "after a failed fsync");
-	db->suspect = false;
+	if (!mend(db))
+		return fail(why, n, path, "an fsync failed, and what it should have written could not be written again");
+	if (receive && journal == JOURNAL_DELETE && !make_file(dir_fd, "hookspool.db-journal", &made))
+		return fail(why, n, path, strerror(errno));
 	if (made && fsync(dir_fd) != 0)
 		return fail(why, n, path, strerror(errno));
 	return true;
@@ -391,6 +414,11 @@ bool spool_db_moved(struct spool_db *db)
 	return sqlite3_file_control(db->sql, NULL, SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved;
 }
 
+bool spool_db_sync(struct spool_db *db, enum journal journal, bool on)
+{
+	return journal != JOURNAL_WAL || run(db, on ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL");
+}
+
 bool spool_db_begin(struct spool_db *db, bool urgent, char *why, size_t n)
 {
 	if (!lock(db, urgent, why, n))
@@ -415,9 +443,11 @@ void spool_db_end(struct spool_db *db)
 	if (!sqlite3_get_autocommit(db->sql)) {
 		judge(db);
 		run(db, "ROLLBACK");
-	} else if (db->wal_pages >= CHECKPOINT_PAGES &&
+	}
+	if (mend(db) && db->wal_pages >= CHECKPOINT_PAGES &&
 	    sqlite3_wal_checkpoint_v2(db->sql, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) != SQLITE_OK) {
 		judge(db);
+		mend(db);
 	}
 	flock(db->lock_fd, LOCK_UN);
 }

@@ -12,14 +12,15 @@ struct spool_db {
 	sqlite3 *sql;
 	int lock_fd;
 	int wal_pages; /* in the WAL after the last commit of this connection */
+	bool contended; /* the lock was held by another process when it was last asked for */
 	bool suspect;  /* an fsync may have failed: to be closed and opened again before any further commit */
 };
 
 /*
  * Opens DIR's database into db, which is zeroed or was closed. SPOOL_RECEIVE makes directory (0700), file (0600) and schema where
  * missing, sets the journal mode and migrates an older schema; SPOOL_MANAGE does
- * none of that, and fails where it would be needed. Where db was closed as suspect, the whole WAL is first
- * moved into the database and synced: what the kernel dropped must not be taken for durable.
+ * none of that, and fails where it would be needed. Where db was closed as suspect, what the kernel
+ * may have dropped is first written again.
  * False with the reason in why; db is then closed.
  */
 bool spool_db_open(struct spool_db *db, const char *dir, enum journal journal, enum spool_access access, char *why,
@@ -30,6 +31,12 @@ void spool_db_close(struct spool_db *db);
 
 /* True when the file that is open is no longer the one at its path: moved or deleted meanwhile. */
 bool spool_db_moved(struct spool_db *db);
+
+/*
+ * Whether a commit waits until it is on stable storage, as it does from the start on. Without WAL it always does, or the file could be
+ * corrupted. False when full durability could not be set again: such a handle must not be used for events.
+ */
+bool spool_db_sync(struct spool_db *db, enum journal journal, bool on);
 
 /*
  * Begins a write transaction under the lock of all processes; waits for the lock at most 8 s when it
@@ -44,7 +51,10 @@ bool spool_db_begin(struct spool_db *db, bool urgent, char *why, size_t why_size
  */
 bool spool_db_commit(struct spool_db *db, char *why, size_t why_size);
 
-/* Rolls back what was not committed, checkpoints when the WAL is long, releases the lock; db may be suspect after it. */
+/*
+ * Rolls back what was not committed, writes again what a failed fsync may have dropped, checkpoints when the WAL is long,
+ * releases the lock. db is suspect after it where the disk still fails.
+ */
 void spool_db_end(struct spool_db *db);
 
 #endif

@@ -1,9 +1,12 @@
-/* What kind of file system a spool would be on: not every one keeps the promise of an fsync. */
+/* A spool's place: what kind of file system it is on, and whose its files are. */
 #include "sink/spool_fs.h"
 
 #include <linux/magic.h>
+#include <fcntl.h>
 #include <stddef.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 /* The last ones lack a name in Debian 12's linux/magic.h. */
 static const struct {
@@ -36,4 +39,11 @@ enum spool_fs_kind spool_fs_kind(const char *path, const char **name)
 		}
 	}
 	return SPOOL_FS_LOCAL;
+}
+
+bool spool_fs_give(int dir_fd, const char *name)
+{
+	struct stat st;
+
+	return geteuid() != 0 || (fstat(dir_fd, &st) == 0 && fchownat(dir_fd, name, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) == 0);
 }

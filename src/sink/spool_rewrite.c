@@ -1,0 +1,75 @@
+#include "sink/spool_rewrite.h"
+
+#include <stdlib.h>
+
+enum {
+	WAL_HEADER = 32, FRAME_HEADER = 24, /* SQLite's file format, section 4.1 */
+	CHECKPOINT_LOCK = 1,                /* WAL_CKPT_LOCK: walformat.html, section 2.3 */
+};
+
+static int rewrite(sqlite3_file *f, void *p, int n, sqlite3_int64 at)
+{
+	int rc = f->pMethods->xRead(f, p, n, at);
+
+	return rc == SQLITE_OK ? f->pMethods->xWrite(f, p, n, at) : rc;
+}
+
+/* A page of the database; one that is not there was never moved. */
+static int rewrite_page(sqlite3_file *db, unsigned char *p, int size, const unsigned char *number)
+{
+	sqlite3_int64 page = (sqlite3_int64)number[0] << 24 | number[1] << 16 | number[2] << 8 | number[3], end;
+	int rc = db->pMethods->xFileSize(db, &end);
+
+	return rc != SQLITE_OK || page == 0 || page * size > end ? rc : rewrite(db, p, size, (page - 1) * size);
+}
+
+/* p: a frame's bytes, and a page's behind them. What ends before a whole frame was no frame. */
+static int rewrite_all(sqlite3_file *wal, sqlite3_file *db, unsigned char *p, int page)
+{
+	int frame = FRAME_HEADER + page;
+	sqlite3_int64 end;
+	int rc = wal->pMethods->xFileSize(wal, &end);
+
+	if (rc != SQLITE_OK || end < WAL_HEADER)
+		return rc;
+	rc = rewrite(wal, p, WAL_HEADER, 0);
+	for (sqlite3_int64 at = WAL_HEADER; rc == SQLITE_OK && at + frame <= end; at += frame) {
+		rc = rewrite(wal, p, frame, at);
+		if (rc == SQLITE_OK)
+			rc = rewrite_page(db, p + frame, page, p);
+	}
+	if (rc == SQLITE_OK)
+		rc = wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL);
+	return rc == SQLITE_OK ? db->pMethods->xSync(db, SQLITE_SYNC_NORMAL) : rc;
+}
+
+/* Nobody else may move pages meanwhile, not even without our lock: he would find what he wrote overwritten. */
+static int without_checkpoints(sqlite3_file *wal, sqlite3_file *db, unsigned char *p, int page)
+{
+	int rc = db->pMethods->xShmLock(db, CHECKPOINT_LOCK, 1, SQLITE_SHM_LOCK | SQLITE_SHM_EXCLUSIVE);
+
+	if (rc != SQLITE_OK)
+		return rc;
+	rc = rewrite_all(wal, db, p, page);
+	db->pMethods->xShmLock(db, CHECKPOINT_LOCK, 1, SQLITE_SHM_UNLOCK | SQLITE_SHM_EXCLUSIVE);
+	return rc;
+}
+
+int spool_rewrite(sqlite3 *sql, int page)
+{
+	sqlite3_file *wal, *db;
+	unsigned char *p;
+	int rc = page > 0 ? sqlite3_exec(sql, "BEGIN IMMEDIATE", NULL, NULL, NULL) : SQLITE_ERROR; /* nobody writes to the WAL meanwhile */
+
+	if (rc != SQLITE_OK)
+		return rc;
+	p = malloc(FRAME_HEADER + 2 * (size_t)page);
+	rc = p ? SQLITE_OK : SQLITE_NOMEM;
+	sqlite3_file_control(sql, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
+	sqlite3_file_control(sql, "main", SQLITE_FCNTL_FILE_POINTER, &db);
+	if (rc == SQLITE_OK && wal->pMethods)
+		rc = without_checkpoints(wal, db, p, page);
+	free(p);
+	sqlite3_exec(sql, "ROLLBACK", NULL, NULL, NULL);
+	return rc;
+}
