@@ -1,11 +1,22 @@
 /* hookspool check, the sinks: their files, who names them, and what is pending for those that are there no more. */
+#define _GNU_SOURCE /* strchrnul */
+#include "config.h"
+
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+#include <yajl/yajl_parse.h>
 
 #include "cli/check.h"
-#include "sink/spool_relay.h"
+#include "sink/spool_deliveries.h"
+
+#ifdef HAVE_CURL
+#include "relay/http.h"
+#endif
 
 static bool is_named(const struct conf *conf, const struct sink *s)
 {
@@ -13,22 +24,109 @@ static bool is_named(const struct conf *conf, const struct sink *s)
 		for (size_t k = 0; k < conf->endpoints[i].n_relay; k++)
 			if (conf->endpoints[i].relay[k] == s)
 				return true;
+	for (size_t i = 0; i < conf->n_sinks; i++)
+		if (conf->sinks[i].reply && conf_sink(conf, conf->sinks[i].reply) == s)
+			return true;
 	return false;
 }
+
+static bool is_program(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
+}
+
+/* Where execvp(3) would find the program; false where it would not. */
+static bool find_program(const char *name, char *out, size_t n)
+{
+	const char *path = getenv("PATH"), *stop;
+
+	if (strchr(name, '/') || !path) {
+		snprintf(out, n, "%s", name);
+		return is_program(out);
+	}
+	for (; *path; path = *stop ? stop + 1 : stop) {
+		stop = strchrnul(path, ':');
+		snprintf(out, n, "%.*s/%s", (int)(stop - path), path, name);
+		if (stop > path && is_program(out))
+			return true;
+	}
+	return false;
+}
+
+static void check_program(struct check *c, const struct sink *s)
+{
+	char program[PATH_MAX];
+
+	if (find_program(s->command.item[0], program, sizeof program))
+		check_say(c, CHECK_OK, "sink %s: runs %s", s->name, program);
+	else
+		check_say(c, CHECK_FAIL, "sink %s: user %s can't run %s; is it there, or in PATH, with chmod 755, and its directory open?", s->name,
+			check_user(geteuid()), s->command.item[0]);
+}
+
+static bool is_json(struct slice text)
+{
+	yajl_handle h = yajl_alloc(NULL, NULL, NULL);
+	bool ok = h && yajl_parse(h, (const unsigned char *)text.p, text.n) == yajl_status_ok &&
+		yajl_complete_parse(h) == yajl_status_ok;
+
+	yajl_free(h);
+	return ok;
+}
+
+/* A comma too few, and a value that stands without quotes and may be missing, are found before an event finds them. */
+static void check_body(struct check *c, const struct sink *s)
+{
+	struct template_values empty = {.body = {"{}", 2}};
+	struct buf text = {0};
+
+	if (s->body && strncmp(s->content_type, "application/json", 16) == 0 && template_print(s->body, &empty, &text) &&
+	    !is_json((struct slice){buf_str(&text), text.len}))
+		check_say(c, CHECK_WARN, "sink %s: for an event without any of its values, the body is no JSON; are a comma, a quote or a default missing?",
+			s->name);
+	buf_free(&text);
+}
+
+#ifdef HAVE_CURL
+/* As the relay will read it. */
+static void check_target(struct check *c, const struct sink *s)
+{
+	char why[PATH_MAX + 256];
+	struct target target;
+
+	if (!target_init(&target, s, why, sizeof why))
+		check_say(c, CHECK_FAIL, "sink %s: %s", s->name, why);
+	else if (s->type == SINK_HTTP && !s->allow_private && http_is_private(target.url))
+		check_say(c, CHECK_WARN, "sink %s: its URL has a private address, which is refused; add allow-private = true", s->name);
+	target_free(&target);
+}
+#else
+static void check_target(struct check *c, const struct sink *s)
+{
+	(void)c;
+	(void)s;
+}
+#endif
 
 static void check_sink(struct check *c, const struct conf *conf, const struct sink *s)
 {
 	const char *const secrets[] = {s->url_file, s->authorization_file, s->secret_file};
 
-	if (is_named(conf, s))
-		check_say(c, CHECK_OK, "sink %s: %s to %s", s->name, s->method, s->url ? s->url : s->url_file);
-	else
+	if (!is_named(conf, s))
 		check_say(c, CHECK_WARN, "sink %s: no endpoint names it; add relay = {\"%s\"} to one", s->name, s->name);
+	else if (s->type == SINK_HTTP)
+		check_say(c, CHECK_OK, "sink %s: %s to %s%s", s->name, s->method, s->url ? "" : "what is in ", s->url ? s->url : s->url_file);
+	if (s->type == SINK_EXEC)
+		check_program(c, s);
+	check_body(c, s);
 	for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++)
 		if (secrets[i])
 			check_file(c, secrets[i], true);
 	if (s->ca_file)
 		check_file(c, s->ca_file, false);
+	check_target(c, s);
 }
 
 struct counting {
@@ -56,7 +154,7 @@ void check_sinks(struct check *c, const struct conf *conf)
 	snprintf(file, sizeof file, "%s/hookspool.db", conf->spool);
 	if (access(file, F_OK) != 0 || !spool_db_open(&db, conf->spool, conf->journal, SPOOL_MANAGE, why, sizeof why))
 		return; /* check_spool() has said so */
-	if (!spool_relay_counts(&db, on_count, &counting, why, sizeof why))
+	if (!spool_deliveries_counts(&db, on_count, &counting, why, sizeof why))
 		check_say(c, CHECK_FAIL, "sinks: %s", why);
 	spool_db_close(&db);
 }

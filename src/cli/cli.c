@@ -67,17 +67,9 @@ int cli_open(const struct cli *cli, struct conf **conf, struct spool_db *db)
 
 int cli_close(struct conf *conf, struct spool_db *db, bool ok, const char *why)
 {
-	bool written;
-	int error;
-
-	errno = 0; /* stays so when only an earlier write failed */
-	written = fflush(stdout) == 0 && !ferror(stdout);
-	error = errno;
 	spool_db_close(db);
 	conf_free(conf);
 	if (!ok)
 		cli_error("%s", why);
-	if (!written && error != EPIPE) /* whoever reads has enough */
-		cli_error("standard output: %s; what was printed is not complete", error ? strerror(error) : "a write failed");
-	return ok && written ? CLI_OK : CLI_TEMPFAIL;
+	return ok ? CLI_OK : CLI_TEMPFAIL;
 }

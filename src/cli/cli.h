@@ -38,10 +38,7 @@ struct conf *cli_conf(const struct cli *cli);
  */
 int cli_open(const struct cli *cli, struct conf **conf, struct spool_db *db);
 
-/*
- * Closes both, prints why unless ok, and finds out whether all of standard output was written.
- * Returns the status to exit with.
- */
+/* Closes both, and prints why unless ok. Returns the status to exit with. */
 int cli_close(struct conf *conf, struct spool_db *db, bool ok, const char *why);
 
 /* Prints "hookspool NAME: message" and where help is to stderr. Returns CLI_USAGE. */

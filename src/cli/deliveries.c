@@ -12,13 +12,14 @@
 #include "cli/plain.h"
 #include "core/clock.h"
 #include "sink/spool_poke.h"
-#include "sink/spool_relay.h"
+#include "sink/spool_deliveries.h"
 
 static const char deliveries_help[] =
-	"Usage: hookspool deliveries [OPTION]...\n"
+	"Usage: hookspool deliveries [OPTION]... [ID]\n"
 	"\n"
 	"Prints the newest deliveries to sinks, the newest last: its ID, the event, the sink, its\n"
-	"state, the attempts, what the last one gave, and when the next is due.\n"
+	"state, the attempts, what the last one gave, and when the next is due. With an ID, that\n"
+	"one, and its last attempts with what was answered.\n"
 	"\n"
 	"  --sink NAME        to this sink\n"
 	"  --state STATE      pending, delivered or dead\n"
@@ -29,10 +30,11 @@ static const char deliveries_help[] =
 static const char retry_help[] =
 	"Usage: hookspool retry --sink NAME | ID...\n"
 	"\n"
-	"Makes dead deliveries due again, as if they were new: those of a sink, or those with the\n"
-	"IDs that hookspool deliveries prints.\n"
+	"Makes deliveries due now: dead ones as if they were new, and pending ones that wait for\n"
+	"their next attempt. Those of a sink, or those with the IDs that hookspool deliveries\n"
+	"prints. A sink that the relay pauses for is tried at once.\n"
 	"\n"
-	"  --sink NAME        all dead ones of this sink\n"
+	"  --sink NAME        all that this sink has not got\n"
 	"  --help             this\n";
 
 static const char drop_help[] =
@@ -44,17 +46,18 @@ static const char drop_help[] =
 	"  --sink NAME        all pending ones of this sink\n"
 	"  --help             this\n";
 
-static void print_json(void *ctx, const struct spool_relay_status *s)
+static void print_json(void *ctx, const struct spool_delivery *s)
 {
+	bool *found = ctx;
 	struct json j;
 
-	(void)ctx;
+	*found = true;
 	json_begin(&j);
 	json_number(&j, "id", s->id);
 	json_number(&j, "event", s->event);
 	json_text(&j, "endpoint", s->endpoint);
 	json_text(&j, "sink", s->sink);
-	json_string(&j, "state", spool_relay_states[s->state]);
+	json_string(&j, "state", spool_deliveries_states[s->state]);
 	json_number(&j, "attempts", s->attempts);
 	if (s->last_at) {
 		json_time(&j, "last_at", s->last_at);
@@ -68,22 +71,58 @@ static void print_json(void *ctx, const struct spool_relay_status *s)
 	json_end(&j);
 }
 
-static void print_row(void *ctx, const struct spool_relay_status *s)
+static void print_row(void *ctx, const struct spool_delivery *s)
 {
+	bool *found = ctx;
 	char due[CLOCK_TEXT];
 
-	(void)ctx;
+	*found = true;
 	printf("%6" PRId64 "  event %-6" PRId64 "  ", s->id, s->event);
 	plain_cell(stdout, s->sink, 16);
-	printf("  %-9s  %3d attempts", spool_relay_states[s->state], s->attempts);
+	printf("  %-9s  %3d attempt%s", spool_deliveries_states[s->state], s->attempts, s->attempts == 1 ? " " : "s");
 	if (s->status)
 		printf("  %d in %" PRId64 " ms", s->status, s->ms);
+	else if (s->last_at && !s->error.p)
+		printf("  in %" PRId64 " ms", s->ms);
 	if (s->error.p) {
 		fputs("  ", stdout);
 		plain_print(stdout, s->error, 0);
 	}
 	if (s->state == RELAY_PENDING)
 		printf("  next %s", clock_format(s->due, due));
+	putchar('\n');
+}
+
+static void print_attempt_json(void *ctx, const struct spool_delivery_attempt *a)
+{
+	struct json j;
+
+	(void)ctx;
+	json_begin(&j);
+	json_time(&j, "at", a->at);
+	json_number(&j, "status", a->status);
+	json_number(&j, "ms", a->ms);
+	json_text(&j, "error", a->error);
+	json_text(&j, "answer", a->answer);
+	json_end(&j);
+}
+
+static void print_attempt(void *ctx, const struct spool_delivery_attempt *a)
+{
+	char at[CLOCK_TEXT];
+
+	(void)ctx;
+	printf("        %s  %" PRId64 " ms", clock_format(a->at, at), a->ms);
+	if (a->status)
+		printf("  %d", a->status);
+	if (a->error.p) {
+		fputs("  ", stdout);
+		plain_print(stdout, a->error, 0);
+	}
+	if (a->answer.n) {
+		fputs("  ", stdout);
+		plain_print(stdout, a->answer, 0);
+	}
 	putchar('\n');
 }
 
@@ -99,7 +138,7 @@ static bool take_number(const char *text, int64_t *out)
 static bool take_state(const char *text, int *out)
 {
 	for (*out = RELAY_PENDING; *out <= RELAY_DEAD; ++*out)
-		if (strcmp(spool_relay_states[*out], text) == 0)
+		if (strcmp(spool_deliveries_states[*out], text) == 0)
 			return true;
 	return false;
 }
@@ -108,9 +147,9 @@ int cli_deliveries(const struct cli *cli, int argc, char **argv)
 {
 	static const struct option options[] = {{"sink", required_argument, NULL, 's'}, {"state", required_argument, NULL, 't'},
 		{"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-	struct spool_relay_filter filter = {.state = -1};
+	struct spool_delivery_filter filter = {.state = -1};
 	char why[PATH_MAX + 256] = "";
-	bool json = false, ok;
+	bool json = false, found = false, ok;
 	struct spool_db db;
 	struct conf *conf;
 	int64_t n = 20;
@@ -141,26 +180,26 @@ int cli_deliveries(const struct cli *cli, int argc, char **argv)
 			return cli_usage("deliveries", c == ':' ? "%s needs a value" : "unknown option %s", argv[optind - 1]);
 		}
 	}
-	if (optind < argc)
-		return cli_usage("deliveries", "it takes no %s", argv[optind]);
+	if (argc - optind > 1 || (optind < argc && (!take_number(argv[optind], &filter.id) || filter.id == 0)))
+		return cli_usage("deliveries", "\"%s\" is no ID, or there are several", argv[optind]);
 	status = cli_open(cli, &conf, &db);
 	if (status != CLI_OK)
 		return status;
-	ok = spool_relay_list(&db, &filter, n, json ? print_json : print_row, NULL, why, sizeof why);
-	return cli_close(conf, &db, ok, why);
+	ok = spool_deliveries_list(&db, &filter, n, json ? print_json : print_row, &found, why, sizeof why) &&
+		(!filter.id || !found ||
+			spool_deliveries_attempts(&db, filter.id, json ? print_attempt_json : print_attempt, NULL, why, sizeof why));
+	if (ok && filter.id && !found)
+		cli_error("there is no delivery %" PRId64, filter.id);
+	status = cli_close(conf, &db, ok, why);
+	return status == CLI_OK && filter.id && !found ? CLI_NO : status;
 }
 
 /* retry and drop differ in what they do with those that are meant. */
-typedef bool change(struct spool_db *db, const struct spool_relay_filter *f, int64_t *n, char *why, size_t why_size);
+typedef bool change(struct spool_db *db, const struct spool_delivery_filter *f, int64_t now, int64_t *n, char *why, size_t why_size);
 
-static bool retry(struct spool_db *db, const struct spool_relay_filter *f, int64_t *n, char *why, size_t why_size)
+static int change_all(const struct cli *cli, const char *sink, char **ids, change *run, const char *const done[2])
 {
-	return spool_relay_retry(db, f, clock_now(), n, why, why_size);
-}
-
-static int change_all(const struct cli *cli, const char *sink, char **ids, change *run, const char *done)
-{
-	struct spool_relay_filter filter = {.sink = sink};
+	struct spool_delivery_filter filter = {.sink = sink};
 	struct spool_poke poke = {-1};
 	char why[PATH_MAX + 256] = "";
 	int64_t n = 0, total = 0;
@@ -172,20 +211,23 @@ static int change_all(const struct cli *cli, const char *sink, char **ids, chang
 	if (status != CLI_OK)
 		return status;
 	if (sink)
-		ok = run(&db, &filter, &total, why, sizeof why);
+		ok = run(&db, &filter, clock_now(), &total, why, sizeof why);
 	for (; ok && *ids; ids++) {
 		take_number(*ids, &filter.id);
-		ok = run(&db, &filter, &n, why, sizeof why);
+		ok = run(&db, &filter, clock_now(), &n, why, sizeof why);
 		total += n;
 	}
-	printf("%" PRId64 " deliveries %s\n", total, done);
-	spool_poke_send(&poke, conf->spool);
+	printf("%" PRId64 " %s\n", total, done[total != 1]);
+	spool_poke_send(&poke, conf->spool, true);
 	spool_poke_close(&poke);
+	if (ok && total == 0)
+		cli_error("nothing to do; hookspool deliveries shows what there is, and replay sends what was delivered once more");
 	status = cli_close(conf, &db, ok, why);
 	return status == CLI_OK && total == 0 ? CLI_NO : status;
 }
 
-static int change_command(const struct cli *cli, int argc, char **argv, const char *help, change *run, const char *done)
+static int change_command(const struct cli *cli, int argc, char **argv, const char *help, change *run,
+	const char *const done[2])
 {
 	static const struct option options[] = {
 		{"sink", required_argument, NULL, 's'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
@@ -214,10 +256,14 @@ static int change_command(const struct cli *cli, int argc, char **argv, const ch
 
 int cli_retry(const struct cli *cli, int argc, char **argv)
 {
-	return change_command(cli, argc, argv, retry_help, retry, "are due again");
+	static const char *const done[] = {"delivery is due again", "deliveries are due again"};
+
+	return change_command(cli, argc, argv, retry_help, spool_deliveries_retry, done);
 }
 
 int cli_drop(const struct cli *cli, int argc, char **argv)
 {
-	return change_command(cli, argc, argv, drop_help, spool_relay_drop, "dropped");
+	static const char *const done[] = {"delivery dropped", "deliveries dropped"};
+
+	return change_command(cli, argc, argv, drop_help, spool_deliveries_drop, done);
 }

@@ -8,6 +8,7 @@
 #include "cli/progress.h"
 #include "core/clock.h"
 #include "core/units.h"
+#include "sink/spool_conversation.h"
 #include "sink/spool_query.h"
 
 static const char help[] =
@@ -42,7 +43,8 @@ static int purge(const struct cli *cli, int64_t age, bool dry_run)
 		progress_update((uint64_t)total);
 	}
 	progress_end();
-	ok = ok && (dry_run || spool_query_cut_rejects(&db, &conf->reject, now, why, sizeof why));
+	ok = ok && (dry_run || (spool_query_cut_rejects(&db, &conf->reject, now, why, sizeof why) &&
+		spool_conversation_purge(&db, now - age, why, sizeof why)));
 	printf(dry_run ? "%" PRId64 " events would be purged\n" : "%" PRId64 " events purged\n", total);
 	return cli_close(conf, &db, ok, why);
 }

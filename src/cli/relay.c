@@ -35,7 +35,13 @@ static void report(void *ctx, enum log_level level, const char *message)
 static struct conf *load(const char *file, struct conf *old)
 {
 	struct conf *new = conf_load(file, report, NULL);
+	char why[1024];
 
+	if (new && !relay_check(new, why, sizeof why)) {
+		log_message(LOG_LEVEL_ERROR, "%s", why);
+		conf_free(new);
+		new = NULL;
+	}
 	if (!new && old)
 		log_message(LOG_LEVEL_ERROR, "reload failed; the configuration stays as it was");
 	if (!new)

@@ -9,7 +9,7 @@
 #include "cli/progress.h"
 #include "core/clock.h"
 #include "sink/spool_poke.h"
-#include "sink/spool_relay.h"
+#include "sink/spool_deliveries.h"
 
 static const char help[] =
 	"Usage: hookspool replay --sink NAME [OPTION]...\n"
@@ -41,7 +41,7 @@ static bool flush(struct replay *r)
 	int64_t changed = 0;
 
 	if (r->n && !r->dry_run)
-		r->ok = spool_relay_replay(&r->db, r->sink, r->event, r->n, clock_now(), &changed, r->why, sizeof r->why);
+		r->ok = spool_deliveries_replay(&r->db, r->sink, r->event, r->n, clock_now(), &changed, r->why, sizeof r->why);
 	r->changed += changed;
 	r->n = 0;
 	progress_update((uint64_t)r->found);
@@ -71,7 +71,7 @@ static bool replay_all(struct replay *r, struct spool_db *db)
 		printf("%" PRId64 " events would be sent to %s\n", r->found, r->sink->name);
 	else
 		printf("%" PRId64 " of %" PRId64 " events are due for %s\n", r->changed, r->found, r->sink->name);
-	spool_poke_send(&poke, r->filter.conf->spool);
+	spool_poke_send(&poke, r->filter.conf->spool, false);
 	spool_poke_close(&poke);
 	return ok;
 }
@@ -81,20 +81,23 @@ static int run(const struct cli *cli, struct replay *r, const char *name)
 	struct spool_db db;
 	struct conf *conf;
 	int status = cli_open(cli, &conf, &db);
-	bool ok = false;
+	bool ok = false, meant;
 
 	if (status != CLI_OK)
 		return status;
 	r->filter.conf = conf;
 	r->sink = conf_sink(conf, name);
+	meant = r->sink && !r->sink->replies;
 	if (!r->sink)
 		snprintf(r->why, sizeof r->why, "the configuration has no sink \"%s\"", name);
+	else if (!meant)
+		snprintf(r->why, sizeof r->why, "sink \"%s\" sends answers, and no events; hookspool retry sends those again", name);
 	else if (spool_db_open(&r->db, conf->spool, conf->journal, SPOOL_MANAGE, r->why, sizeof r->why))
 		ok = replay_all(r, &db);
 	filter_free(&r->filter);
 	spool_db_close(&r->db);
 	status = cli_close(conf, &db, ok, r->why);
-	return r->sink ? status : CLI_NO;
+	return meant ? status : CLI_NO;
 }
 
 int cli_replay(const struct cli *cli, int argc, char **argv)

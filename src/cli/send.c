@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "cli/sample.h"
+#include "cli/send_relay.h"
 #include "cli/send_report.h"
 #include "cli/send_target.h"
 #include "cli/sender.h"
@@ -27,12 +28,17 @@ enum { ATTEMPTS_MAX = 20, CONCURRENCY_MAX = 512, COUNT_MAX = 10000000, FILE_BYTE
 
 static const char help[] =
 	"Usage: hookspool send [OPTION]... URL\n"
+	"       hookspool send --relay SINK [--endpoint PATH] [--file FILE [--type TYPE]]\n"
 	"\n"
 	"Delivers a random event to URL as the provider does, ConnectSafely or another: signed,\n"
 	"with the endpoint's Authorization, 15 s for an answer; a 2xx status is success. The endpoint,\n"
 	"with its secret, is taken from the configuration: the one whose path the URL has,\n"
 	"or the only one. A URL without a path gets the endpoint's.\n"
 	"\n"
+	"With --relay, one event is sent to a sink, past the spool, and what that answered is\n"
+	"printed; what a program would answer is printed, and not sent.\n"
+	"\n"
+	"  --relay SINK       try this sink\n"
 	"  --endpoint PATH    deliver as this endpoint, whatever the URL's path is\n"
 	"  --scheme NAME      sign by this scheme and not by the endpoint's\n"
 	"  --secret-file FILE sign with this secret and not with the endpoint's first; for\n"
@@ -54,7 +60,7 @@ static const char help[] =
 	"78 wrong configuration.\n";
 
 struct options {
-	const char *url, *endpoint, *file, *scheme, *secret_file, *type;
+	const char *url, *relay, *endpoint, *file, *scheme, *secret_file, *type;
 	uint64_t attempts, count, concurrency;
 	int64_t timeout;
 	bool duplicate, bad_signature, no_auth, quiet;
@@ -114,11 +120,14 @@ static bool number(const char *text, uint64_t max, uint64_t *out)
 	return true;
 }
 
-enum { ENDPOINT = 256, FROM_FILE, SCHEME, SECRET_FILE, TYPE, ATTEMPTS, TIMEOUT, COUNT, CONCURRENCY, DUPLICATE, BAD_SIGNATURE, NO_AUTH, QUIET };
+enum { RELAY = 256, ENDPOINT, FROM_FILE, SCHEME, SECRET_FILE, TYPE, ATTEMPTS, TIMEOUT, COUNT, CONCURRENCY, DUPLICATE, BAD_SIGNATURE, NO_AUTH, QUIET };
 
 static bool take_option(struct options *o, int c)
 {
 	switch (c) {
+	case RELAY:
+		o->relay = optarg;
+		return true;
 	case ENDPOINT:
 		o->endpoint = optarg;
 		return true;
@@ -153,10 +162,11 @@ static bool take_option(struct options *o, int c)
 	}
 }
 
-/* CLI_OK with *o filled; o->url stays NULL when help was asked for and given. */
+/* CLI_OK with *o filled; o->url and o->relay stay NULL when help was asked for and given. */
 static int parse_options(struct options *o, int argc, char **argv)
 {
 	static const struct option options[] = {
+		{"relay", required_argument, NULL, RELAY},
 		{"endpoint", required_argument, NULL, ENDPOINT},
 		{"file", required_argument, NULL, FROM_FILE},
 		{"scheme", required_argument, NULL, SCHEME},
@@ -189,6 +199,11 @@ static int parse_options(struct options *o, int argc, char **argv)
 		if (!take_option(o, c))
 			return cli_usage("send", "--%s: \"%s\" is no such value, or out of range", options[which].name, optarg);
 	}
+	if (o->relay && (o->scheme || o->secret_file || o->duplicate || o->bad_signature || o->no_auth || o->quiet ||
+	    o->attempts > 1 || o->count > 1 || o->concurrency > 1 || o->timeout != TIMEOUT_MS))
+		return cli_usage("send", "--relay goes with --endpoint, --file and --type only");
+	if (o->relay)
+		return argc == optind ? CLI_OK : cli_usage("send", "--relay: the sink has a URL of its own; leave %s out", argv[optind]);
 	if (argc - optind != 1)
 		return cli_usage("send", argc == optind ? "the URL is missing" : "one URL at a time");
 	o->url = argv[optind];
@@ -334,18 +349,33 @@ static int send_to(const struct options *o, const struct conf *conf)
 	return status;
 }
 
+static int send_to_sink(const struct options *o, const struct conf *conf)
+{
+	struct send_relay test = {.conf = conf, .sink = o->relay, .endpoint = o->endpoint, .type = o->type};
+	struct buf body = {0};
+	int status = CLI_NO;
+
+	if (!o->file || read_file(o->file, &body)) {
+		if (o->file)
+			test.body = (struct slice){buf_str(&body), body.len};
+		status = send_relay(&test);
+	}
+	buf_free(&body);
+	return status;
+}
+
 int cli_send(const struct cli *cli, int argc, char **argv)
 {
 	struct options o = {.attempts = 1, .count = 1, .concurrency = 1, .timeout = TIMEOUT_MS};
 	int status = parse_options(&o, argc, argv);
 	struct conf *conf;
 
-	if (status != CLI_OK || !o.url)
+	if (status != CLI_OK || (!o.url && !o.relay))
 		return status;
 	conf = cli_conf(cli);
 	if (!conf)
 		return CLI_CONFIG;
-	status = send_to(&o, conf);
+	status = o.relay ? send_to_sink(&o, conf) : send_to(&o, conf);
 	conf_free(conf);
 	return status;
 }

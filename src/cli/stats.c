@@ -10,7 +10,7 @@
 #include "cli/json.h"
 #include "core/clock.h"
 #include "sink/spool_query.h"
-#include "sink/spool_relay.h"
+#include "sink/spool_deliveries.h"
 
 static const char help[] =
 	"Usage: hookspool stats [--json]\n"
@@ -96,7 +96,7 @@ static void print_sink(void *ctx, const char *sink, enum spool_relay_state state
 		printf("\nsink %s\n", sink);
 	c->any = true;
 	snprintf(c->group, sizeof c->group, "%s", sink);
-	printf("  %-18s %10" PRId64 "\n", spool_relay_states[state], n);
+	printf("  %-18s %10" PRId64 "\n", spool_deliveries_states[state], n);
 }
 
 static bool print_text(const struct conf *conf, struct spool_db *db, const struct spool_totals *t, int64_t bytes, char *why, size_t n)
@@ -104,7 +104,7 @@ static bool print_text(const struct conf *conf, struct spool_db *db, const struc
 	struct counters counters = {.conf = conf}, sinks = {.conf = conf};
 
 	print_totals(t, bytes);
-	return spool_query_counters(db, print_counter, &counters, why, n) && spool_relay_counts(db, print_sink, &sinks, why, n);
+	return spool_query_counters(db, print_counter, &counters, why, n) && spool_deliveries_counts(db, print_sink, &sinks, why, n);
 }
 
 struct json_counters {
@@ -139,7 +139,7 @@ static void add_sink(void *ctx, const char *sink, enum spool_relay_state state, 
 
 	json_item(j);
 	json_string(j, "sink", sink);
-	json_string(j, "state", spool_relay_states[state]);
+	json_string(j, "state", spool_deliveries_states[state]);
 	json_number(j, "deliveries", n);
 	json_item_end(j);
 }
@@ -164,7 +164,7 @@ static bool print_json(const struct conf *conf, struct spool_db *db, const struc
 	ok = spool_query_counters(db, add_counter, &counters, why, n);
 	json_list_end(j);
 	json_list(j, "sinks");
-	ok = ok && spool_relay_counts(db, add_sink, j, why, n);
+	ok = ok && spool_deliveries_counts(db, add_sink, j, why, n);
 	json_list_end(j);
 	json_end(j);
 	return ok;

@@ -10,7 +10,7 @@
 
 #include "conf/schema.h"
 #include "conf/schema_scheme.h"
-#include "conf/schema_sink.h"
+#include "conf/section_sink.h"
 #include "core/io.h"
 #include "core/units.h"
 
@@ -172,7 +172,7 @@ static bool build(struct conf *c, cfg_t *cfg, const char *file)
 	if (!c->sinks || !c->endpoints)
 		return false;
 	for (unsigned i = 0; ok && i < cfg_size(cfg, "sink"); i++)
-		ok = schema_sink_make(cfg_getnsec(cfg, "sink", i), &c->sinks[c->n_sinks++]);
+		ok = section_sink_make(cfg_getnsec(cfg, "sink", i), &c->sinks[c->n_sinks++]);
 	for (unsigned i = 0; ok && i < cfg_size(cfg, "endpoint"); i++)
 		add_endpoint(c, &c->endpoints[c->n_endpoints++], cfg, cfg_getnsec(cfg, "endpoint", i), &ok);
 	return ok;
@@ -235,7 +235,7 @@ void conf_free(struct conf *c)
 	}
 	free(c->endpoints);
 	for (size_t i = 0; i < c->n_sinks; i++)
-		schema_sink_free(&c->sinks[i]);
+		section_sink_free(&c->sinks[i]);
 	free(c->sinks);
 	cfg_free(c->tree);
 	free(c->file);

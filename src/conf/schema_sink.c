@@ -1,14 +1,13 @@
-/* The options of a sink's section, their checks, and the sink they make. */
+/* The options of a sink's section, and their checks. */
 #include "conf/schema_sink.h"
 
 #include <ctype.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "conf/schema.h"
+#include "conf/section_sink.h"
 #include "core/units.h"
 
 enum { IN_FLIGHT_MAX = 256 };
@@ -18,6 +17,8 @@ static const int64_t TIMEOUT_MAX_MS = 600 * 1000, AGE_MAX_MS = 365 * INT64_C(864
 /* 10 s, 20 s, ... 1 h, for three days: what the providers themselves do, Stripe's "Automatic retries" for one. */
 const cfg_opt_t schema_sink_options[] = {
 	CFG_STR("type", "http", CFGF_NONE),
+	CFG_STR_LIST("command", NULL, CFGF_NONE),
+	CFG_STR("reply", NULL, CFGF_NONE),
 	CFG_STR("url", NULL, CFGF_NONE),
 	CFG_STR("url-file", NULL, CFGF_NONE),
 	CFG_STR("method", "POST", CFGF_NONE),
@@ -34,25 +35,44 @@ const cfg_opt_t schema_sink_options[] = {
 	CFG_INT("max-in-flight", 8, CFGF_NONE),
 	CFG_STR("rate", NULL, CFGF_NONE),
 	CFG_INT("rate-burst", 0, CFGF_NONE),
-	CFG_STR("retry-first", "10s", CFGF_NONE),
-	CFG_STR("retry-most", "1h", CFGF_NONE),
-	CFG_STR("retry-within", "3d", CFGF_NONE),
+	CFG_STR_LIST("retry", (char *)(uintptr_t)"{10s, 1h, 3d}", CFGF_NONE),
 	CFG_STR_LIST("retry-on", (char *)(uintptr_t)"{408, 425, 429, 5xx}", CFGF_NONE),
 	CFG_BOOL("ordered", cfg_false, CFGF_NONE),
 	CFG_STR_LIST("events", NULL, CFGF_NONE),
 	CFG_STR_LIST("accounts", NULL, CFGF_NONE),
+	CFG_STR_LIST("senders", NULL, CFGF_NONE),
+	CFG_STR_LIST("texts", NULL, CFGF_NONE),
+	CFG_STR("text-regex", NULL, CFGF_NONE),
+	CFG_BOOL("first-message", cfg_false, CFGF_NONE),
 	CFG_END(),
 };
 
-static bool wrong(cfg_t *cfg, cfg_t *sec, const char *option, const char *value, const char *fix)
+static bool wrong(cfg_t *sec, const char *option, const char *value, const char *fix)
 {
-	cfg_error(cfg, "sink \"%s\": %s = \"%s\": %s", cfg_title(sec), option, value, fix);
+	cfg_error(schema_at(sec, option, value), "sink \"%s\": %s = \"%s\": %s", cfg_title(sec), option, value, fix);
 	return false;
 }
 
-static bool is_url(const char *url)
+/* Where the host begins; NULL for what is no URL of ours. */
+static const char *authority_of(const char *url)
 {
-	return (strncmp(url, "https://", 8) == 0 && url[8]) || (strncmp(url, "http://", 7) == 0 && url[7]);
+	size_t n = strncmp(url, "https://", 8) == 0 ? 8 : strncmp(url, "http://", 7) == 0 ? 7 : 0;
+
+	return n && url[n] ? url + n : NULL;
+}
+
+/* RFC 3986 section 3.2: [user@]host[:port], where the host may be an address with colons in brackets. */
+static bool check_port(cfg_t *sec, const char *url)
+{
+	const char *authority = authority_of(url), *end = authority + strcspn(authority, "/?#"), *p = end;
+	unsigned long port;
+
+	while (p > authority && isdigit((unsigned char)p[-1]))
+		p--;
+	if (p == authority || p == end || p[-1] != ':')
+		return true;
+	port = strtoul(p, NULL, 10);
+	return (port >= 1 && port <= UINT16_MAX) || wrong(sec, "url", url, "a port is 1 to 65535");
 }
 
 /* RFC 9110 section 5.6.2: the characters of a field's name. */
@@ -67,113 +87,205 @@ static size_t name_length(const char *text)
 
 static bool is_header(const char *text)
 {
+	static const char *const ours[] = {"Content-Length:", "Transfer-Encoding:", "Connection:", "Content-Type:"};
 	size_t n = name_length(text);
 
+	for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+		if (strncasecmp(text, ours[i], strlen(ours[i])) == 0)
+			return false;
 	return n > 0 && text[n] == ':' && !strpbrk(text, "\r\n");
 }
 
-/* "503" or "5xx"; sets what it stands for. */
-static bool read_status(const char *text, bool retry_on[SINK_STATUS_MAX])
-{
-	char *end;
-	long from = strtol(text, &end, 10), to = from;
-
-	if (strlen(text) == 3 && strcasecmp(text + 1, "xx") == 0) {
-		from = (text[0] - '0') * 100L;
-		to = from + 99;
-	} else if (strlen(text) != 3 || *end) {
-		return false;
-	}
-	if (from < 300 || to >= SINK_STATUS_MAX)
-		return false;
-	for (long i = from; i <= to; i++)
-		retry_on[i] = true;
-	return true;
-}
-
-static bool check_time(cfg_t *cfg, cfg_t *sec, const char *name, int64_t most, const char *fix)
+static bool check_time(cfg_t *sec, const char *name, const char *text, int64_t most, const char *fix)
 {
 	int64_t v;
 
-	return (units_duration(cfg_getstr(sec, name), &v) && v > 0 && v <= most) || wrong(cfg, sec, name, cfg_getstr(sec, name), fix);
+	return (units_duration(text, &v) && v > 0 && v <= most) || wrong(sec, name, text, fix);
 }
 
-static bool check_times(cfg_t *cfg, cfg_t *sec)
+static bool check_times(cfg_t *sec)
 {
-	return check_time(cfg, sec, "connect-timeout", TIMEOUT_MAX_MS, "write \"5s\"; at most 10m") &&
-		check_time(cfg, sec, "timeout", TIMEOUT_MAX_MS, "write \"30s\"; at most 10m") &&
-		check_time(cfg, sec, "retry-first", AGE_MAX_MS, "write \"10s\"; at most 365d") &&
-		check_time(cfg, sec, "retry-most", AGE_MAX_MS, "write \"1h\"; at most 365d") &&
-		check_time(cfg, sec, "retry-within", AGE_MAX_MS, "write \"3d\"; at most 365d");
-}
+	static const char fix[] = "write {\"10s\", \"1h\", \"3d\"}: the first pause, the longest, and how long in all, at most 365d";
+	int64_t first = 0, most = 0;
 
-static bool check_target(cfg_t *cfg, cfg_t *sec)
-{
-	const char *url = cfg_getstr(sec, "url"), *method = cfg_getstr(sec, "method");
-
-	if (strcmp(cfg_getstr(sec, "type"), "http") != 0)
-		return wrong(cfg, sec, "type", cfg_getstr(sec, "type"), "there is \"http\"");
-	if (!url == !cfg_getstr(sec, "url-file")) {
-		cfg_error(cfg, "sink \"%s\" needs a url = \"https://...\", or a url-file with one that is a secret, and not both", cfg_title(sec));
+	if (!check_time(sec, "connect-timeout", cfg_getstr(sec, "connect-timeout"), TIMEOUT_MAX_MS, "write \"5s\"; at most 10m") ||
+	    !check_time(sec, "timeout", cfg_getstr(sec, "timeout"), TIMEOUT_MAX_MS, "write \"30s\"; at most 10m"))
+		return false;
+	for (unsigned i = 0; i < cfg_size(sec, "retry"); i++)
+		if (!check_time(sec, "retry", cfg_getnstr(sec, "retry", i), AGE_MAX_MS, fix))
+			return false;
+	if (cfg_size(sec, "retry") != 3) {
+		cfg_error(schema_at(sec, "retry", NULL), "sink \"%s\": retry has %u times; %s", cfg_title(sec), cfg_size(sec, "retry"), fix);
 		return false;
 	}
-	if (url && !is_url(url))
-		return wrong(cfg, sec, "url", url, "write it as \"https://example.com/hook\"");
-	if (name_length(method) == 0 || method[name_length(method)])
-		return wrong(cfg, sec, "method", method, "write \"POST\", \"PUT\" or another one");
-	for (unsigned i = 0; i < cfg_size(sec, "headers"); i++)
-		if (!is_header(cfg_getnstr(sec, "headers", i)))
-			return wrong(cfg, sec, "headers", cfg_getnstr(sec, "headers", i), "write \"Name: value\"");
+	units_duration(cfg_getnstr(sec, "retry", 0), &first);
+	units_duration(cfg_getnstr(sec, "retry", 1), &most);
+	return first <= most || wrong(sec, "retry", cfg_getnstr(sec, "retry", 0), "the first pause is longer than the longest");
+}
+
+/* The options of the other types; none of them may be there. */
+static bool check_type(cfg_t *sec)
+{
+	static const char *const types[] = {"http", "exec", NULL};
+	static const char *const others[][12] = {
+		[SINK_HTTP] = {"command", "reply"},
+		[SINK_EXEC] = {"url", "url-file", "method", "headers", "authorization-file", "secret-file", "ca-file", "allow-private",
+			"follow-redirects", "connect-timeout", "retry-on"},
+	};
+	int type = schema_choice(types, cfg_getstr(sec, "type"));
+
+	if (type < 0)
+		return wrong(sec, "type", cfg_getstr(sec, "type"), "there are \"http\" and \"exec\"");
+	for (const char *const *name = others[type]; *name; name++) {
+		if (!(cfg_getopt(sec, *name)->flags & CFGF_MODIFIED))
+			continue;
+		cfg_error(schema_at(sec, *name, NULL), "sink \"%s\": %s is not for a sink of the type \"%s\"; remove it", cfg_title(sec), *name, types[type]);
+		return false;
+	}
 	return true;
 }
 
-static enum template_escape escape_of(const char *type)
+/* What the relay writes itself; a second one would be the receiver's choice. */
+static const char *written_by_us(cfg_t *sec, const char *header)
 {
-	size_t n = strcspn(type, "; ");
+	static const struct {
+		const char *name, *with; /* NULL: always */
+	} ours[] = {{"webhook-id", NULL}, {"webhook-timestamp", "secret-file"}, {"webhook-signature", "secret-file"},
+		{"authorization", "authorization-file"}};
+	size_t n = name_length(header);
 
-	if (n == 33 && strncasecmp(type, "application/x-www-form-urlencoded", n) == 0)
-		return TEMPLATE_URL;
-	return (n == 16 && strncasecmp(type, "application/json", n) == 0) || (n > 5 && strncasecmp(type + n - 5, "+json", 5) == 0)
-		? TEMPLATE_JSON : TEMPLATE_PLAIN;
+	for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+		if (n == strlen(ours[i].name) && strncasecmp(header, ours[i].name, n) == 0 && (!ours[i].with || cfg_getstr(sec, ours[i].with)))
+			return ours[i].name;
+	return NULL;
 }
 
-static bool check_body(cfg_t *cfg, cfg_t *sec)
+static bool check_headers(cfg_t *sec)
 {
-	const char *body = cfg_getstr(sec, "body"), *type = cfg_getstr(sec, "content-type");
-	struct template *t;
+	const char *text, *ours;
+
+	for (unsigned i = 0; i < cfg_size(sec, "headers"); i++) {
+		text = cfg_getnstr(sec, "headers", i);
+		ours = written_by_us(sec, text);
+		if (is_header(text) && !ours)
+			continue;
+		/* its value may be a secret */
+		if (ours)
+			cfg_error(schema_at(sec, "headers", text), "sink \"%s\": headers: the sink has a %s of its own; remove one", cfg_title(sec), ours);
+		else
+			cfg_error(schema_at(sec, "headers", text),
+				"sink \"%s\": headers: write \"Name: value\"; the body's length and type are not for here", cfg_title(sec));
+		return false;
+	}
+	return true;
+}
+
+static bool check_http(cfg_t *sec)
+{
+	const char *url = cfg_getstr(sec, "url"), *method = cfg_getstr(sec, "method");
+
+	if (!url == !cfg_getstr(sec, "url-file")) {
+		cfg_error(schema_at(sec, "url-file", NULL),
+			"sink \"%s\" needs a url = \"https://...\", or a url-file with one that is a secret, and not both", cfg_title(sec));
+		return false;
+	}
+	if (url && (!authority_of(url) || strpbrk(url, " \t\r\n")))
+		return wrong(sec, "url", url, "write it as \"https://example.com/hook\"");
+	if (url && !check_port(sec, url))
+		return false;
+	if (name_length(method) == 0 || method[name_length(method)])
+		return wrong(sec, "method", method, "write \"POST\", \"PUT\" or another one");
+	if (!check_headers(sec))
+		return false;
+	for (unsigned i = 0; i < cfg_size(sec, "retry-on"); i++)
+		if (!section_sink_status(cfg_getnstr(sec, "retry-on", i), (bool[SINK_STATUS_MAX]){0}))
+			return wrong(sec, "retry-on", cfg_getnstr(sec, "retry-on", i), "write a status such as \"404\", or \"5xx\"");
+	return true;
+}
+
+static bool check_exec(cfg_t *sec)
+{
+	const char *reply = cfg_getstr(sec, "reply");
+	cfg_t *to = reply ? cfg_gettsec(schema_tree(), "sink", reply) : NULL;
+
+	if (cfg_size(sec, "command") == 0 || !*cfg_getnstr(sec, "command", 0)) {
+		cfg_error(schema_at(sec, "command", NULL), "sink \"%s\" needs a command = {\"/path/of/a/program\", \"its first argument\"}", cfg_title(sec));
+		return false;
+	}
+	/* of a program it is not known whether what it sent has arrived */
+	return !reply || (to && section_sink_replies(to) && !section_sink_is_exec(to)) || wrong(sec, "reply", reply,
+		"there is no such sink of the type \"http\" above, or it has no {{hookspool.reply}} in its body; conf-examples/sinks/assistant.conf shows one");
+}
+
+static bool check_name(cfg_t *sec)
+{
+	if (*cfg_title(sec))
+		return true;
+	cfg_error(sec, "sink \"\": it needs a name");
+	return false;
+}
+
+static bool check_target(cfg_t *sec)
+{
+	return check_type(sec) && (section_sink_is_exec(sec) ? check_exec(sec) : check_http(sec));
+}
+
+static bool check_body(cfg_t *sec)
+{
+	const char *type = cfg_getstr(sec, "content-type");
+	struct template *body;
 	char why[256];
 
 	if (!*type || strpbrk(type, "\r\n"))
-		return wrong(cfg, sec, "content-type", type, "write \"application/json\"");
-	if (!body)
+		return wrong(sec, "content-type", type, "write \"application/json\"");
+	if (!cfg_getstr(sec, "body"))
 		return true;
-	t = template_new(body, escape_of(type), why, sizeof why);
-	if (!t)
-		cfg_error(cfg, "sink \"%s\": body: %s", cfg_title(sec), why);
-	template_free(t);
-	return t != NULL;
+	body = section_sink_body(sec, why, sizeof why);
+	if (!body)
+		cfg_error(schema_at(sec, "body", cfg_getstr(sec, "body")), "sink \"%s\": body: %s", cfg_title(sec), why);
+	template_free(body);
+	return body != NULL;
 }
 
-static bool check_limits(cfg_t *cfg, cfg_t *sec)
+static bool check_filters(cfg_t *sec)
+{
+	static const char *const lists[] = {"senders", "texts"};
+	const char *text = cfg_getstr(sec, "text-regex");
+	char why[256];
+	regex_t *regex;
+
+	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+		for (unsigned k = 0; k < cfg_size(sec, lists[i]); k++)
+			if (!*cfg_getnstr(sec, lists[i], k))
+				return wrong(sec, lists[i], cfg_getnstr(sec, lists[i], k), "an empty text is in every other; remove it");
+	if (!text)
+		return true;
+	regex = section_sink_regex(text, why, sizeof why);
+	if (!regex)
+		return wrong(sec, "text-regex", text, why);
+	regfree(regex);
+	free(regex);
+	return true;
+}
+
+static bool check_limits(cfg_t *sec)
 {
 	long in_flight = cfg_getint(sec, "max-in-flight"), burst = cfg_getint(sec, "rate-burst");
 	const char *rate = cfg_getstr(sec, "rate");
-	bool retry_on[SINK_STATUS_MAX];
+	bool burst_set = cfg_getopt(sec, "rate-burst")->flags & CFGF_MODIFIED;
 	struct rate parsed;
 
 	if (in_flight < 1 || in_flight > IN_FLIGHT_MAX) {
-		cfg_error(cfg, "sink \"%s\": max-in-flight = %ld is out of range; write 1 to %d", cfg_title(sec), in_flight, IN_FLIGHT_MAX);
+		cfg_error(schema_at(sec, "max-in-flight", NULL), "sink \"%s\": max-in-flight = %ld is out of range; write 1 to %d",
+			cfg_title(sec), in_flight, IN_FLIGHT_MAX);
 		return false;
 	}
 	if (rate && !rate_parse(rate, &parsed))
-		return wrong(cfg, sec, "rate", rate, "write it as \"60/m\": so many attempts a second (s), minute (m) or hour (h)");
-	if (burst < 0 || burst > RATE_MAX || (burst && !rate)) {
-		cfg_error(cfg, "sink \"%s\": rate-burst goes with a rate, and is 1 to %d", cfg_title(sec), RATE_MAX);
+		return wrong(sec, "rate", rate, "write it as \"60/m\": so many attempts a second (s), minute (m) or hour (h)");
+	if (burst_set && (burst < 1 || burst > RATE_MAX || !rate)) {
+		cfg_error(schema_at(sec, "rate-burst", NULL), "sink \"%s\": rate-burst goes with a rate, and is 1 to %d", cfg_title(sec), RATE_MAX);
 		return false;
 	}
-	for (unsigned i = 0; i < cfg_size(sec, "retry-on"); i++)
-		if (!read_status(cfg_getnstr(sec, "retry-on", i), retry_on))
-			return wrong(cfg, sec, "retry-on", cfg_getnstr(sec, "retry-on", i), "write a status such as \"404\", or \"5xx\"");
 	return true;
 }
 
@@ -181,91 +293,26 @@ int schema_sink_check(cfg_t *cfg, cfg_opt_t *opt)
 {
 	cfg_t *sec = cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1);
 
-	return check_target(cfg, sec) && check_body(cfg, sec) && check_times(cfg, sec) && check_limits(cfg, sec) ? 0 : -1;
+	(void)cfg;
+	return check_name(sec) && check_target(sec) && check_body(sec) && check_times(sec) && check_limits(sec) && check_filters(sec) ? 0 : -1;
 }
 
 int schema_check_relay(cfg_t *cfg, cfg_opt_t *opt)
 {
 	for (unsigned i = 0; i < cfg_opt_size(opt); i++) {
-		if (cfg_gettsec(schema_tree(), "sink", cfg_opt_getnstr(opt, i)))
+		const char *name = cfg_opt_getnstr(opt, i);
+		cfg_t *sec = cfg_gettsec(schema_tree(), "sink", name);
+
+		for (unsigned k = 0; k < i; k++)
+			if (strcmp(cfg_opt_getnstr(opt, k), name) == 0) {
+				cfg_error(cfg, "relay: sink \"%s\" stands there twice; remove one", name);
+				return -1;
+			}
+		if (sec && !section_sink_replies(sec))
 			continue;
-		cfg_error(cfg, "relay: there is no sink \"%s\", or it comes further down", cfg_opt_getnstr(opt, i));
+		cfg_error(cfg, sec ? "relay: sink \"%s\" sends answers, and no events; name it in another sink's reply"
+			: "relay: there is no sink \"%s\", or it comes further down", name);
 		return -1;
 	}
 	return 0;
-}
-
-/* ---- from the section to the sink */
-
-/* The copy of an option's text, NULL for an option that has none. */
-static bool copy(cfg_t *sec, const char *name, char **out)
-{
-	const char *text = cfg_getstr(sec, name);
-
-	*out = text ? strdup(text) : NULL;
-	return !text || *out;
-}
-
-/* The same for a path, which starts at the file that the section stands in. */
-static bool copy_path(cfg_t *sec, const char *name, char **out)
-{
-	char path[PATH_MAX];
-
-	*out = cfg_getstr(sec, name) ? strdup(schema_path(sec->filename, cfg_getstr(sec, name), path, sizeof path)) : NULL;
-	return !cfg_getstr(sec, name) || *out;
-}
-
-static int64_t duration(cfg_t *sec, const char *name)
-{
-	int64_t v = 0;
-
-	units_duration(cfg_getstr(sec, name), &v);
-	return v;
-}
-
-bool schema_sink_make(cfg_t *sec, struct sink *s)
-{
-	char why[256];
-
-	*s = (struct sink){
-		.name = strdup(cfg_title(sec)),
-		.allow_private = cfg_getbool(sec, "allow-private"),
-		.follow_redirects = cfg_getbool(sec, "follow-redirects"),
-		.connect_timeout = duration(sec, "connect-timeout"),
-		.timeout = duration(sec, "timeout"),
-		.max_in_flight = (unsigned)cfg_getint(sec, "max-in-flight"),
-		.retry = {duration(sec, "retry-first"), duration(sec, "retry-most"), duration(sec, "retry-within")},
-		.ordered = cfg_getbool(sec, "ordered"),
-	};
-	if (cfg_getstr(sec, "rate"))
-		rate_parse(cfg_getstr(sec, "rate"), &s->rate);
-	if (cfg_getint(sec, "rate-burst"))
-		s->rate.burst = (unsigned)cfg_getint(sec, "rate-burst");
-	for (unsigned i = 0; i < cfg_size(sec, "retry-on"); i++)
-		read_status(cfg_getnstr(sec, "retry-on", i), s->retry_on);
-	if (cfg_getstr(sec, "body")) {
-		s->body = template_new(cfg_getstr(sec, "body"), escape_of(cfg_getstr(sec, "content-type")), why, sizeof why);
-		if (!s->body || !copy(sec, "content-type", &s->type))
-			return false;
-	}
-	return s->name && copy(sec, "url", &s->url) && copy(sec, "method", &s->method) && copy_path(sec, "url-file", &s->url_file) &&
-		copy_path(sec, "authorization-file", &s->authorization_file) && copy_path(sec, "secret-file", &s->secret_file) &&
-		copy_path(sec, "ca-file", &s->ca_file) && schema_words(sec, "headers", &s->headers) &&
-		schema_words(sec, "events", &s->events) && schema_words(sec, "accounts", &s->accounts);
-}
-
-void schema_sink_free(struct sink *s)
-{
-	free(s->name);
-	free(s->url);
-	free(s->url_file);
-	free(s->method);
-	free(s->authorization_file);
-	free(s->secret_file);
-	free(s->type);
-	template_free(s->body);
-	free(s->ca_file);
-	words_free(&s->headers);
-	words_free(&s->events);
-	words_free(&s->accounts);
 }

@@ -2,6 +2,7 @@
 #ifndef SINK_H
 #define SINK_H
 
+#include <regex.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,29 +20,46 @@ struct retry {
 
 enum { SINK_STATUS_MAX = 600 };
 
+enum sink_type { SINK_HTTP, SINK_EXEC };
+
 /*
- * A sink of the type "http". Its secrets are named and not read here: the receiver knows the sinks, and must not be
- * able to read them.
+ * A sink's secrets are named and not read here: the receiver knows the sinks, and must not be able to read them.
  */
 struct sink {
 	char *name;
+	enum sink_type type;
+
+	/* http */
 	char *url;                /* NULL: it is in url_file */
 	char *url_file;
 	char *method;
 	struct words headers;     /* "Name: value" */
 	char *authorization_file; /* the value of the Authorization header; NULL: none */
 	char *secret_file;        /* that signs as the Standard Webhooks do; NULL: unsigned */
-	char *type;               /* the Content-Type of a body that is made; NULL: the event's own bytes and type */
-	struct template *body;    /* NULL with type */
 	char *ca_file;            /* certificates that are trusted; NULL: the system's */
 	bool allow_private, follow_redirects;
-	int64_t connect_timeout, timeout; /* ms */
+	int64_t connect_timeout; /* ms */
+	bool retry_on[SINK_STATUS_MAX]; /* by the answer's status */
+
+	/* exec */
+	struct words command; /* the program and its arguments */
+	char *reply;          /* the sink that what it prints is sent to; NULL: it is no answer */
+
+	struct template *body; /* NULL: the event's own bytes and type */
+	char *content_type;    /* of that body; NULL without */
+	bool replies;          /* it sends what programs answer, and nothing else */
+	int64_t timeout;       /* ms, for a whole attempt */
 	unsigned max_in_flight;
 	struct rate rate;
 	struct retry retry;
-	bool retry_on[SINK_STATUS_MAX]; /* by the answer's status */
-	bool ordered;                   /* one at a time for each conversation, the oldest first */
-	struct words events, accounts;  /* sent; empty: all */
+	bool ordered; /* one at a time for each conversation, the oldest first */
+
+	/* the events that are sent; the receiver leaves out by the first two, the relay by the others */
+	struct words events, accounts; /* empty: all */
+	bool judged;                   /* there are others */
+	struct words senders, texts;   /* empty: all */
+	regex_t *text_regex;           /* NULL: any text */
+	bool first_message;            /* of a conversation, only */
 };
 
 #endif

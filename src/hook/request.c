@@ -61,6 +61,8 @@ void request_init(struct request *r, char *const *envp, body_reader *read, void 
 	r->read_ctx = ctx;
 	r->method = or_empty(request_variable(r, "REQUEST_METHOD"));
 	r->content_type = or_empty(request_variable(r, "CONTENT_TYPE"));
+	if (strpbrk(r->content_type, "\r\n"))
+		r->content_type = ""; /* it is sent on to sinks */
 	r->query = or_empty(request_variable(r, "QUERY_STRING"));
 	snprintf(r->remote_addr, sizeof r->remote_addr, "%s", or_empty(request_variable(r, "REMOTE_ADDR")));
 	r->authorization = request_variable(r, "HTTP_AUTHORIZATION");

@@ -22,40 +22,73 @@ struct transfer {
 	char error[CURL_ERROR_SIZE];
 	char answer[HTTP_ANSWER_KEPT];
 	size_t answer_len, read;
+	long status;  /* of the last answer whose header was complete; 0: none */
 	bool refused; /* the address is a private one */
+	bool begun;   /* the request may have been sent */
 };
 
 struct http {
 	CURLM *multi;
-	http_done *done;
+	attempt_done *done;
 	struct transfer *free;
 	struct transfer **all;
 	size_t n, room;
 	struct cidrs private;
 };
 
-/* RFC 6890 and its IANA registries: what is not a host of the internet's. */
+/* RFC 6890 and its IANA registries: what is not a host of the internet's; and 6to4, which leads to any address of IPv4. */
 static const char *const private_ranges[] = {"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16",
-	"172.16.0.0/12", "192.0.0.0/24", "192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/3", "::/128", "::1/128", "64:ff9b:1::/48",
+	"172.16.0.0/12", "192.0.0.0/24", "192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/3", "::/96", "64:ff9b:1::/48", "2002::/16",
 	"fc00::/7", "fe80::/10", "ff00::/8"};
 
 enum { PRIVATE_RANGES = sizeof private_ranges / sizeof *private_ranges };
 
-struct http *http_new(http_done *done)
+/* Those of IPv4 twice: behind a NAT64, 64:ff9b::10.0.0.1 is 10.0.0.1 (RFC 6052 section 2.1). Without memory, item is NULL. */
+static struct cidrs private_cidrs(void)
+{
+	static const unsigned char nat64[12] = {0, 0x64, 0xFF, 0x9B};
+	struct cidrs all = {.item = calloc(2 * PRIVATE_RANGES, sizeof *all.item)};
+
+	for (size_t i = 0; all.item && i < PRIVATE_RANGES && cidr_parse(private_ranges[i], &all.item[all.n]); i++) {
+		all.n++;
+		if (strchr(private_ranges[i], ':'))
+			continue;
+		all.item[all.n] = all.item[all.n - 1];
+		memcpy(all.item[all.n++].addr, nat64, sizeof nat64);
+	}
+	return all;
+}
+
+bool http_is_private(const char *url)
+{
+	struct cidrs all = private_cidrs();
+	CURLU *parts = curl_url();
+	char *host = NULL;
+	bool private = false;
+
+	if (parts && curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK && curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK) {
+		host[strcspn(host, "]")] = '\0';
+		private = strcmp(host, "localhost") == 0 || cidr_match(&all, host + (*host == '['));
+	}
+	curl_free(host);
+	curl_url_cleanup(parts);
+	free(all.item);
+	return private;
+}
+
+struct http *http_new(attempt_done *done)
 {
 	struct http *h = calloc(1, sizeof *h);
 
 	if (!h)
 		return NULL;
 	h->done = done;
-	h->private.item = calloc(PRIVATE_RANGES, sizeof *h->private.item);
+	h->private = private_cidrs();
 	h->multi = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? curl_multi_init() : NULL;
 	if (!h->private.item || !h->multi) {
 		http_free(h);
 		return NULL;
 	}
-	while (h->private.n < PRIVATE_RANGES && cidr_parse(private_ranges[h->private.n], &h->private.item[h->private.n]))
-		h->private.n++;
 	curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS_KEPT);
 	return h;
 }
@@ -79,6 +112,11 @@ void http_free(struct http *h)
 	free(h);
 }
 
+static bool may_reach(const struct transfer *t, const char *address)
+{
+	return t->target->sink->allow_private || (*address && !cidr_match(&t->http->private, address));
+}
+
 /* The address that is connected to, and not the name's: that may be another one a moment later. */
 static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 {
@@ -90,8 +128,46 @@ static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_so
 		inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)&address->addr)->sin_addr, text, sizeof text);
 	else if (address->family == AF_INET6)
 		inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)&address->addr)->sin6_addr, text, sizeof text);
-	t->refused = !t->target->sink->allow_private && (!*text || cidr_match(&t->http->private, text));
+	t->refused = !may_reach(t, text);
 	return t->refused ? CURL_SOCKET_BAD : socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+#if LIBCURL_VERSION_NUM >= 0x075000 /* 7.80.0 */
+/* Just before the request: the connection may be one that another sink has opened, which may reach more. */
+static int before_request(void *ctx, char *remote, char *local, int remote_port, int local_port)
+{
+	struct transfer *t = ctx;
+
+	(void)local;
+	(void)remote_port;
+	(void)local_port;
+	t->refused = !may_reach(t, remote);
+	t->begun = t->begun || !t->refused;
+	return t->refused ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
+static bool set_before_request(struct transfer *t)
+{
+	return curl_easy_setopt(t->easy, CURLOPT_PREREQFUNCTION, before_request) == CURLE_OK &&
+		curl_easy_setopt(t->easy, CURLOPT_PREREQDATA, t) == CURLE_OK;
+}
+#else
+/* Without that callback no sink shares a connection, and what was sent is not known. */
+static bool set_before_request(struct transfer *t)
+{
+	t->begun = true;
+	return curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, t->target->sink->allow_private ? 0L : 1L) == CURLE_OK;
+}
+#endif
+
+/* Every header, 1xx and redirects too, ends with an empty line; trailers do as well, and change nothing. */
+static size_t on_header(char *p, size_t size, size_t n, void *ctx)
+{
+	struct transfer *t = ctx;
+
+	if (size * n > 0 && (*p == '\r' || *p == '\n'))
+		curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &t->status);
+	return size * n;
 }
 
 /* Keeps the beginning; who sends more than is reasonable is not listened to any longer. */
@@ -141,45 +217,68 @@ static void release(struct http *h, struct transfer *t)
 	h->free = t;
 }
 
-static bool set_protocols(CURL *easy)
+/* No redirect takes away what protects the event on its way. */
+static bool set_protocols(CURL *easy, const char *url)
 {
+	bool tls = strncmp(url, "https:", 6) == 0;
+
 #if LIBCURL_VERSION_NUM >= 0x075500 /* 7.85.0 */
-	return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK;
+	return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, tls ? "https" : "http,https") == CURLE_OK;
 #else
-	return curl_easy_setopt(easy, CURLOPT_PROTOCOLS, CURLPROTO_HTTP | CURLPROTO_HTTPS) == CURLE_OK;
+	return curl_easy_setopt(easy, CURLOPT_PROTOCOLS, CURLPROTO_HTTP | CURLPROTO_HTTPS) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS, tls ? CURLPROTO_HTTPS : CURLPROTO_HTTP | CURLPROTO_HTTPS) == CURLE_OK;
+#endif
+}
+
+/*
+ * A name that is being resolved when an attempt's time is up is left to its thread, which ends by itself. libcurl would wait for
+ * it, and everything else with it.
+ */
+static bool set_no_wait(CURL *easy)
+{
+#if LIBCURL_VERSION_NUM >= 0x075700 /* 7.87.0 */
+	return curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK;
+#else
+	(void)easy;
+	return true;
 #endif
 }
 
 /* A proxy would be the address that is connected to, and answer for all others: there is none. */
-static bool set_up(struct transfer *t, struct slice body)
+static bool set_up(struct transfer *t, const struct http_message *m)
 {
 	const struct sink *s = t->target->sink;
 	CURL *easy = t->easy;
 
 	curl_easy_reset(easy);
 	return curl_easy_setopt(easy, CURLOPT_PRIVATE, t) == CURLE_OK &&
-		curl_easy_setopt(easy, CURLOPT_URL, t->target->url) == CURLE_OK && set_protocols(easy) &&
+		curl_easy_setopt(easy, CURLOPT_URL, t->target->url) == CURLE_OK && set_protocols(easy, t->target->url) &&
 		curl_easy_setopt(easy, CURLOPT_POST, 1L) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, s->method) == CURLE_OK &&
-		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body.p) == CURLE_OK &&
-		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.n) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, m->body.p ? m->body.p : "") == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)m->body.n) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_HTTPHEADER, t->headers) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_USERAGENT, "hookspool/" PACKAGE_VERSION) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK && curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
-		curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, s->follow_redirects ? 1L : 0L) == CURLE_OK &&
+		set_no_wait(easy) && curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, s->follow_redirects ? 1L : 0L) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_POSTREDIR, (long)CURL_REDIR_POST_ALL) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_MAXREDIRS, (long)REDIRECTS_MAX) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)s->connect_timeout) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)s->timeout) == CURLE_OK &&
 		(!s->ca_file || curl_easy_setopt(easy, CURLOPT_CAINFO, s->ca_file) == CURLE_OK) &&
+		/* on a connection that it used before, libcurl sends again what it believes was not taken */
+		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, m->once ? 1L : 0L) == CURLE_OK && set_before_request(t) &&
 		curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, t) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_HEADERDATA, t) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_answer) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_WRITEDATA, t) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->error) == CURLE_OK;
 }
 
-bool http_start(struct http *h, const struct target *target, const char *type, const char *id, struct slice body, void *job)
+bool http_start(struct http *h, const struct target *target, const struct http_message *m, void *job)
 {
 	struct transfer *t = new_transfer(h);
 
@@ -188,29 +287,54 @@ bool http_start(struct http *h, const struct target *target, const char *type, c
 	t->target = target;
 	t->job = job;
 	t->answer_len = t->read = 0;
-	t->refused = false;
+	t->status = 0;
+	t->refused = t->begun = false;
 	*t->error = '\0';
-	t->headers = target_headers(target, type, id, body, clock_now());
-	if (t->headers && set_up(t, body) && curl_multi_add_handle(h->multi, t->easy) == CURLM_OK)
+	t->headers = target_headers(target, m->type, m->id, m->body, clock_now());
+	if (t->headers && set_up(t, m) && curl_multi_add_handle(h->multi, t->easy) == CURLM_OK)
 		return true;
 	release(h, t);
 	return false;
 }
 
+/*
+ * The status that decides; 0: there is none. The target has said it with the header, whatever ended the transfer after that: a
+ * body that was cut off or too long, time, or the stream's reset by who didn't wait for the whole request (RFC 9113 section 8.1).
+ * 1xx is no answer yet, and a redirect that was to be followed says nothing unless that went well.
+ */
+static int final_status(const struct transfer *t, CURLcode code)
+{
+	bool on_the_way = code != CURLE_OK && t->target->sink->follow_redirects && t->status < 400 && t->status >= 300;
+
+	return t->status >= 200 && !on_the_way ? (int)t->status : 0;
+}
+
+static const char *error_of(const struct transfer *t, CURLcode code)
+{
+	if (t->refused)
+		return "a private address; allow-private permits it";
+	if (code == CURLE_UNSUPPORTED_PROTOCOL)
+		return "a redirect from https to another protocol";
+	if (code == CURLE_OK) /* for libcurl the status line is enough */
+		return "the answer ended before its header did";
+	return *t->error ? t->error : curl_easy_strerror(code);
+}
+
 static void finish(struct http *h, struct transfer *t, CURLcode code)
 {
-	struct http_result r = {.answer = {t->answer, t->answer_len}};
+	struct attempt_result r = {.answer = {t->answer, t->answer_len}};
 	curl_off_t us = 0, after = 0;
-	long status = 0;
 
-	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_getinfo(t->easy, CURLINFO_TOTAL_TIME_T, &us);
 	curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &after);
 	r.ms = us / 1000;
-	if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && t->read > ANSWER_MAX))
-		r.status = (int)status;
-	else
-		r.error = t->refused ? "a private address; allow-private permits it" : *t->error ? t->error : curl_easy_strerror(code);
+	r.status = final_status(t, code);
+	if (!r.status)
+		r.error = error_of(t, code);
+	r.done = r.status >= 200 && r.status < 300;
+	r.again = !r.done && (r.status == 0 || (r.status < SINK_STATUS_MAX && t->target->sink->retry_on[r.status]));
+	/* RFC 9110 section 15.6: a server's error says nothing of what it did before, but for 503, "unable to handle the request" */
+	r.in_doubt = t->begun && (r.status == 0 || (r.status >= 500 && r.status != 503));
 	r.retry_after = (after < RETRY_AFTER_MAX_S ? after : RETRY_AFTER_MAX_S) * 1000;
 	curl_multi_remove_handle(h->multi, t->easy);
 	h->done(t->job, &r);

@@ -1,7 +1,7 @@
-/* A sink's lane: the relays that were read and wait, those that are on the way, and when the next may go. */
+/* A sink's lane: the jobs that were read and wait, those that are on the way, and when the next may go. */
 #include "relay/lane.h"
 
-#include <stdlib.h>
+#include "core/clock.h"
 
 enum {
 	FAILURES_MAX = 5, /* in a row, before the breaker opens */
@@ -9,20 +9,10 @@ enum {
 	PAUSE_MOST_MS = 60 * 1000,
 };
 
-void lane_init(struct lane *l, const struct sink *sink)
+void lane_init(struct lane *l, struct relay *r, const struct sink *sink)
 {
-	*l = (struct lane){.sink = sink, .more = true};
+	*l = (struct lane){.relay = r, .sink = sink, .more = true};
 	l->last_ready = &l->ready;
-}
-
-static void free_job(struct job *j)
-{
-	buf_free(&j->endpoint);
-	buf_free(&j->headers);
-	buf_free(&j->body);
-	buf_free(&j->message);
-	buf_free(&j->known);
-	free(j);
 }
 
 static void free_jobs(struct job *j)
@@ -31,27 +21,44 @@ static void free_jobs(struct job *j)
 
 	for (; j; j = next) {
 		next = j->next;
-		free_job(j);
+		job_free(j);
 	}
 }
 
 void lane_free(struct lane *l)
 {
 	free_jobs(l->ready);
-	free_jobs(l->flying);
+	free_jobs(l->taken);
 	target_free(&l->target);
 }
 
-static bool listed(const struct job *j, int64_t relay)
+static bool listed(const struct job *j, int64_t relay, int64_t event)
 {
-	while (j && j->relay != relay)
+	while (j && (j->relay != relay || j->event != event))
 		j = j->next;
 	return j != NULL;
 }
 
-bool lane_has(const struct lane *l, int64_t relay)
+bool lane_has(const struct lane *l, int64_t relay, int64_t event)
 {
-	return listed(l->flying, relay) || listed(l->ready, relay);
+	return listed(l->taken, relay, event) || listed(l->ready, relay, event);
+}
+
+bool lane_is_full(const struct lane *l)
+{
+	return l->n_ready >= LANE_READ / 2 || l->ready_bytes >= LANE_READ_BYTES;
+}
+
+static void put_taken(struct lane *l, struct job *j)
+{
+	j->next = l->taken;
+	l->taken = j;
+}
+
+void lane_add_ended(struct lane *l, struct job *j)
+{
+	j->lane = l;
+	put_taken(l, j);
 }
 
 void lane_add(struct lane *l, struct job *j)
@@ -61,75 +68,72 @@ void lane_add(struct lane *l, struct job *j)
 	*l->last_ready = j;
 	l->last_ready = &j->next;
 	l->n_ready++;
+	l->ready_bytes += j->body.len;
 }
 
-static void lower(int64_t *wait, int64_t ms)
-{
-	if (ms < *wait)
-		*wait = ms > 0 ? ms : 0;
-}
-
-/* The rate's place for one attempt; false with *wait lowered when there is none yet. */
-static bool take_rate(struct lane *l, int64_t now, int64_t *wait)
-{
-	const struct rate *r = &l->sink->rate;
-	int64_t each, early;
-
-	if (!r->n)
-		return true;
-	each = r->per / r->n > 0 ? r->per / r->n : 1;
-	early = (r->burst - 1) * each;
-	if (l->full_at - early > now) {
-		lower(wait, l->full_at - early - now);
-		return false;
-	}
-	l->full_at = (l->full_at > now ? l->full_at : now) + each;
-	return true;
-}
-
-struct job *lane_take(struct lane *l, int64_t now, int64_t *wait)
+struct job *lane_take(struct lane *l, int64_t *wait)
 {
 	unsigned most = l->failures < FAILURES_MAX ? l->sink->max_in_flight : 1;
+	int64_t now = clock_mono_us();
 	struct job *j = l->ready;
 
 	if (!j || l->n_flying >= most)
 		return NULL;
 	if (l->paused_until > now) {
-		lower(wait, l->paused_until - now);
+		clock_lower(wait, (l->paused_until - now) / 1000 + 1);
 		return NULL;
 	}
-	if (!take_rate(l, now, wait))
+	l->held_ms = rate_pass(&l->sink->rate, &l->rate_due, now);
+	if (l->held_ms) {
+		clock_lower(wait, l->held_ms);
 		return NULL;
+	}
 	l->ready = j->next;
 	if (!l->ready)
 		l->last_ready = &l->ready;
 	l->n_ready--;
-	j->next = l->flying;
-	l->flying = j;
+	l->ready_bytes -= j->body.len;
+	put_taken(l, j);
 	l->n_flying++;
 	return j;
 }
 
-void lane_note(struct lane *l, bool failed, int64_t retry_after, int64_t now)
+int64_t lane_note(struct lane *l, bool failed, int64_t retry_after)
 {
+	int64_t now = clock_mono_us();
+	bool paused = l->paused_until > now;
 	int64_t pause = PAUSE_FIRST_MS;
 
 	l->n_flying--;
-	l->failures = failed ? l->failures + 1 : 0;
+	if (!failed) {
+		l->failures = 0;
+		return 0;
+	}
+	/* those that were on the way when the pause began say nothing new */
+	if (!paused || l->failures < FAILURES_MAX)
+		l->failures++;
 	for (unsigned i = FAILURES_MAX; i < l->failures && pause < PAUSE_MOST_MS; i++)
 		pause *= 2;
-	if (l->failures >= FAILURES_MAX)
-		l->paused_until = now + (pause < PAUSE_MOST_MS ? pause : PAUSE_MOST_MS);
-	if (failed && now + retry_after > l->paused_until)
-		l->paused_until = now + retry_after;
+	if (l->failures >= FAILURES_MAX && !paused)
+		l->paused_until = now + (pause < PAUSE_MOST_MS ? pause : PAUSE_MOST_MS) * 1000;
+	if (now + retry_after * 1000 > l->paused_until)
+		l->paused_until = now + retry_after * 1000;
+	return !paused && l->paused_until > now ? (l->paused_until - now) / 1000 : 0;
 }
 
 void lane_drop(struct lane *l, struct job *j)
 {
-	struct job **at = &l->flying;
+	struct job **at = &l->taken;
 
 	while (*at != j)
 		at = &(*at)->next;
 	*at = j->next;
-	free_job(j);
+	job_free(j);
+}
+
+void lane_drop_untried(struct lane *l, struct job *j)
+{
+	l->n_flying--;
+	rate_give_back(&l->sink->rate, &l->rate_due); /* nothing was sent */
+	lane_drop(l, j);
 }

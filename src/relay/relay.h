@@ -14,8 +14,13 @@ enum relay_end {
 };
 
 /*
- * Runs until it is told to end; once: until nothing more is due. The reason of a failure or a refusal is in why. Not
- * to be called in a process with other threads: it takes SIGTERM, SIGINT and SIGHUP.
+ * Whether the sinks' secrets and URLs are there and right, as relay_run() needs them. False with the reason in why.
+ */
+bool relay_check(const struct conf *c, char *why, size_t why_size);
+
+/*
+ * Runs until it is told to end, also while there is no spool; once: until nothing more is due. The reason of a failure or a
+ * refusal is in why. Not to be called in a process with other threads: it takes SIGTERM, SIGINT and SIGHUP.
  */
 enum relay_end relay_run(const struct conf *c, bool once, char *why, size_t why_size);
 

@@ -3,12 +3,16 @@
 #include "relay/target.h"
 
 #include <inttypes.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/encode.h"
 #include "core/io.h"
+
+enum { CA_FILE_MAX = 16 << 20 };
 
 static bool add(struct curl_slist **list, const char *header)
 {
@@ -25,6 +29,16 @@ static bool say_no_memory(char *why, size_t n)
 	return false;
 }
 
+/* As libcurl will read it. */
+static bool is_url(const char *url)
+{
+	CURLU *parts = curl_url();
+	bool ok = parts && curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK;
+
+	curl_url_cleanup(parts);
+	return ok;
+}
+
 static bool read_url(struct target *t, struct buf *secret, char *why, size_t n)
 {
 	const struct sink *s = t->sink;
@@ -37,8 +51,17 @@ static bool read_url(struct target *t, struct buf *secret, char *why, size_t n)
 			return false;
 		}
 	}
+	if (s->url_file && strpbrk(buf_str(secret), " \t")) {
+		snprintf(why, n, "%s: a URL has no blanks", s->url_file);
+		return false;
+	}
 	t->url = strdup(s->url_file ? buf_str(secret) : s->url);
-	return t->url || say_no_memory(why, n);
+	if (!t->url)
+		return say_no_memory(why, n);
+	if (is_url(t->url))
+		return true;
+	snprintf(why, n, "%s: it can't be read as a URL", s->url_file ? s->url_file : s->url);
+	return false;
 }
 
 static bool read_authorization(struct target *t, struct buf *secret, char *why, size_t n)
@@ -73,13 +96,46 @@ static bool read_key(struct target *t, struct buf *secret, char *why, size_t n)
 	return t->key != NULL;
 }
 
+/* True when there is one at least, and nothing that stops OpenSSL: it trusts all of a file, or refuses it. */
+static bool has_certificates(struct buf *pem)
+{
+	BIO *from = BIO_new_mem_buf(buf_str(pem), (int)pem->len);
+	STACK_OF(X509_INFO) *all = from ? PEM_X509_INFO_read_bio(from, NULL, NULL, NULL) : NULL;
+	bool found = false;
+
+	for (int i = 0; all && !found && i < sk_X509_INFO_num(all); i++)
+		found = sk_X509_INFO_value(all, i)->x509 != NULL;
+	sk_X509_INFO_pop_free(all, X509_INFO_free);
+	BIO_free(from);
+	ERR_clear_error();
+	return found;
+}
+
+/* libcurl reads it again for each connection; what is wrong with it is found before the first. */
+static bool check_ca(const struct sink *s, char *why, size_t n)
+{
+	struct buf pem = {0};
+	mode_t mode;
+	bool ok;
+
+	if (!s->ca_file)
+		return true;
+	ok = io_read_regular(s->ca_file, CA_FILE_MAX, &pem, &mode, why, n);
+	if (ok && !(ok = has_certificates(&pem)))
+		snprintf(why, n, "%s: no certificate in PEM, or one that can't be read", s->ca_file);
+	buf_free(&pem);
+	return ok;
+}
+
 bool target_init(struct target *t, const struct sink *sink, char *why, size_t n)
 {
 	struct buf secret = {0};
 	bool ok;
 
 	*t = (struct target){.sink = sink};
-	ok = read_url(t, &secret, why, n) && read_authorization(t, &secret, why, n) && read_key(t, &secret, why, n);
+	if (sink->type != SINK_HTTP)
+		return true;
+	ok = check_ca(sink, why, n) && read_url(t, &secret, why, n) && read_authorization(t, &secret, why, n) && read_key(t, &secret, why, n);
 	for (size_t i = 0; ok && i < sink->headers.n; i++)
 		ok = add(&t->headers, sink->headers.item[i]) || say_no_memory(why, n);
 	/* without it, curl asks before it sends a body of 1 MiB or more, and waits */

@@ -17,7 +17,10 @@ struct target {
 	struct key *key;            /* that signs; NULL: unsigned */
 };
 
-/* Reads the sink's secrets into t. False with the reason in why; target_free() is due either way. */
+/*
+ * Reads the secrets of a sink of the type http into t, and checks what libcurl is given later; of others there is nothing.
+ * False with the reason in why; target_free() is due either way.
+ */
 bool target_init(struct target *t, const struct sink *sink, char *why, size_t why_size);
 void target_free(struct target *t);
 

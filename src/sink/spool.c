@@ -124,7 +124,8 @@ bool spool_open(struct spool *s, char *why, size_t n)
 	    prepare(s, "SELECT id FROM event WHERE endpoint = ?1 AND key = ?2", &s->find) &&
 	    prepare(s, "SELECT id FROM purged WHERE endpoint = ?1 AND key = ?2", &s->find_purged) &&
 	    prepare(s, "DELETE FROM reject WHERE id = ?1", &s->accept) &&
-	    prepare(s, "INSERT INTO relay(event, sink, state, since, due, attempts, conversation) VALUES(?1, ?2, 0, ?3, ?3, 0, ?4)", &s->relay))
+	    prepare(s, "INSERT INTO relay(event, sink, state, since, due, attempts, conversation, judge)"
+		       " VALUES(?1, ?2, 0, ?3, ?3, 0, ?4, ?5)", &s->relay))
 		return true;
 	snprintf(why, n, "%s: %s", s->dir, sqlite3_errmsg(s->db.sql));
 	close_db(s);
@@ -182,6 +183,7 @@ static bool add_relays(struct spool *s, const struct spool_event *ev)
 		sqlite3_bind_text(s->relay, 2, ev->relay[i]->name, -1, SQLITE_STATIC);
 		sqlite3_bind_int64(s->relay, 3, ev->received_at);
 		bind_slice(s->relay, 4, ev->relay[i]->ordered ? ev->conversation : (struct slice){0});
+		sqlite3_bind_int(s->relay, 5, ev->relay[i]->judged);
 		ok = sqlite3_step(s->relay) == SQLITE_DONE;
 		sqlite3_reset(s->relay);
 		s->relayed = true;
@@ -278,7 +280,7 @@ static bool commit_batch(struct spool *s, struct waiter *batch, const struct spo
 	if (begun)
 		spool_db_end(&s->db);
 	if (ok && s->relayed)
-		spool_poke_send(&s->poke, s->dir);
+		spool_poke_send(&s->poke, s->dir, false);
 	s->relayed = false;
 	/* SQLite may have gone over to read-only, for good, where it couldn't open a file for writing */
 	if (!ok || s->db.suspect || (only_notes && !spool_db_sync(&s->db, s->journal, true)))

@@ -24,7 +24,7 @@
 #endif
 
 enum {
-	SCHEMA_VERSION = 3,
+	SCHEMA_VERSION = 4,
 	LOCK_WAIT_S = 8,       /* the sender gives up after 15 s */
 	LOCK_WAIT_SHORT_S = 1, /* for who has waited behind one that waited in vain, and for what may be written later */
 	LOCK_NUDGE_NS = 100 * 1000 * 1000,
@@ -105,6 +105,16 @@ static const char *const migrations[SCHEMA_VERSION] = {
 	/* Makes the ids of events known to others, \"evt_NAME_ID\", differ from those of other spools. */
 	"CREATE TABLE spool(name TEXT NOT NULL);"
 	"INSERT INTO spool VALUES(lower(hex(randomblob(4))));",
+
+	"ALTER TABLE relay ADD COLUMN judge INTEGER NOT NULL DEFAULT 0;" /* 1: whether the sink wants it is still to be found out */
+	"ALTER TABLE relay ADD COLUMN reply TEXT;" /* to the event: this is sent */
+	"ALTER TABLE relay ADD COLUMN sending INTEGER NOT NULL DEFAULT 0;" /* since when a reply is on its way; 0: it isn't */
+	"CREATE INDEX relay_sending ON relay(id) WHERE sending <> 0;"
+	/* The first event of each conversation, and when its last one came; for sinks that ask, up to the event in spool. */
+	"CREATE TABLE conversation("
+	" endpoint TEXT NOT NULL, conversation TEXT NOT NULL, event INTEGER NOT NULL, last_at INTEGER NOT NULL,"
+	" PRIMARY KEY(endpoint, conversation)) WITHOUT ROWID;"
+	"ALTER TABLE spool ADD COLUMN conversations INTEGER NOT NULL DEFAULT 0;",
 };
 
 static bool fail(char *why, size_t n, const char *what, const char *detail)

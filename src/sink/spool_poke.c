@@ -2,12 +2,17 @@
 #include "sink/spool_poke.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "sink/spool_fs.h"
+
+#define HURRY "!"
 
 /* False where the path is longer than a socket's may be. */
 static bool set_address(struct sockaddr_un *address, const char *dir)
@@ -21,7 +26,7 @@ static int open_socket(void)
 	return socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 }
 
-void spool_poke_send(struct spool_poke *p, const char *dir)
+void spool_poke_send(struct spool_poke *p, const char *dir, bool hurry)
 {
 	struct sockaddr_un address;
 
@@ -29,7 +34,7 @@ void spool_poke_send(struct spool_poke *p, const char *dir)
 		return;
 	if (p->fd < 0)
 		p->fd = open_socket();
-	sendto(p->fd, "", 1, 0, (struct sockaddr *)&address, sizeof address);
+	sendto(p->fd, hurry ? HURRY : "", 1, 0, (struct sockaddr *)&address, sizeof address);
 }
 
 void spool_poke_close(struct spool_poke *p)
@@ -37,6 +42,17 @@ void spool_poke_close(struct spool_poke *p)
 	if (p->fd >= 0)
 		close(p->fd);
 	p->fd = -1;
+}
+
+/* Who receives has to be able to send to it. */
+static bool give(const char *dir)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool ok = fd >= 0 && spool_fs_give(fd, "relay");
+
+	if (fd >= 0)
+		close(fd);
+	return ok;
 }
 
 int spool_poke_listen(const char *dir)
@@ -52,10 +68,20 @@ int spool_poke_listen(const char *dir)
 	if (fd < 0)
 		return -1;
 	unlink(address.sun_path);
-	if (bind(fd, (struct sockaddr *)&address, sizeof address) == 0)
+	if (bind(fd, (struct sockaddr *)&address, sizeof address) == 0 && give(dir))
 		return fd;
 	error = errno;
 	close(fd);
 	errno = error;
 	return -1;
+}
+
+bool spool_poke_hear(int fd)
+{
+	bool hurry = false;
+	char word;
+
+	while (recv(fd, &word, 1, MSG_DONTWAIT) >= 0)
+		hurry = hurry || word == *HURRY;
+	return hurry;
 }

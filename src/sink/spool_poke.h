@@ -9,8 +9,11 @@ struct spool_poke {
 	int fd;
 };
 
-/* Wakes the relay of that spool, if there is one. Never waits: who is not woken looks by itself before long. */
-void spool_poke_send(struct spool_poke *p, const char *dir);
+/*
+ * Wakes the relay of that spool, if there is one; hurry: it is to try sinks again that it pauses for. Never waits: who is not woken
+ * looks by itself before long.
+ */
+void spool_poke_send(struct spool_poke *p, const char *dir, bool hurry);
 void spool_poke_close(struct spool_poke *p);
 
 /*
@@ -18,5 +21,8 @@ void spool_poke_close(struct spool_poke *p);
  * calls has made sure that no other relay runs. -1 with errno set.
  */
 int spool_poke_listen(const char *dir);
+
+/* Takes what has come. True when one was in a hurry. */
+bool spool_poke_hear(int fd);
 
 #endif

@@ -1,0 +1,224 @@
+/* hookspool send --relay: one attempt of a sink with a sample event, as the Test button of a dashboard makes. */
+#include "cli/send_relay.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+
+#include "cli/cli.h"
+#include "cli/plain.h"
+#include "cli/sample.h"
+#include "core/clock.h"
+#include "hook/sign.h"
+#include "hook/stored.h"
+#include "relay/exec.h"
+#include "relay/http.h"
+#include "relay/job.h"
+
+enum { WAIT_MS = 20 /* until it is looked whether the program has ended */ };
+
+struct test {
+	const struct sink *sink;
+	const struct endpoint *endpoint; /* NULL: none is there */
+	struct scheme scheme;
+	struct buf body, headers;
+	struct event event;
+	struct job *job;
+	bool ended, done;
+};
+
+static const struct endpoint *naming(const struct conf *c, const struct sink *s)
+{
+	for (size_t i = 0; i < c->n_endpoints; i++)
+		for (size_t k = 0; k < c->endpoints[i].n_relay; k++)
+			if (c->endpoints[i].relay[k] == s)
+				return &c->endpoints[i];
+	return c->n_endpoints ? &c->endpoints[0] : NULL;
+}
+
+static int find(struct test *t, const struct send_relay *s)
+{
+	t->sink = conf_sink(s->conf, s->sink);
+	if (!t->sink)
+		return cli_usage("send", "--relay: the configuration has no sink \"%s\"", s->sink);
+	t->endpoint = s->endpoint ? conf_endpoint(s->conf, s->endpoint) : naming(s->conf, t->sink);
+	if (s->endpoint && !t->endpoint)
+		return cli_usage("send", "--endpoint: the configuration has no endpoint \"%s\"", s->endpoint);
+	t->scheme = t->endpoint ? t->endpoint->scheme : *scheme_find("connectsafely");
+	return CLI_OK;
+}
+
+/* The event's body, and the headers that it would have come with. */
+static bool make_event(struct test *t, const struct send_relay *s)
+{
+	static const struct words any = {0};
+	const struct sample_provider *provider = sample_provider_find(&t->scheme);
+	const struct words *accounts = t->sink->accounts.n ? &t->sink->accounts : t->endpoint ? &t->endpoint->accounts : &any;
+	struct signed_scratch scratch = {0};
+	struct sample sample;
+	struct sign sign = {.scheme = &t->scheme, .event = provider->event, .query = "", .type = s->type ? s->type : provider->type};
+	bool ok;
+
+	sample_init(&sample, provider, accounts, NULL);
+	ok = s->body.p ? buf_add(&t->body, s->body.p, s->body.n) : sample_event(&sample, &t->body);
+	sign.body = (struct slice){t->body.data, t->body.len};
+	sign.now = clock_now();
+	ok = ok && buf_printf(&t->headers, "Content-Type: %s\n", sign.type) && sign_headers(&sign, &scratch, &t->headers);
+	signed_free(&scratch);
+	return ok;
+}
+
+/* The job that a relay would have read from the spool, had it been stored. */
+static bool make_job(struct test *t, const struct conf *c)
+{
+	static const char reply[] = "This is a test of hookspool.";
+	struct spool_relay_row row = {
+		.event = {
+			.id = clock_now(),
+			.received_at = clock_now(),
+			.headers = {t->headers.data, t->headers.len},
+			.body = {t->body.data, t->body.len},
+		},
+	};
+	struct stored stored = {0};
+	struct event *ev = &t->event;
+
+	if (t->endpoint)
+		row.event.endpoint = slice_text(t->endpoint->path);
+	if (t->sink->replies)
+		row.reply = slice_text(reply);
+	if (stored_request(row.event.headers, row.event.body, &stored) &&
+	    event_read(&stored.request, &t->scheme, (struct slice){0}, ev) == EVENT_OK) {
+		row.event.event = ev->field[FIELD_EVENT];
+		row.event.account = ev->field[FIELD_ACCOUNT];
+		row.event.sender_id = ev->field[FIELD_SENDER_ID];
+		row.event.sender_name = ev->field[FIELD_SENDER_NAME];
+		row.event.conversation = ev->field[FIELD_CONVERSATION];
+		row.event.sent_at = ev->field[FIELD_SENT_AT];
+	}
+	t->job = job_new(&row, "test");
+	stored_free(&stored);
+	if (t->job)
+		job_read_text(t->job, c, &t->event);
+	return t->job != NULL;
+}
+
+/* ---- the attempt */
+
+static void print_end(const struct test *t, const struct attempt_result *a)
+{
+	if (a->status)
+		printf("%d after %" PRId64 " ms", a->status, a->ms);
+	else
+		printf("%s after %" PRId64 " ms", a->done ? "done" : "failed", a->ms);
+	if (a->error) {
+		fputs("  ", stdout);
+		plain_print(stdout, slice_text(a->error), 0);
+	}
+	putchar('\n');
+	if (a->answer.n) {
+		fputs(t->sink->type == SINK_EXEC ? "it printed: " : "it answered: ", stdout);
+		plain_print(stdout, a->answer, 0);
+		putchar('\n');
+	}
+	if (!t->sink->reply)
+		return;
+	printf("for sink %s: ", t->sink->reply);
+	if (a->reply.p)
+		plain_print(stdout, a->reply, 0);
+	puts(a->reply.p ? "" : "no answer");
+}
+
+static struct test *running; /* an attempt_done() knows the job only */
+static volatile sig_atomic_t interrupted;
+
+/* A program has a process group of its own, and no terminal would end it. */
+static void on_interrupt(int number)
+{
+	interrupted = number;
+}
+
+static void ended(void *job, const struct attempt_result *a)
+{
+	(void)job;
+	print_end(running, a);
+	running->ended = true;
+	running->done = a->done;
+}
+
+static bool run(struct test *t, struct target *target, struct http *http, struct exec *exec)
+{
+	struct pollfd fd = {.fd = exec_fd(exec)};
+	int64_t wait;
+
+	running = t;
+	if (!attempt_start(http, exec, target, t->job))
+		return false;
+	while (!t->ended && !interrupted) {
+		wait = WAIT_MS;
+		exec_child_ended(exec);
+		exec_run(exec, &wait);
+		if (!t->ended)
+			http_wait(http, &fd, 1, wait);
+	}
+	return true;
+}
+
+static int attempt(struct test *t, struct target *target)
+{
+	struct http *http = http_new(ended);
+	struct exec *exec = exec_new(ended);
+	bool ok = http && exec && run(t, target, http, exec);
+
+	exec_free(exec);
+	http_free(http);
+	if (!ok)
+		cli_error("the attempt could not be made; memory is short, or libcurl failed");
+	return !ok ? CLI_TEMPFAIL : t->done ? CLI_OK : CLI_NO;
+}
+
+static void print_head(const struct test *t)
+{
+	const struct sink *s = t->sink;
+
+	if (s->type == SINK_EXEC)
+		printf("run %s\n", s->command.item[0]);
+	else
+		printf("%s %s\n", s->method, s->url ? s->url : s->url_file);
+	printf("as sink %s, with %s of %s\n", s->name, s->replies ? "an answer to an event" : "an event",
+		t->endpoint ? t->endpoint->path : "no endpoint");
+	fflush(stdout);
+}
+
+int send_relay(const struct send_relay *s)
+{
+	char why[PATH_MAX + 256];
+	struct target target = {0};
+	struct test t = {0};
+	int status = find(&t, s);
+
+	if (status != CLI_OK)
+		return status;
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL);
+	signal(SIGINT, on_interrupt);
+	signal(SIGTERM, on_interrupt);
+	if (!target_init(&target, t.sink, why, sizeof why)) {
+		cli_error("sink \"%s\": %s", t.sink->name, why);
+		status = CLI_CONFIG;
+	} else if (!make_event(&t, s) || !make_job(&t, s->conf)) {
+		cli_error("memory is short");
+		status = CLI_TEMPFAIL;
+	} else {
+		print_head(&t);
+		status = attempt(&t, &target);
+	}
+	if (t.job)
+		job_free(t.job);
+	event_free(&t.event);
+	buf_free(&t.body);
+	buf_free(&t.headers);
+	target_free(&target);
+	return status;
+}

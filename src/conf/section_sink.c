@@ -1,0 +1,185 @@
+/* What a sink's section says, and the sink it makes. */
+#include "conf/section_sink.h"
+
+#include <ctype.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "conf/schema.h"
+#include "core/units.h"
+
+bool section_sink_status(const char *text, bool retry_on[SINK_STATUS_MAX])
+{
+	char *end;
+	long from = strtol(text, &end, 10), to = from;
+
+	if (strlen(text) == 3 && strcasecmp(text + 1, "xx") == 0) {
+		from = (text[0] - '0') * 100L;
+		to = from + 99;
+	} else if (strlen(text) != 3 || *end) {
+		return false;
+	}
+	if (from < 300 || to >= SINK_STATUS_MAX)
+		return false;
+	for (long i = from; i <= to; i++)
+		retry_on[i] = true;
+	return true;
+}
+
+static enum template_escape escape_of(const char *type)
+{
+	size_t n = strcspn(type, "; ");
+
+	if (n == 33 && strncasecmp(type, "application/x-www-form-urlencoded", n) == 0)
+		return TEMPLATE_URL;
+	return (n == 16 && strncasecmp(type, "application/json", n) == 0) || (n > 5 && strncasecmp(type + n - 5, "+json", 5) == 0)
+		? TEMPLATE_JSON : TEMPLATE_PLAIN;
+}
+
+struct template *section_sink_body(cfg_t *sec, char *why, size_t n)
+{
+	return template_new(cfg_getstr(sec, "body"), escape_of(cfg_getstr(sec, "content-type")), why, n);
+}
+
+bool section_sink_replies(cfg_t *sec)
+{
+	struct template *body = cfg_getstr(sec, "body") ? section_sink_body(sec, NULL, 0) : NULL;
+	bool found = body && template_has(body, TEMPLATE_REPLY);
+
+	template_free(body);
+	return found;
+}
+
+bool section_sink_is_exec(cfg_t *sec)
+{
+	return strcmp(cfg_getstr(sec, "type"), "exec") == 0;
+}
+
+regex_t *section_sink_regex(const char *text, char *why, size_t n)
+{
+	regex_t *regex;
+	int error;
+
+	for (const char *p = text; *p; p++) {
+		if (*p != '\\' || !p[1] || !isdigit((unsigned char)*++p))
+			continue;
+		snprintf(why, n, "it must not refer to a group; write the text again");
+		return NULL;
+	}
+	regex = malloc(sizeof *regex);
+	error = regex ? regcomp(regex, text, REG_EXTENDED | REG_ICASE | REG_NOSUB) : REG_ESPACE;
+	if (!error)
+		return regex;
+	regerror(error, NULL, why, n);
+	free(regex);
+	return NULL;
+}
+
+/* The copy of an option's text, NULL for an option that has none. */
+static bool copy(cfg_t *sec, const char *name, char **out)
+{
+	const char *text = cfg_getstr(sec, name);
+
+	*out = text ? strdup(text) : NULL;
+	return !text || *out;
+}
+
+/* The same for a path, which starts at the file that the section stands in. */
+static bool copy_path(cfg_t *sec, const char *name, char **out)
+{
+	char path[PATH_MAX];
+
+	*out = cfg_getstr(sec, name) ? strdup(schema_path(sec->filename, cfg_getstr(sec, name), path, sizeof path)) : NULL;
+	return !cfg_getstr(sec, name) || *out;
+}
+
+/* A program that is named with a slash, but not from the root, is where the file that the section stands in says. */
+static bool set_program(cfg_t *sec, struct sink *s)
+{
+	char path[PATH_MAX], *program;
+
+	if (s->type != SINK_EXEC || !strchr(s->command.item[0], '/'))
+		return true;
+	program = strdup(schema_path(sec->filename, s->command.item[0], path, sizeof path));
+	if (!program)
+		return false;
+	free(s->command.item[0]);
+	s->command.item[0] = program;
+	return true;
+}
+
+static int64_t duration(const char *text)
+{
+	int64_t v = 0;
+
+	units_duration(text, &v);
+	return v;
+}
+
+bool section_sink_make(cfg_t *sec, struct sink *s)
+{
+	char why[256];
+
+	*s = (struct sink){
+		.name = strdup(cfg_title(sec)),
+		.type = section_sink_is_exec(sec) ? SINK_EXEC : SINK_HTTP,
+		.allow_private = cfg_getbool(sec, "allow-private"),
+		.follow_redirects = cfg_getbool(sec, "follow-redirects"),
+		.connect_timeout = duration(cfg_getstr(sec, "connect-timeout")),
+		.timeout = duration(cfg_getstr(sec, "timeout")),
+		.max_in_flight = (unsigned)cfg_getint(sec, "max-in-flight"),
+		.retry = {duration(cfg_getnstr(sec, "retry", 0)), duration(cfg_getnstr(sec, "retry", 1)), duration(cfg_getnstr(sec, "retry", 2))},
+		.ordered = cfg_getbool(sec, "ordered"),
+		.replies = section_sink_replies(sec),
+		.first_message = cfg_getbool(sec, "first-message"),
+		.judged = cfg_getbool(sec, "first-message") || cfg_size(sec, "senders") || cfg_size(sec, "texts") || cfg_getstr(sec, "text-regex"),
+	};
+	if (cfg_getstr(sec, "rate"))
+		rate_parse(cfg_getstr(sec, "rate"), &s->rate);
+	if (cfg_getint(sec, "rate-burst"))
+		s->rate.burst = (unsigned)cfg_getint(sec, "rate-burst");
+	for (unsigned i = 0; i < cfg_size(sec, "retry-on"); i++)
+		section_sink_status(cfg_getnstr(sec, "retry-on", i), s->retry_on);
+	if (cfg_getstr(sec, "body")) {
+		s->body = section_sink_body(sec, why, sizeof why);
+		if (!s->body || !copy(sec, "content-type", &s->content_type))
+			return false;
+	}
+	if (cfg_getstr(sec, "text-regex")) {
+		s->text_regex = section_sink_regex(cfg_getstr(sec, "text-regex"), why, sizeof why);
+		if (!s->text_regex)
+			return false;
+	}
+	return s->name && copy(sec, "url", &s->url) && copy(sec, "method", &s->method) && copy_path(sec, "url-file", &s->url_file) &&
+		copy_path(sec, "authorization-file", &s->authorization_file) && copy_path(sec, "secret-file", &s->secret_file) &&
+		copy_path(sec, "ca-file", &s->ca_file) && schema_words(sec, "headers", &s->headers) &&
+		schema_words(sec, "events", &s->events) && schema_words(sec, "accounts", &s->accounts) &&
+		schema_words(sec, "senders", &s->senders) && schema_words(sec, "texts", &s->texts) &&
+		schema_words(sec, "command", &s->command) && copy(sec, "reply", &s->reply) && set_program(sec, s);
+}
+
+void section_sink_free(struct sink *s)
+{
+	free(s->name);
+	free(s->url);
+	free(s->url_file);
+	free(s->method);
+	free(s->authorization_file);
+	free(s->secret_file);
+	free(s->content_type);
+	template_free(s->body);
+	free(s->ca_file);
+	words_free(&s->headers);
+	words_free(&s->command);
+	free(s->reply);
+	words_free(&s->events);
+	words_free(&s->accounts);
+	words_free(&s->senders);
+	words_free(&s->texts);
+	if (s->text_regex)
+		regfree(s->text_regex);
+	free(s->text_regex);
+}

@@ -1,0 +1,40 @@
+/* An attempt, whichever way it is made. */
+#include "relay/attempt.h"
+
+#include "relay/exec.h"
+#include "relay/http.h"
+#include "relay/job.h"
+#include "relay/target.h"
+
+static bool start_http(struct http *h, const struct target *t, struct job *j)
+{
+	struct job_message m;
+	struct http_message sent;
+
+	if (!job_message(j, t->sink, &m))
+		return false;
+	sent = (struct http_message){m.type, j->id, m.body, j->once};
+	return http_start(h, t, &sent, j);
+}
+
+static bool start_exec(struct exec *x, const struct sink *s, struct job *j)
+{
+	struct buf environment = {0};
+	struct job_message m;
+	size_t n = job_message(j, s, &m) ? job_environment(j, s, &m, &environment) : 0;
+	bool ok = n && exec_start(x, s, &environment, n, m.body, j);
+
+	buf_free(&environment);
+	return ok;
+}
+
+bool attempt_start(struct http *h, struct exec *x, const struct target *t, struct job *j)
+{
+	switch (t->sink->type) {
+	case SINK_HTTP:
+		return start_http(h, t, j);
+	case SINK_EXEC:
+		return start_exec(x, t->sink, j);
+	}
+	return false;
+}

@@ -1,0 +1,420 @@
+/*
+ * Attempts by programs: the event on standard input, its fields in the environment, what is printed kept.
+ *
+ * A program has ended when it was waited for, and not when its pipes are closed: what it left in the background may
+ * hold them open.
+ */
+#define _GNU_SOURCE /* pipe2 */
+#include "config.h"
+
+#include "relay/exec.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+
+extern char **environ;
+
+enum { KILL_AFTER_MS = 5000, READ_MAX = 64 * 1024, READS_MAX = 16, EVENTS = 64 };
+
+enum { IN, OUT, ERR, ENDS };
+
+struct run;
+
+/* Our end of one of its pipes. */
+struct end {
+	struct run *run;
+	int fd; /* -1: closed */
+};
+
+/* The beginning of a stream, and its end in a ring. */
+struct kept {
+	char head[EXEC_KEPT], tail[EXEC_KEPT];
+	size_t n; /* bytes of the whole stream */
+};
+
+struct run {
+	struct run *next;
+	const struct sink *sink;
+	void *job;
+	pid_t pid;
+	struct end end[ENDS];
+	struct slice body; /* what is still to be written of it */
+	struct kept kept;
+	struct buf reply;
+	bool timed_out, no_memory;
+	int64_t began, deadline; /* clock_mono_us(); the deadline of what is to be done next */
+};
+
+struct exec {
+	attempt_done *done;
+	struct run *running;
+	int epoll;
+	bool child_ended; /* one at least */
+};
+
+struct exec *exec_new(attempt_done *done)
+{
+	struct exec *x = calloc(1, sizeof *x);
+
+	if (!x)
+		return NULL;
+	x->done = done;
+	x->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (x->epoll >= 0)
+		return x;
+	free(x);
+	return NULL;
+}
+
+static void close_end(struct end *e)
+{
+	if (e->fd >= 0)
+		close(e->fd);
+	e->fd = -1;
+}
+
+static void free_run(struct run *r)
+{
+	for (int i = 0; i < ENDS; i++)
+		close_end(&r->end[i]);
+	buf_free(&r->reply);
+	free(r);
+}
+
+/* A program may have left the group that it was put in; it was not waited for, so that its number is still its own. */
+static void signal_group(const struct run *r, int number)
+{
+	if (kill(-r->pid, number) != 0)
+		kill(r->pid, number);
+}
+
+void exec_free(struct exec *x)
+{
+	struct run *r;
+
+	if (!x)
+		return;
+	while ((r = x->running)) {
+		x->running = r->next;
+		signal_group(r, SIGKILL);
+		waitpid(r->pid, NULL, 0);
+		free_run(r);
+	}
+	close(x->epoll);
+	free(x);
+}
+
+int exec_fd(const struct exec *x)
+{
+	return x->epoll;
+}
+
+void exec_child_ended(struct exec *x)
+{
+	x->child_ended = true;
+}
+
+/* ---- the beginning */
+
+/* Makes the pipes; theirs are the child's ends. */
+static bool make_pipes(struct exec *x, struct run *r, int theirs[ENDS])
+{
+	struct epoll_event ev;
+	int both[2];
+
+	for (int i = 0; i < ENDS; i++) {
+		if (pipe2(both, O_CLOEXEC) != 0)
+			return false;
+		r->end[i].fd = both[i == IN];
+		theirs[i] = both[i != IN];
+		ev = (struct epoll_event){.events = i == IN ? EPOLLOUT : EPOLLIN, .data.ptr = &r->end[i]};
+		if (fcntl(r->end[i].fd, F_SETFL, O_NONBLOCK) != 0 || epoll_ctl(x->epoll, EPOLL_CTL_ADD, r->end[i].fd, &ev) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* Of two variables with a name, programs take one or the other; and what tells of sockets and supervisors is ours alone. */
+static bool is_theirs(const char *variable)
+{
+	static const char *const not_theirs[] = {"HOOKSPOOL_", "NOTIFY_SOCKET=", "WATCHDOG_", "LISTEN_"};
+
+	for (size_t i = 0; i < sizeof not_theirs / sizeof *not_theirs; i++)
+		if (strncmp(variable, not_theirs[i], strlen(not_theirs[i])) == 0)
+			return false;
+	return true;
+}
+
+static char **make_environment(const struct buf *ours, size_t n)
+{
+	size_t others = 0, used = 0;
+	char **envp, *p = ours->data;
+
+	while (environ[others])
+		others++;
+	envp = calloc(n + others + 1, sizeof *envp);
+	for (; envp && used < n; p += strlen(p) + 1)
+		envp[used++] = p;
+	for (size_t i = 0; envp && i < others; i++)
+		if (is_theirs(environ[i]))
+			envp[used++] = environ[i];
+	return envp;
+}
+
+/* An errno. */
+static int spawn(struct run *r, char **envp, const int theirs[ENDS])
+{
+	char **argv = r->sink->command.item;
+	posix_spawn_file_actions_t files;
+	posix_spawnattr_t attributes;
+	sigset_t none, pipes;
+	int error;
+
+	sigemptyset(&none);
+	sigemptyset(&pipes);
+	sigaddset(&pipes, SIGPIPE);
+	error = posix_spawn_file_actions_init(&files);
+	if (error)
+		return error;
+	error = posix_spawnattr_init(&attributes);
+	for (int i = 0; !error && i < ENDS; i++)
+		error = posix_spawn_file_actions_adddup2(&files, theirs[i], i);
+#ifdef HAVE_POSIX_SPAWN_FILE_ACTIONS_ADDCLOSEFROM_NP
+	/* ours are closed by themselves, libcurl's are not */
+	if (!error)
+		error = posix_spawn_file_actions_addclosefrom_np(&files, ENDS);
+#endif
+	if (!error) {
+		posix_spawnattr_setsigmask(&attributes, &none);
+		posix_spawnattr_setsigdefault(&attributes, &pipes);
+		posix_spawnattr_setpgroup(&attributes, 0);
+		posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+		error = posix_spawnp(&r->pid, argv[0], &files, &attributes, argv, envp);
+		posix_spawnattr_destroy(&attributes);
+	}
+	posix_spawn_file_actions_destroy(&files);
+	return error;
+}
+
+static void say_not_started(struct exec *x, const struct run *r, int error)
+{
+	char text[256];
+
+	snprintf(text, sizeof text, "%s: %s", r->sink->command.item[0], strerror(error));
+	x->done(r->job, &(struct attempt_result){.again = true, .error = text});
+}
+
+bool exec_start(struct exec *x, const struct sink *s, const struct buf *environment, size_t n, struct slice body, void *job)
+{
+	struct run *r = calloc(1, sizeof *r);
+	char **envp = make_environment(environment, n);
+	int theirs[ENDS] = {-1, -1, -1}, error;
+
+	if (!r || !envp) {
+		free(r);
+		free(envp);
+		return false;
+	}
+	*r = (struct run){.sink = s, .job = job, .body = body, .began = clock_mono_us()};
+	r->deadline = r->began + s->timeout * 1000;
+	for (int i = 0; i < ENDS; i++)
+		r->end[i] = (struct end){r, -1};
+	error = make_pipes(x, r, theirs) ? spawn(r, envp, theirs) : errno;
+	for (int i = 0; i < ENDS; i++)
+		close_end(&(struct end){r, theirs[i]});
+	free(envp);
+	if (error) {
+		say_not_started(x, r, error);
+		free_run(r);
+		return true;
+	}
+	r->next = x->running;
+	x->running = r;
+	return true;
+}
+
+/* ---- standard input and output */
+
+/* A program that doesn't read what it is given has no use for it; that is no failure. */
+static void write_more(struct run *r)
+{
+	ssize_t n = r->body.n ? write(r->end[IN].fd, r->body.p, r->body.n) : 0;
+
+	if (n > 0) {
+		r->body.p += n;
+		r->body.n -= (size_t)n;
+	}
+	if (r->body.n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+		close_end(&r->end[IN]);
+}
+
+static void keep(struct kept *k, const char *p, size_t n)
+{
+	size_t at, part;
+
+	for (; n > 0; p += part, n -= part, k->n += part) {
+		at = k->n % EXEC_KEPT;
+		part = n < EXEC_KEPT - at ? n : EXEC_KEPT - at;
+		memcpy((k->n < EXEC_KEPT ? k->head : k->tail) + at, p, part);
+	}
+}
+
+/* Reads once; false when there is nothing more to read now. */
+static bool read_more(struct end *e)
+{
+	struct run *r = e->run;
+	char bytes[READ_MAX];
+	ssize_t n = read(e->fd, bytes, sizeof bytes);
+
+	if (n > 0) {
+		keep(&r->kept, bytes, (size_t)n);
+		/* one byte more than an answer may have says that there were too many */
+		if (e == &r->end[OUT] && r->sink->reply && r->reply.len <= EXEC_REPLY_MAX && !buf_add(&r->reply, bytes, (size_t)n))
+			r->no_memory = true;
+	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+		close_end(e);
+	}
+	return n > 0;
+}
+
+/* ---- the end */
+
+static struct slice trimmed(struct slice s)
+{
+	static const char white[] = " \t\r\n";
+
+	while (s.n && strchr(white, s.p[s.n - 1]) && s.p[s.n - 1])
+		s.n--;
+	while (s.n && *s.p && strchr(white, *s.p)) {
+		s.p++;
+		s.n--;
+	}
+	return s.n ? s : (struct slice){0};
+}
+
+static void add_kept(const struct kept *k, struct buf *out)
+{
+	size_t at = k->n % EXEC_KEPT, tail = k->n > EXEC_KEPT ? k->n - EXEC_KEPT : 0;
+
+	buf_add(out, k->head, k->n - tail);
+	if (tail <= EXEC_KEPT) {
+		buf_add(out, k->tail, tail);
+		return;
+	}
+	buf_printf(out, "\n[%zu bytes left out]\n", tail - EXEC_KEPT);
+	buf_add(out, k->tail + at, EXEC_KEPT - at);
+	buf_add(out, k->tail, at);
+}
+
+static void judge_status(const struct run *r, int status, struct attempt_result *result, char *text, size_t n)
+{
+	int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+
+	result->done = code == EX_OK && !r->timed_out;
+	result->again = !result->done && (code == EX_TEMPFAIL || code < EX_DATAERR || code > EX_CONFIG);
+	if (r->timed_out)
+		snprintf(text, n, "not done after %lld ms, and ended", (long long)r->sink->timeout);
+	else if (code < 0)
+		snprintf(text, n, "ended by signal %d, %s", WTERMSIG(status), strsignal(WTERMSIG(status)));
+	else
+		snprintf(text, n, "exit status %d", code);
+	if (!result->done)
+		result->error = text;
+	if (!result->done || !r->sink->reply)
+		return;
+	if (r->no_memory)
+		*result = (struct attempt_result){.again = true, .error = "memory is short"};
+	else if (r->reply.len > EXEC_REPLY_MAX)
+		*result = (struct attempt_result){.error = "it printed more than an answer can have, 64 KiB"};
+	else
+		result->reply = trimmed((struct slice){r->reply.data, r->reply.len});
+}
+
+static void finish(struct exec *x, struct run *r, int status)
+{
+	struct attempt_result result = {0};
+	struct buf answer = {0};
+	char text[128];
+
+	for (int i = OUT; i <= ERR; i++)
+		for (int reads = 0; r->end[i].fd >= 0 && reads < READS_MAX && read_more(&r->end[i]); reads++)
+			;
+	judge_status(r, status, &result, text, sizeof text);
+	add_kept(&r->kept, &answer);
+	result.answer = (struct slice){answer.data, answer.len};
+	result.ms = (clock_mono_us() - r->began) / 1000;
+	x->done(r->job, &result);
+	buf_free(&answer);
+	free_run(r);
+}
+
+/* The first time it is asked to end, the second time it is made to. */
+static void end_overdue(struct run *r, int64_t now)
+{
+	if (now < r->deadline)
+		return;
+	signal_group(r, r->timed_out ? SIGKILL : SIGTERM);
+	r->timed_out = true;
+	r->deadline = now + KILL_AFTER_MS * INT64_C(1000);
+}
+
+/* What is left of its group goes too when its time was up. */
+static bool has_ended(struct run *r, int *status)
+{
+	siginfo_t info = {0};
+
+	if (waitid(P_PID, (id_t)r->pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0)
+		return false;
+	if (r->timed_out)
+		signal_group(r, SIGKILL); /* while the number can't be another's yet */
+	return waitpid(r->pid, status, 0) == r->pid;
+}
+
+static void exchange(struct exec *x)
+{
+	struct epoll_event events[EVENTS];
+	int n = epoll_wait(x->epoll, events, EVENTS, 0);
+
+	for (int i = 0; i < n; i++) {
+		struct end *e = events[i].data.ptr;
+
+		if (e == &e->run->end[IN])
+			write_more(e->run);
+		else
+			read_more(e);
+	}
+}
+
+void exec_run(struct exec *x, int64_t *wait)
+{
+	bool look = x->child_ended;
+	int64_t now = clock_mono_us();
+	struct run **at = &x->running, *r;
+	int status;
+
+	if (!x->running)
+		return;
+	x->child_ended = false;
+	exchange(x);
+	while ((r = *at)) {
+		if (look && has_ended(r, &status)) {
+			*at = r->next;
+			finish(x, r, status);
+			continue;
+		}
+		end_overdue(r, now);
+		clock_lower(wait, (r->deadline - now) / 1000 + 1);
+		at = &r->next;
+	}
+}

@@ -1,0 +1,62 @@
+/* A job: one event on its way to one sink, and what is sent of it. */
+#ifndef JOB_H
+#define JOB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "conf/conf.h"
+#include "core/buf.h"
+#include "core/clock.h"
+#include "core/template.h"
+#include "hook/event.h"
+#include "sink/spool_relay.h"
+
+/* The relay that was read from the spool; it is its lane's until what became of it is recorded. */
+struct job {
+	struct job *next;
+	struct lane *lane;
+	int64_t relay, event, since;
+	int attempt; /* this is number, from 1 */
+	bool judge;  /* whether the sink wants it is still to be found out */
+	bool once;   /* it must not arrive twice: it is somebody's answer to a person */
+	struct buf endpoint, headers, body; /* the event's */
+	struct template_values values;
+	struct buf message;                 /* what is sent, when it isn't the body */
+	struct buf known;                   /* what values borrow from */
+	char id[48], received[CLOCK_TEXT];
+	int64_t started;
+	struct spool_attempt result;
+	char error[256];
+	struct buf answer, reply; /* of the attempt */
+};
+
+/* A job of a row, with copies of all in it, freed by the caller; spool is the spool's name. NULL when memory is short. */
+struct job *job_new(const struct spool_relay_row *row, const char *spool);
+void job_free(struct job *j);
+
+/*
+ * Sets the value TEMPLATE_TEXT, which the endpoint's scheme knows where to find; it borrows from ev until that is read
+ * into again. An event of an endpoint that is there no more is read as ConnectSafely's.
+ */
+void job_read_text(struct job *j, const struct conf *c, struct event *ev);
+
+/* What is sent: it borrows from the job. */
+struct job_message {
+	char type[256]; /* Content-Type */
+	struct slice body;
+};
+
+/*
+ * Makes the sink's message: its template with the job's values, or the event's own bytes and type. False when memory is
+ * short.
+ */
+bool job_message(struct job *j, const struct sink *s, struct job_message *out);
+
+/*
+ * Appends what a program is told of the job, "HOOKSPOOL_ID=evt_..." and so on, each with a NUL, and returns how many there
+ * are; what is too long for an environment is cut. 0 when memory is short.
+ */
+size_t job_environment(const struct job *j, const struct sink *s, const struct job_message *m, struct buf *out);
+
+#endif

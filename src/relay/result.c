@@ -1,0 +1,166 @@
+/* What became of a job: delivered, to be tried again, dead, or not wanted; and writing that down, some together. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "relay/running.h"
+#include "relay/schedule.h"
+
+enum {
+	RECORD_US = 10 * 1000,     /* a result waits for others, to be written with them */
+	AGAIN_US = 1000 * 1000,    /* until the next try, when they could not be */
+	BUSY_US = 5 * 1000 * 1000, /* that the receiver counts as busy, after it was found committing */
+	GIVE_WAY_US = 4000,        /* for each result, while it is and processors are short: receiving comes first */
+};
+
+static void log_attempt(const struct job *j, const struct attempt_result *a)
+{
+	static const char *const outcomes[] = {[RELAY_PENDING] = "retried", [RELAY_DONE] = "delivered", [RELAY_DEAD] = "dead"};
+	enum log_level level = j->result.state == RELAY_DONE ? LOG_LEVEL_INFO : j->result.state == RELAY_DEAD ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING;
+	char due[CLOCK_TEXT];
+	struct log_entry e;
+
+	if (!log_on(level))
+		return;
+	log_begin(&e, level);
+	log_text(&e, "sink", j->lane->sink->name);
+	log_text(&e, "outcome", outcomes[j->result.state]);
+	log_number(&e, "id", j->event);
+	log_number(&e, "delivery", j->relay);
+	log_number(&e, "attempt", j->attempt);
+	if (a->status)
+		log_number(&e, "status", a->status);
+	log_number(&e, "ms", a->ms);
+	log_text(&e, "reason", j->result.error);
+	if (j->result.state == RELAY_PENDING)
+		log_text(&e, "next", clock_format(j->result.due, due));
+	log_end(&e);
+}
+
+/* An answer to a person isn't sent again where the first one may have arrived. */
+static bool again(const struct job *j, const struct attempt_result *a)
+{
+	return a->again && !(j->once && a->in_doubt);
+}
+
+static void decide(struct job *j, const struct attempt_result *a, int64_t now)
+{
+	const struct sink *s = j->lane->sink;
+	int64_t last = j->since + s->retry.within, pause;
+	char until[CLOCK_TEXT];
+
+	j->result.state = a->done ? RELAY_DONE : RELAY_DEAD;
+	pause = lane_note(j->lane, !a->done && a->again, a->retry_after < s->retry.most ? a->retry_after : s->retry.most);
+	if (pause)
+		log_message(LOG_LEVEL_WARNING, "sink %s pauses until %s", s->name, clock_format(now + pause, until));
+	if (a->done || !again(j, a))
+		return;
+	j->result.due = schedule_next(&s->retry, j->attempt, j->since, now, (uint64_t)j->relay << 16 ^ (uint64_t)j->attempt);
+	if (!j->result.due)
+		return;
+	if (j->result.due < now + a->retry_after)
+		j->result.due = now + a->retry_after < last ? now + a->retry_after : last;
+	j->result.state = RELAY_PENDING;
+}
+
+static void add(struct relay *r, struct job *j)
+{
+	j->result.relay = j->relay;
+	j->result.event = j->event;
+	if (!r->results)
+		r->record_at = clock_mono_us() + RECORD_US;
+	*r->last_result = &j->result;
+	r->last_result = &j->result.next;
+	if (++r->n_results == RECORD_MOST)
+		r->record_at = 0;
+}
+
+static void say_error(struct job *j, const struct attempt_result *a)
+{
+	bool doubt = j->once && a->in_doubt;
+
+	if (!a->error && !doubt)
+		return;
+	snprintf(j->error, sizeof j->error, "%s%s%s", a->error ? a->error : "", a->error && doubt ? "; " : "",
+		doubt ? "it may have arrived" : "");
+	j->result.error = j->error;
+}
+
+void result_of(void *job, const struct attempt_result *a)
+{
+	static const struct attempt_result no_memory = {.again = true, .error = "memory is short"};
+	struct job *j = job;
+	struct lane *l = j->lane;
+
+	if (a->reply.p && !buf_add(&j->reply, a->reply.p, a->reply.n))
+		a = &no_memory;
+	decide(j, a, clock_now());
+	j->result.at = j->started;
+	j->result.ms = a->ms;
+	j->result.status = a->status;
+	say_error(j, a);
+	if (buf_add(&j->answer, a->answer.p, a->answer.n))
+		j->result.answer = (struct slice){j->answer.data, j->answer.len};
+	if (a->reply.p) {
+		j->result.reply_to = conf_sink(l->relay->conf, l->sink->reply);
+		j->result.reply = (struct slice){j->reply.data, j->reply.len};
+	}
+	log_attempt(j, a);
+	add(l->relay, j);
+}
+
+void result_unwanted(struct relay *r, struct job *j)
+{
+	j->result.state = RELAY_UNWANTED;
+	add(r, j);
+}
+
+static struct job *job_of(struct spool_attempt *a)
+{
+	return (struct job *)(void *)((char *)a - offsetof(struct job, result));
+}
+
+/* It may have made others due: its own next attempt, the next of its conversation, its reply. */
+static void look_for_more(struct relay *r, const struct job *j)
+{
+	if (j->result.state == RELAY_PENDING) {
+		j->lane->more = true; /* only so is it known when the next is due */
+	} else if (j->lane->sink->ordered) {
+		j->lane->more = true;
+		j->lane->cursor = (struct spool_relay_cursor){0, 0};
+		j->lane->read_at = 0;
+	}
+	for (size_t i = 0; j->result.reply_to && i < r->n_lanes; i++)
+		r->lanes[i].more = r->lanes[i].more || r->lanes[i].sink == j->result.reply_to;
+}
+
+static void give_way(struct relay *r, int64_t now)
+{
+	if (r->db.contended)
+		r->busy_until = now + BUSY_US;
+	if (crowd_look(&r->crowd) && now < r->busy_until)
+		r->start_at = now + GIVE_WAY_US * (r->n_results < RECORD_MOST ? (int64_t)r->n_results : RECORD_MOST);
+}
+
+void result_record(struct relay *r)
+{
+	struct spool_attempt *a, *next;
+
+	if (!r->results)
+		return;
+	if (!spool_relay_record(&r->db, r->results, r->why, sizeof r->why)) {
+		log_message(LOG_LEVEL_ERROR, "results can't be written: %s", r->why);
+		r->record_at = clock_mono_us() + AGAIN_US;
+		return;
+	}
+	give_way(r, clock_mono_us());
+	for (a = r->results; a; a = next) {
+		next = a->next;
+		look_for_more(r, job_of(a));
+		lane_drop(job_of(a)->lane, job_of(a));
+	}
+	r->results = NULL;
+	r->last_result = &r->results;
+	r->n_results = 0;
+}

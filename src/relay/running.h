@@ -1,0 +1,56 @@
+/* A running relay, as its files share it. */
+#ifndef RUNNING_H
+#define RUNNING_H
+
+#include "conf/conf.h"
+#include "core/crowd.h"
+#include "hook/event.h"
+#include "relay/attempt.h"
+#include "relay/exec.h"
+#include "relay/http.h"
+#include "relay/lane.h"
+#include "sink/spool_db.h"
+
+enum { RECORD_MOST = 64 /* results at a time */ };
+
+struct relay {
+	const struct conf *conf;
+	struct spool_db db;
+	struct http *http;
+	struct exec *exec;
+	struct lane *lanes;
+	size_t n_lanes;
+	size_t first; /* the lane that is next to be seen to first: results have room for one that reads much in vain */
+	int lock, poke, signals;
+	char name[16]; /* of the spool */
+	struct spool_attempt *results, **last_result;
+	unsigned n_results;
+	int64_t record_at; /* when they are written, clock_mono_us() */
+	int64_t start_at;  /* the same, when more may be started */
+	int64_t busy_until; /* the same, for the receiver as far as is known */
+	int64_t ending_at; /* the same; 0: not yet */
+	int64_t began; /* the same */
+	struct crowd crowd;
+	bool reload, once;
+	bool moved; /* another spool is at its place */
+	struct event event; /* for fields that the spool has no column for; reused */
+	char why[512];
+};
+
+/* ---- fill.c: from the spool into the lanes */
+
+/* Reads what is due for the lane, until there is enough ahead. *wait is lowered where it has to be called again. False with r->why. */
+bool fill_lane(struct relay *r, struct lane *l, int64_t now, int64_t *wait);
+
+/* ---- result.c: what became of a job */
+
+/* An attempt_done(): decides what becomes of the job, and says so in the log. */
+void result_of(void *job, const struct attempt_result *a);
+
+/* The sink doesn't want it: it is forgotten, and not sent. */
+void result_unwanted(struct relay *r, struct job *j);
+
+/* Writes the results; where that fails, they wait for the next time. */
+void result_record(struct relay *r);
+
+#endif

@@ -1,0 +1,282 @@
+/* What became of events on their way to the sinks, and what is to be done about it: for the administrator. */
+#include "sink/spool_deliveries.h"
+
+#include <stdio.h>
+
+#include "sink/spool_sql.h"
+
+enum { BATCH = 10000 }; /* ids changed in one transaction */
+
+const char *const spool_deliveries_states[] = {[RELAY_PENDING] = "pending", [RELAY_DONE] = "delivered", [RELAY_DEAD] = "dead"};
+
+/* With an id, by the table's key. */
+static const char *matches(const struct spool_delivery_filter *f)
+{
+	return f->id ? "(?1 IS NULL OR sink = ?1) AND id = ?2 AND (?3 < 0 OR state = ?3)"
+		: "(?1 IS NULL OR sink = ?1) AND ?2 = 0 AND (?3 < 0 OR state = ?3)";
+}
+
+static void bind_filter(sqlite3_stmt *st, const struct spool_delivery_filter *f)
+{
+	sqlite3_bind_text(st, 1, f->sink, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(st, 2, f->id);
+	sqlite3_bind_int(st, 3, f->state);
+}
+
+static bool copy(struct buf *arena, sqlite3_stmt *st, int i, struct slice *out)
+{
+	struct slice from = spool_sql_slice(st, i);
+
+	*out = from.p ? (struct slice){arena->data + arena->len, from.n} : (struct slice){0};
+	return buf_add(arena, from.p, from.n);
+}
+
+static bool read_status(sqlite3_stmt *st, struct buf *arena, struct spool_delivery *s)
+{
+	size_t sum = 1;
+
+	for (int i = 8; i < 12; i++)
+		sum += (size_t)sqlite3_column_bytes(st, i);
+	arena->len = 0;
+	*s = (struct spool_delivery){
+		.id = sqlite3_column_int64(st, 0),
+		.event = sqlite3_column_int64(st, 1),
+		.state = (enum spool_relay_state)sqlite3_column_int(st, 2),
+		.due = sqlite3_column_int64(st, 3),
+		.attempts = sqlite3_column_int(st, 4),
+		.last_at = sqlite3_column_int64(st, 5),
+		.ms = sqlite3_column_int64(st, 6),
+		.status = sqlite3_column_int(st, 7),
+	};
+	return buf_reserve(arena, sum) && copy(arena, st, 8, &s->sink) && copy(arena, st, 9, &s->endpoint) &&
+		copy(arena, st, 10, &s->error) && copy(arena, st, 11, &s->answer);
+}
+
+/* The id before the first of the newest `limit`. */
+static bool before_first(struct spool_db *db, const struct spool_delivery_filter *f, int64_t limit, int64_t *id, char *why, size_t n)
+{
+	char sql[512];
+	sqlite3_stmt *st;
+	bool ok;
+
+	snprintf(sql, sizeof sql, "SELECT min(id) - 1 FROM (SELECT id FROM relay WHERE %s ORDER BY id DESC LIMIT ?4)", matches(f));
+	if (!spool_sql_prepare(db, sql, &st, why, n))
+		return false;
+	bind_filter(st, f);
+	sqlite3_bind_int64(st, 4, limit > 0 ? limit : -1);
+	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db, why, n);
+	*id = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	return ok;
+}
+
+bool spool_deliveries_list(struct spool_db *db, const struct spool_delivery_filter *f, int64_t limit,
+	void (*visit)(void *ctx, const struct spool_delivery *s), void *ctx, char *why, size_t n)
+{
+	struct spool_delivery s;
+	struct buf arena = {0};
+	bool ok = true, found = true;
+	char sql[1024];
+	sqlite3_stmt *st;
+	int64_t last;
+	int rc;
+
+	snprintf(sql, sizeof sql, "SELECT l.id, l.event, l.state, l.due, l.attempts, a.at, a.ms, a.status, l.sink, e.endpoint, a.error,"
+		" a.answer FROM (SELECT * FROM relay WHERE %s AND id > ?4 ORDER BY id LIMIT 1) AS l"
+		" LEFT JOIN event AS e ON e.id = l.event"
+		" LEFT JOIN attempt AS a ON a.id = (SELECT max(id) FROM attempt WHERE relay = l.id)", matches(f));
+	if (!before_first(db, f, limit, &last, why, n) || !spool_sql_prepare(db, sql, &st, why, n))
+		return false;
+	bind_filter(st, f);
+	/* one a transaction: whoever is shown it may block, and an open read holds up the receiver's checkpoints */
+	while (ok && found) {
+		sqlite3_bind_int64(st, 4, last);
+		rc = sqlite3_step(st);
+		found = rc == SQLITE_ROW;
+		ok = rc == SQLITE_DONE || (found && read_status(st, &arena, &s)) || spool_sql_fail(db, why, n);
+		sqlite3_reset(st);
+		if (!ok || !found)
+			break;
+		last = s.id;
+		visit(ctx, &s);
+	}
+	sqlite3_finalize(st);
+	buf_free(&arena);
+	return ok;
+}
+
+/* They are few, and read at once: a visit that blocks holds up the checkpoints of few bytes. */
+bool spool_deliveries_attempts(struct spool_db *db, int64_t id, void (*visit)(void *ctx, const struct spool_delivery_attempt *a), void *ctx,
+	char *why, size_t n)
+{
+	struct spool_delivery_attempt a;
+	sqlite3_stmt *st;
+	int rc;
+
+	if (!spool_sql_prepare(db, "SELECT at, ms, status, error, answer FROM attempt WHERE relay = ?1 ORDER BY id", &st, why, n))
+		return false;
+	sqlite3_bind_int64(st, 1, id);
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+		a = (struct spool_delivery_attempt){
+			.at = sqlite3_column_int64(st, 0),
+			.ms = sqlite3_column_int64(st, 1),
+			.status = sqlite3_column_int(st, 2),
+			.error = spool_sql_slice(st, 3),
+			.answer = spool_sql_slice(st, 4),
+		};
+		visit(ctx, &a);
+	}
+	sqlite3_finalize(st);
+	return rc == SQLITE_DONE || spool_sql_fail(db, why, n);
+}
+
+bool spool_deliveries_counts(struct spool_db *db, void (*visit)(void *ctx, const char *sink, enum spool_relay_state state, int64_t n),
+	void *ctx, char *why, size_t n)
+{
+	sqlite3_stmt *st;
+	int rc;
+
+	if (!spool_sql_prepare(db, "SELECT sink, state, count(*) FROM relay GROUP BY sink, state ORDER BY sink, state", &st, why, n))
+		return false;
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW)
+		visit(ctx, (const char *)sqlite3_column_text(st, 0), (enum spool_relay_state)sqlite3_column_int(st, 1),
+			sqlite3_column_int64(st, 2));
+	sqlite3_finalize(st);
+	return rc == SQLITE_DONE || spool_sql_fail(db, why, n);
+}
+
+static bool last_id(struct spool_db *db, int64_t *id, char *why, size_t n)
+{
+	sqlite3_stmt *st;
+	bool ok;
+
+	if (!spool_sql_prepare(db, "SELECT max(id) FROM relay", &st, why, n))
+		return false;
+	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db, why, n);
+	*id = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	return ok;
+}
+
+/* What is done to relays: their columns are set, of those that are so; with a note, as what the last attempt gave. */
+struct change {
+	const char *set, *which, *note;
+};
+
+/* Those of the filter with ids in a range. */
+static bool run_on(struct spool_db *db, const char *start, const char *which, const struct spool_delivery_filter *f, int64_t from, int64_t to,
+	int64_t now, const char *note, char *why, size_t n)
+{
+	sqlite3_stmt *st = NULL;
+	char sql[512];
+	bool ok;
+
+	snprintf(sql, sizeof sql, "%s WHERE id BETWEEN ?2 AND ?5 AND (?1 IS NULL OR sink = ?1) AND %s", start, which);
+	if (!spool_sql_prepare(db, sql, &st, why, n))
+		return false;
+	bind_filter(st, f);
+	sqlite3_bind_int64(st, 2, from);
+	sqlite3_bind_int64(st, 4, now);
+	sqlite3_bind_int64(st, 5, to);
+	sqlite3_bind_text(st, 6, note, -1, SQLITE_STATIC);
+	ok = sqlite3_step(st) == SQLITE_DONE || spool_sql_fail(db, why, n);
+	sqlite3_finalize(st);
+	return ok;
+}
+
+/* In a transaction of their own: receiving waits for it. */
+static bool update_range(struct spool_db *db, const struct change *c, const struct spool_delivery_filter *f, int64_t from, int64_t to,
+	int64_t now, int64_t *changed, char *why, size_t n)
+{
+	static const char take_note[] = "INSERT INTO attempt(relay, at, ms, status, error) SELECT id, ?4, 0, 0, ?6 FROM relay";
+	char set[256];
+	int64_t here;
+	bool ok;
+
+	snprintf(set, sizeof set, "UPDATE relay SET %s", c->set);
+	if (!spool_db_begin(db, true, why, n))
+		return false;
+	ok = (!c->note || run_on(db, take_note, c->which, f, from, to, now, c->note, why, n)) &&
+		run_on(db, set, c->which, f, from, to, now, NULL, why, n);
+	here = sqlite3_changes(db->sql);
+	ok = ok && spool_db_commit(db, why, n);
+	*changed += ok ? here : 0;
+	spool_db_end(db);
+	return ok;
+}
+
+static bool update(struct spool_db *db, const struct change *c, const struct spool_delivery_filter *f, int64_t now, int64_t *changed, char *why,
+	size_t n)
+{
+	int64_t last;
+	bool ok;
+
+	*changed = 0;
+	if (f->id)
+		return update_range(db, c, f, f->id, f->id, now, changed, why, n);
+	ok = last_id(db, &last, why, n);
+	for (int64_t from = 1; ok && from <= last; from += BATCH)
+		ok = update_range(db, c, f, from, from + BATCH - 1, now, changed, why, n);
+	return ok;
+}
+
+bool spool_deliveries_retry(struct spool_db *db, const struct spool_delivery_filter *f, int64_t now, int64_t *changed, char *why, size_t n)
+{
+	static const struct change retried = {
+		.set = "since = iif(state = 2, ?4, since), attempts = iif(state = 2, 0, attempts), due = ?4, state = 0",
+		.which = "(state = 2 OR (state = 0 AND due > ?4))",
+	};
+
+	return update(db, &retried, f, now, changed, why, n);
+}
+
+bool spool_deliveries_drop(struct spool_db *db, const struct spool_delivery_filter *f, int64_t now, int64_t *changed, char *why, size_t n)
+{
+	static const struct change dropped = {.set = "state = 2", .which = "state = 0", .note = "dropped by hand"};
+
+	return update(db, &dropped, f, now, changed, why, n);
+}
+
+static bool replay_one(struct spool_db *db, sqlite3_stmt *again, sqlite3_stmt *first, const struct sink *sink, int64_t event, int64_t now,
+	int64_t *changed)
+{
+	sqlite3_stmt *const both[] = {again, first};
+	bool ok = true, done = false;
+
+	for (int i = 0; ok && !done && i < 2; i++) {
+		sqlite3_bind_int64(both[i], 1, event);
+		sqlite3_bind_text(both[i], 2, sink->name, -1, SQLITE_STATIC);
+		sqlite3_bind_int64(both[i], 3, now);
+		sqlite3_bind_int(both[i], 4, sink->ordered);
+		ok = sqlite3_step(both[i]) == SQLITE_DONE;
+		sqlite3_reset(both[i]);
+		done = ok && sqlite3_changes(db->sql) > 0;
+	}
+	*changed += done;
+	return ok;
+}
+
+bool spool_deliveries_replay(struct spool_db *db, const struct sink *sink, const int64_t *events, size_t count, int64_t now, int64_t *changed,
+	char *why, size_t n)
+{
+	sqlite3_stmt *again = NULL, *first = NULL;
+	bool ok;
+
+	*changed = 0;
+	if (!spool_db_begin(db, true, why, n))
+		return false;
+	ok = spool_sql_prepare(db, "UPDATE relay SET state = 0, since = ?3, due = ?3, attempts = 0, judge = 0 WHERE event = ?1 AND sink = ?2 AND state <> 0",
+			&again, why, n) &&
+		spool_sql_prepare(db, "INSERT INTO relay(event, sink, state, since, due, attempts, conversation)"
+			" SELECT id, ?2, 0, ?3, ?3, 0, iif(?4, conversation, NULL) FROM event"
+			" WHERE id = ?1 AND NOT EXISTS(SELECT 1 FROM relay WHERE event = ?1 AND sink = ?2)", &first, why, n);
+	for (size_t i = 0; ok && i < count; i++)
+		ok = replay_one(db, again, first, sink, events[i], now, changed) || spool_sql_fail(db, why, n);
+	sqlite3_finalize(again);
+	sqlite3_finalize(first);
+	ok = ok && spool_db_commit(db, why, n);
+	if (!ok)
+		*changed = 0;
+	spool_db_end(db);
+	return ok;
+}
