@@ -1,0 +1,31 @@
+#!/usr/bin/env python3
+"""
+Answers a message by an assistant that speaks OpenAI's API: assistant.py URL MODEL KEY-FILE PROMPT-FILE
+What it prints is the answer; nothing, when the assistant says NO ANSWER. Strangers write to it: it has no tools.
+"""
+import json
+import os
+import sys
+import urllib.error
+import urllib.request
+
+url, model, key_file, prompt_file = sys.argv[1:]
+with open(key_file) as f:
+    key = f.read().strip()
+with open(prompt_file) as f:
+    prompt = f.read()
+message = f"{os.environ['HOOKSPOOL_SENDER_NAME'] or 'Somebody'} writes:\n\n{os.environ['HOOKSPOOL_TEXT']}"
+body = {"model": model, "messages": [{"role": "system", "content": prompt}, {"role": "user", "content": message}]}
+request = urllib.request.Request(f"{url}/chat/completions", json.dumps(body).encode(),
+                                 {"Authorization": f"Bearer {key}", "Content-Type": "application/json"})
+try:
+    with urllib.request.urlopen(request, timeout=60) as response:
+        answer = json.load(response)["choices"][0]["message"]["content"].strip()
+except urllib.error.HTTPError as e:
+    print(e, e.read(500), file=sys.stderr)
+    sys.exit(75 if e.code in (408, 429) or e.code >= 500 else 69)  # EX_TEMPFAIL: it is tried again; EX_UNAVAILABLE: not
+except OSError as e:
+    print(e, file=sys.stderr)
+    sys.exit(75)
+if answer != "NO ANSWER":
+    print(answer)
