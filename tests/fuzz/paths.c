@@ -1,81 +1,31 @@
 /* Fuzz target: one line, a path, and the JSON behind it; what is found is compared with what yajl's tree has there. */
 #include "fuzz.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <yajl/yajl_tree.h>
 
 #include "core/paths.h"
+#include "tree.h"
 
 /* The last ones make an array a root that is right. */
 static const char *const paths[] = {"event", "data.sender.id", "data.body", "a.*.b", "a.0", "entry.0.id", "0.x", "*.x"};
 
 enum { PATHS = sizeof paths / sizeof *paths, PATHS_OF_OBJECTS = PATHS - 2 };
 
-/* Of a path in a tree, what paths_find() counts. */
-struct found {
-	const char *value;
-	enum path_kind kind;
-	bool differ;
-	size_t values, elements;
-};
-
-static bool is_index(const char *part, size_t n, size_t index)
-{
-	char text[32];
-
-	snprintf(text, sizeof text, "%zu", index);
-	return *part == '*' || (strlen(text) == n && memcmp(text, part, n) == 0);
-}
-
-static void walk(yajl_val v, const char *part, struct found *f);
-
-static void walk_into(yajl_val v, const char *part, size_t n, struct found *f)
-{
-	f->elements += *part == '*';
-	walk(v, part[n] ? part + n + 1 : NULL, f);
-}
-
-static void walk(yajl_val v, const char *part, struct found *f)
-{
-	const char *text = YAJL_IS_STRING(v) ? v->u.string : YAJL_IS_NUMBER(v) ? v->u.number.r : YAJL_IS_TRUE(v) ? "true"
-		: YAJL_IS_FALSE(v) ? "false" : NULL;
-	enum path_kind kind = YAJL_IS_STRING(v) ? PATH_STRING : YAJL_IS_NUMBER(v) ? PATH_NUMBER : PATH_BOOLEAN;
-	size_t n = part ? strcspn(part, ".") : 0, times = 0;
-
-	if (!part && text && *text) {
-		f->values++;
-		f->differ |= f->value && strcmp(f->value, text) != 0;
-		f->kind = f->value ? f->kind : kind;
-		f->value = f->value ? f->value : text;
-	}
-	for (size_t i = 0; part && YAJL_IS_OBJECT(v) && i < v->u.object.len; i++) {
-		if (strlen(v->u.object.keys[i]) != n || memcmp(v->u.object.keys[i], part, n) != 0)
-			continue;
-		assert(++times == 1);
-		walk_into(v->u.object.values[i], part, n, f);
-	}
-	for (size_t i = 0; part && YAJL_IS_ARRAY(v) && i < v->u.array.len; i++)
-		if (is_index(part, n, i))
-			walk_into(v->u.array.values[i], part, n, f);
-}
-
 static void check_value(const struct path *p, const struct buf *arena, yajl_val tree)
 {
-	struct found f = {0};
+	struct found f;
 
 	assert(!p->value.p || (p->value.n > 0 && p->value.p >= arena->data && p->value.p + p->value.n <= arena->data + arena->len));
 	for (size_t i = 0; p->kind == PATH_NUMBER && i < p->value.n; i++)
 		assert(p->value.p[i] && strchr("+-.0123456789eE", p->value.p[i]));
 	if (!tree)
 		return;
-	walk(tree, p->text, &f);
-	if (strchr(p->text, '*') && (f.differ || f.values != f.elements))
-		f.value = NULL;
+	f = find_in_tree(tree, p->text);
 	assert(!f.value == !p->value.p);
 	assert(!f.value || (strlen(f.value) == p->value.n && memcmp(f.value, p->value.p, p->value.n) == 0));
 	assert(!f.value || f.kind == p->kind);
+	assert(f.filled == p->filled);
 }
 
 /* `text` is the JSON with a NUL. */
@@ -104,7 +54,7 @@ static void check(const char *json, size_t size, const char *text, const char *f
 		if (result == PATHS_OK)
 			check_value(&p[i], &arena, tree);
 		else
-			assert(!p[i].value.p);
+			assert(!p[i].value.p && !p[i].filled);
 	yajl_tree_free(tree);
 	buf_free(&arena);
 }

@@ -96,7 +96,7 @@ static void sinks(void **state)
 	struct conf *c = load(
 		"sink \"plain\" { url = \"http://127.0.0.1:1/\" }\n"
 		"sink \"slack\" {\n url-file = \"slack.url\"\n body = '{\"text\":\"{{data.body}}\"}'\n method = \"PUT\"\n"
-		" headers = {\"X-A: b\"}\n timeout = \"2s\"\n retry-on = {\"404\", \"5xx\"}\n rate = \"60/m\"\n ordered = true\n events = {\"e\"}\n}\n"
+		" headers = {\"X-A: b\"}\n timeout = \"2s\"\n retry-on = {\"404\", \"5xx\"}\n rate = \"60/m\"\n retry = {\"1s\", \"2s\", \"3s\"}\n ordered = true\n events = {\"e\"}\n}\n"
 		"endpoint \"/a\" { secret-file = {\"one\"} relay = {\"slack\", \"plain\"} }\n"
 		"endpoint \"/b\" { secret-file = {\"one\"} }\n");
 	const struct sink *s;
@@ -109,12 +109,60 @@ static void sinks(void **state)
 	assert_ptr_equal(s, conf_sink(c, "slack"));
 	assert_string_equal(s->url_file, "slack.url");
 	assert_non_null(s->body);
-	assert_string_equal(s->type, "application/json");
+	assert_string_equal(s->content_type, "application/json");
 	assert_true(s->retry_on[404] && s->retry_on[500] && s->retry_on[599] && !s->retry_on[429] && !s->retry_on[400]);
 	assert_true(s->ordered && s->rate.n == 60 && s->timeout == 2000);
 	s = conf_sink(c, "plain");
 	assert_true(s->retry_on[429] && s->retry_on[408] && s->retry_on[503] && !s->retry_on[404] && !s->body && !s->allow_private);
 	assert_null(conf_sink(c, "none"));
+	conf_free(c);
+}
+
+/* What looks like what is refused, and is right. */
+static void sinks_at_the_edge(void **state)
+{
+	static const char *const texts[] = {
+		"url = \"https://a:65535/x:99999\"", "url = \"https://[::99999]\"", "url = \"https://u:99999@a/\"", "url = \"http://a:/\"",
+		"url = \"http://99999/\"", "url = \"http://a:1?b=:99999\"", "url = \"http://a/\" headers = {\"Authorization: x\"}",
+		"url = \"http://a/\" headers = {\"webhook-timestamp: x\", \"webhook-signature: x\"}",
+		"url = \"http://a/\" secret-file = \"x\" authorization-file = \"x\" headers = {\"webhook-ids: x\", \"Authorizations: x\"}",
+		"url = \"http://a/\" rate = \"5/s\" rate-burst = 1", "url = \"http://a/\" rate = \"5/s\"",
+	};
+	struct conf *c;
+	char text[256];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		snprintf(text, sizeof text, "sink \"out\" { %s }\n", texts[i]);
+		c = load(text);
+		if (!c)
+			fail_msg("%s: %s", text, messages);
+		conf_free(c);
+	}
+}
+
+static void sinks_that_are_programs(void **state)
+{
+	struct conf *c = load(
+		"sink \"answers\" { url = \"http://a/\" body = '{{hookspool.reply}}' }\n"
+		"sink \"assistant\" { type = \"exec\" command = {\"bin/program\", \"an argument\"} reply = \"answers\" }\n"
+		"sink \"mail\" { type = \"exec\" command = {\"sendmail\"} texts = {\"price\"} text-regex = \"^(hi|hello)\\\\>\" first-message = true }\n"
+		"endpoint \"/a\" { secret-file = {\"one\"} relay = {\"assistant\", \"mail\"} }\n");
+	const struct sink *s;
+
+	(void)state;
+	assert_non_null(c);
+	assert_true(conf_sink(c, "answers")->replies && conf_sink(c, "answers")->type == SINK_HTTP);
+	s = conf_sink(c, "assistant");
+	assert_true(s->type == SINK_EXEC && s->command.n == 2 && !s->replies && !s->judged);
+	assert_string_equal(s->command.item[0], "bin/program");
+	assert_string_equal(s->reply, "answers");
+	assert_null(s->command.item[2]);
+	s = conf_sink(c, "mail");
+	assert_string_equal(s->command.item[0], "sendmail");
+	assert_true(s->judged && s->first_message && s->texts.n == 1);
+	assert_int_equal(regexec(s->text_regex, "Hello there", 0, NULL, 0), 0);
+	assert_int_equal(regexec(s->text_regex, "hellothere", 0, NULL, 0), REG_NOMATCH);
 	conf_free(c);
 }
 
@@ -168,18 +216,50 @@ static void errors_name_file_and_line(void **state)
 		{"sink \"out\" {\n}\n", "test.conf:2:", "needs a url"},
 		{"sink \"out\" { url = \"http://a/\" url-file = \"x\" }\n", "test.conf:1:", "not both"},
 		{"sink \"out\" { url = \"ftp://a/\" }\n", "test.conf:1:", "https://example.com"},
-		{"sink \"out\" { type = \"file\" url = \"http://a/\" }\n", "test.conf:1:", "\"http\""},
+		{"sink \"out\" { type = \"file\" url = \"http://a/\" }\n", "test.conf:1:", "\"http\" and \"exec\""},
+		{"sink \"out\" { type = \"exec\" }\n", "test.conf:1:", "needs a command"},
+		{"sink \"out\" { type = \"exec\" command = {\"\"} }\n", "test.conf:1:", "needs a command"},
+		{"sink \"out\" { type = \"exec\" command = {\"a\"} url = \"http://a/\" }\n", "test.conf:1:", "url is not for a sink of the type \"exec\""},
+		{"sink \"out\" { type = \"exec\" command = {\"a\"} retry-on = {\"500\"} }\n", "test.conf:1:", "retry-on is not for"},
+		{"sink \"out\" { url = \"http://a/\" command = {\"a\"} }\n", "test.conf:1:", "command is not for a sink of the type \"http\""},
+		{"sink \"out\" { type = \"exec\" command = {\"a\"} reply = \"b\" }\n", "test.conf:1:", "no such sink of the type"},
+		{"sink \"b\" { url = \"http://a/\" }\nsink \"out\" { type = \"exec\" command = {\"a\"} reply = \"b\" }\n", "test.conf:2:", "{{hookspool.reply}}"},
+		{"sink \"b\" { type = \"exec\" command = {\"a\"} body = '{{hookspool.reply}}' }\nsink \"out\" { type = \"exec\" command = {\"a\"} reply = \"b\" }\n",
+			"test.conf:2:", "of the type \"http\""},
+		{"sink \"b\" { url = \"http://a/\" body = '{{hookspool.reply}}' }\nendpoint \"/w\" {\n relay = {\"b\"}\n}\n", "test.conf:3:", "another sink's reply"},
+		{"sink \"out\" { url = \"http://a/\" retry = {\"1h\", \"10s\", \"3d\"} }\n", "test.conf:1:", "longer than the longest"},
+		{"sink \"out\" { url = \"http://a/\" texts = {\"a\", \"\"} }\n", "test.conf:1:", "empty"},
+		{"sink \"out\" { url = \"http://a/\" headers = {\"content-length: 3\"} }\n", "test.conf:1:", "not for here"},
+		{"sink \"a\" { url = \"http://a/\" }\nendpoint \"/w\" {\n relay = {\"a\", \"a\"}\n}\n", "test.conf:3:", "twice"},
+		{"sink \"out\" { url = \"http://a/\" text-regex = \"a(\" }\n", "test.conf:1:", "text-regex"},
+		{"sink \"out\" { url = \"http://a/\" text-regex = \"(a)\\\\1\" }\n", "test.conf:1:", "must not refer to a group"},
 		{"sink \"out\" { url = \"http://a/\" body = \"{{x\" }\n", "test.conf:1:", "}} is missing"},
 		{"sink \"out\" { url = \"http://a/\" headers = {\"X\"} }\n", "test.conf:1:", "Name: value"},
+		{"sink \"out\" { url = \"http://a/\" retry = {\"10s\", \"1h\"} }\n", "test.conf:1:", "retry has 2 times"},
+		{"sink \"out\" { url = \"http://a/\" retry = {\"10s\", \"1h\", \"soon\"} }\n", "test.conf:1:", "the longest"},
 		{"sink \"out\" { url = \"http://a/\" retry-on = {\"6xx\"} }\n", "test.conf:1:", "5xx"},
 		{"sink \"out\" { url = \"http://a/\" retry-on = {\"2xx\"} }\n", "test.conf:1:", "5xx"},
 		{"sink \"out\" { url = \"http://a/\" rate = \"often\" }\n", "test.conf:1:", "60/m"},
 		{"sink \"out\" { url = \"http://a/\" rate-burst = 5 }\n", "test.conf:1:", "goes with a rate"},
+		{"sink \"out\" { url = \"http://a/\" rate = \"5/s\" rate-burst = 0 }\n", "test.conf:1:", "is 1 to 1000000"},
+		{"sink \"out\" { url = \"http://a/\" rate-burst = 0 }\n", "test.conf:1:", "is 1 to 1000000"},
+		{"endpoint \"/w\" { secret-file = {\"one\"} rate = \"5/s\" rate-burst = 0 }\n", "test.conf:1:", "is 1 to 1000000"},
+		{"sink \"\" { url = \"http://a/\" }\n", "test.conf:1:", "needs a name"},
+		{"sink \"out\" { url = \"https://example.com:99999/x\" }\n", "test.conf:1:", "1 to 65535"},
+		{"sink \"out\" { url = \"https://u:p@[::1]:0\" }\n", "test.conf:1:", "1 to 65535"},
+		{"sink \"out\" { url = \"https://a:99999999999999999999?b\" }\n", "test.conf:1:", "1 to 65535"},
+		{"sink \"out\" { url = \"http://a/\" authorization-file = \"x\" headers = {\"authorization: first\"} }\n", "test.conf:1:", "authorization of its own"},
+		{"sink \"out\" { url = \"http://a/\" headers = {\"Webhook-Id: 1\"} }\n", "test.conf:1:", "webhook-id of its own"},
+		{"sink \"out\" { url = \"http://a/\" secret-file = \"x\" headers = {\"a: b\", \"Webhook-Timestamp: 1\"} }\n", "test.conf:1:", "webhook-timestamp of its own"},
+		{"sink \"out\" { url = \"http://a/\" secret-file = \"x\" headers = {\"WEBHOOK-SIGNATURE: 1\"} }\n", "test.conf:1:", "webhook-signature of its own"},
 		{"sink \"out\" { url = \"http://a/\" timeout = \"1h\" }\n", "test.conf:1:", "at most 10m"},
 		{"sink \"out\" { url = \"http://a/\" max-in-flight = 0 }\n", "test.conf:1:", "1 to 256"},
 		{"sink \"out\" { url = \"http://a/\" method = \"PO ST\" }\n", "test.conf:1:", "POST"},
 		{"endpoint \"/w\" { secret-file = {\"one\"} }\nendpoint \"/w\" { secret-file = {\"one\"} }\n", "test.conf:2:", "/w"},
 		{"include(\"nowhere\")\n", "test.conf:1:", "No such file"},
+		{"# one\n// two\n/* three\n four */ max-in-flight = 5 # five\nmax-body = \"1m\" // six\n\nfoo = 1\n", "test.conf:7:", "foo"},
+		{"sink \"out\" { url = \"http://a/#b\" # c \"\n headers = {\"X: # \\\" //\"}\n body = '# {\n//\n'\n foo = 1\n}\n", "test.conf:6:", "foo"},
+		{"sink \"out\" {\n url = http://a/#b\n foo = 1\n}\n", "test.conf:3:", "foo"},
 	};
 
 	(void)state;
@@ -191,6 +271,77 @@ static void errors_name_file_and_line(void **state)
 	messages[0] = '\0';
 	assert_null(conf_load("missing.conf", report, NULL));
 	assert_non_null(strstr(messages, "missing.conf: No such file"));
+}
+
+/* One option of a section is wrong: it is on line 5, or its line is given, and the section ends further down. */
+static void errors_name_the_options_line(void **state)
+{
+	static const char http[] = "\nsink \"out\" {\n url = \"http://a/\"\n texts = {\"a\"}\n ";
+	static const char exec[] = "\nsink \"out\" {\n type = \"exec\"\n command = {\"a\"}\n ";
+	static const char none[] = "\nsink \"out\" {\n\n\n ";
+	static const char endpoint[] = "\nendpoint \"/w\" {\n secret-file = {\"one\"}\n\n ";
+	static const char scheme[] = "\nscheme \"s\" {\n like = \"github\"\n\n ";
+	static const struct {
+		const char *section, *option, *says;
+		int line;
+	} cases[] = {
+		{none, "url = \"ftp://a/\"", "https://example.com", 5},
+		{none, "url = \"https://a/ b\"", "https://example.com", 5},
+		{none, "type = \"file\"", "\"http\" and \"exec\"", 5},
+		{none, "type = \"exec\"\n command = {\"\"}", "needs a command", 6},
+		{none, "type = \"exec\"", "needs a command", 8},
+		{none, "", "needs a url", 8},
+		{http, "url-file = \"x\"", "not both", 5},
+		{http, "command = {\"a\"}", "command is not for", 5},
+		{http, "method = \"PO ST\"", "POST", 5},
+		{http, "headers = {\"X: a\",\n \"X\",\n \"Y: b\"\n }", "headers: write", 6},
+		{http, "headers = {\n \"content-length: 3\"\n }", "not for here", 6},
+		{http, "retry-on = {\"6xx\"}", "5xx", 5},
+		{http, "content-type = \"\"", "application/json", 5},
+		{http, "body = \"{{x\"", "}} is missing", 5},
+		{http, "body = '\n\n{{x'", "template, line 3, column 4", 5},
+		{http, "body = \"a\\nb\\n\\\n\n{{x\"", "template, line 4, column 4", 5},
+		{http, "accounts = {'a\nb'} body = '{{x'", "}} is missing", 6},
+		{http, "# '\n accounts = {'a\n# b'} /*\n*/ body = '\n{{x\n' # \"", "}} is missing", 8},
+		{http, "connect-timeout = \"1h\"", "at most 10m", 5},
+		{http, "timeout = \"soon\"", "at most 10m", 5},
+		{http, "retry = {\"10s\", \"1h\"}", "retry has 2 times", 5},
+		{http, "retry = {\"10s\", \"1h\",\n \"soon\"}", "the longest", 6},
+		{http, "retry = {\"1h\", \"10s\", \"3d\"}", "longer than the longest", 5},
+		{http, "rate = \"bogus\"", "60/m", 5},
+		{http, "rate = \"1/s\"\n rate = \"bogus\"", "60/m", 6},
+		{http, "rate-burst = 5", "goes with a rate", 5},
+		{http, "max-in-flight = 0", "1 to 256", 5},
+		{http, "accounts = {\"a\",\n \"b\"}\n text-regex = \"a(\"", "text-regex", 7},
+		{http, "texts = {\"a\",\n \"\"\n }", "empty", 6},
+		{exec, "url = \"http://a/\"", "url is not for", 5},
+		{exec, "allow-private = true", "allow-private is not for", 5},
+		{exec, "reply = \"b\"", "no such sink", 5},
+		{exec, "body = \"{{x\"", "}} is missing", 5},
+		{exec, "rate = \"bogus\"", "60/m", 5},
+		{endpoint, "answer-status = 500", "200, 201", 5},
+		{endpoint, "answer-type = \"text/plain\"", "media type", 5},
+		{endpoint, "rate-burst = 5", "goes with a rate", 5},
+		{endpoint, "rate = \"bogus\"", "60/m", 5},
+		{scheme, "encoding = \"hey\"", "\"hex\" or \"base64\"", 5},
+		{scheme, "event = {\"json:a\",\n \"b\"}", "json:PATH", 6},
+		{scheme, "tolerance = \"soon\"", "300s", 5},
+	};
+	char text[512], at[2][64];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		snprintf(text, sizeof text, "%s%s\n\n\n}\n", cases[i].section, cases[i].option);
+		snprintf(at[0], sizeof at[0], "test.conf:%d: ", cases[i].line);
+		assert_null(load(text));
+		if (strncmp(messages, at[0], strlen(at[0])) != 0 || !strstr(messages, cases[i].says))
+			fail_msg("case %zu: not %s%s", i, at[0], messages);
+		unit_file("part.conf", text, 0600);
+		snprintf(at[1], sizeof at[1], "part.conf:%d: ", cases[i].line);
+		assert_null(load("\n\n\ninclude(\"part.conf\")\nbody-timeout = '1s'\n"));
+		if (strncmp(messages, at[1], strlen(at[1])) != 0)
+			fail_msg("case %zu: not %s%s", i, at[1], messages);
+	}
 }
 
 static void none_warns(void **state)
@@ -209,6 +360,8 @@ static void secrets_stay_out_of_messages(void **state)
 	assert_null(load("endpoint \"/w\" { secret-file = {\"one\"} secret-env = {\"HS_TEST_SECRET\"} }\nmax-in-flight = x\n"));
 	assert_null(strstr(messages, "first"));
 	assert_null(strstr(messages, "environment"));
+	assert_null(load("sink \"out\" { url = \"https://a/\" headers = {\"X-Key topsecret\"} }\n"));
+	assert_null(strstr(messages, "topsecret"));
 }
 
 static void ranges(void **state)
@@ -244,7 +397,10 @@ int main(void)
 		cmocka_unit_test(everything),
 		cmocka_unit_test(includes),
 		cmocka_unit_test(sinks),
+		cmocka_unit_test(sinks_at_the_edge),
+		cmocka_unit_test(sinks_that_are_programs),
 		cmocka_unit_test(errors_name_file_and_line),
+		cmocka_unit_test(errors_name_the_options_line),
 		cmocka_unit_test(none_warns),
 		cmocka_unit_test(secrets_stay_out_of_messages),
 		cmocka_unit_test(ranges),

@@ -1,15 +1,23 @@
-/* core/: buffers, times, sizes, UTF-8, secret files, log escaping. */
+/* core/: buffers, times, sizes, UTF-8, processors, secret files, log escaping. */
+#define _GNU_SOURCE /* sched_setaffinity */
 #include "unit.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <locale.h>
+#include <sched.h>
+#include <signal.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "core/buf.h"
 #include "core/clock.h"
+#include "core/crowd.h"
 #include "core/io.h"
 #include "core/log.h"
+#include "core/rate.h"
 #include "core/units.h"
 #include "core/utf8.h"
 
@@ -117,6 +125,66 @@ static void utf8_is_strict(void **state)
 	assert_true(utf8_valid("a\0b", 3));
 }
 
+static struct slice slice(const char *text)
+{
+	return (struct slice){text, strlen(text)};
+}
+
+static void utf8_parts(void **state)
+{
+	static const struct {
+		const char *text, *part;
+		bool found;
+	} cases[] = {
+		{"Žofie Nováková", "nováková", true}, {"ŽOFIE NOVÁKOVÁ", "žofie", true}, {"abc", "", true}, {"", "", false},
+		{"abc", "abcd", false}, {"aab", "ab", true}, {"a\xFF""b", "\xFF", true}, {"a\xC3\xA9", "\xA9", false}, {"İ", "i̇", false},
+	};
+
+	(void)state;
+	setlocale(LC_CTYPE, "C.UTF-8");
+	for (size_t i = 0; i < COUNT(cases); i++)
+		if (utf8_contains(slice(cases[i].text), slice(cases[i].part)) != cases[i].found)
+			fail_msg("%s in %s", cases[i].part, cases[i].text);
+	setlocale(LC_CTYPE, "C");
+	assert_true(utf8_contains(slice("a\xC3\xA9"), slice("A\xC3\xA9")));
+	assert_int_equal(utf8_fit("abc", 3, 5), 3);
+	assert_int_equal(utf8_fit("ab\xC3\xA9", 4, 3), 2);
+	assert_int_equal(utf8_fit("\xF0\x9F\x98\x80", 4, 3), 3); /* no character fits: so many bytes, so that it ends */
+	assert_int_equal(utf8_fit("\x80\x80\x80\x80", 4, 2), 2);
+}
+
+/* Two that never rest on one processor wait for each other. */
+static void crowds(void **state)
+{
+	struct crowd c, unknown = {.fd = -1};
+	cpu_set_t all, one;
+	int64_t end;
+	pid_t other;
+	int cpu = 0;
+	bool crowded;
+
+	(void)state;
+	assert_false(crowd_look(&unknown));
+	assert_int_equal(sched_getaffinity(0, sizeof all, &all), 0);
+	while (!CPU_ISSET(cpu, &all))
+		cpu++;
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
+	other = fork();
+	while (other == 0)
+		;
+	crowd_open(&c);
+	for (end = clock_mono_us() + 300 * 1000; clock_mono_us() < end;)
+		;
+	crowded = crowd_look(&c);
+	kill(other, SIGKILL);
+	waitpid(other, NULL, 0);
+	sched_setaffinity(0, sizeof all, &all);
+	assert_true(c.fd >= 0 && crowded);
+	crowd_close(&c);
+}
+
 static void secret_files(void **state)
 {
 	static const struct {
@@ -129,7 +197,7 @@ static void secret_files(void **state)
 		{"", 0600, NULL}, {" \n", 0600, NULL}, {"one\ntwo\n", 0600, NULL},
 	};
 	struct buf b = {0};
-	char why[256];
+	char why[256], large[4096 + 2] = "";
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
@@ -141,6 +209,13 @@ static void secret_files(void **state)
 	assert_false(io_read_secret("missing", &b, why, sizeof why));
 	assert_non_null(strstr(why, "missing: No such file"));
 	assert_false(io_read_secret(".", &b, why, sizeof why));
+	assert_int_equal(mkfifo("fifo", 0600), 0);
+	assert_false(io_read_secret("fifo", &b, why, sizeof why));
+	assert_string_equal(why, "fifo: not a regular file");
+	memset(large, 'x', sizeof large - 1);
+	unit_file("secret", large, 0600);
+	assert_false(io_read_secret("secret", &b, why, sizeof why));
+	assert_string_equal(why, "secret: larger than such a file can be");
 	buf_free(&b);
 }
 
@@ -237,6 +312,47 @@ static void held_lines_stay_whole_and_in_order(void **state)
 	close(pair[1]);
 }
 
+/* How many pass in so many seconds, when it is tried each ms as often as there are some. */
+static int passed(const struct rate *r, int seconds)
+{
+	int64_t due = 0, start = INT64_C(1000000000000);
+	int n = 0;
+
+	for (int64_t now = start; now < start + seconds * INT64_C(1000000); now += 1000)
+		while (rate_pass(r, &due, now) == 0)
+			n++;
+	return n;
+}
+
+/* As many as is said, and not what whole milliseconds would make of it. */
+static void rates(void **state)
+{
+	static const char *const texts[] = {"1/s", "7/s", "300/s", "501/s", "700/s", "999/s", "1000/s", "3000/s", "5000/s", "100000/s", "60/m", "1000000/h"};
+	int64_t due = 0, now = INT64_C(1000000000000), wait;
+	struct rate r;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		int64_t wanted;
+
+		assert_true(rate_parse(texts[i], &r));
+		r.burst = 100;
+		wanted = INT64_C(20000) * r.n / r.per;
+		assert_in_range(passed(&r, 20), wanted + 99 - r.n / r.per, wanted + 101 + wanted / 1000);
+	}
+	assert_true(rate_parse("700/s", &r));
+	r.burst = 1;
+	assert_int_equal(rate_pass(&r, &due, now), 0);
+	wait = rate_pass(&r, &due, now);
+	assert_int_equal(wait, 2);
+	assert_int_equal(rate_pass(&r, &due, now + wait * 1000), 0);
+	rate_give_back(&r, &due);
+	assert_int_equal(rate_pass(&r, &due, now + wait * 1000), 0);
+	assert_int_not_equal(rate_pass(&r, &due, now + wait * 1000), 0);
+	assert_int_equal(rate_pass(&r, &due, 0), 0); /* after a reboot */
+	assert_int_equal(rate_pass(&(struct rate){0}, &due, now), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -244,6 +360,9 @@ int main(void)
 		cmocka_unit_test(units),
 		cmocka_unit_test(clock_reads_what_it_writes),
 		cmocka_unit_test(utf8_is_strict),
+		cmocka_unit_test(utf8_parts),
+		cmocka_unit_test(crowds),
+		cmocka_unit_test(rates),
 		cmocka_unit_test(secret_files),
 		cmocka_unit_test(log_cannot_be_forged),
 		cmocka_unit_test(held_lines_stay_whole_and_in_order),

@@ -39,9 +39,18 @@ static void templates(void **state)
 		{TEMPLATE_JSON, "{{data.sender.name | mrkdwn}}", "Zoë \\\"Z\\\" &lt;b&gt;&amp;"},
 		{TEMPLATE_PLAIN, "{{data.sender.name | html | truncate 100 | html | truncate 14}}", "Zoë &amp;quot…"},
 		{TEMPLATE_PLAIN, "{{data.none | default \"<\" | html}}", "&lt;"},
+		{TEMPLATE_PLAIN, "{{data.sender.name | header}}|{{event | header}}", "=?UTF-8?B?Wm/DqyAiWiIgPGI+Jg==?=|message.received"},
+		{TEMPLATE_PLAIN, "{{data.body | header}}", "=?UTF-8?B?bGluZSAxIGxpbmUgMiDwn5GL?="},
+		{TEMPLATE_PLAIN, "{{data.none | default \"a\nBcc: b\" | header}}", "a Bcc: b"},
+		{TEMPLATE_PLAIN, "{{data.none | default \"x=\" | header}}{{data.none | default \"=?x\" | header}}", "x==?UTF-8?B?PT94?="},
+		{TEMPLATE_PLAIN, "{{data.none | default \"123456789012345678901234567890123456789012345\xC3\xA9 a\" | header}}",
+			"=?UTF-8?B?MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDEyMzQ1?=\n =?UTF-8?B?w6kgYQ==?="},
+		{TEMPLATE_PLAIN, "{{data.none | default \"12345678901234567890123456789012345678901234\xC3\xA9 a\" | header}}",
+			"=?UTF-8?B?MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDEyMzQ=?=\n =?UTF-8?B?w6kgYQ==?="},
 		{TEMPLATE_PLAIN, "{{#if data.body}}yes{{/if}}{{#if data.none}}no{{/if}}", "yes"},
 		{TEMPLATE_PLAIN, "{{#if data.yes}}1{{else}}2{{/if}}{{#if data.no}}3{{else}}4{{/if}}", "14"},
 		{TEMPLATE_PLAIN, "{{#if data.zero}}1{{else}}2{{/if}}{{#if data.n}}3{{/if}}{{#if data.empty}}4{{/if}}", "23"},
+		{TEMPLATE_PLAIN, "{{#if data.list}}1{{/if}}{{#if data.list.1}}2{{/if}}{{#if data.sender}}3{{/if}}{{#if data.sender.name.x}}4{{/if}}", "123"},
 		{TEMPLATE_PLAIN, "{{#if data.yes}}a{{#if data.no}}b{{else}}c{{/if}}d{{else}}e{{/if}}f", "acdf"},
 		{TEMPLATE_PLAIN, "{{#if data.no}}a{{#if data.yes}}b{{else}}c{{/if}}d{{else}}e{{/if}}f", "ef"},
 		{TEMPLATE_PLAIN, "{{hookspool.id}} {{hookspool.text}}{{#if hookspool.account}}x{{/if}}", "42 "},
@@ -97,6 +106,8 @@ static void wrong_templates(void **state)
 		{"{{x|html|html|html|html|html}}", "more than 4 filters"}, {"{{#if x}}", "{{/if}} is missing"}, {"{{/if}}", "without {{#if"},
 		{"{{else}}", "without {{#if"}, {"{{#if x}}{{else}}{{else}}{{/if}}", "a second {{else}}"}, {"{{#if}}", "name of a value"},
 		{"{{#if x | html}}{{/if}}", "}} is missing"},
+		{"{{^x}}a{{/x}}", "no such tag"}, {"{{#x}}a{{/x}}", "no such tag"}, {"{{#each x}}a{{/each}}", "no such tag"}, {"a{{/x}}", "no such tag"},
+		{"{{! x}}", "no such tag"}, {"{{> x}}", "no such tag"}, {"{{&x}}", "no such tag"}, {"{{#if ^x}}a{{/if}}", "no such tag"},
 	};
 	struct buf deep = {0}, many = {0};
 	char why[200];

@@ -1,0 +1,374 @@
+/* sink/: what is pending, what became of attempts, what is answered once, which message was the first. */
+#include "unit.h"
+
+#include <sqlite3.h>
+
+#include "sink/spool_conversation.h"
+#include "sink/spool_deliveries.h"
+#include "sink/spool_relay.h"
+
+static const struct sink plain = {.name = (char *)(uintptr_t)"plain"};
+static const struct sink judged = {.name = (char *)(uintptr_t)"judged", .judged = true};
+static const struct sink in_order = {.name = (char *)(uintptr_t)"in-order", .ordered = true};
+static const struct sink answers = {.name = (char *)(uintptr_t)"answers", .replies = true};
+
+static char why[256];
+
+static struct slice text(const char *s)
+{
+	return s ? (struct slice){s, strlen(s)} : (struct slice){0};
+}
+
+/* Stores an event that goes to the sink; returns its id. */
+static int64_t put(struct spool *s, const struct sink *sink, const char *conversation)
+{
+	struct spool_event ev = {
+		.endpoint = "/a", .event = text("e"), .conversation = text(conversation), .headers = text(""), .body = text("{}"),
+		.remote_addr = "", .received_at = 1000, .relay = &sink, .n_relay = 1,
+	};
+
+	assert_true(spool_put(s, &ev, why, sizeof why));
+	return ev.id;
+}
+
+static void open_db(struct spool_db *db, const char *dir)
+{
+	*db = (struct spool_db){0};
+	if (!spool_db_open(db, dir, JOURNAL_WAL, SPOOL_MANAGE, why, sizeof why))
+		fail_msg("%s", why);
+}
+
+struct seen {
+	int64_t relay[16], event[16];
+	char reply[16][32];
+	bool judge;
+	int n, most;
+};
+
+static bool on_due(void *ctx, const struct spool_relay_row *r)
+{
+	struct seen *seen = ctx;
+
+	seen->relay[seen->n] = r->id;
+	seen->event[seen->n] = r->event.id;
+	seen->judge = r->judge;
+	snprintf(seen->reply[seen->n++], 32, "%.*s", (int)r->reply.n, r->reply.n ? r->reply.p : "");
+	return seen->n < seen->most;
+}
+
+static struct seen due(struct spool_db *db, const struct sink *sink, int64_t now)
+{
+	struct spool_relay_cursor cursor = {0};
+	struct seen seen = {.most = 16};
+	bool more;
+
+	assert_true(spool_relay_due(db, sink->name, now, &cursor, 16, on_due, &seen, &more, why, sizeof why));
+	assert_false(more);
+	return seen;
+}
+
+static void record(struct spool_db *db, struct spool_attempt a)
+{
+	if (!spool_relay_record(db, &a, why, sizeof why))
+		fail_msg("%s", why);
+}
+
+static int64_t ask(struct spool_db *db, const char *sql)
+{
+	sqlite3_stmt *st;
+	int64_t v;
+
+	assert_int_equal(sqlite3_prepare_v2(db->sql, sql, -1, &st, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+	v = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	return v;
+}
+
+static void attempts(void **state)
+{
+	struct spool *s = spool_new("attempts", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
+	struct spool_delivery_filter all = {.state = -1};
+	struct spool_db db;
+	struct seen seen;
+	int64_t n;
+
+	(void)state;
+	put(s, &plain, NULL);
+	open_db(&db, "attempts");
+	assert_int_equal(due(&db, &plain, 999).n, 0);
+	seen = due(&db, &plain, 1000);
+	assert_true(seen.n == 1 && !seen.judge);
+	for (int i = 1; i <= 30; i++)
+		record(&db, (struct spool_attempt){.relay = seen.relay[0], .event = seen.event[0], .at = i, .error = "no", .state = RELAY_PENDING, .due = 2000});
+	assert_int_equal(ask(&db, "SELECT count(*) FROM attempt"), SPOOL_ATTEMPTS_KEPT);
+	assert_int_equal(ask(&db, "SELECT min(at) FROM attempt"), 21);
+	assert_int_equal(due(&db, &plain, 1999).n, 0);
+	assert_true(spool_relay_next(&db, "plain", 1000, &n, why, sizeof why));
+	assert_int_equal(n, 2000);
+	record(&db, (struct spool_attempt){.relay = seen.relay[0], .event = seen.event[0], .state = RELAY_DEAD});
+	assert_int_equal(due(&db, &plain, 9999).n, 0);
+	assert_true(spool_deliveries_retry(&db, &all, 3000, &n, why, sizeof why));
+	assert_int_equal(n, 1);
+	seen = due(&db, &plain, 3000);
+	record(&db, (struct spool_attempt){.relay = seen.relay[0], .event = seen.event[0], .status = 200, .state = RELAY_DONE});
+	assert_int_equal(ask(&db, "SELECT count(*) FROM attempt"), SPOOL_ATTEMPTS_KEPT);
+	assert_int_equal(ask(&db, "SELECT state FROM relay"), RELAY_DONE);
+	/* what became of one that was purged meanwhile is no longer of interest */
+	record(&db, (struct spool_attempt){.relay = 4711, .event = 1, .state = RELAY_DONE});
+	assert_int_equal(ask(&db, "SELECT count(*) FROM attempt WHERE relay = 4711"), 0);
+	spool_db_close(&db);
+	spool_close(s);
+}
+
+static void unwanted_ones_are_forgotten(void **state)
+{
+	struct spool *s = spool_new("unwanted", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
+	struct spool_db db;
+	struct seen seen;
+	int64_t id = put(s, &judged, NULL), changed;
+
+	(void)state;
+	open_db(&db, "unwanted");
+	seen = due(&db, &judged, 1000);
+	assert_true(seen.n == 1 && seen.judge);
+	record(&db, (struct spool_attempt){.relay = seen.relay[0], .event = seen.event[0], .state = RELAY_UNWANTED});
+	assert_int_equal(ask(&db, "SELECT (SELECT count(*) FROM relay) + (SELECT count(*) FROM attempt)"), 0);
+	assert_true(spool_deliveries_replay(&db, &judged, &id, 1, 1000, &changed, why, sizeof why));
+	seen = due(&db, &judged, 1000);
+	assert_true(seen.n == 1 && !seen.judge);
+	spool_db_close(&db);
+	spool_close(s);
+}
+
+/* One answer for each event, and one at a time where the sink has an order. */
+static void replies(void **state)
+{
+	struct spool *s = spool_new("replies", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
+	struct sink ordered_answers = answers;
+	struct spool_attempt a = {.at = 5, .ms = 5, .state = RELAY_DONE, .reply_to = &answers, .reply = text("hello")};
+	struct spool_db db;
+	struct seen seen;
+
+	(void)state;
+	ordered_answers.ordered = true;
+	put(s, &plain, "c");
+	put(s, &plain, "c");
+	open_db(&db, "replies");
+	seen = due(&db, &plain, 1000);
+	assert_int_equal(seen.n, 2);
+	a.relay = seen.relay[0];
+	a.event = seen.event[0];
+	record(&db, a);
+	a.reply = text("hello again");
+	record(&db, a);
+	a.relay = seen.relay[1];
+	a.event = seen.event[1];
+	a.reply_to = &ordered_answers;
+	record(&db, a);
+	seen = due(&db, &answers, 10);
+	assert_int_equal(seen.n, 2);
+	assert_string_equal(seen.reply[0], "hello");
+	assert_string_equal(seen.reply[1], "hello again");
+	assert_int_equal(ask(&db, "SELECT count(*) FROM relay WHERE conversation = 'c'"), 1);
+	spool_db_close(&db);
+	spool_close(s);
+}
+
+/* What is being sent when the relay ends is dead: nobody knows whether it arrived. */
+static void doubt(void **state)
+{
+	struct spool *s = spool_new("doubt", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
+	struct spool_delivery_filter one = {0};
+	struct spool_relay_key key;
+	struct spool_db db;
+	struct seen seen;
+	int64_t n;
+
+	(void)state;
+	put(s, &plain, NULL);
+	put(s, &plain, NULL);
+	put(s, &plain, NULL);
+	open_db(&db, "doubt");
+	seen = due(&db, &plain, 1000);
+	for (int i = 0; i < 2; i++) {
+		key = (struct spool_relay_key){seen.relay[i], seen.event[i], false};
+		assert_true(spool_relay_sending(&db, JOURNAL_WAL, &key, 7 + i, why, sizeof why) && key.pending);
+	}
+	one.id = seen.relay[2];
+	/* what was dropped meanwhile, or purged, with another at its place */
+	assert_true(spool_deliveries_drop(&db, &one, 1000, &n, why, sizeof why) && n == 1);
+	key = (struct spool_relay_key){seen.relay[2], seen.event[2], true};
+	assert_true(spool_relay_sending(&db, JOURNAL_WAL, &key, 9, why, sizeof why) && !key.pending);
+	key = (struct spool_relay_key){seen.relay[0], 4711, true};
+	assert_true(spool_relay_sending(&db, JOURNAL_WAL, &key, 9, why, sizeof why) && !key.pending);
+	assert_int_equal(ask(&db, "SELECT max(sending) FROM relay"), 8);
+	assert_int_equal(due(&db, &plain, 1000).n, 2);
+	record(&db, (struct spool_attempt){.relay = seen.relay[1], .event = seen.event[1], .state = RELAY_DONE});
+	assert_true(spool_relay_doubt(&db, &n, why, sizeof why));
+	assert_int_equal(n, 1);
+	assert_true(spool_relay_doubt(&db, &n, why, sizeof why));
+	assert_int_equal(n, 0);
+	assert_int_equal(ask(&db, "SELECT count(*) FROM relay WHERE state = 2 AND sending = 0 AND attempts = 1"), 1);
+	assert_int_equal(ask(&db, "SELECT at FROM attempt WHERE error LIKE '%may have arrived%'"), 7);
+	spool_db_close(&db);
+	spool_close(s);
+}
+
+static bool is_pending(struct spool_db *db, int64_t relay, int64_t event)
+{
+	struct spool_relay_key keys[] = {{0, 0, true}, {relay, event, false}};
+
+	assert_true(spool_relay_pending(db, keys, 2, why, sizeof why));
+	assert_false(keys[0].pending);
+	return keys[1].pending;
+}
+
+/* A relay that is gone is not the one that has its id now; what was dropped stays so, unless it had arrived. */
+static void purged_and_dropped(void **state)
+{
+	struct spool *s = spool_new("purged", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
+	struct spool_delivery_filter all = {.state = -1};
+	struct spool_db db;
+	struct seen old, new;
+	int64_t last = 0, n;
+	int deleted;
+
+	(void)state;
+	put(s, &plain, NULL);
+	open_db(&db, "purged");
+	old = due(&db, &plain, 1000);
+	record(&db, (struct spool_attempt){.relay = old.relay[0], .event = old.event[0], .error = "no", .state = RELAY_PENDING, .due = 1000});
+	assert_true(spool_query_purge(&db, 2000, 0, false, &last, &deleted, why, sizeof why));
+	put(s, &plain, NULL);
+	new = due(&db, &plain, 1000);
+	assert_true(new.relay[0] == old.relay[0] && new.event[0] != old.event[0]);
+	assert_true(is_pending(&db, new.relay[0], new.event[0]) && !is_pending(&db, old.relay[0], old.event[0]));
+	record(&db, (struct spool_attempt){.relay = old.relay[0], .event = old.event[0], .state = RELAY_DONE});
+	assert_int_equal(ask(&db, "SELECT (SELECT count(*) FROM attempt) + (SELECT count(*) FROM relay WHERE state <> 0)"), 0);
+	assert_true(spool_deliveries_drop(&db, &all, 3000, &n, why, sizeof why) && n == 1);
+	assert_false(is_pending(&db, new.relay[0], new.event[0]));
+	record(&db, (struct spool_attempt){.relay = new.relay[0], .event = new.event[0], .state = RELAY_PENDING, .due = 1});
+	assert_int_equal(ask(&db, "SELECT state FROM relay"), RELAY_DEAD);
+	record(&db, (struct spool_attempt){.relay = new.relay[0], .event = new.event[0], .state = RELAY_DONE});
+	assert_int_equal(ask(&db, "SELECT state FROM relay"), RELAY_DONE);
+	spool_db_close(&db);
+	spool_close(s);
+}
+
+/* Two at a time, and no further than is asked for. */
+static void read_in_parts(void **state)
+{
+	struct spool *s = spool_new("parts", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
+	struct spool_relay_cursor cursor = {0};
+	struct seen seen = {.most = 16};
+	struct spool_db db;
+	bool more;
+
+	(void)state;
+	for (int i = 0; i < 5; i++)
+		put(s, &plain, NULL);
+	open_db(&db, "parts");
+	assert_true(spool_relay_due(&db, "plain", 1000, &cursor, 2, on_due, &seen, &more, why, sizeof why) && more && seen.n == 2);
+	seen.most = 3;
+	assert_true(spool_relay_due(&db, "plain", 1000, &cursor, 2, on_due, &seen, &more, why, sizeof why) && more && seen.n == 3);
+	seen.most = 16;
+	assert_true(spool_relay_due(&db, "plain", 1000, &cursor, 4, on_due, &seen, &more, why, sizeof why) && !more && seen.n == 5);
+	spool_db_close(&db);
+	spool_close(s);
+}
+
+static void order(void **state)
+{
+	struct spool *s = spool_new("order", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
+	int64_t first = put(s, &in_order, "one"), second = put(s, &in_order, "one"), other = put(s, &in_order, "two");
+	struct spool_db db;
+	struct seen seen;
+
+	(void)state;
+	open_db(&db, "order");
+	seen = due(&db, &in_order, 1000);
+	assert_true(seen.n == 2 && seen.event[0] == first && seen.event[1] == other);
+	record(&db, (struct spool_attempt){.relay = seen.relay[0], .event = seen.event[0], .state = RELAY_DEAD});
+	seen = due(&db, &in_order, 1000);
+	assert_true(seen.n == 2 && seen.event[0] == second);
+	spool_db_close(&db);
+	spool_close(s);
+}
+
+static bool is_first(struct spool_db *db, const char *conversation, int64_t event)
+{
+	bool first;
+
+	assert_true(spool_conversation_first(db, text("/a"), text(conversation), event, &first, why, sizeof why));
+	return first;
+}
+
+/* In batches, also of what came before anybody asked; and forgotten when all of it is old enough. */
+static void conversations(void **state)
+{
+	struct spool *s = spool_new("conversations", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
+	int64_t one = put(s, &plain, "one"), again = put(s, &plain, "one"), none = put(s, &plain, NULL), late;
+	struct spool_db db;
+	int64_t noted;
+	bool more;
+
+	(void)state;
+	for (int i = 0; i < 1000; i++)
+		put(s, &plain, "many");
+	late = put(s, &plain, "late");
+	open_db(&db, "conversations");
+	assert_true(spool_conversation_note(&db, &noted, &more, why, sizeof why) && more && noted < late);
+	assert_true(is_first(&db, "one", one) && !is_first(&db, "one", again) && !is_first(&db, "late", late));
+	assert_true(spool_conversation_note(&db, &noted, &more, why, sizeof why) && !more && noted == late);
+	assert_true(is_first(&db, "late", late) && !is_first(&db, NULL, none));
+	assert_true(spool_conversation_note(&db, &noted, &more, why, sizeof why) && !more);
+	assert_int_equal(ask(&db, "SELECT count(*) FROM conversation"), 3);
+	assert_true(spool_conversation_purge(&db, 1000, why, sizeof why));
+	assert_int_equal(ask(&db, "SELECT count(*) FROM conversation"), 3);
+	assert_true(spool_conversation_purge(&db, 1001, why, sizeof why));
+	assert_int_equal(ask(&db, "SELECT count(*) FROM conversation"), 0);
+	spool_db_close(&db);
+	spool_close(s);
+}
+
+/* However many of them wait, a reading ends soon, and the next goes on behind it. */
+static void what_waits_for_an_older_one_is_passed_over_in_parts(void **state)
+{
+	struct spool *s = spool_new("held", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
+	struct spool_relay_cursor cursor = {0};
+	struct seen seen = {.most = 16};
+	struct spool_db db;
+	bool more = true;
+	int readings = 0;
+
+	(void)state;
+	put(s, &in_order, "one");
+	open_db(&db, "held");
+	assert_int_equal(sqlite3_exec(db.sql, "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)"
+		" INSERT INTO relay(event, sink, state, since, due, attempts, conversation)"
+		" SELECT 1, 'in-order', 0, 1000, 1000, 0, iif(i < 10000, 'one', 'two') FROM n", NULL, NULL, NULL), SQLITE_OK);
+	for (; more; readings++)
+		assert_true(spool_relay_due(&db, "in-order", 1000, &cursor, 16, on_due, &seen, &more, why, sizeof why));
+	assert_in_range(readings, 5, 100);
+	assert_true(seen.n == 2 && seen.relay[0] == 1 && seen.relay[1] == 10000);
+	spool_db_close(&db);
+	spool_close(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(attempts),
+		cmocka_unit_test(unwanted_ones_are_forgotten),
+		cmocka_unit_test(replies),
+		cmocka_unit_test(doubt),
+		cmocka_unit_test(purged_and_dropped),
+		cmocka_unit_test(read_in_parts),
+		cmocka_unit_test(order),
+		cmocka_unit_test(conversations),
+		cmocka_unit_test(what_waits_for_an_older_one_is_passed_over_in_parts),
+	};
+
+	return cmocka_run_group_tests_name("spool_relay", tests, unit_enter, unit_leave);
+}
