@@ -13,6 +13,7 @@ import pytest
 import place
 import proc
 from receiver import REPORT, Home, endpoint
+from relaying import Relay, Target
 from sender import VECTORS
 from servers import KINDS, serving
 
@@ -127,3 +128,17 @@ def children():
     yield
     for child in set(proc.LIVE) - before:
         child.end()
+
+
+@pytest.fixture
+def target():
+    """An HTTP server that sinks send to."""
+    one = Target()
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def relay(children):
+    """A function that starts a relay on a home; ended after the test."""
+    return Relay

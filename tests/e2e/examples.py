@@ -3,9 +3,21 @@ import re
 
 import fcgi_client
 from outcomes import expect
-from place import own
+from place import SOURCE, need, own, run
 from receiver import Home
 from sender import AUTHORIZATION, SECRET, message
+
+EXAMPLES = SOURCE / "conf-examples"
+KEY = "5c1f09aa" * 8  # 64 hexadecimal digits, as hookspool keygen makes them, are base64 too
+VALUES = {"secret": SECRET, "authorization": AUTHORIZATION, "url": "https://example.com/"}
+
+
+def new_authority():
+    """A certificate authority's certificate, in PEM."""
+    done = run([need("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                "-keyout", "/dev/null", "-subj", "/CN=Test CA"])
+    assert done.returncode == 0, done.stderr
+    return done.stdout.decode()
 
 
 class Example(Home):
@@ -24,9 +36,9 @@ class Example(Home):
         if not re.search(r"^\s*spool *=", text, re.M):
             text = f'spool = "{self.spool.dir}"\n' + text
         for name in re.findall(r'^\s*ca-file *= *"([^"]*)"', text, re.M):
-            self.write(name, "")
+            self.write(name, new_authority())
         text = re.sub(r'^(\s*socket-group *= *)"[^"]*"', rf'\1"{self.dir.group()}"', text, flags=re.M)
-        return re.sub(r'^(\s*(secret|authorization)-(file|env) *= *)(\{(?:"[^"]*"|[^"}])*\}|"[^"]*")', self.provide, text,
+        return re.sub(r'^(\s*(secret|authorization|url)-(file|env) *= *)(\{(?:"[^"]*"|[^"}])*\}|"[^"]*")', self.provide, text,
                       flags=re.M)
 
     def provide(self, match):
@@ -34,7 +46,8 @@ class Example(Home):
         start, kind, source, names = match.groups()
         values = []
         for number, name in enumerate(re.findall(r'"([^"]*)"', names)):
-            value = (SECRET if kind == "secret" else AUTHORIZATION) + ("" if number == 0 else str(number))
+            of_sink = kind == "secret" and not names.startswith("{")
+            value = KEY if of_sink else VALUES[kind] + ("" if number == 0 else str(number))
             if source == "env":
                 self.env[name] = value
                 values.append(name)
@@ -43,6 +56,45 @@ class Example(Home):
                 values.append(name if name.startswith("${") else str(path))
         listed = ", ".join(f'"{value}"' for value in values)
         return start + ("{" + listed + "}" if names.startswith("{") else listed)
+
+
+class SinkExample(Example):
+    """The same for one with sinks, which send to a target of ours; programs get what `words` has for theirs."""
+
+    def __init__(self, text, url, words=()):
+        self.values, self.words = {"url": url, "authorization": "Bearer of-the-sink", "secret": KEY}, dict(words)
+        super().__init__(text)
+
+    def adapt(self, text):
+        text = super().adapt(text)
+        text = re.sub(r'^(\s*)url *= *"[^"]*"', rf'\1url = "{self.values["url"]}"\n\tallow-private = true', text, flags=re.M)
+        text = re.sub(r'^(\s*(url|authorization|secret)-file *= *)"[^"]*/([^"/]*)"', self.provide_to_sink, text, flags=re.M)
+        return re.sub(r"^(\s*command *= *)\{([^}]*)\}", self.provide_command, text, flags=re.M)
+
+    def hurry(self):
+        """Makes the sink send as fast as it can."""
+        self.write("hookspool.conf", re.sub(r'^(\s*rate *= *)"[^"]*"', r'\1"1000/s"', self.conf.read_text(), flags=re.M))
+
+    def provide_to_sink(self, match):
+        """A sink's options name one file each, an endpoint's a list."""
+        start, kind, name = match.groups()
+        given = f'{start}"{self.write(name, self.values[kind])}"'
+        return f"{given}\n\tallow-private = true" if kind == "url" else given
+
+    def provide_command(self, match):
+        """The example's own program and its files in the home, and the test's words in the place of others."""
+        start, listed = match.groups()
+        given = []
+        for word in re.findall(r'"([^"]*)"', listed):
+            name = word.rpartition("/")[2]
+            program = EXAMPLES / "sinks" / name
+            if word in self.words:
+                given += self.words[word]
+            elif word.startswith("/etc/hookspool/"):
+                given.append(str(self.write(name, program.read_text() if program.exists() else f"what {name} says\n")))
+            else:
+                given.append(word)
+        return start + "{" + ", ".join(f'"{word}"' for word in given) + "}"
 
 
 def endpoints(text):

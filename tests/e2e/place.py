@@ -42,6 +42,7 @@ PACKAGES = {
     "npm": "npm",
     "nsenter": "util-linux",
     "openssl": "openssl",
+    "msmtp": "msmtp",
 }
 PROGRAM_PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 
@@ -103,6 +104,12 @@ def run(argv, stdin=b"", env=None, user=None, within=60, cwd="/"):
     """Runs a command to its end. The output is bytes, undecoded."""
     return subprocess.run([str(a) for a in argv], input=stdin, capture_output=True, timeout=within * SLOW, cwd=cwd,
                           env={**os.environ, **(env or {})}, **as_user(user))
+
+
+def in_own_mounts(commands):
+    """What comes before a command's words to run it, after such commands of the shell, where mounts are only its own."""
+    namespaces = ["--mount"] if ROOT else ["--user", "--map-root-user", "--mount"]
+    return [need("unshare"), *namespaces, "sh", "-c", f'{commands} && exec "$@"', "sh"]
 
 
 def as_user(user):

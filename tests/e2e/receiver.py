@@ -19,7 +19,7 @@ def value(v):
         return str(v).lower()
     if isinstance(v, list):
         return "{" + ", ".join(value(item) for item in v) + "}"
-    return str(v) if isinstance(v, int) else f'"{v}"'
+    return str(v) if isinstance(v, int) else '"' + v.replace('"', '\\"') + '"'
 
 
 def options(given):

@@ -2,6 +2,7 @@
 import json
 import os
 import subprocess
+from collections import namedtuple
 
 import pytest
 
@@ -9,28 +10,54 @@ from place import SANITIZER, SOURCE, find_build, need, new_dir
 
 pytestmark = pytest.mark.skipif(bool(SANITIZER), reason="it measures what is built for speed")
 
+Ran = namedtuple("Ran", "found text chart")  # the numbers, the document's text, the chart
 
-def test_load_and_growth():
+
+@pytest.fixture(scope="module")
+def bench():
+    """All of its parts, as short as they can be."""
     need("wrk")
     doc, build = new_dir("doc"), find_build()
     env = {**os.environ, "HOOKSPOOL_BUILD": str(build), "BENCH_DOC": str(doc), "BENCH_SECONDS": "1", "BENCH_REPEATS": "1",
-           "BENCH_ONLY": "empty-kept,hookspool-kept,hookspool-cgi", "BENCH_CONNECTIONS": "1,64", "BENCH_EVENTS": "0,1000"}
-    done = subprocess.run([SOURCE / "tests/bench/bench"], env=env, capture_output=True, text=True, timeout=120)
+           "BENCH_ONLY": "empty-kept,hookspool-kept,hookspool-cgi", "BENCH_CONNECTIONS": "1,64", "BENCH_EVENTS": "0,1000",
+           "BENCH_PENDING": "100,1000", "BENCH_DOWN": "2000"}
+    done = subprocess.run([SOURCE / "tests/bench/bench"], env=env, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
-    found = json.loads((build / "bench.json").read_text())
-    assert {name: set(of) for name, of in found["load"].items()} == {
+    return Ran(json.loads((build / "bench.json").read_text()), (doc / "PERFORMANCE.md").read_text(), (doc / "bench.svg").read_text())
+
+
+def test_load(bench):
+    load = bench.found["load"]
+    assert {name: set(of) for name, of in load.items()} == {
         "empty-kept": {"700/1", "700/64", "65536/1", "65536/64"},
         "hookspool-kept": {"700/1", "700/64", "65536/1", "65536/64"},
         "hookspool-cgi": {"700/1", "65536/1"},
     }
-    for of in found["load"].values():
+    for of in load.values():
         for numbers in of.values():
             assert numbers["errors"] == 0 and numbers["rate"] > 0 and numbers["p50"] <= numbers["p99"] <= numbers["max"]
-    kept, cgi = found["load"]["hookspool-kept"]["700/64"], found["load"]["hookspool-cgi"]["700/1"]
-    assert 0 < kept["commits"] < kept["rate"] / 2 and kept["syncs"] >= kept["commits"]
-    assert cgi["commits"] >= 0.99 * cgi["rate"] and cgi["syncs"] >= cgi["commits"]
-    assert found["load"]["empty-kept"]["700/64"]["syncs"] == 0
-    assert set(found["growth"]) == {"0", "1000"}
-    text = (doc / "PERFORMANCE.md").read_text()
-    assert "with 1,000 events stored ÷ with none" in text
-    assert text.count("| hookspool-kept |") == 5 and "<svg" in (doc / "bench.svg").read_text()
+    kept, cgi = load["hookspool-kept"]["700/64"], load["hookspool-cgi"]["700/1"]
+    assert 0 < kept["commits"] < kept["rate"] / 2 and cgi["commits"] >= 0.99 * cgi["rate"]
+    for of in kept, cgi:
+        assert of["syncs"] > of["commits"] - 2  # one is counted before it is synced
+    assert load["empty-kept"]["700/64"]["syncs"] == 0
+    assert bench.text.count("| hookspool-kept |") == 5 and "<svg" in bench.chart
+
+
+def test_growth(bench):
+    assert set(bench.found["growth"]) == {"0", "1000"}
+    assert "with 1,000 events stored ÷ with none" in bench.text
+
+
+def test_relay(bench):
+    relay = bench.found["relay"]
+    assert set(relay["rates"]) == {"100", "1000", "1000/2000"}
+    for numbers in relay["rates"].values():
+        assert numbers["rate"] > 0 and numbers["cpu"] > 0 and numbers["resident"] > 0
+    received = relay["receiving"]
+    assert {name: of["attempts"] > 0 for name, of in received.items()} == {"idle": False, "busy": True, "relayed": True}
+    assert all(of["errors"] == 0 and of["rate"] > 0 for of in received.values())
+    assert relay["latency"]["p50"] <= relay["latency"]["p99"] <= relay["latency"]["max"]
+    assert bench.text.count("\n| attempts a second ") == 3 and bench.text.count("÷ while it has nothing to send") == 1
+    for row in ("1,000 for it and 2,000 for a sink that is down", "works off a backlog", "from the 200 to the sink"):
+        assert bench.text.count(f"\n| {row} |") == 1

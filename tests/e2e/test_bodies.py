@@ -170,3 +170,10 @@ def test_nothing_arrives(raw):
         with Fcgi(raw.socket, timeout=10) as fcgi:
             fcgi.send(start)
             assert fcgi.rest() == b""
+
+
+@pytest.mark.parametrize("end", ["\r", "\n", "\r\n"], ids=repr)
+def test_a_type_of_two_lines(receiver, end):
+    """No web server passes one on. It would be stored with, and sent to sinks with, a header of the sender's choice."""
+    one = receiver()
+    expect(fcgi_client.deliver(one.socket, message(), headers={"Content-Type": f"application/json;{end}X-More: x"}), "unsupported_type")

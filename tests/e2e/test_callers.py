@@ -131,6 +131,8 @@ def test_rate_is_shared_by_processes():
             expect(deliver(receivers[0], "/rated", address=f"2001:db8:0:1::{n}"), "stored")
         expect_limited(deliver(receivers[0], "/rated", address="2001:db8:0:1:ffff::1"), 1800)
         expect(deliver(receivers[0], "/rated", address="2001:db8:0:2::1"), "stored")
+        for n in range(5):  # IPv4 on a socket of IPv6
+            expect(deliver(receivers[0], "/rated", address=f"::ffff:198.51.100.{n}"), "stored")
         assert not home.spool.rejects() or all(row["code"] != "rate_limited" for row in home.spool.rejects())
         assert (home.spool.dir / "rate").stat().st_mode & 0o777 == 0o600
     finally:

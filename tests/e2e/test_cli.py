@@ -10,7 +10,7 @@ import pytest
 
 import fcgi_client
 from outcomes import expect
-from place import BIN, new_dir, until
+from place import BIN, USER, new_dir, run, until
 from proc import Child
 from receiver import Home, endpoint
 from sender import AUTHORIZATION, SECRET, SECRET2, message, new_urn, sign
@@ -148,6 +148,12 @@ def test_no_command_shows_a_secret(three):
             assert secret.encode() not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("command", [["check"], ["keygen"], ["list"], ["export"], ["show", "1"], ["stats"], ["rejects"]], ids=" ".join)
+def test_what_is_not_written_is_a_failure(three, command):
+    done = run(["sh", "-c", 'exec "$@" > /dev/full', "sh", BIN / "hookspool", "-c", three.home.conf, *command], user=USER)
+    assert done.returncode == 75 and b"standard output: No space left" in done.stderr
+
+
 def test_tail_follows(three, children):
     follow = Child([BIN / "hookspool", "-c", three.home.conf, "tail", "-f", "-n", "1", "--json"], new_dir("tail") / "tail.log")
     follow.until(lambda: follow.text().count("\n") == 1, "the last event")
@@ -224,7 +230,8 @@ def test_no_spool_yet(command):
     assert not home.spool.dir.exists()
 
 
-@pytest.mark.parametrize("command", ["check", "keygen", "send", "list", "show", "tail", "stats", "rejects", "export", "purge"])
+@pytest.mark.parametrize("command", ["check", "keygen", "send", "list", "show", "tail", "stats", "rejects", "export", "purge",
+                                     "verify", "relay", "deliveries", "retry", "replay", "drop"])
 def test_help(command):
     done = Home().cli(command, "--help")
     assert done.returncode == 0 and command.encode() in done.stdout and not done.stderr

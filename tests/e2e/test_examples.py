@@ -5,14 +5,12 @@ import shutil
 import pytest
 
 import fcgi_client
-from examples import loads
+from examples import EXAMPLES, loads
 from outcomes import expect
-from place import BASE, BIN, ROOT, SOURCE, USER, need, new_dir, own, run, until
+from place import BASE, BIN, ROOT, USER, need, new_dir, own, run, until
 from receiver import Home, endpoint
 from sender import AUTHORIZATION, SECRET, message
 from servers import free_port, module, start_apache, start_nginx
-
-EXAMPLES = SOURCE / "conf-examples"
 
 # What the files are, by their paths below conf-examples; each kind has its test below.
 KINDS = {
@@ -26,6 +24,7 @@ KINDS = {
     "tmpfiles": "systemd/*tmpfiles.conf",
     "spawn-fcgi": "spawn-fcgi.sh",
     "logrotate": "logrotate",
+    "sinks": "sinks/*",
 }
 KINDS = {kind: sorted(EXAMPLES.glob(pattern)) for kind, pattern in KINDS.items()}
 

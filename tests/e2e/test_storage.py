@@ -11,9 +11,10 @@ import pytest
 
 import fcgi_client
 from outcomes import expect
-from place import BASE, COUNT, ROOT, SLOW, need, new_dir, own, until
+from place import BASE, BIN, COUNT, ROOT, SLOW, in_own_mounts, need, new_dir, own, run, until
 from proc import Child
-from receiver import Home
+from receiver import Home, endpoint
+from relaying import PATH, deliver, sink
 from sender import message, new_urn
 from spool import Spool
 
@@ -23,17 +24,22 @@ class SmallDisk:
 
     def __init__(self):
         self.path = new_dir("disk")
-        namespaces = ["-m"] if ROOT else ["-U", "-r", "-m"]
-        self.keeper = Child([need("unshare"), *namespaces, "sh", "-c", f"mount -t tmpfs -o size=1m,mode=0777 tmpfs {self.path}"
-                             " && echo mounted && exec sleep 600"], new_dir("keeper") / "keeper.log", user=None)
+        mount = f"mount -t tmpfs -o size=1m,mode=0777 tmpfs {self.path} && echo mounted"
+        self.keeper = Child([*in_own_mounts(mount), "sleep", "600"], new_dir("keeper") / "keeper.log", user=None)
         self.keeper.until(lambda: "mounted" in self.keeper.text(), "the mount (without root it needs user namespaces)")
         self.outside = Path(f"/proc/{self.keeper.pid}/root{self.path}")
         self.home = Home(spool=str(self.path / "spool"))
 
+    def join(self):
+        return [need("nsenter"), "-t", self.keeper.pid, *(["-m"] if ROOT else ["-U", "-m", "--preserve-credentials"])]
+
     def start(self):
         """A receiver inside."""
-        join = ["-m"] if ROOT else ["-U", "-m", "--preserve-credentials"]
-        return self.home.start(user=None, before=[need("nsenter"), "-t", self.keeper.pid, *join])
+        return self.home.start(user=None, before=self.join())
+
+    def cli(self, *args):
+        """Runs hookspool inside."""
+        return run([*self.join(), BIN / "hookspool", "-c", self.home.conf, *args])
 
     def spool(self):
         """A copy of the spool: SQLite follows the link out of the namespace, so it can't be opened in place."""
@@ -94,6 +100,20 @@ def test_disk_full(small_disk):
     check()
     one.stop()
     check()
+
+
+def test_disk_full_while_deliveries_are_changed(small_disk):
+    """What could not be written is not said to be done."""
+    small_disk.home.configure(sink("out", url="https://example.com/"), sink("new", url="https://example.com/"), endpoint(PATH, relay=["out"]))
+    one = small_disk.start()
+    deliver(one, 5)
+    fill(small_disk.outside / "ballast")
+    while fcgi_client.deliver(one.socket, message(text="x" * 2000), path=PATH).status == 200:
+        pass
+    done = [small_disk.cli(*args) for args in (["drop", "--sink", "out"], ["replay", "--sink", "new", "--until", "2030-01-01"])]
+    assert [(each.returncode, each.stdout.split()[0]) for each in done] == [(75, b"0")] * 2, done
+    assert all(b"full" in each.stderr for each in done)
+    one.stop()
 
 
 def test_disk_full_from_the_start(small_disk):
@@ -251,3 +271,4 @@ def test_journal_delete(receiver):
     expect(fcgi_client.deliver(one.socket, body), "duplicate")
     assert not list(one.home.spool.dir.glob("*-wal"))
     assert one.home.spool.query("PRAGMA journal_mode") == [{"journal_mode": "delete"}]
+    assert (one.home.spool.dir / "hookspool.db-journal").stat().st_size == 0, "it stays: making its name durable could fail unseen"

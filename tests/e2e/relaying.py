@@ -1,0 +1,115 @@
+"""What tests of the relay share: targets that keep what they get, sinks, the relay itself, and what the spool says of it."""
+import signal
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import fcgi_client
+from outcomes import expect
+from place import BIN, until
+from proc import Child
+from receiver import Home, endpoint, options
+from sender import message
+
+PATH = "/webhook/linkedin"
+
+
+class Target:
+    """An HTTP server that keeps what it gets, and answers as `answers` says: the next of it, else 200."""
+
+    def __init__(self, port=0):
+        target = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                with target.lock:
+                    target.got.append((time.time(), self.command, self.path, dict(self.headers.items()), body))
+                    answer = target.answers.pop(0) if target.answers else {}
+                answer.get("do", lambda handler: None)(self)
+                if answer.get("status") == 0:
+                    self.close_connection = True
+                    return
+                text = answer.get("body", b"ok")
+                self.send_response(answer.get("status", 200))
+                for name, value in answer.get("headers", {}).items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text)
+
+            do_PUT = do_POST
+
+            def log_message(self, *_):
+                pass
+
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+            request_queue_size = 256
+
+            def handle_error(self, *_):
+                """A client that leaves early is part of some tests."""
+
+        self.lock, self.got, self.answers = threading.Lock(), [], []
+        self.server = Server(("127.0.0.1", port), Handler)
+        self.port = self.server.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}/hook"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def bodies(self):
+        return [entry[4] for entry in self.got]
+
+    def until(self, n, what="deliveries"):
+        until(lambda: len(self.got) >= n, f"{n} {what}, got {len(self.got)}", 20)
+        return self.got
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def sink(name, **given):
+    """The section of an HTTP sink that may send to this machine; of a program with allow_private=None."""
+    given.setdefault("allow_private", True)
+    return f'sink "{name}" {{\n{options({option: v for option, v in given.items() if v is not None})}}}\n'
+
+
+def home_with(*sinks, relay=("out",), files=None, **given):
+    return Home(*sinks, endpoint(PATH, relay=list(relay)), files=files, **given)
+
+
+class Relay(Child):
+    def __init__(self, home, *args, before=(), **how):
+        super().__init__([*before, BIN / "hookspool", "-c", home.conf, "relay", *args], home.dir / f"relay{next(home.numbers)}.log", **how)
+
+    def ready(self):
+        self.until(lambda: "relaying to" in self.text(), "the relay is ready")
+        return self
+
+    def hup(self):
+        self.signal(signal.SIGHUP)
+
+    def stop(self):
+        self.signal(signal.SIGTERM)
+        assert self.wait(10) == 0, self.text()
+
+    def kill(self):
+        self.signal(signal.SIGKILL)
+        self.wait(10)
+
+
+def deliver(receiver, n=1, **data):
+    bodies = [message(**data) for _ in range(n)]
+    for body in bodies:
+        expect(fcgi_client.deliver(receiver.socket, body, path=PATH), "stored")
+    return bodies
+
+
+def states(home):
+    return [row["state"] for row in home.spool.query("SELECT state FROM relay ORDER BY id")]
+
+
+def settled(home, n, state=1):
+    until(lambda: states(home).count(state) == n, f"{n} relays in state {state}: {states(home)}", 20)

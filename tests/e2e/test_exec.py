@@ -1,0 +1,558 @@
+"""Sinks that are programs: what they are given, what becomes of how they end, what they answer; and what sinks choose."""
+import json
+import os
+import re
+import signal
+import sqlite3
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import fcgi_client
+from outcomes import expect
+from place import BIN, SLOW, until
+from proc import Child
+from receiver import endpoint
+from relaying import PATH, deliver, home_with, settled, sink, states
+from sender import message
+
+API = {"body": '{"accountId":"{{hookspool.account}}","conversationUrn":"{{hookspool.conversation}}","message":"{{hookspool.reply}}"}'}
+
+
+def program(name, *words, **given):
+    """The section of a sink that runs a program."""
+    given.setdefault("retry", ["100ms", "1s", "1h"])
+    return sink(name, type="exec", command=list(words), allow_private=None, **given)
+
+
+def script(home, text, name="program"):
+    """A script in the home, written when the configuration names it already."""
+    home.write(name, text, 0o755)
+
+
+def attempts(home):
+    return home.spool.query("SELECT * FROM attempt ORDER BY id")
+
+
+def tried(home, n=1):
+    return until(lambda: len(attempts(home)) >= n and attempts(home), f"{n} attempts", 20)
+
+
+def test_what_a_program_is_given(receiver, relay):
+    """Bytes on standard input, fields in the environment, words as they are: there is no shell."""
+    home = home_with(program("out", "./program", "$HOME; `id`", "a b"))
+    script(home, f"""#!{sys.executable}
+import json, os, signal, sys
+given = {{"argv": sys.argv[1:], "env": dict(os.environ), "stdin": sys.stdin.buffer.read().decode(), "group": os.getpgid(0) == os.getpid(),
+         "blocked": [int(s) for s in signal.pthread_sigmask(signal.SIG_BLOCK, [])], "open": sorted(os.readlink(f"/proc/self/fd/{{n}}") for n in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{{n}}"))}}
+with open("{home.dir}/given", "w") as f:
+    json.dump(given, f)
+""")
+    one = receiver(home=home)
+    relay(home).ready()
+    body, = deliver(one, sender='Zoë "Z"\n$(id)', text="line 1\nline 2 \0 👋" + "x" * 200_000)
+    settled(home, 1)
+    given = json.loads((home.dir / "given").read_text())
+    env = given["env"]
+    assert given["argv"] == ["$HOME; `id`", "a b"] and given["stdin"].encode() == body
+    assert given["group"] and not given["blocked"] and len(given["open"]) == 3, given["open"]
+    name, event = home.spool.query("SELECT name FROM spool")[0]["name"], home.spool.event()
+    assert env["HOOKSPOOL_ID"] == f"evt_{name}_{event['id']}" and env["HOOKSPOOL_ATTEMPT"] == "1" and env["HOOKSPOOL_SINK"] == "out"
+    assert env["HOOKSPOOL_EVENT"] == "message.received" and env["HOOKSPOOL_ENDPOINT"] == PATH
+    assert env["HOOKSPOOL_SENDER_NAME"] == 'Zoë "Z"\n$(id)' and env["HOOKSPOOL_CONVERSATION"] == "urn:li:messagingThread:2-x"
+    assert env["HOOKSPOOL_ACCOUNT"] == "acc-1" and env["HOOKSPOOL_CONTENT_TYPE"] == "application/json"
+    assert env["HOOKSPOOL_TEXT"].startswith("line 1\nline 2  👋xxx") and len(env["HOOKSPOOL_TEXT"].encode()) == 32 * 1024 - 1
+    assert "HOOKSPOOL_REPLY" not in env and env["PATH"] == os.environ["PATH"]
+
+
+def test_its_time_is_listed(receiver):
+    home = home_with(program("out", "true"))
+    one = receiver(home=home)
+    deliver(one)
+    assert home.cli("relay", "--once").returncode == 0
+    line = home.cli("deliveries").stdout.decode()
+    assert re.search(r"  delivered    1 attempt   in \d+ ms\n$", line), line
+
+
+def test_a_template_is_its_standard_input(receiver, relay):
+    home = home_with(program("out", "./program", body="From: {{hookspool.sender_name | header}}\\n\\n{{hookspool.text}}\\n", content_type="text/plain"))
+    script(home, "#!/bin/sh\ncat\necho $HOOKSPOOL_CONTENT_TYPE\n")
+    one = receiver(home=home)
+    relay(home).ready()
+    deliver(one, sender="Zoë", text='"hello"')
+    assert tried(home)[0]["answer"] == b'From: =?UTF-8?B?Wm/Dqw==?=\n\n"hello"\ntext/plain\n'
+
+
+DONE, PENDING, DEAD = 1, 0, 2
+
+
+@pytest.mark.parametrize("status, state", [(0, DONE), (1, PENDING), (2, PENDING), (64, PENDING), (65, DEAD), (70, DEAD), (74, DEAD), (75, PENDING),
+                                           (76, DEAD), (78, DEAD), (79, PENDING), (126, PENDING), (255, PENDING)])
+def test_exit_statuses(receiver, relay, status, state):
+    home = home_with(program("out", "./program", retry=["1h", "1h", "1h"]))
+    script(home, f"#!/bin/sh\necho out; echo err >&2\nexit {status}\n")
+    one = receiver(home=home)
+    relay(home).ready()
+    deliver(one)
+    attempt, = tried(home)
+    assert attempt["error"] == (f"exit status {status}" if status else None) and sorted(attempt["answer"].split()) == [b"err", b"out"]
+    assert states(home) == [state]
+
+
+@pytest.mark.parametrize("text, error", [
+    ("#!/bin/sh\nkill -SEGV $$\n", "ended by signal 11, Segmentation fault"),
+    ("#!/no/such/interpreter\n", "No such file"),
+    (None, "No such file"),
+    ("just text", "Exec format error"),
+], ids=["a signal", "no interpreter", "no program", "no program at all"])
+def test_what_does_not_run_is_tried_again(receiver, relay, text, error):
+    home = home_with(program("out", "./program"))
+    if text is not None:
+        script(home, text)
+    one = receiver(home=home)
+    relay(home).ready()
+    deliver(one)
+    assert all(error in attempt["error"] for attempt in tried(home, 2)) and states(home) == [PENDING]
+    script(home, "#!/bin/sh\n")
+    settled(home, 1)
+
+
+def test_found_by_path_and_beside_the_configuration(receiver, relay):
+    home = home_with(program("out", "true"), program("beside", "./program"), relay=("out", "beside"))
+    script(home, "#!/bin/sh\n")
+    one = receiver(home=home)
+    relay(home).ready()
+    deliver(one)
+    settled(home, 2)
+
+
+def alive(pid):
+    """Whether it runs, and isn't just waiting to be waited for."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def noted(path):
+    return until(lambda: path.exists() and path.read_text().endswith("\n"), f"{path}") and int(path.read_text())
+
+
+@pytest.mark.parametrize("trap, seconds", [("", 1), ("trap '' TERM", 6)], ids=["TERM", "KILL"])
+def test_a_program_has_its_time(receiver, relay, trap, seconds):
+    """Then it is ended, with all that it started."""
+    home = home_with(program("out", "./program", timeout="1s", retry=["1h", "1h", "1h"]))
+    script(home, f"#!/bin/sh\n{trap}\nsleep 1000 & echo $! > {home.dir}/child\nwait\nsleep 1000\n")
+    one = receiver(home=home)
+    relay(home).ready()
+    deliver(one)
+    child = noted(home.dir / "child")
+    attempt, = tried(home)
+    assert attempt["error"] == "not done after 1000 ms, and ended" and seconds * 1000 <= attempt["ms"] < (seconds + 3 * SLOW) * 1000
+    until(lambda: not alive(child), "the end of what it started")
+
+
+def test_what_is_kept_of_the_output(receiver, relay):
+    home = home_with(program("out", "./program"))
+    script(home, f"#!{sys.executable}\nimport sys\nsys.stdout.write('a' * 1500 + 'b' * 3000000 + 'c' * 2000)\n")
+    one = receiver(home=home)
+    relay(home).ready()
+    deliver(one)
+    settled(home, 1)
+    answer = attempts(home)[0]["answer"]
+    left_out = 3003500 - 2 * 2048
+    assert answer == b"a" * 1500 + b"b" * 548 + f"\n[{left_out} bytes left out]\n".encode() + b"b" * 48 + b"c" * 2000
+
+
+def test_what_reads_nothing_or_stays_in_the_background(receiver, relay):
+    home = home_with(program("deaf", "true"), program("out", "./program", timeout="30s"), relay=("deaf", "out"))
+    script(home, f"#!/bin/sh\nsleep 20 & echo $! > {home.dir}/child\necho done\n")
+    one = receiver(home=home)
+    relay(home).ready()
+    deliver(one, text="x" * 500_000)
+    settled(home, 2)
+    assert max(attempt["ms"] for attempt in attempts(home)) < 5000 * SLOW
+    os.kill(noted(home.dir / "child"), signal.SIGKILL)
+
+
+def test_max_in_flight_and_others(receiver, relay, target):
+    """So many programs at a time; an HTTP sink doesn't wait for them."""
+    home = home_with(program("slow", "./program", max_in_flight=3), sink("out", url=target.url), relay=("slow", "out"))
+    script(home, f"#!/bin/sh\nmkdir {home.dir}/running.$$\necho {home.dir}/running.* | wc -w\nsleep 0.3\nrmdir {home.dir}/running.$$\n")
+    one = receiver(home=home)
+    deliver(one, 12)
+    relay(home).ready()
+    target.until(12)
+    settled(home, 24)
+    counts = [int(attempt["answer"]) for attempt in attempts(home) if attempt["answer"] != b"ok"]
+    assert len(counts) == 12 and max(counts) == 3
+
+
+def test_the_end_of_the_relay(receiver, relay):
+    """A program has a few seconds to end; what doesn't is killed with its group, and its event is given to it again."""
+    home = home_with(program("out", "./program", timeout="60s", max_in_flight=1))
+    script(home, f"#!/bin/sh\nsleep 1000 & echo $! > {home.dir}/child\nwait\n")
+    one = receiver(home=home)
+    running = relay(home).ready()
+    deliver(one)
+    child = noted(home.dir / "child")
+    running.signal(signal.SIGTERM)
+    assert running.wait(8) == 0
+    until(lambda: not alive(child), "the end of what it started")
+    assert states(home) == [PENDING] and not attempts(home)
+    script(home, f"#!/bin/sh\necho $$ > {home.dir}/second\nsleep 1\n")
+    running = relay(home).ready()
+    noted(home.dir / "second")
+    running.signal(signal.SIGTERM)
+    assert running.wait(8) == 0 and states(home) == [DONE], "it had its time"
+
+
+def test_children_that_nobody_waits_for_are_waited_for(receiver, children):
+    """SIGCHLD may be ignored where it is started; that is inherited."""
+    home = home_with(program("out", "true", max_in_flight=1))
+    one = receiver(home=home)
+    deliver(one, 3)
+    ignoring = [sys.executable, "-c", "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"]
+    Child([*ignoring, BIN / "hookspool", "-c", home.conf, "relay"], home.dir / "relay.log")
+    settled(home, 3)
+
+
+def test_the_environment_of_the_relay(receiver, children):
+    """The event's values, whatever the relay's own environment says, to programs that take the first or the last of two."""
+    home = home_with(program("out", "./program"))
+    script(home, "#!/bin/sh\necho $HOOKSPOOL_ACCOUNT $HOOKSPOOL_CONF $OTHER\n")
+    one = receiver(home=home)
+    deliver(one)
+    Child([BIN / "hookspool", "-c", home.conf, "relay"], home.dir / "relay.log",
+          env={"HOOKSPOOL_ACCOUNT": "wrong", "HOOKSPOOL_CONF": "wrong", "OTHER": "right", "NOTIFY_SOCKET": "@none"})
+    assert tried(home)[0]["answer"] == b"acc-1 right\n"
+
+
+def test_a_program_that_leaves_its_group(receiver, relay):
+    home = home_with(program("out", "./program", timeout="1s", retry=["1h", "1h", "1h"]))
+    script(home, f"#!{sys.executable}\nimport os, time\nos.setsid() if os.getpid() != os.getpgid(0) else os.setpgid(0, os.getpgid(os.getppid()))\n"
+                 f"print(os.getpgid(0) == os.getpid(), flush=True)\ntime.sleep(100)\n")
+    one = receiver(home=home)
+    relay(home).ready()
+    deliver(one)
+    attempt, = tried(home)
+    assert attempt["answer"] == b"False\n" and attempt["error"] == "not done after 1000 ms, and ended"
+
+
+# ---- answers
+
+def answering(target, text, relay_to="assistant", **given):
+    home = home_with(sink("connectsafely", url=target.url, authorization_file="key", retry=["100ms", "1s", "1h"], timeout="2s", **API),
+                     program("assistant", "./program", reply="connectsafely", **given), relay=(relay_to,), files={"key": "Bearer abc"})
+    script(home, text)
+    return home
+
+
+def replies(home):
+    return home.spool.query("SELECT * FROM relay WHERE sink = 'connectsafely' ORDER BY id")
+
+
+def test_an_answer(receiver, relay, target):
+    """What the program prints is sent to the conversation, as the API wants it; what it says of itself is not."""
+    home = answering(target, "#!/bin/sh\necho thinking >&2\nprintf '\\n Hello \"%s\"\\nand\\tbye 👋 \\n\\n' \"$HOOKSPOOL_SENDER_NAME\"\n")
+    one = receiver(home=home)
+    relay(home).ready()
+    deliver(one, sender="Zoë")
+    _, method, _, headers, body = target.until(1)[0]
+    assert method == "POST" and headers["Authorization"] == "Bearer abc" and headers["Content-Type"] == "application/json"
+    assert json.loads(body) == {"accountId": "acc-1", "conversationUrn": "urn:li:messagingThread:2-x", "message": 'Hello "Zoë"\nand\tbye 👋'}
+    settled(home, 2)
+    assert b"thinking" in attempts(home)[0]["answer"]
+
+
+@pytest.mark.parametrize("text", ["#!/bin/sh\n", "#!/bin/sh\nprintf ' \\n\\t'\necho no >&2\n"], ids=["nothing", "blanks"])
+def test_no_answer(receiver, relay, target, text):
+    home = answering(target, text)
+    one = receiver(home=home)
+    relay(home).ready()
+    deliver(one)
+    settled(home, 1)
+    assert not replies(home) and not target.got
+
+
+def test_an_answer_of_a_program_that_failed_or_never_ends_is_none(receiver, relay, target):
+    home = answering(target, f"#!/bin/sh\nif [ $HOOKSPOOL_ATTEMPT = 1 ]; then echo half an answer; exit 1; fi\nhead -c 70000 /dev/zero | tr '\\0' x\n")
+    one = receiver(home=home)
+    relay(home).ready()
+    deliver(one)
+    settled(home, 1, state=DEAD)
+    assert [attempt["error"] for attempt in attempts(home)] == ["exit status 1", "it printed more than an answer can have, 64 KiB"]
+    assert not replies(home) and not target.got
+
+
+def test_an_event_is_answered_once(receiver, relay, target):
+    """Though its program runs again, and though the API refuses for a while."""
+    home = answering(target, "#!/bin/sh\necho answer $$\n")
+    target.answers = [{"status": 429, "headers": {"Retry-After": "1"}}, {"status": 503}]
+    one = receiver(home=home)
+    running = relay(home).ready()
+    deliver(one)
+    settled(home, 2)
+    assert len(target.got) == 3 and len(set(target.bodies())) == 1
+    assert target.got[1][0] - target.got[0][0] >= 0.9
+    assert home.cli("replay", "--sink", "assistant").stdout == b"1 of 1 events are due for assistant\n"
+    until(lambda: len([a for a in attempts(home) if a["relay"] == 1]) == 2, "the program's second run")
+    settled(home, 2)
+    time.sleep(0.5)
+    assert len(target.got) == 3 and len(replies(home)) == 1
+    refused = home.cli("replay", "--sink", "connectsafely")
+    assert refused.returncode == 1 and b"answers" in refused.stderr
+    running.stop()
+
+
+@pytest.mark.parametrize("answer", [{"do": lambda handler: time.sleep(4 * SLOW), "status": 0}, {"status": 0}, {"status": 502}],
+                         ids=["no answer", "broken off", "a gateway's error"])
+def test_an_answer_that_may_have_arrived_is_not_sent_again(receiver, relay, target, answer):
+    home = answering(target, "#!/bin/sh\necho answer\n")
+    target.answers = [answer]
+    one = receiver(home=home)
+    relay(home).ready()
+    deliver(one)
+    settled(home, 1, state=DEAD)
+    assert attempts(home)[-1]["error"].endswith("it may have arrived")
+    time.sleep(1)
+    assert len(target.got) == 1
+    assert home.cli("retry", "--sink", "connectsafely").returncode == 0
+    settled(home, 2)
+    assert len(target.got) == 2
+
+
+def test_an_answer_that_did_not_leave_is_sent_again(receiver, relay, target):
+    home = answering(target, "#!/bin/sh\necho answer\n")
+    target.close()
+    one = receiver(home=home)
+    relay(home).ready()
+    deliver(one)
+    tried(home, 3)
+    assert replies(home)[0]["state"] == PENDING
+    back = type(target)(target.port)
+    try:
+        back.until(1)
+        settled(home, 2)
+    finally:
+        back.close()
+
+
+def test_killed_while_answers_are_sent(receiver, relay, target):
+    """No event is answered twice, whenever the relay is killed; those of which nobody knows are dead letters."""
+    home = answering(target, "#!/bin/sh\necho answer $HOOKSPOOL_ID\n", max_in_flight=4)
+    target.answers = [{"do": lambda handler: time.sleep(0.02)}] * 400
+    one = receiver(home=home)
+    deliver(one, 40)
+    for i in range(12):
+        running = relay(home)
+        time.sleep(0.04 + 0.013 * i)
+        running.kill()
+    relay(home).ready()
+    until(lambda: states(home).count(PENDING) == 0 and len(replies(home)) == 40, "all are decided on", 30)
+    said = [json.loads(body)["message"] for body in target.bodies()]
+    assert len(said) == len(set(said)) <= 40
+    dead = [row for row in replies(home) if row["state"] == DEAD]
+    assert 40 - len(dead) <= len(said) and all(row["sending"] == 0 for row in replies(home))
+    for row in dead:
+        attempt, = home.spool.query("SELECT * FROM attempt WHERE relay = ?", row["id"])
+        assert attempt["error"] == "the relay ended meanwhile; it may have arrived"
+
+
+# ---- what sinks choose
+
+def chosen(receiver, relay, home, wanted, unwanted):
+    """Of these events, sent in turn, a sink gets the wanted ones only, and the others leave nothing behind."""
+    one = receiver(home=home)
+    running = relay(home).ready()
+    for data in [item for pair in zip(unwanted, wanted) for item in pair]:
+        expect(fcgi_client.deliver(one.socket, message(**data), path=PATH), "stored")
+    settled(home, len(wanted))
+    until(lambda: states(home) == [DONE] * len(wanted), f"the others are forgotten: {states(home)}")
+    running.stop()
+
+
+def test_senders(receiver, relay, target):
+    home = home_with(sink("out", url=target.url, senders=["urn:li:fsd_profile:ACoAA1", "nováková"]))
+    senders = [{"id": "urn:li:fsd_profile:ACoAA10", "name": "Eva"}, {"id": "urn:li:fsd_profile:ACoAA1", "name": "Jan"}, None,
+               {"id": "x", "name": "EVA NOVÁKOVÁ"}]
+    bodies = [json.dumps({"event": "message.received", "data": {"message_urn": f"urn:{i}", "sender": sender}}).encode()
+              for i, sender in enumerate(senders)]
+    one = receiver(home=home)
+    relay(home).ready()
+    for body in bodies:
+        expect(fcgi_client.deliver(one.socket, body, path=PATH), "stored")
+    target.until(2)
+    until(lambda: states(home) == [DONE] * 2, "the others are forgotten")
+    assert sorted(target.bodies()) == sorted([bodies[1], bodies[3]])
+
+
+def test_unwanted_after_an_attempt(receiver, relay, target):
+    """It leaves nothing behind that could be taken for another's."""
+    home = home_with(sink("out", url=target.url, texts=["Hey"], retry=["1s", "1s", "1h"]))
+    target.answers = [{"status": 503}]
+    one = receiver(home=home)
+    running = relay(home).ready()
+    deliver(one)
+    tried(home)
+    home.configure(sink("out", url=target.url, texts=["never"], retry=["1s", "1s", "1h"]), endpoint(PATH, relay=["out"]))
+    running.hup()
+    until(lambda: not states(home), "it is forgotten")
+    assert not attempts(home)
+
+
+def test_texts(receiver, relay, target):
+    home = home_with(sink("out", url=target.url, texts=["pricing", "ÜBER"]))
+    chosen(receiver, relay, home, [{"text": "Your PRICING?"}, {"text": "Hallo, über uns"}], [{"text": "price"}, {"text": ""}])
+    assert len(target.got) == 2 and b"PRICING" in b"".join(target.bodies())
+
+
+def test_text_regex(receiver, relay, target):
+    home = home_with(sink("out", url=target.url, text_regex="^(hi|hello).* (price|d.mo)"))
+    chosen(receiver, relay, home, [{"text": "Hello, what is the price?"}, {"text": "hi! a démo please"}], [{"text": "the price, hello"}, {"text": "hi"}])
+    assert len(target.got) == 2
+
+
+def test_text_regex_on_hostile_text(receiver, relay, target):
+    """It is tried on a bounded part of it."""
+    home = home_with(sink("out", url=target.url, text_regex="(a*)*b|(x+x+)+y$"))
+    one = receiver(home=home)
+    relay(home).ready()
+    deliver(one, text="a" * 300_000)
+    deliver(one, text="x" * 300_000)
+    wanted = deliver(one, text="ab")
+    target.until(1)
+    until(lambda: states(home) == [DONE], "the others are forgotten", 30)
+    assert target.bodies() == wanted
+
+
+def test_first_messages(receiver, relay, target):
+    """Of conversations also from before there was such a sink; what is asked for by hand is sent whatever it is."""
+    home = home_with(relay=())
+    one = receiver(home=home)
+    deliver(one, conversation_id="urn:old")
+    deliver(one, 1200, conversation_id="urn:many")
+    home.configure(sink("out", url=target.url, first_message=True), endpoint(PATH, relay=["out"]))
+    one.hup()
+    one.until_entry(msg=f"configuration reloaded from {home.conf}")
+    running = relay(home).ready()
+    deliver(one, conversation_id="urn:old")
+    wanted = deliver(one, conversation_id="urn:new")
+    deliver(one, 2, conversation_id="urn:new")
+    deliver(one, conversation_id=None)
+    wanted += deliver(one, conversation_id="urn:newer")
+    target.until(2)
+    until(lambda: states(home) == [DONE] * 2, "the others are forgotten")
+    assert sorted(target.bodies()) == sorted(wanted)
+    running.stop()
+    assert home.spool.query("SELECT count(*) AS n FROM conversation") == [{"n": 4}]
+    assert home.cli("purge", "--older-than", "1ms").returncode == 0
+    assert not home.spool.query("SELECT * FROM conversation")
+
+
+def test_first_messages_while_they_come(receiver, relay, target):
+    """An event that is stored while the relay finds out which were the first is not taken for a later one."""
+    home = home_with(sink("out", url=target.url, first_message=True))
+    one = receiver(home=home)
+    relay(home).ready()
+    wanted = [deliver(one, conversation_id=f"urn:{i}")[0] for i in range(400)]
+    settled(home, 400)
+    assert sorted(target.bodies()) == sorted(wanted)
+
+
+def test_what_is_asked_for_is_not_judged(receiver, relay, target):
+    home = home_with(sink("out", url=target.url, texts=["never"]))
+    one = receiver(home=home)
+    relay(home).ready()
+    body = deliver(one)
+    until(lambda: one.entries(outcome="stored") and not states(home), "it is forgotten")
+    assert home.cli("replay", "--sink", "out").stdout == b"1 of 1 events are due for out\n"
+    target.until(1)
+    assert target.bodies() == body
+
+
+def test_many_unwanted(receiver, relay, target):
+    """They don't wait in memory, nor for the sink's rate."""
+    home = home_with(sink("out", url=target.url, texts=["wanted"], rate="1/m"))
+    one = receiver(home=home)
+    deliver(one, 500)
+    wanted = deliver(one, text="wanted")
+    relay(home).ready()
+    target.until(1)
+    until(lambda: states(home) == [DONE], "the others are forgotten")
+    assert target.bodies() == wanted
+
+
+def test_many_unwanted_hold_up_no_other(receiver, relay, target):
+    home = home_with(sink("picky", url="http://127.0.0.1:1/", texts=["wanted"]), sink("out", url=target.url), relay=("picky", "out"))
+    one = receiver(home=home)
+    deliver(one)
+    with sqlite3.connect(home.spool.dir / "hookspool.db") as db:
+        db.executemany("INSERT INTO relay(event, sink, state, since, due, attempts, judge) SELECT event, sink, 0, since, due, 0, 1"
+                       " FROM relay WHERE id = ?", [(1,)] * 20000)
+    left = []
+    target.answers = [{"do": lambda _: left.append(states(home).count(PENDING))}]
+    relay(home).ready()
+    until(lambda: left, "the other sink's turn", 20)
+    assert left[0] > 1000
+
+
+# ---- send --relay
+
+def test_send_relay(target):
+    """One attempt, past the spool, as the dashboard's Test button makes one."""
+    home = home_with(sink("out", url=target.url, body='{"from":"{{hookspool.sender_name}}","text":"{{hookspool.text}}"}', accounts=["acc-7"]))
+    done = home.cli("send", "--relay", "out")
+    assert done.returncode == 0, done.stderr
+    first, second, third, fourth = done.stdout.decode().splitlines()
+    assert (first, second) == (f"POST {target.url}", f"as sink out, with an event of {PATH}")
+    assert re.fullmatch(r"200 after \d+ ms", third) and fourth == "it answered: ok"
+    _, _, _, headers, body = target.got[0]
+    assert all(json.loads(body).values()) and re.fullmatch(r"evt_test_\d+", headers["webhook-id"])
+    (home.dir / "event").write_bytes(message(sender="Ada", text="from a file"))
+    assert home.cli("send", "--relay", "out", "--file", home.dir / "event").returncode == 0
+    assert json.loads(target.bodies()[1]) == {"from": "Ada", "text": "from a file"}
+    target.answers = [{"status": 404, "body": b"no such hook"}]
+    done = home.cli("send", "--relay", "out")
+    assert done.returncode == 1 and b"404 after" in done.stdout and b"it answered: no such hook" in done.stdout
+    target.close()
+    done = home.cli("send", "--relay", "out")
+    assert done.returncode == 1 and re.search(rb"failed after \d+ ms  .*onnect", done.stdout)
+    assert not home.spool.dir.exists()
+    assert home.cli("send", "--relay", "none").returncode == 64 and home.cli("send", "--relay", "out", target.url).returncode == 64
+    assert home.cli("send", "--relay", "out", "--count", "5").returncode == 64
+
+
+def test_send_relay_is_interrupted(children):
+    """With it ends the program, which no terminal's ^C reaches."""
+    home = home_with(program("out", "./program", timeout="600s"))
+    script(home, f"#!/bin/sh\necho $$ > {home.dir}/pid\nexec sleep 77\n")
+    sending = Child([BIN / "hookspool", "-c", home.conf, "send", "--relay", "out"], home.dir / "send.log")
+    pid = noted(home.dir / "pid")
+    sending.signal(signal.SIGINT)
+    assert sending.wait(5) == 1 and not alive(pid)
+
+
+def test_send_relay_of_programs(target):
+    home = answering(target, "#!/bin/sh\necho thinking >&2\necho Hello $HOOKSPOOL_ATTEMPT\n")
+    done = home.cli("send", "--relay", "assistant")
+    assert done.returncode == 0 and not target.got
+    assert done.stdout.decode().splitlines()[0] == f"run {home.dir}/./program"
+    assert "for sink connectsafely: Hello 1" in done.stdout.decode() and b"thinking" in done.stdout
+    script(home, "#!/bin/sh\nexit 3\n")
+    done = home.cli("send", "--relay", "assistant")
+    assert done.returncode == 1 and re.search(rb"failed after \d+ ms  exit status 3\n", done.stdout)
+    assert home.cli("send", "--relay", "connectsafely").returncode == 0
+    assert json.loads(target.bodies()[0])["message"] == "This is a test of hookspool."
+
+
+def test_send_relay_of_other_providers(target):
+    """The event is one of the endpoint's provider, named by its header."""
+    home = home_with(sink("out", url=target.url, body="{{hookspool.event}} {{hookspool.endpoint}}"), relay=())
+    home.configure(sink("out", url=target.url, body="{{hookspool.event}} {{hookspool.endpoint}}"), endpoint("/a"),
+                   endpoint("/github", scheme="github", relay=["out"]))
+    assert home.cli("send", "--relay", "out").returncode == 0 and target.bodies() == [b"issues /github"]
+    assert home.cli("send", "--relay", "out", "--endpoint", "/a").returncode == 0 and target.bodies()[1] == b"message.received /a"
+    assert home.cli("send", "--relay", "out", "--endpoint", "/b").returncode == 64

@@ -1,0 +1,323 @@
+"""Each example of a sink, tried with what strangers send: what arrives has its service's shape, limits and escapes."""
+import base64
+import hashlib
+import hmac
+import json
+import re
+import socketserver
+import sys
+import threading
+from email import message_from_bytes, policy
+from html.parser import HTMLParser
+
+import pytest
+
+import fcgi_client
+from examples import EXAMPLES, KEY, SinkExample
+from outcomes import expect
+from place import need, until
+from relaying import Relay, Target, states
+from sender import message
+
+NAME = 'Zoë "Z" <!here> <b>&\n@everyone \'👋\' {{raw}} [x](https://evil.example)'
+TEXT = ('<!channel> @everyone <@U012> </pre></code><a href="tg://user?id=1">&lt;x "quoted" \\ \\n \'single\' \x01\x1f\t'
+        '\r\nnext ``` **bold** [x](https://evil.example) {{raw}} ${HOME} "}],"allowed_mentions":{"parse":["everyone"]} 李👋 ')
+TEXT = (TEXT * 40)[:6000]
+
+
+def from_nobody(*missing):
+    """An event in which that is null, and one in which it isn't there."""
+    null, absent = json.loads(message()), json.loads(message())
+    for name in missing:
+        null["data"][name] = None
+        del absent["data"][name]
+    null["data"]["sender"] = {"id": None, "name": None, "profile_url": None}
+    return [json.dumps(null).encode(), json.dumps(absent).encode()]
+
+
+@pytest.fixture
+def relayed(target, children):
+    """A function that relays, by the example, what a stranger tries, what escapes make longest, and what nobody sent."""
+    def relay(name, commented=False):
+        text = (EXAMPLES / "sinks" / f"{name}.conf").read_text()
+        assert re.match("# .* The (URL|program): .*\n", text)
+        if commented:
+            text = re.sub(r"^(\s*)#(?=[a-z-]+ = )", r"\1", text, flags=re.M)
+        home = SinkExample(text, target.url)
+        one = home.start(env=home.env)
+        done = home.cli("check", "--socket", f"unix:{one.socket}", env=home.env)
+        assert done.returncode == 0 and b"FAIL" not in done.stdout, done.stdout.decode() + done.stderr.decode()
+        assert f"sink {name}: POST to" in done.stdout.decode() and b"no endpoint" not in done.stdout
+        home.hurry()
+        bodies = [message(sender=NAME, text=TEXT), *(message(sender=c * 500, text=c * 40_000) for c in "&\"👋"),
+                  *from_nobody("sender"), *from_nobody("sender", "body")]
+        running = None
+        for n, body in enumerate(bodies, 1):
+            expect(fcgi_client.deliver(one.socket, body, path="/webhook/linkedin"), "stored")
+            running = running or Relay(home).ready()
+            target.until(n)
+        running.stop()
+        one.stop()
+        assert len(target.got) == len(bodies)
+        assert all((entry[1], entry[2], entry[3]["Content-Type"]) == ("POST", "/hook", "application/json") for entry in target.got)
+        return bodies
+    return relay
+
+
+@pytest.fixture
+def payloads(relayed, target):
+    """The same; gives what arrived, read."""
+    def relay(name, **how):
+        relayed(name, **how)
+        return [json.loads(body) for body in target.bodies()]
+    return relay
+
+
+def cut(text, n):
+    return text if len(text) <= n else text[:n - 1] + "…"
+
+
+def units16(text):
+    """As JavaScript and Java count characters, the most that a service can."""
+    return len(text.encode("utf-16-le")) // 2
+
+
+def escaped(text):
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def test_slack(payloads):
+    """What Slack would read as a mention, a link or a command begins with <, and none is left."""
+    sent = payloads("slack")
+    for one in sent:
+        block, = one["blocks"]
+        assert set(one) == {"text", "blocks"} and (block["type"], set(block)) == ("section", {"type", "text"})
+        assert (block["text"]["type"], block["text"]["verbatim"], len(block["text"])) == ("mrkdwn", True, 3)
+        assert 0 < len(block["text"]["text"]) <= 3000 and 0 < len(one["text"]) <= 3000
+        for text in (one["text"], block["text"]["text"]):
+            assert "<" not in text and ">" not in text
+            assert not re.search(r"&(?!amp;|lt;|gt;|[a-z]{0,3}…)", text), "an & that begins no escape, and isn't where it was cut"
+    name, text = cut(escaped(NAME), 200), escaped(TEXT)
+    assert sent[0]["blocks"][0]["text"]["text"] == f"*{name}*\n{cut(text, 2700)}"
+    assert sent[0]["text"] == f"{name}: {cut(text, 500)}"
+    assert [one["text"][:10] for one in sent[4:]] == ["Somebody: "] * 4
+
+
+def test_discord(payloads):
+    sent = payloads("discord")
+    for one in sent:
+        embed, = one["embeds"]
+        assert set(one) == {"content", "allowed_mentions", "embeds"} and set(embed) == {"author", "description"}
+        assert one["allowed_mentions"] == {"parse": []} and one["content"] == "New message"
+        assert 0 < units16(embed["author"]["name"]) <= 256 and units16(embed["description"]) <= 4096
+        assert len(embed["description"]) <= 2000 and units16(embed["author"]["name"] + embed["description"]) < 6000
+    assert sent[0]["embeds"] == [{"author": {"name": f"From {cut(NAME, 100)}"}, "description": cut(TEXT, 2000)}]
+    assert all(one["embeds"][0]["author"]["name"] == "From somebody" for one in sent[4:])
+
+
+class TelegramText(HTMLParser):
+    """A text as Telegram reads it: (the tags around it, the text)."""
+
+    def __init__(self, text):
+        super().__init__(convert_charrefs=True)
+        self.open, self.parts = [], []
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        assert not attrs
+        self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.parts.append((tuple(self.open), data))
+
+
+def test_telegram(payloads):
+    """What a stranger wrote is in code and pre, where Telegram looks for no name and no link."""
+    sent = payloads("telegram")
+    for one in sent:
+        assert set(one) == {"chat_id", "parse_mode", "text"} and one["parse_mode"] == "HTML"
+        parts = TelegramText(one["text"]).parts
+        assert parts[0] == ((), "New message from ") and len("".join(text for _, text in parts)) <= 4096
+        assert [tags for tags, _ in parts[1:]] == [("code",), (), ("pre",)][:len(parts) - 1] and len(one["text"].encode()) < 1 << 15
+    parts = TelegramText(sent[0]["text"]).parts
+    assert [text for _, text in parts[1:]] == [cut(NAME, 100), "\n", cut(TEXT, 3800)]
+    assert all("<code>somebody</code>" in one["text"] for one in sent[4:])
+
+
+def test_salesforce(payloads, target):
+    sent = payloads("salesforce", commented=True)
+    assert all(entry[3]["Authorization"] == "Bearer of-the-sink" for entry in target.got)
+    assert all(entry[3]["Sforce-Duplicate-Rule-Header"] == "allowSave=true" for entry in target.got)
+    for one, entry in zip(sent, target.got):
+        assert set(one) == {"LastName", "Company", "Description"}
+        assert 0 < len(one["LastName"]) <= 80 and 0 < len(one["Company"]) <= 255 and units16(one["Description"]) <= 32000
+        assert one["Description"].endswith("\n" + entry[3]["webhook-id"])
+    assert sent[0]["LastName"] == cut(NAME, 80) and sent[0]["Description"].startswith(TEXT + "\n\nurn:li:fsd_profile:ACoAA1\n")
+    assert [one["LastName"] for one in sent[4:]] == ["Unknown"] * 4
+
+
+def assert_signed(target, key):
+    for _, _, _, headers, body in target.got:
+        signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+        right = hmac.new(base64.b64decode(key), signed, hashlib.sha256).digest()
+        assert headers["webhook-signature"] == f"v1,{base64.b64encode(right).decode()}"
+
+
+def test_json(payloads, target):
+    sent = payloads("json")
+    assert_signed(target, KEY)
+    for one, entry in zip(sent, target.got):
+        assert one["id"] == entry[3]["webhook-id"] and one["event"] == "message.received" and one["account"] == "acc-1"
+        assert set(one) == {"id", "event", "account", "conversation", "from", "text", "sent_at", "received_at"}
+    assert sent[0]["from"] == {"id": "urn:li:fsd_profile:ACoAA1", "name": NAME} and sent[0]["text"] == TEXT
+    assert sent[0]["sent_at"] == "2026-05-12T14:33:21.000Z" and sent[0]["conversation"] == "urn:li:messagingThread:2-x"
+    assert all(one["from"] == {"id": None, "name": "unknown"} for one in sent[4:])
+    assert [one["text"] for one in sent[-2:]] == ["", ""]
+
+
+@pytest.mark.parametrize("commented", [False, True], ids=["as it is", "with what is commented out"])
+@pytest.mark.parametrize("name", ["make", "n8n", "zapier"])
+def test_bytes(name, commented, relayed, target):
+    """The event's own bytes and type, signed when it says so."""
+    assert relayed(name, commented) == target.bodies()
+    for _, _, _, headers, _ in target.got:
+        assert headers.get("Authorization") == ("Bearer of-the-sink" if name == "n8n" else None)
+        assert ("webhook-signature" in headers) == (name == "n8n" and commented)
+    if name == "n8n" and commented:
+        assert_signed(target, KEY)
+
+
+# ---- programs
+
+def started(name, url, words):
+    """A home with the example, and a receiver; hookspool check finds nothing wrong."""
+    text = (EXAMPLES / "sinks" / f"{name}.conf").read_text()
+    assert re.match("# .* The program: .*\n", text)
+    home = SinkExample(text, url, words)
+    one = home.start(env=home.env)
+    done = home.cli("check", "--socket", f"unix:{one.socket}", env=home.env)
+    assert done.returncode == 0 and b"FAIL" not in done.stdout, done.stdout.decode() + done.stderr.decode()
+    assert f"sink {name}: runs " in done.stdout.decode() and b"no endpoint" not in done.stdout
+    home.hurry()
+    return home, one
+
+
+def give(one, *bodies):
+    for body in bodies:
+        expect(fcgi_client.deliver(one.socket, body, path="/webhook/linkedin"), "stored")
+
+
+def said(text):
+    """An answer of OpenAI's API."""
+    return {"body": json.dumps({"choices": [{"message": {"role": "assistant", "content": text}}]}).encode()}
+
+
+@pytest.fixture
+def service():
+    """The HTTP server that a program sends to."""
+    one = Target()
+    yield one
+    one.close()
+
+
+def test_assistant(target, service, children):
+    """Who writes first is answered, once, through ConnectSafely's API; an assistant that is down for a moment is asked again."""
+    words = {"python3": [sys.executable], "https://api.openai.com/v1": [f"http://127.0.0.1:{service.port}/v1"]}
+    home, one = started("assistant", target.url, words)
+    service.answers = [said("  Thank you, \"Zoë\"!\nBye \U0001f44b\n"), {"status": 503}, said("again"), said("NO ANSWER"), {"status": 401}]
+    running = Relay(home).ready()
+    for n, data in enumerate([{"sender": NAME, "text": TEXT}, {}, {}, {}], 1):
+        give(one, message(conversation_id=f"urn:{n}", **data), message(conversation_id=f"urn:{n}", text="more"))
+        until(lambda: states(home).count(1) + states(home).count(2) >= n + min(n, 2), f"event {n}: {states(home)}", 30)
+    running.stop()
+    assert [json.loads(body)["message"] for body in target.bodies()] == ["Thank you, \"Zoë\"!\nBye \U0001f44b", "again"]
+    first = json.loads(target.bodies()[0])
+    assert (first["accountId"], first["conversationUrn"]) == ("acc-1", "urn:1") and target.got[0][3]["Authorization"] == "Bearer of-the-sink"
+    assert len(service.got) == 5 and service.got[0][2] == "/v1/chat/completions"
+    assert service.got[0][3]["Authorization"] == "Bearer what assistant.key says"
+    asked = json.loads(service.got[0][4])
+    assert asked["messages"][0] == {"role": "system", "content": "what assistant.prompt says\n"} and asked["model"] == "gpt-4o-mini"
+    assert asked["messages"][1] == {"role": "user", "content": f"{NAME} writes:\n\n{TEXT}"}
+    dead = home.spool.query("SELECT a.answer FROM relay AS r JOIN attempt AS a ON a.relay = r.id WHERE r.state = 2")
+    assert len(dead) == 1 and b"HTTP Error 401" in dead[0]["answer"]
+    service.answers = [said("a test")]
+    assert b"for sink connectsafely: a test\n" in home.cli("send", "--relay", "assistant").stdout and len(target.got) == 2
+
+
+def test_hubspot(service, children):
+    """A contact by the sender's id, and the message as its note, with nothing of HTML in it that wasn't ours."""
+    home, one = started("hubspot", service.url, {"python3": [sys.executable], "https://api.hubapi.com": [f"http://127.0.0.1:{service.port}"]})
+    contact = {"body": json.dumps({"results": [{"id": "4711", "new": True}]}).encode()}
+    service.answers = [contact, {"body": b"{}"}, {"status": 429}, contact, {"body": b"{}"}, {"status": 400}]
+    running = Relay(home).ready()
+    for n, body in enumerate([message(sender=NAME, text=TEXT), *from_nobody("sender", "body")], 1):
+        give(one, body)
+        until(lambda: sum(state > 0 for state in states(home)) == n, f"event {n}: {states(home)}", 30)
+    running.stop()
+    assert states(home) == [1, 1, 2] and len(service.got) == 6
+    paths = [entry[2] for entry in service.got]
+    assert paths[:2] == ["/crm/v3/objects/contacts/batch/upsert", "/crm/v3/objects/notes"]
+    assert all(entry[3]["Authorization"] == "Bearer what hubspot.token says" for entry in service.got)
+    first, last = NAME.split(" ", 1)
+    assert json.loads(service.got[0][4])["inputs"] == [{"idProperty": "linkedin_id", "id": "urn:li:fsd_profile:ACoAA1",
+                                                        "properties": {"firstname": first, "lastname": last}}]
+    note = json.loads(service.got[1][4])
+    assert note["associations"] == [{"to": {"id": "4711"}, "types": [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 202}]}]
+    text, _, rest = note["properties"]["hs_note_body"].rpartition("<br><small>evt_")
+    assert len(note["properties"]["hs_note_body"]) <= 65536 and rest.endswith("</small>")
+    assert not re.search(r"<(?!br>)", text) and note["properties"]["hs_timestamp"] == "2026-05-12T14:33:21.000Z"
+
+
+class Smtp(socketserver.StreamRequestHandler):
+    """As much of RFC 5321 as a client needs to get rid of a mail."""
+
+    def handle(self):
+        self.wfile.write(b"220 here\r\n")
+        for line in self.rfile:
+            word = line[:4].upper()
+            if word == b"DATA":
+                self.wfile.write(b"354 go on\r\n")
+                lines = iter(self.rfile.readline, b".\r\n")
+                self.server.mails.append(b"".join(one[one.startswith(b"."):] for one in lines))
+            elif word == b"RCPT":
+                self.server.recipients.append(line.strip())
+            self.wfile.write(b"221 bye\r\n" if word == b"QUIT" else b"250 ok\r\n")
+
+
+@pytest.fixture
+def mail_server():
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Smtp)
+    server.daemon_threads, server.mails, server.recipients = True, [], []
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def test_mail(mail_server, children):
+    """By a real sendmail: no name of a stranger's makes another recipient or another line of the head."""
+    sendmail = [need("msmtp"), "--host=127.0.0.1", f"--port={mail_server.server_address[1]}", "--auth=off", "--tls=off", "--read-envelope-from"]
+    home, one = started("mail", "", {"/usr/sbin/sendmail": sendmail, "-oi": []})
+    running = Relay(home).ready()
+    evil = "Eve\r\nBcc: victim@example.com\r\n\r\nHello " + "é" * 80
+    give(one, message(sender=evil, text=TEXT + "\n.\nQUIT\n"), message(sender="Jane Doe", text="plain"), *from_nobody("sender"))
+    until(lambda: states(home) == [1] * 4, f"the mails: {states(home)}", 30)
+    running.stop()
+    assert mail_server.recipients == [b"RCPT TO:<you@example.com>"] * 4
+    mails = [message_from_bytes(mail, policy=policy.default) for mail in mail_server.mails]
+    mails.sort(key=lambda mail: mail["Subject"])
+    assert [mail["Subject"].partition(" ")[0] for mail in mails] == ["Eve", "Jane", "Somebody", "Somebody"]
+    assert all(mail["To"] == "you@example.com" and mail["Bcc"] is None and mail["Auto-Submitted"] == "auto-generated" for mail in mails)
+    assert mails[0]["Subject"].startswith("Eve  Bcc: victim@example.com    Hello é")
+    assert mails[1]["Subject"] == "Jane Doe wrote on LinkedIn" and mails[1].get_content().startswith("plain\r\n")
+    assert "\n.\nQUIT\n" in mails[0].get_content().replace("\r", "") and "李👋" in mails[0].get_content()
+
+
+def test_all_are_tried():
+    tried = {"assistant", "hubspot", "mail", "slack", "discord", "telegram", "salesforce", "json", "make", "n8n", "zapier"}
+    assert {path.stem for path in (EXAMPLES / "sinks").iterdir()} == tried

@@ -1,0 +1,192 @@
+"""The units at work, installed as README says: under a systemd of our own, that has nothing else to start."""
+import json
+import os
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+import fcgi_client
+from examples import EXAMPLES
+from outcomes import expect
+from place import BASE, BIN, ROOT, SANITIZER, need, new_dir, run, until
+from proc import Child
+from relaying import Target
+from sender import SECRET, message
+
+UNITS = ("hookspool.socket", "hookspool.service", "hookspool-relay.service")
+TARGETS = ("sysinit", "basic", "sockets", "network-online", "multi-user", "shutdown")
+BOOT = f"""set -e
+mount --make-rprivate /
+mount -t proc proc /proc
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+mount -t tmpfs -o mode=755 tmpfs /run
+cp -a /etc /run/etc
+mount --bind /run/etc /etc
+mount -t tmpfs -o mode=755 tmpfs /var/lib
+mount -t tmpfs -o mode=755 tmpfs /usr/local
+
+mkdir -p /run/others /etc/systemd/journald.conf.d /etc/sysusers.d /etc/tmpfiles.d /etc/hookspool
+rm -r /etc/systemd/system
+cd /run/others
+for target in {" ".join(TARGETS)}; do printf '[Unit]\\nDefaultDependencies=no\\n' > $target.target; done
+printf '[Unit]\\nRequires=systemd-journald.service\\nAfter=systemd-journald.service\\n' > default.target
+cp /lib/systemd/system/systemd-journald* .
+printf '[Journal]\\nReadKMsg=no\\n' > /etc/systemd/journald.conf.d/own.conf
+
+install -D {BIN}/hookspool /usr/local/bin/hookspool
+install -D {BIN}/hookspool.fcgi /usr/local/libexec/hookspool.fcgi
+cd {EXAMPLES}/systemd
+install -D -m 644 -t /etc/systemd/system {" ".join(UNITS)}
+install -m 644 hookspool.sysusers.conf /etc/sysusers.d/hookspool.conf
+install -m 644 hookspool.tmpfiles.conf /etc/tmpfiles.d/hookspool.conf
+cp "$1"/* /etc/hookspool
+systemd-sysusers
+systemd-tmpfiles --create /etc/tmpfiles.d/hookspool.conf
+exec env container=test SYSTEMD_UNIT_PATH=/etc/systemd/system:/run/others /lib/systemd/systemd --system
+"""
+
+
+def cgroups():
+    """Where the hierarchy of version 2 is mounted."""
+    found = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
+    found = [Path(fields[1]) for fields in found if fields[2] == "cgroup2" and "rw" in fields[3].split(",")]
+    return found[0] if found else None
+
+
+pytestmark = [
+    pytest.mark.skipif(not ROOT or not cgroups(), reason="only root can boot a systemd, and in a control group"),
+    pytest.mark.skipif(bool(SANITIZER), reason="the units forbid what sanitizers do"),
+]
+
+
+class Machine:
+    """systemd as the first process of namespaces of its own, with a root of which /etc, /run, /var/lib and /usr/local are private."""
+
+    def __init__(self, files):
+        given, self.cgroup = new_dir("etc"), cgroups() / BASE.name
+        for name, text in files.items():
+            (given / name).write_text(text)
+        self.cgroup.mkdir()
+        enter = f'echo $$ > {self.cgroup}/cgroup.procs && exec "$@"'
+        self.child = Child(["sh", "-c", enter, "sh", need("unshare"), "--mount", "--pid", "--fork", "--kill-child", "--cgroup", "--ipc",
+                            "--uts", "sh", "-c", BOOT, "sh", given], given / "boot.log", user=None)
+        self.first = self.child.until(self.find_first, "systemd", 30)
+        self.child.until(lambda: self.call("systemctl", "is-active", "default.target").stdout == b"active\n", "the boot", 30)
+
+    def find_first(self):
+        """Its first process, once that is systemd: until then a command would reach the one outside."""
+        for pid in Path(f"/proc/{self.child.pid}/task/{self.child.pid}/children").read_text().split():
+            if Path(f"/proc/{pid}/comm").read_text() == "systemd\n":
+                return pid
+        return None
+
+    def call(self, *argv):
+        """Runs a command in it to its end."""
+        return run([need("nsenter"), f"--target={self.first}", "--mount", "--pid", "--cgroup", "--ipc", "--uts", "--", *argv])
+
+    def do(self, *argv):
+        done = self.call(*argv)
+        assert done.returncode == 0, done.stdout + done.stderr + self.call("journalctl", "-n50").stdout
+        return done.stdout.decode()
+
+    def cli(self, *argv):
+        return self.do("hookspool", "-c", "/etc/hookspool/hookspool.conf", *argv)
+
+    def path(self, path):
+        return Path(f"/proc/{self.first}/root{path}")
+
+    def deliver(self, **data):
+        socket = self.path("/run/hookspool/hookspool.sock")
+        expect(fcgi_client.deliver(socket, message(**data), path="/webhook/linkedin"), "stored")
+
+    def deliveries(self):
+        return [json.loads(line) for line in self.cli("deliveries", "-n0", "--json").splitlines()]
+
+    def show(self, unit, name):
+        return self.do("systemctl", "show", "--value", f"--property={name}", unit).strip()
+
+    def end(self):
+        self.child.end()
+        for path, _, _ in os.walk(self.cgroup, topdown=False):
+            until(lambda: gone(path), f"the end of {path}")
+
+
+def gone(cgroup):
+    try:
+        os.rmdir(cgroup)
+    except OSError:
+        return False
+    return True
+
+
+@pytest.fixture(scope="module")
+def service():
+    """Where programs and sinks send to: the assistant's service, and ConnectSafely's API."""
+    one = Target()
+    yield one
+    one.close()
+
+
+@pytest.fixture(scope="module")
+def machine(service):
+    """One with the assistant of conf-examples."""
+    text = (EXAMPLES / "sinks/assistant.conf").read_text()
+    text = text.replace("https://api.openai.com/v1", f"http://127.0.0.1:{service.port}/v1")
+    text = re.sub(r'^\turl = .*', f'\turl = "{service.url}"\n\tallow-private = true', text, flags=re.M)
+    one = Machine({
+        "hookspool.conf": text, "assistant.py": (EXAMPLES / "sinks/assistant.py").read_text(), "assistant.prompt": "Be kind.",
+        "assistant.key": "key", "connectsafely.auth": "Bearer of-the-sink", "linkedin.secret": SECRET})
+    try:
+        one.do("systemctl", "enable", "--now", *UNITS)
+        yield one
+    finally:
+        one.end()
+
+
+def serves(machine, service):
+    """What comes is answered by the assistant."""
+    n = len(service.got)
+    service.answers = [{"body": b'{"choices": [{"message": {"content": "Thanks"}}]}'}]
+    machine.deliver(conversation_id=f"urn:{n}")
+    asked, replied = service.until(n + 2)[n:]
+    assert json.loads(replied[4]) == {"accountId": "acc-1", "conversationUrn": f"urn:{n}", "message": "Thanks"}
+    until(lambda: {one["state"] for one in machine.deliveries()} == {"delivered"}, "the note of it")
+
+
+def test_units_serve(machine, service):
+    """Both run as the user that is made for them, and check finds nothing wrong."""
+    assert "FAIL" not in machine.cli("check", "--socket", "unix:/run/hookspool/hookspool.sock")
+    serves(machine, service)
+    spool, user = machine.path("/var/lib/hookspool/hookspool.db"), machine.do("id", "-u", "hookspool").strip()
+    for unit in UNITS[1:]:
+        assert machine.path(f"/proc/{machine.show(unit, 'MainPID')}").stat().st_uid == int(user)
+        assert machine.show(unit, "NRestarts") == "0"
+    assert spool.stat().st_uid == int(user) and spool.stat().st_mode & 0o777 == 0o600
+    until(lambda: "outcome=stored" in machine.do("journalctl", "--unit=hookspool.service"), "the journal's entry")
+
+
+@pytest.mark.parametrize("unit", UNITS[1:])
+def test_killed(machine, service, unit):
+    """It is started again, and what came meanwhile has only waited."""
+    machine.do("systemctl", "kill", "--signal=KILL", unit)
+    serves(machine, service)
+    assert machine.show(unit, "NRestarts") == "1"
+
+
+def test_reload_and_stop(machine, service):
+    """A stop takes the programs with it that run, and what they were to do is done later."""
+    conf = machine.path("/etc/hookspool/hookspool.conf")
+    slow = 'sink "slow" {\n\ttype = "exec"\n\tcommand = {"sh", "-c", "trap : TERM; sleep 600 & wait; wait"}\n}\n'
+    conf.write_text(slow + conf.read_text().replace('relay = {"assistant"}', 'relay = {"slow"}'))
+    receiver, relay = UNITS[1:]
+    machine.do("systemctl", "reload", receiver, relay)
+    until(lambda: "reloaded" in machine.do("journalctl", f"--unit={receiver}"), "the reload")
+    machine.deliver()
+    machine.child.until(lambda: "sleep" in machine.do("systemctl", "status", "--no-pager", relay), "the program")
+    start = time.monotonic()
+    machine.do("systemctl", "stop", relay)
+    assert time.monotonic() - start < 9 and machine.show(relay, "Result") == "success"
+    assert b"sleep" not in machine.call("ps", "-eo", "comm").stdout
+    assert machine.deliveries()[-1]["state"] == "pending"
