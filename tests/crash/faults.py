@@ -42,5 +42,9 @@ class Faults:
         yield
         struct.pack_into("<4i", self.page, 16, -1, 0, 0, 0)
 
+    def armed_still(self):
+        """Whether something is still to fail."""
+        return PAGE.unpack_from(self.page)[6] > 0
+
     def calls(self, kind):
         return PAGE.unpack_from(self.page)[kind]

@@ -24,7 +24,7 @@ Op = namedtuple("Op", "kind name number data")
 
 
 class Recording:
-    """The log that receivers write under power.so, and to which acknowledgements are added when they have arrived."""
+    """The log that processes write under power.so, and to which acknowledgements are added when they have arrived."""
 
     def __init__(self, home, journal, mutant=""):
         self.journal, self.dir, self.path = journal, home.spool.dir, home.dir / "power.recording"
@@ -39,10 +39,12 @@ class Recording:
         def recorded(body):
             reply = deliver(body)
             if reply.status == 200:
-                data = body + b"\n" + str(reply.json["id"]).encode()
-                os.write(self.log, HEAD.pack(ACKNOWLEDGED, len(data), 0, b"") + data)
+                self.acknowledge(body + b"\n" + str(reply.json["id"]).encode())
             return reply
         return recorded
+
+    def acknowledge(self, data):
+        os.write(self.log, HEAD.pack(ACKNOWLEDGED, len(data), 0, b"") + data)
 
     def ops(self):
         found, at, data = [], 0, self.path.read_bytes()
@@ -190,14 +192,18 @@ def moments(ops, rng, number, after):
     return sorted(chosen)
 
 
-def cuts(recording, rng, number, journaled, after=None):
+def of_delivery(data):
+    body, event = data.rsplit(b"\n", 1)
+    return Ack(key_of(body), digest(body), int(event))
+
+
+def cuts(recording, rng, number, journaled, after=None, ack=of_delivery):
     """For each of so many power cuts, all after the first operation of a kind: what is left, and what had been acknowledged."""
     ops, disk, acknowledged, done = recording.ops(), Disk(recording.before, journaled), [], 0
     for moment in moments(ops, rng, number, after):
         for op in ops[done:moment]:
             if op.kind == ACKNOWLEDGED:
-                body, event = op.data.rsplit(b"\n", 1)
-                acknowledged.append(Ack(key_of(body), digest(body), int(event)))
+                acknowledged.append(ack(op.data))
             else:
                 disk.do(op)
         done = moment

@@ -9,8 +9,10 @@ from pathlib import Path
 COLUMNS = "rounds", "acknowledged", "failures", "stored", "unacknowledged", "losses", "seconds"
 HEADS = "fault", "rounds", "acknowledged", "attempts failed", "stored", "stored, never acknowledged", "losses", "seconds"
 DOC = Path(__file__).resolve().parents[2] / "doc" / "DURABILITY.md"
-PLACE = re.compile(r"(?<=<!-- crash: table -->\n).*?(?=<!-- /crash -->)", re.S)
 ROWS = {}
+RELAY_COLUMNS = "rounds", "events", "attempts", "repeats", "lost", "seconds"
+RELAY_HEADS = "fault", "rounds", "events", "attempts answered 200", "repeats", "lost", "seconds"
+RELAY_ROWS = {}
 
 
 def add(fault, found, rounds, seconds, failures=0):
@@ -23,24 +25,49 @@ def add(fault, found, rounds, seconds, failures=0):
     row["seconds"] = round(row["seconds"] + seconds, 1)
 
 
-def table(rows):
+def add_relayed(fault, found, rounds, seconds):
+    """Adds what the relay's oracle found at each of the targets that the same events went to."""
+    row = RELAY_ROWS.setdefault(fault, dict.fromkeys(RELAY_COLUMNS, 0))
+    row["rounds"] += rounds
+    row["events"] += found[0].events
+    for column in "attempts", "repeats", "lost":
+        row[column] += sum(getattr(one, column) for one in found)
+    row["seconds"] = round(row["seconds"] + seconds, 1)
+
+
+def table(heads, columns, rows):
     """The rows in Markdown."""
-    lines = [HEADS, ["---"] + ["---:"] * len(COLUMNS)]
-    lines += [[fault, *(f"{row[column]:,}" for column in COLUMNS)] for fault, row in rows.items()]
+    lines = [heads, ["---"] + ["---:"] * len(columns)]
+    lines += [[fault, *(f"{row[column]:,}" for column in columns)] for fault, row in rows.items()]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def tables(rows, relay_rows):
+    """The tables that have rows, by the name that their marks in the document have."""
+    both = {"table": (HEADS, COLUMNS, rows), "relay": (RELAY_HEADS, RELAY_COLUMNS, relay_rows)}
+    return {name: table(*parts) for name, parts in both.items() if parts[-1]}
 
 
 def save(seed):
     """Writes the tally to the file that HOOKSPOOL_CRASH_TALLY names, if it names one."""
     if path := os.environ.get("HOOKSPOOL_CRASH_TALLY"):
-        Path(path).write_text(json.dumps({"seed": seed, "faults": ROWS}, indent=1) + "\n")
+        Path(path).write_text(json.dumps({"seed": seed, "faults": ROWS, "relay": RELAY_ROWS}, indent=1) + "\n")
+
+
+def put(text, name, what):
+    """The document's text with that between the marks of this name."""
+    place = re.compile(rf"(?<=<!-- crash: {name} -->\n).*?(?=<!-- /crash -->)", re.S)
+    text, times = place.subn(lambda _: what, text)
+    assert times == 1, f"{DOC}: the marks <!-- crash: {name} --> and <!-- /crash --> must be there, once"
+    return text
 
 
 def doc():
-    """Puts the saved tally between the marks in the document."""
+    """Puts the saved tally between the marks in the document; a table that has no rows stays as it was."""
     saved = json.loads(Path(os.environ["HOOKSPOOL_CRASH_TALLY"]).read_text())
-    text, times = PLACE.subn(lambda _: f"{table(saved['faults'])}\nSeed {saved['seed']}.\n", DOC.read_text())
-    assert times == 1, f"{DOC}: the marks <!-- crash: table --> and <!-- /crash --> must be there, once"
+    text = DOC.read_text()
+    for name, rows in tables(saved["faults"], saved["relay"]).items():
+        text = put(text, name, f"{rows}\nSeed {saved['seed']}.\n")
     DOC.write_text(text)
 
 

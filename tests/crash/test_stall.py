@@ -3,6 +3,7 @@ import fcntl
 import signal
 import sqlite3
 import time
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,11 @@ import pytest
 from oracle import PATIENCE, ROUNDS, by_fcgi
 from place import SANITIZER, SLOW, until
 from receiver import Home
+from relaying import Relay, Target, deliver, home_with, sink
 from service import Service, portions, rounds, tried
 
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
+JUMPS = ("+9000d", "-2h", "-9000d", "+1", "+400d", "-1", "-400d", "+2h", "+0")
 
 
 def holder(service):
@@ -82,19 +85,23 @@ def test_lock_held_for_longer_than_is_waited(rng, children):
         service.stop()
 
 
+def clock_of(home):
+    """A file that sets the clock of those that are started with the words beside it before them."""
+    assert FAKETIME.exists(), f"{FAKETIME} is missing: apt-get install libfaketime"
+    clock = home.write("clock", "+0\n")
+    return clock, ["env", f"LD_PRELOAD={FAKETIME}", f"FAKETIME_TIMESTAMP_FILE={clock}", "FAKETIME_NO_CACHE=1",
+                   "FAKETIME_DONT_FAKE_MONOTONIC=1", "FAKETIME_DONT_RESET=1"]
+
+
 @pytest.mark.skipif(bool(SANITIZER), reason="libfaketime and a sanitizer don't go together")
 def test_clock_jumps(rng, children):
     """Decades back and forth: nothing waits for the clock on the wall."""
-    assert FAKETIME.exists(), f"{FAKETIME} is missing: apt-get install libfaketime"
-
     def fault():
-        clock.write_text(rng.choice(["+0", "+400d", "-400d", "+9000d", "-9000d", "+2h", "-2h", "+1", "-1"]) + "\n")
+        clock.write_text(next(jumps) + "\n")
 
     for number in portions():
-        home = Home(body_timeout="2s", params_timeout="2s")
-        clock = home.write("clock", "+0\n")
-        fake = ["env", f"LD_PRELOAD={FAKETIME}", f"FAKETIME_TIMESTAMP_FILE={clock}", "FAKETIME_NO_CACHE=1",
-                "FAKETIME_DONT_FAKE_MONOTONIC=1", "FAKETIME_DONT_RESET=1"]
+        home, jumps = Home(body_timeout="2s", params_timeout="2s"), cycle(JUMPS)
+        clock, fake = clock_of(home)
         service = Service(home, 2, before=fake)
         with tried("clock jumps", home, by_fcgi(service.socket), rng, number) as load:
             rounds(load, rng, fault, number)
@@ -103,6 +110,25 @@ def test_clock_jumps(rng, children):
         assert len(set(years)) > 1, "the clock did not jump"
         clock.write_text("-9000d\n")
         service.stop()
+
+
+@pytest.mark.skipif(bool(SANITIZER), reason="libfaketime and a sanitizer don't go together")
+def test_a_clock_that_is_set_back_while_a_sink_pauses(children):
+    """The pause ends when it would have ended, and what comes meanwhile is sent then."""
+    gone = Target()
+    gone.close()
+    home = home_with(sink("out", url=gone.url))
+    clock, fake = clock_of(home)
+    receiver, relay = home.start(before=fake), Relay(home, before=fake).ready()
+    deliver(receiver, 5)
+    relay.until(lambda: "sink out pauses until" in relay.text(), "a pause")
+    clock.write_text("-2h\n")
+    body, = deliver(receiver)
+    back = Target(gone.port)
+    try:
+        until(lambda: body in back.bodies(), "the event after the pause", 20 * SLOW)
+    finally:
+        back.close()
 
 
 def salt(wal):
