@@ -21,12 +21,15 @@ def sign(body, secret=SECRET):
     return "sha256=" + hmac(secret.encode(), body, sha256).hexdigest()
 
 
+def headers(body, secret=SECRET, authorization=AUTHORIZATION):
+    return {"Content-Type": "application/json", "Authorization": authorization, "X-Webhook-Signature": sign(body, secret)}
+
+
 def deliver(port, body, secret=SECRET, authorization=AUTHORIZATION):
     """The status of one delivery."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=15)
-    headers = {"Content-Type": "application/json", "Authorization": authorization, "X-Webhook-Signature": sign(body, secret)}
     with contextlib.closing(connection):
-        connection.request("POST", PATH, body, headers)
+        connection.request("POST", PATH, body, headers(body, secret, authorization))
         return connection.getresponse().status
 
 

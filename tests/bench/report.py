@@ -12,6 +12,10 @@ GOALS = (  # name, what the issue of a reader would be, numerator, denominator, 
     ("p99 ÷ empty handler's, kept connections", "hookspool-kept", "empty-kept", "p99", "<=", 2),
 )
 
+REACH = "", "measured", "reach", "reached"
+SIGN = {">=": "≥", "<=": "≤"}
+MEANWHILE = {"idle": "has nothing to send", "busy": "works off a backlog", "relayed": "sends what is received"}
+
 
 def table(head, rows):
     lines = ["| " + " | ".join(head) + " |", "|---" + "|---:" * (len(head) - 1) + "|"]
@@ -60,9 +64,8 @@ def verdict(value, sense, goal):
 def reach_table(results):
     load, rows = results["load"], []
 
-    def row(what, value, sense, goal, text=None):
-        sign = {">=": "≥", "<=": "≤"}[sense]
-        rows.append((what, text or f"{value:.2f}", f"{sign} {goal:.4g}", verdict(value, sense, goal)))
+    def row(what, value, sense, goal):
+        rows.append((what, f"{value:.2f}", f"{SIGN[sense]} {goal:.4g}", verdict(value, sense, goal)))
 
     def number(name, at, key):
         return load.get(name, {}).get(at, {}).get(key)
@@ -86,13 +89,55 @@ def reach_table(results):
     if "0" in grown:
         most = max(grown, key=int)
         row(f"requests a second with {int(most):,} events stored ÷ with none", grown[most]["rate"] / grown["0"]["rate"], ">=", 0.9)
-    return table(("", "measured", "reach", "reached"), rows)
+    return table(REACH, rows)
+
+
+def relay_reach_table(relay):
+    rows = []
+
+    def row(what, value, sense, goal, text):
+        rows.append((what, text, f"{SIGN[sense]} {goal:,}", verdict(value, sense, goal)))
+
+    for key, n in relay["rates"].items():
+        pending, _, down = key.partition("/")
+        if down:
+            resident, ratio = n["resident"] / 1024, n["rate"] / relay["rates"][pending]["rate"]
+            row(f"resident memory with {int(down):,} pending for a sink that is down, MiB", resident, "<=", 64, f"{resident:.0f}")
+            row("attempts a second for another sink meanwhile ÷ without", ratio, ">=", 0.9, f"{ratio:.2f}")
+        else:
+            row(f"attempts a second with {int(pending):,} pending", n["rate"], ">=", 5000, f"{n['rate']:,.0f}")
+            row(f"CPU µs an attempt with {int(pending):,} pending", n["cpu"], "<=", 150, f"{n['cpu']:.0f}")
+    kept = relay["receiving"]["busy"]["rate"] / relay["receiving"]["idle"]["rate"]
+    row("requests a second while the relay works off a backlog ÷ while it has nothing to send", kept, ">=", 0.9, f"{kept:.2f}")
+    p99 = relay["latency"]["p99"] / 1000
+    row("p99 from the 200 to the sink in ms, at 100 events a second", p99, "<=", 100, f"{p99:.2f}")
+    return table(REACH, rows)
 
 
 def growth_table(grown):
     rows = [(f"{int(events):,}", f"{n['rate']:,.0f}", ms(n["p50"]), ms(n["p99"]), ms(n["p999"]), f"{n['resident'] / 1024:.0f}",
              f"{n['start_ms']:.0f}") for events, n in grown.items()]
     return table(("events stored before", "requests/s", "p50 ms", "p99 ms", "p99.9 ms", "resident MiB", "start to first answer, ms"), rows)
+
+
+def rates_table(rates):
+    rows = []
+    for key, n in rates.items():
+        pending = " and ".join(f"{int(events):,} {of}" for events, of in zip(key.split("/"), ("for it", "for a sink that is down")))
+        rows.append((pending, f"{n['rate']:,.0f}", f"{n['lowest']:,.0f}–{n['highest']:,.0f}", f"{n['cpu']:.0f}",
+                     f"{n['resident'] / 1024:.0f}"))
+    return table(("pending", "attempts/s", "lowest–highest", "CPU µs/attempt", "resident MiB"), rows)
+
+
+def receiving_table(receiving):
+    rows = [(MEANWHILE[name], f"{n['rate']:,.0f}", f"{n['lowest']:,.0f}–{n['highest']:,.0f}", ms(n["p50"]), ms(n["p99"]), ms(n["p999"]),
+             f"{n['cpu']:.0f}", f"{n['attempts']:,.0f}", f"{n['share']:.2f}") for name, n in receiving.items()]
+    return table(("the relay", "requests/s", "lowest–highest", "p50 ms", "p99 ms", "p99.9 ms", "receiver's CPU µs/request", "attempts/s",
+                  "relay's cores"), rows)
+
+
+def latency_table(n):
+    return table(("", "p50 ms", "p99 ms", "highest ms"), [("from the 200 to the sink", ms(n["p50"]), ms(n["p99"]), ms(n["max"]))])
 
 
 def put(path, mark, text):
@@ -118,3 +163,9 @@ def write(results, where):
             (where / "bench.svg").write_text(chart.bars("Signed 700-byte events a second, 64 connections", bars))
     if "growth" in results:
         put(doc, "growth", growth_table(results["growth"]))
+    if "relay" in results:
+        relay = results["relay"]
+        put(doc, "relay-reach", relay_reach_table(relay))
+        put(doc, "relay", rates_table(relay["rates"]))
+        put(doc, "relay-receiving", receiving_table(relay["receiving"]))
+        put(doc, "relay-latency", latency_table(relay["latency"]))

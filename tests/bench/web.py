@@ -38,12 +38,12 @@ def free_port():
         return sock.getsockname()[1]
 
 
-def until(true, what, seconds=20):
+def until(true, what, seconds=20, every=0.02):
     end = time.monotonic() + seconds
     while not true():
         if time.monotonic() > end:
             raise TimeoutError(what)
-        time.sleep(0.02)
+        time.sleep(every)
 
 
 def accepts(address):
@@ -54,13 +54,16 @@ def accepts(address):
 
 @contextlib.contextmanager
 def child(argv, where, ready, user=USER, env=None, stdin=subprocess.DEVNULL, name="child"):
-    """Runs a program as the service user until the block ends; its output goes to a file below `where`."""
+    """
+    Runs a program as the service user until the block ends; its output goes to a file below `where`. It is ready when an address
+    accepts, or when a function gives true.
+    """
     with open(where / f"{name}.log", "wb") as log:
         process = subprocess.Popen([str(a) for a in argv], cwd=where, stdin=stdin, stdout=log, stderr=log,
                                    user=user, group=user, extra_groups=[] if user else None,
                                    env={**os.environ, **counts.ENV, **(env or {})}, start_new_session=True)
     try:
-        until(lambda: process.poll() is not None or accepts(ready), f"{argv[0]} listens")
+        until(lambda: process.poll() is not None or (ready() if callable(ready) else accepts(ready)), f"{argv[0]} is ready")
         if process.poll() is not None:
             raise RuntimeError((where / f"{name}.log").read_text())
         yield process
