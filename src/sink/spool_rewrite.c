@@ -5,6 +5,7 @@
 enum {
 	WAL_HEADER = 32, FRAME_HEADER = 24, /* SQLite's file format, section 4.1 */
 	CHECKPOINT_LOCK = 1,                /* WAL_CKPT_LOCK: walformat.html, section 2.3 */
+	JOURNAL_HEADER = 28,                /* fileformat2.html, section 3: without its magic there is no journal */
 };
 
 static int rewrite(sqlite3_file *f, void *p, int n, sqlite3_int64 at)
@@ -55,11 +56,38 @@ static int without_checkpoints(sqlite3_file *wal, sqlite3_file *db, unsigned cha
 	return rc;
 }
 
+/*
+ * Nobody is in a transaction, so no journal is needed. One that the disk still has would undo a transaction of which
+ * others know, and half of it where the next one's journal was being written over it.
+ */
+static int end_journal(sqlite3 *sql)
+{
+	static const unsigned char no_header[JOURNAL_HEADER];
+	sqlite3_file *journal;
+	sqlite3_vfs *vfs;
+	int rc;
+
+	sqlite3_file_control(sql, "main", SQLITE_FCNTL_VFS_POINTER, &vfs);
+	journal = calloc(1, (size_t)vfs->szOsFile);
+	if (!journal)
+		return SQLITE_NOMEM;
+	rc = vfs->xOpen(vfs, sqlite3_filename_journal(sqlite3_db_filename(sql, "main")), journal,
+		SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
+	if (rc == SQLITE_OK)
+		rc = journal->pMethods->xWrite(journal, no_header, sizeof no_header, 0);
+	if (rc == SQLITE_OK)
+		rc = journal->pMethods->xSync(journal, SQLITE_SYNC_NORMAL);
+	if (journal->pMethods)
+		journal->pMethods->xClose(journal);
+	free(journal);
+	return rc;
+}
+
 int spool_rewrite(sqlite3 *sql, int page)
 {
 	sqlite3_file *wal, *db;
 	unsigned char *p;
-	int rc = page > 0 ? sqlite3_exec(sql, "BEGIN IMMEDIATE", NULL, NULL, NULL) : SQLITE_ERROR; /* nobody writes to the WAL meanwhile */
+	int rc = page > 0 ? sqlite3_exec(sql, "BEGIN IMMEDIATE", NULL, NULL, NULL) : SQLITE_ERROR; /* nobody writes meanwhile */
 
 	if (rc != SQLITE_OK)
 		return rc;
@@ -67,8 +95,8 @@ int spool_rewrite(sqlite3 *sql, int page)
 	rc = p ? SQLITE_OK : SQLITE_NOMEM;
 	sqlite3_file_control(sql, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
 	sqlite3_file_control(sql, "main", SQLITE_FCNTL_FILE_POINTER, &db);
-	if (rc == SQLITE_OK && wal->pMethods)
-		rc = without_checkpoints(wal, db, p, page);
+	if (rc == SQLITE_OK) /* a rollback journal is opened with the first write */
+		rc = wal->pMethods ? without_checkpoints(wal, db, p, page) : end_journal(sql);
 	free(p);
 	sqlite3_exec(sql, "ROLLBACK", NULL, NULL, NULL);
 	return rc;

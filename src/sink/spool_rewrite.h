@@ -8,7 +8,8 @@
 /*
  * The kernel takes what a failed fsync could not write for clean: reads give it, no later fsync writes it (fsync(2), "EIO"), and
  * the next one that succeeds must not count for it. Writes all of the WAL anew, and each page of the database that it
- * may have been moved to, as they are, and syncs both. Does nothing without a WAL: a rollback journal's own rules suffice.
+ * may have been moved to, as they are, and syncs both. Without a WAL all but the journal's end is written again by SQLite's own
+ * rollback; that end is.
  *
  * Call it under the spool's lock, outside a transaction. page: the size of the database's, in bytes; -1: it could not be read,
  * which fails. Returns SQLITE_OK or SQLite's code; then it is to be tried again before any commit or checkpoint.

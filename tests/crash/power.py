@@ -184,12 +184,18 @@ class Left(Spool):
 
 
 def moments(ops, rng, number, after):
-    """When the power is cut: anywhere, but often beside the end of a sync or an acknowledgement."""
+    """
+    When the power is cut: anywhere after the first operation of that kind, but often beside the end of a sync or an
+    acknowledgement, and as often on the way from one of that kind to the next acknowledgement.
+    """
     first = next((n for n, op in enumerate(ops) if op.kind == after), 0)
-    beside = [n for n, op in enumerate(ops) if n >= first and op.kind in (SYNC_END, ACKNOWLEDGED)]
-    chosen = [rng.choice(beside) + rng.choice((0, 1)) if beside and rng.random() < 0.7 else rng.randrange(first, len(ops) + 1)
-              for _ in range(number)]
-    return sorted(chosen)
+    beside = [n + side for n, op in enumerate(ops) if n >= first and op.kind in (SYNC_END, ACKNOWLEDGED) for side in (0, 1)]
+    way, on_it = [], False
+    for n, op in enumerate(ops):
+        on_it = op.kind == after or (on_it and op.kind != ACKNOWLEDGED)
+        way += [n + 1] * on_it
+    anywhere = range(first, len(ops) + 1)
+    return sorted(rng.choice(rng.choice((anywhere, beside or anywhere, way or beside or anywhere))) for _ in range(number))
 
 
 def of_delivery(data):
