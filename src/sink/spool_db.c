@@ -173,7 +173,7 @@ static bool make_dir(const char *dir)
 {
 	char parent[PATH_MAX];
 	char *slash;
-	int fd;
+	int fd, error = 0;
 
 	if (mkdir(dir, 0700) != 0)
 		return errno == EEXIST;
@@ -185,10 +185,14 @@ static bool make_dir(const char *dir)
 		slash[slash == parent] = '\0';
 	fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd >= 0) {
-		fsync(fd);
+		error = fsync(fd) == 0 ? 0 : errno;
 		close(fd);
 	}
-	return true;
+	if (error) {
+		rmdir(dir);
+		errno = error;
+	}
+	return !error;
 }
 
 /* Opens the directory; the receiver closes it to others: it holds personal data. */
@@ -309,13 +313,10 @@ static bool configure(struct spool_db *db, enum journal journal, enum spool_acce
 	return true;
 }
 
-static bool migrate(struct spool_db *db, enum spool_access access, char *why, size_t n)
+static bool migrate(struct spool_db *db, int version, enum spool_access access, char *why, size_t n)
 {
 	char set[64];
-	int version = pragma_int(db, "PRAGMA user_version");
 
-	if (version < 0)
-		return fail_sql(db, why, n, "schema version");
 	if (version > SCHEMA_VERSION)
 		return fail(why, n, "schema", "made by a newer hookspool; upgrade this one");
 	if (version == SCHEMA_VERSION)
@@ -334,6 +335,13 @@ static bool migrate(struct spool_db *db, enum spool_access access, char *why, si
 	return true;
 }
 
+/* After a failure: was it the disk's and not SQLite's? */
+static void judge(struct spool_db *db)
+{
+	if ((sqlite3_extended_errcode(db->sql) & 0xFF) == SQLITE_IOERR)
+		db->suspect = true;
+}
+
 /* What is suspect is written again before another process may build on it. */
 static bool mend(struct spool_db *db)
 {
@@ -341,18 +349,17 @@ static bool mend(struct spool_db *db)
 	return !db->suspect;
 }
 
-/* All under the lock: two processes may be starting on an empty directory. */
+/* All under the lock: two processes may be starting on an empty directory. Where there is no schema yet, no name is sure to last. */
 static bool prepare(struct spool_db *db, int dir_fd, const char *path, enum journal journal,
 	enum spool_access access, char *why, size_t n)
 {
 	bool receive = access == SPOOL_RECEIVE;
-	bool made = receive && (journal == JOURNAL_DELETE || faccessat(dir_fd, "hookspool.db-wal", F_OK, 0) != 0);
-	int rc;
+	bool made = db->suspect || journal == JOURNAL_DELETE || faccessat(dir_fd, "hookspool.db-wal", F_OK, 0) != 0;
+	int version;
 
 	if (receive && !make_file(dir_fd, "hookspool.db", &made))
 		return fail(why, n, path, strerror(errno));
-	rc = sqlite3_open_v2(path, &db->sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
-	if (rc != SQLITE_OK)
+	if (sqlite3_open_v2(path, &db->sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
 		return fail_sql(db, why, n, path);
 	/*
 	 * Must precede the first table, and the journal mode that writes the first page. Pages of 16 KiB
@@ -361,15 +368,20 @@ static bool prepare(struct spool_db *db, int dir_fd, const char *path, enum jour
 	if (receive && pragma_int(db, "PRAGMA page_count") == 0 &&
 	    !run(db, "PRAGMA page_size=16384; PRAGMA auto_vacuum=INCREMENTAL"))
 		return fail_sql(db, why, n, path);
-	if (!configure(db, journal, access, why, n) || !migrate(db, access, why, n))
+	if (!configure(db, journal, access, why, n))
 		return false;
-	if (!mend(db))
-		return fail(why, n, path, "an fsync failed, and what it should have written could not be written again");
+	version = pragma_int(db, "PRAGMA user_version");
+	if (version < 0)
+		return fail_sql(db, why, n, "schema version");
 	if (receive && journal == JOURNAL_DELETE && !make_file(dir_fd, "hookspool.db-journal", &made))
 		return fail(why, n, path, strerror(errno));
-	if (made && fsync(dir_fd) != 0)
+	if (receive && (made || version == 0) && fsync(dir_fd) != 0) {
+		db->suspect = true;
 		return fail(why, n, path, strerror(errno));
-	return true;
+	}
+	if (!mend(db))
+		return fail(why, n, path, "an fsync failed, and what it should have written could not be written again");
+	return migrate(db, version, access, why, n);
 }
 
 bool spool_db_open(struct spool_db *db, const char *dir, enum journal journal, enum spool_access access, char *why,
@@ -394,6 +406,8 @@ bool spool_db_open(struct spool_db *db, const char *dir, enum journal journal, e
 	ok = db->lock_fd < 0 ? fail(why, n, dir, strerror(errno)) : lock(db, true, why, n);
 	if (ok) {
 		ok = prepare(db, dir_fd, path, journal, access, why, n);
+		if (!ok)
+			judge(db);
 		flock(db->lock_fd, LOCK_UN);
 	}
 	close(dir_fd);
@@ -408,13 +422,6 @@ void spool_db_close(struct spool_db *db)
 	if (db->lock_fd >= 0)
 		close(db->lock_fd);
 	*db = (struct spool_db){.lock_fd = -1, .suspect = db->suspect};
-}
-
-/* After a failure: was it the disk's and not SQLite's? */
-static void judge(struct spool_db *db)
-{
-	if ((sqlite3_extended_errcode(db->sql) & 0xFF) == SQLITE_IOERR)
-		db->suspect = true;
 }
 
 bool spool_db_moved(struct spool_db *db)

@@ -189,6 +189,25 @@ def test_power_cut_on_the_way_back_from_a_failed_sync(rng, children, journal):
     assert not found.problems, found.problems[:10]
 
 
+@pytest.mark.parametrize("journal", ("wal", "delete"))
+def test_failed_sync_of_the_start_and_a_power_cut(rng, children, journal):
+    """What the start's syncs should have made last, names and schema, is synced before the first event is acknowledged."""
+    problems, n, syncs = [], 0, 1
+    while n < syncs:
+        n += 1
+        home = Home(journal=journal)
+        faults, recording = Faults(home), Recording(home, journal)
+        with faults.armed(FAULTS["EIO on a sync"], n):
+            service = under_both(home, recording, faults)
+            deliver = recording.delivered(by_fcgi(service.socket))
+            deliver(new_event(rng))
+            syncs = faults.calls(FAULTS["EIO on a sync"].kind)
+        assert deliver(new_event(rng)).status == 200
+        service.stop()
+        problems += examine("power cut after a failed sync of the start", recording, rng, journaled=False, number=30).problems
+    assert not problems, problems[:10]
+
+
 def test_failed_sync_of_a_checkpoint_and_a_power_cut(rng, children):
     """
     Counters are written without a sync. Where the sync of the checkpoint that follows fails, these pages of the WAL are
