@@ -44,6 +44,8 @@ install -m 644 hookspool.tmpfiles.conf /etc/tmpfiles.d/hookspool.conf
 cp "$1"/* /etc/hookspool
 systemd-sysusers
 systemd-tmpfiles --create /etc/tmpfiles.d/hookspool.conf
+mount -t tmpfs tmpfs /tmp
+mount -t tmpfs tmpfs /var/tmp
 exec env container=test SYSTEMD_UNIT_PATH=/etc/systemd/system:/run/others /lib/systemd/systemd --system
 """
 
@@ -62,7 +64,7 @@ pytestmark = [
 
 
 class Machine:
-    """systemd as the first process of namespaces of its own, with a root of which /etc, /run, /var/lib and /usr/local are private."""
+    """systemd as the first process of namespaces of its own, with a root of which /etc, /run, /tmp, /usr/local, /var/lib and /var/tmp are private."""
 
     def __init__(self, files):
         given, self.cgroup = new_dir("etc"), cgroups() / BASE.name
