@@ -3,7 +3,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/check.h"
 #include "core/clock.h"
@@ -65,11 +64,10 @@ static void check_endpoint(struct check *c, struct spool_db *db, const struct en
 
 void check_rotation(struct check *c, const struct conf *conf)
 {
-	char file[PATH_MAX], why[PATH_MAX + 256];
+	char why[PATH_MAX + 256];
 	struct spool_db db = {0};
 
-	snprintf(file, sizeof file, "%s/hookspool.db", conf->spool);
-	if (access(file, F_OK) != 0 || !spool_db_open(&db, conf->spool, conf->journal, SPOOL_MANAGE, why, sizeof why))
+	if (!spool_db_exists(conf->spool) || !spool_db_open(&db, conf->spool, conf->journal, SPOOL_MANAGE, why, sizeof why))
 		return; /* check_spool() has said so */
 	for (size_t i = 0; i < conf->n_endpoints; i++)
 		if (conf->endpoints[i].secrets.n > 1)

@@ -146,13 +146,12 @@ static void on_count(void *ctx, const char *sink, enum spool_relay_state state, 
 void check_sinks(struct check *c, const struct conf *conf)
 {
 	struct counting counting = {c, conf};
-	char file[PATH_MAX], why[PATH_MAX + 256];
+	char why[PATH_MAX + 256];
 	struct spool_db db = {0};
 
 	for (size_t i = 0; i < conf->n_sinks; i++)
 		check_sink(c, conf, &conf->sinks[i]);
-	snprintf(file, sizeof file, "%s/hookspool.db", conf->spool);
-	if (access(file, F_OK) != 0 || !spool_db_open(&db, conf->spool, conf->journal, SPOOL_MANAGE, why, sizeof why))
+	if (!spool_db_exists(conf->spool) || !spool_db_open(&db, conf->spool, conf->journal, SPOOL_MANAGE, why, sizeof why))
 		return; /* check_spool() has said so */
 	if (!spool_deliveries_counts(&db, on_count, &counting, why, sizeof why))
 		check_say(c, CHECK_FAIL, "sinks: %s", why);

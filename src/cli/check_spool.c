@@ -140,11 +140,10 @@ static bool check_directory(struct check *c, const char *dir, const struct stat 
 
 static void check_transaction(struct check *c, const struct conf *conf)
 {
-	char file[PATH_MAX], why[PATH_MAX + 256];
+	char why[PATH_MAX + 256];
 	struct spool_db db = {0};
 
-	snprintf(file, sizeof file, "%s/hookspool.db", conf->spool);
-	if (access(file, F_OK) != 0) {
+	if (!spool_db_exists(conf->spool)) {
 		check_say(c, CHECK_OK, "spool database: not there yet; the receiver makes it when it starts");
 		return;
 	}

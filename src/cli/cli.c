@@ -6,7 +6,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 void cli_error(const char *fmt, ...)
 {
@@ -48,21 +47,22 @@ struct conf *cli_conf(const struct cli *cli)
 
 int cli_open(const struct cli *cli, struct conf **conf, struct spool_db *db)
 {
-	char file[PATH_MAX], why[PATH_MAX + 256];
+	char why[PATH_MAX + 256];
+	bool there;
 
 	*db = (struct spool_db){0};
 	*conf = cli_conf(cli);
 	if (!*conf)
 		return CLI_CONFIG;
-	snprintf(file, sizeof file, "%s/hookspool.db", (*conf)->spool);
-	if (access(file, F_OK) != 0)
-		cli_error("no spool: %s: %s%s", file, strerror(errno), errno == ENOENT ? "; the receiver makes it when it starts" : "");
+	there = spool_db_exists((*conf)->spool);
+	if (!there)
+		cli_error("no spool in %s: %s%s", (*conf)->spool, strerror(errno), errno == ENOENT ? "; the receiver makes it when it starts" : "");
 	else if (spool_db_open(db, (*conf)->spool, (*conf)->journal, SPOOL_MANAGE, why, sizeof why))
 		return CLI_OK;
 	else
 		cli_error("%s", why);
 	conf_free(*conf);
-	return access(file, F_OK) == 0 ? CLI_TEMPFAIL : CLI_NO_SPOOL;
+	return there ? CLI_TEMPFAIL : CLI_NO_SPOOL;
 }
 
 int cli_close(struct conf *conf, struct spool_db *db, bool ok, const char *why)

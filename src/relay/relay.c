@@ -243,25 +243,17 @@ static bool open_waits(struct relay *r, char *why, size_t n)
 	return r->http && r->exec && r->signals >= 0;
 }
 
-static bool has_spool(const struct relay *r)
-{
-	char file[PATH_MAX];
-
-	snprintf(file, sizeof file, "%s/hookspool.db", r->conf->spool);
-	return access(file, F_OK) == 0;
-}
-
 /* The receiver makes the spool, on shared hosting with the first event. False when there is none, and none to be waited for. */
 static bool wait_for_spool(struct relay *r)
 {
 	struct pollfd signals = {.fd = r->signals};
-	bool there = has_spool(r);
+	bool there = spool_db_exists(r->conf->spool);
 
 	if (there || r->once)
 		return there;
 	log_message(LOG_LEVEL_INFO, "no spool in %s yet; waiting until the receiver makes it", r->conf->spool);
 	notify_send("READY=1");
-	while (!has_spool(r) && !r->ending_at) {
+	while (!spool_db_exists(r->conf->spool) && !r->ending_at) {
 		http_wait(r->http, &signals, 1, LOOK_MS);
 		on_signal(r);
 	}

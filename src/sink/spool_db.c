@@ -384,6 +384,14 @@ static bool prepare(struct spool_db *db, int dir_fd, const char *path, enum jour
 	return migrate(db, version, access, why, n);
 }
 
+bool spool_db_exists(const char *dir)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof path, "%s/hookspool.db", dir);
+	return access(path, F_OK) == 0;
+}
+
 bool spool_db_open(struct spool_db *db, const char *dir, enum journal journal, enum spool_access access, char *why,
 	size_t n)
 {

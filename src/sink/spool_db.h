@@ -16,6 +16,9 @@ struct spool_db {
 	bool suspect;  /* an fsync may have failed: to be closed and opened again before any further commit */
 };
 
+/* True when the directory has a database: the receiver makes it. False with errno set. */
+bool spool_db_exists(const char *dir);
+
 /*
  * Opens DIR's database into db, which is zeroed or was closed. SPOOL_RECEIVE makes directory (0700), file (0600) and schema where
  * missing, sets the journal mode and migrates an older schema; SPOOL_MANAGE does
