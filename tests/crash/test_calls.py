@@ -1,4 +1,5 @@
 """Calls that fail: no space, I/O errors, no descriptors, no memory, at every call that a delivery makes."""
+import shutil
 import signal
 import sqlite3
 import sys
@@ -7,12 +8,12 @@ import time
 import pytest
 
 import tally
-from faults import ALLOCATIONS, FAULTS, Faults
-from oracle import NO_ANSWER, ROUNDS, Ack, Sender, by_fcgi, digest, key_of, new_event, verify
+from faults import ALLOCATIONS, FAULTS, WRITES, Faults
+from oracle import NO_ANSWER, ROUNDS, Ack, Found, Sender, by_fcgi, compare, digest, key_of, new_event, verify
 from place import BIN, SANITIZER, until
 from power import SYNC_FAILED, Recording
 from proc import Child
-from receiver import Home, accepts
+from receiver import Home
 from sender import Reply
 from service import Service
 from test_power import examine
@@ -111,21 +112,31 @@ def test_nth_call_of_a_checkpoint(rng, children, name):
     trial.end(f"{name}, in a checkpoint", start)
 
 
+def started(one):
+    """It accepts before that: the spool is opened with the socket there."""
+    return "receiving for" in one.text()
+
+
 @by_name
 def test_nth_call_of_the_start(rng, children, name):
-    """The receiver works, or says why it does not and ends. OpenSSL's own start does not outlive a lack of memory."""
-    start, acknowledged, rounds, failures = time.monotonic(), [], 0, 0
+    """
+    The receiver makes its spool and works, or says why it does not and ends. OpenSSL's own start does not outlive a lack of
+    memory.
+    """
+    start, total, rounds, failures = time.monotonic(), [0, 0, 0, 0], 0, 0
     home = Home()
     faults = Faults(home)
     counting = home.start(before=["env", *faults.env])
-    calls = faults.calls(FAULTS[name].kind)
+    until(lambda: started(counting), "the spool is open")
+    calls = faults.calls(FAULTS[name].kind) - (FAULTS[name].kind == WRITES)  # the last one says that it is open
     counting.stop()
     for n in range(1, calls + 1) if calls <= MOST else sorted(rng.sample(range(1, calls + 1), MOST)):
-        socket = home.dir / f"start{n}"
+        shutil.rmtree(home.spool.dir, ignore_errors=True)
+        socket, acknowledged = home.dir / f"start{n}", []
         with faults.armed(FAULTS[name], n):
             one = Child(["env", *faults.env, BIN / "hookspool.fcgi", "-c", home.conf, "--listen", f"unix:{socket}"],
                         home.dir / f"start{n}.log")
-            until(lambda: not one.alive() or accepts(socket), "it is ready, or has ended")
+            until(lambda: not one.alive() or started(one), "it is ready, or has ended")
         if one.alive():
             body, deliver = new_event(rng), by_fcgi(socket)
             if deliver(body).status != 200:  # it may have opened the spool by half; then it opens it again
@@ -138,8 +149,11 @@ def test_nth_call_of_the_start(rng, children, name):
             told = one.popen.returncode > 0 and one.text()
             assert told or FAULTS[name].kind == ALLOCATIONS, f"call {n} failed at the start: {one.popen.returncode}"
             failures += 1
+        found = compare(home.spool, acknowledged)
+        assert not found.problems, f"call {n} failed at the start: {found.problems[:10]}"
+        total = [a + b for a, b in zip(total, found)]
         rounds += 1
-    tally.add(f"{name}, in the start", verify(home, acknowledged), rounds, time.monotonic() - start, failures)
+    tally.add(f"{name}, in the start", Found(*total, []), rounds, time.monotonic() - start, failures)
 
 
 def under_both(home, recording, faults, processes=1):
