@@ -77,6 +77,8 @@ static int end_journal(sqlite3 *sql)
 		rc = journal->pMethods->xWrite(journal, no_header, sizeof no_header, 0);
 	if (rc == SQLITE_OK)
 		rc = journal->pMethods->xSync(journal, SQLITE_SYNC_NORMAL);
+	if (rc == SQLITE_OK)
+		rc = journal->pMethods->xTruncate(journal, 0);
 	if (journal->pMethods)
 		journal->pMethods->xClose(journal);
 	free(journal);
