@@ -27,5 +27,5 @@ except urllib.error.HTTPError as e:
 except OSError as e:
     print(e, file=sys.stderr)
     sys.exit(75)
-if answer != "NO ANSWER":
+if answer.strip("\"'*`.! ").upper() != "NO ANSWER":
     print(answer)

@@ -31,38 +31,48 @@ static void report(void *ctx, enum log_level level, const char *message)
 	log_message(level, "%s", message);
 }
 
-/* On a reload the old configuration stays when the new one is wrong. */
-static struct conf *load(const char *file, struct conf *old)
+/* NULL, when all of what is wrong was said. */
+static struct conf *load(const char *file)
 {
-	struct conf *new = conf_load(file, report, NULL);
+	struct conf *c = conf_load(file, report, NULL);
 	char why[1024];
 
-	if (new && !relay_check(new, why, sizeof why)) {
-		log_message(LOG_LEVEL_ERROR, "%s", why);
-		conf_free(new);
-		new = NULL;
-	}
-	if (!new && old)
+	if (!c || relay_check(c, why, sizeof why))
+		return c;
+	log_message(LOG_LEVEL_ERROR, "%s", why);
+	conf_free(c);
+	return NULL;
+}
+
+/* A relay_may_reload(). */
+static bool may_reload(void *file)
+{
+	struct conf *c = load(file);
+	bool ok = c != NULL;
+
+	if (!ok)
 		log_message(LOG_LEVEL_ERROR, "reload failed; the configuration stays as it was");
-	if (!new)
-		return old;
-	conf_free(old);
-	log_setup(new->log_level, new->log_format, new->log_target);
-	return new;
+	conf_free(c);
+	return ok;
 }
 
 static int run(const struct cli *cli, bool once)
 {
 	char file[PATH_MAX], why[1024] = "";
 	enum relay_end end = RELAY_RELOAD;
-	struct conf *conf = NULL;
+	struct conf *conf = NULL, *new;
 
 	conf_find(cli->conf_file, file, sizeof file);
 	while (end == RELAY_RELOAD) {
-		conf = load(file, conf);
-		if (!conf)
+		new = load(file);
+		if (!new && !conf)
 			return CLI_CONFIG;
-		end = relay_run(conf, once, why, sizeof why);
+		if (new) {
+			conf_free(conf);
+			conf = new;
+			log_setup(conf->log_level, conf->log_format, conf->log_target);
+		}
+		end = relay_run(conf, once, may_reload, file, why, sizeof why);
 	}
 	notify_send("STOPPING=1");
 	conf_free(conf);

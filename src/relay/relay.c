@@ -143,6 +143,8 @@ static void on_signal(struct relay *r)
 			exec_child_ended(r->exec);
 			continue;
 		}
+		if (si.ssi_signo == SIGHUP && !r->ending_at && !r->may_reload(r->may_reload_ctx))
+			continue;
 		r->reload = si.ssi_signo == SIGHUP && (r->reload || !r->ending_at); /* who is stopping stops */
 		if (!r->ending_at)
 			r->ending_at = clock_mono_us();
@@ -378,9 +380,9 @@ static enum relay_end run_on_spool(struct relay *r, char *why, size_t n)
 	return end;
 }
 
-enum relay_end relay_run(const struct conf *c, bool once, char *why, size_t n)
+enum relay_end relay_run(const struct conf *c, bool once, relay_may_reload *may_reload, void *ctx, char *why, size_t n)
 {
-	struct relay r = {.conf = c, .once = once, .began = clock_mono_us(), .lock = -1, .poke = -1, .signals = -1, .crowd = {.fd = -1},
+	struct relay r = {.conf = c, .once = once, .may_reload = may_reload, .may_reload_ctx = ctx, .began = clock_mono_us(), .lock = -1, .poke = -1, .signals = -1, .crowd = {.fd = -1},
 		.db = {.lock_fd = -1}};
 	enum relay_end end = RELAY_ENDED;
 

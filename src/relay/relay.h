@@ -8,7 +8,7 @@
 
 enum relay_end {
 	RELAY_ENDED,   /* by a signal; or nothing more was due, with `once` */
-	RELAY_RELOAD,  /* SIGHUP: to be called again with a new configuration */
+	RELAY_RELOAD,  /* to be called again, after SIGHUP with a new configuration */
 	RELAY_REFUSED, /* another relay has this spool */
 	RELAY_FAILED,
 };
@@ -18,10 +18,13 @@ enum relay_end {
  */
 bool relay_check(const struct conf *c, char *why, size_t why_size);
 
+/* Asked at SIGHUP: is the new configuration right? The relay goes on with what it has where it isn't. */
+typedef bool relay_may_reload(void *ctx);
+
 /*
  * Runs until it is told to end, also while there is no spool; once: until nothing more is due. The reason of a failure or a
  * refusal is in why. Not to be called in a process with other threads: it takes SIGTERM, SIGINT and SIGHUP.
  */
-enum relay_end relay_run(const struct conf *c, bool once, char *why, size_t why_size);
+enum relay_end relay_run(const struct conf *c, bool once, relay_may_reload *may_reload, void *ctx, char *why, size_t why_size);
 
 #endif

@@ -9,6 +9,7 @@
 #include "relay/exec.h"
 #include "relay/http.h"
 #include "relay/lane.h"
+#include "relay/relay.h"
 #include "sink/spool_db.h"
 
 enum { RECORD_MOST = 64 /* results at a time */ };
@@ -31,6 +32,8 @@ struct relay {
 	int64_t ending_at; /* the same; 0: not yet */
 	int64_t began; /* the same */
 	struct crowd crowd;
+	relay_may_reload *may_reload;
+	void *may_reload_ctx;
 	bool reload, once;
 	bool moved; /* another spool is at its place */
 	struct event event; /* for fields that the spool has no column for; reused */

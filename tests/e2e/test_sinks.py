@@ -229,7 +229,7 @@ def test_assistant(target, service, children):
     """Who writes first is answered, once, through ConnectSafely's API; an assistant that is down for a moment is asked again."""
     words = {"python3": [sys.executable], "https://api.openai.com/v1": [f"http://127.0.0.1:{service.port}/v1"]}
     home, one = started("assistant", target.url, words)
-    service.answers = [said("  Thank you, \"Zoë\"!\nBye \U0001f44b\n"), {"status": 503}, said("again"), said("NO ANSWER"), {"status": 401}]
+    service.answers = [said("  Thank you, \"Zoë\"!\nBye \U0001f44b\n"), {"status": 503}, said("again"), said("**No answer.**"), {"status": 401}]
     running = Relay(home).ready()
     for n, data in enumerate([{"sender": NAME, "text": TEXT}, {}, {}, {}], 1):
         give(one, message(conversation_id=f"urn:{n}", **data), message(conversation_id=f"urn:{n}", text="more"))
