@@ -111,12 +111,21 @@ bool io_read_secret(const char *path, struct buf *out, char *why, size_t why_siz
 	return true;
 }
 
+static struct rlimit before; /* it was raised; zero: it wasn't */
+
 void io_raise_limit(void)
 {
 	struct rlimit r;
 
 	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
+		before = r;
 		r.rlim_cur = r.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &r);
 	}
+}
+
+void io_restore_limit(void)
+{
+	if (before.rlim_max)
+		setrlimit(RLIMIT_NOFILE, &before);
 }

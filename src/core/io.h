@@ -30,7 +30,10 @@ bool io_read_regular(const char *path, size_t max, struct buf *out, mode_t *mode
  */
 bool io_read_secret(const char *path, struct buf *out, char *why, size_t why_size);
 
-/* Raises the limit of open descriptors as far as this process may. */
+/* Raises the limit of open descriptors as far as this process may. Not thread-safe. */
 void io_raise_limit(void);
+
+/* Takes that back, for a program that is started: one that uses select(2) must not get more than 1,024. */
+void io_restore_limit(void);
 
 #endif

@@ -19,13 +19,15 @@
 #include <sys/epoll.h>
 #include <sys/wait.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/io.h"
 
 extern char **environ;
 
-enum { KILL_AFTER_MS = 5000, READ_MAX = 64 * 1024, READS_MAX = 16, EVENTS = 64 };
+enum { KILL_AFTER_MS = 5000, END_MS = 1000, END_LOOK_MS = 10, READ_MAX = 64 * 1024, READS_MAX = 16, EVENTS = 64 };
 
 enum { IN, OUT, ERR, ENDS };
 
@@ -92,25 +94,58 @@ static void free_run(struct run *r)
 	free(r);
 }
 
-/* A program may have left the group that it was put in; it was not waited for, so that its number is still its own. */
+/* A program may have left the group that it was put in, and others of it not; it was not waited for, so that its number is its own. */
 static void signal_group(const struct run *r, int number)
 {
-	if (kill(-r->pid, number) != 0)
+	kill(-r->pid, number);
+	if (getpgid(r->pid) != r->pid)
 		kill(r->pid, number);
+}
+
+/* A program that has ended; what is left of its group goes too when its time was up. */
+static bool has_ended(struct run *r, int *status)
+{
+	siginfo_t info = {0};
+
+	if (waitid(P_PID, (id_t)r->pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0)
+		return false;
+	if (r->timed_out)
+		signal_group(r, SIGKILL); /* while the number can't be another's yet */
+	return waitpid(r->pid, status, 0) == r->pid;
+}
+
+/* Frees those that have ended; all of them, when they are killed. */
+static void end_runs(struct exec *x, bool kill)
+{
+	struct run **at = &x->running, *r;
+	int status;
+
+	while ((r = *at)) {
+		if (kill) {
+			signal_group(r, SIGKILL);
+			waitpid(r->pid, NULL, 0);
+		} else if (!has_ended(r, &status)) {
+			at = &r->next;
+			continue;
+		}
+		*at = r->next;
+		free_run(r);
+	}
 }
 
 void exec_free(struct exec *x)
 {
-	struct run *r;
-
 	if (!x)
 		return;
-	while ((r = x->running)) {
-		x->running = r->next;
-		signal_group(r, SIGKILL);
-		waitpid(r->pid, NULL, 0);
-		free_run(r);
+	for (struct run *r = x->running; r; r = r->next) {
+		signal_group(r, SIGTERM);
+		r->timed_out = true;
 	}
+	for (int ms = 0; x->running && ms < END_MS; ms += END_LOOK_MS) {
+		nanosleep(&(struct timespec){.tv_nsec = END_LOOK_MS * 1000000L}, NULL);
+		end_runs(x, false);
+	}
+	end_runs(x, true);
 	close(x->epoll);
 	free(x);
 }
@@ -200,7 +235,9 @@ static int spawn(struct run *r, char **envp, const int theirs[ENDS])
 		posix_spawnattr_setsigdefault(&attributes, &pipes);
 		posix_spawnattr_setpgroup(&attributes, 0);
 		posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+		io_restore_limit();
 		error = posix_spawnp(&r->pid, argv[0], &files, &attributes, argv, envp);
+		io_raise_limit();
 		posix_spawnattr_destroy(&attributes);
 	}
 	posix_spawn_file_actions_destroy(&files);
@@ -369,18 +406,6 @@ static void end_overdue(struct run *r, int64_t now)
 	r->deadline = now + KILL_AFTER_MS * INT64_C(1000);
 }
 
-/* What is left of its group goes too when its time was up. */
-static bool has_ended(struct run *r, int *status)
-{
-	siginfo_t info = {0};
-
-	if (waitid(P_PID, (id_t)r->pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0)
-		return false;
-	if (r->timed_out)
-		signal_group(r, SIGKILL); /* while the number can't be another's yet */
-	return waitpid(r->pid, status, 0) == r->pid;
-}
-
 static void exchange(struct exec *x)
 {
 	struct epoll_event events[EVENTS];
@@ -408,7 +433,7 @@ void exec_run(struct exec *x, int64_t *wait)
 	x->child_ended = false;
 	exchange(x);
 	while ((r = *at)) {
-		if (look && has_ended(r, &status)) {
+		if ((look || now >= r->deadline) && has_ended(r, &status)) {
 			*at = r->next;
 			finish(x, r, status);
 			continue;

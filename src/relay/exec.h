@@ -17,13 +17,14 @@ enum {
 /* NULL when memory or descriptors are short. */
 struct exec *exec_new(attempt_done *done);
 
-/* Kills what still runs, with its process group, without attempt_done(). */
+/* Ends what still runs, with its process group, without attempt_done(): by SIGTERM, and what is there a second later by SIGKILL. */
 void exec_free(struct exec *x);
 
 /*
  * Starts the sink's command, not through a shell, in a process group of its own. environment: n strings, each with its NUL,
- * beside those of this process whose names don't begin as theirs; body is borrowed until the end. What can't be started has ended: done is called.
- * False when memory is short.
+ * beside those of this process but HOOKSPOOL_*, NOTIFY_SOCKET, WATCHDOG_* and LISTEN_* (sd_notify(3), sd_watchdog_enabled(3),
+ * sd_listen_fds(3)), which are ours alone; body is borrowed until the end. What can't be started has ended: done is called. False
+ * when memory is short.
  *
  * Exit status 0 is success; EX_TEMPFAIL (75) is tried again; the other statuses of sysexits.h from EX_DATAERR (65) to
  * EX_CONFIG (78) are not; any other, and a signal, is. After the sink's timeout the group gets SIGTERM, 5 s later SIGKILL.

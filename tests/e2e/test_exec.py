@@ -209,6 +209,29 @@ def test_the_end_of_the_relay(receiver, relay):
     assert running.wait(8) == 0 and states(home) == [DONE], "it had its time"
 
 
+def test_a_program_may_put_its_things_in_order(receiver, relay):
+    """At the relay's end it gets TERM before it is killed."""
+    home = home_with(program("out", "./program", timeout="60s"))
+    script(home, f"#!/bin/sh\ntrap 'echo $$ > {home.dir}/told; exit 1' TERM\necho $$ > {home.dir}/begun\nwhile :; do sleep 0.1; done\n")
+    one = receiver(home=home)
+    running = relay(home).ready()
+    deliver(one)
+    pid = noted(home.dir / "begun")
+    running.signal(signal.SIGTERM)
+    assert running.wait(8) == 0
+    assert noted(home.dir / "told") == pid and not alive(pid) and not attempts(home)
+
+
+def test_the_limit_of_descriptors_is_what_it_was(receiver, relay):
+    """The relay raises its own; a program that uses select(2) must not get more than it can count."""
+    home = home_with(program("out", "./program"))
+    script(home, "#!/bin/sh\nulimit -Sn\n")
+    one = receiver(home=home)
+    relay(home, before=["sh", "-c", 'ulimit -Sn 200; exec "$@"', "sh"]).ready()
+    deliver(one)
+    assert tried(home)[0]["answer"] == b"200\n"
+
+
 def test_children_that_nobody_waits_for_are_waited_for(receiver, children):
     """SIGCHLD may be ignored where it is started; that is inherited."""
     home = home_with(program("out", "true", max_in_flight=1))
