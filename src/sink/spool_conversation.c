@@ -54,7 +54,8 @@ bool spool_conversation_first(struct spool_db *db, struct slice endpoint, struct
 	sqlite3_bind_text64(st, 1, endpoint.p, endpoint.n, SQLITE_STATIC, SQLITE_UTF8);
 	sqlite3_bind_text64(st, 2, conversation.p, conversation.n, SQLITE_STATIC, SQLITE_UTF8);
 	rc = sqlite3_step(st);
-	*first = rc == SQLITE_ROW && sqlite3_column_int64(st, 0) == event;
+	if (rc == SQLITE_ROW || rc == SQLITE_DONE)
+		*first = rc == SQLITE_ROW && sqlite3_column_int64(st, 0) == event;
 	sqlite3_finalize(st);
 	return rc == SQLITE_ROW || rc == SQLITE_DONE || spool_sql_fail(db, why, n);
 }
@@ -65,7 +66,8 @@ bool spool_conversation_purge(struct spool_db *db, int64_t before, char *why, si
 
 	if (!spool_db_begin(db, true, why, n))
 		return false;
-	ok = spool_sql_run(db, "DELETE FROM conversation WHERE last_at < ?1", before, 0, why, n) && spool_db_commit(db, why, n);
+	ok = spool_sql_run(db, "DELETE FROM conversation WHERE last_at < ?1 AND (endpoint, conversation) NOT IN"
+			" (SELECT endpoint, conversation FROM event WHERE id > (SELECT conversations FROM spool) AND conversation IS NOT NULL)", before, 0, why, n) && spool_db_commit(db, why, n);
 	spool_db_end(db);
 	return ok;
 }

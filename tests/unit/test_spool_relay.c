@@ -308,7 +308,7 @@ static bool is_first(struct spool_db *db, const char *conversation, int64_t even
 static void conversations(void **state)
 {
 	struct spool *s = spool_new("conversations", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
-	int64_t one = put(s, &plain, "one"), again = put(s, &plain, "one"), none = put(s, &plain, NULL), late;
+	int64_t one = put(s, &plain, "one"), again = put(s, &plain, "one"), none = put(s, &plain, NULL), late, newer;
 	struct spool_db db;
 	int64_t noted;
 	bool more;
@@ -326,6 +326,11 @@ static void conversations(void **state)
 	assert_int_equal(ask(&db, "SELECT count(*) FROM conversation"), 3);
 	assert_true(spool_conversation_purge(&db, 1000, why, sizeof why));
 	assert_int_equal(ask(&db, "SELECT count(*) FROM conversation"), 3);
+	newer = put(s, &plain, "late"); /* not taken note of yet */
+	assert_true(spool_conversation_purge(&db, 1001, why, sizeof why));
+	assert_int_equal(ask(&db, "SELECT count(*) FROM conversation"), 1);
+	assert_true(spool_conversation_note(&db, &noted, &more, why, sizeof why) && noted == newer);
+	assert_true(is_first(&db, "late", late) && !is_first(&db, "late", newer));
 	assert_true(spool_conversation_purge(&db, 1001, why, sizeof why));
 	assert_int_equal(ask(&db, "SELECT count(*) FROM conversation"), 0);
 	spool_db_close(&db);
