@@ -19,7 +19,7 @@ static const char help[] =
 	"up. One relay runs for a spool. SIGTERM ends it, SIGHUP makes it read its configuration\n"
 	"anew.\n"
 	"\n"
-	"  --once             send what is due now, and end: for cron\n"
+	"  --once             send what is due now, and end: for cron; begins nothing after 50 s\n"
 	"  --help             this\n"
 	"\n"
 	"Exit status: 0 ended; 64 wrong usage; 75 another relay runs, or the spool can't be used;\n"
@@ -44,38 +44,49 @@ static struct conf *load(const char *file)
 	return NULL;
 }
 
-/* A relay_may_reload(). */
-static bool may_reload(void *file)
-{
-	struct conf *c = load(file);
-	bool ok = c != NULL;
+struct reloading {
+	char file[PATH_MAX];
+	struct conf *next; /* that the relay is to begin anew with; NULL: the one it has */
+};
 
-	if (!ok)
+/* A relay_may_reload(). */
+static bool may_reload(void *ctx)
+{
+	struct reloading *reloading = ctx;
+	struct conf *c = load(reloading->file);
+
+	if (!c) {
 		log_message(LOG_LEVEL_ERROR, "reload failed; the configuration stays as it was");
-	conf_free(c);
-	return ok;
+		return false;
+	}
+	conf_free(reloading->next);
+	reloading->next = c;
+	return true;
 }
 
 static int run(const struct cli *cli, bool once)
 {
-	char file[PATH_MAX], why[1024] = "";
+	struct reloading reloading = {0};
+	char why[1024] = "";
 	enum relay_end end = RELAY_RELOAD;
-	struct conf *conf = NULL, *new;
+	struct conf *conf = NULL;
 
-	conf_find(cli->conf_file, file, sizeof file);
+	conf_find(cli->conf_file, reloading.file, sizeof reloading.file);
+	reloading.next = load(reloading.file);
+	if (!reloading.next)
+		return CLI_CONFIG;
 	while (end == RELAY_RELOAD) {
-		new = load(file);
-		if (!new && !conf)
-			return CLI_CONFIG;
-		if (new) {
+		if (reloading.next) {
 			conf_free(conf);
-			conf = new;
+			conf = reloading.next;
+			reloading.next = NULL;
 			log_setup(conf->log_level, conf->log_format, conf->log_target);
 		}
-		end = relay_run(conf, once, may_reload, file, why, sizeof why);
+		end = relay_run(conf, once, may_reload, &reloading, why, sizeof why);
 	}
 	notify_send("STOPPING=1");
 	conf_free(conf);
+	conf_free(reloading.next);
 	if (end != RELAY_ENDED)
 		log_message(LOG_LEVEL_ERROR, "%s", why);
 	return end == RELAY_ENDED ? CLI_OK : CLI_TEMPFAIL;
