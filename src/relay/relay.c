@@ -42,7 +42,7 @@ static bool start(struct relay *r, struct spool_relay_key *key, struct job *j)
 	bool ok;
 
 	j->started = clock_now();
-	if (key->pending && j->once && !spool_relay_sending(&r->db, r->conf->journal, key, j->started, r->why, sizeof r->why)) {
+	if (key->pending && j->once && !spool_relay_sending(&r->db, key, j->started, r->why, sizeof r->why)) {
 		result_of(j, &(struct attempt_result){.again = true, .error = r->why});
 		return true;
 	}
@@ -167,7 +167,7 @@ static bool open_spool(struct relay *r, char *why, size_t n)
 {
 	/* unsynced: what a power cut takes back is sent once more, with the same id */
 	return spool_db_open(&r->db, r->conf->spool, r->conf->journal, SPOOL_MANAGE, why, n) &&
-		spool_relay_name(&r->db, r->name, why, n) && spool_db_sync(&r->db, r->conf->journal, false);
+		spool_relay_name(&r->db, r->name, why, n) && spool_db_sync(&r->db, false);
 }
 
 /* Each second: are there relays that nobody told us of, and is the disk well? */

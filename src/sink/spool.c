@@ -272,7 +272,7 @@ static bool commit_batch(struct spool *s, struct waiter *batch, const struct spo
 	char why[WHY_SIZE] = "";
 
 	/* notes alone are not worth an fsync: the next event's commit covers them */
-	begun = spool_open(s, why, sizeof why) && (!only_notes || spool_db_sync(&s->db, s->journal, false)) &&
+	begun = spool_open(s, why, sizeof why) && (!only_notes || spool_db_sync(&s->db, false)) &&
 		spool_db_begin(&s->db, !only_notes, why, sizeof why);
 	if (begun)
 		ok = write_batch(s, batch, notes, why);
@@ -283,7 +283,7 @@ static bool commit_batch(struct spool *s, struct waiter *batch, const struct spo
 		spool_poke_send(&s->poke, s->dir, false);
 	s->relayed = false;
 	/* SQLite may have gone over to read-only, for good, where it couldn't open a file for writing */
-	if (!ok || s->db.suspect || (only_notes && !spool_db_sync(&s->db, s->journal, true)))
+	if (!ok || s->db.suspect || (only_notes && !spool_db_sync(&s->db, true)))
 		close_db(s);
 	return ok;
 }

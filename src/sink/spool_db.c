@@ -146,16 +146,18 @@ static int pragma_int(struct spool_db *db, const char *sql)
 	return v;
 }
 
-static bool is_wal(struct spool_db *db)
+/* False when it can't be told: who takes a WAL for none switches it off. */
+static bool find_wal(struct spool_db *db)
 {
 	sqlite3_stmt *st;
-	bool wal;
+	bool found;
 
 	if (sqlite3_prepare_v2(db->sql, "PRAGMA journal_mode", -1, &st, NULL) != SQLITE_OK)
 		return false;
-	wal = sqlite3_step(st) == SQLITE_ROW && strcmp((const char *)sqlite3_column_text(st, 0), "wal") == 0;
+	found = sqlite3_step(st) == SQLITE_ROW;
+	db->wal = found && strcmp((const char *)sqlite3_column_text(st, 0), "wal") == 0;
 	sqlite3_finalize(st);
-	return wal;
+	return found;
 }
 
 static int on_wal(void *ctx, sqlite3 *sql, const char *name, int pages)
@@ -299,15 +301,17 @@ static bool lock(struct spool_db *db, bool urgent, char *why, size_t n)
  */
 static bool configure(struct spool_db *db, enum journal journal, enum spool_access access, char *why, size_t n)
 {
-	bool receive = access == SPOOL_RECEIVE, wal = receive ? journal == JOURNAL_WAL : is_wal(db);
+	bool receive = access == SPOOL_RECEIVE;
 
 	sqlite3_busy_timeout(db->sql, BUSY_MS);
 	sqlite3_db_config(db->sql, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_wal_hook(db->sql, on_wal, db); /* replaces the automatic checkpoint, which runs without the lock */
-	if ((receive || !wal) && !run(db, wal ? "PRAGMA journal_mode=WAL" : "PRAGMA journal_mode=TRUNCATE"))
+	db->wal = journal == JOURNAL_WAL;
+	if ((!receive && !find_wal(db)) ||
+	    ((receive || !db->wal) && !run(db, db->wal ? "PRAGMA journal_mode=WAL" : "PRAGMA journal_mode=TRUNCATE")))
 		return fail_sql(db, why, n, "journal mode");
 	/* EXTRA is FULL in WAL mode; secure_delete: purge means gone, also from the file's free pages */
-	if (!run(db, journal == JOURNAL_WAL ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=EXTRA") ||
+	if (!run(db, db->wal ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=EXTRA") ||
 	    !run(db, "PRAGMA secure_delete=ON"))
 		return fail_sql(db, why, n, "settings");
 	return true;
@@ -439,9 +443,9 @@ bool spool_db_moved(struct spool_db *db)
 	return sqlite3_file_control(db->sql, NULL, SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved;
 }
 
-bool spool_db_sync(struct spool_db *db, enum journal journal, bool on)
+bool spool_db_sync(struct spool_db *db, bool on)
 {
-	return journal != JOURNAL_WAL || run(db, on ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL");
+	return !db->wal || run(db, on ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL");
 }
 
 bool spool_db_begin(struct spool_db *db, bool urgent, char *why, size_t n)

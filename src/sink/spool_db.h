@@ -13,6 +13,7 @@ struct spool_db {
 	int lock_fd;
 	int wal_pages; /* in the WAL after the last commit of this connection */
 	bool contended; /* the lock was held by another process when it was last asked for */
+	bool wal;      /* the journal is one */
 	bool suspect;  /* an fsync may have failed: to be closed and opened again before any further commit */
 };
 
@@ -21,8 +22,8 @@ bool spool_db_exists(const char *dir);
 
 /*
  * Opens DIR's database into db, which is zeroed or was closed. SPOOL_RECEIVE makes directory (0700), file (0600) and schema where
- * missing, sets the journal mode and migrates an older schema; SPOOL_MANAGE does
- * none of that, and fails where it would be needed. Where db was closed as suspect, what the kernel
+ * missing, sets the journal mode and migrates an older schema; SPOOL_MANAGE
+ * takes the journal as it is, makes nothing but the lock's file, and fails where more would be needed. Where db was closed as suspect, what the kernel
  * may have dropped is first written again.
  * False with the reason in why; db is then closed.
  */
@@ -39,7 +40,7 @@ bool spool_db_moved(struct spool_db *db);
  * Whether a commit waits until it is on stable storage, as it does from the start on. Without WAL it always does, or the file could be
  * corrupted. False when full durability could not be set again: such a handle must not be used for events.
  */
-bool spool_db_sync(struct spool_db *db, enum journal journal, bool on);
+bool spool_db_sync(struct spool_db *db, bool on);
 
 /*
  * Begins a write transaction under the lock of all processes; waits for the lock at most 8 s when it

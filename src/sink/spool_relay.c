@@ -78,22 +78,24 @@ bool spool_relay_next(struct spool_db *db, const char *sink, int64_t now, int64_
 bool spool_relay_pending(struct spool_db *db, struct spool_relay_key *keys, size_t count, char *why, size_t n)
 {
 	sqlite3_stmt *st;
-	int rc = SQLITE_DONE;
+	bool ok = true;
+	int rc;
 
 	if (!spool_sql_prepare(db, "SELECT 1 FROM relay WHERE id = ?1 AND event = ?2 AND state = 0", &st, why, n))
 		return false;
 	/* in one transaction: each begins with calls of the system */
 	sqlite3_exec(db->sql, "BEGIN", NULL, NULL, NULL);
-	for (size_t i = 0; i < count && (rc == SQLITE_ROW || rc == SQLITE_DONE); i++) {
+	for (size_t i = 0; ok && i < count; i++) {
 		sqlite3_reset(st);
 		sqlite3_bind_int64(st, 1, keys[i].relay);
 		sqlite3_bind_int64(st, 2, keys[i].event);
 		rc = sqlite3_step(st);
 		keys[i].pending = rc == SQLITE_ROW;
+		ok = rc == SQLITE_ROW || rc == SQLITE_DONE || spool_sql_fail(db, why, n);
 	}
 	sqlite3_finalize(st);
 	sqlite3_exec(db->sql, "COMMIT", NULL, NULL, NULL);
-	return rc == SQLITE_ROW || rc == SQLITE_DONE || spool_sql_fail(db, why, n);
+	return ok;
 }
 
 /* The statements that record(). */
@@ -196,25 +198,30 @@ bool spool_relay_record(struct spool_db *db, const struct spool_attempt *first, 
 	return ok;
 }
 
-bool spool_relay_sending(struct spool_db *db, enum journal journal, struct spool_relay_key *key, int64_t now, char *why, size_t n)
+static bool write_sending(struct spool_db *db, struct spool_relay_key *key, int64_t now, char *why, size_t n)
 {
-	sqlite3_stmt *st = NULL;
-	bool ok = spool_db_sync(db, journal, true) || spool_sql_fail(db, why, n);
+	sqlite3_stmt *st;
+	bool ok;
 
-	if (!ok || !spool_db_begin(db, true, why, n))
+	if (!spool_sql_prepare(db, "UPDATE relay SET sending = ?3 WHERE id = ?1 AND event = ?2 AND state = 0", &st, why, n))
 		return false;
-	ok = spool_sql_prepare(db, "UPDATE relay SET sending = ?3 WHERE id = ?1 AND event = ?2 AND state = 0", &st, why, n);
-	if (ok) {
-		sqlite3_bind_int64(st, 1, key->relay);
-		sqlite3_bind_int64(st, 2, key->event);
-		sqlite3_bind_int64(st, 3, now);
-		ok = sqlite3_step(st) == SQLITE_DONE || spool_sql_fail(db, why, n);
-		key->pending = ok && sqlite3_changes(db->sql) > 0;
-	}
+	sqlite3_bind_int64(st, 1, key->relay);
+	sqlite3_bind_int64(st, 2, key->event);
+	sqlite3_bind_int64(st, 3, now);
+	ok = sqlite3_step(st) == SQLITE_DONE || spool_sql_fail(db, why, n);
+	key->pending = ok && sqlite3_changes(db->sql) > 0;
 	sqlite3_finalize(st);
-	ok = ok && spool_db_commit(db, why, n);
-	spool_db_end(db);
-	spool_db_sync(db, journal, false);
+	return ok;
+}
+
+bool spool_relay_sending(struct spool_db *db, struct spool_relay_key *key, int64_t now, char *why, size_t n)
+{
+	bool ok = spool_db_sync(db, true) || spool_sql_fail(db, why, n), begun = ok && spool_db_begin(db, false, why, n);
+
+	ok = begun && write_sending(db, key, now, why, n) && spool_db_commit(db, why, n);
+	if (begun)
+		spool_db_end(db);
+	spool_db_sync(db, false);
 	return ok;
 }
 

@@ -72,7 +72,7 @@ bool spool_relay_record(struct spool_db *db, const struct spool_attempt *first, 
  * Writes down that the reply is about to be sent, durably: it must not arrive twice. key->pending becomes whether it is still
  * to be sent. False with the reason in why: it must not be sent.
  */
-bool spool_relay_sending(struct spool_db *db, enum journal journal, struct spool_relay_key *key, int64_t now, char *why, size_t why_size);
+bool spool_relay_sending(struct spool_db *db, struct spool_relay_key *key, int64_t now, char *why, size_t why_size);
 
 /*
  * Makes those dead that were being sent when the relay ended, as nobody knows whether they arrived; *n becomes how many.

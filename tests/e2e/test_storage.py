@@ -4,6 +4,7 @@ import os
 import shutil
 import sqlite3
 import stat
+import threading
 import time
 from pathlib import Path
 
@@ -272,3 +273,16 @@ def test_journal_delete(receiver):
     assert not list(one.home.spool.dir.glob("*-wal"))
     assert one.home.spool.query("PRAGMA journal_mode") == [{"journal_mode": "delete"}]
     assert (one.home.spool.dir / "hookspool.db-journal").stat().st_size == 0, "it stays: making its name durable could fail unseen"
+
+
+def test_a_wal_is_left_alone_while_another_has_the_database(receiver):
+    """Who can't see which journal there is waits, and takes none for another."""
+    one = receiver()
+    expect(fcgi_client.deliver(one.socket, message()), "stored")
+    one.stop()
+    db = sqlite3.connect(one.home.spool.dir / "hookspool.db", isolation_level=None, check_same_thread=False)
+    db.execute("PRAGMA locking_mode = EXCLUSIVE")
+    db.execute("BEGIN EXCLUSIVE")
+    threading.Timer(1, db.close).start()
+    assert one.home.cli("list").returncode == 0
+    assert one.home.spool.query("PRAGMA journal_mode") == [{"journal_mode": "wal"}]

@@ -193,15 +193,15 @@ static void doubt(void **state)
 	seen = due(&db, &plain, 1000);
 	for (int i = 0; i < 2; i++) {
 		key = (struct spool_relay_key){seen.relay[i], seen.event[i], false};
-		assert_true(spool_relay_sending(&db, JOURNAL_WAL, &key, 7 + i, why, sizeof why) && key.pending);
+		assert_true(spool_relay_sending(&db, &key, 7 + i, why, sizeof why) && key.pending);
 	}
 	one.id = seen.relay[2];
 	/* what was dropped meanwhile, or purged, with another at its place */
 	assert_true(spool_deliveries_drop(&db, &one, 1000, &n, why, sizeof why) && n == 1);
 	key = (struct spool_relay_key){seen.relay[2], seen.event[2], true};
-	assert_true(spool_relay_sending(&db, JOURNAL_WAL, &key, 9, why, sizeof why) && !key.pending);
+	assert_true(spool_relay_sending(&db, &key, 9, why, sizeof why) && !key.pending);
 	key = (struct spool_relay_key){seen.relay[0], 4711, true};
-	assert_true(spool_relay_sending(&db, JOURNAL_WAL, &key, 9, why, sizeof why) && !key.pending);
+	assert_true(spool_relay_sending(&db, &key, 9, why, sizeof why) && !key.pending);
 	assert_int_equal(ask(&db, "SELECT max(sending) FROM relay"), 8);
 	assert_int_equal(due(&db, &plain, 1000).n, 2);
 	record(&db, (struct spool_attempt){.relay = seen.relay[1], .event = seen.event[1], .state = RELAY_DONE});
