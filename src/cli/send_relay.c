@@ -99,9 +99,7 @@ static bool make_job(struct test *t, const struct conf *c)
 	}
 	t->job = job_new(&row, "test");
 	stored_free(&stored);
-	if (t->job)
-		job_read_text(t->job, c, &t->event);
-	return t->job != NULL;
+	return t->job && job_read_text(t->job, c, &t->event);
 }
 
 /* ---- the attempt */

@@ -1,4 +1,5 @@
 /* From the spool into the lanes: what is due is read some way ahead, and what a sink doesn't want is left out. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,14 +11,19 @@
 enum {
 	/* of a text that is looked at: for a regular expression the time grows with its square; LinkedIn takes 8,000 characters */
 	TEXT_MAX = 8 * 1024,
-	AGAIN_US = 500 * 1000, /* until the next try, when the spool can't be written */
+	AGAIN_US = 1000 * 1000, /* until the next try, when the spool can't be read */
 	READ_US = 5 * 1000, /* of one reading: other sinks wait meanwhile */
+	SLOW_US = 50 * 1000, /* that one text has taken, or the disk: also what was read with profit is then read on later */
 	READ_SHARE = 10, /* reading takes one of so many moments: what is due but may not go yet is read in vain, again and again */
 };
+
+/* UNKNOWN is read again, and NEVER_KNOWN becomes a dead letter: what wasn't judged must not be forgotten. */
+enum judgement { WANTED, UNWANTED, UNKNOWN, NEVER_KNOWN };
 
 struct reading {
 	struct relay *relay;
 	struct lane *lane;
+	int64_t until; /* clock_mono_us() */
 	int64_t noted; /* the last event whose conversation is taken note of, where the sink asks for first messages */
 	bool ok, too_new; /* too_new: there were events behind that one */
 };
@@ -34,49 +40,67 @@ static bool is_from(const struct words *senders, const struct template_values *v
 	return senders->n == 0;
 }
 
-static bool says(const struct sink *s, struct slice text)
+static enum judgement judge_text(const struct sink *s, struct slice text)
 {
 	char copy[TEXT_MAX + 1];
 	size_t n = utf8_fit(text.p, text.n, TEXT_MAX);
 	bool found = s->texts.n == 0;
+	int error;
 
 	for (size_t i = 0; i < n; i++)
 		copy[i] = text.p[i] ? text.p[i] : ' '; /* a NUL would be a regular expression's end */
 	copy[n] = '\0';
 	for (size_t i = 0; !found && i < s->texts.n; i++)
 		found = utf8_contains((struct slice){copy, n}, slice_text(s->texts.item[i]));
-	return found && (!s->text_regex || regexec(s->text_regex, copy, 0, NULL, 0) == 0);
+	if (!found || !s->text_regex)
+		return found ? WANTED : UNWANTED;
+	error = regexec(s->text_regex, copy, 0, NULL, 0);
+	return error == 0 ? WANTED : error == REG_NOMATCH ? UNWANTED : UNKNOWN;
 }
 
-static bool wants(struct reading *reading, struct job *j)
+/* Where a text stands is known by the endpoint's scheme. */
+static enum judgement read_and_judge_text(struct relay *r, const struct sink *s, struct job *j)
 {
-	const struct sink *s = reading->lane->sink;
-	struct relay *r = reading->relay;
-	struct slice conversation = j->values.known[TEMPLATE_CONVERSATION];
+	struct slice *text = &j->values.known[TEMPLATE_TEXT];
+	enum judgement judgement;
+
+	if (!job_read_text(j, r->conf, &r->event))
+		return UNKNOWN;
+	judgement = text->p || conf_endpoint(r->conf, buf_str(&j->endpoint)) ? judge_text(s, *text) : NEVER_KNOWN;
+	*text = (struct slice){0}; /* it was borrowed */
+	return judgement;
+}
+
+/* UNKNOWN with the reason in r->why. */
+static enum judgement judge(struct relay *r, const struct sink *s, struct job *j)
+{
+	const struct slice *known = j->values.known;
+	enum judgement text = WANTED;
 	bool first = true;
 
 	if (!is_from(&s->senders, &j->values))
-		return false;
-	if (s->texts.n || s->text_regex) {
-		job_read_text(j, r->conf, &r->event);
-		if (!says(s, j->values.known[TEMPLATE_TEXT]))
-			return false;
-	}
-	if (s->first_message)
-		reading->ok = spool_conversation_first(&r->db, j->values.known[TEMPLATE_ENDPOINT], conversation, j->event, &first, r->why,
-			sizeof r->why);
-	return first;
+		return UNWANTED;
+	if (s->texts.n || s->text_regex)
+		text = read_and_judge_text(r, s, j);
+	if (text == UNKNOWN)
+		snprintf(r->why, sizeof r->why, "the text of event %" PRId64 " can't be judged: memory is short", j->event);
+	if (text != WANTED || !s->first_message)
+		return text;
+	if (!spool_conversation_first(&r->db, known[TEMPLATE_ENDPOINT], known[TEMPLATE_CONVERSATION], j->event, &first, r->why, sizeof r->why))
+		return UNKNOWN;
+	return first ? WANTED : UNWANTED;
 }
 
 static bool on_due(void *ctx, const struct spool_relay_row *row)
 {
 	struct reading *reading = ctx;
+	struct lane *l = reading->lane;
 	struct relay *r = reading->relay;
 	struct job *j;
 
-	if (lane_has(reading->lane, row->id, row->event.id))
+	if (lane_has(l, row->id, row->event.id))
 		return true;
-	if (row->judge && reading->lane->sink->first_message && row->event.id > reading->noted) {
+	if (row->judge && l->sink->first_message && row->event.id > reading->noted) {
 		reading->too_new = true;
 		return true;
 	}
@@ -84,32 +108,38 @@ static bool on_due(void *ctx, const struct spool_relay_row *row)
 	if (!j) {
 		snprintf(r->why, sizeof r->why, "memory is short");
 		reading->ok = false;
-	} else if (j->judge && !wants(reading, j)) {
-		lane_add_ended(reading->lane, j);
-		result_unwanted(r, j);
-	} else {
-		lane_add(reading->lane, j);
+		return false;
 	}
-	return reading->ok && !lane_is_full(reading->lane) && r->n_results < RECORD_MOST;
+	switch (j->judge ? judge(r, l->sink, j) : WANTED) {
+	case WANTED:
+		lane_add(l, j);
+		break;
+	case UNWANTED:
+		lane_add_ended(l, j);
+		result_unwanted(r, j);
+		break;
+	case NEVER_KNOWN:
+		lane_add_ended(l, j);
+		result_unjudged(r, j);
+		break;
+	case UNKNOWN:
+		job_free(j);
+		reading->ok = false;
+		break;
+	}
+	return reading->ok && !lane_is_full(l) && r->n_results < RECORD_MOST && clock_mono_us() < reading->until;
 }
 
-/* True when the sink doesn't ask for first messages, or it is known of enough events which they are. */
-static bool know_first(struct reading *reading, int64_t *wait)
+/* Takes note of conversations, where the sink asks for first messages. *all: it is known of enough events which they are. */
+static bool know_first(struct reading *reading, bool *all)
 {
 	struct relay *r = reading->relay;
 	bool more = false;
 
-	if (!reading->lane->sink->first_message)
-		return true;
-	if (!spool_conversation_note(&r->db, &reading->noted, &more, r->why, sizeof r->why)) {
-		log_message(LOG_LEVEL_ERROR, "%s", r->why);
-		reading->lane->read_at = clock_mono_us() + AGAIN_US;
-		clock_lower(wait, AGAIN_US / 1000);
+	if (reading->lane->sink->first_message && !spool_conversation_note(&r->db, &reading->noted, &more, r->why, sizeof r->why))
 		return false;
-	}
-	if (more)
-		*wait = 0;
-	return !more;
+	*all = !more;
+	return true;
 }
 
 /* What was read before and isn't recorded yet is found again, and passed over. */
@@ -128,23 +158,22 @@ static bool read_due(struct reading *reading, int64_t now)
 	return spool_relay_next(&r->db, l->sink->name, now, &l->next_due, r->why, sizeof r->why);
 }
 
-bool fill_lane(struct relay *r, struct lane *l, int64_t now, int64_t *wait)
+static bool read_lane(struct relay *r, struct lane *l, int64_t now, int64_t *wait)
 {
 	struct reading reading = {.relay = r, .lane = l, .ok = true};
-	int64_t begin = clock_mono_us(), took;
 	unsigned before = l->n_ready + r->n_results;
+	int64_t begin, took;
+	bool all;
 
-	l->more = l->more || (l->next_due && l->next_due <= now);
-	if (!l->more || lane_is_full(l))
-		return true;
-	if (begin < l->read_at) {
-		clock_lower(wait, (l->read_at - begin) / 1000 + 1);
+	if (!know_first(&reading, &all))
+		return false;
+	if (!all) {
+		*wait = 0;
 		return true;
 	}
-	if (!know_first(&reading, wait))
-		return true;
 	begin = clock_mono_us();
-	while (l->more && !lane_is_full(l) && r->n_results < RECORD_MOST && clock_mono_us() - begin < READ_US)
+	reading.until = begin + READ_US;
+	while (l->more && !lane_is_full(l) && r->n_results < RECORD_MOST && clock_mono_us() < reading.until)
 		if (!read_due(&reading, now))
 			return false;
 	if (reading.too_new) {
@@ -152,9 +181,32 @@ bool fill_lane(struct relay *r, struct lane *l, int64_t now, int64_t *wait)
 		*wait = 0;
 	}
 	took = clock_mono_us() - begin;
-	if (l->n_ready + r->n_results == before)
+	if (l->n_ready + r->n_results == before || took > SLOW_US)
 		l->read_at = begin + took + READ_SHARE * took;
 	if (l->more && !lane_is_full(l))
 		clock_lower(wait, READ_SHARE * took / 1000 + 1);
 	return true;
+}
+
+void fill_later(struct relay *r, struct lane *l, int64_t *wait)
+{
+	log_message(LOG_LEVEL_ERROR, "sink %s: the spool can't be read: %s", l->sink->name, r->why);
+	r->failed = r->once;
+	l->more = true;
+	l->cursor = (struct spool_relay_cursor){0, 0};
+	l->read_at = clock_mono_us() + AGAIN_US;
+	clock_lower(wait, AGAIN_US / 1000);
+}
+
+void fill_lane(struct relay *r, struct lane *l, int64_t now, int64_t *wait)
+{
+	int64_t begin = clock_mono_us();
+
+	l->more = l->more || (l->next_due && l->next_due <= now);
+	if (!l->more || lane_is_full(l))
+		return;
+	if (begin < l->read_at)
+		clock_lower(wait, (l->read_at - begin) / 1000 + 1);
+	else if (!read_lane(r, l, now, wait))
+		fill_later(r, l, wait);
 }

@@ -84,16 +84,17 @@ void job_free(struct job *j)
 	free(j);
 }
 
-void job_read_text(struct job *j, const struct conf *c, struct event *ev)
+bool job_read_text(struct job *j, const struct conf *c, struct event *ev)
 {
 	const struct endpoint *e = conf_endpoint(c, buf_str(&j->endpoint));
+	enum event_result result = EVENT_UNAVAILABLE;
 	struct stored stored = {0};
 
-	j->values.known[TEMPLATE_TEXT] = (struct slice){0};
-	if (stored_request(whole(&j->headers), j->values.body, &stored) &&
-	    event_read(&stored.request, e ? &e->scheme : scheme_find("connectsafely"), (struct slice){0}, ev) == EVENT_OK)
-		j->values.known[TEMPLATE_TEXT] = ev->field[FIELD_TEXT];
+	if (stored_request(whole(&j->headers), j->values.body, &stored))
+		result = event_read(&stored.request, e ? &e->scheme : scheme_find("connectsafely"), (struct slice){0}, ev);
+	j->values.known[TEMPLATE_TEXT] = result == EVENT_OK ? ev->field[FIELD_TEXT] : (struct slice){0};
 	stored_free(&stored);
+	return result != EVENT_UNAVAILABLE;
 }
 
 /* The event's own Content-Type, as it was kept with it. */

@@ -37,9 +37,10 @@ void job_free(struct job *j);
 
 /*
  * Sets the value TEMPLATE_TEXT, which the endpoint's scheme knows where to find; it borrows from ev until that is read
- * into again. An event of an endpoint that is there no more is read as ConnectSafely's.
+ * into again. An event of an endpoint that is there no more is read as ConnectSafely's. False when memory is short, or OpenSSL
+ * failed.
  */
-void job_read_text(struct job *j, const struct conf *c, struct event *ev);
+bool job_read_text(struct job *j, const struct conf *c, struct event *ev);
 
 /* What is sent: it borrows from the job. */
 struct job_message {

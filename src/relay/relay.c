@@ -30,13 +30,13 @@ enum {
 	LOOK_MS = 1000, /* for relays nobody told us of */
 	END_MS = 5000,  /* for what is on the way, after a signal */
 	START_MOST = 64,
-	ONCE_MS = 50 * 1000, /* of --once, for rates: it has ended when cron's next minute begins */
+	ONCE_MS = 50 * 1000, /* of --once: it has ended when cron's next minute begins */
 };
 
 /* ---- attempts */
 
-/* But for what was dropped or purged meanwhile. False with r->why. */
-static bool start(struct relay *r, struct spool_relay_key *key, struct job *j)
+/* But for what was dropped or purged meanwhile. */
+static void start(struct relay *r, struct spool_relay_key *key, struct job *j)
 {
 	const struct sink *s = j->lane->sink;
 	bool ok;
@@ -44,59 +44,62 @@ static bool start(struct relay *r, struct spool_relay_key *key, struct job *j)
 	j->started = clock_now();
 	if (key->pending && j->once && !spool_relay_sending(&r->db, key, j->started, r->why, sizeof r->why)) {
 		result_of(j, &(struct attempt_result){.again = true, .error = r->why});
-		return true;
+		return;
 	}
 	if (!key->pending) {
 		lane_drop_untried(j->lane, j);
-		return true;
+		return;
 	}
-	if (s->body || s->type == SINK_EXEC)
-		job_read_text(j, r->conf, &r->event);
-	ok = attempt_start(r->http, r->exec, &j->lane->target, j);
+	ok = ((!s->body && s->type != SINK_EXEC) || job_read_text(j, r->conf, &r->event)) && attempt_start(r->http, r->exec, &j->lane->target, j);
 	j->values.known[TEMPLATE_TEXT] = (struct slice){0}; /* it was borrowed */
 	if (!ok)
-		snprintf(r->why, sizeof r->why, "memory is short, or a key failed");
-	return ok;
+		result_of(j, &(struct attempt_result){.again = true, .error = "memory is short, or a key failed"});
 }
 
-/* Starts those that may go, START_MOST at most. *more: others may go too. False with r->why. */
-static bool start_some(struct relay *r, struct lane *l, int64_t *wait, bool *more)
+/* Starts those that may go, START_MOST at most. True when others may go too. */
+static bool start_some(struct relay *r, struct lane *l, int64_t *wait)
 {
 	struct spool_relay_key keys[START_MOST];
 	struct job *jobs[START_MOST];
+	bool more;
 	size_t n = 0;
 
 	while (n < START_MOST && (jobs[n] = lane_take(l, wait))) {
 		keys[n] = (struct spool_relay_key){jobs[n]->relay, jobs[n]->event, false};
 		n++;
 	}
-	*more = n == START_MOST;
-	if (n && !spool_relay_pending(&r->db, keys, n, r->why, sizeof r->why))
+	more = n == START_MOST;
+	if (n && !spool_relay_pending(&r->db, keys, n, r->why, sizeof r->why)) {
+		while (n > 0)
+			lane_drop_untried(l, jobs[--n]);
+		fill_later(r, l, wait);
 		return false;
-	for (size_t i = 0; i < n; i++) {
-		if (!start(r, &keys[i], jobs[i]))
-			return false;
-		*more = *more || !keys[i].pending;
 	}
-	return true;
+	for (size_t i = 0; i < n; i++) {
+		start(r, &keys[i], jobs[i]);
+		more = more || !keys[i].pending;
+	}
+	return more;
+}
+
+/* With `once`: the time, in ms, in which more is started; what is on the way then is waited for. */
+static int64_t once_left(const struct relay *r)
+{
+	return ONCE_MS - (clock_mono_us() - r->began) / 1000;
 }
 
 /* With `once`: the next of the lane's rate comes too late for this run. */
 static bool is_held(const struct relay *r, const struct lane *l)
 {
-	int64_t left = ONCE_MS - (clock_mono_us() - r->began) / 1000;
-
-	return r->once && l->held_ms > 0 && l->held_ms > left;
+	return r->once && l->held_ms > 0 && l->held_ms > once_left(r);
 }
 
 /*
  * Starts all that may go. *wait is lowered to when more may. Not to be called while results can't be written: what is not
- * written down is sent again. False with r->why.
+ * written down is sent again.
  */
-static bool start_all(struct relay *r, int64_t now, int64_t *wait)
+static void start_all(struct relay *r, int64_t now, int64_t *wait)
 {
-	bool more;
-
 	r->first++;
 	for (size_t i = 0; i < r->n_lanes; i++) {
 		struct lane *l = &r->lanes[(r->first + i) % r->n_lanes];
@@ -104,13 +107,19 @@ static bool start_all(struct relay *r, int64_t now, int64_t *wait)
 		if (is_held(r, l))
 			continue; /* also while others have something on the way: it would go on without end */
 		do
-			if (!fill_lane(r, l, now, wait) || !start_some(r, l, wait, &more))
-				return false;
-		while (more);
+			fill_lane(r, l, now, wait);
+		while (start_some(r, l, wait));
 		if (l->next_due > now)
 			clock_lower(wait, l->next_due - now);
 	}
-	return true;
+}
+
+static bool anything_flying(const struct relay *r)
+{
+	for (size_t i = 0; i < r->n_lanes; i++)
+		if (r->lanes[i].n_flying)
+			return true;
+	return false;
 }
 
 static bool anything_taken(const struct relay *r)
@@ -130,6 +139,19 @@ static bool anything_due(const struct relay *r)
 		if ((l->n_ready || l->more) && l->paused_until <= now && !is_held(r, l))
 			return true;
 	return false;
+}
+
+/* Then nothing is started any more. */
+static bool is_ending(const struct relay *r)
+{
+	return r->ending_at || r->failed || (r->once && once_left(r) <= 0);
+}
+
+static bool has_ended(const struct relay *r)
+{
+	if (r->failed)
+		return !anything_flying(r);
+	return !anything_taken(r) && (is_ending(r) || (r->once && !anything_due(r)));
 }
 
 /* ---- the loop */
@@ -170,10 +192,10 @@ static bool open_spool(struct relay *r, char *why, size_t n)
 		spool_relay_name(&r->db, r->name, why, n) && spool_db_sync(&r->db, false);
 }
 
-/* Each second: are there relays that nobody told us of, and is the disk well? */
+/* Each second: are there relays that nobody told us of, and is the disk well? With `once`, what comes meanwhile can wait. */
 static bool look(struct relay *r)
 {
-	for (size_t i = 0; i < r->n_lanes; i++)
+	for (size_t i = 0; !r->once && i < r->n_lanes; i++)
 		r->lanes[i].more = true;
 	if (!r->db.suspect)
 		return true;
@@ -204,10 +226,10 @@ static bool loop(struct relay *r)
 			result_record(r);
 		if (r->start_at > clock_mono_us())
 			clock_lower(&wait, (r->start_at - clock_mono_us()) / 1000 + 1);
-		else if (!r->ending_at && r->n_results < RECORD_MOST && !start_all(r, now, &wait))
-			return false;
-		if (!anything_taken(r) && (r->ending_at || (r->once && !anything_due(r))))
-			return true;
+		else if (!is_ending(r) && r->n_results < RECORD_MOST)
+			start_all(r, now, &wait);
+		if (has_ended(r))
+			return !r->failed;
 		if (r->ending_at && clock_mono_us() - r->ending_at > END_MS * INT64_C(1000))
 			return true; /* what is on the way is sent once more, with the same id */
 		if (r->ending_at)
@@ -319,8 +341,8 @@ static bool open_all(struct relay *r, char *why, size_t n)
 	if (!open_spool(r, why, n) || !look_back(r, why, n) || !open_lanes(r, why, n))
 		return false;
 	crowd_open(&r->crowd);
-	r->poke = spool_poke_listen(r->conf->spool);
-	if (r->poke < 0)
+	r->poke = r->once ? -1 : spool_poke_listen(r->conf->spool);
+	if (r->poke < 0 && !r->once)
 		log_message(LOG_LEVEL_WARNING, "not woken by the receiver, but looking each second: %s", strerror(errno));
 	return true;
 }

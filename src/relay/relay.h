@@ -22,8 +22,9 @@ bool relay_check(const struct conf *c, char *why, size_t why_size);
 typedef bool relay_may_reload(void *ctx);
 
 /*
- * Runs until it is told to end, also while there is no spool; once: until nothing more is due. The reason of a failure or a
- * refusal is in why. Not to be called in a process with other threads: it takes SIGTERM, SIGINT and SIGHUP.
+ * Runs until it is told to end, also while there is no spool; once: until nothing more is due, and nothing new after 50 s. The
+ * reason of a failure or a refusal is in why. Not to be called in a process with other threads: it takes SIGTERM, SIGINT, SIGHUP
+ * and SIGCHLD, and ignores SIGPIPE.
  */
 enum relay_end relay_run(const struct conf *c, bool once, relay_may_reload *may_reload, void *ctx, char *why, size_t why_size);
 

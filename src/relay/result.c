@@ -116,6 +116,15 @@ void result_unwanted(struct relay *r, struct job *j)
 	add(r, j);
 }
 
+void result_unjudged(struct relay *r, struct job *j)
+{
+	j->result.state = RELAY_DEAD;
+	j->result.at = clock_now();
+	j->result.error = "its endpoint is no longer configured, so that its text can't be filtered";
+	log_attempt(j, &(struct attempt_result){0});
+	add(r, j);
+}
+
 static struct job *job_of(struct spool_attempt *a)
 {
 	return (struct job *)(void *)((char *)a - offsetof(struct job, result));
@@ -152,6 +161,7 @@ void result_record(struct relay *r)
 	if (!spool_relay_record(&r->db, r->results, r->why, sizeof r->why)) {
 		log_message(LOG_LEVEL_ERROR, "results can't be written: %s", r->why);
 		r->record_at = clock_mono_us() + AGAIN_US;
+		r->failed = r->once;
 		return;
 	}
 	give_way(r, clock_mono_us());

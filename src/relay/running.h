@@ -36,14 +36,18 @@ struct relay {
 	void *may_reload_ctx;
 	bool reload, once;
 	bool moved; /* another spool is at its place */
+	bool failed; /* with `once`: the spool can't be read or written */
 	struct event event; /* for fields that the spool has no column for; reused */
 	char why[512];
 };
 
 /* ---- fill.c: from the spool into the lanes */
 
-/* Reads what is due for the lane, until there is enough ahead. *wait is lowered where it has to be called again. False with r->why. */
-bool fill_lane(struct relay *r, struct lane *l, int64_t now, int64_t *wait);
+/* Reads what is due for the lane, until there is enough ahead. *wait is lowered to when it has to be called again. */
+void fill_lane(struct relay *r, struct lane *l, int64_t now, int64_t *wait);
+
+/* The spool could not be read for the lane: says r->why, and has it read from the beginning a second later. */
+void fill_later(struct relay *r, struct lane *l, int64_t *wait);
 
 /* ---- result.c: what became of a job */
 
@@ -52,6 +56,9 @@ void result_of(void *job, const struct attempt_result *a);
 
 /* The sink doesn't want it: it is forgotten, and not sent. */
 void result_unwanted(struct relay *r, struct job *j);
+
+/* Nobody can say any more whether the sink wants it: it is a dead letter, and not sent. */
+void result_unjudged(struct relay *r, struct job *j);
 
 /* Writes the results; where that fails, they wait for the next time. */
 void result_record(struct relay *r);

@@ -451,6 +451,19 @@ def test_text_regex_on_hostile_text(receiver, relay, target):
     assert target.bodies() == wanted
 
 
+def test_hostile_texts_hold_up_nobody(receiver, relay, target):
+    """Each takes a while; others get their turn between them, and so does a signal."""
+    home = home_with(sink("picky", url=target.url, text_regex="(a|b)+[^c]*d"), sink("out", url=target.url), relay=("picky", "out"))
+    one = receiver(home=home)
+    deliver(one, 64, text="ab" * 10 + "aé" * 4000)
+    running = relay(home).ready()
+    target.until(64)
+    assert states(home).count(PENDING) > 32, "the hostile ones are being looked at"
+    start = time.monotonic()
+    running.stop()
+    assert time.monotonic() - start < 2 * SLOW
+
+
 def test_first_messages(receiver, relay, target):
     """Of conversations also from before there was such a sink; what is asked for by hand is sent whatever it is."""
     home = home_with(relay=())
@@ -483,6 +496,47 @@ def test_first_messages_while_they_come(receiver, relay, target):
     wanted = [deliver(one, conversation_id=f"urn:{i}")[0] for i in range(400)]
     settled(home, 400)
     assert sorted(target.bodies()) == sorted(wanted)
+
+
+@pytest.fixture
+def unreadable(receiver):
+    """Three stored events for a sink that asks for first messages, and which those are can't be read."""
+    home = home_with(sink("out", url="http://127.0.0.1:1/", first_message=True))
+    one = receiver(home=home)
+    for i in range(3):
+        deliver(one, conversation_id=f"urn:{i}")
+    one.stop()
+    with sqlite3.connect(home.spool.dir / "hookspool.db") as db:
+        db.executescript("UPDATE spool SET conversations = (SELECT max(id) FROM event); ALTER TABLE conversation RENAME TO away;"
+                         "CREATE VIEW conversation AS SELECT endpoint, conversation, abs(-9223372036854775807 - id) AS event, 0 AS last_at FROM event")
+    return home
+
+
+def test_what_cannot_be_judged_is_not_forgotten(unreadable, relay):
+    """The relay says so, and goes on trying; --once ends."""
+    running = relay(unreadable).ready()
+    running.until(lambda: running.text().count("sink out: the spool can't be read") == 2, "its word")
+    running.stop()
+    done = unreadable.cli("relay", "--once")
+    assert done.returncode == 75 and b"integer overflow" in done.stderr
+    assert states(unreadable) == [PENDING] * 3 and not attempts(unreadable)
+
+
+def test_what_can_be_judged_no_more_is_a_dead_letter(receiver, relay, target):
+    """Its endpoint, which knew where the text stands, is gone from the configuration."""
+    section = sink("out", url=target.url, texts=["Hey"])
+    home = home_with(section)
+    one = receiver(home=home)
+    deliver(one)
+    expect(fcgi_client.deliver(one.socket, b'{"event":"e","data":{"message_urn":"urn:1"}}', path=PATH), "stored")
+    one.stop()
+    home.configure(section, endpoint("/other", relay=["out"]))
+    relay(home).ready()
+    settled(home, 1)
+    settled(home, 1, state=DEAD)
+    assert "no longer configured" in attempts(home)[0]["error"] + str(attempts(home)[1]["error"]) and len(target.got) == 1
+    assert home.cli("retry", "--sink", "out").returncode == 0
+    settled(home, 2)
 
 
 def test_what_is_asked_for_is_not_judged(receiver, relay, target):

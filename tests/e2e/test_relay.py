@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import statistics
 import struct
 import time
@@ -330,6 +331,44 @@ def test_once_waits_for_no_attempt_that_is_due_later(receiver, target, headers, 
     deliver(one, 3)
     assert once(home) < 5 * SLOW
     assert states(home).count(0) == (3 if headers else 1) and len(target.got) == (1 if headers else 3)
+
+
+def test_once_leaves_what_comes_meanwhile(receiver, target):
+    """To the next run: else it would not end while events come."""
+    home = home_with(sink("out", url=target.url, max_in_flight=1))
+    one = receiver(home=home)
+    target.answers = [{"do": lambda handler: deliver(one)}] * 300
+    target.answers[0] = {"do": lambda handler: time.sleep(1.5)}
+    deliver(one, 2)
+    assert once(home) < 10 * SLOW
+    assert len(target.got) < 100
+
+
+def test_once_ends_when_results_cannot_be_written(receiver, target):
+    home = home_with(sink("out", url=target.url))
+    one = receiver(home=home)
+    deliver(one, 3)
+    with sqlite3.connect(home.spool.dir / "hookspool.db") as db:
+        db.execute("CREATE TRIGGER no BEFORE INSERT ON attempt BEGIN SELECT raise(ABORT, 'not today'); END")
+    done = home.cli("relay", "--once")
+    assert done.returncode == 75 and b"not today" in done.stderr and states(home) == [0] * 3 and len(target.got) == 3
+
+
+def test_the_spool_cannot_be_read_for_a_while(receiver, relay, target):
+    """What is on the way goes on, and so does the relay."""
+    target.answers = [{"do": lambda handler: time.sleep(3)}]
+    home = home_with(sink("out", url=target.url))
+    one = receiver(home=home)
+    running = relay(home).ready()
+    deliver(one)
+    target.until(1)
+    with sqlite3.connect(home.spool.dir / "hookspool.db") as db:
+        db.execute("ALTER TABLE relay RENAME TO away")
+        running.until(lambda: "sink out: the spool can't be read: spool: no such table: relay" in running.text(), "its word")
+        db.execute("ALTER TABLE away RENAME TO relay")
+    deliver(one)
+    settled(home, 2)
+    assert len(target.got) == 2
 
 
 def test_ordered_conversations(receiver, relay, target):
