@@ -29,7 +29,7 @@ struct trail {
 	unsigned seen; /* bit i: part i was seen in the object that is open at its depth */
 	struct span value;
 	size_t elements, values; /* of a path with a * */
-	bool every, differ;
+	bool every, differ, twice;
 	bool filled;
 };
 
@@ -121,7 +121,8 @@ static int on_key(void *ctx, const unsigned char *s, size_t n)
 	for (t = p->trail; t < p->trail + p->n; t++) {
 		if (!at_depth(t, p->depth) || t->size[p->depth - 1] != n || memcmp(t->part[p->depth - 1], s, n) != 0)
 			continue;
-		if (p->depth > 1 && t->seen & 1U << (p->depth - 1))
+		t->twice |= p->depth > 1 && t->seen & 1U << (p->depth - 1);
+		if (t->twice && !p->paths[t - p->trail].lenient)
 			return refuse(p, "a routing key is there twice");
 		t->seen |= 1U << (p->depth - 1);
 		step(t, p->depth);
@@ -285,8 +286,8 @@ static void set_values(struct parse *p)
 	for (int i = 0; i < p->n; i++) {
 		const struct trail *t = &p->trail[i];
 
-		p->paths[i].filled = t->filled;
-		if (t->value.set && !(t->every && (t->differ || t->values != t->elements)))
+		p->paths[i].filled = t->filled && !t->twice;
+		if (t->value.set && !t->twice && !(t->every && (t->differ || t->values != t->elements)))
 			p->paths[i].value = (struct slice){p->arena->data + t->value.at, t->value.n};
 	}
 }

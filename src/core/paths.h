@@ -17,6 +17,7 @@ enum path_kind { PATH_STRING, PATH_NUMBER, PATH_BOOLEAN };
 
 struct path {
 	const char *text;
+	bool lenient; /* a key on it that is there twice leaves it without a value; otherwise the text is MALFORMED */
 	struct slice value; /* a string that isn't empty, a number's digits, "true" or "false"; otherwise p == NULL */
 	enum path_kind kind;
 	bool filled; /* a list or an object is there, and has something in it; of a path with a *: at one index or more */

@@ -555,7 +555,7 @@ bool template_print(const struct template *t, const struct template_values *valu
 	bool ok = true;
 
 	for (size_t i = 0; i < t->n_paths; i++)
-		p.path[i].text = t->path[i];
+		p.path[i] = (struct path){.text = t->path[i], .lenient = true};
 	if (t->n_paths)
 		ok = paths_find(values->body.p, values->body.n, p.path, t->n_paths, &arena, &reason) != PATHS_NO_MEMORY;
 	ok = ok && print_all(&p, out);

@@ -22,6 +22,7 @@ static void check_value(const struct path *p, const struct buf *arena, yajl_val 
 	if (!tree)
 		return;
 	f = find_in_tree(tree, p->text);
+	assert(!f.twice || p->lenient);
 	assert(!f.value == !p->value.p);
 	assert(!f.value || (strlen(f.value) == p->value.n && memcmp(f.value, p->value.p, p->value.n) == 0));
 	assert(!f.value || f.kind == p->kind);

@@ -402,7 +402,7 @@ static yajl_val tree_of(const struct reading *r, const char *body)
 	char why[128];
 
 	for (size_t i = 0; i < r->n_paths; i++)
-		path[i].text = r->path[i];
+		path[i] = (struct path){.text = r->path[i], .lenient = true};
 	if (paths_find(r->values->body.p, r->values->body.n, path, r->n_paths, &arena, &reason) == PATHS_OK)
 		assert((tree = yajl_tree_parse(body, why, sizeof why)));
 	buf_free(&arena);

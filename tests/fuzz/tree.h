@@ -15,7 +15,7 @@
 struct found {
 	const char *value;
 	enum path_kind kind;
-	bool differ, filled;
+	bool differ, filled, twice; /* twice: a key on it */
 	size_t values, elements;
 };
 
@@ -53,7 +53,7 @@ static void walk(yajl_val v, const char *part, struct found *f)
 	for (size_t i = 0; part && YAJL_IS_OBJECT(v) && i < v->u.object.len; i++) {
 		if (strlen(v->u.object.keys[i]) != n || memcmp(v->u.object.keys[i], part, n) != 0)
 			continue;
-		assert(++times == 1);
+		f->twice |= ++times > 1;
 		walk_into(v->u.object.values[i], part, n, f);
 	}
 	for (size_t i = 0; part && YAJL_IS_ARRAY(v) && i < v->u.array.len; i++)
@@ -67,8 +67,9 @@ static struct found find_in_tree(yajl_val tree, const char *path)
 	struct found f = {0};
 
 	walk(tree, path, &f);
-	if (strchr(path, '*') && (f.differ || f.values != f.elements))
+	if (f.twice || (strchr(path, '*') && (f.differ || f.values != f.elements)))
 		f.value = NULL;
+	f.filled = f.filled && !f.twice;
 	return f;
 }
 

@@ -11,7 +11,8 @@ static struct slice text(const char *s)
 
 static const char body[] =
 	"{\"event\":\"message.received\",\"data\":{\"sender\":{\"name\":\"Zo\\u00eb \\\"Z\\\" <b>&\",\"id\":null},"
-	"\"body\":\"line 1\\nline 2 \\ud83d\\udc4b\",\"n\":-1.50,\"zero\":0.0e5,\"yes\":true,\"no\":false,\"list\":[\"a\",{\"b\":\"c\"}],\"empty\":\"\"}}";
+	"\"body\":\"line 1\\nline 2 \\ud83d\\udc4b\",\"n\":-1.50,\"zero\":0.0e5,\"yes\":true,\"no\":false,\"list\":[\"a\",{\"b\":\"c\"}],\"empty\":\"\","
+	"\"twice\":{\"a\":{\"b\":1},\"a\":2,\"c\":[1],\"c\":[2],\"d\":3}}}";
 
 static void templates(void **state)
 {
@@ -30,6 +31,7 @@ static void templates(void **state)
 		{TEMPLATE_PLAIN, "{{data.n}}{{data.yes}}{{data.no}}{{data.zero}}", "-1.50truefalse0.0e5"},
 		{TEMPLATE_PLAIN, "[{{data.sender.id}}{{data.none}}{{data.list}}{{data}}{{data.empty}}]", "[]"},
 		{TEMPLATE_PLAIN, "{{data.list.0}}{{data.list.1.b}}", "ac"},
+		{TEMPLATE_PLAIN, "{{data.twice.a}}{{data.twice.a.b}}{{#if data.twice.c}}1{{/if}}{{data.twice.d}}", "3"},
 		{TEMPLATE_PLAIN, "{{data.none | default \"nobody\"}}, {{data.n|default \"x\"}}", "nobody, -1.50"},
 		{TEMPLATE_JSON, "{{data.none | default \"a\tb\"}}", "a\\u0009b"},
 		{TEMPLATE_PLAIN, "{{data.body | truncate 8}}|{{data.body | truncate 15}}|{{data.body | truncate 1}}",
