@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/clock.h"
 
@@ -36,10 +37,13 @@ struct http {
 	struct cidrs private;
 };
 
-/* RFC 6890 and its IANA registries: what is not a host of the internet's; and 6to4, which leads to any address of IPv4. */
+/*
+ * RFC 6890 and its IANA registries: what is not a host of the internet's, but for documentation's addresses, which lead nowhere.
+ * And what leads to any address of IPv4: SIIT's (RFC 2765), Teredo's, in 2001::/23, and 6to4's; and site-local ones (RFC 3879).
+ */
 static const char *const private_ranges[] = {"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16",
-	"172.16.0.0/12", "192.0.0.0/24", "192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/3", "::/96", "64:ff9b:1::/48", "2002::/16",
-	"fc00::/7", "fe80::/10", "ff00::/8"};
+	"172.16.0.0/12", "192.0.0.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/3", "::/96",
+	"::ffff:0:0:0/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2002::/16", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8"};
 
 enum { PRIVATE_RANGES = sizeof private_ranges / sizeof *private_ranges };
 
@@ -59,6 +63,15 @@ static struct cidrs private_cidrs(void)
 	return all;
 }
 
+/* RFC 6761 section 6.3, with a dot behind it or not. */
+static bool is_localhost(const char *host)
+{
+	static const char name[] = "localhost";
+	size_t n = strlen(host), dot = n > 0 && host[n - 1] == '.', size = sizeof name - 1;
+
+	return n >= size + dot && strncasecmp(host + n - dot - size, name, size) == 0 && (n == size + dot || host[n - dot - size - 1] == '.');
+}
+
 bool http_is_private(const char *url)
 {
 	struct cidrs all = private_cidrs();
@@ -68,7 +81,7 @@ bool http_is_private(const char *url)
 
 	if (parts && curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK && curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK) {
 		host[strcspn(host, "]")] = '\0';
-		private = strcmp(host, "localhost") == 0 || cidr_match(&all, host + (*host == '['));
+		private = is_localhost(host) || cidr_match(&all, host + (*host == '['));
 	}
 	curl_free(host);
 	curl_url_cleanup(parts);

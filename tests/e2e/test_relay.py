@@ -181,7 +181,8 @@ def test_a_private_address_is_refused(receiver, relay, target):
 def test_private_addresses_by_other_names(receiver, relay):
     """As numbers of IPv4, and as the addresses of IPv6 that lead there: RFC 4291 section 2.5.5, RFC 6052, RFC 3056."""
     hosts = ["2130706433", "0x7f.1", "0.0.0.0", "[::]", "[::ffff:10.0.0.1]", "[::127.0.0.1]", "[64:ff9b::10.0.0.1]",
-             "[64:ff9b::169.254.169.254]", "[64:ff9b:1::1]", "[2002:7f00:1::]", "[fe80::1]", "[fd00::1]", "[ff02::1]"]
+             "[64:ff9b::169.254.169.254]", "[64:ff9b:1::1]", "[2002:7f00:1::]", "[fe80::1]", "[fd00::1]", "[ff02::1]", "[fec0::1]",
+             "[2001:0:7f00:1::]", "[100::1]", "[::ffff:0:10.0.0.1]", "192.88.99.1"]
     home = home_with(*(sink(f"s{i}", url=f"http://{host}:1/", allow_private=False) for i, host in enumerate(hosts)),
                      sink("public", url="http://[64:ff9b::192.0.2.1]:1/", allow_private=False, connect_timeout="1s"),
                      relay=[*(f"s{i}" for i in range(len(hosts))), "public"])
@@ -809,7 +810,8 @@ def test_check_of_programs_and_bodies(receiver):
                      sink("directory", type="exec", command=["/tmp/"], allow_private=None),
                      sink("open", url="https://a/", authorization_file="open"), sink("key", url="https://a/", secret_file="key"),
                      sink("url", url_file="url", url=None), sink("private", url="http://[::1]:1/", allow_private=None),
-                     relay=("right", "comma", "bare", "text", "program", "nowhere", "directory", "open", "key", "url", "private"),
+                     sink("here", url="http://A.LocalHost.:1/", allow_private=None), sink("there", url="http://notlocalhost:1/", allow_private=None),
+                     relay=("right", "comma", "bare", "text", "program", "nowhere", "directory", "open", "key", "url", "private", "here", "there"),
                      files={"key": "whsec_!!!", "url": "https://a b/"})
     home.write("open", "Bearer abc\n", 0o644)
     home.write("program", "#!/bin/sh\n", 0o600)
@@ -819,7 +821,7 @@ def test_check_of_programs_and_bodies(receiver):
     warned = [line.split()[2] for line in lines if line.startswith("warn") and "the body is no JSON" in line]
     failed = [line.split()[2] for line in lines if line.startswith("FAIL")]
     private = [line.split()[2] for line in lines if line.startswith("warn") and "private address" in line]
-    assert (done.returncode, warned, private) == (1, ["comma:", "bare:"], ["private:"])
+    assert (done.returncode, warned, private) == (1, ["comma:", "bare:"], ["private:", "here:"])
     assert failed == ["program:", "nowhere:", "directory:", "open:", "key:", "url:"]
     assert f"FAIL {home.dir}/open: others may read it" in done.stdout.decode()
 
