@@ -9,14 +9,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "core/clock.h"
@@ -404,8 +402,8 @@ static enum relay_end run_on_spool(struct relay *r, char *why, size_t n)
 
 enum relay_end relay_run(const struct conf *c, bool once, relay_may_reload *may_reload, void *ctx, char *why, size_t n)
 {
-	struct relay r = {.conf = c, .once = once, .may_reload = may_reload, .may_reload_ctx = ctx, .began = clock_mono_us(), .lock = -1, .poke = -1, .signals = -1, .crowd = {.fd = -1},
-		.db = {.lock_fd = -1}};
+	struct relay r = {.conf = c, .once = once, .may_reload = may_reload, .may_reload_ctx = ctx, .began = clock_mono_us(),
+		.lock = -1, .poke = -1, .signals = -1, .crowd = {.fd = -1}, .db = {.lock_fd = -1}};
 	enum relay_end end = RELAY_ENDED;
 
 	if (!open_waits(&r, why, n))

@@ -1,7 +1,6 @@
 /* What became of a job: delivered, to be tried again, dead, or not wanted; and writing that down, some together. */
-#include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "core/clock.h"
 #include "relay/running.h"

@@ -3,7 +3,6 @@
 #define SPOOL_REWRITE_H
 
 #include <sqlite3.h>
-#include <stdbool.h>
 
 /*
  * The kernel takes what a failed fsync could not write for clean: reads give it, no later fsync writes it (fsync(2), "EIO"), and
