@@ -5,8 +5,9 @@
 #include <stddef.h>
 
 /*
- * Puts blanks in the place of comments: from # or // to the end of the line, and between the marks of C, but not in quotes.
- * Every line stays where it is: libconfuse 3.3 counts those with a comment more than once.
+ * Puts blanks in the place of comments: from # or // to the end of the line, and between the marks of C; but not in quotes,
+ * and as libconfuse reads it, not where the slashes are in a word: http://x. Every line stays where it is: libconfuse 3.3
+ * counts those with a comment more than once.
  */
 void uncomment(char *text, size_t n);
 

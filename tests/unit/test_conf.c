@@ -1,7 +1,11 @@
-/* conf/: what is read, what is refused with file and line, address ranges, schemes. */
+/* conf/: what is read, what is refused with file and line, address ranges, comments. */
+#define _GNU_SOURCE /* asprintf */
 #include "unit.h"
 
+#include <confuse.h>
+
 #include "conf/conf.h"
+#include "conf/uncomment.h"
 
 static char messages[2048];
 
@@ -390,6 +394,84 @@ static void ranges(void **state)
 		assert_false(cidr_parse(bad[i], &c));
 }
 
+static void no_report(cfg_t *cfg, const char *fmt, va_list ap)
+{
+	(void)cfg;
+	(void)fmt;
+	(void)ap;
+}
+
+/* The values that libconfuse itself reads in the text, freed by the caller; NULL when it refuses it. */
+static char *values_of(const char *text)
+{
+	cfg_opt_t options[] = {CFG_STR("a", "", CFGF_NONE), CFG_STR("b", "", CFGF_NONE), CFG_STR_LIST("l", NULL, CFGF_NONE), CFG_END()};
+	cfg_t *cfg = cfg_init(options, CFGF_NONE);
+	char *values = NULL;
+
+	cfg_set_error_function(cfg, no_report);
+	if (cfg_parse_buf(cfg, text) == CFG_SUCCESS)
+		assert_true(asprintf(&values, "a=%s b=%s l=%u", cfg_getstr(cfg, "a"), cfg_getstr(cfg, "b"), cfg_size(cfg, "l")) > 0);
+	cfg_free(cfg);
+	return values;
+}
+
+static char *uncommented_values_of(const char *text)
+{
+	char *copy = strdup(text), *values;
+
+	uncomment(copy, strlen(copy));
+	values = values_of(copy);
+	free(copy);
+	return values;
+}
+
+static void comments(void **state)
+{
+	static const struct {
+		const char *text, *values;
+	} cases[] = {
+		{"a = /var/lib//x b = y", "a=/var/lib//x b=y l=0"}, {"a = http://x/ b = y", "a=http://x/ b=y l=0"},
+		{"a = x// b = y", "a=x// b=y l=0"}, {"a = x // b = y", "a=x b= l=0"}, {"//a = x\nb = y", "a= b=y l=0"},
+		{"a = x///\n//\n///b\nb = y", "a=x/// b=y l=0"}, {"l = {a//, b}", "a= b= l=2"}, {"a = x#y\nb = y", "a=x b=y l=0"},
+		{"a = x /* b = z */ b = y", "a=x b=y l=0"}, {"/*/ a = x /**/ b = y", "a= b=y l=0"}, {"a = x /* # */ b = y", "a=x b=y l=0"},
+		{"a = \"//\" b = '#'", "a=// b=# l=0"}, {"a = \"\\\"#\" b = '\\'#'", "a=\"# b='# l=0"},
+		{"a = ${HS_TEST_NONE:-#x} b = y", "a=#x b=y l=0"}, {"a = \"${HS_TEST_NONE:-\"#\"}\" b = y", "a=\"#\" b=y l=0"},
+		{"a = '${' b = y # }", "a=${ b=y l=0"},
+	};
+	char *raw, *without;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		raw = values_of(cases[i].text);
+		without = uncommented_values_of(cases[i].text);
+		if (!raw || !without || strcmp(raw, cases[i].values) != 0 || strcmp(without, raw) != 0)
+			fail_msg("%s: not %s, but %s and %s", cases[i].text, cases[i].values, raw, without);
+		free(raw);
+		free(without);
+	}
+}
+
+/* Every short text that libconfuse can read is the same to it without comments. */
+static void comments_as_libconfuse_has_them(void **state)
+{
+	static const char marks[] = "x /*#\"'${}\\\n";
+	char text[32], *raw, *without;
+	unsigned read = 0;
+
+	(void)state;
+	for (int i = 0; i < 12 * 12 * 12 * 12; i++) {
+		snprintf(text, sizeof text, "a = x%c%c%c%c\nb = 'y#'\n", marks[i % 12], marks[i / 12 % 12], marks[i / 144 % 12], marks[i / 1728]);
+		raw = values_of(text);
+		without = raw ? uncommented_values_of(text) : NULL;
+		if (raw && (!without || strcmp(raw, without) != 0))
+			fail_msg("%s: not %s, but %s", text, raw, without);
+		read += raw != NULL;
+		free(raw);
+		free(without);
+	}
+	assert_in_range(read, 1000, 12 * 12 * 12 * 12);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -404,6 +486,8 @@ int main(void)
 		cmocka_unit_test(none_warns),
 		cmocka_unit_test(secrets_stay_out_of_messages),
 		cmocka_unit_test(ranges),
+		cmocka_unit_test(comments),
+		cmocka_unit_test(comments_as_libconfuse_has_them),
 	};
 
 	return cmocka_run_group_tests_name("conf", tests, files, unit_leave);
