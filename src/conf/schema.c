@@ -2,6 +2,7 @@
 #define _DEFAULT_SOURCE /* scandir */
 #include "conf/schema.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -109,6 +110,22 @@ cfg_t *schema_at(cfg_t *sec, const char *option, const char *value)
 	if (value && strchr(value, '\n'))
 		sec->line = uncomment_first_line(load.text.data, load.text.len, sec->line);
 	return sec;
+}
+
+bool schema_check_title(cfg_t *sec, bool right, const char *fix)
+{
+	const char *p = cfg_title(sec);
+
+	while (*p && !iscntrl((unsigned char)*p))
+		p++;
+	if (right && !*p)
+		return true;
+	sec->line = uncomment_section_line(load.text.data, load.text.len, sec->line);
+	if (*p) /* it would break the message, too */
+		cfg_error(sec, "%s: its name has a line feed or another control character in it; write it without", sec->name);
+	else
+		cfg_error(sec, "%s \"%s\": %s", sec->name, cfg_title(sec), fix);
+	return false;
 }
 
 int schema_choice(const char *const *words, const char *word)
@@ -367,7 +384,10 @@ static bool refuse_file(const char *file, const char *what)
 	return false;
 }
 
-/* Appends the file's text, without its comments, and a line feed, as none is empty then. False with errno set. */
+/*
+ * Appends the file's text, without its comments. A blank ends it, as fmemopen() takes no empty one, and no line feed, behind
+ * which libconfuse would be on a line that the file doesn't have. False with errno set.
+ */
 static bool read_file(const char *file, struct buf *text)
 {
 	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY), error;
@@ -377,7 +397,9 @@ static bool read_file(const char *file, struct buf *text)
 	if (fd >= 0)
 		close(fd);
 	errno = ok ? ENOMEM : error;
-	if (!ok || !buf_add(text, "\n", 1))
+	if (ok && text->len && text->data[text->len - 1] == '\n')
+		text->len--;
+	if (!ok || !buf_add(text, " ", 1))
 		return false;
 	uncomment(text->data, text->len);
 	return true;

@@ -22,6 +22,12 @@ cfg_t *schema_tree(void);
  */
 cfg_t *schema_at(cfg_t *sec, const char *option, const char *value);
 
+/*
+ * True when the section's title is right, and has no control characters. Otherwise reports it, for the section that was just
+ * read, with the line where it begins, and the fix.
+ */
+bool schema_check_title(cfg_t *sec, bool right, const char *fix);
+
 /* Reports a warning with the file and line where the parser is. */
 void schema_warn(cfg_t *cfg, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -182,10 +182,8 @@ int schema_check_endpoint(cfg_t *cfg, cfg_opt_t *opt)
 
 	schema_scheme_find(schema_tree(), cfg_getstr(sec, "scheme"), &s);
 	none = s.algorithm == ALGORITHM_NONE;
-	if (*title != '/' || strchr(title, '?')) {
-		cfg_error(cfg, "endpoint \"%s\": the title is the URL's path; write it as \"/webhook/linkedin\"", title);
+	if (!schema_check_title(sec, *title == '/' && !strchr(title, '?'), "the title is the URL's path; write it as \"/webhook/linkedin\""))
 		return -1;
-	}
 	if (!secret && !none) {
 		cfg_error(cfg, "endpoint \"%s\" has no secret; add secret-file = {\"FILE\"}, "
 			"or scheme = \"none\" to take anything from anyone", title);

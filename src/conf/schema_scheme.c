@@ -291,11 +291,8 @@ int schema_scheme_check(cfg_t *cfg, cfg_opt_t *opt)
 	struct scheme s;
 	struct build b = {cfg, cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1), &s};
 
-	if (scheme_find(cfg_title(b.sec))) {
-		cfg_error(cfg, "scheme \"%s\" is built in; give yours another name, with like = \"%s\"", cfg_title(b.sec), cfg_title(b.sec));
-		return -1;
-	}
-	return build(&b) ? 0 : -1;
+	return schema_check_title(b.sec, !scheme_find(cfg_title(b.sec)), "it is built in; give yours another name, and say what it is like") &&
+		build(&b) ? 0 : -1;
 }
 
 bool schema_scheme_find(cfg_t *tree, const char *name, struct scheme *out)

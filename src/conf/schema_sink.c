@@ -217,14 +217,6 @@ static bool check_exec(cfg_t *sec)
 		"there is no such sink of the type \"http\" above, or it has no {{hookspool.reply}} in its body; conf-examples/sinks/assistant.conf shows one");
 }
 
-static bool check_name(cfg_t *sec)
-{
-	if (*cfg_title(sec))
-		return true;
-	cfg_error(sec, "sink \"\": it needs a name");
-	return false;
-}
-
 static bool check_target(cfg_t *sec)
 {
 	return check_type(sec) && (section_sink_is_exec(sec) ? check_exec(sec) : check_http(sec));
@@ -294,7 +286,7 @@ int schema_sink_check(cfg_t *cfg, cfg_opt_t *opt)
 	cfg_t *sec = cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1);
 
 	(void)cfg;
-	return check_name(sec) && check_target(sec) && check_body(sec) && check_times(sec) && check_limits(sec) && check_filters(sec) ? 0 : -1;
+	return schema_check_title(sec, *cfg_title(sec), "it needs a name") && check_target(sec) && check_body(sec) && check_times(sec) && check_limits(sec) && check_filters(sec) ? 0 : -1;
 }
 
 int schema_check_relay(cfg_t *cfg, cfg_opt_t *opt)

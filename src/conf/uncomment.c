@@ -66,6 +66,15 @@ void uncomment(char *text, size_t n)
 	}
 }
 
+static int line_feeds(const char *p, size_t n)
+{
+	int feeds = 0;
+
+	for (size_t i = 0; i < n; i++)
+		feeds += p[i] == '\n';
+	return feeds;
+}
+
 int uncomment_first_line(const char *text, size_t n, int line)
 {
 	int at = 1, first;
@@ -74,10 +83,25 @@ int uncomment_first_line(const char *text, size_t n, int line)
 	for (size_t i = 0; i < n && at <= line; i += length) {
 		length = token(text + i, n - i);
 		first = at;
-		for (size_t k = i; k < i + length; k++)
-			at += text[k] == '\n';
+		at += line_feeds(text + i, length);
 		if (at > first && length > 1 && at == line)
 			return first;
+	}
+	return line;
+}
+
+int uncomment_section_line(const char *text, size_t n, int line)
+{
+	int at = 1, first = line, depth = 0;
+	size_t length;
+
+	for (size_t i = 0; i < n && at <= line; i += length) {
+		length = token(text + i, n - i);
+		if (text[i] == '{' && depth++ == 0)
+			first = at;
+		if (text[i] == '}' && --depth == 0 && at == line)
+			return first;
+		at += line_feeds(text + i, length);
 	}
 	return line;
 }

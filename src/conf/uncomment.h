@@ -14,4 +14,7 @@ void uncomment(char *text, size_t n);
 /* The line of a text without comments on which the quotes begin that end on this line. Of several: the first. */
 int uncomment_first_line(const char *text, size_t n, int line);
 
+/* The line of a text without comments on which the section's brace stands that is closed on this line. Of several: the first. */
+int uncomment_section_line(const char *text, size_t n, int line);
+
 #endif

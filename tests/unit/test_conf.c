@@ -264,6 +264,18 @@ static void errors_name_file_and_line(void **state)
 		{"# one\n// two\n/* three\n four */ max-in-flight = 5 # five\nmax-body = \"1m\" // six\n\nfoo = 1\n", "test.conf:7:", "foo"},
 		{"sink \"out\" { url = \"http://a/#b\" # c \"\n headers = {\"X: # \\\" //\"}\n body = '# {\n//\n'\n foo = 1\n}\n", "test.conf:6:", "foo"},
 		{"sink \"out\" {\n url = http://a/#b\n foo = 1\n}\n", "test.conf:3:", "foo"},
+		{"spool = \"x\"\nmax-body", "test.conf:2:", "end of file"},
+		{"spool = \"x\"\nmax-body =\n", "test.conf:2:", "end of file"},
+		{"spool = \"x\"\nmax-body = # \"1m\"\n", "test.conf:2:", "end of file"},
+		{"spool = \"x\"\nmax-in-flight = 0", "test.conf:2:", "out of range"},
+		{"\nsink \"\" {\n url = \"http://a/\"\n texts = {\"}\",\n \"{\"}\n}\n", "test.conf:2:", "needs a name"},
+		{"sink \"a\" {\n url = \"http://a/\"\n}\nsink \"\" {\n url = \"http://a/\"\n}\n", "test.conf:4:", "needs a name"},
+		{"\n\nendpoint \"w\"\n{\n secret-file = {\"one\"}\n}\n", "test.conf:4:", "URL's path"},
+		{"\nscheme \"github\" {\n header = \"X\"\n}\n", "test.conf:2:", "another name"},
+		{"\nsink \"a\\nb\" {\n url = \"http://a/\"\n}\n", "test.conf:2: sink: ", "control character"},
+		{"\nsink \"a\nb\" {\n url = \"http://a/\"\n}\n", "test.conf:3: sink: ", "control character"},
+		{"endpoint \"/w\\x7f\" {\n secret-file = {\"one\"}\n}\n", "test.conf:1: endpoint: ", "write it without"},
+		{"scheme \"\\e\" {\n like = \"github\"\n}\n", "test.conf:1: scheme: ", "write it without"},
 	};
 
 	(void)state;
