@@ -48,6 +48,37 @@ static struct {
 	int errors;
 } load;
 
+/* What to do about what libconfuse reports by itself; "" for messages of ours, which say so. */
+static const char *fix_of(const char *fmt)
+{
+	static const struct {
+		const char *begins, *fix;
+	} fixes[] = {
+		{"no such option", "; hookspool.conf(5) has those of each section"},
+		{"no sub-section", "; write the option in its section"},
+		{"invalid boolean value", "; write true or false"},
+		{"invalid integer value", "; write a number"},
+		{"integer value", "; write a smaller number"},
+		{"found duplicate title", "; merge the two sections, or rename one"},
+		{"premature end of file", "; write what is missing there, or remove its beginning"},
+		{"unexpected token", "; write NAME = \"text\", or NAME = {\"text\", \"text\"} where it is a list"},
+		{"unexpected closing brace", "; remove it"},
+		{"missing equal sign", "; write NAME = VALUE"},
+		{"missing title", "; write it in double quotes before the {"},
+		{"missing opening brace", "; write { behind the title"},
+		{"missing parenthesis", "; write include(\"FILE\")"},
+		{"syntax error in call", "; write include(\"FILE\")"},
+		{"attempt to append", "; write = in place of +="},
+		{"invalid octal number", "; write \\\\ for a backslash"},
+		{"bad escape sequence", "; write \\\\ for a backslash"},
+	};
+
+	for (size_t i = 0; i < sizeof fixes / sizeof *fixes; i++)
+		if (strncmp(fmt, fixes[i].begins, strlen(fixes[i].begins)) == 0)
+			return fixes[i].fix;
+	return "";
+}
+
 __attribute__((format(printf, 4, 0))) static void report_at(enum log_level level, const char *file, int line, const char *fmt, va_list ap)
 {
 	struct buf b = {0};
@@ -57,6 +88,7 @@ __attribute__((format(printf, 4, 0))) static void report_at(enum log_level level
 	else if (file)
 		buf_printf(&b, "%s: ", file);
 	buf_vprintf(&b, fmt, ap);
+	buf_printf(&b, "%s", fix_of(fmt));
 	load.report(load.ctx, level, buf_str(&b));
 	buf_free(&b);
 }
@@ -385,7 +417,7 @@ static bool refuse_file(const char *file, const char *what)
 }
 
 /*
- * Appends the file's text, without its comments. A blank ends it, as fmemopen() takes no empty one, and no line feed, behind
+ * Appends the file's text. A blank ends it, as fmemopen() takes no empty one, and no line feed, behind
  * which libconfuse would be on a line that the file doesn't have. False with errno set.
  */
 static bool read_file(const char *file, struct buf *text)
@@ -399,16 +431,32 @@ static bool read_file(const char *file, struct buf *text)
 	errno = ok ? ENOMEM : error;
 	if (ok && text->len && text->data[text->len - 1] == '\n')
 		text->len--;
-	if (!ok || !buf_add(text, " ", 1))
-		return false;
-	uncomment(text->data, text->len);
-	return true;
+	return ok && buf_add(text, " ", 1);
 }
 
-/* libconfuse reports what is wrong in the text. */
+/* Reports what is missing at the file's end: libconfuse takes that for the end of sections, quotes and comments. */
+static int parse_text(cfg_t *cfg)
+{
+	const char *missing;
+	int line = uncomment(load.text.data, load.text.len, &missing), rc = CFG_SUCCESS;
+	FILE *from;
+
+	/* where a brace is missing, it may know the place */
+	if (!line || *missing == '}') {
+		from = fmemopen(load.text.data, load.text.len, "r");
+		rc = from ? cfg_parse_fp(cfg, from) : CFG_FILE_ERROR;
+		if (from)
+			fclose(from);
+	}
+	if (!line || rc != CFG_SUCCESS)
+		return rc;
+	cfg->line = line;
+	cfg_error(cfg, "a %s is missing for what begins here", missing);
+	return CFG_PARSE_ERROR;
+}
+
 static bool parse_one(cfg_t *cfg, const char *file)
 {
-	FILE *from;
 	int rc;
 
 	if (!read_file(file, &load.text)) {
@@ -417,10 +465,7 @@ static bool parse_one(cfg_t *cfg, const char *file)
 	}
 	free(cfg->filename);
 	cfg->filename = strdup(file);
-	from = fmemopen(load.text.data, load.text.len, "r");
-	rc = from && cfg->filename ? cfg_parse_fp(cfg, from) : CFG_FILE_ERROR;
-	if (from)
-		fclose(from);
+	rc = cfg->filename ? parse_text(cfg) : CFG_FILE_ERROR;
 	buf_free(&load.text);
 	if (rc != CFG_SUCCESS && load.errors == 0)
 		return refuse_file(file, "can't be parsed");

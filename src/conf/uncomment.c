@@ -12,7 +12,7 @@ static size_t variable(const char *p, size_t n)
 	return end ? (size_t)(end + 1 - p) : 0;
 }
 
-/* The length of the comment that begins here; 0: none does. */
+/* The length of the comment that begins here, one more than n when it has no end; 0: none does. */
 static size_t comment(const char *p, size_t n)
 {
 	const char *end;
@@ -26,9 +26,10 @@ static size_t comment(const char *p, size_t n)
 	for (end = p + 2; end + 1 < p + n; end++)
 		if (end[0] == '*' && end[1] == '/')
 			return (size_t)(end + 2 - p);
-	return 0; /* it has no end: libconfuse says so */
+	return n + 1;
 }
 
+/* The length of the quotes and what is in them, one more than n when they have no end. */
 static size_t quoted(const char *p, size_t n)
 {
 	size_t i = 1, length;
@@ -37,7 +38,7 @@ static size_t quoted(const char *p, size_t n)
 		length = *p == '"' ? variable(p + i, n - i) : 0;
 		i += length ? length : p[i] == '\\' && i + 1 < n ? 2 : 1;
 	}
-	return i < n ? i + 1 : n;
+	return i + 1;
 }
 
 /* The length of what libconfuse's lexer.l reads as one here, and no comment: quotes, a variable, a word or a mark. */
@@ -53,19 +54,6 @@ static size_t token(const char *p, size_t n)
 	return length ? length : 1;
 }
 
-void uncomment(char *text, size_t n)
-{
-	size_t length;
-
-	for (size_t i = 0; i < n; i += length) {
-		length = comment(text + i, n - i);
-		for (size_t k = i; k < i + length; k++)
-			text[k] = text[k] == '\n' ? '\n' : ' ';
-		if (!length)
-			length = token(text + i, n - i);
-	}
-}
-
 static int line_feeds(const char *p, size_t n)
 {
 	int feeds = 0;
@@ -73,6 +61,34 @@ static int line_feeds(const char *p, size_t n)
 	for (size_t i = 0; i < n; i++)
 		feeds += p[i] == '\n';
 	return feeds;
+}
+
+int uncomment(char *text, size_t n, const char **missing)
+{
+	static const char *const ends[] = {"\"", "'", "*/"};
+	int line = 1, open = 0, depth = 0;
+	size_t length;
+	bool skip;
+
+	for (size_t i = 0; i < n; i += length) {
+		length = comment(text + i, n - i);
+		skip = length > 0;
+		if (!skip)
+			length = token(text + i, n - i);
+		if (length > n - i) {
+			*missing = ends[skip ? 2 : text[i] == '\''];
+			return line;
+		}
+		if (text[i] == '{' && depth++ == 0)
+			open = line;
+		if (text[i] == '}')
+			depth--;
+		line += line_feeds(text + i, length);
+		for (size_t k = i; skip && k < i + length; k++)
+			text[k] = text[k] == '\n' ? '\n' : ' ';
+	}
+	*missing = "}";
+	return depth > 0 ? open : 0;
 }
 
 int uncomment_first_line(const char *text, size_t n, int line)

@@ -8,13 +8,16 @@
  * Puts blanks in the place of comments: from # or // to the end of the line, and between the marks of C; but not in quotes,
  * and as libconfuse reads it, not where the slashes are in a word: http://x. Every line stays where it is: libconfuse 3.3
  * counts those with a comment more than once.
+ *
+ * Returns 0; or the line on which something begins whose end is missing, with *missing that end, static text: of quotes,
+ * or of a comment, which is then left there with what follows, or a "}".
  */
-void uncomment(char *text, size_t n);
+int uncomment(char *text, size_t n, const char **missing);
 
-/* The line of a text without comments on which the quotes begin that end on this line. Of several: the first. */
+/* For a text that has all ends: the line on which the quotes begin that end on this line. Of several: the first. */
 int uncomment_first_line(const char *text, size_t n, int line);
 
-/* The line of a text without comments on which the section's brace stands that is closed on this line. Of several: the first. */
+/* The same for the line on which the section's brace stands that is closed on this line. Of several: the first. */
 int uncomment_section_line(const char *text, size_t n, int line);
 
 #endif

@@ -276,6 +276,30 @@ static void errors_name_file_and_line(void **state)
 		{"\nsink \"a\nb\" {\n url = \"http://a/\"\n}\n", "test.conf:3: sink: ", "control character"},
 		{"endpoint \"/w\\x7f\" {\n secret-file = {\"one\"}\n}\n", "test.conf:1: endpoint: ", "write it without"},
 		{"scheme \"\\e\" {\n like = \"github\"\n}\n", "test.conf:1: scheme: ", "write it without"},
+		{"\nspol = \"x\"\n", "test.conf:2:", "'spol'; hookspool.conf(5)"},
+		{"endpoint|rate = \"5/s\"\n", "test.conf:1:", "'endpoint'; write the option in its section"},
+		{"log-bodies = maybe\n", "test.conf:1:", "'log-bodies'; write true or false"},
+		{"max-in-flight = many\n", "test.conf:1:", "'max-in-flight'; write a number"},
+		{"max-in-flight = 99999999999999999999\n", "test.conf:1:", "out of range; write a smaller number"},
+		{"sink \"a\" { url = \"http://a/\" }\nsink \"a\" { url = \"http://b/\" }\n", "test.conf:2:", "'a'; merge the two sections"},
+		{"max-body =", "test.conf:1:", "end of file; write what is missing"},
+		{"spool = {\"x\"}\n", "test.conf:1:", "'{'; write NAME = \"text\""},
+		{"endpoint \"/w\" {\n events = {\"a\" \"b\"}\n}\n", "test.conf:2:", "NAME = {\"text\", \"text\"}"},
+		{"endpoint \"/w\" {\n events = {\"a\"\n allow = {}\n}\n", "test.conf:3:", "'allow'; write"},
+		{"\n}\n", "test.conf:2:", "brace; remove it"},
+		{"spool \"x\"\n", "test.conf:1:", "'spool'; write NAME = VALUE"},
+		{"sink { url = \"http://a/\" }\n", "test.conf:1:", "'sink'; write it in double quotes"},
+		{"sink \"a\" url = \"http://a/\"\n", "test.conf:1:", "'sink'; write { behind the title"},
+		{"include \"conf.d\"\n", "test.conf:1:", "'include'; write include(\"FILE\")"},
+		{"include(=)\n", "test.conf:1:", "'include'; write include(\"FILE\")"},
+		{"spool += \"x\"\n", "test.conf:1:", "'spool'; write = in place of +="},
+		{"spool = \"\\777\"\n", "test.conf:1:", "; write \\\\ for a backslash"},
+		{"spool = \"\\9\"\n", "test.conf:1:", "; write \\\\ for a backslash"},
+		{"\nspool = \"x\nmax-body = 1m\n", "test.conf:2:", "a \" is missing for what begins here"},
+		{"spool = 'x'\n'\n", "test.conf:2:", "a ' is missing"},
+		{"spool = 'x'\n\n\"", "test.conf:3:", "a \" is missing"},
+		{"spool = 'x'\n\n/* max-body = 1m\n", "test.conf:3:", "a */ is missing"},
+		{"# {\n\nendpoint \"/w\" {\n secret-file = {\"one\"}\n", "test.conf:3:", "a } is missing"},
 	};
 
 	(void)state;
@@ -287,6 +311,9 @@ static void errors_name_file_and_line(void **state)
 	messages[0] = '\0';
 	assert_null(conf_load("missing.conf", report, NULL));
 	assert_non_null(strstr(messages, "missing.conf: No such file"));
+	unit_file("whole.conf", "endpoint \"/w\" { secret-file = {\"one\"} }\n", 0600);
+	assert_null(load("include(\"whole.conf\")\n\""));
+	assert_non_null(strstr(messages, "test.conf:2: a \" is missing"));
 }
 
 /* One option of a section is wrong: it is on line 5, or its line is given, and the section ends further down. */
@@ -430,8 +457,9 @@ static char *values_of(const char *text)
 static char *uncommented_values_of(const char *text)
 {
 	char *copy = strdup(text), *values;
+	const char *missing;
 
-	uncomment(copy, strlen(copy));
+	uncomment(copy, strlen(copy), &missing);
 	values = values_of(copy);
 	free(copy);
 	return values;
