@@ -303,7 +303,8 @@ int schema_check_relay(cfg_t *cfg, cfg_opt_t *opt)
 		if (sec && !section_sink_replies(sec))
 			continue;
 		cfg_error(cfg, sec ? "relay: sink \"%s\" sends answers, and no events; name it in another sink's reply"
-			: "relay: there is no sink \"%s\", or it comes further down", name);
+			: "relay: no sink \"%s\" was read before; write it above the endpoint, and not in an included file: those are read after "
+			"this one, by their names", name);
 		return -1;
 	}
 	return 0;

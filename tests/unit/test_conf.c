@@ -184,6 +184,15 @@ static void includes(void **state)
 	assert_int_equal(c->max_in_flight, 7);
 	assert_string_equal(conf_endpoint(c, "/b")->secrets.item[0].text, "first");
 	conf_free(c);
+	unit_file("conf.d/b.conf", "sink \"out\" { url = \"http://a/\" }\n", 0600);
+	assert_null(load("include(\"conf.d\")\nendpoint \"/a\" {\n secret-file = {\"one\"}\n relay = {\"out\"}\n}\n"));
+	assert_non_null(strstr(messages, "test.conf:4: relay: no sink \"out\" was read before"));
+	assert_non_null(strstr(messages, "included file: those are read after this one"));
+	unit_file("conf.d/c.conf", "endpoint \"/c\" { secret-file = {\"key\"} relay = {\"out\"} }\n", 0600);
+	c = load("include(\"conf.d\")\n");
+	assert_string_equal(conf_endpoint(c, "/c")->relay[0]->name, "out");
+	conf_free(c);
+	assert_int_equal(remove("conf.d/c.conf"), 0);
 	unit_file("conf.d/b.conf", "\nmax-in-flight = many\n", 0600);
 	assert_null(load("include(\"conf.d\")\n"));
 	assert_non_null(strstr(messages, "conf.d/b.conf:2:"));
@@ -216,7 +225,7 @@ static void errors_name_file_and_line(void **state)
 		{"endpoint \"/w\" {\n secret-env = {\"HS_TEST_NONE\"}\n}\n", "test.conf:2:", "no HS_TEST_NONE"},
 		{"endpoint \"/w\" {\n secret-file = {\"${HS_TEST_NONE}\"}\n}\n", "test.conf:2:", "unset?"},
 		{"endpoint \"/w\" {\n allow = {\"10.0.0.1/8\"}\n}\n", "test.conf:2:", "address range"},
-		{"endpoint \"/w\" {\n relay = {\"out\"}\n}\n", "test.conf:2:", "no sink \"out\""},
+		{"endpoint \"/w\" {\n relay = {\"out\"}\n}\n", "test.conf:2:", "no sink \"out\" was read before; write it above the endpoint"},
 		{"sink \"out\" {\n}\n", "test.conf:2:", "needs a url"},
 		{"sink \"out\" { url = \"http://a/\" url-file = \"x\" }\n", "test.conf:1:", "not both"},
 		{"sink \"out\" { url = \"ftp://a/\" }\n", "test.conf:1:", "https://example.com"},
