@@ -60,6 +60,7 @@ bool section_sink_is_exec(cfg_t *sec)
 
 regex_t *section_sink_regex(const char *text, char *why, size_t n)
 {
+	char reason[128];
 	regex_t *regex;
 	int error;
 
@@ -73,7 +74,8 @@ regex_t *section_sink_regex(const char *text, char *why, size_t n)
 	error = regex ? regcomp(regex, text, REG_EXTENDED | REG_ICASE | REG_NOSUB) : REG_ESPACE;
 	if (!error)
 		return regex;
-	regerror(error, NULL, why, n);
+	regerror(error, NULL, reason, sizeof reason);
+	snprintf(why, n, "%s; write an extended regular expression of POSIX, as regex(7) has them", reason);
 	free(regex);
 	return NULL;
 }

@@ -244,7 +244,7 @@ static void errors_name_file_and_line(void **state)
 		{"sink \"out\" { url = \"http://a/\" texts = {\"a\", \"\"} }\n", "test.conf:1:", "empty"},
 		{"sink \"out\" { url = \"http://a/\" headers = {\"content-length: 3\"} }\n", "test.conf:1:", "not for here"},
 		{"sink \"a\" { url = \"http://a/\" }\nendpoint \"/w\" {\n relay = {\"a\", \"a\"}\n}\n", "test.conf:3:", "twice"},
-		{"sink \"out\" { url = \"http://a/\" text-regex = \"a(\" }\n", "test.conf:1:", "text-regex"},
+		{"sink \"out\" { url = \"http://a/\" text-regex = \"a(\" }\n", "test.conf:1:", "; write an extended regular expression"},
 		{"sink \"out\" { url = \"http://a/\" text-regex = \"(a)\\\\1\" }\n", "test.conf:1:", "must not refer to a group"},
 		{"sink \"out\" { url = \"http://a/\" body = \"{{x\" }\n", "test.conf:1:", "}} is missing"},
 		{"sink \"out\" { url = \"http://a/\" headers = {\"X\"} }\n", "test.conf:1:", "Name: value"},
