@@ -193,8 +193,9 @@ static bool check_http(cfg_t *sec)
 		return wrong(sec, "url", url, "write it as \"https://example.com/hook\"");
 	if (url && !check_port(sec, url))
 		return false;
-	if (name_length(method) == 0 || method[name_length(method)])
-		return wrong(sec, "method", method, "write \"POST\", \"PUT\" or another one");
+	/* RFC 9110 section 9.1: a method is case-sensitive, and by convention in capitals; "post" is none that a server knows */
+	if (name_length(method) == 0 || method[name_length(method)] || strpbrk(method, "abcdefghijklmnopqrstuvwxyz"))
+		return wrong(sec, "method", method, "write \"POST\", \"PUT\" or another one, in capitals");
 	if (!check_headers(sec))
 		return false;
 	for (unsigned i = 0; i < cfg_size(sec, "retry-on"); i++)

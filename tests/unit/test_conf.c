@@ -268,6 +268,7 @@ static void errors_name_file_and_line(void **state)
 		{"sink \"out\" { url = \"http://a/\" timeout = \"1h\" }\n", "test.conf:1:", "at most 10m"},
 		{"sink \"out\" { url = \"http://a/\" max-in-flight = 0 }\n", "test.conf:1:", "1 to 256"},
 		{"sink \"out\" { url = \"http://a/\" method = \"PO ST\" }\n", "test.conf:1:", "POST"},
+		{"sink \"out\" { url = \"http://a/\" method = \"post\" }\n", "test.conf:1:", "\"POST\", \"PUT\" or another one, in capitals"},
 		{"endpoint \"/w\" { secret-file = {\"one\"} }\nendpoint \"/w\" { secret-file = {\"one\"} }\n", "test.conf:2:", "/w"},
 		{"include(\"nowhere\")\n", "test.conf:1:", "No such file"},
 		{"# one\n// two\n/* three\n four */ max-in-flight = 5 # five\nmax-body = \"1m\" // six\n\nfoo = 1\n", "test.conf:7:", "foo"},
