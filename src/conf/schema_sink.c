@@ -126,20 +126,19 @@ static bool check_times(cfg_t *sec)
 /* The options of the other types; none of them may be there. */
 static bool check_type(cfg_t *sec)
 {
-	static const char *const types[] = {"http", "exec", NULL};
 	static const char *const others[][12] = {
 		[SINK_HTTP] = {"command", "reply"},
 		[SINK_EXEC] = {"url", "url-file", "method", "headers", "authorization-file", "secret-file", "ca-file", "allow-private",
 			"follow-redirects", "connect-timeout", "retry-on"},
 	};
-	int type = schema_choice(types, cfg_getstr(sec, "type"));
+	int type = section_sink_type(sec);
 
 	if (type < 0)
 		return wrong(sec, "type", cfg_getstr(sec, "type"), "there are \"http\" and \"exec\"");
 	for (const char *const *name = others[type]; *name; name++) {
 		if (!(cfg_getopt(sec, *name)->flags & CFGF_MODIFIED))
 			continue;
-		cfg_error(schema_at(sec, *name, NULL), "sink \"%s\": %s is not for a sink of the type \"%s\"; remove it", cfg_title(sec), *name, types[type]);
+		cfg_error(schema_at(sec, *name, NULL), "sink \"%s\": %s is not for a sink of the type \"%s\"; remove it", cfg_title(sec), *name, cfg_getstr(sec, "type"));
 		return false;
 	}
 	return true;
@@ -214,13 +213,13 @@ static bool check_exec(cfg_t *sec)
 		return false;
 	}
 	/* of a program it is not known whether what it sent has arrived */
-	return !reply || (to && section_sink_replies(to) && !section_sink_is_exec(to)) || wrong(sec, "reply", reply,
+	return !reply || (to && section_sink_replies(to) && section_sink_type(to) == SINK_HTTP) || wrong(sec, "reply", reply,
 		"there is no such sink of the type \"http\" above, or it has no {{hookspool.reply}} in its body; conf-examples/sinks/assistant.conf shows one");
 }
 
 static bool check_target(cfg_t *sec)
 {
-	return check_type(sec) && (section_sink_is_exec(sec) ? check_exec(sec) : check_http(sec));
+	return check_type(sec) && (section_sink_type(sec) == SINK_EXEC ? check_exec(sec) : check_http(sec));
 }
 
 static bool check_body(cfg_t *sec)

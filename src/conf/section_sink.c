@@ -53,9 +53,11 @@ bool section_sink_replies(cfg_t *sec)
 	return found;
 }
 
-bool section_sink_is_exec(cfg_t *sec)
+int section_sink_type(cfg_t *sec)
 {
-	return strcmp(cfg_getstr(sec, "type"), "exec") == 0;
+	static const char *const types[] = {[SINK_HTTP] = "http", [SINK_EXEC] = "exec", NULL};
+
+	return schema_choice(types, cfg_getstr(sec, "type"));
 }
 
 regex_t *section_sink_regex(const char *text, char *why, size_t n)
@@ -127,7 +129,7 @@ bool section_sink_make(cfg_t *sec, struct sink *s)
 
 	*s = (struct sink){
 		.name = strdup(cfg_title(sec)),
-		.type = section_sink_is_exec(sec) ? SINK_EXEC : SINK_HTTP,
+		.type = (enum sink_type)section_sink_type(sec),
 		.allow_private = cfg_getbool(sec, "allow-private"),
 		.follow_redirects = cfg_getbool(sec, "follow-redirects"),
 		.connect_timeout = duration(cfg_getstr(sec, "connect-timeout")),
@@ -137,8 +139,8 @@ bool section_sink_make(cfg_t *sec, struct sink *s)
 		.ordered = cfg_getbool(sec, "ordered"),
 		.replies = section_sink_replies(sec),
 		.first_message = cfg_getbool(sec, "first-message"),
-		.judged = cfg_getbool(sec, "first-message") || cfg_size(sec, "senders") || cfg_size(sec, "texts") || cfg_getstr(sec, "text-regex"),
 	};
+	s->judged = s->first_message || cfg_size(sec, "senders") || cfg_size(sec, "texts") || cfg_getstr(sec, "text-regex");
 	if (cfg_getstr(sec, "rate"))
 		rate_parse(cfg_getstr(sec, "rate"), &s->rate);
 	if (cfg_getint(sec, "rate-burst"))

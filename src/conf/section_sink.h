@@ -15,7 +15,8 @@ struct template *section_sink_body(cfg_t *sec, char *why, size_t why_size);
 /* True when that has {{hookspool.reply}} in it. */
 bool section_sink_replies(cfg_t *sec);
 
-bool section_sink_is_exec(cfg_t *sec);
+/* The enum sink_type that its type names; -1: none. */
+int section_sink_type(cfg_t *sec);
 
 /*
  * The extended regular expression of POSIX, letters of either case, freed by the caller with regfree() and free(). NULL with
