@@ -143,13 +143,27 @@ static bool take_state(const char *text, int *out)
 	return false;
 }
 
+/* A sink that was removed is one as long as there are deliveries for it. False with the reason in why; *none where there is no such sink. */
+static bool find_sink(const struct conf *conf, struct spool_db *db, const char *sink, bool *none, char *why, size_t n)
+{
+	const struct spool_delivery_filter filter = {.sink = sink, .state = -1};
+	bool found = !sink || conf_sink(conf, sink);
+
+	if (!found && !spool_deliveries_exist(db, &filter, &found, why, n))
+		return false;
+	*none = !found;
+	if (*none)
+		snprintf(why, n, "the configuration has no sink \"%s\"", sink);
+	return found;
+}
+
 int cli_deliveries(const struct cli *cli, int argc, char **argv)
 {
 	static const struct option options[] = {{"sink", required_argument, NULL, 's'}, {"state", required_argument, NULL, 't'},
 		{"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	struct spool_delivery_filter filter = {.state = -1};
 	char why[PATH_MAX + 256] = "";
-	bool json = false, found = false, ok;
+	bool json = false, found = false, none = false, ok;
 	struct spool_db db;
 	struct conf *conf;
 	int64_t n = 20;
@@ -185,13 +199,14 @@ int cli_deliveries(const struct cli *cli, int argc, char **argv)
 	status = cli_open(cli, &conf, &db);
 	if (status != CLI_OK)
 		return status;
-	ok = spool_deliveries_list(&db, &filter, n, json ? print_json : print_row, &found, why, sizeof why) &&
+	ok = find_sink(conf, &db, filter.sink, &none, why, sizeof why) &&
+		spool_deliveries_list(&db, &filter, n, json ? print_json : print_row, &found, why, sizeof why) &&
 		(!filter.id || !found ||
 			spool_deliveries_attempts(&db, filter.id, json ? print_attempt_json : print_attempt, NULL, why, sizeof why));
 	if (ok && filter.id && !found)
 		cli_error("there is no delivery %" PRId64, filter.id);
 	status = cli_close(conf, &db, ok, why);
-	return status == CLI_OK && filter.id && !found ? CLI_NO : status;
+	return none || (status == CLI_OK && filter.id && !found) ? CLI_NO : status;
 }
 
 /* retry and drop differ in what they do with those that are meant. */
@@ -206,24 +221,26 @@ static int change_all(const struct cli *cli, const char *sink, char **ids, chang
 	struct spool_db db;
 	struct conf *conf;
 	int status = cli_open(cli, &conf, &db);
-	bool ok = true;
+	bool none = false, ok;
 
 	if (status != CLI_OK)
 		return status;
-	if (sink)
+	ok = find_sink(conf, &db, sink, &none, why, sizeof why);
+	if (ok && sink)
 		ok = run(&db, &filter, clock_now(), &total, why, sizeof why);
 	for (; ok && *ids; ids++) {
 		take_number(*ids, &filter.id);
 		ok = run(&db, &filter, clock_now(), &n, why, sizeof why);
 		total += n;
 	}
-	printf("%" PRId64 " %s\n", total, done[total != 1]);
+	if (!none)
+		printf("%" PRId64 " %s\n", total, done[total != 1]);
 	spool_poke_send(&poke, conf->spool, true);
 	spool_poke_close(&poke);
 	if (ok && total == 0)
 		cli_error("nothing to do; hookspool deliveries shows what there is, and replay sends what was delivered once more");
 	status = cli_close(conf, &db, ok, why);
-	return status == CLI_OK && total == 0 ? CLI_NO : status;
+	return none || (status == CLI_OK && total == 0) ? CLI_NO : status;
 }
 
 static int change_command(const struct cli *cli, int argc, char **argv, const char *help, change *run,

@@ -70,6 +70,22 @@ static bool before_first(struct spool_db *db, const struct spool_delivery_filter
 	return ok;
 }
 
+bool spool_deliveries_exist(struct spool_db *db, const struct spool_delivery_filter *f, bool *found, char *why, size_t n)
+{
+	char sql[512];
+	sqlite3_stmt *st;
+	int rc;
+
+	snprintf(sql, sizeof sql, "SELECT 1 FROM relay WHERE %s LIMIT 1", matches(f));
+	if (!spool_sql_prepare(db, sql, &st, why, n))
+		return false;
+	bind_filter(st, f);
+	rc = sqlite3_step(st);
+	*found = rc == SQLITE_ROW;
+	sqlite3_finalize(st);
+	return *found || rc == SQLITE_DONE || spool_sql_fail(db, why, n);
+}
+
 bool spool_deliveries_list(struct spool_db *db, const struct spool_delivery_filter *f, int64_t limit,
 	void (*visit)(void *ctx, const struct spool_delivery *s), void *ctx, char *why, size_t n)
 {

@@ -21,6 +21,9 @@ struct spool_delivery {
 	int status;
 };
 
+/* *found becomes whether a relay passes the filter. False with the reason in why. */
+bool spool_deliveries_exist(struct spool_db *db, const struct spool_delivery_filter *f, bool *found, char *why, size_t why_size);
+
 /* Visits the newest n relays (0: all) that pass the filter, the oldest of them first. False with the reason in why. */
 bool spool_deliveries_list(struct spool_db *db, const struct spool_delivery_filter *f, int64_t n,
 	void (*visit)(void *ctx, const struct spool_delivery *s), void *ctx, char *why, size_t why_size);

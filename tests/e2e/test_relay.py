@@ -498,7 +498,7 @@ def test_killed_at_any_time(receiver, relay, target):
 
 def test_deliveries_retry_and_drop(receiver, relay, target):
     target.answers = [{"status": 404, "body": b"no such hook"}, {"status": 200}, {"status": 404}]
-    home = home_with(sink("out", url=target.url, max_in_flight=1))
+    home = home_with(sink("out", url=target.url, max_in_flight=1), sink("idle", url=target.url))
     one = receiver(home=home)
     deliver(one, 3)
     assert home.cli("relay", "--once").returncode == 0
@@ -512,13 +512,13 @@ def test_deliveries_retry_and_drop(receiver, relay, target):
     first, second, third = listed()
     assert (first["state"], first["sink"], first["status"], first["answer"], first["attempts"]) == ("dead", "out", 404, "no such hook", 1)
     assert second["state"] == "delivered" and [row["id"] for row in listed("--state", "dead")] == [first["id"], third["id"]]
-    assert [row["id"] for row in listed("-n", "2")] == [second["id"], third["id"]] and not listed("--sink", "other")
+    assert [row["id"] for row in listed("-n", "2")] == [second["id"], third["id"]]
     assert b"404 in" in home.cli("deliveries").stdout
     one_of_them, attempt = listed(str(first["id"]))
     assert one_of_them == first and (attempt["status"], attempt["answer"]) == (404, "no such hook") and attempt["at"] == first["last_at"]
     lines = home.cli("deliveries", str(first["id"])).stdout.decode().splitlines()
     assert len(lines) == 2 and lines[1].endswith(" 404  no such hook")
-    for others in (["999"], ["--sink", "other", str(first["id"])], ["--state", "pending", str(first["id"])]):
+    for others in (["999"], ["--sink", "idle", str(first["id"])], ["--state", "pending", str(first["id"])]):
         unknown = home.cli("deliveries", *others)
         assert unknown.returncode == 1 and not unknown.stdout and f"no delivery {others[-1]}".encode() in unknown.stderr
 
@@ -536,6 +536,24 @@ def test_deliveries_retry_and_drop(receiver, relay, target):
     settled(home, 4)
     for wrong in (["retry"], ["drop"], ["retry", "x"], ["retry", "--sink", "a", "1"], ["deliveries", "--state", "lost"], ["deliveries", "x"], ["deliveries", "1", "2"]):
         assert home.cli(*wrong).returncode == 64
+
+
+def test_sinks_that_there_are_not(receiver, target):
+    """They are no sinks without deliveries, and are said to be none; one that was removed is one as long as it has deliveries."""
+    home = home_with(sink("out", url=target.url), sink("idle", url=target.url))
+    one = receiver(home=home)
+    deliver(one)
+    replayed = home.cli("replay", "--sink", "typo")
+    for command in ("deliveries", "retry", "drop"):
+        refused = home.cli(command, "--sink", "typo")
+        assert (refused.returncode, refused.stdout, refused.stderr) == (1, b"", b'hookspool: the configuration has no sink "typo"\n')
+        assert refused.stderr == replayed.stderr and refused.returncode == replayed.returncode
+    assert home.cli("deliveries", "--sink", "idle").returncode == 0 and b"nothing to do" in home.cli("retry", "--sink", "idle").stderr
+    home.configure(endpoint(PATH))
+    assert home.cli("deliveries", "--sink", "out").stdout and home.cli("drop", "--sink", "out").stdout == b"1 delivery dropped\n"
+    assert home.cli("retry", "--sink", "out").stdout == b"1 delivery is due again\n"
+    assert home.cli("purge", "--older-than", "1ms").returncode == 0
+    assert home.cli("drop", "--sink", "out").stderr == b'hookspool: the configuration has no sink "out"\n'
 
 
 @pytest.fixture(scope="module")
