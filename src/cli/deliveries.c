@@ -212,27 +212,41 @@ int cli_deliveries(const struct cli *cli, int argc, char **argv)
 /* retry and drop differ in what they do with those that are meant. */
 typedef bool change(struct spool_db *db, const struct spool_delivery_filter *f, int64_t now, int64_t *n, char *why, size_t why_size);
 
+/* Those with the ids; *missing where one of them is no delivery's. */
+static bool change_ids(struct spool_db *db, char **ids, change *run, int64_t *total, bool *missing, char *why, size_t n)
+{
+	struct spool_delivery_filter filter = {.state = -1};
+	int64_t changed = 0;
+	bool ok = true, found;
+
+	for (; ok && *ids; ids++) {
+		take_number(*ids, &filter.id);
+		ok = spool_deliveries_exist(db, &filter, &found, why, n) && run(db, &filter, clock_now(), &changed, why, n);
+		*total += ok ? changed : 0;
+		if (ok && !found) {
+			cli_error("there is no delivery %" PRId64, filter.id);
+			*missing = true;
+		}
+	}
+	return ok;
+}
+
 static int change_all(const struct cli *cli, const char *sink, char **ids, change *run, const char *const done[2])
 {
-	struct spool_delivery_filter filter = {.sink = sink};
+	const struct spool_delivery_filter filter = {.sink = sink};
 	struct spool_poke poke = {-1};
 	char why[PATH_MAX + 256] = "";
-	int64_t n = 0, total = 0;
+	int64_t total = 0;
 	struct spool_db db;
 	struct conf *conf;
 	int status = cli_open(cli, &conf, &db);
-	bool none = false, ok;
+	bool none = false, missing = false, ok;
 
 	if (status != CLI_OK)
 		return status;
-	ok = find_sink(conf, &db, sink, &none, why, sizeof why);
-	if (ok && sink)
-		ok = run(&db, &filter, clock_now(), &total, why, sizeof why);
-	for (; ok && *ids; ids++) {
-		take_number(*ids, &filter.id);
-		ok = run(&db, &filter, clock_now(), &n, why, sizeof why);
-		total += n;
-	}
+	ok = find_sink(conf, &db, sink, &none, why, sizeof why) &&
+		(sink ? run(&db, &filter, clock_now(), &total, why, sizeof why)
+			: change_ids(&db, ids, run, &total, &missing, why, sizeof why));
 	if (!none)
 		printf("%" PRId64 " %s\n", total, done[total != 1]);
 	spool_poke_send(&poke, conf->spool, true);
@@ -240,7 +254,7 @@ static int change_all(const struct cli *cli, const char *sink, char **ids, chang
 	if (ok && total == 0)
 		cli_error("nothing to do; hookspool deliveries shows what there is, and replay sends what was delivered once more");
 	status = cli_close(conf, &db, ok, why);
-	return none || (status == CLI_OK && total == 0) ? CLI_NO : status;
+	return none || (status == CLI_OK && (missing || total == 0)) ? CLI_NO : status;
 }
 
 static int change_command(const struct cli *cli, int argc, char **argv, const char *help, change *run,

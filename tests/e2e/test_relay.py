@@ -556,6 +556,19 @@ def test_sinks_that_there_are_not(receiver, target):
     assert home.cli("drop", "--sink", "out").stderr == b'hookspool: the configuration has no sink "out"\n'
 
 
+def test_ids_that_there_are_not(receiver, target):
+    """Each is named, and the others are seen to."""
+    home = home_with(sink("out", url=target.url))
+    one = receiver(home=home)
+    deliver(one, 2)
+    for command, did, state in (("drop", b"dropped", 2), ("retry", b"due again", 0)):
+        partly = home.cli(command, "9998", "1", "9999", "2")
+        assert partly.returncode == 1 and partly.stdout.endswith(did + b"\n") and states(home) == [state] * 2
+        assert partly.stderr == b"hookspool: there is no delivery 9998\nhookspool: there is no delivery 9999\n"
+        alone = home.cli(command, "9999")
+        assert alone.returncode == 1 and b"there is no delivery 9999\n" in alone.stderr
+
+
 @pytest.fixture(scope="module")
 def certificates():
     where = new_dir("ca")
