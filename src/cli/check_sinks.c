@@ -12,6 +12,7 @@
 #include <yajl/yajl_parse.h>
 
 #include "cli/check.h"
+#include "cli/plain.h"
 #include "sink/spool_deliveries.h"
 
 #ifdef HAVE_CURL
@@ -28,6 +29,19 @@ static bool is_named(const struct conf *conf, const struct sink *s)
 		if (conf->sinks[i].reply && conf_sink(conf, conf->sinks[i].reply) == s)
 			return true;
 	return false;
+}
+
+static void say_target(struct check *c, const struct sink *s)
+{
+	const char *rest;
+	int before;
+
+	if (!s->url) {
+		check_say(c, CHECK_OK, "sink %s: %s to what is in %s", s->name, s->method, s->url_file);
+		return;
+	}
+	rest = plain_url(s->url, &before);
+	check_say(c, CHECK_OK, "sink %s: %s to %.*s%s", s->name, s->method, before, s->url, rest);
 }
 
 static bool is_program(const char *path)
@@ -117,7 +131,7 @@ static void check_sink(struct check *c, const struct conf *conf, const struct si
 	if (!is_named(conf, s))
 		check_say(c, CHECK_WARN, "sink %s: no endpoint names it; add relay = {\"%s\"} to one", s->name, s->name);
 	else if (s->type == SINK_HTTP)
-		check_say(c, CHECK_OK, "sink %s: %s to %s%s", s->name, s->method, s->url ? "" : "what is in ", s->url ? s->url : s->url_file);
+		say_target(c, s);
 	if (s->type == SINK_EXEC)
 		check_program(c, s);
 	check_body(c, s);

@@ -3,6 +3,7 @@
 #include "cli/plain.h"
 
 #include <stdbool.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
@@ -126,6 +127,16 @@ void plain_json(FILE *to, struct slice json)
 		else
 			fwrite(json.p + at, 1, len, to);
 	}
+}
+
+const char *plain_url(const char *url, int *before)
+{
+	const char *authority = strstr(url, "://") + 3, *host = authority + strcspn(authority, "/?#");
+
+	while (host > authority && host[-1] != '@')
+		host--;
+	*before = (int)(authority - url);
+	return host;
 }
 
 size_t plain_width(void)

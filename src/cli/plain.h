@@ -19,6 +19,12 @@ void plain_cell(FILE *to, struct slice text, size_t columns);
 /* Prints JSON text as it is, but for characters that steer a terminal, which become their \u escapes. */
 void plain_json(FILE *to, struct slice json);
 
+/*
+ * For printing a sink's URL without the userinfo, in which a password may be (RFC 3986 section 3.2.1): returns what comes after
+ * it, and *before becomes the length of what comes before it.
+ */
+const char *plain_url(const char *url, int *before);
+
 /* The columns of the terminal that standard output is; 0 when it is none. */
 size_t plain_width(void);
 

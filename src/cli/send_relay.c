@@ -179,11 +179,17 @@ static int attempt(struct test *t, struct target *target)
 static void print_head(const struct test *t)
 {
 	const struct sink *s = t->sink;
+	const char *rest;
+	int before;
 
-	if (s->type == SINK_EXEC)
+	if (s->type == SINK_EXEC) {
 		printf("run %s\n", s->command.item[0]);
-	else
-		printf("%s %s\n", s->method, s->url ? s->url : s->url_file);
+	} else if (s->url_file) {
+		printf("%s %s\n", s->method, s->url_file);
+	} else {
+		rest = plain_url(s->url, &before);
+		printf("%s %.*s%s\n", s->method, before, s->url, rest);
+	}
 	printf("as sink %s, with %s of %s\n", s->name, s->replies ? "an answer to an event" : "an event",
 		t->endpoint ? t->endpoint->path : "no endpoint");
 	fflush(stdout);

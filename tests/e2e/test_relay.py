@@ -893,6 +893,24 @@ def test_check_of_urls_that_are_secrets(receiver):
     assert done.returncode == 1 and b"it can't be read as a URL" in done.stdout and b"99999" not in done.stdout
 
 
+def test_urls_with_a_password(receiver, relay, target):
+    """It is sent, and neither printed nor logged; an @ elsewhere is no end of it."""
+    hidden = target.url.replace("://", "://ada:p%40ss@") + "/@me?to=a@b"
+    home = home_with(sink("out", url=hidden), sink("bare", url="http://ada@[::1]:1", allow_private=True), relay=("out", "bare"))
+    one = receiver(home=home)
+    check = home.cli("check", "--socket", f"unix:{one.socket}").stdout.decode()
+    sent = home.cli("send", "--relay", "out").stdout.decode()
+    assert f"ok   sink out: POST to {target.url}/@me?to=a@b\n" in check and f"POST {target.url}/@me?to=a@b\n" in sent
+    assert "ok   sink bare: POST to http://[::1]:1\n" in check
+    running = relay(home).ready()
+    deliver(one)
+    target.until(2)
+    assert {entry[3]["Authorization"] for entry in target.got} == {"Basic " + base64.b64encode(b"ada:p@ss").decode()}
+    running.stop()
+    deliveries = home.cli("deliveries", "--json").stdout.decode()
+    assert not any("p%40ss" in text or "p@ss" in text for text in (check, sent, running.text(), one.text(), deliveries))
+
+
 def test_no_spool_yet(receiver, relay, target):
     """For cron there is nothing to send; a service waits until there is."""
     home = home_with(sink("out", url=target.url))
