@@ -69,6 +69,18 @@ static bool make_event(struct test *t, const struct send_relay *s)
 	return ok;
 }
 
+/* As the receiver would. */
+static enum event_result read_event(struct test *t)
+{
+	struct stored stored = {0};
+	enum event_result result = EVENT_UNAVAILABLE;
+
+	if (stored_request((struct slice){t->headers.data, t->headers.len}, (struct slice){t->body.data, t->body.len}, &stored))
+		result = event_read(&stored.request, &t->scheme, (struct slice){0}, &t->event);
+	stored_free(&stored);
+	return result;
+}
+
 /* The job that a relay would have read from the spool, had it been stored. */
 static bool make_job(struct test *t, const struct conf *c)
 {
@@ -81,24 +93,19 @@ static bool make_job(struct test *t, const struct conf *c)
 			.body = {t->body.data, t->body.len},
 		},
 	};
-	struct stored stored = {0};
-	struct event *ev = &t->event;
+	const struct slice *field = t->event.field;
 
 	if (t->endpoint)
 		row.event.endpoint = slice_text(t->endpoint->path);
 	if (t->sink->replies)
 		row.reply = slice_text(reply);
-	if (stored_request(row.event.headers, row.event.body, &stored) &&
-	    event_read(&stored.request, &t->scheme, (struct slice){0}, ev) == EVENT_OK) {
-		row.event.event = ev->field[FIELD_EVENT];
-		row.event.account = ev->field[FIELD_ACCOUNT];
-		row.event.sender_id = ev->field[FIELD_SENDER_ID];
-		row.event.sender_name = ev->field[FIELD_SENDER_NAME];
-		row.event.conversation = ev->field[FIELD_CONVERSATION];
-		row.event.sent_at = ev->field[FIELD_SENT_AT];
-	}
+	row.event.event = field[FIELD_EVENT];
+	row.event.account = field[FIELD_ACCOUNT];
+	row.event.sender_id = field[FIELD_SENDER_ID];
+	row.event.sender_name = field[FIELD_SENDER_NAME];
+	row.event.conversation = field[FIELD_CONVERSATION];
+	row.event.sent_at = field[FIELD_SENT_AT];
 	t->job = job_new(&row, "test");
-	stored_free(&stored);
 	return t->job && job_read_text(t->job, c, &t->event);
 }
 
@@ -200,6 +207,7 @@ int send_relay(const struct send_relay *s)
 	char why[PATH_MAX + 256];
 	struct target target = {0};
 	struct test t = {0};
+	enum event_result read = EVENT_UNAVAILABLE;
 	int status = find(&t, s);
 
 	if (status != CLI_OK)
@@ -211,9 +219,12 @@ int send_relay(const struct send_relay *s)
 	if (!target_init(&target, t.sink, why, sizeof why)) {
 		cli_error("sink \"%s\": %s", t.sink->name, why);
 		status = CLI_CONFIG;
-	} else if (!make_event(&t, s) || !make_job(&t, s->conf)) {
+	} else if (!make_event(&t, s) || (read = read_event(&t)) == EVENT_UNAVAILABLE || !make_job(&t, s->conf)) {
 		cli_error("memory is short");
 		status = CLI_TEMPFAIL;
+	} else if (read == EVENT_MALFORMED && s->body.p) { /* our own need not be one of a scheme that the configuration has */
+		cli_error("the file is no event of scheme \"%s\": %s; the receiver would refuse it", t.scheme.name, t.event.reason);
+		status = CLI_NO;
 	} else {
 		print_head(&t);
 		status = attempt(&t, &target);

@@ -14,7 +14,7 @@ import fcgi_client
 from outcomes import expect
 from place import BIN, SLOW, until
 from proc import Child
-from receiver import endpoint
+from receiver import endpoint, options
 from relaying import PATH, deliver, home_with, settled, sink, states
 from sender import message
 
@@ -600,6 +600,30 @@ def test_send_relay(target):
     assert not home.spool.dir.exists()
     assert home.cli("send", "--relay", "none").returncode == 64 and home.cli("send", "--relay", "out", target.url).returncode == 64
     assert home.cli("send", "--relay", "out", "--count", "5").returncode == 64
+
+
+@pytest.mark.parametrize("text, how, scheme, why", [
+    (b"not json", [], "connectsafely", "not JSON"), (b"", [], "connectsafely", "not JSON"), (b"[1]", [], "connectsafely", "not a JSON object"),
+    (b'{"text":"hi"}', [], "connectsafely", "no name of the event"), (b'{"text":"hi"}', ["--endpoint", "/stripe"], "stripe", "no name of the event"),
+    (b"not json", ["--type", "text/plain"], "connectsafely", "no name of the event")])
+def test_send_relay_of_what_is_no_event(target, text, how, scheme, why):
+    """What the receiver would not store is not sent, either."""
+    home = home_with(sink("out", url=target.url))
+    home.configure(sink("out", url=target.url), endpoint(PATH, relay=["out"]), endpoint("/stripe", scheme="stripe", relay=["out"]))
+    done = home.cli("send", "--relay", "out", "--file", "-", *how, stdin=text)
+    assert (done.returncode, done.stdout) == (1, b"") and not target.got
+    assert done.stderr.decode() == f'hookspool: the file is no event of scheme "{scheme}": {why}; the receiver would refuse it\n'
+
+
+def test_send_relay_of_a_scheme_of_ones_own(target):
+    """There is no sample of its events, so another one is sent; what is in a file has to be one."""
+    home = home_with(sink("out", url=target.url))
+    own = 'scheme "mine" { algorithm = "secret" header = "X-Secret" event = {"json:kind"} }\n'
+    home.write("hookspool.conf", options({"spool": str(home.spool.dir)}) + own + sink("out", url=target.url) +
+               endpoint(PATH, scheme="mine", relay=["out"]))
+    assert home.cli("send", "--relay", "out").returncode == 0 and len(target.got) == 1
+    assert home.cli("send", "--relay", "out", "--file", "-", stdin=message()).returncode == 1 and len(target.got) == 1
+    assert home.cli("send", "--relay", "out", "--file", "-", stdin=b'{"kind":"new"}').returncode == 0 and target.bodies()[1] == b'{"kind":"new"}'
 
 
 def test_send_relay_is_interrupted(children):
