@@ -3,6 +3,7 @@
 Answers a message by an assistant that speaks OpenAI's API: assistant.py URL MODEL KEY-FILE PROMPT-FILE
 What it prints is the answer; nothing, when the assistant says NO ANSWER. Strangers write to it: it has no tools.
 """
+import http.client
 import json
 import os
 import sys
@@ -20,12 +21,18 @@ request = urllib.request.Request(f"{url}/chat/completions", json.dumps(body).enc
                                  {"Authorization": f"Bearer {key}", "Content-Type": "application/json"})
 try:
     with urllib.request.urlopen(request, timeout=60) as response:
-        answer = json.load(response)["choices"][0]["message"]["content"].strip()
+        text = response.read()
 except urllib.error.HTTPError as e:
     print(e, e.read(500), file=sys.stderr)
     sys.exit(75 if e.code in (408, 429) or e.code >= 500 else 69)  # EX_TEMPFAIL: it is tried again; EX_UNAVAILABLE: not
-except OSError as e:
-    print(e, file=sys.stderr)
+except (OSError, http.client.HTTPException) as e:
+    print(repr(e), file=sys.stderr)
     sys.exit(75)
+try:
+    answer = json.loads(text)["choices"][0]["message"]["content"].strip()
+except (ValueError, LookupError, TypeError, AttributeError):  # no JSON, or no text where it should be
+    print("no answer in what the service says:", text[:500], file=sys.stderr)
+    sys.exit(75)
+sys.stdout.reconfigure(encoding="utf-8", errors="replace")  # JSON can have half a character
 if answer.strip("\"'*`.! ").upper() != "NO ANSWER":
     print(answer)

@@ -15,7 +15,7 @@ import pytest
 import fcgi_client
 from examples import EXAMPLES, KEY, SinkExample
 from outcomes import expect
-from place import need, until
+from place import need, new_dir, run, until
 from relaying import Relay, Target, states
 from sender import message
 
@@ -247,6 +247,39 @@ def test_assistant(target, service, children):
     assert len(dead) == 1 and b"HTTP Error 401" in dead[0]["answer"]
     service.answers = [said("a test")]
     assert b"for sink connectsafely: a test\n" in home.cli("send", "--relay", "assistant").stdout and len(target.got) == 2
+
+
+def run_example(name, service, arguments, **event):
+    """One of the programs, as the relay runs it: (the exit status, what it printed, its complaint)."""
+    home = new_dir("example")
+    for file in arguments:
+        (home / file).write_text(f"what {file} says\n")
+    env = {f"HOOKSPOOL_{key.upper()}": event.get(key, "") for key in
+           ("id", "sender_id", "sender_name", "text", "sent_at", "received_at", "conversation")}
+    done = run([sys.executable, EXAMPLES / "sinks" / f"{name}.py", f"http://127.0.0.1:{service.port}",
+                *(["model"] if name == "assistant" else []), *(home / file for file in arguments)], env=env)
+    return done.returncode, done.stdout, done.stderr.decode()
+
+
+@pytest.mark.parametrize("answer", [
+    b"<html>Back soon</html>", b"", b"null", b"[]", b"\xff", b'{"error":"overloaded"}', b'{"choices":[]}', b'{"choices":null}',
+    b'{"choices":[{"message":null}]}', b'{"choices":[{"message":{"content":null}}]}', b'{"choices":[{"message":{"content":["x"]}}]}'])
+def test_assistant_on_odd_answers(service, answer):
+    """They are tried again, and the log has what was answered and no traceback."""
+    service.answers = [{"body": answer}]
+    status, printed, complaint = run_example("assistant", service, ["key", "prompt"], text="Hello")
+    assert (status, printed, complaint) == (75, b"", f"no answer in what the service says: {answer}\n")
+
+
+def test_assistant_on_an_answer_that_is_cut_off(service):
+    def half(handler):
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
+    for do in (half, lambda handler: handler.wfile.write(b"nonsense\r\n\r\n"), lambda handler: None):
+        service.answers = [{"do": do, "status": 0}]
+        status, printed, complaint = run_example("assistant", service, ["key", "prompt"], text="Hello")
+        assert (status, printed) == (75, b"") and complaint.count("\n") == 1
+    service.answers = [said("Bye \ud83d")]
+    assert run_example("assistant", service, ["key", "prompt"], text="Hello") == (0, b"Bye ?\n", "")
 
 
 def test_hubspot(service, children):
