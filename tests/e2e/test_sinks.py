@@ -288,11 +288,12 @@ def test_hubspot(service, children):
     contact = {"body": json.dumps({"results": [{"id": "4711", "new": True}]}).encode()}
     service.answers = [contact, {"body": b"{}"}, {"status": 429}, contact, {"body": b"{}"}, {"status": 400}]
     running = Relay(home).ready()
-    for n, body in enumerate([message(sender=NAME, text=TEXT), *from_nobody("sender", "body")], 1):
+    for n, body in enumerate([message(sender=NAME, text=TEXT), message(body=None), message(), *from_nobody("sender")], 1):
         give(one, body)
         until(lambda: sum(state > 0 for state in states(home)) == n, f"event {n}: {states(home)}", 30)
     running.stop()
-    assert states(home) == [1, 1, 2] and len(service.got) == 6
+    assert states(home) == [1, 1, 2, 2, 2], "nobody's messages are no contact's"
+    assert len(service.got) == 6
     paths = [entry[2] for entry in service.got]
     assert paths[:2] == ["/crm/v3/objects/contacts/batch/upsert", "/crm/v3/objects/notes"]
     assert all(entry[3]["Authorization"] == "Bearer what hubspot.token says" for entry in service.got)
@@ -304,6 +305,17 @@ def test_hubspot(service, children):
     text, _, rest = note["properties"]["hs_note_body"].rpartition("<br><small>evt_")
     assert len(note["properties"]["hs_note_body"]) <= 65536 and rest.endswith("</small>")
     assert not re.search(r"<(?!br>)", text) and note["properties"]["hs_timestamp"] == "2026-05-12T14:33:21.000Z"
+
+
+@pytest.mark.parametrize("answer", [b"<html>Back soon</html>", b"null", b'{"results":[]}', b'{"results":null}', b'{"results":[null]}'])
+def test_hubspot_on_odd_answers(service, answer):
+    service.answers = [{"body": answer}]
+    status, printed, complaint = run_example("hubspot", service, ["token"], sender_id="urn:1")
+    assert (status, printed, complaint) == (75, b"", f"no contact in what HubSpot says: {answer}\n") and len(service.got) == 1
+
+
+def test_hubspot_on_a_sender_without_an_id(service):
+    assert run_example("hubspot", service, ["token"], sender_name="Ada") == (65, b"", "the sender has no id\n") and not service.got
 
 
 class Smtp(socketserver.StreamRequestHandler):
