@@ -85,6 +85,11 @@ def test_subcommands_are_described():
     assert commands and commands == set(re.findall(r"^\.It Cm ([a-z]+)", page, re.M))
 
 
+def test_what_stats_counts_is_described():
+    stats = re.search(r"^\.It Cm stats.*?(?=^\.It )", (SOURCE / "man/hookspool.1").read_text(), re.M | re.S)[0]
+    assert not {word for word in ("outcome", "secrets", "sink", "pending", "delivered", "dead") if word not in stats}
+
+
 @pytest.mark.parametrize("program, page, args", [("hookspool.fcgi", "hookspool.fcgi.8", []), *(
     ("hookspool", "hookspool.1", [command])
     for command in ("check", "keygen", "send", "list", "show", "tail", "stats", "rejects", "verify", "export", "purge",

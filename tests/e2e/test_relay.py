@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -14,7 +15,7 @@ import time
 import pytest
 
 from http2 import Http2, answered, broken_off
-from place import ROOT, SLOW, USER, in_own_mounts, new_dir, own, until
+from place import ROOT, SLOW, SOURCE, USER, in_own_mounts, new_dir, own, until
 from receiver import Home, endpoint, options
 from relaying import PATH, Target, deliver, home_with, settled, sink, states
 from servers import free_port, start_nginx
@@ -536,6 +537,17 @@ def test_deliveries_retry_and_drop(receiver, relay, target):
     settled(home, 4)
     for wrong in (["retry"], ["drop"], ["retry", "x"], ["retry", "--sink", "a", "1"], ["deliveries", "--state", "lost"], ["deliveries", "x"], ["deliveries", "1", "2"]):
         assert home.cli(*wrong).returncode == 64
+
+
+def test_the_readme_leads_to_what_was_answered(receiver, target):
+    commands = re.findall(r"^    hookspool (deliveries .*?) +#", (SOURCE / "README.md").read_text(), re.M)
+    target.answers = [{"status": 404, "body": b"no such hook"}]
+    home = home_with(sink("out", url=target.url))
+    one = receiver(home=home)
+    deliver(one)
+    assert home.cli("relay", "--once").returncode == 0
+    listed, why = (home.cli(*command.split()).stdout for command in commands)
+    assert listed.startswith(b"     1  ") and b"404" in listed and b"404  no such hook" in why
 
 
 def test_sinks_that_there_are_not(receiver, target):
