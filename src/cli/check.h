@@ -26,8 +26,8 @@ const char *check_user(uid_t uid);
  */
 void check_as_owner(struct check *c, const struct conf *conf, void (*part)(struct check *c, const struct conf *conf));
 
-/* One file: can the spool's owner read it, and may others change or replace it? */
-void check_file(struct check *c, const char *file, bool secret);
+/* One file: can the spool's owner read it, and may others change or replace it? False after a FAIL; findings begin with whose it is. */
+bool check_file(struct check *c, const char *whose, const char *file, bool secret);
 
 /* The files: may others change them, and can the spool's owner read them? */
 void check_files(struct check *c, const struct conf *conf);

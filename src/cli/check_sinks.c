@@ -124,10 +124,27 @@ static void check_target(struct check *c, const struct sink *s)
 }
 #endif
 
+/* False after a FAIL: what the relay would say of the file would be the same again. */
+static bool check_sink_files(struct check *c, const struct sink *s)
+{
+	const struct {
+		const char *option, *file;
+		bool secret;
+	} files[] = {{"url-file", s->url_file, true}, {"authorization-file", s->authorization_file, true}, {"secret-file", s->secret_file, true},
+		{"ca-file", s->ca_file, false}};
+	char whose[512];
+	bool ok = true;
+
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+		snprintf(whose, sizeof whose, "sink %s: %s ", s->name, files[i].option);
+		if (files[i].file && !check_file(c, whose, files[i].file, files[i].secret))
+			ok = false;
+	}
+	return ok;
+}
+
 static void check_sink(struct check *c, const struct conf *conf, const struct sink *s)
 {
-	const char *const secrets[] = {s->url_file, s->authorization_file, s->secret_file};
-
 	if (!is_named(conf, s))
 		check_say(c, CHECK_WARN, "sink %s: no endpoint names it; add relay = {\"%s\"} to one", s->name, s->name);
 	else if (s->type == SINK_HTTP)
@@ -135,12 +152,8 @@ static void check_sink(struct check *c, const struct conf *conf, const struct si
 	if (s->type == SINK_EXEC)
 		check_program(c, s);
 	check_body(c, s);
-	for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++)
-		if (secrets[i])
-			check_file(c, secrets[i], true);
-	if (s->ca_file)
-		check_file(c, s->ca_file, false);
-	check_target(c, s);
+	if (check_sink_files(c, s))
+		check_target(c, s);
 }
 
 struct counting {
