@@ -53,6 +53,13 @@ static bool wrong(cfg_t *sec, const char *option, const char *value, const char 
 	return false;
 }
 
+/* Without the value: a password or a token may be in it. */
+static bool wrong_url(cfg_t *sec, const char *fix)
+{
+	cfg_error(schema_at(sec, "url", cfg_getstr(sec, "url")), "sink \"%s\": url: %s", cfg_title(sec), fix);
+	return false;
+}
+
 /* Where the host begins; NULL for what is no URL of ours. */
 static const char *authority_of(const char *url)
 {
@@ -72,7 +79,7 @@ static bool check_port(cfg_t *sec, const char *url)
 	if (p == authority || p == end || p[-1] != ':')
 		return true;
 	port = strtoul(p, NULL, 10);
-	return (port >= 1 && port <= UINT16_MAX) || wrong(sec, "url", url, "a port is 1 to 65535");
+	return (port >= 1 && port <= UINT16_MAX) || wrong_url(sec, "a port is 1 to 65535");
 }
 
 /* RFC 9110 section 5.6.2: the characters of a field's name. */
@@ -189,7 +196,7 @@ static bool check_http(cfg_t *sec)
 		return false;
 	}
 	if (url && (!authority_of(url) || strpbrk(url, " \t\r\n")))
-		return wrong(sec, "url", url, "write it as \"https://example.com/hook\"");
+		return wrong_url(sec, "write it as \"https://example.com/hook\"");
 	if (url && !check_port(sec, url))
 		return false;
 	/* RFC 9110 section 9.1: a method is case-sensitive, and by convention in capitals; "post" is none that a server knows */

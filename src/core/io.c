@@ -102,7 +102,7 @@ bool io_read_secret(const char *path, struct buf *out, char *why, size_t why_siz
 	if (!io_read_regular(path, SECRET_MAX, out, &mode, why, why_size))
 		return false;
 	if (mode & 007)
-		return refuse(why, why_size, path, "others may read or change it; chmod 600 it");
+		return refuse(why, why_size, path, "others may read or change it; chmod o= it");
 	trim(out);
 	if (out->len == 0)
 		return refuse(why, why_size, path, "empty; put the secret in it");

@@ -60,7 +60,7 @@ static bool read_url(struct target *t, struct buf *secret, char *why, size_t n)
 		return say_no_memory(why, n);
 	if (is_url(t->url))
 		return true;
-	snprintf(why, n, "%s: it can't be read as a URL", s->url_file ? s->url_file : s->url);
+	snprintf(why, n, "%s: it can't be read as a URL", s->url_file ? s->url_file : "url");
 	return false;
 }
 

@@ -920,6 +920,9 @@ def test_check_of_urls_that_are_secrets(receiver):
     one = receiver(home=home)
     done = home.cli("check", "--socket", f"unix:{one.socket}")
     assert done.returncode == 1 and b"it can't be read as a URL" in done.stdout and b"99999" not in done.stdout
+    home.configure(sink("out", url="http://ada:pass@word@host/"), endpoint(PATH, relay=["out"]))
+    done = home.cli("check", "--socket", f"unix:{one.socket}")
+    assert done.returncode == 1 and b"sink out: url: it can't be read as a URL" in done.stdout and b"pass" not in done.stdout
 
 
 def test_urls_with_a_password(receiver, relay, target):
