@@ -284,6 +284,28 @@ static bool wait_for_lock(int fd, int seconds)
 
 static atomic_bool stuck; /* this process's last wait for the lock was in vain */
 
+/*
+ * The first byte of the lock's file is set while somebody has the lock. It stays set when he is killed, or can't write again what
+ * a failed fsync may have dropped: others must not build on that, though what they read seems to be right.
+ */
+static bool set_mark(struct spool_db *db)
+{
+	static const char set = 1;
+	char mark = 0;
+
+	if (pread(db->lock_fd, &mark, 1, 0) < 0)
+		return false;
+	db->suspect = db->suspect || mark == set;
+	return mark == set || pwrite(db->lock_fd, &set, 1, 0) == 1;
+}
+
+static void unlock(struct spool_db *db)
+{
+	if (!db->suspect)
+		(void)!pwrite(db->lock_fd, "", 1, 0); /* where that fails, the next one writes again what there is no need to */
+	flock(db->lock_fd, LOCK_UN);
+}
+
 static bool lock(struct spool_db *db, bool urgent, char *why, size_t n)
 {
 	bool ok = flock(db->lock_fd, LOCK_EX | LOCK_NB) == 0;
@@ -292,7 +314,13 @@ static bool lock(struct spool_db *db, bool urgent, char *why, size_t n)
 	ok = ok || wait_for_lock(db->lock_fd, urgent && !atomic_load(&stuck) ? LOCK_WAIT_S : LOCK_WAIT_SHORT_S);
 	if (ok || urgent)
 		atomic_store(&stuck, !ok);
-	return ok || fail(why, n, "lock", errno == EINTR ? "held by another process" : strerror(errno));
+	if (!ok)
+		return fail(why, n, "lock", errno == EINTR ? "held by another process" : strerror(errno));
+	if (set_mark(db))
+		return true;
+	fail(why, n, "lock", strerror(errno));
+	flock(db->lock_fd, LOCK_UN);
+	return false;
 }
 
 /*
@@ -346,11 +374,17 @@ static void judge(struct spool_db *db)
 		db->suspect = true;
 }
 
-/* What is suspect is written again before another process may build on it. */
+/* What is suspect is written again before anybody may build on it. */
 static bool mend(struct spool_db *db)
 {
-	db->suspect = db->suspect && spool_rewrite(db->sql, pragma_int(db, "PRAGMA page_size")) != SQLITE_OK;
+	if (db->suspect) /* the receiver may have chosen a WAL since this was opened */
+		db->suspect = !find_wal(db) || spool_rewrite(db->sql, pragma_int(db, "PRAGMA page_size"), db->wal) != SQLITE_OK;
 	return !db->suspect;
+}
+
+static bool fail_mend(char *why, size_t n, const char *what)
+{
+	return fail(why, n, what, "an fsync failed, and what it should have written could not be written again");
 }
 
 /* All under the lock: two processes may be starting on an empty directory. Where there is no schema yet, no name is sure to last. */
@@ -384,7 +418,7 @@ static bool prepare(struct spool_db *db, int dir_fd, const char *path, enum jour
 		return fail(why, n, path, strerror(errno));
 	}
 	if (!mend(db))
-		return fail(why, n, path, "an fsync failed, and what it should have written could not be written again");
+		return fail_mend(why, n, path);
 	return migrate(db, version, access, why, n);
 }
 
@@ -420,7 +454,7 @@ bool spool_db_open(struct spool_db *db, const char *dir, enum journal journal, e
 		ok = prepare(db, dir_fd, path, journal, access, why, n);
 		if (!ok)
 			judge(db);
-		flock(db->lock_fd, LOCK_UN);
+		unlock(db);
 	}
 	close(dir_fd);
 	if (!ok)
@@ -452,10 +486,13 @@ bool spool_db_begin(struct spool_db *db, bool urgent, char *why, size_t n)
 {
 	if (!lock(db, urgent, why, n))
 		return false;
-	if (run(db, "BEGIN IMMEDIATE"))
+	if (!mend(db))
+		fail_mend(why, n, "begin");
+	else if (run(db, "BEGIN IMMEDIATE"))
 		return true;
-	fail_sql(db, why, n, "begin");
-	flock(db->lock_fd, LOCK_UN);
+	else
+		fail_sql(db, why, n, "begin");
+	unlock(db);
 	return false;
 }
 
@@ -478,5 +515,5 @@ void spool_db_end(struct spool_db *db)
 		judge(db);
 		mend(db);
 	}
-	flock(db->lock_fd, LOCK_UN);
+	unlock(db);
 }

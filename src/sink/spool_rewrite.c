@@ -85,7 +85,7 @@ static int end_journal(sqlite3 *sql)
 	return rc;
 }
 
-int spool_rewrite(sqlite3 *sql, int page)
+int spool_rewrite(sqlite3 *sql, int page, bool has_wal)
 {
 	sqlite3_file *wal, *db;
 	unsigned char *p;
@@ -97,8 +97,8 @@ int spool_rewrite(sqlite3 *sql, int page)
 	rc = p ? SQLITE_OK : SQLITE_NOMEM;
 	sqlite3_file_control(sql, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
 	sqlite3_file_control(sql, "main", SQLITE_FCNTL_FILE_POINTER, &db);
-	if (rc == SQLITE_OK) /* a rollback journal is opened with the first write */
-		rc = wal->pMethods ? without_checkpoints(wal, db, p, page) : end_journal(sql);
+	if (rc == SQLITE_OK)
+		rc = has_wal ? without_checkpoints(wal, db, p, page) : end_journal(sql);
 	free(p);
 	sqlite3_exec(sql, "ROLLBACK", NULL, NULL, NULL);
 	return rc;

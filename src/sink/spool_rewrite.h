@@ -3,6 +3,7 @@
 #define SPOOL_REWRITE_H
 
 #include <sqlite3.h>
+#include <stdbool.h>
 
 /*
  * The kernel takes what a failed fsync could not write for clean: reads give it, no later fsync writes it (fsync(2), "EIO"), and
@@ -11,8 +12,8 @@
  * rollback; that end is.
  *
  * Call it under the spool's lock, outside a transaction. page: the size of the database's, in bytes; -1: it could not be read,
- * which fails. Returns SQLITE_OK or SQLite's code; then it is to be tried again before any commit or checkpoint.
+ * which fails; has_wal: its journal is one. Returns SQLITE_OK or SQLite's code; then it is to be tried again before any commit or checkpoint.
  */
-int spool_rewrite(sqlite3 *sql, int page);
+int spool_rewrite(sqlite3 *sql, int page, bool has_wal);
 
 #endif

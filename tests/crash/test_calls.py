@@ -204,6 +204,38 @@ def test_power_cut_on_the_way_back_from_a_failed_sync(rng, children, journal):
 
 
 @pytest.mark.parametrize("journal", ("wal", "delete"))
+@pytest.mark.parametrize("killed", (False, True))
+def test_another_process_after_failed_syncs_and_a_power_cut(rng, children, journal, killed):
+    """
+    Counters are written without a sync. Where one process lost them, and could not write them again before it gave up the
+    lock, or was killed, another one must not build on them.
+    """
+    home = Home(journal=journal)
+    faults, recording = Faults(home), Recording(home, journal)
+    service = under_both(home, recording, faults)
+    other = Service(home, before=["env", *recording.env])
+    deliver, fault = by_fcgi(service.socket), FAULTS["EIO on a sync"]
+    acknowledged = recording.delivered(by_fcgi(other.socket))
+    assert acknowledged(new_event(rng)).status == 200
+    for times in range(1, 9):
+        assert deliver(b"no event").status == 400
+        written = faults.calls(WRITES)
+        until(lambda: faults.calls(WRITES) > written + 1, "the counters are written")
+        with faults.armed(fault, 1, times):
+            recording.delivered(deliver)(new_event(rng))
+            if killed:
+                service.running[0].signal(signal.SIGKILL)
+        for _ in range(3):
+            assert acknowledged(new_event(rng)).status == 200
+        if killed:
+            service.again(service.running[0])
+    service.stop()
+    other.stop()
+    found = examine("power cut after another's failed syncs", recording, rng, journaled=False, after=SYNC_FAILED, number=max(200, ROUNDS))
+    assert not found.problems, found.problems[:10]
+
+
+@pytest.mark.parametrize("journal", ("wal", "delete"))
 def test_failed_sync_of_the_start_and_a_power_cut(rng, children, journal):
     """What the start's syncs should have made last, names and schema, is synced before the first event is acknowledged."""
     problems, n, syncs = [], 0, 1

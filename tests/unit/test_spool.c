@@ -355,7 +355,7 @@ static void rewritten_as_it_was(void **state)
 		snprintf(command, sizeof command, "cp -r %s before", cases[i].dir);
 		assert_int_equal(system(command), 0);
 		assert_true(spool_db_open(&db, cases[i].dir, cases[i].journal, SPOOL_MANAGE, why, sizeof why));
-		assert_int_equal(spool_rewrite(db.sql, 16384), SQLITE_OK);
+		assert_int_equal(spool_rewrite(db.sql, 16384, db.wal), SQLITE_OK);
 		assert_true(sqlite3_get_autocommit(db.sql));
 		spool_db_close(&db);
 		snprintf(command, sizeof command, "diff -r -x '*-shm' %s before && rm -r before", cases[i].dir);
