@@ -251,7 +251,7 @@ static bool check_filters(cfg_t *sec)
 	static const char *const lists[] = {"senders", "texts"};
 	const char *text = cfg_getstr(sec, "text-regex");
 	char why[256];
-	regex_t *regex;
+	struct pattern *pattern;
 
 	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
 		for (unsigned k = 0; k < cfg_size(sec, lists[i]); k++)
@@ -259,11 +259,10 @@ static bool check_filters(cfg_t *sec)
 				return wrong(sec, lists[i], cfg_getnstr(sec, lists[i], k), "an empty text is in every other; remove it");
 	if (!text)
 		return true;
-	regex = section_sink_regex(text, why, sizeof why);
-	if (!regex)
+	pattern = pattern_new(text, why, sizeof why);
+	if (!pattern)
 		return wrong(sec, "text-regex", text, why);
-	regfree(regex);
-	free(regex);
+	pattern_free(pattern);
 	return true;
 }
 

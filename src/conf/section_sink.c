@@ -1,7 +1,6 @@
 /* What a sink's section says, and the sink it makes. */
 #include "conf/section_sink.h"
 
-#include <ctype.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,28 +57,6 @@ int section_sink_type(cfg_t *sec)
 	static const char *const types[] = {[SINK_HTTP] = "http", [SINK_EXEC] = "exec", NULL};
 
 	return schema_choice(types, cfg_getstr(sec, "type"));
-}
-
-regex_t *section_sink_regex(const char *text, char *why, size_t n)
-{
-	char reason[128];
-	regex_t *regex;
-	int error;
-
-	for (const char *p = text; *p; p++) {
-		if (*p != '\\' || !p[1] || !isdigit((unsigned char)*++p))
-			continue;
-		snprintf(why, n, "it must not refer to a group; write the text again");
-		return NULL;
-	}
-	regex = malloc(sizeof *regex);
-	error = regex ? regcomp(regex, text, REG_EXTENDED | REG_ICASE | REG_NOSUB) : REG_ESPACE;
-	if (!error)
-		return regex;
-	regerror(error, NULL, reason, sizeof reason);
-	snprintf(why, n, "%s; write an extended regular expression of POSIX, as regex(7) has them", reason);
-	free(regex);
-	return NULL;
 }
 
 /* The copy of an option's text, NULL for an option that has none. */
@@ -153,7 +130,7 @@ bool section_sink_make(cfg_t *sec, struct sink *s)
 			return false;
 	}
 	if (cfg_getstr(sec, "text-regex")) {
-		s->text_regex = section_sink_regex(cfg_getstr(sec, "text-regex"), why, sizeof why);
+		s->text_regex = pattern_new(cfg_getstr(sec, "text-regex"), why, sizeof why);
 		if (!s->text_regex)
 			return false;
 	}
@@ -183,7 +160,5 @@ void section_sink_free(struct sink *s)
 	words_free(&s->accounts);
 	words_free(&s->senders);
 	words_free(&s->texts);
-	if (s->text_regex)
-		regfree(s->text_regex);
-	free(s->text_regex);
+	pattern_free(s->text_regex);
 }

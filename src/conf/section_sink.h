@@ -18,13 +18,6 @@ bool section_sink_replies(cfg_t *sec);
 /* The enum sink_type that its type names; -1: none. */
 int section_sink_type(cfg_t *sec);
 
-/*
- * The extended regular expression of POSIX, letters of either case, freed by the caller with regfree() and free(). NULL with
- * the reason in why. A reference to what a group matched is refused: with one, a stranger's text can take any time
- * (regex(7), BUGS).
- */
-regex_t *section_sink_regex(const char *text, char *why, size_t why_size);
-
 /* The sink that a checked section is, with copies of all in it. False when memory is short; what was made is then freed by section_sink_free(). */
 bool section_sink_make(cfg_t *sec, struct sink *out);
 void section_sink_free(struct sink *s);

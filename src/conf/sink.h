@@ -2,11 +2,11 @@
 #ifndef SINK_H
 #define SINK_H
 
-#include <regex.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/pattern.h"
 #include "core/rate.h"
 #include "core/template.h"
 #include "core/words.h"
@@ -58,7 +58,7 @@ struct sink {
 	struct words events, accounts; /* empty: all */
 	bool judged;                   /* there are others */
 	struct words senders, texts;   /* empty: all */
-	regex_t *text_regex;           /* NULL: any text */
+	struct pattern *text_regex;    /* NULL: any text */
 	bool first_message;            /* of a conversation, only */
 };
 

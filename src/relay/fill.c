@@ -42,10 +42,10 @@ static bool is_from(const struct words *senders, const struct template_values *v
 
 static enum judgement judge_text(const struct sink *s, struct slice text)
 {
+	static const enum judgement judgements[] = {[PATTERN_FOUND] = WANTED, [PATTERN_NOT_FOUND] = UNWANTED, [PATTERN_NO_MEMORY] = UNKNOWN};
 	char copy[TEXT_MAX + 1];
 	size_t n = utf8_fit(text.p, text.n, TEXT_MAX);
 	bool found = s->texts.n == 0;
-	int error;
 
 	for (size_t i = 0; i < n; i++)
 		copy[i] = text.p[i] ? text.p[i] : ' '; /* a NUL would be a regular expression's end */
@@ -54,8 +54,7 @@ static enum judgement judge_text(const struct sink *s, struct slice text)
 		found = utf8_contains((struct slice){copy, n}, slice_text(s->texts.item[i]));
 	if (!found || !s->text_regex)
 		return found ? WANTED : UNWANTED;
-	error = regexec(s->text_regex, copy, 0, NULL, 0);
-	return error == 0 ? WANTED : error == REG_NOMATCH ? UNWANTED : UNKNOWN;
+	return judgements[pattern_find(s->text_regex, copy)];
 }
 
 /* Where a text stands is known by the endpoint's scheme. */

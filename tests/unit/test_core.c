@@ -17,6 +17,7 @@
 #include "core/crowd.h"
 #include "core/io.h"
 #include "core/log.h"
+#include "core/pattern.h"
 #include "core/rate.h"
 #include "core/units.h"
 #include "core/utf8.h"
@@ -353,6 +354,61 @@ static void rates(void **state)
 	assert_int_equal(rate_pass(&(struct rate){0}, &due, now), 0);
 }
 
+static long resident_kib(void)
+{
+	FILE *f = fopen("/proc/self/statm", "r");
+	long size, resident;
+
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%ld %ld", &size, &resident), 2);
+	fclose(f);
+	return resident * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+/* And a text that leads glibc to many states doesn't leave them behind. */
+static void patterns(void **state)
+{
+	static const struct {
+		const char *pattern, *text;
+		enum pattern_result want;
+	} cases[] = {
+		{"^(hi|hello).* (price|d.mo)", "Hello, what is the price?", PATTERN_FOUND}, {"^hi", "oh hi", PATTERN_NOT_FOUND},
+		{"(x|a)*x(x|a){20}y", "xaxaxaxaxaxaxaxaxaxaxaxaxy", PATTERN_FOUND}, {"", "", PATTERN_FOUND},
+	};
+	static const char *const wrong[] = {"a(", "(a)\\1", "[", "a{2,1}"};
+	struct pattern *p;
+	char why[128], text[2001];
+	long before = 0;
+	unsigned seed = 1;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		p = pattern_new(cases[i].pattern, why, sizeof why);
+		assert_non_null(p);
+		for (int k = 0; k < 2; k++)
+			assert_int_equal(pattern_find(p, cases[i].text), cases[i].want);
+		pattern_free(p);
+	}
+	for (size_t i = 0; i < COUNT(wrong); i++) {
+		snprintf(why, sizeof why, "?");
+		assert_null(pattern_new(wrong[i], why, sizeof why));
+		assert_non_null(strstr(why, "write "));
+	}
+	p = pattern_new("(x|a)*x(x|a){20}y", why, sizeof why);
+	for (int i = 0; i < 8; i++) {
+		for (size_t k = 0; k < sizeof text - 1; k++)
+			text[k] = (seed = seed * 1103515245 + 12345) >> 16 & 1 ? 'x' : 'a';
+		text[sizeof text - 1] = '\0';
+		assert_int_equal(pattern_find(p, text), PATTERN_NOT_FOUND);
+		before = i == 1 ? resident_kib() : before;
+	}
+#ifndef __SANITIZE_ADDRESS__ /* it keeps what is freed for a while */
+	if (resident_kib() > 2 * before)
+		fail_msg("%ld KiB, and %ld after two texts", resident_kib(), before);
+#endif
+	pattern_free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -363,6 +419,7 @@ int main(void)
 		cmocka_unit_test(utf8_parts),
 		cmocka_unit_test(crowds),
 		cmocka_unit_test(rates),
+		cmocka_unit_test(patterns),
 		cmocka_unit_test(secret_files),
 		cmocka_unit_test(log_cannot_be_forged),
 		cmocka_unit_test(held_lines_stay_whole_and_in_order),
