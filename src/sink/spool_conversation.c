@@ -60,14 +60,34 @@ bool spool_conversation_first(struct spool_db *db, struct slice endpoint, struct
 	return rc == SQLITE_ROW || rc == SQLITE_DONE || spool_sql_fail(db, why, n);
 }
 
+/* Of all events, where there is anything to forget: a conversation whose newest event isn't noted yet goes on. */
+static bool note_all(struct spool_db *db, int64_t before, char *why, size_t n)
+{
+	sqlite3_stmt *st;
+	bool ok, more;
+	int64_t noted;
+
+	if (!spool_sql_prepare(db, "SELECT EXISTS(SELECT 1 FROM conversation WHERE last_at < ?1)", &st, why, n))
+		return false;
+	sqlite3_bind_int64(st, 1, before);
+	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db, why, n);
+	more = sqlite3_column_int(st, 0);
+	sqlite3_finalize(st);
+	while (ok && more)
+		ok = spool_conversation_note(db, &noted, &more, why, n);
+	return ok;
+}
+
 bool spool_conversation_purge(struct spool_db *db, int64_t before, char *why, size_t n)
 {
 	bool ok;
 
-	if (!spool_db_begin(db, true, why, n))
+	if (!note_all(db, before, why, n) || !spool_db_begin(db, true, why, n))
 		return false;
+	/* what has come since is little */
 	ok = spool_sql_run(db, "DELETE FROM conversation WHERE last_at < ?1 AND (endpoint, conversation) NOT IN"
-			" (SELECT endpoint, conversation FROM event WHERE id > (SELECT conversations FROM spool) AND conversation IS NOT NULL)", before, 0, why, n) && spool_db_commit(db, why, n);
+			" (SELECT endpoint, conversation FROM event WHERE id > (SELECT conversations FROM spool) AND conversation IS NOT NULL)",
+			before, 0, why, n) && spool_db_commit(db, why, n);
 	spool_db_end(db);
 	return ok;
 }
