@@ -219,12 +219,13 @@ int send_relay(const struct send_relay *s)
 	if (!target_init(&target, t.sink, why, sizeof why)) {
 		cli_error("sink \"%s\": %s", t.sink->name, why);
 		status = CLI_CONFIG;
-	} else if (!make_event(&t, s) || (read = read_event(&t)) == EVENT_UNAVAILABLE || !make_job(&t, s->conf)) {
-		cli_error("memory is short");
-		status = CLI_TEMPFAIL;
-	} else if (read == EVENT_MALFORMED && s->body.p) { /* our own need not be one of a scheme that the configuration has */
+	} else if (make_event(&t, s) && (read = read_event(&t)) == EVENT_MALFORMED && s->body.p) {
+		/* our own need not be one of a scheme that the configuration has */
 		cli_error("the file is no event of scheme \"%s\": %s; the receiver would refuse it", t.scheme.name, t.event.reason);
 		status = CLI_NO;
+	} else if (read == EVENT_UNAVAILABLE || !make_job(&t, s->conf)) {
+		cli_error("memory is short");
+		status = CLI_TEMPFAIL;
 	} else {
 		print_head(&t);
 		status = attempt(&t, &target);
