@@ -33,7 +33,10 @@ bool io_read_secret(const char *path, struct buf *out, char *why, size_t why_siz
 /* Raises the limit of open descriptors as far as this process may. Not thread-safe. */
 void io_raise_limit(void);
 
-/* Takes that back, for a program that is started: one that uses select(2) must not get more than 1,024. */
+/*
+ * Takes that back, for a program that is started: one that uses select(2) must not get more than 1,024. In between,
+ * other threads may get no more either.
+ */
 void io_restore_limit(void);
 
 #endif

@@ -17,7 +17,10 @@ enum {
 /* NULL when memory or descriptors are short. */
 struct exec *exec_new(attempt_done *done);
 
-/* Ends what still runs, with its process group, without attempt_done(): by SIGTERM, and what is there a second later by SIGKILL. */
+/*
+ * Ends what still runs, with its process group, without attempt_done(): by SIGTERM, and what is left of a group when the
+ * program has ended, or a second later, by SIGKILL.
+ */
 void exec_free(struct exec *x);
 
 /*
@@ -27,7 +30,8 @@ void exec_free(struct exec *x);
  * when memory is short.
  *
  * Exit status 0 is success; EX_TEMPFAIL (75) is tried again; the other statuses of sysexits.h from EX_DATAERR (65) to
- * EX_CONFIG (78) are not; any other, and a signal, is. After the sink's timeout the group gets SIGTERM, 5 s later SIGKILL.
+ * EX_CONFIG (78) are not; any other, and a signal, is. After the sink's timeout the group gets SIGTERM, and SIGKILL when the
+ * program has ended, or 5 s later.
  */
 bool exec_start(struct exec *x, const struct sink *s, const struct buf *environment, size_t n, struct slice body, void *job);
 

@@ -13,19 +13,22 @@ enum {
 	TEXT_MAX = 8 * 1024,
 	AGAIN_US = 1000 * 1000, /* until the next try, when the spool can't be read */
 	READ_US = 5 * 1000, /* of one reading: other sinks wait meanwhile */
-	SLOW_US = 50 * 1000, /* that one text has taken, or the disk: also what was read with profit is then read on later */
+	SLOW_US = 50 * 1000, /* of judging texts in one reading: the sink's next one comes later then, and others go before it */
 	READ_SHARE = 10, /* reading takes one of so many moments: what is due but may not go yet is read in vain, again and again */
 };
 
-/* UNKNOWN is read again, and NEVER_KNOWN becomes a dead letter: what wasn't judged must not be forgotten. */
+/* What is UNKNOWN, as memory is short, is read again, and what is NEVER_KNOWN becomes a dead letter: it must not be forgotten. */
 enum judgement { WANTED, UNWANTED, UNKNOWN, NEVER_KNOWN };
 
 struct reading {
 	struct relay *relay;
 	struct lane *lane;
-	int64_t until; /* clock_mono_us() */
+	int64_t until;   /* clock_mono_us() */
+	int64_t judging; /* us, of texts */
 	int64_t noted; /* the last event whose conversation is taken note of, where the sink asks for first messages */
-	bool ok, too_new; /* too_new: there were events behind that one */
+	bool ok;
+	bool too_new; /* there were events behind that one */
+	bool unknown; /* there were those that could not be judged */
 };
 
 /* By the id, or a part of the name. */
@@ -58,36 +61,39 @@ static enum judgement judge_text(const struct sink *s, struct slice text)
 }
 
 /* Where a text stands is known by the endpoint's scheme. */
-static enum judgement read_and_judge_text(struct relay *r, const struct sink *s, struct job *j)
+static enum judgement read_and_judge_text(struct reading *reading, struct job *j)
 {
+	struct relay *r = reading->relay;
 	struct slice *text = &j->values.known[TEMPLATE_TEXT];
+	int64_t begin = clock_mono_us();
 	enum judgement judgement;
 
 	if (!job_read_text(j, r->conf, &r->event))
 		return UNKNOWN;
-	judgement = text->p || conf_endpoint(r->conf, buf_str(&j->endpoint)) ? judge_text(s, *text) : NEVER_KNOWN;
+	judgement = text->p || conf_endpoint(r->conf, buf_str(&j->endpoint)) ? judge_text(reading->lane->sink, *text) : NEVER_KNOWN;
 	*text = (struct slice){0}; /* it was borrowed */
+	reading->judging += clock_mono_us() - begin;
 	return judgement;
 }
 
-/* UNKNOWN with the reason in r->why. */
-static enum judgement judge(struct relay *r, const struct sink *s, struct job *j)
+/* Where the spool can't be read, reading->ok is false after it. */
+static enum judgement judge(struct reading *reading, struct job *j)
 {
+	const struct sink *s = reading->lane->sink;
 	const struct slice *known = j->values.known;
+	struct relay *r = reading->relay;
 	enum judgement text = WANTED;
 	bool first = true;
 
 	if (!is_from(&s->senders, &j->values))
 		return UNWANTED;
 	if (s->texts.n || s->text_regex)
-		text = read_and_judge_text(r, s, j);
-	if (text == UNKNOWN)
-		snprintf(r->why, sizeof r->why, "the text of event %" PRId64 " can't be judged: memory is short", j->event);
+		text = read_and_judge_text(reading, j);
 	if (text != WANTED || !s->first_message)
 		return text;
-	if (!spool_conversation_first(&r->db, known[TEMPLATE_ENDPOINT], known[TEMPLATE_CONVERSATION], j->event, &first, r->why, sizeof r->why))
-		return UNKNOWN;
-	return first ? WANTED : UNWANTED;
+	reading->ok = spool_conversation_first(&r->db, known[TEMPLATE_ENDPOINT], known[TEMPLATE_CONVERSATION], j->event, &first, r->why,
+		sizeof r->why);
+	return !reading->ok ? UNKNOWN : first ? WANTED : UNWANTED;
 }
 
 static bool on_due(void *ctx, const struct spool_relay_row *row)
@@ -104,12 +110,7 @@ static bool on_due(void *ctx, const struct spool_relay_row *row)
 		return true;
 	}
 	j = job_new(row, r->name);
-	if (!j) {
-		snprintf(r->why, sizeof r->why, "memory is short");
-		reading->ok = false;
-		return false;
-	}
-	switch (j->judge ? judge(r, l->sink, j) : WANTED) {
+	switch (!j ? UNKNOWN : j->judge ? judge(reading, j) : WANTED) {
 	case WANTED:
 		lane_add(l, j);
 		break;
@@ -122,8 +123,8 @@ static bool on_due(void *ctx, const struct spool_relay_row *row)
 		result_unjudged(r, j);
 		break;
 	case UNKNOWN:
+		reading->unknown = true;
 		job_free(j);
-		reading->ok = false;
 		break;
 	}
 	return reading->ok && !lane_is_full(l) && r->n_results < RECORD_MOST && clock_mono_us() < reading->until;
@@ -157,6 +158,13 @@ static bool read_due(struct reading *reading, int64_t now)
 	return spool_relay_next(&r->db, l->sink->name, now, &l->next_due, r->why, sizeof r->why);
 }
 
+static void pause_reading(struct lane *l, int64_t us)
+{
+	int64_t until = clock_mono_us() + us;
+
+	l->read_at = l->read_at < until ? until : l->read_at;
+}
+
 static bool read_lane(struct relay *r, struct lane *l, int64_t now, int64_t *wait)
 {
 	struct reading reading = {.relay = r, .lane = l, .ok = true};
@@ -180,20 +188,26 @@ static bool read_lane(struct relay *r, struct lane *l, int64_t now, int64_t *wai
 		*wait = 0;
 	}
 	took = clock_mono_us() - begin;
-	if (l->n_ready + r->n_results == before || took > SLOW_US)
-		l->read_at = begin + took + READ_SHARE * took;
+	if (l->n_ready + r->n_results == before)
+		pause_reading(l, READ_SHARE * took);
+	else if (reading.judging > SLOW_US && r->n_lanes > 1 && !r->once)
+		pause_reading(l, READ_SHARE * reading.judging);
 	if (l->more && !lane_is_full(l))
 		clock_lower(wait, READ_SHARE * took / 1000 + 1);
+	if (reading.unknown) {
+		log_message(LOG_LEVEL_ERROR, "sink %s: not all that is due could be read and judged: memory is short", l->sink->name);
+		r->failed = r->failed || r->once;
+	}
 	return true;
 }
 
 void fill_later(struct relay *r, struct lane *l, int64_t *wait)
 {
-	log_message(LOG_LEVEL_ERROR, "sink %s: the spool can't be read: %s", l->sink->name, r->why);
-	r->failed = r->once;
-	l->more = true;
+	log_message(LOG_LEVEL_ERROR, "sink %s: the spool can't be used: %s", l->sink->name, r->why);
+	l->more = !r->once;
+	r->failed = r->failed || r->once;
 	l->cursor = (struct spool_relay_cursor){0, 0};
-	l->read_at = clock_mono_us() + AGAIN_US;
+	pause_reading(l, AGAIN_US);
 	clock_lower(wait, AGAIN_US / 1000);
 }
 

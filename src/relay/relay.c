@@ -26,32 +26,33 @@
 
 enum {
 	LOOK_MS = 1000, /* for relays nobody told us of */
-	END_MS = 5000,  /* for what is on the way, after a signal */
+	END_MS = 5000,  /* for what is on the way, after a signal... */
+	RELOAD_MS = 30 * 1000, /* ...and before a reload: nothing new goes meanwhile */
 	START_MOST = 64,
-	ONCE_MS = 50 * 1000, /* of --once: it has ended when cron's next minute begins */
+	ONCE_MS = 50 * 1000, /* of --once: it has ended when cron's next minute begins, if what is on the way takes no longer */
+	GIVE_UP_MS = 10 * 1000,
 };
 
 /* ---- attempts */
 
-/* But for what was dropped or purged meanwhile. */
-static void start(struct relay *r, struct spool_relay_key *key, struct job *j)
+/* But for what was dropped or purged meanwhile. False with r->why: it can't go now. */
+static bool start(struct relay *r, struct spool_relay_key *key, struct job *j)
 {
 	const struct sink *s = j->lane->sink;
-	bool ok;
+	bool has_text = s->body || s->type == SINK_EXEC, ok;
 
 	j->started = clock_now();
-	if (key->pending && j->once && !spool_relay_sending(&r->db, key, j->started, r->why, sizeof r->why)) {
-		result_of(j, &(struct attempt_result){.again = true, .error = r->why});
-		return;
-	}
+	if (key->pending && j->once && !spool_relay_sending(&r->db, key, j->started, r->why, sizeof r->why))
+		return false;
 	if (!key->pending) {
 		lane_drop_untried(j->lane, j);
-		return;
+		return true;
 	}
-	ok = ((!s->body && s->type != SINK_EXEC) || job_read_text(j, r->conf, &r->event)) && attempt_start(r->http, r->exec, &j->lane->target, j);
+	ok = (!has_text || job_read_text(j, r->conf, &r->event)) && attempt_start(r->http, r->exec, &j->lane->target, j);
 	j->values.known[TEMPLATE_TEXT] = (struct slice){0}; /* it was borrowed */
 	if (!ok)
 		result_of(j, &(struct attempt_result){.again = true, .error = "memory is short, or a key failed"});
+	return true;
 }
 
 /* Starts those that may go, START_MOST at most. True when others may go too. */
@@ -59,25 +60,23 @@ static bool start_some(struct relay *r, struct lane *l, int64_t *wait)
 {
 	struct spool_relay_key keys[START_MOST];
 	struct job *jobs[START_MOST];
+	size_t n = 0, started = 0;
 	bool more;
-	size_t n = 0;
 
 	while (n < START_MOST && (jobs[n] = lane_take(l, wait))) {
 		keys[n] = (struct spool_relay_key){jobs[n]->relay, jobs[n]->event, false};
 		n++;
 	}
 	more = n == START_MOST;
-	if (n && !spool_relay_pending(&r->db, keys, n, r->why, sizeof r->why)) {
-		while (n > 0)
-			lane_drop_untried(l, jobs[--n]);
-		fill_later(r, l, wait);
-		return false;
-	}
-	for (size_t i = 0; i < n; i++) {
-		start(r, &keys[i], jobs[i]);
-		more = more || !keys[i].pending;
-	}
-	return more;
+	if (n && spool_relay_pending(&r->db, keys, n, r->why, sizeof r->why))
+		for (; started < n && start(r, &keys[started], jobs[started]); started++)
+			more = more || !keys[started].pending;
+	if (started == n)
+		return more;
+	fill_later(r, l, wait);
+	while (started < n)
+		lane_drop_untried(l, jobs[started++]);
+	return false;
 }
 
 /* With `once`: the time, in ms, in which more is started; what is on the way then is waited for. */
@@ -142,14 +141,18 @@ static bool anything_due(const struct relay *r)
 /* Then nothing is started any more. */
 static bool is_ending(const struct relay *r)
 {
-	return r->ending_at || r->failed || (r->once && once_left(r) <= 0);
+	return r->end_at || (r->once && once_left(r) <= 0);
+}
+
+/* With `once`: results that can't be written down for so long are given up; they are sent once more. */
+static bool gives_up(const struct relay *r)
+{
+	return r->once && r->unwritten_since && clock_mono_us() - r->unwritten_since > GIVE_UP_MS * INT64_C(1000) && !anything_flying(r);
 }
 
 static bool has_ended(const struct relay *r)
 {
-	if (r->failed)
-		return !anything_flying(r);
-	return !anything_taken(r) && (is_ending(r) || (r->once && !anything_due(r)));
+	return gives_up(r) || (!anything_taken(r) && (is_ending(r) || (r->once && !anything_due(r))));
 }
 
 /* ---- the loop */
@@ -157,17 +160,19 @@ static bool has_ended(const struct relay *r)
 static void on_signal(struct relay *r)
 {
 	struct signalfd_siginfo si;
+	bool hup;
 
 	while (read(r->signals, &si, sizeof si) == sizeof si) {
 		if (si.ssi_signo == SIGCHLD) {
 			exec_child_ended(r->exec);
 			continue;
 		}
-		if (si.ssi_signo == SIGHUP && !r->ending_at && !r->may_reload(r->may_reload_ctx))
-			continue;
-		r->reload = si.ssi_signo == SIGHUP && (r->reload || !r->ending_at); /* who is stopping stops */
-		if (!r->ending_at)
-			r->ending_at = clock_mono_us();
+		hup = si.ssi_signo == SIGHUP && !r->once;
+		if (hup && ((r->end_at && !r->reload) || !r->may_reload(r->may_reload_ctx)))
+			continue; /* who is stopping stops */
+		if (!r->end_at || (r->reload && !hup))
+			r->end_at = clock_mono_us() + (hup ? RELOAD_MS : END_MS) * INT64_C(1000);
+		r->reload = hup;
 		log_message(LOG_LEVEL_INFO, r->reload ? "reloading" : "stopping");
 	}
 }
@@ -227,11 +232,11 @@ static bool loop(struct relay *r)
 		else if (!is_ending(r) && r->n_results < RECORD_MOST)
 			start_all(r, now, &wait);
 		if (has_ended(r))
-			return !r->failed;
-		if (r->ending_at && clock_mono_us() - r->ending_at > END_MS * INT64_C(1000))
+			return true;
+		if (r->end_at && clock_mono_us() >= r->end_at)
 			return true; /* what is on the way is sent once more, with the same id */
-		if (r->ending_at)
-			clock_lower(&wait, (r->ending_at + END_MS * INT64_C(1000) - clock_mono_us()) / 1000 + 1);
+		if (r->end_at)
+			clock_lower(&wait, (r->end_at - clock_mono_us()) / 1000 + 1);
 		if (r->results)
 			clock_lower(&wait, (r->record_at - clock_mono_us()) / 1000 + 1);
 		http_wait(r->http, fds, n_fds, wait);
@@ -265,21 +270,27 @@ static bool open_waits(struct relay *r, char *why, size_t n)
 	return r->http && r->exec && r->signals >= 0;
 }
 
+/* What may be there, but can't be seen, is an error to be told. */
+static bool is_there(const struct relay *r)
+{
+	return spool_db_exists(r->conf->spool) || errno != ENOENT;
+}
+
 /* The receiver makes the spool, on shared hosting with the first event. False when there is none, and none to be waited for. */
 static bool wait_for_spool(struct relay *r)
 {
 	struct pollfd signals = {.fd = r->signals};
-	bool there = spool_db_exists(r->conf->spool);
+	bool there = is_there(r);
 
 	if (there || r->once)
 		return there;
 	log_message(LOG_LEVEL_INFO, "no spool in %s yet; waiting until the receiver makes it", r->conf->spool);
 	notify_send("READY=1");
-	while (!spool_db_exists(r->conf->spool) && !r->ending_at) {
+	while (!is_there(r) && !r->end_at) {
 		http_wait(r->http, &signals, 1, LOOK_MS);
 		on_signal(r);
 	}
-	return !r->ending_at;
+	return !r->end_at;
 }
 
 /* One relay a spool: two would send everything twice. */
@@ -397,6 +408,10 @@ static enum relay_end run_on_spool(struct relay *r, char *why, size_t n)
 		log_message(LOG_LEVEL_WARNING, "another spool is in the place of %s; beginning anew", r->conf->spool);
 	else
 		result_record(r);
+	if (r->failed || (r->once && r->results)) {
+		snprintf(why, n, "not all that is due could be read, judged and written down");
+		end = RELAY_FAILED;
+	}
 	return end;
 }
 

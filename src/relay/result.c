@@ -118,6 +118,7 @@ void result_unwanted(struct relay *r, struct job *j)
 void result_unjudged(struct relay *r, struct job *j)
 {
 	j->result.state = RELAY_DEAD;
+	j->result.unjudged = true;
 	j->result.at = clock_now();
 	j->result.error = "its endpoint is no longer configured, so that its text can't be filtered";
 	log_attempt(j, &(struct attempt_result){0});
@@ -160,9 +161,11 @@ void result_record(struct relay *r)
 	if (!spool_relay_record(&r->db, r->results, r->why, sizeof r->why)) {
 		log_message(LOG_LEVEL_ERROR, "results can't be written: %s", r->why);
 		r->record_at = clock_mono_us() + AGAIN_US;
-		r->failed = r->once;
+		if (!r->unwritten_since)
+			r->unwritten_since = clock_mono_us();
 		return;
 	}
+	r->unwritten_since = 0;
 	give_way(r, clock_mono_us());
 	for (a = r->results; a; a = next) {
 		next = a->next;

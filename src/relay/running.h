@@ -29,14 +29,15 @@ struct relay {
 	int64_t record_at; /* when they are written, clock_mono_us() */
 	int64_t start_at;  /* the same, when more may be started */
 	int64_t busy_until; /* the same, for the receiver as far as is known */
-	int64_t ending_at; /* the same; 0: not yet */
+	int64_t end_at; /* the same, at the latest; 0: not yet */
 	int64_t began; /* the same */
 	struct crowd crowd;
 	relay_may_reload *may_reload;
 	void *may_reload_ctx;
 	bool reload, once;
 	bool moved; /* another spool is at its place */
-	bool failed; /* with `once`: the spool can't be read or written */
+	bool failed; /* with `once`: not all could be read, judged or written down */
+	int64_t unwritten_since; /* clock_mono_us(); 0: the last results could be written */
 	struct event event; /* for fields that the spool has no column for; reused */
 	char why[512];
 };
@@ -46,7 +47,7 @@ struct relay {
 /* Reads what is due for the lane, until there is enough ahead. *wait is lowered to when it has to be called again. */
 void fill_lane(struct relay *r, struct lane *l, int64_t now, int64_t *wait);
 
-/* The spool could not be read for the lane: says r->why, and has it read from the beginning a second later. */
+/* The spool could not be used for the lane: says r->why, and has it read from the beginning a second later, or by the next run. */
 void fill_later(struct relay *r, struct lane *l, int64_t *wait);
 
 /* ---- result.c: what became of a job */

@@ -108,9 +108,8 @@ static bool prepare_recorder(struct spool_db *db, struct recorder *r, char *why,
 {
 	return spool_sql_prepare(db, "INSERT INTO attempt(relay, at, ms, status, error, answer) SELECT ?1, ?3, ?4, ?5, ?6, ?7"
 			" WHERE EXISTS(SELECT 1 FROM relay WHERE id = ?1 AND event = ?2)", &r->attempt, why, n) &&
-		/* a dead letter that is retried by hand is sent: that its sink wants it was found out, or never will be */
 		spool_sql_prepare(db, "UPDATE relay SET state = iif(state = 0 OR ?3 = 1, ?3, state), due = ?4, attempts = attempts + 1,"
-			" judge = iif(?3 = 2, 0, judge), sending = 0 WHERE id = ?1 AND event = ?2", &r->state, why, n) &&
+			" judge = ?5, sending = 0 WHERE id = ?1 AND event = ?2", &r->state, why, n) &&
 		spool_sql_prepare(db, "DELETE FROM attempt WHERE relay = ?1 AND id <= (SELECT id FROM attempt WHERE relay = ?1"
 			" ORDER BY id DESC LIMIT 1 OFFSET ?3)", &r->cut, why, n) &&
 		spool_sql_prepare(db, "DELETE FROM relay WHERE id = ?1 AND event = ?2", &r->forget, why, n) &&
@@ -158,6 +157,7 @@ static bool write_state(sqlite3_stmt *st, const struct spool_attempt *a)
 {
 	sqlite3_bind_int(st, 3, a->state);
 	sqlite3_bind_int64(st, 4, a->due);
+	sqlite3_bind_int(st, 5, a->unjudged);
 	return run(st, a);
 }
 

@@ -54,6 +54,7 @@ struct spool_attempt {
 	const char *error;   /* NULL: none */
 	struct slice answer; /* its beginning */
 	enum spool_relay_state state;
+	bool unjudged;       /* whether the sink wants it is still to be found out */
 	int64_t due;         /* the next, when it is still pending */
 	const struct sink *reply_to; /* the sink that reply is sent to; NULL: none is */
 	struct slice reply;

@@ -1,6 +1,7 @@
 """Sinks that are programs: what they are given, what becomes of how they end, what they answer; and what sinks choose."""
 import json
 import os
+import random
 import re
 import signal
 import sqlite3
@@ -12,7 +13,7 @@ import pytest
 
 import fcgi_client
 from outcomes import expect
-from place import BIN, SLOW, until
+from place import BIN, SANITIZER, SLOW, until
 from proc import Child
 from receiver import endpoint, options
 from relaying import PATH, deliver, home_with, settled, sink, states
@@ -207,6 +208,19 @@ def test_the_end_of_the_relay(receiver, relay):
     noted(home.dir / "second")
     running.signal(signal.SIGTERM)
     assert running.wait(8) == 0 and states(home) == [DONE], "it had its time"
+
+
+def test_a_reload_waits_for_programs(receiver, relay):
+    """An assistant thinks for a while; the next reload must not make it begin anew."""
+    home = home_with(program("out", "./program", timeout="60s"))
+    script(home, "#!/bin/sh\nsleep 7\n")
+    one = receiver(home=home)
+    running = relay(home).ready()
+    deliver(one)
+    time.sleep(0.5)
+    running.hup()
+    running.until(lambda: running.text().count("relaying to") == 2, "the reload")
+    assert [attempt["error"] for attempt in attempts(home)] == [None] and states(home) == [DONE]
 
 
 def test_a_program_may_put_its_things_in_order(receiver, relay):
@@ -412,8 +426,8 @@ def test_senders(receiver, relay, target):
     assert sorted(target.bodies()) == sorted([bodies[1], bodies[3]])
 
 
-def test_unwanted_after_an_attempt(receiver, relay, target):
-    """It leaves nothing behind that could be taken for another's."""
+def test_what_was_tried_is_not_judged_again(receiver, relay, target):
+    """It may have arrived; a sink that wants others now doesn't make it unseen."""
     home = home_with(sink("out", url=target.url, texts=["Hey"], retry=["1s", "1s", "1h"]))
     target.answers = [{"status": 503}]
     one = receiver(home=home)
@@ -422,8 +436,8 @@ def test_unwanted_after_an_attempt(receiver, relay, target):
     tried(home)
     home.configure(sink("out", url=target.url, texts=["never"], retry=["1s", "1s", "1h"]), endpoint(PATH, relay=["out"]))
     running.hup()
-    until(lambda: not states(home), "it is forgotten")
-    assert not attempts(home)
+    settled(home, 1)
+    assert len(target.got) == 2
 
 
 def test_texts(receiver, relay, target):
@@ -515,11 +529,29 @@ def unreadable(receiver):
 def test_what_cannot_be_judged_is_not_forgotten(unreadable, relay):
     """The relay says so, and goes on trying; --once ends."""
     running = relay(unreadable).ready()
-    running.until(lambda: running.text().count("sink out: the spool can't be read") == 2, "its word")
+    running.until(lambda: running.text().count("sink out: the spool can't be used") == 2, "its word")
     running.stop()
     done = unreadable.cli("relay", "--once")
     assert done.returncode == 75 and b"integer overflow" in done.stderr
     assert states(unreadable) == [PENDING] * 3 and not attempts(unreadable)
+
+
+@pytest.mark.skipif(bool(SANITIZER), reason="a sanitizer takes the address space")
+def test_short_memory_forgets_nothing(receiver, relay, target):
+    """A regular expression that needs more for a text than there is has not said that the text is unwanted."""
+    home = home_with(sink("picky", url=target.url, text_regex="(x|a)*x(x|a){20}y"), sink("out", url=target.url), relay=("picky", "out"))
+    one = receiver(home=home)
+    running = relay(home).ready()
+    deliver(one)
+    target.until(1)
+    peak = int(re.search(r"VmPeak:\s+(\d+) kB", Path(f"/proc/{running.pid}/status").read_text())[1])
+    running.stop()
+    rng = random.Random(1)
+    deliver(one, text="".join(rng.choice("xa") for _ in range(8000)) + "x" * 22 + "y")
+    limited = Child(["sh", "-c", f'ulimit -v {peak + 16 * 1024}; exec "$@"', "sh", BIN / "hookspool", "-c", home.conf, "relay", "--once"], home.dir / "once.log")
+    assert limited.wait(30) == 75 and "sink picky: not all that is due could be read and judged: memory is short" in limited.text()
+    assert sorted(states(home)) == [PENDING, DONE, DONE]
+    assert home.cli("relay", "--once").returncode == 0 and states(home) == [DONE] * 3
 
 
 def test_what_can_be_judged_no_more_is_a_dead_letter(receiver, relay, target):
@@ -531,12 +563,19 @@ def test_what_can_be_judged_no_more_is_a_dead_letter(receiver, relay, target):
     expect(fcgi_client.deliver(one.socket, b'{"event":"e","data":{"message_urn":"urn:1"}}', path=PATH), "stored")
     one.stop()
     home.configure(section, endpoint("/other", relay=["out"]))
-    relay(home).ready()
+    running = relay(home).ready()
     settled(home, 1)
     settled(home, 1, state=DEAD)
-    assert "no longer configured" in attempts(home)[0]["error"] + str(attempts(home)[1]["error"]) and len(target.got) == 1
+    assert len(target.got) == 1 and sum("no longer configured" in (attempt["error"] or "") for attempt in attempts(home)) == 1
     assert home.cli("retry", "--sink", "out").returncode == 0
-    settled(home, 2)
+    until(lambda: len(attempts(home)) == 3, "it is judged again")
+    settled(home, 1, state=DEAD)
+    home.configure(section, endpoint(PATH, relay=["out"]))
+    running.hup()
+    running.until(lambda: running.text().count("relaying to") == 2, "the reload")
+    assert home.cli("retry", "--sink", "out").returncode == 0
+    until(lambda: states(home) == [DONE], "it is forgotten")
+    assert len(attempts(home)) == 1, "nor is there anything left that could be taken for another's"
 
 
 def test_what_is_asked_for_is_not_judged(receiver, relay, target):

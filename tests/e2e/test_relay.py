@@ -1,5 +1,6 @@
 """After the 200: events reach their sinks, at least once and in time, whatever the sink does."""
 import base64
+import fcntl
 import hashlib
 import hmac
 import json
@@ -10,12 +11,14 @@ import socket
 import sqlite3
 import statistics
 import struct
+import threading
 import time
 
 import pytest
 
 from http2 import Http2, answered, broken_off
-from place import ROOT, SLOW, SOURCE, USER, in_own_mounts, new_dir, own, until
+from place import BIN, ROOT, SLOW, SOURCE, USER, in_own_mounts, new_dir, own, until
+from proc import Child
 from receiver import Home, endpoint, options
 from relaying import PATH, Target, deliver, home_with, settled, sink, states
 from servers import free_port, start_nginx
@@ -356,6 +359,29 @@ def test_once_ends_when_results_cannot_be_written(receiver, target):
     assert done.returncode == 75 and b"not today" in done.stderr and states(home) == [0] * 3 and len(target.got) == 3
 
 
+def test_once_waits_for_who_has_the_lock(receiver, target):
+    """Results are written down when it is free again: what arrived is not sent once more."""
+    home = home_with(sink("out", url=target.url))
+    one = receiver(home=home)
+    deliver(one, 3)
+    one.stop()
+    with open(home.spool.dir / "lock", "r+b") as lock:
+        target.answers = [{"do": lambda _: fcntl.flock(lock, fcntl.LOCK_EX)}]
+        threading.Timer(4, lambda: fcntl.flock(lock, fcntl.LOCK_UN)).start()
+        assert home.cli("relay", "--once").returncode == 0
+    assert states(home) == [1] * 3 and len(target.got) == 3
+
+
+def test_a_terminal_that_hangs_up_ends_once(receiver, target, children):
+    target.answers = [{"do": lambda _: time.sleep(1)}]
+    home = home_with(sink("out", url=target.url))
+    deliver(receiver(home=home))
+    running = Child([BIN / "hookspool", "-c", home.conf, "relay", "--once"], home.dir / "once.log")
+    target.until(1)
+    running.signal(signal.SIGHUP)
+    assert running.wait(5) == 0 and "stopping" in running.text() and states(home) == [1]
+
+
 def test_the_spool_cannot_be_read_for_a_while(receiver, relay, target):
     """What is on the way goes on, and so does the relay."""
     target.answers = [{"do": lambda handler: time.sleep(3)}]
@@ -366,7 +392,7 @@ def test_the_spool_cannot_be_read_for_a_while(receiver, relay, target):
     target.until(1)
     with sqlite3.connect(home.spool.dir / "hookspool.db") as db:
         db.execute("ALTER TABLE relay RENAME TO away")
-        running.until(lambda: "sink out: the spool can't be read: spool: no such table: relay" in running.text(), "its word")
+        running.until(lambda: "sink out: the spool can't be used: spool: no such table: relay" in running.text(), "its word")
         db.execute("ALTER TABLE away RENAME TO relay")
     deliver(one)
     settled(home, 2)
