@@ -68,9 +68,9 @@ int cli_purge(const struct cli *cli, int argc, char **argv)
 			dry_run = true;
 			break;
 		case 'o':
-			given = units_duration(optarg, &age);
+			given = units_age(optarg, &age);
 			if (!given)
-				return cli_usage("purge", "--older-than: \"%s\" is no age; write 90d, 12h or 30m", optarg);
+				return cli_usage("purge", "--older-than: \"%s\" is no age with a unit; write 90d, 12h or 30m", optarg);
 			break;
 		default:
 			return cli_usage("purge", c == ':' ? "%s needs a value" : "unknown option %s", argv[optind - 1]);

@@ -77,7 +77,7 @@ bool clock_parse(const char *text, int64_t now, int64_t *ms)
 	char mark;
 	time_t s;
 
-	if (units_duration(text, &age) && !isdigit((unsigned char)text[strlen(text) - 1])) {
+	if (units_age(text, &age)) {
 		*ms = now - age;
 		return true;
 	}

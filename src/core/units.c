@@ -41,6 +41,11 @@ bool units_duration(const char *text, int64_t *ms)
 	return false;
 }
 
+bool units_age(const char *text, int64_t *ms)
+{
+	return units_duration(text, ms) && !isdigit((unsigned char)text[strlen(text) - 1]);
+}
+
 bool units_size(const char *text, uint64_t *bytes)
 {
 	static const char letters[] = "kmg";

@@ -174,6 +174,14 @@ def test_purge_beside_a_running_receiver(receiver):
     assert one.home.spool.sound()
 
 
+def test_purge_of_no_unit(three):
+    """Who means days must not lose what is older than so many seconds."""
+    before = three.home.spool.events()
+    done = three.home.cli("purge", "--older-than", "0")
+    assert done.returncode == 64 and b'"0" is no age with a unit; write 90d' in done.stderr
+    assert before and three.home.spool.events() == before
+
+
 def test_a_purged_event_is_known_for_the_dedupe_window(receiver):
     """Who recorded a delivery can't have it stored again by waiting for a purge; after the window it is new."""
     one = receiver()
