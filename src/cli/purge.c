@@ -23,11 +23,20 @@ static const char help[] =
 	"  --dry-run          only say how many\n"
 	"  --help             this\n";
 
+static void say(int64_t events, int64_t pending, bool dry_run)
+{
+	printf("%" PRId64 " event%s %s", events, events == 1 ? "" : "s", dry_run ? "would be purged" : "purged");
+	if (pending)
+		printf(", and %" PRId64 " %s with %s that %s pending", pending, pending == 1 ? "delivery" : "deliveries",
+			events == 1 ? "it" : "them", pending == 1 ? "was" : "were");
+	putchar('\n');
+}
+
 static int purge(const struct cli *cli, int64_t age, bool dry_run)
 {
-	int64_t now = clock_now(), last = 0, total = 0;
+	struct spool_batch batch = {.events = SPOOL_PURGE_BATCH};
+	int64_t now = clock_now(), events = 0, pending = 0;
 	char why[PATH_MAX + 256] = "";
-	int batch = SPOOL_PURGE_BATCH;
 	struct spool_db db;
 	struct conf *conf;
 	bool ok = true;
@@ -36,16 +45,16 @@ static int purge(const struct cli *cli, int64_t age, bool dry_run)
 	if (status != CLI_OK)
 		return status;
 	progress_start(dry_run ? "counted" : "purged", 0);
-	while (ok && batch == SPOOL_PURGE_BATCH) {
-		ok = spool_query_purge(&db, now - age, now - conf->dedupe_window, dry_run, &last, &batch, why, sizeof why);
-		if (ok)
-			total += batch;
-		progress_update((uint64_t)total);
+	while (ok && batch.events == SPOOL_PURGE_BATCH) {
+		ok = spool_query_purge(&db, now - age, now - conf->dedupe_window, dry_run, &batch, why, sizeof why);
+		events += ok ? batch.events : 0;
+		pending += ok ? batch.pending : 0;
+		progress_update((uint64_t)events);
 	}
 	progress_end();
 	ok = ok && (dry_run || (spool_query_cut_rejects(&db, &conf->reject, now, why, sizeof why) &&
 		spool_conversation_purge(&db, now - age, why, sizeof why)));
-	printf(dry_run ? "%" PRId64 " events would be purged\n" : "%" PRId64 " events purged\n", total);
+	say(events, pending, dry_run);
 	return cli_close(conf, &db, ok, why);
 }
 

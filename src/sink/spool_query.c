@@ -264,23 +264,39 @@ bool spool_query_newest(struct spool_db *db, int64_t *id, char *why, size_t n)
 	return id_range(db, &oldest, id, why, n);
 }
 
-/* The last id of the next batch after *last, and how many events it has: the oldest, as long as they are old enough. */
-static bool next_batch(struct spool_db *db, int64_t before, int64_t *last, int *count, char *why, size_t n)
+static bool count_pending(struct spool_db *db, int64_t after, struct spool_batch *b, char *why, size_t n)
 {
+	sqlite3_stmt *st;
+	bool ok;
+
+	if (!spool_sql_prepare(db, "SELECT count(*) FROM relay WHERE event > ?1 AND event <= ?2 AND state = 0", &st, why, n))
+		return false;
+	sqlite3_bind_int64(st, 1, after);
+	sqlite3_bind_int64(st, 2, b->last);
+	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db, why, n);
+	b->pending = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	return ok;
+}
+
+/* The one after b->last: the oldest, as long as they are old enough. */
+static bool next_batch(struct spool_db *db, int64_t before, struct spool_batch *b, char *why, size_t n)
+{
+	int64_t after = b->last;
 	sqlite3_stmt *st;
 	int rc;
 
-	*count = 0;
+	b->events = 0;
 	if (!spool_sql_prepare(db, "SELECT id, received_at FROM event WHERE id > ?1 ORDER BY id LIMIT ?2", &st, why, n))
 		return false;
-	sqlite3_bind_int64(st, 1, *last);
+	sqlite3_bind_int64(st, 1, after);
 	sqlite3_bind_int(st, 2, SPOOL_PURGE_BATCH);
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW && sqlite3_column_int64(st, 1) < before) {
-		*last = sqlite3_column_int64(st, 0);
-		++*count;
+		b->last = sqlite3_column_int64(st, 0);
+		b->events++;
 	}
 	sqlite3_finalize(st);
-	return rc == SQLITE_ROW || rc == SQLITE_DONE || spool_sql_fail(db, why, n);
+	return (rc == SQLITE_ROW || rc == SQLITE_DONE || spool_sql_fail(db, why, n)) && count_pending(db, after, b, why, n);
 }
 
 static bool delete_up_to(struct spool_db *db, int64_t last, int64_t keys_since, char *why, size_t n)
@@ -293,16 +309,15 @@ static bool delete_up_to(struct spool_db *db, int64_t last, int64_t keys_since, 
 		(sqlite3_exec(db->sql, "PRAGMA incremental_vacuum", NULL, NULL, NULL) == SQLITE_OK || spool_sql_fail(db, why, n));
 }
 
-bool spool_query_purge(struct spool_db *db, int64_t before, int64_t keys_since, bool dry_run, int64_t *last, int *deleted, char *why,
-	size_t n)
+bool spool_query_purge(struct spool_db *db, int64_t before, int64_t keys_since, bool dry_run, struct spool_batch *b, char *why, size_t n)
 {
 	bool ok;
 
 	if (dry_run)
-		return next_batch(db, before, last, deleted, why, n);
+		return next_batch(db, before, b, why, n);
 	if (!spool_db_begin(db, true, why, n))
 		return false;
-	ok = next_batch(db, before, last, deleted, why, n) && (*deleted == 0 || delete_up_to(db, *last, keys_since, why, n)) &&
+	ok = next_batch(db, before, b, why, n) && (b->events == 0 || delete_up_to(db, b->last, keys_since, why, n)) &&
 		spool_sql_run(db, "DELETE FROM purged WHERE received_at < ?1", keys_since, 0, why, n) && spool_db_commit(db, why, n);
 	spool_db_end(db);
 	return ok;

@@ -793,10 +793,27 @@ def test_what_is_dropped_takes_nothing_of_the_rate(receiver, relay, target):
     assert len(target.got) <= 3
 
 
+def test_purge_says_what_was_still_to_be_sent(receiver, target):
+    """Of the events it deletes, in all its batches."""
+    home = home_with(sink("out", url=target.url), sink("more", url=target.url), relay=("out", "more"))
+    one = receiver(home=home)
+
+    def purged(*args):
+        return home.cli("purge", "--older-than", "1ms", *args).stdout
+    deliver(one, 505)
+    assert home.cli("drop", *map(str, range(1, 1009))).returncode == 0
+    assert purged("--dry-run") == b"505 events would be purged, and 2 deliveries with them that were pending\n"
+    assert purged() == b"505 events purged, and 2 deliveries with them that were pending\n"
+    deliver(one)
+    assert home.cli("drop", "--sink", "out").returncode == 0
+    assert purged() == b"1 event purged, and 1 delivery with it that was pending\n"
+    assert purged() == b"0 events purged\n"
+
+
 def test_what_is_purged_is_not_sent_for_what_comes_after_it(waiting):
     """Though the relays of new events have the ids of those that are gone."""
     home, one, _, _, up = waiting
-    assert home.cli("purge", "--older-than", "1ms").stdout == b"40 events purged\n"
+    assert home.cli("purge", "--older-than", "1ms").stdout.startswith(b"40 events purged, and 40 deliveries with them")
     new, target = deliver(one, 5), up()
     settled(home, 5)
     assert sorted(target.bodies()) == sorted(new)

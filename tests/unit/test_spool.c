@@ -465,15 +465,14 @@ static void accepted_reject_goes(void **state)
 
 static int64_t purge(const char *dir, int64_t before, int64_t keys_since)
 {
+	struct spool_batch batch = {0};
 	struct spool_db db = {0};
-	int64_t last = 0;
 	char why[256];
-	int n;
 
 	assert_true(spool_db_open(&db, dir, JOURNAL_WAL, SPOOL_MANAGE, why, sizeof why));
-	assert_true(spool_query_purge(&db, before, keys_since, false, &last, &n, why, sizeof why));
+	assert_true(spool_query_purge(&db, before, keys_since, false, &batch, why, sizeof why));
 	spool_db_close(&db);
-	return n;
+	return batch.events;
 }
 
 /* The key of a purged event is known for as long as the window says, and no longer. */

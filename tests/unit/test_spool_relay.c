@@ -236,15 +236,16 @@ static void purged_and_dropped(void **state)
 	struct spool_delivery_filter all = {.state = -1};
 	struct spool_db db;
 	struct seen old, new;
-	int64_t last = 0, n;
-	int deleted;
+	struct spool_batch batch = {0};
+	int64_t n;
 
 	(void)state;
 	put(s, &plain, NULL);
 	open_db(&db, "purged");
 	old = due(&db, &plain, 1000);
 	record(&db, (struct spool_attempt){.relay = old.relay[0], .event = old.event[0], .error = "no", .state = RELAY_PENDING, .due = 1000});
-	assert_true(spool_query_purge(&db, 2000, 0, false, &last, &deleted, why, sizeof why));
+	assert_true(spool_query_purge(&db, 2000, 0, false, &batch, why, sizeof why));
+	assert_true(batch.events == 1 && batch.pending == 1);
 	put(s, &plain, NULL);
 	new = due(&db, &plain, 1000);
 	assert_true(new.relay[0] == old.relay[0] && new.event[0] != old.event[0]);
