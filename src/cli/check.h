@@ -38,7 +38,7 @@ void check_spool(struct check *c, const struct conf *conf);
 /* Where an endpoint has several secrets: which of them are still used? */
 void check_rotation(struct check *c, const struct conf *conf);
 
-/* The sinks: their files, who names them, and what is pending for those that are there no more. */
+/* The sinks: their files, who names them, what is dead, and what is pending that nobody sends. */
 void check_sinks(struct check *c, const struct conf *conf);
 
 /* The socket at `where`, as listen_connect() takes it: does somebody accept there, and who may connect? */

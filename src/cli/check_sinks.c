@@ -1,23 +1,28 @@
-/* hookspool check, the sinks: their files, who names them, and what is pending for those that are there no more. */
+/* hookspool check, the sinks: their files, who names them, what is dead, and what is pending that nobody sends. */
 #define _GNU_SOURCE /* strchrnul */
 #include "config.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <yajl/yajl_parse.h>
 
 #include "cli/check.h"
 #include "cli/plain.h"
+#include "core/clock.h"
 #include "sink/spool_deliveries.h"
 
 #ifdef HAVE_CURL
 #include "relay/http.h"
 #endif
+
+enum { LATE_MS = 2 * 60 * 1000 }; /* cron's relay runs each minute */
 
 static bool is_named(const struct conf *conf, const struct sink *s)
 {
@@ -161,13 +166,48 @@ struct counting {
 	const struct conf *conf;
 };
 
+static const char *deliveries_are(int64_t n)
+{
+	return n == 1 ? "delivery is" : "deliveries are";
+}
+
 static void on_count(void *ctx, const char *sink, enum spool_relay_state state, int64_t n)
 {
 	const struct counting *counting = ctx;
+	bool known = conf_sink(counting->conf, sink);
 
-	if (state == RELAY_PENDING && !conf_sink(counting->conf, sink))
-		check_say(counting->check, CHECK_WARN, "sink %s: %" PRId64 " deliveries are pending, and there is no such sink any more; "
-			"hookspool drop --sink %s gives them up", sink, n, sink);
+	if (state == RELAY_PENDING && !known)
+		check_say(counting->check, CHECK_WARN, "sink %s: %" PRId64 " %s pending, and there is no such sink any more; "
+			"hookspool drop --sink %s gives %s up", sink, n, deliveries_are(n), sink, n == 1 ? "it" : "them");
+	else if (state == RELAY_DEAD && known)
+		check_say(counting->check, CHECK_WARN, "sink %s: %" PRId64 " %s dead; hookspool deliveries --sink %s --state dead shows %s", sink, n,
+			deliveries_are(n), sink, n == 1 ? "it" : "them");
+}
+
+/* No file is made, as a relay would; the lock is not kept. */
+static bool relay_runs(const char *spool)
+{
+	char path[PATH_MAX];
+	bool runs;
+	int fd;
+
+	snprintf(path, sizeof path, "%s/" SPOOL_RELAY_LOCK, spool);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return false;
+	runs = flock(fd, LOCK_SH | LOCK_NB) != 0;
+	close(fd);
+	return runs;
+}
+
+static void on_late(void *ctx, const char *sink, int64_t n, int64_t since)
+{
+	const struct counting *counting = ctx;
+	char time[CLOCK_TEXT];
+
+	if (conf_sink(counting->conf, sink) && !relay_runs(counting->conf->spool))
+		check_say(counting->check, CHECK_WARN, "sink %s: %" PRId64 " %s due since %s, and no relay runs; start hookspool relay", sink, n,
+			deliveries_are(n), clock_format(since, time));
 }
 
 void check_sinks(struct check *c, const struct conf *conf)
@@ -180,7 +220,8 @@ void check_sinks(struct check *c, const struct conf *conf)
 		check_sink(c, conf, &conf->sinks[i]);
 	if (!spool_db_exists(conf->spool) || !spool_db_open(&db, conf->spool, conf->journal, SPOOL_MANAGE, why, sizeof why))
 		return; /* check_spool() has said so */
-	if (!spool_deliveries_counts(&db, on_count, &counting, why, sizeof why))
+	if (!spool_deliveries_counts(&db, on_count, &counting, why, sizeof why) ||
+	    !spool_deliveries_late(&db, clock_now() - LATE_MS, on_late, &counting, why, sizeof why))
 		check_say(c, CHECK_FAIL, "sinks: %s", why);
 	spool_db_close(&db);
 }

@@ -43,6 +43,13 @@ bool spool_deliveries_attempts(struct spool_db *db, int64_t id, void (*visit)(vo
 bool spool_deliveries_counts(struct spool_db *db, void (*visit)(void *ctx, const char *sink, enum spool_relay_state state, int64_t n),
 	void *ctx, char *why, size_t why_size);
 
+/*
+ * Visits how many relays of each sink are pending and were due before then, and since when; none where there was an attempt
+ * since: they wait for a rate, or for others. False with the reason in why.
+ */
+bool spool_deliveries_late(struct spool_db *db, int64_t before, void (*visit)(void *ctx, const char *sink, int64_t n, int64_t since),
+	void *ctx, char *why, size_t why_size);
+
 extern const char *const spool_deliveries_states[]; /* the names of enum spool_relay_state */
 
 /*

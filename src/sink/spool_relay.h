@@ -8,6 +8,8 @@
 #include "sink/spool_db.h"
 #include "sink/spool_query.h"
 
+#define SPOOL_RELAY_LOCK "relay.lock" /* in the spool's directory; who holds it is the spool's relay */
+
 /* The last is none that is kept: such a relay is forgotten. */
 enum spool_relay_state { RELAY_PENDING, RELAY_DONE, RELAY_DEAD, RELAY_UNWANTED };
 

@@ -887,6 +887,41 @@ def test_check_and_stats(receiver, target):
     assert home.cli("drop", "--sink", "out").returncode == 0 and not check()[1]
 
 
+def test_check_of_what_waits_and_of_what_is_dead(receiver, target):
+    """Where no relay runs, nor ran a moment ago: cron's has a rate to heed, and may have more to send than that."""
+    home = home_with(sink("out", url=target.url, rate="1/h", rate_burst=1), sink("other", url=target.url), relay=("out", "other"))
+    one = receiver(home=home)
+
+    def check():
+        files = sorted(home.spool.dir.iterdir())
+        done = home.cli("check", "--socket", f"unix:{one.socket}")
+        assert done.returncode == 0 and sorted(home.spool.dir.iterdir()) == files
+        return [line for line in done.stdout.decode().splitlines() if line.startswith("warn sink")]
+
+    def earlier(column, table):
+        with sqlite3.connect(home.spool.dir / "hookspool.db") as db:
+            db.execute(f"UPDATE {table} SET {column} = {column} - 121000")
+    deliver(one, 2)
+    assert home.cli("drop", "2").returncode == 0 and check() == ["warn sink other: 1 delivery is dead; hookspool deliveries --sink other --state dead shows it"]
+    assert home.cli("drop", "4").returncode == 0
+    dead = check()
+    assert dead == ["warn sink other: 2 deliveries are dead; hookspool deliveries --sink other --state dead shows them"]
+    earlier("due", "relay")
+    assert check() == dead, "the drop was a moment ago"
+    earlier("at", "attempt")
+    since = home.spool.query("SELECT strftime('%Y-%m-%dT%H:%M:%fZ', min(due) / 1000.0, 'unixepoch') AS t FROM relay WHERE state = 0")[0]["t"]
+    late = [f"warn sink out: 2 deliveries are due since {since}, and no relay runs; start hookspool relay"]
+    assert check() == dead + late
+    with open(own(home.write("spool/relay.lock", "")), "rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert check() == dead
+    assert check() == dead + late
+    assert home.cli("relay", "--once").returncode == 0 and states(home) == [1, 2, 0, 2]
+    assert check() == dead
+    earlier("at", "attempt")
+    assert check()[-1].startswith("warn sink out: 1 delivery is due since ")
+
+
 def test_check_of_programs_and_bodies(receiver):
     home = home_with(sink("right", url="https://a/", body='{"a":"{{x}}","b":{{y | default "0"}},"c":{{{raw}}}}'),
                      sink("comma", url="https://a/", body='{"a":"{{x}}" "b":1}'), sink("bare", url="https://a/", body='{"a":{{x}}}'),
