@@ -118,7 +118,7 @@ static void check_target(struct check *c, const struct sink *s)
 	if (!target_init(&target, s, why, sizeof why))
 		check_say(c, CHECK_FAIL, "sink %s: %s", s->name, why);
 	else if (s->type == SINK_HTTP && !s->allow_private && http_is_private(target.url))
-		check_say(c, CHECK_WARN, "sink %s: its URL has a private address, which is refused; add allow-private = true", s->name);
+		check_say(c, CHECK_FAIL, "sink %s: its URL has a private address, which is refused; add allow-private = true", s->name);
 	target_free(&target);
 }
 #else

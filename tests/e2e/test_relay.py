@@ -941,9 +941,9 @@ def test_check_of_programs_and_bodies(receiver):
     lines = [line for line in done.stdout.decode().splitlines() if "sink" in line]
     warned = [line.split()[2] for line in lines if line.startswith("warn") and "the body is no JSON" in line]
     failed = [line.split()[2] for line in lines if line.startswith("FAIL")]
-    private = [line.split()[2] for line in lines if line.startswith("warn") and "private address" in line]
+    private = [line.split()[2] for line in lines if line.startswith("FAIL") and "private address" in line]
     assert (done.returncode, warned, private) == (1, ["comma:", "bare:"], ["private:", "here:"])
-    assert failed == ["program:", "nowhere:", "directory:", "open:", "key:", "url:"]
+    assert failed == ["program:", "nowhere:", "directory:", "open:", "key:", "url:", "private:", "here:"]
 
 
 @pytest.mark.parametrize("text, wrong", [
