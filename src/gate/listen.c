@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <netinet/in.h>
+#include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -156,20 +157,33 @@ static bool make_way(const char *address, const char *path, char *why, size_t n)
 	return unlink(path) == 0;
 }
 
+static bool set_group(const char *path, const char *group, char *why, size_t n)
+{
+	const struct passwd *me = getpwuid(geteuid());
+	const char *user = me ? me->pw_name : "USER";
+	const struct group *g = getgrnam(group);
+
+	if (g && chown(path, (uid_t)-1, g->gr_gid) == 0)
+		return true;
+	if (!g)
+		snprintf(why, n, "socket-group %s: there is no such group", group);
+	else if (errno == EPERM)
+		snprintf(why, n, "socket-group %s: user %s is not in that group; add it with usermod -aG %s %s, or remove socket-group",
+			group, user, group, user);
+	else
+		fail(why, n, path, strerror(errno));
+	return false;
+}
+
 /* The mode last: until then nobody else can connect, whatever the group. */
 static bool set_owner(const char *path, mode_t mode, const char *group, char *why, size_t n)
 {
-	struct group *g = group ? getgrnam(group) : NULL;
-
-	if (group && !g) {
-		fail(why, n, group, "there is no such group");
+	if (group && !set_group(path, group, why, n))
 		return false;
-	}
-	if ((g && chown(path, (uid_t)-1, g->gr_gid) != 0) || chmod(path, mode) != 0) {
-		fail(why, n, path, strerror(errno));
-		return false;
-	}
-	return true;
+	if (chmod(path, mode) == 0)
+		return true;
+	fail(why, n, path, strerror(errno));
+	return false;
 }
 
 int listen_open(const char *address, mode_t mode, const char *group, char *why, size_t n)

@@ -1,6 +1,7 @@
 """Every way to be given a socket."""
 import grp
 import os
+import pwd
 import stat
 import sys
 
@@ -89,6 +90,18 @@ def test_socket_group(children):
     one = Home(socket_group=group).start(user=None)
     assert one.socket.group() == group
     one.stop()
+
+
+def test_a_socket_group_that_its_user_is_not_in():
+    """The message has the option, the group, the user, and what to do."""
+    name = USER or pwd.getpwuid(os.getuid()).pw_name
+    mine = {grp.getgrnam(USER).gr_gid} if USER else {os.getgid(), *os.getgroups()}
+    group = next(g.gr_name for g in grp.getgrall() if g.gr_gid not in mine)
+    home = Home(socket_group=group)
+    done = run([PROGRAM, "-c", home.conf, "--listen", f"unix:{home.dir}/s"], user=USER, within=10)
+    assert done.returncode == 71
+    assert (f"socket-group {group}: user {name} is not in that group; add it with usermod -aG {group} {name}, "
+            "or remove socket-group").encode() in done.stderr
 
 
 WRONG_USE = {
