@@ -603,8 +603,9 @@ def test_ids_that_there_are_not(receiver, target):
         partly = home.cli(command, "9998", "1", "9999", "2")
         assert partly.returncode == 1 and partly.stdout.endswith(did + b"\n") and states(home) == [state] * 2
         assert partly.stderr == b"hookspool: there is no delivery 9998\nhookspool: there is no delivery 9999\n"
-        alone = home.cli(command, "9999")
-        assert alone.returncode == 1 and b"there is no delivery 9999\n" in alone.stderr
+        alone, again = home.cli(command, "9999"), home.cli(command, "1")
+        assert (alone.returncode, alone.stdout, alone.stderr) == (1, b"", b"hookspool: there is no delivery 9999\n")
+        assert (again.returncode, again.stdout) == (1, b"") and again.stderr.startswith(b"hookspool: nothing to do; ")
 
 
 @pytest.fixture(scope="module")

@@ -112,7 +112,7 @@ def test_disk_full_while_deliveries_are_changed(small_disk):
     while fcgi_client.deliver(one.socket, message(text="x" * 2000), path=PATH).status == 200:
         pass
     done = [small_disk.cli(*args) for args in (["drop", "--sink", "out"], ["replay", "--sink", "new", "--until", "2030-01-01"])]
-    assert [(each.returncode, each.stdout.split()[0]) for each in done] == [(75, b"0")] * 2, done
+    assert [(each.returncode, each.stdout.split()[:1]) for each in done] == [(75, []), (75, [b"0"])], done
     assert all(b"full" in each.stderr for each in done)
     one.stop()
 
