@@ -40,6 +40,17 @@ def reload_and_wait(one):
     until(lambda: "configuration reloaded" in one.text(), "the reload")
 
 
+@pytest.mark.parametrize("kind, reload", [("mod_fcgid", lambda apache: apache.signal(signal.SIGUSR1)), ("mod_cgid", lambda apache: None)],
+                         ids=["mod_fcgid", "mod_cgid"])
+def test_reload_by_apache(served, kind, reload):
+    """By what apachectl graceful sends, where Apache starts the receivers; none is needed where each delivery has its own."""
+    site = served(kind, Home())
+    expect(site.deliver("/webhook/hookspool.fcgi", message()), "not_found")
+    site.home.configure(endpoint("/webhook/hookspool.fcgi"))
+    reload(site.child)
+    until(lambda: site.deliver("/webhook/hookspool.fcgi", message()).status == 200, "the new endpoint")
+
+
 BROKEN = {
     "syntax": 'endpoint "/x" {\n secret-file = \n}\n',
     "unknown option": "spool-dir = \"/tmp\"\n",
