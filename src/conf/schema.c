@@ -434,6 +434,16 @@ static bool read_file(const char *file, struct buf *text)
 	return ok && buf_add(text, " ", 1);
 }
 
+/* It may be another program's: the relay is given other secrets than the receiver. */
+static void warn_of_variables(cfg_t *cfg)
+{
+	char name[256];
+
+	cfg->line = uncomment_unset_line(load.text.data, load.text.len, name, sizeof name);
+	if (cfg->line)
+		schema_warn(cfg, "the environment has no %s; set it where the program is started, or write ${%s:-} where it may be missing", name, name);
+}
+
 /* Reports what is missing at the file's end: libconfuse takes that for the end of sections, quotes and comments. */
 static int parse_text(cfg_t *cfg)
 {
@@ -443,6 +453,7 @@ static int parse_text(cfg_t *cfg)
 
 	/* where a brace is missing, it may know the place */
 	if (!line || *missing == '}') {
+		warn_of_variables(cfg);
 		from = fmemopen(load.text.data, load.text.len, "r");
 		rc = from ? cfg_parse_fp(cfg, from) : CFG_FILE_ERROR;
 		if (from)

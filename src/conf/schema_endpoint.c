@@ -80,7 +80,7 @@ int schema_check_secret_file(cfg_t *cfg, cfg_opt_t *opt)
 
 	for (unsigned i = 0; ok && i < cfg_opt_size(opt); i++) {
 		if (!*cfg_opt_getnstr(opt, i)) {
-			cfg_error(cfg, "%s: an empty name; is an environment variable in it unset?", opt->name);
+			cfg_error(cfg, "%s: an empty name; is an environment variable in it empty?", opt->name);
 			return -1;
 		}
 		schema_path(cfg->filename, cfg_opt_getnstr(opt, i), path, sizeof path);

@@ -1,7 +1,10 @@
 /* The text of a configuration without its comments. */
 #include "conf/uncomment.h"
 
+#include <ctype.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The length of ${...} that begins here; 0: none does. libconfuse takes anything up to the brace, also a quote. */
@@ -29,15 +32,21 @@ static size_t comment(const char *p, size_t n)
 	return n + 1;
 }
 
+/* The length of what is read as one between these quotes. */
+static size_t inside(char quotes, const char *p, size_t n)
+{
+	size_t length = quotes == '"' ? variable(p, n) : 0;
+
+	return length ? length : *p == '\\' && n > 1 ? 2 : 1;
+}
+
 /* The length of the quotes and what is in them, one more than n when they have no end. */
 static size_t quoted(const char *p, size_t n)
 {
-	size_t i = 1, length;
+	size_t i = 1;
 
-	while (i < n && p[i] != *p) {
-		length = *p == '"' ? variable(p + i, n - i) : 0;
-		i += length ? length : p[i] == '\\' && i + 1 < n ? 2 : 1;
-	}
+	while (i < n && p[i] != *p)
+		i += inside(*p, p + i, n - i);
 	return i + 1;
 }
 
@@ -63,10 +72,28 @@ static int line_feeds(const char *p, size_t n)
 	return feeds;
 }
 
+/* True when a line of it looks like an option: these quotes were to end before it. */
+static bool has_option(const char *p, size_t n)
+{
+	const char *end = p + n, *name;
+
+	while ((p = memchr(p, '\n', (size_t)(end - p)))) {
+		while (p < end && strchr(" \t\n", *p))
+			p++;
+		for (name = p; p < end && (islower((unsigned char)*p) || *p == '-'); p++)
+			;
+		while (p > name && p < end && *p == ' ')
+			p++;
+		if (p > name && p < end && *p == '=')
+			return true;
+	}
+	return false;
+}
+
 int uncomment(char *text, size_t n, const char **missing)
 {
 	static const char *const ends[] = {"\"", "'", "*/"};
-	int line = 1, open = 0, depth = 0;
+	int line = 1, open = 0, depth = 0, run_on = 0;
 	size_t length;
 	bool skip;
 
@@ -77,8 +104,10 @@ int uncomment(char *text, size_t n, const char **missing)
 			length = token(text + i, n - i);
 		if (length > n - i) {
 			*missing = ends[skip ? 2 : text[i] == '\''];
-			return line;
+			return run_on ? run_on : line;
 		}
+		if (!run_on && (text[i] == '"' || text[i] == '\'') && has_option(text + i, length))
+			run_on = line;
 		if (text[i] == '{' && depth++ == 0)
 			open = line;
 		if (text[i] == '}')
@@ -120,4 +149,37 @@ int uncomment_section_line(const char *text, size_t n, int line)
 		at += line_feeds(text + i, length);
 	}
 	return line;
+}
+
+/* Writes the name in the ${...} of that length to out. True when there is no such variable, and no text in its place. */
+static bool is_unset(const char *p, size_t length, char *out, size_t n)
+{
+	char *colon;
+
+	snprintf(out, n, "%.*s", (int)length - 3, p + 2);
+	colon = strchr(out, ':');
+	return (!colon || colon[1] != '-') && !getenv(out);
+}
+
+int uncomment_unset_line(const char *text, size_t n, char *name, size_t name_size)
+{
+	char quotes = '\0';
+	size_t length;
+	int line = 1;
+
+	for (size_t i = 0; i < n; i += length) {
+		length = 1;
+		if (quotes && text[i] != quotes)
+			length = inside(quotes, text + i, n - i);
+		else if (quotes)
+			quotes = '\0';
+		else if (text[i] == '"' || text[i] == '\'')
+			quotes = text[i];
+		else
+			length = token(text + i, n - i);
+		if (quotes != '\'' && variable(text + i, length) && is_unset(text + i, length, name, name_size))
+			return line;
+		line += line_feeds(text + i, length);
+	}
+	return 0;
 }

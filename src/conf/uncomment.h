@@ -20,4 +20,10 @@ int uncomment_first_line(const char *text, size_t n, int line);
 /* The same for the line on which the section's brace stands that is closed on this line. Of several: the first. */
 int uncomment_section_line(const char *text, size_t n, int line);
 
+/*
+ * The same for the first ${NAME}, where libconfuse looks for one, that the environment doesn't have; name gets its name, cut
+ * to that size. 0: it has all.
+ */
+int uncomment_unset_line(const char *text, size_t n, char *name, size_t name_size);
+
 #endif

@@ -122,6 +122,39 @@ static void sinks(void **state)
 	conf_free(c);
 }
 
+static void variables(void **state)
+{
+	struct conf *c = load("spool = \"/a/${HS_TEST_SECRET}/${HS_TEST_NONE:-x:y}\\${HS_TEST_NONE}\" # ${HS_TEST_NONE}\n"
+		"socket-group = '${HS_TEST_NONE}' listen = ${HS_TEST_SECRET} log-to = ${HS_TEST_NONE:-syslog}\n");
+
+	(void)state;
+	assert_non_null(c);
+	assert_null(strstr(messages, "environment"));
+	assert_string_equal(c->spool, "/a/from the environment/x:y${HS_TEST_NONE}");
+	assert_string_equal(c->socket_group, "${HS_TEST_NONE}");
+	assert_string_equal(c->listen, "from the environment");
+	assert_int_equal(c->log_target, LOG_TARGET_SYSLOG);
+	conf_free(c);
+}
+
+static void variables_that_are_unset(void **state)
+{
+	static const struct {
+		const char *text, *place, *name;
+	} cases[] = {
+		{"spool = {\"one\",\n \"${HS_TEST_NONE}/x\"}\n", "test.conf:2:", "no HS_TEST_NONE; set it"},
+		{"# ${A}\nspool = \"\\${B} '\" listen = '${C} \\' \"'\nlog-to = ${HS_TEST_NONE}\n", "test.conf:3:", "write ${HS_TEST_NONE:-}"},
+		{"spool = \"${HS_TEST_SECRET}\n${HS_TEST_NONE:-x\n}'\\\n ${}\"\n", "test.conf:4:", "no ;"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		conf_free(load(cases[i].text));
+		if (strncmp(messages, cases[i].place, strlen(cases[i].place)) != 0 || !strstr(messages, cases[i].name))
+			fail_msg("%s: %s", cases[i].text, messages);
+	}
+}
+
 /* What looks like what is refused, and is right. */
 static void sinks_at_the_edge(void **state)
 {
@@ -165,8 +198,8 @@ static void sinks_that_are_programs(void **state)
 	s = conf_sink(c, "mail");
 	assert_string_equal(s->command.item[0], "sendmail");
 	assert_true(s->judged && s->first_message && s->texts.n == 1);
-	assert_int_equal(regexec(s->text_regex, "Hello there", 0, NULL, 0), 0);
-	assert_int_equal(regexec(s->text_regex, "hellothere", 0, NULL, 0), REG_NOMATCH);
+	assert_int_equal(pattern_find(s->text_regex, "Hello there"), PATTERN_FOUND);
+	assert_int_equal(pattern_find(s->text_regex, "hellothere"), PATTERN_NOT_FOUND);
 	conf_free(c);
 }
 
@@ -223,7 +256,9 @@ static void errors_name_file_and_line(void **state)
 		{"endpoint \"/w\" {\n secret-file = {\"one\",\n\"open\"}\n}\n", "test.conf:3:", "chmod o="},
 		{"endpoint \"/w\" {\n authorization-file = {\"open\"}\n}\n", "test.conf:2:", "chmod o="},
 		{"endpoint \"/w\" {\n secret-env = {\"HS_TEST_NONE\"}\n}\n", "test.conf:2:", "no HS_TEST_NONE"},
-		{"endpoint \"/w\" {\n secret-file = {\"${HS_TEST_NONE}\"}\n}\n", "test.conf:2:", "unset?"},
+		{"endpoint \"/w\" {\n secret-file = {\"${HS_TEST_NONE:-}\"}\n}\n", "test.conf:2:", "an empty name"},
+		{"log-to = \"syslog\"\nspool = \"/a\nmax-body = \"1m\"\n\nlisten = \"unix:/a\"\n", "test.conf:2:", "a \" is missing"},
+		{"sink \"out\" { url = \"http://a/\" body = '{\n\"a\" = 1}'\n rate = \"1/s }\n", "test.conf:3:", "a \" is missing"},
 		{"endpoint \"/w\" {\n allow = {\"10.0.0.1/8\"}\n}\n", "test.conf:2:", "address range"},
 		{"endpoint \"/w\" {\n relay = {\"out\"}\n}\n", "test.conf:2:", "no sink \"out\" was read before; write it above the endpoint"},
 		{"sink \"out\" {\n}\n", "test.conf:2:", "needs a url"},
@@ -528,6 +563,8 @@ int main(void)
 		cmocka_unit_test(defaults),
 		cmocka_unit_test(everything),
 		cmocka_unit_test(includes),
+		cmocka_unit_test(variables),
+		cmocka_unit_test(variables_that_are_unset),
 		cmocka_unit_test(sinks),
 		cmocka_unit_test(sinks_at_the_edge),
 		cmocka_unit_test(sinks_that_are_programs),
