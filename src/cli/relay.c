@@ -8,6 +8,7 @@
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "core/notify.h"
 #include "relay/relay.h"
@@ -46,6 +47,7 @@ static struct conf *load(const char *file)
 
 struct reloading {
 	char file[PATH_MAX];
+	struct conf *now;
 	struct conf *next; /* that the relay is to begin anew with; NULL: the one it has */
 };
 
@@ -54,9 +56,13 @@ static bool may_reload(void *ctx)
 {
 	struct reloading *reloading = ctx;
 	struct conf *c = load(reloading->file);
+	bool moved = c && strcmp(c->spool, reloading->now->spool) != 0; /* the receiver stays with the one it has, too */
 
-	if (!c) {
+	if (moved)
+		log_message(LOG_LEVEL_ERROR, "%s: spool can't change on a reload; restart", c->file);
+	if (!c || moved) {
 		log_message(LOG_LEVEL_ERROR, "reload failed; the configuration stays as it was");
+		conf_free(c);
 		return false;
 	}
 	conf_free(reloading->next);
@@ -69,7 +75,6 @@ static int run(const struct cli *cli, bool once)
 	struct reloading reloading = {0};
 	char why[1024] = "";
 	enum relay_end end = RELAY_RELOAD;
-	struct conf *conf = NULL;
 
 	conf_find(cli->conf_file, reloading.file, sizeof reloading.file);
 	reloading.next = load(reloading.file);
@@ -77,15 +82,15 @@ static int run(const struct cli *cli, bool once)
 		return CLI_CONFIG;
 	while (end == RELAY_RELOAD) {
 		if (reloading.next) {
-			conf_free(conf);
-			conf = reloading.next;
+			conf_free(reloading.now);
+			reloading.now = reloading.next;
 			reloading.next = NULL;
-			log_setup(conf->log_level, conf->log_format, conf->log_target);
+			log_setup(reloading.now->log_level, reloading.now->log_format, reloading.now->log_target);
 		}
-		end = relay_run(conf, once, may_reload, &reloading, why, sizeof why);
+		end = relay_run(reloading.now, once, may_reload, &reloading, why, sizeof why);
 	}
 	notify_send("STOPPING=1");
-	conf_free(conf);
+	conf_free(reloading.now);
 	conf_free(reloading.next);
 	if (end != RELAY_ENDED)
 		log_message(LOG_LEVEL_ERROR, "%s", why);
