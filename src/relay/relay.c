@@ -340,7 +340,8 @@ static bool look_back(struct relay *r, char *why, size_t n)
 	if (!spool_relay_doubt(&r->db, &doubtful, why, n))
 		return false;
 	if (doubtful)
-		log_message(LOG_LEVEL_ERROR, "%" PRId64 " replies may have arrived or not, and are dead; hookspool deliveries shows them", doubtful);
+		log_message(LOG_LEVEL_ERROR, "%" PRId64 " repl%s may have arrived or not, and %s dead; hookspool deliveries --state dead shows it",
+			doubtful, doubtful == 1 ? "y" : "ies", doubtful == 1 ? "is" : "are");
 	return true;
 }
 
