@@ -104,7 +104,7 @@ int cli_replay(const struct cli *cli, int argc, char **argv)
 {
 	static const struct option options[] = {FILTER_OPTIONS, {"sink", required_argument, NULL, SINK},
 		{"dry-run", no_argument, NULL, DRY_RUN}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-	static struct replay r = {.db = {.lock_fd = -1}, .ok = true};
+	static struct replay r = {.db = {.dir_fd = -1, .lock_fd = -1}, .ok = true};
 	const char *name = NULL;
 	int c;
 

@@ -145,7 +145,8 @@ static bool check_type(cfg_t *sec)
 	for (const char *const *name = others[type]; *name; name++) {
 		if (!(cfg_getopt(sec, *name)->flags & CFGF_MODIFIED))
 			continue;
-		cfg_error(schema_at(sec, *name, NULL), "sink \"%s\": %s is not for a sink of the type \"%s\"; remove it", cfg_title(sec), *name, cfg_getstr(sec, "type"));
+		cfg_error(schema_at(sec, *name, NULL), "sink \"%s\": %s is not for a sink of the type \"%s\"; remove it", cfg_title(sec),
+			*name, cfg_getstr(sec, "type"));
 		return false;
 	}
 	return true;
@@ -292,7 +293,8 @@ int schema_sink_check(cfg_t *cfg, cfg_opt_t *opt)
 	cfg_t *sec = cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1);
 
 	(void)cfg;
-	return schema_check_title(sec, *cfg_title(sec), "it needs a name") && check_target(sec) && check_body(sec) && check_times(sec) && check_limits(sec) && check_filters(sec) ? 0 : -1;
+	return schema_check_title(sec, *cfg_title(sec), "it needs a name") && check_target(sec) && check_body(sec) && check_times(sec) &&
+		check_limits(sec) && check_filters(sec) ? 0 : -1;
 }
 
 int schema_check_relay(cfg_t *cfg, cfg_opt_t *opt)

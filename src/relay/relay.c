@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/clock.h"
@@ -31,6 +32,7 @@ enum {
 	START_MOST = 64,
 	ONCE_MS = 50 * 1000, /* of --once: it has ended when cron's next minute begins, if what is on the way takes no longer */
 	GIVE_UP_MS = 10 * 1000,
+	LOCK_AGAIN_NS = 50 * 1000 * 1000,
 };
 
 /* ---- attempts */
@@ -91,10 +93,7 @@ static bool is_held(const struct relay *r, const struct lane *l)
 	return r->once && l->held_ms > 0 && l->held_ms > once_left(r);
 }
 
-/*
- * Starts all that may go. *wait is lowered to when more may. Not to be called while results can't be written: what is not
- * written down is sent again.
- */
+/* Starts all that may go. *wait is lowered to when more may. */
 static void start_all(struct relay *r, int64_t now, int64_t *wait)
 {
 	r->first++;
@@ -195,18 +194,14 @@ static bool open_spool(struct relay *r, char *why, size_t n)
 		spool_relay_name(&r->db, r->name, why, n) && spool_db_sync(&r->db, false);
 }
 
-/* Each second: are there relays that nobody told us of, and is the disk well? With `once`, what comes meanwhile can wait. */
-static bool look(struct relay *r)
+/* Are there relays that nobody told us of? */
+static void look(struct relay *r)
 {
-	for (size_t i = 0; !r->once && i < r->n_lanes; i++)
+	for (size_t i = 0; i < r->n_lanes; i++)
 		r->lanes[i].more = true;
-	if (!r->db.suspect)
-		return true;
-	spool_db_close(&r->db);
-	return open_spool(r, r->why, sizeof r->why);
 }
 
-static bool loop(struct relay *r)
+static void loop(struct relay *r)
 {
 	struct pollfd fds[] = {{.fd = r->signals}, {.fd = exec_fd(r->exec)}, {.fd = r->poke}};
 	unsigned n_fds = r->poke < 0 ? 2 : 3;
@@ -219,22 +214,22 @@ static bool loop(struct relay *r)
 			looked = clock_mono_us();
 			if (spool_db_moved(&r->db)) {
 				r->moved = true;
-				return true;
+				return;
 			}
-			if (!look(r))
-				return false;
+			if (!r->once) /* what comes meanwhile goes with the next run */
+				look(r);
 		}
 		exec_run(r->exec, &wait);
 		if (r->results && clock_mono_us() >= r->record_at)
 			result_record(r);
 		if (r->start_at > clock_mono_us())
 			clock_lower(&wait, (r->start_at - clock_mono_us()) / 1000 + 1);
-		else if (!is_ending(r) && r->n_results < RECORD_MOST)
+		else if (!is_ending(r) && r->n_results < RECORD_MOST) /* what can't be written down is sent again */
 			start_all(r, now, &wait);
 		if (has_ended(r))
-			return true;
+			return;
 		if (r->end_at && clock_mono_us() >= r->end_at)
-			return true; /* what is on the way is sent once more, with the same id */
+			return; /* what is on the way is sent once more, with the same id */
 		if (r->end_at)
 			clock_lower(&wait, (r->end_at - clock_mono_us()) / 1000 + 1);
 		if (r->results)
@@ -306,6 +301,9 @@ static enum relay_end take_lock(struct relay *r, char *why, size_t n)
 		return RELAY_FAILED;
 	}
 	close(dir);
+	if (flock(r->lock, LOCK_EX | LOCK_NB) == 0)
+		return RELAY_ENDED;
+	nanosleep(&(struct timespec){.tv_nsec = LOCK_AGAIN_NS}, NULL); /* check has it for a moment */
 	if (flock(r->lock, LOCK_EX | LOCK_NB) == 0)
 		return RELAY_ENDED;
 	snprintf(why, n, "another relay runs on %s", r->conf->spool);
@@ -401,15 +399,12 @@ static enum relay_end run_on_spool(struct relay *r, char *why, size_t n)
 	if (!r->once) /* cron mails what is said */
 		log_message(LOG_LEVEL_INFO, "relaying to %zu sink%s, spool %s", r->conf->n_sinks, r->conf->n_sinks == 1 ? "" : "s", r->conf->spool);
 	notify_send("READY=1");
-	if (!loop(r)) {
-		snprintf(why, n, "%s", r->why);
-		end = RELAY_FAILED;
-	}
+	loop(r);
 	if (r->moved) /* what was read is not this spool's: it would be taken for others with its ids */
 		log_message(LOG_LEVEL_WARNING, "another spool is in the place of %s; beginning anew", r->conf->spool);
 	else
 		result_record(r);
-	if (r->failed || (r->once && r->results)) {
+	if (!r->moved && (r->failed || (r->once && r->results))) {
 		snprintf(why, n, "not all that is due could be read, judged and written down");
 		end = RELAY_FAILED;
 	}
@@ -419,7 +414,7 @@ static enum relay_end run_on_spool(struct relay *r, char *why, size_t n)
 enum relay_end relay_run(const struct conf *c, bool once, relay_may_reload *may_reload, void *ctx, char *why, size_t n)
 {
 	struct relay r = {.conf = c, .once = once, .may_reload = may_reload, .may_reload_ctx = ctx, .began = clock_mono_us(),
-		.lock = -1, .poke = -1, .signals = -1, .crowd = {.fd = -1}, .db = {.lock_fd = -1}};
+		.lock = -1, .poke = -1, .signals = -1, .crowd = {.fd = -1}, .db = {.dir_fd = -1, .lock_fd = -1}};
 	enum relay_end end = RELAY_ENDED;
 
 	if (!open_waits(&r, why, n))

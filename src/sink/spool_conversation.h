@@ -21,7 +21,10 @@ bool spool_conversation_note(struct spool_db *db, int64_t *noted, bool *more, ch
 bool spool_conversation_first(struct spool_db *db, struct slice endpoint, struct slice conversation, int64_t event, bool *first,
 	char *why, size_t why_size);
 
-/* Forgets the conversations whose last event was received before then, after those of all events were taken note of. False with the reason in why. */
+/*
+ * Forgets the conversations whose last event was received before then, after those of all events were taken note of. False with
+ * the reason in why.
+ */
 bool spool_conversation_purge(struct spool_db *db, int64_t before, char *why, size_t why_size);
 
 #endif

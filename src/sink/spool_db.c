@@ -146,7 +146,7 @@ static int pragma_int(struct spool_db *db, const char *sql)
 	return v;
 }
 
-/* False when it can't be told: who takes a WAL for none switches it off. */
+/* As it was in the handle's last transaction. False when it can't be told: who takes a WAL for none switches it off. */
 static bool find_wal(struct spool_db *db)
 {
 	sqlite3_stmt *st;
@@ -285,23 +285,20 @@ static bool wait_for_lock(int fd, int seconds)
 static atomic_bool stuck; /* this process's last wait for the lock was in vain */
 
 /*
- * The first byte of the lock's file is set while somebody has the lock. It stays set when he is killed, or can't write again what
- * a failed fsync may have dropped: others must not build on that, though what they read seems to be right.
+ * The first byte of the lock's file is set while somebody writes under the lock. It stays set when he is killed, or can't write
+ * again what a failed fsync may have dropped: others must not build on that, though what they read seems to be right.
  */
-static bool set_mark(struct spool_db *db)
+static bool set_mark(struct spool_db *db, char *why, size_t n)
 {
 	static const char set = 1;
-	char mark = 0;
 
-	if (pread(db->lock_fd, &mark, 1, 0) < 0)
-		return false;
-	db->suspect = db->suspect || mark == set;
-	return mark == set || pwrite(db->lock_fd, &set, 1, 0) == 1;
+	db->marked = db->marked || pwrite(db->lock_fd, &set, 1, 0) == 1;
+	return db->marked || fail(why, n, "lock", strerror(errno));
 }
 
 static void unlock(struct spool_db *db)
 {
-	if (!db->suspect)
+	if (db->marked && !db->suspect)
 		(void)!pwrite(db->lock_fd, "", 1, 0); /* where that fails, the next one writes again what there is no need to */
 	flock(db->lock_fd, LOCK_UN);
 }
@@ -309,6 +306,7 @@ static void unlock(struct spool_db *db)
 static bool lock(struct spool_db *db, bool urgent, char *why, size_t n)
 {
 	bool ok = flock(db->lock_fd, LOCK_EX | LOCK_NB) == 0;
+	char mark = 0;
 
 	db->contended = !ok;
 	ok = ok || wait_for_lock(db->lock_fd, urgent && !atomic_load(&stuck) ? LOCK_WAIT_S : LOCK_WAIT_SHORT_S);
@@ -316,11 +314,31 @@ static bool lock(struct spool_db *db, bool urgent, char *why, size_t n)
 		atomic_store(&stuck, !ok);
 	if (!ok)
 		return fail(why, n, "lock", errno == EINTR ? "held by another process" : strerror(errno));
-	if (set_mark(db))
+	if (pread(db->lock_fd, &mark, 1, 0) >= 0) {
+		db->marked = mark;
+		db->suspect = db->suspect || db->marked;
 		return true;
+	}
 	fail(why, n, "lock", strerror(errno));
 	flock(db->lock_fd, LOCK_UN);
 	return false;
+}
+
+/* What is suspect, names too, is synced and written again before anybody may build on it. */
+static bool mend(struct spool_db *db)
+{
+	if (!db->suspect)
+		return true;
+	if (fsync(db->dir_fd) != 0 || !run(db, "BEGIN IMMEDIATE"))
+		return false;
+	db->suspect = !find_wal(db) || spool_rewrite(db->sql, pragma_int(db, "PRAGMA page_size"), db->wal) != SQLITE_OK;
+	run(db, "ROLLBACK");
+	return !db->suspect;
+}
+
+static bool fail_mend(char *why, size_t n, const char *what)
+{
+	return fail(why, n, what, "an fsync failed or a process was killed, and what may be missing on the disk could not be written again");
 }
 
 /*
@@ -334,6 +352,8 @@ static bool configure(struct spool_db *db, enum journal journal, enum spool_acce
 	sqlite3_busy_timeout(db->sql, BUSY_MS);
 	sqlite3_db_config(db->sql, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_wal_hook(db->sql, on_wal, db); /* replaces the automatic checkpoint, which runs without the lock */
+	if (receive && !mend(db)) /* before another journal mode moves what is suspect */
+		return fail_mend(why, n, "journal mode");
 	db->wal = journal == JOURNAL_WAL;
 	if ((!receive && !find_wal(db)) ||
 	    ((receive || !db->wal) && !run(db, db->wal ? "PRAGMA journal_mode=WAL" : "PRAGMA journal_mode=TRUNCATE")))
@@ -374,51 +394,69 @@ static void judge(struct spool_db *db)
 		db->suspect = true;
 }
 
-/* What is suspect is written again before anybody may build on it. */
-static bool mend(struct spool_db *db)
+static bool has_database(const struct spool_db *db)
 {
-	if (db->suspect) /* the receiver may have chosen a WAL since this was opened */
-		db->suspect = !find_wal(db) || spool_rewrite(db->sql, pragma_int(db, "PRAGMA page_size"), db->wal) != SQLITE_OK;
-	return !db->suspect;
+	struct stat st;
+
+	return fstatat(db->dir_fd, "hookspool.db", &st, 0) == 0 && st.st_size > 0;
 }
 
-static bool fail_mend(char *why, size_t n, const char *what)
+/* What a database that is gone has left would be taken for the new one's. */
+static bool remove_left(const char *path)
 {
-	return fail(why, n, what, "an fsync failed, and what it should have written could not be written again");
+	static const char *const ends[] = {".new", "-wal", "-shm", "-journal"};
+	char left[PATH_MAX + 16];
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < sizeof ends / sizeof *ends; i++) {
+		snprintf(left, sizeof left, "%s%s", path, ends[i]);
+		ok = unlink(left) == 0 || errno == ENOENT;
+	}
+	return ok;
 }
 
-/* All under the lock: two processes may be starting on an empty directory. Where there is no schema yet, no name is sure to last. */
-static bool prepare(struct spool_db *db, int dir_fd, const char *path, enum journal journal,
-	enum spool_access access, char *why, size_t n)
+/*
+ * Makes it under another name, whole, with the schema, and synced: a power cut must not leave one that nobody can open. Pages of
+ * 16 KiB hold a batch of events in few frames of the WAL, and long bodies in few links of a chain.
+ */
+static bool make_database(struct spool_db *db, const char *path, char *why, size_t n)
 {
-	bool receive = access == SPOOL_RECEIVE;
-	bool made = db->suspect || journal == JOURNAL_DELETE || faccessat(dir_fd, "hookspool.db-wal", F_OK, 0) != 0;
+	char new[PATH_MAX + 16];
+	bool ok, made;
+
+	snprintf(new, sizeof new, "%s.new", path);
+	if (!remove_left(path) || !make_file(db->dir_fd, "hookspool.db.new", &made))
+		return fail(why, n, path, strerror(errno));
+	ok = (sqlite3_open_v2(new, &db->sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK &&
+		run(db, "PRAGMA page_size=16384; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=MEMORY")) || fail_sql(db, why, n, new);
+	ok = ok && migrate(db, 0, SPOOL_RECEIVE, why, n);
+	sqlite3_close_v2(db->sql);
+	db->sql = NULL;
+	return ok && (rename(new, path) == 0 || fail(why, n, path, strerror(errno)));
+}
+
+/* All under the lock: two processes may be starting on an empty directory. */
+static bool prepare(struct spool_db *db, const char *path, enum journal journal, enum spool_access access, char *why, size_t n)
+{
+	bool receive = access == SPOOL_RECEIVE, made = journal == JOURNAL_DELETE;
 	int version;
 
-	if (receive && !make_file(dir_fd, "hookspool.db", &made))
-		return fail(why, n, path, strerror(errno));
+	if (receive && (!set_mark(db, why, n) || (!has_database(db) && !make_database(db, path, why, n))))
+		return false;
+	made = made || faccessat(db->dir_fd, "hookspool.db-wal", F_OK, 0) != 0;
 	if (sqlite3_open_v2(path, &db->sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
-		return fail_sql(db, why, n, path);
-	/*
-	 * Must precede the first table, and the journal mode that writes the first page. Pages of 16 KiB
-	 * hold a batch of events in few frames of the WAL, and long bodies in few links of a chain.
-	 */
-	if (receive && pragma_int(db, "PRAGMA page_count") == 0 &&
-	    !run(db, "PRAGMA page_size=16384; PRAGMA auto_vacuum=INCREMENTAL"))
 		return fail_sql(db, why, n, path);
 	if (!configure(db, journal, access, why, n))
 		return false;
 	version = pragma_int(db, "PRAGMA user_version");
 	if (version < 0)
 		return fail_sql(db, why, n, "schema version");
-	if (receive && journal == JOURNAL_DELETE && !make_file(dir_fd, "hookspool.db-journal", &made))
+	if (receive && journal == JOURNAL_DELETE && !make_file(db->dir_fd, "hookspool.db-journal", &made))
 		return fail(why, n, path, strerror(errno));
-	if (receive && (made || version == 0) && fsync(dir_fd) != 0) {
+	if (receive && made && fsync(db->dir_fd) != 0) {
 		db->suspect = true;
 		return fail(why, n, path, strerror(errno));
 	}
-	if (!mend(db))
-		return fail_mend(why, n, path);
 	return migrate(db, version, access, why, n);
 }
 
@@ -436,27 +474,24 @@ bool spool_db_open(struct spool_db *db, const char *dir, enum journal journal, e
 	char path[PATH_MAX];
 	const char *fs;
 	bool ok;
-	int dir_fd;
 
-	db->lock_fd = -1;
+	db->lock_fd = db->dir_fd = -1;
 	if (snprintf(path, sizeof path, "%s/hookspool.db", dir) >= (int)sizeof path)
 		return fail(why, n, dir, "the path is too long");
-	dir_fd = open_dir(dir, access, why, n);
-	if (dir_fd < 0)
-		return false;
-	if (journal == JOURNAL_WAL && spool_fs_kind(dir, &fs) == SPOOL_FS_NETWORK) {
-		close(dir_fd);
-		return fail(why, n, fs, "a network file system can't share the WAL; use a local disk, or journal = \"delete\"");
-	}
-	db->lock_fd = open_lock(dir_fd);
-	ok = db->lock_fd < 0 ? fail(why, n, dir, strerror(errno)) : lock(db, true, why, n);
+	db->dir_fd = open_dir(dir, access, why, n);
+	ok = db->dir_fd >= 0;
+	if (ok && journal == JOURNAL_WAL && spool_fs_kind(dir, &fs) == SPOOL_FS_NETWORK)
+		ok = fail(why, n, fs, "a network file system can't share the WAL; use a local disk, or journal = \"delete\"");
 	if (ok) {
-		ok = prepare(db, dir_fd, path, journal, access, why, n);
+		db->lock_fd = open_lock(db->dir_fd);
+		ok = db->lock_fd < 0 ? fail(why, n, dir, strerror(errno)) : lock(db, true, why, n);
+	}
+	if (ok) {
+		ok = prepare(db, path, journal, access, why, n);
 		if (!ok)
 			judge(db);
 		unlock(db);
 	}
-	close(dir_fd);
 	if (!ok)
 		spool_db_close(db);
 	return ok;
@@ -467,7 +502,9 @@ void spool_db_close(struct spool_db *db)
 	sqlite3_close_v2(db->sql);
 	if (db->lock_fd >= 0)
 		close(db->lock_fd);
-	*db = (struct spool_db){.lock_fd = -1, .suspect = db->suspect};
+	if (db->dir_fd >= 0)
+		close(db->dir_fd);
+	*db = (struct spool_db){.lock_fd = -1, .dir_fd = -1};
 }
 
 bool spool_db_moved(struct spool_db *db)
@@ -488,10 +525,8 @@ bool spool_db_begin(struct spool_db *db, bool urgent, char *why, size_t n)
 		return false;
 	if (!mend(db))
 		fail_mend(why, n, "begin");
-	else if (run(db, "BEGIN IMMEDIATE"))
+	else if (set_mark(db, why, n) && (run(db, "BEGIN IMMEDIATE") || fail_sql(db, why, n, "begin")))
 		return true;
-	else
-		fail_sql(db, why, n, "begin");
 	unlock(db);
 	return false;
 }
@@ -506,10 +541,9 @@ bool spool_db_commit(struct spool_db *db, char *why, size_t n)
 
 void spool_db_end(struct spool_db *db)
 {
-	if (!sqlite3_get_autocommit(db->sql)) {
+	judge(db); /* SQLite may have rolled back by itself */
+	if (!sqlite3_get_autocommit(db->sql) && !run(db, "ROLLBACK"))
 		judge(db);
-		run(db, "ROLLBACK");
-	}
 	if (mend(db) && db->wal_pages >= CHECKPOINT_PAGES &&
 	    sqlite3_wal_checkpoint_v2(db->sql, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) != SQLITE_OK) {
 		judge(db);

@@ -10,11 +10,12 @@
 
 struct spool_db {
 	sqlite3 *sql;
-	int lock_fd;
+	int dir_fd, lock_fd;
 	int wal_pages; /* in the WAL after the last commit of this connection */
 	bool contended; /* the lock was held by another process when it was last asked for */
 	bool wal;      /* the journal is one */
-	bool suspect;  /* an fsync may have failed: to be closed and opened again before any further commit */
+	bool marked;   /* under the lock: its file says that somebody writes, or did */
+	bool suspect;  /* what others or this one wrote may never have reached the disk, though it can be read */
 };
 
 /* True when the directory has a database: the receiver makes it. False with errno set. */
@@ -22,30 +23,29 @@ bool spool_db_exists(const char *dir);
 
 /*
  * Opens DIR's database into db, which is zeroed or was closed. SPOOL_RECEIVE makes directory (0700), file (0600) and schema where
- * missing, sets the journal mode and migrates an older schema; SPOOL_MANAGE
- * takes the journal as it is, makes nothing but the lock's file, and fails where more would be needed. Where db was closed as suspect, what the kernel
- * may have dropped is first written again.
+ * missing, sets the journal mode, migrates an older schema, and before all that writes again what is suspect; SPOOL_MANAGE takes
+ * the journal as it is, makes nothing but the lock's file, and fails where more would be needed.
  * False with the reason in why; db is then closed.
  */
 bool spool_db_open(struct spool_db *db, const char *dir, enum journal journal, enum spool_access access, char *why,
 	size_t why_size);
 
-/* Closes what is open; db stays suspect. Closing never checkpoints: that would race another process's commit. */
+/* Closes what is open. Closing never checkpoints: that would race another process's commit. */
 void spool_db_close(struct spool_db *db);
 
 /* True when the file that is open is no longer the one at its path: moved or deleted meanwhile. */
 bool spool_db_moved(struct spool_db *db);
 
 /*
- * Whether a commit waits until it is on stable storage, as it does from the start on. Without WAL it always does, or the file could be
- * corrupted. False when full durability could not be set again: such a handle must not be used for events.
+ * Whether a commit waits until it is on stable storage, as it does from the start on. Without WAL it always does, or the file
+ * could be corrupted. False when full durability could not be set again: such a handle must not be used for events.
  */
 bool spool_db_sync(struct spool_db *db, bool on);
 
 /*
  * Begins a write transaction under the lock of all processes; waits for the lock at most 8 s when it
  * is urgent, and 1 s otherwise or while that has been in vain: who waits behind another waits for both.
- * False with the reason in why; nothing is then held. After true, spool_db_end() must follow.
+ * What is suspect is first written again. False with the reason in why; nothing is then held. After true, spool_db_end() must follow.
  */
 bool spool_db_begin(struct spool_db *db, bool urgent, char *why, size_t why_size);
 

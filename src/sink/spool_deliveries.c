@@ -167,8 +167,10 @@ bool spool_deliveries_late(struct spool_db *db, int64_t before, void (*visit)(vo
 	sqlite3_stmt *st;
 	int rc;
 
-	if (!spool_sql_prepare(db, "SELECT sink, count(*), min(due) FROM relay WHERE state = 0 AND due < ?1"
-			" AND ifnull((SELECT at FROM attempt ORDER BY id DESC LIMIT 1), 0) < ?1 GROUP BY sink", &st, why, n))
+	if (!spool_sql_prepare(db, "SELECT sink, count(*), min(due) FROM relay AS r WHERE state = 0 AND due < ?1"
+			" AND ifnull((SELECT at FROM attempt ORDER BY id DESC LIMIT 1), 0) < ?1"
+			" AND NOT EXISTS(SELECT 1 FROM relay AS o WHERE o.sink = r.sink AND o.conversation = r.conversation AND o.state = 0"
+			" AND o.id < r.id) GROUP BY sink", &st, why, n))
 		return false;
 	sqlite3_bind_int64(st, 1, before);
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW)

@@ -79,7 +79,8 @@ struct spool_batch {
  * gives their pages back to the file system. The keys of those received since `keys_since` stay known, older ones
  * are forgotten. *b becomes that batch; with dry_run it does without anything being deleted. False with the reason in why.
  */
-bool spool_query_purge(struct spool_db *db, int64_t before, int64_t keys_since, bool dry_run, struct spool_batch *b, char *why, size_t why_size);
+bool spool_query_purge(struct spool_db *db, int64_t before, int64_t keys_since, bool dry_run, struct spool_batch *b, char *why,
+	size_t why_size);
 
 /* Deletes the rejected deliveries beyond the limits. False with the reason in why. */
 bool spool_query_cut_rejects(struct spool_db *db, const struct reject_limits *limits, int64_t now, char *why, size_t why_size);

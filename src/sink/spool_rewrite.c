@@ -1,9 +1,11 @@
 #include "sink/spool_rewrite.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum {
-	WAL_HEADER = 32, FRAME_HEADER = 24, /* SQLite's file format, section 4.1 */
+	/* SQLite's file format, section 4.1 */
+	WAL_HEADER = 32, FRAME_HEADER = 24, HEADER_SALTS = 16, FRAME_SALTS = 8, SALTS = 8,
 	CHECKPOINT_LOCK = 1,                /* WAL_CKPT_LOCK: walformat.html, section 2.3 */
 	JOURNAL_HEADER = 28,                /* fileformat2.html, section 3: without its magic there is no journal */
 };
@@ -24,19 +26,26 @@ static int rewrite_page(sqlite3_file *db, unsigned char *p, int size, const unsi
 	return rc != SQLITE_OK || page == 0 || page * size > end ? rc : rewrite(db, p, size, (page - 1) * size);
 }
 
-/* p: a frame's bytes, and a page's behind them. What ends before a whole frame was no frame. */
+/*
+ * p: a frame's bytes, and a page's behind them. What ends before a whole frame was no frame; and those with other salts than the
+ * header's were all moved, and synced, before it was written.
+ */
 static int rewrite_all(sqlite3_file *wal, sqlite3_file *db, unsigned char *p, int page)
 {
+	unsigned char salts[SALTS];
 	int frame = FRAME_HEADER + page;
+	bool ours = true;
 	sqlite3_int64 end;
 	int rc = wal->pMethods->xFileSize(wal, &end);
 
 	if (rc != SQLITE_OK || end < WAL_HEADER)
 		return rc;
 	rc = rewrite(wal, p, WAL_HEADER, 0);
-	for (sqlite3_int64 at = WAL_HEADER; rc == SQLITE_OK && at + frame <= end; at += frame) {
+	memcpy(salts, p + HEADER_SALTS, SALTS);
+	for (sqlite3_int64 at = WAL_HEADER; rc == SQLITE_OK && ours && at + frame <= end; at += frame) {
 		rc = rewrite(wal, p, frame, at);
-		if (rc == SQLITE_OK)
+		ours = memcmp(p + FRAME_SALTS, salts, SALTS) == 0;
+		if (rc == SQLITE_OK && ours)
 			rc = rewrite_page(db, p + frame, page, p);
 	}
 	if (rc == SQLITE_OK)
@@ -87,19 +96,14 @@ static int end_journal(sqlite3 *sql)
 
 int spool_rewrite(sqlite3 *sql, int page, bool has_wal)
 {
+	unsigned char *p = page > 0 ? malloc(FRAME_HEADER + 2 * (size_t)page) : NULL;
 	sqlite3_file *wal, *db;
-	unsigned char *p;
-	int rc = page > 0 ? sqlite3_exec(sql, "BEGIN IMMEDIATE", NULL, NULL, NULL) : SQLITE_ERROR; /* nobody writes meanwhile */
+	int rc = SQLITE_NOMEM;
 
-	if (rc != SQLITE_OK)
-		return rc;
-	p = malloc(FRAME_HEADER + 2 * (size_t)page);
-	rc = p ? SQLITE_OK : SQLITE_NOMEM;
 	sqlite3_file_control(sql, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
 	sqlite3_file_control(sql, "main", SQLITE_FCNTL_FILE_POINTER, &db);
-	if (rc == SQLITE_OK)
+	if (p)
 		rc = has_wal ? without_checkpoints(wal, db, p, page) : end_journal(sql);
 	free(p);
-	sqlite3_exec(sql, "ROLLBACK", NULL, NULL, NULL);
 	return rc;
 }

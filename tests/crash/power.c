@@ -26,7 +26,7 @@
 
 enum { MAX_FD = 1024, NAME = 32 };
 
-enum kind { CREATE = 'c', WRITE = 'w', TRUNCATE = 't', UNLINK = 'u', SYNC_BEGIN = 'b', SYNC_END = 'e', SYNC_FAILED = 'f' };
+enum kind { CREATE = 'c', WRITE = 'w', TRUNCATE = 't', UNLINK = 'u', RENAME = 'r', SYNC_BEGIN = 'b', SYNC_END = 'e', SYNC_FAILED = 'f' };
 
 /* The record's head; power.py knows it as "<cxxxIQ32s". */
 struct record {
@@ -176,6 +176,15 @@ int unlink(const char *path)
 
 	if (rc == 0 && name)
 		put(UNLINK, name, 0, NULL, 0);
+	return rc;
+}
+
+int rename(const char *from, const char *to)
+{
+	int rc = REAL(rename)(from, to);
+
+	if (rc == 0 && name_in_dir(from) && name_in_dir(to))
+		put(RENAME, name_in_dir(from), 0, name_in_dir(to), strlen(name_in_dir(to)));
 	return rc;
 }
 

@@ -18,7 +18,7 @@ from spool import Spool
 
 HEAD = struct.Struct("<cxxxIQ32s")
 BLOCK, SECTOR = 4096, 512
-CREATE, WRITE, TRUNCATE, UNLINK, SYNC_BEGIN, SYNC_END, SYNC_FAILED, ACKNOWLEDGED = b"c", b"w", b"t", b"u", b"b", b"e", b"f", b"a"
+CREATE, WRITE, TRUNCATE, UNLINK, RENAME, SYNC_BEGIN, SYNC_END, SYNC_FAILED, ACKNOWLEDGED = b"c", b"w", b"t", b"u", b"r", b"b", b"e", b"f", b"a"
 
 Op = namedtuple("Op", "kind name number data")
 
@@ -135,6 +135,10 @@ class Disk:
             self.rest.append((self.n, CREATE, op.name, self.now[op.name]))
         elif op.kind == UNLINK:
             self.rest.append((self.n, UNLINK, op.name, self.now.pop(op.name)))
+        elif op.kind == RENAME:
+            file, name = self.now.pop(op.name), op.data.decode()
+            self.now[name] = file
+            self.rest += [(self.n, CREATE, name, file), (self.n, UNLINK, op.name, file)]
         elif op.kind in (WRITE, TRUNCATE):
             self.now[op.name].rest.append((self.n, op))
         elif op.kind == SYNC_BEGIN:

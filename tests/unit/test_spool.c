@@ -355,14 +355,45 @@ static void rewritten_as_it_was(void **state)
 		snprintf(command, sizeof command, "cp -r %s before", cases[i].dir);
 		assert_int_equal(system(command), 0);
 		assert_true(spool_db_open(&db, cases[i].dir, cases[i].journal, SPOOL_MANAGE, why, sizeof why));
+		assert_int_equal(sqlite3_exec(db.sql, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
 		assert_int_equal(spool_rewrite(db.sql, 16384, db.wal), SQLITE_OK);
-		assert_true(sqlite3_get_autocommit(db.sql));
+		assert_int_equal(sqlite3_exec(db.sql, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
 		spool_db_close(&db);
 		snprintf(command, sizeof command, "diff -r -x '*-shm' %s before && rm -r before", cases[i].dir);
 		assert_int_equal(system(command), 0);
 		assert_int_equal(ask(cases[i].dir, "SELECT count(*) FROM event"), 60);
 	}
 	free(large);
+}
+
+/* A handle from before the receiver chose a WAL finds it, when what somebody left is to be written again. */
+static void marked(void **state)
+{
+	struct spool_db old = {0}, new = {0};
+	int64_t id;
+	char why[256];
+	struct spool *s;
+	int fd;
+
+	(void)state;
+	s = spool_new("marked", JOURNAL_DELETE, SPOOL_RECEIVE, limits(10));
+	assert_int_equal(put(s, "/a", NULL, "{}", &id), STORED);
+	spool_close(s);
+	assert_true(spool_db_open(&old, "marked", JOURNAL_WAL, SPOOL_MANAGE, why, sizeof why) && !old.wal);
+	assert_int_equal(sqlite3_exec(old.sql, "SELECT count(*) FROM event", NULL, NULL, NULL), SQLITE_OK);
+	assert_true(spool_db_open(&new, "marked", JOURNAL_WAL, SPOOL_RECEIVE, why, sizeof why) && new.wal);
+	assert_true(spool_db_begin(&new, true, why, sizeof why));
+	spool_db_end(&new);
+	fd = open("marked/lock", O_RDWR);
+	assert_int_equal(pwrite(fd, "\1", 1, 0), 1);
+	assert_true(spool_db_begin(&old, true, why, sizeof why));
+	assert_true(old.wal && !old.suspect);
+	spool_db_end(&old);
+	assert_int_equal(pread(fd, why, 1, 0), 1);
+	assert_int_equal(why[0], 0);
+	close(fd);
+	spool_db_close(&old);
+	spool_db_close(&new);
 }
 
 static void notes(void **state)
@@ -600,6 +631,7 @@ int main(void)
 		cmocka_unit_test(wal_is_checkpointed),
 		cmocka_unit_test(delete_journal),
 		cmocka_unit_test(rewritten_as_it_was),
+		cmocka_unit_test(marked),
 		cmocka_unit_test(notes),
 		cmocka_unit_test(rejects_have_a_size),
 		cmocka_unit_test(rejects_have_an_age),
