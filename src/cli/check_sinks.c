@@ -206,7 +206,7 @@ static void on_late(void *ctx, const char *sink, int64_t n, int64_t since)
 	char time[CLOCK_TEXT];
 
 	if (conf_sink(counting->conf, sink) && !relay_runs(counting->conf->spool))
-		check_say(counting->check, CHECK_WARN, "sink %s: %" PRId64 " %s due since %s, and no relay runs; start hookspool relay", sink, n,
+		check_say(counting->check, CHECK_WARN, "sink %s: %" PRId64 " %s due since %s, and no relay has run since; start hookspool relay", sink, n,
 			deliveries_are(n), clock_format(since, time));
 }
 

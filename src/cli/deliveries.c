@@ -247,13 +247,13 @@ static int change_all(const struct cli *cli, const char *sink, char **ids, chang
 	ok = find_sink(conf, &db, sink, &none, why, sizeof why) &&
 		(sink ? run(&db, &filter, clock_now(), &total, why, sizeof why)
 			: change_ids(&db, ids, run, &total, &missing, why, sizeof why));
-	if (total) {
+	if (total)
 		printf("%" PRId64 " %s\n", total, done[total != 1]);
-		spool_poke_send(&poke, conf->spool, true);
-		spool_poke_close(&poke);
-	} else if (ok && !missing) {
+	else if (ok && !missing)
 		cli_error("nothing to do; hookspool deliveries shows what there is, and replay sends what was delivered once more");
-	}
+	if (ok) /* what is due may wait for a pause to end */
+		spool_poke_send(&poke, conf->spool, true);
+	spool_poke_close(&poke);
 	status = cli_close(conf, &db, ok, why);
 	return none || (status == CLI_OK && (missing || total == 0)) ? CLI_NO : status;
 }

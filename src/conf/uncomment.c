@@ -158,7 +158,7 @@ static bool is_unset(const char *p, size_t length, char *out, size_t n)
 
 	snprintf(out, n, "%.*s", (int)length - 3, p + 2);
 	colon = strchr(out, ':');
-	return (!colon || colon[1] != '-') && !getenv(out);
+	return *out && (!colon || colon[1] != '-') && !getenv(out);
 }
 
 int uncomment_unset_line(const char *text, size_t n, char *name, size_t name_size)

@@ -772,6 +772,20 @@ def waiting(receiver, relay):
         target.close()
 
 
+def test_retry_ends_a_pause(receiver, relay, target):
+    """Also where what is due only waits for the pause."""
+    target.answers = [{"status": 503, "headers": {"Retry-After": "3600"}}]
+    home = home_with(sink("out", url=target.url, max_in_flight=1))
+    one = receiver(home=home)
+    running = relay(home).ready()
+    deliver(one)
+    running.until(lambda: "sink out pauses until" in running.text(), "the pause")
+    deliver(one)
+    home.cli("retry", "2")
+    settled(home, 1)
+    assert len(target.got) == 2
+
+
 def test_what_is_dropped_is_not_sent(waiting):
     """Though it was read ahead."""
     home, one, _, _, up = waiting
@@ -911,7 +925,7 @@ def test_check_of_what_waits_and_of_what_is_dead(receiver, target):
     assert check() == dead, "the drop was a moment ago"
     earlier("at", "attempt")
     since = home.spool.query("SELECT strftime('%Y-%m-%dT%H:%M:%fZ', min(due) / 1000.0, 'unixepoch') AS t FROM relay WHERE state = 0")[0]["t"]
-    late = [f"warn sink out: 2 deliveries are due since {since}, and no relay runs; start hookspool relay"]
+    late = [f"warn sink out: 2 deliveries are due since {since}, and no relay has run since; start hookspool relay"]
     assert check() == dead + late
     with open(own(home.write("spool/relay.lock", "")), "rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -921,6 +935,9 @@ def test_check_of_what_waits_and_of_what_is_dead(receiver, target):
     assert check() == dead
     earlier("at", "attempt")
     assert check()[-1].startswith("warn sink out: 1 delivery is due since ")
+    with sqlite3.connect(home.spool.dir / "hookspool.db") as db:
+        db.execute("UPDATE relay SET conversation = 'c', due = iif(id = 3, due, 9e15), state = 0 WHERE sink = 'out'")
+    assert check() == dead, "it waits for the one before it"
 
 
 def test_check_of_programs_and_bodies(receiver):

@@ -144,7 +144,7 @@ static void variables_that_are_unset(void **state)
 	} cases[] = {
 		{"spool = {\"one\",\n \"${HS_TEST_NONE}/x\"}\n", "test.conf:2:", "no HS_TEST_NONE; set it"},
 		{"# ${A}\nspool = \"\\${B} '\" listen = '${C} \\' \"'\nlog-to = ${HS_TEST_NONE}\n", "test.conf:3:", "write ${HS_TEST_NONE:-}"},
-		{"spool = \"${HS_TEST_SECRET}\n${HS_TEST_NONE:-x\n}'\\\n ${}\"\n", "test.conf:4:", "no ;"},
+		{"spool = \"${HS_TEST_SECRET}\n${HS_TEST_NONE:-x\n}${}'\\\n ${HS_TEST_NONE}\"\n", "test.conf:4:", "no HS_TEST_NONE;"},
 	};
 
 	(void)state;
