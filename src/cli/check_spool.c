@@ -16,6 +16,7 @@
 #include "cli/check.h"
 #include "sink/spool_db.h"
 #include "sink/spool_fs.h"
+#include "sink/spool_relay.h"
 
 static void check_file_system(struct check *c, const char *dir, enum journal journal)
 {
@@ -113,7 +114,8 @@ static bool check_owned(struct check *c, const char *dir, const char *name, uid_
 
 static bool check_directory(struct check *c, const char *dir, const struct stat *st)
 {
-	static const char *const names[] = {"hookspool.db", "hookspool.db-wal", "hookspool.db-shm", "hookspool.db-journal", "lock"};
+	static const char *const names[] = {"hookspool.db", "hookspool.db-wal", "hookspool.db-shm", "hookspool.db-journal", "lock",
+		SPOOL_RELAY_LOCK};
 	bool ok = true;
 
 	if (!S_ISDIR(st->st_mode)) {

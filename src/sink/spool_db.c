@@ -394,11 +394,12 @@ static void judge(struct spool_db *db)
 		db->suspect = true;
 }
 
-static bool has_database(const struct spool_db *db)
+/* Only where that is sure: what it has left would be removed. */
+static bool is_missing(const struct spool_db *db)
 {
 	struct stat st;
 
-	return fstatat(db->dir_fd, "hookspool.db", &st, 0) == 0 && st.st_size > 0;
+	return fstatat(db->dir_fd, "hookspool.db", &st, 0) == 0 ? st.st_size == 0 : errno == ENOENT;
 }
 
 /* What a database that is gone has left would be taken for the new one's. */
@@ -441,7 +442,7 @@ static bool prepare(struct spool_db *db, const char *path, enum journal journal,
 	bool receive = access == SPOOL_RECEIVE, made = journal == JOURNAL_DELETE;
 	int version;
 
-	if (receive && (!set_mark(db, why, n) || (!has_database(db) && !make_database(db, path, why, n))))
+	if (receive && (!set_mark(db, why, n) || (is_missing(db) && !make_database(db, path, why, n))))
 		return false;
 	made = made || faccessat(db->dir_fd, "hookspool.db-wal", F_OK, 0) != 0;
 	if (sqlite3_open_v2(path, &db->sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)

@@ -875,6 +875,9 @@ def test_a_relay_of_roots_leaves_nothing_of_roots(receiver, relay, target):
     deliver(one)
     assert home.cli("relay", "--once", user=None).returncode == 0
     assert {path.owner() for path in home.spool.dir.iterdir()} == {USER}
+    os.chown(home.spool.dir / "relay.lock", 0, 0)
+    assert f"FAIL {home.spool.dir}/relay.lock: belongs to user root" in home.cli("check").stdout.decode()
+    own(home.spool.dir / "relay.lock")
     relay(home).ready()
     deliver(one)
     target.until(2)
