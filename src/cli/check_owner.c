@@ -1,7 +1,5 @@
 /* hookspool check, run by root: seeing the spool with the eyes of the user who owns it. */
-#define _DEFAULT_SOURCE /* initgroups */
 #include <errno.h>
-#include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli/check.h"
+#include "cli/owner.h"
 
 const char *check_user(uid_t uid)
 {
@@ -22,24 +21,13 @@ const char *check_user(uid_t uid)
 	return number;
 }
 
-static bool become(uid_t uid, gid_t gid)
-{
-	const struct passwd *pw = getpwuid(uid);
-
-	if (pw)
-		gid = pw->pw_gid;
-	if ((pw ? initgroups(pw->pw_name, gid) : setgroups(0, NULL)) != 0)
-		return false;
-	return setgid(gid) == 0 && setuid(uid) == 0;
-}
-
 /* Never returns; what was found goes down the pipe. */
 static void be_child(int fd, const struct stat *dir, const struct conf *conf,
 	void (*part)(struct check *c, const struct conf *conf))
 {
 	struct check found = {0};
 
-	if (become(dir->st_uid, dir->st_gid))
+	if (owner_become_user(dir->st_uid, dir->st_gid))
 		part(&found, conf);
 	else
 		check_say(&found, CHECK_FAIL, "can't become user %s: %s", check_user(dir->st_uid), strerror(errno));

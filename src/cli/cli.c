@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/owner.h"
+
 void cli_error(const char *fmt, ...)
 {
 	va_list ap;
@@ -54,6 +56,11 @@ int cli_open(const struct cli *cli, struct conf **conf, struct spool_db *db)
 	*conf = cli_conf(cli);
 	if (!*conf)
 		return CLI_CONFIG;
+	if (!owner_become((*conf)->spool, why, sizeof why)) {
+		cli_error("%s", why);
+		conf_free(*conf);
+		return CLI_TEMPFAIL;
+	}
 	there = spool_db_exists((*conf)->spool);
 	if (!there)
 		cli_error("no spool in %s: %s%s", (*conf)->spool, strerror(errno), errno == ENOENT ? "; the receiver makes it when it starts" : "");

@@ -33,8 +33,9 @@ cli_run cli_check, cli_keygen, cli_send, cli_list, cli_show, cli_tail, cli_stats
 struct conf *cli_conf(const struct cli *cli);
 
 /*
- * Loads the configuration and opens its spool. Anything but CLI_OK is the status to exit with,
- * after a message, and nothing is then open. Otherwise cli_close() must follow.
+ * Loads the configuration and opens its spool. Run by root, the process becomes the spool's owner in between, for good: files
+ * that only root may use are opened before. Anything but CLI_OK is the status to exit with, after a message, and nothing is
+ * then open. Otherwise cli_close() must follow.
  */
 int cli_open(const struct cli *cli, struct conf **conf, struct spool_db *db);
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/owner.h"
 #include "core/notify.h"
 #include "relay/relay.h"
 
@@ -80,6 +81,11 @@ static int run(const struct cli *cli, bool once)
 	reloading.next = load(reloading.file);
 	if (!reloading.next)
 		return CLI_CONFIG;
+	if (!owner_become(reloading.next->spool, why, sizeof why)) {
+		log_message(LOG_LEVEL_ERROR, "%s", why);
+		conf_free(reloading.next);
+		return CLI_TEMPFAIL;
+	}
 	while (end == RELAY_RELOAD) {
 		if (reloading.next) {
 			conf_free(reloading.now);

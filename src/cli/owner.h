@@ -1,0 +1,22 @@
+/* The user that owns a spool: root's commands become that user before they read what the spool says. */
+#ifndef OWNER_H
+#define OWNER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/*
+ * Run by root, makes this process the user that owns the directory, for good: user, group and supplementary groups, real,
+ * effective and saved. A spool is written by a receiver that strangers talk to, so root must not parse it, or write beside it.
+ * Call it when the configuration is read and all files that only root may read or write are open.
+ *
+ * Does nothing for another user than root, where the directory is root's own, or where it is missing. False with the reason in
+ * why when the user can't be changed, or when root owns the directory but other users may write into it.
+ */
+bool owner_become(const char *dir, char *why, size_t why_size);
+
+/* The same for a user that is known. False with errno set. */
+bool owner_become_user(uid_t uid, gid_t gid);
+
+#endif
