@@ -53,7 +53,7 @@ static int close_output(int status)
 		return status;
 	if (errno != EPIPE)
 		cli_error("standard output: %s; what was printed is not complete", errno ? strerror(errno) : "a write failed");
-	return status == CLI_OK ? CLI_TEMPFAIL : status;
+	return status == CLI_OK || status == CLI_NO ? CLI_TEMPFAIL : status;
 }
 
 int main(int argc, char **argv)

@@ -3,39 +3,110 @@
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/check.h"
 #include "cli/cli.h"
+#include "cli/json.h"
+#include "cli/plain.h"
+
+enum { UNKNOWN = 3 };
 
 static const char help[] =
-	"Usage: hookspool check [--socket unix:PATH|tcp:ADDRESS:PORT]\n"
+	"Usage: hookspool check [--socket ADDRESS] [--deep] [--json]\n"
 	"\n"
-	"Checks the configuration, the permissions of its files, the endpoints, the spool and\n"
-	"the receiver's socket, and says what to do about each thing that is wrong. Changes\n"
-	"nothing. Run by root, it looks at the spool as the user that owns it.\n"
+	"Checks the configuration, the permissions of its files, the endpoints, the sinks, the\n"
+	"spool, the receiver and the relay, and says what to do about each thing that is wrong.\n"
+	"Changes nothing. Run by root, it looks at the spool as the user that owns it.\n"
 	"\n"
-	"  --socket ADDRESS   the receiver's socket, where the configuration has no listen\n"
+	"  --socket ADDRESS   the receiver's socket, unix:PATH or tcp:ADDRESS:PORT, where neither\n"
+	"                     the configuration nor a receiver names it; none: there is no socket\n"
+	"  --deep             also read the whole database and its indexes\n"
+	"  --json             print one JSON object\n"
 	"  --help             this\n"
 	"\n"
-	"Exit status: 0 no FAIL; 1 at least one FAIL; 64 wrong usage.\n";
+	"Exit status, as monitoring plug-ins have it: 0 ok; 1 at least one warn; 2 at least one\n"
+	"FAIL; 3 wrong usage.\n";
 
-void check_say(struct check *c, enum check_grade grade, const char *fmt, ...)
+static const struct {
+	const char *label; /* of a line */
+	const char *word;  /* in JSON */
+} grades[] = {[CHECK_OK] = {"ok  ", "ok"}, [CHECK_WARN] = {"warn", "warn"}, [CHECK_FAIL] = {"FAIL", "fail"}};
+
+static void add(struct check *c, enum check_grade grade, const char *name, struct slice message)
 {
-	static const char *const words[] = {[CHECK_OK] = "ok  ", [CHECK_WARN] = "warn", [CHECK_FAIL] = "FAIL"};
+	const char g = (char)grade;
+
+	c->worst = grade > c->worst ? grade : c->worst;
+	c->failures += grade == CHECK_FAIL;
+	if (c->quiet) {
+		if (!buf_add(&c->findings, &g, 1) || !buf_add(&c->findings, name, strlen(name) + 1) ||
+		    !buf_add(&c->findings, message.p, message.n) || !buf_add(&c->findings, "", 1))
+			abort(); /* a finding that is lost would be taken for none */
+		return;
+	}
+	printf("%s ", grades[grade].label);
+	plain_print(stdout, message, 0);
+	putchar('\n');
+}
+
+void check_say(struct check *c, enum check_grade grade, const char *name, const char *fmt, ...)
+{
+	struct buf message = {0};
 	va_list ap;
 
-	c->failures += grade == CHECK_FAIL;
-	printf("%s ", words[grade]);
 	va_start(ap, fmt);
-	vprintf(fmt, ap);
+	buf_vprintf(&message, fmt, ap);
 	va_end(ap);
-	putchar('\n');
+	add(c, grade, name, slice_text(buf_str(&message)));
+	buf_free(&message);
+}
+
+/* The finding that begins at p; its end, which is the next one's beginning, or NULL where none begins. */
+static const char *next_finding(const char *p, const char *end, const char **name, const char **message)
+{
+	const char *stop;
+
+	*name = p + 1;
+	stop = p < end ? memchr(*name, '\0', (size_t)(end - *name)) : NULL;
+	if (!stop)
+		return NULL;
+	*message = stop + 1;
+	stop = memchr(*message, '\0', (size_t)(end - *message));
+	return stop ? stop + 1 : NULL;
+}
+
+void check_take(struct check *c, struct slice findings)
+{
+	const char *p = findings.p, *end = p + findings.n, *name, *message, *next;
+
+	for (; (next = next_finding(p, end, &name, &message)); p = next)
+		add(c, *p == CHECK_OK || *p == CHECK_WARN ? (enum check_grade)*p : CHECK_FAIL, name, slice_text(message));
+}
+
+static void print_json(const struct check *c)
+{
+	const char *p = c->findings.data, *end = p + c->findings.len, *name, *message, *next;
+	struct json j;
+
+	json_begin(&j);
+	json_string(&j, "status", grades[c->worst].word);
+	json_list(&j, "checks");
+	for (; p && (next = next_finding(p, end, &name, &message)); p = next) {
+		json_item(&j);
+		json_string(&j, "name", name);
+		json_string(&j, "status", grades[(unsigned char)*p].word);
+		json_string(&j, "message", message);
+		json_item_end(&j);
+	}
+	json_list_end(&j);
+	json_end(&j);
 }
 
 static void on_report(void *ctx, enum log_level level, const char *message)
 {
-	check_say(ctx, level == LOG_LEVEL_ERROR ? CHECK_FAIL : CHECK_WARN, "%s", message);
+	check_say(ctx, level == LOG_LEVEL_ERROR ? CHECK_FAIL : CHECK_WARN, "configuration", "%s", message);
 }
 
 static void say_endpoint(struct check *c, const struct endpoint *e)
@@ -48,18 +119,19 @@ static void say_endpoint(struct check *c, const struct endpoint *e)
 		buf_printf(&more, ", %zu account%s", e->accounts.n, e->accounts.n == 1 ? "" : "s");
 	if (e->allow.n)
 		buf_printf(&more, ", %zu address range%s", e->allow.n, e->allow.n == 1 ? "" : "s");
-	check_say(c, CHECK_OK, "endpoint %s: scheme %s, %zu secret%s, authorization %s%s", e->path, e->scheme.name,
+	check_say(c, CHECK_OK, "endpoint", "endpoint %s: scheme %s, %zu secret%s, authorization %s%s", e->path, e->scheme.name,
 		e->secrets.n, e->secrets.n == 1 ? "" : "s", e->authorizations.n ? "yes" : "no", buf_str(&more));
 	buf_free(&more);
 }
 
-static void check_all(struct check *c, const char *file, const char *socket)
+static void check_all(struct check *c, const char *file)
 {
+	const char *socket = c->socket;
 	struct conf *conf = conf_load(file, on_report, c);
 
 	if (!conf)
 		return;
-	check_say(c, CHECK_OK, "configuration %s", file);
+	check_say(c, CHECK_OK, "configuration", "configuration %s", file);
 	for (size_t i = 0; i < conf->n_endpoints; i++)
 		say_endpoint(c, &conf->endpoints[i]);
 	check_as_owner(c, conf, check_files);
@@ -71,32 +143,42 @@ static void check_all(struct check *c, const char *file, const char *socket)
 	if (socket)
 		check_socket(c, socket);
 	else
-		check_say(c, CHECK_WARN, "socket not checked: the configuration has no listen; name it with --socket unix:PATH");
+		check_say(c, CHECK_WARN, "socket", "socket not checked: the configuration has no listen; name it with --socket unix:PATH");
 	conf_free(conf);
+}
+
+/* The guideline of monitoring plug-ins has 3, "unknown", for it, and knows no status above that. */
+static int wrong_use(const char *what, const char *argument)
+{
+	cli_usage("check", "%s%s", what, argument);
+	return UNKNOWN;
 }
 
 int cli_check(const struct cli *cli, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"socket", required_argument, NULL, 's'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	static const int statuses[] = {[CHECK_OK] = 0, [CHECK_WARN] = 1, [CHECK_FAIL] = 2};
+	static const struct option options[] = {{"socket", required_argument, NULL, 's'}, {"deep", no_argument, NULL, 'd'},
+		{"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	struct check c = {0};
-	const char *socket = NULL;
 	char file[PATH_MAX];
 	int o;
 
 	optind = 0;
 	opterr = 0;
 	while ((o = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-		if (o == 'h') {
-			fputs(help, stdout);
-			return CLI_OK;
+		switch (o) {
+		case 's': c.socket = optarg; break;
+		case 'd': c.deep = true; break;
+		case 'j': c.quiet = c.json = true; break;
+		case 'h': fputs(help, stdout); return CLI_OK;
+		default: return wrong_use(o == ':' ? "a value is missing behind " : "unknown option ", argv[optind - 1]);
 		}
-		if (o != 's')
-			return cli_usage("check", o == ':' ? "%s needs a value" : "unknown option %s", argv[optind - 1]);
-		socket = optarg;
 	}
 	if (optind < argc)
-		return cli_usage("check", "it takes no %s", argv[optind]);
-	check_all(&c, conf_find(cli->conf_file, file, sizeof file), socket);
-	return c.failures ? CLI_NO : CLI_OK;
+		return wrong_use("it takes no ", argv[optind]);
+	check_all(&c, conf_find(cli->conf_file, file, sizeof file));
+	if (c.json)
+		print_json(&c);
+	buf_free(&c.findings);
+	return statuses[c.worst];
 }

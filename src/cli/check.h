@@ -6,15 +6,28 @@
 #include <sys/types.h>
 
 #include "conf/conf.h"
+#include "core/buf.h"
 
 enum check_grade { CHECK_OK, CHECK_WARN, CHECK_FAIL };
 
 struct check {
+	const char *socket; /* from --socket; NULL: not given */
+	bool deep, json;
+
+	enum check_grade worst;
 	unsigned failures;
+	bool quiet; /* findings are gathered, and not printed */
+	struct buf findings; /* each its grade's byte, its name and its message, both with their NUL */
 };
 
-/* Prints one finding, "ok   …", "warn …" or "FAIL …", to standard output, and counts failures. */
-void check_say(struct check *c, enum check_grade grade, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/*
+ * One finding of a part: a line "ok   …", "warn …" or "FAIL …", or an item of the JSON object. The name is stable text in lower
+ * case that a monitoring system may look for; several findings may have the same one. The message says what to do.
+ */
+void check_say(struct check *c, enum check_grade grade, const char *name, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/* Takes the findings that a quiet one has gathered. */
+void check_take(struct check *c, struct slice findings);
 
 /* The user's name, or its number where it has none. Static storage, overwritten by the next call. */
 const char *check_user(uid_t uid);

@@ -9,6 +9,9 @@
 
 #include "cli/check.h"
 #include "cli/owner.h"
+#include "core/io.h"
+
+enum { FINDINGS_MAX = 4 << 20 };
 
 const char *check_user(uid_t uid)
 {
@@ -22,25 +25,23 @@ const char *check_user(uid_t uid)
 }
 
 /* Never returns; what was found goes down the pipe. */
-static void be_child(int fd, const struct stat *dir, const struct conf *conf,
+static void be_child(const struct check *c, int fd, const struct stat *dir, const struct conf *conf,
 	void (*part)(struct check *c, const struct conf *conf))
 {
-	struct check found = {0};
+	struct check found = {.socket = c->socket, .deep = c->deep, .quiet = true};
 
 	if (owner_become_user(dir->st_uid, dir->st_gid))
 		part(&found, conf);
 	else
-		check_say(&found, CHECK_FAIL, "can't become user %s: %s", check_user(dir->st_uid), strerror(errno));
-	fflush(stdout);
-	_exit(write(fd, &found, sizeof found) == (ssize_t)sizeof found ? 0 : 1);
+		check_say(&found, CHECK_FAIL, "owner", "can't become user %s: %s", check_user(dir->st_uid), strerror(errno));
+	_exit(io_write_all(fd, found.findings.data, found.findings.len) ? 0 : 1);
 }
 
 void check_as_owner(struct check *c, const struct conf *conf, void (*part)(struct check *c, const struct conf *conf))
 {
-	struct check found;
+	struct buf found = {0};
 	struct stat dir;
-	int fd[2];
-	bool ok;
+	int fd[2], status = 1;
 	pid_t pid;
 
 	if (geteuid() != 0 || stat(conf->spool, &dir) != 0 || dir.st_uid == 0) {
@@ -48,21 +49,20 @@ void check_as_owner(struct check *c, const struct conf *conf, void (*part)(struc
 		return;
 	}
 	if (pipe(fd) != 0) {
-		check_say(c, CHECK_FAIL, "pipe: %s", strerror(errno));
+		check_say(c, CHECK_FAIL, "owner", "pipe: %s", strerror(errno));
 		return;
 	}
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0)
-		be_child(fd[1], &dir, conf, part);
+		be_child(c, fd[1], &dir, conf, part);
 	close(fd[1]);
-	ok = pid > 0 && read(fd[0], &found, sizeof found) == (ssize_t)sizeof found;
+	if (pid > 0 && io_read_all(fd[0], &found, FINDINGS_MAX))
+		check_take(c, (struct slice){found.data, found.len});
 	close(fd[0]);
 	if (pid > 0)
-		waitpid(pid, NULL, 0);
-	if (!ok) {
-		check_say(c, CHECK_FAIL, "the check as user %s broke off", check_user(dir.st_uid));
-		return;
-	}
-	c->failures += found.failures;
+		waitpid(pid, &status, 0);
+	if (status != 0)
+		check_say(c, CHECK_FAIL, "owner", "the check as user %s broke off", check_user(dir.st_uid));
+	buf_free(&found);
 }

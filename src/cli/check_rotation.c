@@ -36,14 +36,14 @@ static void say(struct check *c, const struct use *u, int number)
 
 	clock_format(u->last_at, at);
 	if (u->last_at == 0)
-		check_say(c, CHECK_OK, "endpoint %s: secret %d (%s): has not matched yet", u->endpoint->path, number, s->source);
+		check_say(c, CHECK_OK, "secret", "endpoint %s: secret %d (%s): has not matched yet", u->endpoint->path, number, s->source);
 	else if (u->other_at <= u->last_at)
-		check_say(c, CHECK_OK, "endpoint %s: secret %d (%s): in use, last matched %s", u->endpoint->path, number, s->source, at);
+		check_say(c, CHECK_OK, "secret", "endpoint %s: secret %d (%s): in use, last matched %s", u->endpoint->path, number, s->source, at);
 	else if (clock_now() - u->last_at <= RETRIES_MS)
-		check_say(c, CHECK_OK, "endpoint %s: secret %d (%s): last matched %s; keep it for 3 days after that", u->endpoint->path,
+		check_say(c, CHECK_OK, "secret", "endpoint %s: secret %d (%s): last matched %s; keep it for 3 days after that", u->endpoint->path,
 			number, s->source, at);
 	else
-		check_say(c, CHECK_WARN, "endpoint %s: secret %d (%s): last matched %s, another one since; it can be removed",
+		check_say(c, CHECK_WARN, "secret", "endpoint %s: secret %d (%s): last matched %s, another one since; it can be removed",
 			u->endpoint->path, number, s->source, at);
 }
 
@@ -55,7 +55,7 @@ static void check_endpoint(struct check *c, struct spool_db *db, const struct en
 		struct use u = {.endpoint = e, .id = e->secrets.item[i].id};
 
 		if (!spool_query_counters(db, note_use, &u, why, sizeof why)) {
-			check_say(c, CHECK_FAIL, "secrets: %s", why);
+			check_say(c, CHECK_FAIL, "secret", "secrets: %s", why);
 			return;
 		}
 		say(c, &u, (int)i + 1);

@@ -42,11 +42,11 @@ static void say_target(struct check *c, const struct sink *s)
 	int before;
 
 	if (!s->url) {
-		check_say(c, CHECK_OK, "sink %s: %s to what is in %s", s->name, s->method, s->url_file);
+		check_say(c, CHECK_OK, "sink", "sink %s: %s to what is in %s", s->name, s->method, s->url_file);
 		return;
 	}
 	rest = plain_url(s->url, &before);
-	check_say(c, CHECK_OK, "sink %s: %s to %.*s%s", s->name, s->method, before, s->url, rest);
+	check_say(c, CHECK_OK, "sink", "sink %s: %s to %.*s%s", s->name, s->method, before, s->url, rest);
 }
 
 static bool is_program(const char *path)
@@ -79,9 +79,9 @@ static void check_program(struct check *c, const struct sink *s)
 	char program[PATH_MAX];
 
 	if (find_program(s->command.item[0], program, sizeof program))
-		check_say(c, CHECK_OK, "sink %s: runs %s", s->name, program);
+		check_say(c, CHECK_OK, "sink", "sink %s: runs %s", s->name, program);
 	else
-		check_say(c, CHECK_FAIL, "sink %s: user %s can't run %s; is it there, or in PATH, with chmod 755, and its directory open?", s->name,
+		check_say(c, CHECK_FAIL, "sink", "sink %s: user %s can't run %s; is it there, or in PATH, with chmod 755, and its directory open?", s->name,
 			check_user(geteuid()), s->command.item[0]);
 }
 
@@ -103,7 +103,7 @@ static void check_body(struct check *c, const struct sink *s)
 
 	if (s->body && strncmp(s->content_type, "application/json", 16) == 0 && template_print(s->body, &empty, &text) &&
 	    !is_json((struct slice){buf_str(&text), text.len}))
-		check_say(c, CHECK_WARN, "sink %s: for an event without any of its values, the body is no JSON; are a comma, a quote or a default missing?",
+		check_say(c, CHECK_WARN, "sink", "sink %s: for an event without any of its values, the body is no JSON; are a comma, a quote or a default missing?",
 			s->name);
 	buf_free(&text);
 }
@@ -116,9 +116,9 @@ static void check_target(struct check *c, const struct sink *s)
 	struct target target;
 
 	if (!target_init(&target, s, why, sizeof why))
-		check_say(c, CHECK_FAIL, "sink %s: %s", s->name, why);
+		check_say(c, CHECK_FAIL, "sink", "sink %s: %s", s->name, why);
 	else if (s->type == SINK_HTTP && !s->allow_private && http_is_private(target.url))
-		check_say(c, CHECK_FAIL, "sink %s: its URL has a private address, which is refused; add allow-private = true", s->name);
+		check_say(c, CHECK_FAIL, "sink", "sink %s: its URL has a private address, which is refused; add allow-private = true", s->name);
 	target_free(&target);
 }
 #else
@@ -151,7 +151,7 @@ static bool check_sink_files(struct check *c, const struct sink *s)
 static void check_sink(struct check *c, const struct conf *conf, const struct sink *s)
 {
 	if (!is_named(conf, s))
-		check_say(c, CHECK_WARN, "sink %s: no endpoint names it; add relay = {\"%s\"} to one", s->name, s->name);
+		check_say(c, CHECK_WARN, "sink", "sink %s: no endpoint names it; add relay = {\"%s\"} to one", s->name, s->name);
 	else if (s->type == SINK_HTTP)
 		say_target(c, s);
 	if (s->type == SINK_EXEC)
@@ -177,10 +177,10 @@ static void on_count(void *ctx, const char *sink, enum spool_relay_state state, 
 	bool known = conf_sink(counting->conf, sink);
 
 	if (state == RELAY_PENDING && !known)
-		check_say(counting->check, CHECK_WARN, "sink %s: %" PRId64 " %s pending, and there is no such sink any more; "
+		check_say(counting->check, CHECK_WARN, "deliveries", "sink %s: %" PRId64 " %s pending, and there is no such sink any more; "
 			"hookspool drop --sink %s gives %s up", sink, n, deliveries_are(n), sink, n == 1 ? "it" : "them");
 	else if (state == RELAY_DEAD && known)
-		check_say(counting->check, CHECK_WARN, "sink %s: %" PRId64 " %s dead; hookspool deliveries --sink %s --state dead shows %s", sink, n,
+		check_say(counting->check, CHECK_WARN, "deliveries", "sink %s: %" PRId64 " %s dead; hookspool deliveries --sink %s --state dead shows %s", sink, n,
 			deliveries_are(n), sink, n == 1 ? "it" : "them");
 }
 
@@ -206,7 +206,7 @@ static void on_late(void *ctx, const char *sink, int64_t n, int64_t since)
 	char time[CLOCK_TEXT];
 
 	if (conf_sink(counting->conf, sink) && !relay_runs(counting->conf->spool))
-		check_say(counting->check, CHECK_WARN, "sink %s: %" PRId64 " %s due since %s, and no relay has run since; start hookspool relay", sink, n,
+		check_say(counting->check, CHECK_WARN, "deliveries", "sink %s: %" PRId64 " %s due since %s, and no relay has run since; start hookspool relay", sink, n,
 			deliveries_are(n), clock_format(since, time));
 }
 
@@ -222,6 +222,6 @@ void check_sinks(struct check *c, const struct conf *conf)
 		return; /* check_spool() has said so */
 	if (!spool_deliveries_counts(&db, on_count, &counting, why, sizeof why) ||
 	    !spool_deliveries_late(&db, clock_now() - LATE_MS, on_late, &counting, why, sizeof why))
-		check_say(c, CHECK_FAIL, "sinks: %s", why);
+		check_say(c, CHECK_FAIL, "deliveries", "sinks: %s", why);
 	spool_db_close(&db);
 }

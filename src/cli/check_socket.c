@@ -45,11 +45,11 @@ static void say_mode(struct check *c, const char *where, const char *path)
 	struct stat st;
 
 	if (stat(path, &st) != 0)
-		check_say(c, CHECK_FAIL, "socket %s: %s", where, strerror(errno));
+		check_say(c, CHECK_FAIL, "socket", "socket %s: %s", where, strerror(errno));
 	else if (st.st_mode & 002)
-		check_say(c, CHECK_WARN, "socket %s: accepts, also from any local user; set socket-mode = \"0660\"", where);
+		check_say(c, CHECK_WARN, "socket", "socket %s: accepts, also from any local user; set socket-mode = \"0660\"", where);
 	else
-		check_say(c, CHECK_OK, "socket %s: accepts; mode %03o, user %s, group %s: the web server must be one of them", where,
+		check_say(c, CHECK_OK, "socket", "socket %s: accepts; mode %03o, user %s, group %s: the web server must be one of them", where,
 			(unsigned)st.st_mode & 0777, check_user(st.st_uid), group_name(st.st_gid, number, sizeof number));
 }
 
@@ -61,12 +61,12 @@ void check_socket(struct check *c, const char *where)
 	errno = 0;
 	fd = listen_connect(where, why, sizeof why);
 	if (fd < 0) {
-		check_say(c, CHECK_FAIL, "socket %s%s", why, fix_for(errno));
+		check_say(c, CHECK_FAIL, "socket", "socket %s%s", why, fix_for(errno));
 		return;
 	}
 	close(fd);
 	if (strncmp(where, "unix:", 5) == 0)
 		say_mode(c, where, where + 5);
 	else
-		check_say(c, CHECK_OK, "socket %s: accepts; so it does from any local user, unlike a unix: socket", where);
+		check_say(c, CHECK_OK, "socket", "socket %s: accepts; so it does from any local user, unlike a unix: socket", where);
 }

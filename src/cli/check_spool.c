@@ -24,24 +24,24 @@ static void check_file_system(struct check *c, const char *dir, enum journal jou
 
 	switch (spool_fs_kind(dir, &name)) {
 	case SPOOL_FS_UNKNOWN:
-		check_say(c, CHECK_FAIL, "spool's file system: %s: %s", dir, strerror(errno));
+		check_say(c, CHECK_FAIL, "spool-filesystem", "spool's file system: %s: %s", dir, strerror(errno));
 		break;
 	case SPOOL_FS_NETWORK:
 		if (journal == JOURNAL_WAL)
-			check_say(c, CHECK_FAIL, "spool's file system: %s, a network's, can't share the WAL; use a local disk, "
+			check_say(c, CHECK_FAIL, "spool-filesystem", "spool's file system: %s, a network's, can't share the WAL; use a local disk, "
 				"or journal = \"delete\"", name);
 		else
-			check_say(c, CHECK_WARN, "spool's file system: %s, a network's; an acknowledged event is as safe as its server",
+			check_say(c, CHECK_WARN, "spool-filesystem", "spool's file system: %s, a network's; an acknowledged event is as safe as its server",
 				name);
 		break;
 	case SPOOL_FS_MEMORY:
-		check_say(c, CHECK_WARN, "spool's file system: %s forgets everything when the machine stops; use a disk", name);
+		check_say(c, CHECK_WARN, "spool-filesystem", "spool's file system: %s forgets everything when the machine stops; use a disk", name);
 		break;
 	case SPOOL_FS_LAYER:
-		check_say(c, CHECK_WARN, "spool's file system: %s; in a container, events go when it goes: mount a volume there", name);
+		check_say(c, CHECK_WARN, "spool-filesystem", "spool's file system: %s; in a container, events go when it goes: mount a volume there", name);
 		break;
 	case SPOOL_FS_LOCAL:
-		check_say(c, CHECK_OK, "spool's file system: %s", name);
+		check_say(c, CHECK_OK, "spool-filesystem", "spool's file system: %s", name);
 		break;
 	}
 }
@@ -52,19 +52,19 @@ static void check_room(struct check *c, const char *dir, size_t min_free)
 	uint64_t mib;
 
 	if (statvfs(dir, &fs) != 0) {
-		check_say(c, CHECK_FAIL, "spool's disk: %s: %s", dir, strerror(errno));
+		check_say(c, CHECK_FAIL, "spool-disk", "spool's disk: %s: %s", dir, strerror(errno));
 		return;
 	}
 	mib = (uint64_t)fs.f_bavail * fs.f_frsize >> 20;
 	if ((uint64_t)fs.f_bavail * fs.f_frsize < min_free)
-		check_say(c, CHECK_FAIL, "spool's disk: %" PRIu64 " MiB free, min-free asks for %zu MiB; make room, or purge events",
+		check_say(c, CHECK_FAIL, "spool-disk", "spool's disk: %" PRIu64 " MiB free, min-free asks for %zu MiB; make room, or purge events",
 			mib, min_free >> 20);
 	else if (fs.f_files > 0 && fs.f_favail < 16)
-		check_say(c, CHECK_FAIL, "spool's disk: no inodes are left; remove files");
+		check_say(c, CHECK_FAIL, "spool-disk", "spool's disk: no inodes are left; remove files");
 	else if (fs.f_flag & ST_RDONLY)
-		check_say(c, CHECK_FAIL, "spool's disk: it is mounted read-only; remount it");
+		check_say(c, CHECK_FAIL, "spool-disk", "spool's disk: it is mounted read-only; remount it");
 	else
-		check_say(c, CHECK_OK, "spool's disk: %" PRIu64 " MiB free", mib);
+		check_say(c, CHECK_OK, "spool-disk", "spool's disk: %" PRIu64 " MiB free", mib);
 }
 
 /* The spool is not there: could the receiver make it? */
@@ -76,18 +76,18 @@ static void check_missing(struct check *c, const struct conf *conf)
 	snprintf(path, sizeof path, "%s", conf->spool);
 	parent = dirname(path);
 	if (access(parent, F_OK) != 0) {
-		check_say(c, CHECK_FAIL, "spool %s: neither it nor %s is there; install -d -m 700 -o USER %s", conf->spool, parent,
+		check_say(c, CHECK_FAIL, "spool", "spool %s: neither it nor %s is there; install -d -m 700 -o USER %s", conf->spool, parent,
 			conf->spool);
 		return;
 	}
 	if (geteuid() == 0)
-		check_say(c, CHECK_WARN, "spool %s: not there; made by the receiver if its user may write to %s, "
+		check_say(c, CHECK_WARN, "spool", "spool %s: not there; made by the receiver if its user may write to %s, "
 			"else: install -d -m 700 -o USER %s", conf->spool, parent, conf->spool);
 	else if (access(parent, W_OK | X_OK) != 0)
-		check_say(c, CHECK_FAIL, "spool %s: not there, and user %s may not make it in %s; as root: install -d -m 700 -o %s %s",
+		check_say(c, CHECK_FAIL, "spool", "spool %s: not there, and user %s may not make it in %s; as root: install -d -m 700 -o %s %s",
 			conf->spool, check_user(geteuid()), parent, check_user(geteuid()), conf->spool);
 	else
-		check_say(c, CHECK_OK, "spool %s: not there yet; the receiver makes it when it starts", conf->spool);
+		check_say(c, CHECK_OK, "spool", "spool %s: not there yet; the receiver makes it when it starts", conf->spool);
 	check_file_system(c, parent, conf->journal);
 	check_room(c, parent, conf->min_free);
 }
@@ -102,11 +102,11 @@ static bool check_owned(struct check *c, const char *dir, const char *name, uid_
 	if (stat(path, &st) != 0)
 		return errno == ENOENT;
 	if (st.st_uid != owner) {
-		check_say(c, CHECK_FAIL, "%s: belongs to user %s; chown it to the spool's owner", path, check_user(st.st_uid));
+		check_say(c, CHECK_FAIL, "spool", "%s: belongs to user %s; chown it to the spool's owner", path, check_user(st.st_uid));
 		return false;
 	}
 	if (st.st_mode & 077) {
-		check_say(c, CHECK_FAIL, "%s: open to others; chmod 600 it", path);
+		check_say(c, CHECK_FAIL, "spool", "%s: open to others; chmod 600 it", path);
 		return false;
 	}
 	return true;
@@ -119,24 +119,24 @@ static bool check_directory(struct check *c, const char *dir, const struct stat 
 	bool ok = true;
 
 	if (!S_ISDIR(st->st_mode)) {
-		check_say(c, CHECK_FAIL, "spool %s: not a directory; move it away", dir);
+		check_say(c, CHECK_FAIL, "spool", "spool %s: not a directory; move it away", dir);
 		return false;
 	}
 	if (st->st_uid != geteuid()) {
-		check_say(c, CHECK_FAIL, "spool %s: belongs to user %s; check as that user or as root", dir, check_user(st->st_uid));
+		check_say(c, CHECK_FAIL, "spool", "spool %s: belongs to user %s; check as that user or as root", dir, check_user(st->st_uid));
 		return false;
 	}
 	if ((st->st_mode & 0777) != 0700) {
-		check_say(c, CHECK_FAIL, "spool %s: its mode is %03o, so that %s; chmod 700 it", dir, (unsigned)st->st_mode & 0777,
+		check_say(c, CHECK_FAIL, "spool", "spool %s: its mode is %03o, so that %s; chmod 700 it", dir, (unsigned)st->st_mode & 0777,
 			st->st_mode & 077 ? "others may enter it" : "its owner can't use it");
 		return false;
 	}
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		ok = check_owned(c, dir, names[i], st->st_uid) && ok;
 	if (ok && st->st_uid == 0)
-		check_say(c, CHECK_WARN, "spool %s: root's; let the receiver run as an ordinary user and chown -R it to that", dir);
+		check_say(c, CHECK_WARN, "spool", "spool %s: root's; let the receiver run as an ordinary user and chown -R it to that", dir);
 	else if (ok)
-		check_say(c, CHECK_OK, "spool %s: user %s's, closed to others", dir, check_user(st->st_uid));
+		check_say(c, CHECK_OK, "spool", "spool %s: user %s's, closed to others", dir, check_user(st->st_uid));
 	return ok;
 }
 
@@ -146,18 +146,18 @@ static void check_transaction(struct check *c, const struct conf *conf)
 	struct spool_db db = {0};
 
 	if (!spool_db_exists(conf->spool)) {
-		check_say(c, CHECK_OK, "spool database: not there yet; the receiver makes it when it starts");
+		check_say(c, CHECK_OK, "spool-database", "spool database: not there yet; the receiver makes it when it starts");
 		return;
 	}
 	if (!spool_db_open(&db, conf->spool, conf->journal, SPOOL_MANAGE, why, sizeof why)) {
-		check_say(c, CHECK_FAIL, "spool database: %s", why);
+		check_say(c, CHECK_FAIL, "spool-database", "spool database: %s", why);
 		return;
 	}
 	if (spool_db_begin(&db, true, why, sizeof why)) {
-		check_say(c, CHECK_OK, "spool database: a transaction begins");
+		check_say(c, CHECK_OK, "spool-database", "spool database: a transaction begins");
 		spool_db_end(&db);
 	} else {
-		check_say(c, CHECK_FAIL, "spool database: %s", why);
+		check_say(c, CHECK_FAIL, "spool-database", "spool database: %s", why);
 	}
 	spool_db_close(&db);
 }
@@ -170,7 +170,7 @@ void check_spool(struct check *c, const struct conf *conf)
 		if (errno == ENOENT)
 			check_missing(c, conf);
 		else
-			check_say(c, CHECK_FAIL, "spool %s: %s", conf->spool, strerror(errno));
+			check_say(c, CHECK_FAIL, "spool", "spool %s: %s", conf->spool, strerror(errno));
 		return;
 	}
 	check_file_system(c, conf->spool, conf->journal);

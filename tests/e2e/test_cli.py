@@ -136,9 +136,9 @@ def test_rejects_and_stats(three):
 
 def test_check_with_a_running_receiver(three):
     done = three.home.cli("check", "--socket", f"unix:{three.socket}")
-    assert done.returncode == 0, done.stdout
+    assert done.returncode in (0, 1), done.stdout  # a warn where /tmp is no disk
     assert {line.split()[0] for line in done.stdout.splitlines()} <= {b"ok", b"warn"}
-    assert three.home.cli("check", "--socket", f"unix:{three.home.dir}/nobody").returncode == 1
+    assert three.home.cli("check", "--socket", f"unix:{three.home.dir}/nobody").returncode == 2
 
 
 def test_no_command_shows_a_secret(three):

@@ -892,16 +892,16 @@ def test_check_and_stats(receiver, target):
         done = home.cli("check", "--socket", f"unix:{one.socket}")
         return done.returncode, [line for line in done.stdout.decode().splitlines() if "sink" in line or "token" in line]
     status, lines = check()
-    assert status == 0 and [line[:4] for line in lines] == ["ok  ", "ok  ", "warn"] and "no endpoint names it" in lines[2]
+    assert status == 1 and [line[:4] for line in lines] == ["ok  ", "ok  ", "warn"] and "no endpoint names it" in lines[2]
     (home.dir / "token").unlink()
     status, lines = check()
-    assert status == 1 and lines[1].startswith("FAIL") and "there is no such file" in lines[1]
+    assert status == 2 and lines[1].startswith("FAIL") and "there is no such file" in lines[1]
     assert home.cli("relay", "--once").returncode == 78, "it can't go without"
     assert json.loads(home.cli("stats", "--json").stdout)["sinks"] == [{"sink": "out", "state": "pending", "deliveries": 2}]
     assert "sink out\n  pending" in home.cli("stats").stdout.decode()
     home.configure(endpoint(PATH))
     status, lines = check()
-    assert status == 0 and "2 deliveries are pending, and there is no such sink any more" in lines[0]
+    assert status == 1 and "2 deliveries are pending, and there is no such sink any more" in lines[0]
     assert home.cli("drop", "--sink", "out").returncode == 0 and not check()[1]
 
 
@@ -913,7 +913,7 @@ def test_check_of_what_waits_and_of_what_is_dead(receiver, target):
     def check():
         files = sorted(home.spool.dir.iterdir())
         done = home.cli("check", "--socket", f"unix:{one.socket}")
-        assert done.returncode == 0 and sorted(home.spool.dir.iterdir()) == files
+        assert done.returncode == 1 and sorted(home.spool.dir.iterdir()) == files
         return [line for line in done.stdout.decode().splitlines() if line.startswith("warn sink")]
 
     def earlier(column, table):
@@ -963,7 +963,7 @@ def test_check_of_programs_and_bodies(receiver):
     warned = [line.split()[2] for line in lines if line.startswith("warn") and "the body is no JSON" in line]
     failed = [line.split()[2] for line in lines if line.startswith("FAIL")]
     private = [line.split()[2] for line in lines if line.startswith("FAIL") and "private address" in line]
-    assert (done.returncode, warned, private) == (1, ["comma:", "bare:"], ["private:", "here:"])
+    assert (done.returncode, warned, private) == (2, ["comma:", "bare:"], ["private:", "here:"])
     assert failed == ["program:", "nowhere:", "directory:", "open:", "key:", "url:", "private:", "here:"]
 
 
@@ -985,7 +985,7 @@ def test_check_of_certificates(receiver, relay, target, text, wrong):
         home.write("ca.pem", text, 0o644)
     done = home.cli("check", "--socket", f"unix:{one.socket}")
     failed = [line for line in done.stdout.decode().splitlines() if line.startswith("FAIL sink out: ")]
-    assert done.returncode == 1 and len(failed) == 1 and "ca.pem: " in failed[0] and wrong in failed[0], done.stdout.decode()
+    assert done.returncode == 2 and len(failed) == 1 and "ca.pem: " in failed[0] and wrong in failed[0], done.stdout.decode()
     running.hup()
     running.until(lambda: "reload failed" in running.text(), "the refusal")
     deliver(one)
@@ -1003,7 +1003,7 @@ def test_check_of_files(receiver):
     home.write("open", "Bearer abc\n", 0o644)
     one = receiver(home=home)
     done = home.cli("check", "--socket", f"unix:{one.socket}")
-    assert done.returncode == 1
+    assert done.returncode == 2
     failed = [line for line in done.stdout.decode().replace(f"{home.dir}/", "").splitlines() if line.startswith("FAIL")]
     assert failed[:-1] == [
         "FAIL sink gone: url-file gone: there is no such file; make it, with the group of the service that reads it, and chmod 640",
@@ -1018,10 +1018,10 @@ def test_check_of_urls_that_are_secrets(receiver):
     home = home_with(sink("out", url_file="url", url=None), files={"url": "https://example.com:99999/secret"})
     one = receiver(home=home)
     done = home.cli("check", "--socket", f"unix:{one.socket}")
-    assert done.returncode == 1 and b"it can't be read as a URL" in done.stdout and b"99999" not in done.stdout
+    assert done.returncode == 2 and b"it can't be read as a URL" in done.stdout and b"99999" not in done.stdout
     home.configure(sink("out", url="http://ada:pass@word@host/"), endpoint(PATH, relay=["out"]))
     done = home.cli("check", "--socket", f"unix:{one.socket}")
-    assert done.returncode == 1 and b"sink out: url: it can't be read as a URL" in done.stdout and b"pass" not in done.stdout
+    assert done.returncode == 2 and b"sink out: url: it can't be read as a URL" in done.stdout and b"pass" not in done.stdout
 
 
 def test_urls_with_a_password(receiver, relay, target):

@@ -224,7 +224,7 @@ def test_wrong_schemes(text, words):
     home.write("hookspool.conf", f'scheme "acme" {{\n{text}\n}}\nendpoint "/w" {{\nscheme = "acme"\nsecret-file = {{"secret"}}\n}}\n')
     done = home.cli("check")
     said = done.stdout.decode() + done.stderr.decode()
-    assert done.returncode == 1 and words in said and re.search(rf"{re.escape(str(home.conf))}:\d", said), said
+    assert done.returncode == 2 and words in said and re.search(rf"{re.escape(str(home.conf))}:\d", said), said
 
 
 @pytest.mark.parametrize("given, words", [
@@ -234,7 +234,7 @@ def test_wrong_endpoints(given, words):
     home = Home(endpoint(**given))
     done = home.cli("check")
     said = done.stdout.decode() + done.stderr.decode()
-    assert done.returncode == 1 and words in said and re.search(rf"{re.escape(str(home.conf))}:\d", said), said
+    assert done.returncode == 2 and words in said and re.search(rf"{re.escape(str(home.conf))}:\d", said), said
     assert "whsec-7f1c" not in said
 
 
@@ -269,5 +269,5 @@ def test_explain(scheme, body, header, words):
     home.write("headers", header)
     done = home.cli("verify", "--explain", "--headers", home.dir / "headers", home.dir / "body")
     said = done.stdout.decode() + done.stderr.decode()
-    assert done.returncode == 1 and words in said, said
+    assert done.returncode == 2 and words in said, said
     assert TEXT not in said and WHSEC not in said
