@@ -99,6 +99,7 @@ static void print_pretty(const struct spool_row *r, const char *verdict)
 	print_field("sender id", r->sender_id);
 	print_field("conversation", r->conversation);
 	print_field("sent", r->sent_at);
+	print_field("note", r->note);
 	print_headers(r->headers);
 	printf("%-13s %s\n%-13s %zu bytes\n\n", "verdict", verdict, "body", r->body.n);
 	if (!json_pretty(r->body)) {

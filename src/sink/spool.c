@@ -118,8 +118,8 @@ bool spool_open(struct spool *s, char *why, size_t n)
 	if (prepare(s, "SELECT max(last_id, (SELECT ifnull(max(id), 0) FROM event)) + 1, EXISTS(SELECT 1 FROM purged) FROM deleted",
 		    &s->next) &&
 	    prepare(s, "INSERT INTO event(received_at, endpoint, secret, event, key, account, sender_id, sender_name,"
-		       " conversation, sent_at, remote_addr, headers, body, id)"
-		       " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
+		       " conversation, sent_at, remote_addr, headers, body, id, note)"
+		       " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
 		       " ON CONFLICT DO NOTHING", &s->insert) &&
 	    prepare(s, "SELECT id FROM event WHERE endpoint = ?1 AND key = ?2", &s->find) &&
 	    prepare(s, "SELECT id FROM purged WHERE endpoint = ?1 AND key = ?2", &s->find_purged) &&
@@ -210,6 +210,7 @@ static bool insert(struct spool *s, struct spool_event *ev)
 	bind_slice(st, 12, ev->headers);
 	sqlite3_bind_blob64(st, 13, ev->body.p, ev->body.n, SQLITE_STATIC);
 	sqlite3_bind_int64(st, 14, s->next_id);
+	sqlite3_bind_text(st, 15, ev->note, -1, SQLITE_STATIC);
 	ok = sqlite3_step(st) == SQLITE_DONE;
 	sqlite3_reset(st);
 	ev->duplicate = ok && sqlite3_changes(s->db.sql) == 0;

@@ -48,6 +48,7 @@ struct spool_event {
 	struct slice sent_at; /* the provider's own timestamp text */
 	struct slice headers; /* "Name: value\n" lines that prove the signature */
 	struct slice body;
+	const char *note; /* what a reader must know of it; NULL: nothing */
 	const char *remote_addr;
 	int64_t received_at; /* ms since the epoch */
 	int secret;          /* which of the endpoint's secrets matched, from 1; 0: none */

@@ -24,7 +24,7 @@
 #endif
 
 enum {
-	SCHEMA_VERSION = 4,
+	SCHEMA_VERSION = 5,
 	LOCK_WAIT_S = 8,       /* the sender gives up after 15 s */
 	LOCK_WAIT_SHORT_S = 1, /* for who has waited behind one that waited in vain, and for what may be written later */
 	LOCK_NUDGE_NS = 100 * 1000 * 1000,
@@ -115,6 +115,27 @@ static const char *const migrations[SCHEMA_VERSION] = {
 	" endpoint TEXT NOT NULL, conversation TEXT NOT NULL, event INTEGER NOT NULL, last_at INTEGER NOT NULL,"
 	" PRIMARY KEY(endpoint, conversation)) WITHOUT ROWID;"
 	"ALTER TABLE spool ADD COLUMN conversations INTEGER NOT NULL DEFAULT 0;",
+
+	/* 5, of release 0.2 */
+	"ALTER TABLE event ADD COLUMN note TEXT;" /* what a reader must know of it; NULL: nothing */
+	"ALTER TABLE event ADD COLUMN digest BLOB;" /* SHA-256 of the body, where nothing signs the id; the key ends with it then */
+	"CREATE INDEX event_digest ON event(endpoint, digest) WHERE digest IS NOT NULL;"
+	"ALTER TABLE purged ADD COLUMN digest BLOB;" /* SHA-256 of the body; NULL in rows of release 0.1 */
+	"CREATE INDEX purged_digest ON purged(endpoint, digest) WHERE digest IS NOT NULL;"
+	/* The last event of release 0.1, whose keys are the plain ids. */
+	"ALTER TABLE spool ADD COLUMN legacy_id INTEGER NOT NULL DEFAULT 0;"
+	"UPDATE spool SET legacy_id = (SELECT max(last_id, (SELECT ifnull(max(id), 0) FROM event)) FROM deleted);"
+	"ALTER TABLE reject ADD COLUMN path TEXT;" /* of the URL, where no endpoint has it */
+	"ALTER TABLE reject ADD COLUMN method TEXT;"
+	"ALTER TABLE reject ADD COLUMN content_type TEXT;"
+	/* The ring's shares: spool_rejects.h. */
+	"ALTER TABLE reject ADD COLUMN signed INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE reject ADD COLUMN net TEXT;"
+	"ALTER TABLE reject ADD COLUMN kept INTEGER NOT NULL DEFAULT 0;"
+	"UPDATE reject SET signed = reason IS 'wrong signature', net = remote_addr,"
+	" kept = ifnull(length(body), 0) + ifnull(length(headers), 0);"
+	"DROP INDEX reject_body;"
+	"CREATE INDEX reject_share ON reject(signed, endpoint, code, net, kept);",
 };
 
 static bool fail(char *why, size_t n, const char *what, const char *detail)

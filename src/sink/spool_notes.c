@@ -211,7 +211,7 @@ bool spool_notes_cut(sqlite3 *sql, const struct reject_limits *limits, int64_t n
 		delete_by(sql, "DELETE FROM reject WHERE received_at < ?", now - limits->age) &&
 		delete_by(sql, "DELETE FROM reject WHERE id <= (SELECT max(id) FROM"
 			       " (SELECT id, sum(length(body) + ifnull(length(headers), 0)) OVER (ORDER BY id DESC) AS size"
-			       " FROM reject INDEXED BY reject_body WHERE body IS NOT NULL) WHERE size > ?)", (int64_t)limits->size);
+			       " FROM reject WHERE body IS NOT NULL) WHERE size > ?)", (int64_t)limits->size);
 }
 
 bool spool_notes_write(const struct spool_notes *n, sqlite3 *sql)

@@ -12,7 +12,7 @@ const struct spool_filter spool_filter_all = {.since = INT64_MIN, .until = INT64
 
 #define COLUMNS \
 	"id, received_at, secret, endpoint, event, key, account, sender_id, sender_name, conversation, sent_at," \
-	" remote_addr, headers, body"
+	" remote_addr, headers, body, note"
 
 /* Copies the columns from `first` on into slices of the arena; a null one gets p == NULL. */
 static bool copy_columns(sqlite3_stmt *st, int first, struct slice *const *to, int n_to, struct buf *arena)
@@ -41,7 +41,7 @@ static bool copy_row(sqlite3_stmt *st, void *out, struct buf *arena)
 {
 	struct spool_row *r = out;
 	struct slice *const to[] = {&r->endpoint, &r->event, &r->key, &r->account, &r->sender_id, &r->sender_name,
-		&r->conversation, &r->sent_at, &r->remote_addr, &r->headers, &r->body};
+		&r->conversation, &r->sent_at, &r->remote_addr, &r->headers, &r->body, &r->note};
 
 	r->id = sqlite3_column_int64(st, 0);
 	r->received_at = sqlite3_column_int64(st, 1);
@@ -301,7 +301,7 @@ static bool next_batch(struct spool_db *db, int64_t before, struct spool_batch *
 
 static bool delete_up_to(struct spool_db *db, int64_t last, int64_t keys_since, char *why, size_t n)
 {
-	return spool_sql_run(db, "INSERT INTO purged SELECT endpoint, key, id, received_at FROM event"
+	return spool_sql_run(db, "INSERT INTO purged(endpoint, key, id, received_at, digest) SELECT endpoint, key, id, received_at, digest FROM event"
 			" WHERE id <= ?1 AND received_at >= ?2 AND key IS NOT NULL", last, keys_since, why, n) &&
 		spool_sql_run(db, "DELETE FROM attempt WHERE relay IN (SELECT id FROM relay WHERE event <= ?1)", last, 0, why, n) &&
 		spool_sql_run(db, "DELETE FROM relay WHERE event <= ?1", last, 0, why, n) &&

@@ -22,7 +22,7 @@ extern const struct spool_filter spool_filter_all;
 struct spool_row {
 	int64_t id, received_at;
 	int secret;
-	struct slice endpoint, event, key, account, sender_id, sender_name, conversation, sent_at, remote_addr, headers, body;
+	struct slice endpoint, event, key, account, sender_id, sender_name, conversation, sent_at, remote_addr, headers, body, note;
 };
 
 /* Called for each row; false ends the reading. */

@@ -79,9 +79,26 @@ static void once(void **state)
 	spool_close(s);
 	assert_int_equal(ask("once", "SELECT count(*) FROM event"), 5);
 	assert_int_equal(ask("once", "SELECT count(*) FROM event WHERE body = X'6f6e65'"), 5);
-	assert_int_equal(ask("once", "PRAGMA user_version"), 4);
+	assert_int_equal(ask("once", "PRAGMA user_version"), 5);
 	assert_int_equal(ask("once", "PRAGMA auto_vacuum"), 2);
 	assert_int_equal(ask("once", "PRAGMA page_size"), 16384);
+}
+
+/* A note stays with its event. */
+static void note(void **state)
+{
+	struct spool *s = spool_new("note", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
+	struct spool_event ev = event("/a", "k", "one");
+	char why[256];
+	int64_t id;
+
+	(void)state;
+	ev.note = "the body could not be read";
+	assert_true(spool_put(s, &ev, why, sizeof why));
+	assert_int_equal(put(s, "/a", "other", "one", &id), STORED);
+	spool_close(s);
+	assert_int_equal(ask("note", "SELECT note = 'the body could not be read' FROM event WHERE id = 1"), 1);
+	assert_int_equal(ask("note", "SELECT note IS NULL FROM event WHERE id = 2"), 1);
 }
 
 /* Ids go up by one for what is stored, and none comes again when its event is gone. */
@@ -562,7 +579,7 @@ static void first_schema_migrates(void **state)
 	reject(s, 2, "body");
 	spool_flush(s);
 	spool_close(s);
-	assert_int_equal(ask("first", "PRAGMA user_version"), 4);
+	assert_int_equal(ask("first", "PRAGMA user_version"), 5);
 	assert_int_equal(ask("first", "SELECT count(*) FROM reject"), 2);
 	assert_int_equal(ask("first", "SELECT n FROM counter WHERE secret = 0 AND last_at = 10"), 11);
 	assert_int_equal(ask("first", "SELECT count(*) FROM counter"), 1);
@@ -619,6 +636,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(once),
+		cmocka_unit_test(note),
 		cmocka_unit_test(many_at_once),
 		cmocka_unit_test(ids),
 		cmocka_unit_test(private_files),
