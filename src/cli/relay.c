@@ -36,7 +36,7 @@ static void report(void *ctx, enum log_level level, const char *message)
 /* NULL, when all of what is wrong was said. */
 static struct conf *load(const char *file)
 {
-	struct conf *c = conf_load(file, report, NULL);
+	struct conf *c = conf_load_with(file, CONF_SECRETS_NONE, report, NULL);
 	char why[1024];
 
 	if (!c || relay_check(c, why, sizeof why))

@@ -60,6 +60,7 @@ static int64_t secret_id(const char *text, size_t n)
 	return id;
 }
 
+/* An empty text is a secret that could not be read. */
 static void add_secret(struct secrets *s, const char *kind, const char *name, const char *text, bool *ok)
 {
 	struct secret *new = &s->item[s->n++];
@@ -69,19 +70,21 @@ static void add_secret(struct secrets *s, const char *kind, const char *name, co
 	new->source = copy(buf_str(&source), ok);
 	new->text = copy(text, ok);
 	new->len = strlen(text);
-	new->id = secret_id(text, new->len);
-	*ok = *ok && new->id;
+	new->id = new->len ? secret_id(text, new->len) : 0;
+	*ok = *ok && (new->id || !new->len);
 	buf_free(&source);
 }
 
 /* The files first, then the environment, each in the order written: that numbers the secrets. */
-static void add_secrets(struct secrets *s, cfg_t *sec, const char *file_option, const char *env_option, bool *ok)
+static void add_secrets(struct secrets *s, cfg_t *sec, const char *file_option, const char *env_option, enum conf_secrets which, bool *ok)
 {
 	size_t files = cfg_size(sec, file_option), envs = cfg_size(sec, env_option);
 	char path[PATH_MAX], why[PATH_MAX + 128];
 	struct buf b = {0};
-	const char *name;
+	const char *name, *value;
 
+	if (which == CONF_SECRETS_NONE)
+		return;
 	s->item = calloc(files + envs + 1, sizeof *s->item);
 	if (!s->item) {
 		*ok = false;
@@ -89,36 +92,47 @@ static void add_secrets(struct secrets *s, cfg_t *sec, const char *file_option, 
 	}
 	for (unsigned i = 0; *ok && i < files; i++) {
 		schema_path(sec->filename, cfg_getnstr(sec, file_option, i), path, sizeof path);
-		*ok = io_read_secret(path, &b, why, sizeof why);
+		if (!io_read_secret(path, &b, why, sizeof why)) {
+			b.len = 0;
+			*ok = which == CONF_SECRETS_THERE;
+		}
 		if (*ok)
 			add_secret(s, "file", path, buf_str(&b), ok);
 	}
 	for (unsigned i = 0; *ok && i < envs; i++) {
 		name = cfg_getnstr(sec, env_option, i);
-		add_secret(s, "env", name, getenv(name), ok);
+		value = getenv(name);
+		add_secret(s, "env", name, value ? value : "", ok);
 	}
 	if (b.data)
 		explicit_bzero(b.data, b.cap);
 	buf_free(&b);
 }
 
-static void add_endpoint(const struct conf *c, struct endpoint *e, cfg_t *tree, cfg_t *sec, bool *ok)
+static void add_keys(struct endpoint *e, enum conf_secrets which, bool *ok)
 {
 	const char *why;
 
+	for (size_t i = 0; *ok && scheme_has_key(&e->scheme) && i < e->secrets.n; i++) {
+		struct secret *s = &e->secrets.item[i];
+
+		s->key = scheme_key(&e->scheme, s->text, s->len, false, &why);
+		*ok = s->key || which == CONF_SECRETS_THERE;
+	}
+}
+
+static void add_endpoint(const struct conf *c, struct endpoint *e, cfg_t *tree, cfg_t *sec, enum conf_secrets which, bool *ok)
+{
 	e->path = copy(cfg_title(sec), ok);
 	*ok = *ok && schema_scheme_find(tree, cfg_getstr(sec, "scheme"), &e->scheme);
 	if (cfg_size(sec, "bodies"))
 		e->scheme.bodies = schema_bodies_of(sec);
 	e->url = copy(cfg_getstr(sec, "url"), ok);
 	e->max_body = get_size(cfg_getstr(sec, "max-body") ? sec : tree, "max-body");
-	add_secrets(&e->secrets, sec, "secret-file", "secret-env", ok);
-	for (size_t i = 0; *ok && scheme_has_key(&e->scheme) && i < e->secrets.n; i++) {
-		e->secrets.item[i].key = scheme_key(&e->scheme, e->secrets.item[i].text, e->secrets.item[i].len, false, &why);
-		*ok = e->secrets.item[i].key != NULL;
-	}
-	add_secrets(&e->authorizations, sec, "authorization-file", "authorization-env", ok);
-	add_secrets(&e->verify_tokens, sec, "verify-token-file", "verify-token-env", ok);
+	add_secrets(&e->secrets, sec, "secret-file", "secret-env", which, ok);
+	add_keys(e, which, ok);
+	add_secrets(&e->authorizations, sec, "authorization-file", "authorization-env", which, ok);
+	add_secrets(&e->verify_tokens, sec, "verify-token-file", "verify-token-env", which, ok);
 	*ok = schema_words(sec, "events", &e->events) && schema_words(sec, "accounts", &e->accounts) &&
 		schema_words(sec, "client-certificate", &e->certificates) && *ok;
 	if (cfg_getstr(sec, "rate"))
@@ -143,7 +157,7 @@ static void add_endpoint(const struct conf *c, struct endpoint *e, cfg_t *tree, 
 		e->allow.n++;
 }
 
-static bool build(struct conf *c, cfg_t *cfg, const char *file)
+static bool build(struct conf *c, cfg_t *cfg, const char *file, enum conf_secrets which)
 {
 	char path[PATH_MAX];
 	bool ok = true;
@@ -174,13 +188,18 @@ static bool build(struct conf *c, cfg_t *cfg, const char *file)
 	for (unsigned i = 0; ok && i < cfg_size(cfg, "sink"); i++)
 		ok = section_sink_make(cfg_getnsec(cfg, "sink", i), &c->sinks[c->n_sinks++]);
 	for (unsigned i = 0; ok && i < cfg_size(cfg, "endpoint"); i++)
-		add_endpoint(c, &c->endpoints[c->n_endpoints++], cfg, cfg_getnsec(cfg, "endpoint", i), &ok);
+		add_endpoint(c, &c->endpoints[c->n_endpoints++], cfg, cfg_getnsec(cfg, "endpoint", i), which, &ok);
 	return ok;
 }
 
 struct conf *conf_load(const char *file, conf_report *report, void *ctx)
 {
-	cfg_t *cfg = schema_parse(file, report, ctx);
+	return conf_load_with(file, CONF_SECRETS_ALL, report, ctx);
+}
+
+struct conf *conf_load_with(const char *file, enum conf_secrets secrets, conf_report *report, void *ctx)
+{
+	cfg_t *cfg = schema_parse(file, secrets, report, ctx);
 	struct conf *c;
 
 	if (!cfg)
@@ -190,7 +209,7 @@ struct conf *conf_load(const char *file, conf_report *report, void *ctx)
 		cfg_free(cfg);
 	else
 		c->tree = cfg;
-	if (c && !build(c, cfg, file)) {
+	if (c && !build(c, cfg, file, secrets)) {
 		conf_free(c);
 		c = NULL;
 	}

@@ -93,12 +93,22 @@ struct conf {
 /* Where errors and warnings go: one call each, "FILE:LINE: what is wrong; the fix", no newline. */
 typedef void conf_report(void *ctx, enum log_level level, const char *message);
 
+/* What conf_load_with() does about the secrets of endpoints. A sink's are never read here. */
+enum conf_secrets {
+	CONF_SECRETS_ALL,   /* each is read; one that cannot be is an error: for the receiver, check, verify and send */
+	CONF_SECRETS_THERE, /* one that cannot be read, or is no key, has len 0, id 0 and key NULL: for list, stats and the like */
+	CONF_SECRETS_NONE,  /* none is read, and all secrets are empty: for the relay */
+};
+
 /*
  * Reads and validates the file and all it includes, with the secrets it names. An endpoint's
  * relative paths start at the file it stands in, the others at the main file. NULL after at least one error was reported. The
  * caller owns the result and frees it with conf_free(). Not thread-safe (libconfuse's lexer is not).
  */
 struct conf *conf_load(const char *file, conf_report *report, void *ctx);
+
+/* The same; conf_load() is the one with CONF_SECRETS_ALL. */
+struct conf *conf_load_with(const char *file, enum conf_secrets secrets, conf_report *report, void *ctx);
 void conf_free(struct conf *c);
 
 /* The endpoint of that path, or NULL. */

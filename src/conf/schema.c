@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "conf/schema_endpoint.h"
+#include "conf/schema_links.h"
 #include "conf/schema_scheme.h"
 #include "conf/schema_sink.h"
 #include "conf/uncomment.h"
@@ -40,6 +41,7 @@ struct place {
 static struct {
 	conf_report *report;
 	void *ctx;
+	enum conf_secrets secrets;
 	cfg_t *tree;
 	struct buf text;   /* of the file that is parsed */
 	struct buf places; /* struct place, one after the other */
@@ -113,6 +115,11 @@ cfg_t *schema_tree(void)
 	return load.tree;
 }
 
+bool schema_checks_secrets(void)
+{
+	return load.secrets == CONF_SECRETS_ALL;
+}
+
 /* libconfuse calls this after each of an option's values, and for a list again at its closing brace. */
 static int note_place(cfg_t *cfg, cfg_opt_t *opt)
 {
@@ -139,7 +146,7 @@ cfg_t *schema_at(cfg_t *sec, const char *option, const char *value)
 	for (size_t k = 0; opt->nvalues && k < load.places.len / sizeof *place; k++)
 		if (place[k].opt == opt && place[k].value == opt->values[i])
 			sec->line = place[k].line;
-	if (value && strchr(value, '\n'))
+	if (load.text.data && value && strchr(value, '\n'))
 		sec->line = uncomment_first_line(load.text.data, load.text.len, sec->line);
 	return sec;
 }
@@ -335,7 +342,7 @@ static cfg_t *new_tree(void)
 		{"log-level", check_choice}, {"log-format", check_choice}, {"log-to", check_choice},
 		{"max-body", check_size}, {"reject-keep", check_range}, {"reject-size", check_size},
 		{"reject-age", check_age}, {"dedupe-window", check_age}, {"scheme", schema_scheme_check},
-		{"sink", schema_sink_check}, {"endpoint|relay", schema_check_relay}, {"scheme|bodies", schema_check_bodies},
+		{"sink", schema_sink_check}, {"scheme|bodies", schema_check_bodies},
 		{"endpoint", schema_check_endpoint}, {"endpoint|max-body", check_size},
 		{"endpoint|scheme", schema_check_scheme}, {"endpoint|allow", schema_check_allow},
 		{"endpoint|url", schema_check_url}, {"endpoint|bodies", schema_check_bodies}, {"endpoint|rate", schema_check_rate},
@@ -484,7 +491,7 @@ static bool parse_one(cfg_t *cfg, const char *file)
 	return rc == CFG_SUCCESS;
 }
 
-cfg_t *schema_parse(const char *file, conf_report *report, void *ctx)
+cfg_t *schema_parse(const char *file, enum conf_secrets secrets, conf_report *report, void *ctx)
 {
 	cfg_t *cfg = new_tree();
 	bool ok = cfg != NULL;
@@ -492,11 +499,13 @@ cfg_t *schema_parse(const char *file, conf_report *report, void *ctx)
 	load.tree = cfg;
 	load.report = report;
 	load.ctx = ctx;
+	load.secrets = secrets;
 	load.errors = 0;
 	if (ok)
 		ok = note_include(cfg, file) == 0;
 	for (size_t i = 0; ok && i < load.n_includes; i++)
 		ok = parse_one(cfg, load.includes[i]);
+	ok = ok && schema_check_links(cfg);
 	while (load.n_includes)
 		free(load.includes[--load.n_includes]);
 	buf_free(&load.places);

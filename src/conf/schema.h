@@ -11,7 +11,10 @@
  * Parses the file and what it includes into libconfuse's tree; every error goes to report with
  * file and line. NULL after an error; otherwise the caller calls cfg_free().
  */
-cfg_t *schema_parse(const char *file, conf_report *report, void *ctx);
+cfg_t *schema_parse(const char *file, enum conf_secrets secrets, conf_report *report, void *ctx);
+
+/* True while a parse checks the secrets of endpoints: they are CONF_SECRETS_ALL. */
+bool schema_checks_secrets(void);
 
 /* The tree that is being parsed. */
 cfg_t *schema_tree(void);

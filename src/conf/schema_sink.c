@@ -213,16 +213,11 @@ static bool check_http(cfg_t *sec)
 
 static bool check_exec(cfg_t *sec)
 {
-	const char *reply = cfg_getstr(sec, "reply");
-	cfg_t *to = reply ? cfg_gettsec(schema_tree(), "sink", reply) : NULL;
-
 	if (cfg_size(sec, "command") == 0 || !*cfg_getnstr(sec, "command", 0)) {
 		cfg_error(schema_at(sec, "command", NULL), "sink \"%s\" needs a command = {\"/path/of/a/program\", \"its first argument\"}", cfg_title(sec));
 		return false;
 	}
-	/* of a program it is not known whether what it sent has arrived */
-	return !reply || (to && section_sink_replies(to) && section_sink_type(to) == SINK_HTTP) || wrong(sec, "reply", reply,
-		"there is no such sink of the type \"http\" above, or it has no {{hookspool.reply}} in its body; conf-examples/sinks/assistant.conf shows one");
+	return true;
 }
 
 static bool check_target(cfg_t *sec)
@@ -295,25 +290,4 @@ int schema_sink_check(cfg_t *cfg, cfg_opt_t *opt)
 	(void)cfg;
 	return schema_check_title(sec, *cfg_title(sec), "it needs a name") && check_target(sec) && check_body(sec) && check_times(sec) &&
 		check_limits(sec) && check_filters(sec) ? 0 : -1;
-}
-
-int schema_check_relay(cfg_t *cfg, cfg_opt_t *opt)
-{
-	for (unsigned i = 0; i < cfg_opt_size(opt); i++) {
-		const char *name = cfg_opt_getnstr(opt, i);
-		cfg_t *sec = cfg_gettsec(schema_tree(), "sink", name);
-
-		for (unsigned k = 0; k < i; k++)
-			if (strcmp(cfg_opt_getnstr(opt, k), name) == 0) {
-				cfg_error(cfg, "relay: sink \"%s\" stands there twice; remove one", name);
-				return -1;
-			}
-		if (sec && !section_sink_replies(sec))
-			continue;
-		cfg_error(cfg, sec ? "relay: sink \"%s\" sends answers, and no events; name it in another sink's reply"
-			: "relay: no sink \"%s\" was read before; write it above the endpoint, and not in an included file: those are read after "
-			"this one, by their names", name);
-		return -1;
-	}
-	return 0;
 }

@@ -10,7 +10,4 @@ extern const cfg_opt_t schema_sink_options[];
 /* A cfg_validate_callback_t for the section that was just read: reports what is wrong in it. */
 int schema_sink_check(cfg_t *cfg, cfg_opt_t *opt);
 
-/* Checks the endpoint's relay: there are such sinks. */
-int schema_check_relay(cfg_t *cfg, cfg_opt_t *opt);
-
 #endif

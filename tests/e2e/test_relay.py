@@ -1113,3 +1113,17 @@ def test_replay(receiver, relay, target):
     assert home.cli("replay", "--sink", "out", "--since", "2h").returncode == 0
     assert home.cli("replay", "--sink", "out").stdout == b"0 of 601 events are due for out\n", "they are pending"
     assert home.cli("replay", "--sink", "none").returncode == 1 and home.cli("replay").returncode == 64
+
+
+def test_the_relay_needs_no_secret_of_an_endpoint(relay, target):
+    """They are the receiver's alone: neither their files nor their variables have to be there."""
+    home = home_with(sink("out", url=target.url), endpoint("/other", scheme="svix", secret_file=["svix"], secret_env=["HS_ONLY_OF_THE_RECEIVER"]),
+                     files={"svix": KEY})
+    one = home.start(env={"HS_ONLY_OF_THE_RECEIVER": KEY})
+    for name in ("svix", "secret"):
+        (home.dir / name).unlink()
+    running = relay(home).ready()
+    deliver(one)
+    target.until(1)
+    running.hup()
+    running.until(lambda: running.text().count("relaying to") == 2, "the reload")

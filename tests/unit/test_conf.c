@@ -217,21 +217,59 @@ static void includes(void **state)
 	assert_int_equal(c->max_in_flight, 7);
 	assert_string_equal(conf_endpoint(c, "/b")->secrets.item[0].text, "first");
 	conf_free(c);
-	unit_file("conf.d/b.conf", "sink \"out\" { url = \"http://a/\" }\n", 0600);
-	assert_null(load("include(\"conf.d\")\nendpoint \"/a\" {\n secret-file = {\"one\"}\n relay = {\"out\"}\n}\n"));
-	assert_non_null(strstr(messages, "test.conf:4: relay: no sink \"out\" was read before"));
-	assert_non_null(strstr(messages, "included file: those are read after this one"));
-	unit_file("conf.d/c.conf", "endpoint \"/c\" { secret-file = {\"key\"} relay = {\"out\"} }\n", 0600);
-	c = load("include(\"conf.d\")\n");
-	assert_string_equal(conf_endpoint(c, "/c")->relay[0]->name, "out");
-	conf_free(c);
-	assert_int_equal(remove("conf.d/c.conf"), 0);
 	unit_file("conf.d/b.conf", "\nmax-in-flight = many\n", 0600);
 	assert_null(load("include(\"conf.d\")\n"));
 	assert_non_null(strstr(messages, "conf.d/b.conf:2:"));
 	unit_file("loop.conf", "include(\"loop.conf\")\n", 0600);
 	assert_null(load("include(\"loop.conf\")\n"));
 	assert_non_null(strstr(messages, "include itself"));
+}
+
+static void sinks_may_stand_anywhere(void **state)
+{
+	struct conf *c;
+
+	(void)state;
+	assert_int_equal(system("mkdir -p sinks.d && rm -f sinks.d/*"), 0);
+	unit_file("sinks.d/b.conf", "sink \"out\" { url = \"http://a/\" }\n", 0600);
+	unit_file("sinks.d/a.conf", "endpoint \"/c\" {\n scheme = \"none\"\n relay = {\n\"below\",\n\"out\"}\n}\n"
+		"sink \"p\" { type = \"exec\" command = {\"a\"} reply = \"answers\" }\n", 0600);
+	c = load("include(\"sinks.d\")\nendpoint \"/a\" { secret-file = {\"one\"} relay = {\"out\", \"below\", \"p\"} }\n"
+		"sink \"below\" { url = \"http://a/\" }\nsink \"answers\" { url = \"http://a/\" body = '{{hookspool.reply}}' }\n");
+	assert_non_null(c);
+	assert_string_equal(conf_endpoint(c, "/a")->relay[0]->name, "out");
+	assert_string_equal(conf_endpoint(c, "/a")->relay[1]->name, "below");
+	assert_string_equal(conf_endpoint(c, "/c")->relay[1]->name, "out");
+	assert_string_equal(conf_sink(c, "p")->reply, "answers");
+	conf_free(c);
+	assert_null(load("include(\"sinks.d\")\nsink \"answers\" { url = \"http://a/\" body = '{{hookspool.reply}}' }\n"));
+	assert_non_null(strstr(messages, "sinks.d/a.conf:4: relay: there is no sink \"below\""));
+	assert_null(load("include(\"sinks.d\")\nsink \"below\" { url = \"http://a/\" }\n"));
+	assert_non_null(strstr(messages, "sinks.d/a.conf:7: sink \"p\": reply = \"answers\": there is no such sink"));
+}
+
+static void secrets_that_are_not_needed(void **state)
+{
+	static const char text[] = "endpoint \"/a\" { secret-file = {\"nowhere\", \"one\"} secret-env = {\"HS_TEST_NONE\"}"
+		" authorization-file = {\"${HS_TEST_NONE:-}\"} }\nendpoint \"/b\" { scheme = \"svix\" secret-file = {\"one\"} }\n";
+	struct conf *c;
+
+	(void)state;
+	assert_null(load(text));
+	c = conf_load_with("test.conf", CONF_SECRETS_NONE, report, NULL);
+	assert_non_null(c);
+	assert_int_equal(conf_endpoint(c, "/a")->secrets.n, 0);
+	conf_free(c);
+	c = conf_load_with("test.conf", CONF_SECRETS_THERE, report, NULL);
+	assert_non_null(c);
+	assert_int_equal(conf_endpoint(c, "/a")->secrets.n, 3);
+	assert_int_equal(conf_endpoint(c, "/a")->secrets.item[0].len, 0);
+	assert_int_equal(conf_endpoint(c, "/a")->secrets.item[0].id, 0);
+	assert_string_equal(conf_endpoint(c, "/a")->secrets.item[1].text, "first");
+	assert_non_null(conf_endpoint(c, "/a")->secrets.item[1].key);
+	assert_null(conf_endpoint(c, "/b")->secrets.item[0].key);
+	conf_free(c);
+	assert_null(load("endpoint \"/a\" { relay = {\"out\"} }\n"));
 }
 
 static void errors_name_file_and_line(void **state)
@@ -260,7 +298,7 @@ static void errors_name_file_and_line(void **state)
 		{"log-to = \"syslog\"\nspool = \"/a\nmax-body = \"1m\"\n\nlisten = \"unix:/a\"\n", "test.conf:2:", "a \" is missing"},
 		{"sink \"out\" { url = \"http://a/\" body = '{\n\"a\" = 1}'\n rate = \"1/s }\n", "test.conf:3:", "a \" is missing"},
 		{"endpoint \"/w\" {\n allow = {\"10.0.0.1/8\"}\n}\n", "test.conf:2:", "address range"},
-		{"endpoint \"/w\" {\n relay = {\"out\"}\n}\n", "test.conf:2:", "no sink \"out\" was read before; write it above the endpoint"},
+		{"endpoint \"/w\" { scheme = \"none\"\n relay = {\"out\"}\n}\n", "test.conf:2:", "there is no sink \"out\"; write its section"},
 		{"sink \"out\" {\n}\n", "test.conf:2:", "needs a url"},
 		{"sink \"out\" { url = \"http://a/\" url-file = \"x\" }\n", "test.conf:1:", "not both"},
 		{"sink \"out\" { url = \"ftp://a/\" }\n", "test.conf:1:", "sink \"out\": url: write it as \"https://example.com"},
@@ -274,11 +312,11 @@ static void errors_name_file_and_line(void **state)
 		{"sink \"b\" { url = \"http://a/\" }\nsink \"out\" { type = \"exec\" command = {\"a\"} reply = \"b\" }\n", "test.conf:2:", "{{hookspool.reply}}"},
 		{"sink \"b\" { type = \"exec\" command = {\"a\"} body = '{{hookspool.reply}}' }\nsink \"out\" { type = \"exec\" command = {\"a\"} reply = \"b\" }\n",
 			"test.conf:2:", "of the type \"http\""},
-		{"sink \"b\" { url = \"http://a/\" body = '{{hookspool.reply}}' }\nendpoint \"/w\" {\n relay = {\"b\"}\n}\n", "test.conf:3:", "another sink's reply"},
+		{"sink \"b\" { url = \"http://a/\" body = '{{hookspool.reply}}' }\nendpoint \"/w\" { scheme = \"none\"\n relay = {\"b\"}\n}\n", "test.conf:3:", "another sink's reply"},
 		{"sink \"out\" { url = \"http://a/\" retry = {\"1h\", \"10s\", \"3d\"} }\n", "test.conf:1:", "longer than the longest"},
 		{"sink \"out\" { url = \"http://a/\" texts = {\"a\", \"\"} }\n", "test.conf:1:", "empty"},
 		{"sink \"out\" { url = \"http://a/\" headers = {\"content-length: 3\"} }\n", "test.conf:1:", "not for here"},
-		{"sink \"a\" { url = \"http://a/\" }\nendpoint \"/w\" {\n relay = {\"a\", \"a\"}\n}\n", "test.conf:3:", "twice"},
+		{"sink \"a\" { url = \"http://a/\" }\nendpoint \"/w\" { scheme = \"none\"\n relay = {\"a\", \"a\"}\n}\n", "test.conf:3:", "twice"},
 		{"sink \"out\" { url = \"http://a/\" text-regex = \"a(\" }\n", "test.conf:1:", "; write an extended regular expression"},
 		{"sink \"out\" { url = \"http://a/\" text-regex = \"(a)\\\\1\" }\n", "test.conf:1:", "must not refer to a group"},
 		{"sink \"out\" { url = \"http://a/\" body = \"{{x\" }\n", "test.conf:1:", "}} is missing"},
@@ -568,6 +606,8 @@ int main(void)
 		cmocka_unit_test(sinks),
 		cmocka_unit_test(sinks_at_the_edge),
 		cmocka_unit_test(sinks_that_are_programs),
+		cmocka_unit_test(sinks_may_stand_anywhere),
+		cmocka_unit_test(secrets_that_are_not_needed),
 		cmocka_unit_test(errors_name_file_and_line),
 		cmocka_unit_test(errors_name_the_options_line),
 		cmocka_unit_test(none_warns),

@@ -1,0 +1,51 @@
+/* What sections say of each other, checked when all files were read: their order doesn't matter. */
+#include "conf/schema_links.h"
+
+#include <string.h>
+
+#include "conf/schema.h"
+#include "conf/section_sink.h"
+
+static bool check_relay(cfg_t *tree, cfg_t *endpoint)
+{
+	for (unsigned i = 0; i < cfg_size(endpoint, "relay"); i++) {
+		const char *name = cfg_getnstr(endpoint, "relay", i);
+		cfg_t *sink = cfg_gettsec(tree, "sink", name);
+
+		for (unsigned k = 0; k < i; k++)
+			if (strcmp(cfg_getnstr(endpoint, "relay", k), name) == 0) {
+				cfg_error(schema_at(endpoint, "relay", name), "relay: sink \"%s\" stands there twice; remove one", name);
+				return false;
+			}
+		if (sink && !section_sink_replies(sink))
+			continue;
+		cfg_error(schema_at(endpoint, "relay", name), sink ? "relay: sink \"%s\" sends answers, and no events; name it in another sink's reply"
+			: "relay: there is no sink \"%s\"; write its section, or correct the name", name);
+		return false;
+	}
+	return true;
+}
+
+/* It is not known of a program whether what it sent has arrived. */
+static bool check_reply(cfg_t *tree, cfg_t *sink)
+{
+	const char *reply = cfg_getstr(sink, "reply");
+	cfg_t *to = reply ? cfg_gettsec(tree, "sink", reply) : NULL;
+
+	if (!reply || (to && section_sink_replies(to) && section_sink_type(to) == SINK_HTTP))
+		return true;
+	cfg_error(schema_at(sink, "reply", reply), "sink \"%s\": reply = \"%s\": there is no such sink of the type \"http\", "
+		"or it has no {{hookspool.reply}} in its body; conf-examples/sinks/assistant.conf shows one", cfg_title(sink), reply);
+	return false;
+}
+
+bool schema_check_links(cfg_t *tree)
+{
+	for (unsigned i = 0; i < cfg_size(tree, "sink"); i++)
+		if (!check_reply(tree, cfg_getnsec(tree, "sink", i)))
+			return false;
+	for (unsigned i = 0; i < cfg_size(tree, "endpoint"); i++)
+		if (!check_relay(tree, cfg_getnsec(tree, "endpoint", i)))
+			return false;
+	return true;
+}
