@@ -38,11 +38,13 @@ static void set_path(struct request *r)
 		r->path[0] = '\0';
 }
 
-/* Empty or absent means unknown: nginx and Apache pass chunked bodies that way. */
+/* Of a chunked body the length is unknown: nginx passes it empty, Apache not at all, Caddy as -1. */
 static void set_length(struct request *r)
 {
 	const char *s = or_empty(request_variable(r, "CONTENT_LENGTH"));
 
+	if (strcmp(s, "-1") == 0)
+		s = "";
 	r->length_known = *s != '\0';
 	r->length = 0;
 	r->length_wrong = false;

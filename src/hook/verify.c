@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { TIMESTAMP_DIGITS_MAX = 15 };
+enum { TIMESTAMP_DIGITS_MAX = 15, ED25519_CHECKS_MIN = 8, ED25519_BYTES_MAX = 64 << 20 };
 
 static enum verify_result wrong(struct verify *v, const char *reason)
 {
@@ -51,41 +51,81 @@ static enum verify_result take_header(const struct request *r, const char *name,
 	return wrong(v, v->why);
 }
 
-/* One element of the header's value: a signature, the timestamp, or something newer that is passed over. */
-static bool take_element(const struct scheme *s, struct slice element, struct verify *v)
+static struct slice trim(struct slice s)
+{
+	for (; s.n && strchr(" \t,", s.p[s.n - 1]); s.n--)
+		;
+	while (s.n && strchr(" \t,", *s.p))
+		s = behind(s, 1);
+	return s;
+}
+
+static bool is_number(struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] < '0' || s.p[i] > '9')
+			return false;
+	return s.n > 0 && s.n <= TIMESTAMP_DIGITS_MAX;
+}
+
+/* False: it is a second timestamp, and another than the first. An element that is no number counts only without one. */
+static bool take_time(struct slice element, struct verify *v)
+{
+	if (!v->timestamp.p || !is_number(v->timestamp))
+		v->timestamp = element;
+	else if (is_number(element))
+		return element.n == v->timestamp.n && memcmp(element.p, v->timestamp.p, element.n) == 0;
+	return true;
+}
+
+/* Keeps the signature where its text can be one. True also where it cannot, but has the prefix of one. */
+static bool take_signature(const struct scheme *s, struct slice text, struct verify *v)
 {
 	size_t n;
 
-	if (element.n == 0 || element.p[0] == ' ' || element.p[element.n - 1] == ',') /* two headers that were joined */
-		return false;
-	if (s->timestamp_prefix && begins(element, s->timestamp_prefix)) {
-		if (v->timestamp.p)
-			return false;
-		v->timestamp = behind(element, strlen(s->timestamp_prefix));
-		return true;
-	}
-	if (begins(element, s->prefix))
-		element = behind(element, strlen(s->prefix));
+	if (begins(text, s->prefix))
+		text = behind(text, strlen(s->prefix));
 	else if (!s->prefix_optional)
-		return s->separator != '\0';
-	return v->n_signatures < VERIFY_SIGNATURES_MAX &&
-		decode(s->encoding, element.p, element.n, v->signature[v->n_signatures++], KEY_SIGNATURE_MAX, &n) &&
-		n == scheme_signature_size(s->algorithm);
+		return false;
+	if (v->n_signatures == VERIFY_SIGNATURES_MAX ||
+	    !decode(s->encoding, text.p, text.n, v->signature[v->n_signatures], KEY_SIGNATURE_MAX, &n))
+		return true;
+	if (n == scheme_signature_size(v->algorithm))
+		v->n_signatures++;
+	return true;
+}
+
+/* Elements of a list that cannot be a signature are passed over: a right one beside them proves the delivery. */
+static enum verify_result take_list(const struct scheme *s, struct verify *v)
+{
+	struct slice rest = v->value, element;
+	bool seen = false;
+	const char *stop;
+
+	while (rest.n > 0) {
+		stop = memchr(rest.p, s->separator, rest.n);
+		element = trim((struct slice){rest.p, stop ? (size_t)(stop - rest.p) : rest.n});
+		rest = stop ? behind(rest, (size_t)(stop - rest.p) + 1) : (struct slice){0};
+		if (s->timestamp_prefix && begins(element, s->timestamp_prefix)) {
+			if (!take_time(behind(element, strlen(s->timestamp_prefix)), v))
+				return wrong(v, "the signature header has two timestamps");
+			continue;
+		}
+		seen |= element.n > 0 && take_signature(s, element, v);
+	}
+	return v->n_signatures ? VERIFY_OK
+		: wrong(v, seen ? "the signature header is malformed" : "the signature header has no signature of this scheme");
 }
 
 static enum verify_result take_signatures(const struct scheme *s, struct verify *v)
 {
-	const char *p = v->value.p, *end = p + v->value.n, *stop;
-
-	do {
-		stop = s->separator ? memchr(p, s->separator, (size_t)(end - p)) : NULL;
-		if (!stop)
-			stop = end;
-		if (!take_element(s, (struct slice){p, (size_t)(stop - p)}, v))
-			return wrong(v, "the signature header is malformed");
-		p = stop + 1;
-	} while (stop < end);
-	return v->n_signatures ? VERIFY_OK : wrong(v, "the signature header has no signature of this scheme");
+	if (v->value.n > VERIFY_HEADER_MAX)
+		return wrong(v, "the signature header is longer than 4 KiB");
+	if (s->separator)
+		return take_list(s, v);
+	if (!take_signature(s, v->value, v))
+		return wrong(v, "the signature header is malformed");
+	return v->n_signatures ? VERIFY_OK : wrong(v, "the signature header is malformed");
 }
 
 /* Digits and nothing else: no sign, no white space, no second value behind a comma. */
@@ -93,13 +133,10 @@ static enum verify_result take_timestamp(const struct scheme *s, struct verify *
 {
 	if (!v->timestamp.p)
 		return scheme_signs(s, PLACEHOLDER_TIMESTAMP) ? wrong(v, "the signature header has no timestamp") : VERIFY_OK;
-	if (v->timestamp.n == 0 || v->timestamp.n > TIMESTAMP_DIGITS_MAX)
+	if (!is_number(v->timestamp))
 		return wrong(v, "the timestamp is no number");
-	for (size_t i = 0; i < v->timestamp.n; i++) {
-		if (v->timestamp.p[i] < '0' || v->timestamp.p[i] > '9')
-			return wrong(v, "the timestamp is no number");
+	for (size_t i = 0; i < v->timestamp.n; i++)
 		v->at = v->at * 10 + (v->timestamp.p[i] - '0');
-	}
 	if (!s->timestamp_ms)
 		v->at *= 1000;
 	return VERIFY_OK;
@@ -140,10 +177,27 @@ static enum verify_result take_content(const struct request *r, const struct end
 	return unavailable(v);
 }
 
+/*
+ * How many of the signatures are checked. HMAC is computed once for all of them. Ed25519 hashes the message for each
+ * signature and key: at most 64 MiB in all, but always eight signatures.
+ */
+static size_t checks(const struct secrets *secrets, const struct verify *v)
+{
+	size_t most = ED25519_BYTES_MAX / (v->message.n + 1) / (secrets->n + 1);
+
+	if (v->algorithm != ALGORITHM_ED25519)
+		return v->n_signatures;
+	if (most < ED25519_CHECKS_MIN)
+		most = ED25519_CHECKS_MIN;
+	return v->n_signatures < most ? v->n_signatures : most;
+}
+
 static enum verify_result match_signature(const struct secrets *secrets, struct verify *v)
 {
+	size_t n = checks(secrets, v);
+
 	for (size_t i = 0; i < secrets->n; i++) {
-		switch (key_verify(secrets->item[i].key, v->message.p, v->message.n, v->signature, v->n_signatures)) {
+		switch (key_verify(secrets->item[i].key, v->message.p, v->message.n, v->signature, n)) {
 		case 1:
 			v->secret = (int)i + 1;
 			return VERIFY_OK;
@@ -161,9 +215,9 @@ static enum verify_result check_time(const struct scheme *s, int64_t now, struct
 {
 	if (!s->tolerance || !v->timestamp.p)
 		return VERIFY_OK;
-	if (v->at < now - s->tolerance)
+	if (now - v->at > s->tolerance)
 		return wrong(v, "the signature is right, but its timestamp is too old: a replay, or our clock is ahead");
-	if (v->at > now + s->tolerance)
+	if (v->at - now > s->tolerance)
 		return wrong(v, "the signature is right, but its timestamp is in the future: our clock is behind");
 	return VERIFY_OK;
 }
@@ -203,6 +257,7 @@ enum verify_result verify_delivery(const struct request *r, const struct endpoin
 	v->reason = NULL;
 	v->value = v->timestamp = v->id = v->message = (struct slice){0};
 	v->at = 0;
+	v->algorithm = s->algorithm;
 	v->n_signatures = 0;
 	if (s->algorithm == ALGORITHM_NONE || s->algorithm == ALGORITHM_CLIENT_STATE)
 		return VERIFY_OK;

@@ -10,7 +10,11 @@
 #include "hook/request.h"
 #include "hook/signed.h"
 
-enum { VERIFY_SIGNATURES_MAX = 8 }; /* in one header: an old secret's and a new one's, with room */
+/*
+ * A signature header is at most 4 KiB. That bounds the signatures in it: the shortest, HMAC-SHA1 in base64, takes
+ * 29 bytes with its separator.
+ */
+enum { VERIFY_HEADER_MAX = 4096, VERIFY_SIGNATURES_MAX = VERIFY_HEADER_MAX / 29 };
 
 enum verify_result {
 	VERIFY_OK,
@@ -30,7 +34,8 @@ struct verify {
 	struct slice id;
 	struct slice message; /* the signed string; p == NULL when it wasn't put together */
 	int64_t at;           /* the timestamp, ms since the epoch; 0: none */
-	unsigned char signature[VERIFY_SIGNATURES_MAX][KEY_SIGNATURE_MAX];
+	enum algorithm algorithm; /* of the signatures: the scheme's, or the other one that it takes */
+	unsigned char signature[VERIFY_SIGNATURES_MAX][KEY_SIGNATURE_MAX]; /* those that have the right length */
 	size_t n_signatures;
 	struct signed_scratch scratch;
 	char why[96]; /* storage for reason */

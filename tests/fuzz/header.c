@@ -153,6 +153,21 @@ static const char *element_end(const struct scheme *s, const char *p)
 	return end ? end : p + strlen(p);
 }
 
+/* The element from p to end without the blanks and commas around it. */
+static void trim(const char **p, const char **end)
+{
+	for (; *p < *end && strchr(" \t,", **p); ++*p)
+		;
+	for (; *end > *p && strchr(" \t,", (*end)[-1]); --*end)
+		;
+}
+
+/* As the first of several timestamps must be, so that it counts. */
+static bool is_digits(const char *p, size_t n)
+{
+	return p && n > 0 && n <= 15 && strspn(p, "0123456789") >= n;
+}
+
 static void read_again(const struct made *m, const struct stored *stored, struct reading *r)
 {
 	const struct scheme *s = &m->e.scheme;
@@ -161,12 +176,13 @@ static void read_again(const struct made *m, const struct stored *stored, struct
 	r->timestamp = header(stored, s->timestamp_header);
 	r->timestamp_len = r->timestamp ? strlen(r->timestamp) : 0;
 	r->id = header(stored, s->id_header);
-	for (const char *p = r->value, *end; s->timestamp_prefix && p; p = *end ? end + 1 : NULL) {
-		end = element_end(s, p);
-		if (strncmp(p, s->timestamp_prefix, strlen(s->timestamp_prefix)) != 0)
+	for (const char *p = r->value, *end, *stop; s->timestamp_prefix && p; p = *end ? end + 1 : NULL) {
+		end = stop = element_end(s, p);
+		trim(&p, &stop);
+		if (strncmp(p, s->timestamp_prefix, strlen(s->timestamp_prefix)) != 0 || is_digits(r->timestamp, r->timestamp_len))
 			continue;
 		r->timestamp = p + strlen(s->timestamp_prefix);
-		r->timestamp_len = (size_t)(end - r->timestamp);
+		r->timestamp_len = (size_t)(stop - r->timestamp);
 	}
 	if (s->algorithm != ALGORITHM_NONE && s->algorithm != ALGORITHM_CLIENT_STATE)
 		set_right(m, stored, r);
@@ -180,7 +196,7 @@ static bool is_in_time(const struct scheme *s, const struct reading *r)
 
 	if (!r->timestamp)
 		return !scheme_signs(s, PLACEHOLDER_TIMESTAMP);
-	if (r->timestamp_len == 0)
+	if (r->timestamp_len == 0 || r->timestamp_len > 15)
 		return false;
 	for (size_t i = 0; i < r->timestamp_len; i++) {
 		if (!strchr("0123456789", r->timestamp[i]))
@@ -196,28 +212,26 @@ static bool is_right_signature(const struct scheme *s, const char *p, size_t n, 
 	return strlen(right) == n && (s->encoding == ENCODING_HEX ? strncasecmp : strncmp)(p, right, n) == 0;
 }
 
+/* One value, or a list in which all that is no signature is passed over. */
 static bool has_signature(const struct scheme *s, const struct reading *r, const char *right)
 {
-	size_t signatures = 0, times = 0, matches = 0, prefix = strlen(s->prefix);
-	const char *p = r->value, *end;
+	size_t prefix = strlen(s->prefix);
+	const char *p = r->value, *end, *next;
+	bool found = false;
 
-	for (; p; p = *end ? end + 1 : NULL) {
+	if (strlen(p) > VERIFY_HEADER_MAX)
+		return false;
+	for (; p; p = next) {
 		end = element_end(s, p);
-		if (p == end || *p == ' ' || end[-1] == ',')
-			return false;
-		if (s->timestamp_prefix && strncmp(p, s->timestamp_prefix, strlen(s->timestamp_prefix)) == 0) {
-			times++;
-		} else if (strncmp(p, s->prefix, prefix) == 0) {
-			signatures++;
-			matches += is_right_signature(s, p + prefix, (size_t)(end - p) - prefix, right);
-		} else if (s->prefix_optional) {
-			signatures++;
-			matches += is_right_signature(s, p, (size_t)(end - p), right);
-		} else if (!s->separator) {
-			return false;
-		}
+		next = *end ? end + 1 : NULL;
+		if (s->separator)
+			trim(&p, &end);
+		if (strncmp(p, s->prefix, prefix) == 0)
+			found |= is_right_signature(s, p + prefix, (size_t)(end - p) - prefix, right);
+		else if (s->prefix_optional)
+			found |= is_right_signature(s, p, (size_t)(end - p), right);
 	}
-	return matches > 0 && signatures <= VERIFY_SIGNATURES_MAX && times <= 1;
+	return found;
 }
 
 static bool may_be_accepted(const struct scheme *s, struct reading *r)
