@@ -9,6 +9,10 @@
 #include <sys/stat.h>
 
 #include "cli/cli.h"
+#include "cli/completion.h"
+#include "cli/suggest.h"
+
+static cli_run help, completion;
 
 static const struct {
 	const char *name;
@@ -31,6 +35,8 @@ static const struct {
 	{"retry", cli_retry, "send dead deliveries again"},
 	{"replay", cli_replay, "send stored events to a sink, again or for the first time"},
 	{"drop", cli_drop, "give pending deliveries up"},
+	{"completion", completion, "print a shell's completion of these words and their options"},
+	{"help", help, "print what there is, or what a subcommand does"},
 };
 
 enum { COMMANDS = sizeof commands / sizeof *commands };
@@ -43,6 +49,55 @@ static void print_help(FILE *to)
 	fputs("\n  -c FILE   the configuration; else $HOOKSPOOL_CONF, hookspool.conf beside this program,\n"
 	      "            or the installed one\n"
 	      "\n\"hookspool SUBCOMMAND --help\" says more; see hookspool(1).\n", to);
+}
+
+/* The subcommand of that name, from 0; -1: there is none, which is said with the name that comes nearest. */
+static int find_command(const char *name)
+{
+	const char *names[COMMANDS + 1] = {NULL}, *nearest;
+
+	for (int i = 0; i < COMMANDS; i++) {
+		if (strcmp(commands[i].name, name) == 0)
+			return i;
+		names[i] = commands[i].name;
+	}
+	nearest = suggest(name, names);
+	fprintf(stderr, "hookspool: there is no subcommand %s", name);
+	if (nearest)
+		fprintf(stderr, "; did you mean %s?", nearest);
+	fputs("\nTry: hookspool help\n", stderr);
+	return -1;
+}
+
+static int help(const struct cli *cli, int argc, char **argv)
+{
+	char flag[] = "--help", *words[] = {argv[argc - 1], flag, NULL};
+	int i;
+
+	if (argc == 1) {
+		print_help(stdout);
+		return CLI_OK;
+	}
+	if (argc > 2)
+		return cli_usage("help", "one subcommand at a time");
+	i = find_command(argv[1]);
+	if (i < 0)
+		return CLI_USAGE;
+	if (commands[i].run == help) {
+		print_help(stdout);
+		return CLI_OK;
+	}
+	return commands[i].run(cli, 2, words);
+}
+
+static int completion(const struct cli *cli, int argc, char **argv)
+{
+	const char *names[COMMANDS + 1] = {NULL};
+
+	(void)cli;
+	for (int i = 0; i < COMMANDS; i++)
+		names[i] = commands[i].name;
+	return completion_run(names, argc, argv);
 }
 
 /* The status to exit with, when all that was printed has been written; whoever reads from a pipe may have enough before that. */
@@ -81,11 +136,10 @@ int main(int argc, char **argv)
 			return CLI_USAGE;
 		}
 	}
-	for (int i = 0; optind < argc && i < COMMANDS; i++)
-		if (strcmp(argv[optind], commands[i].name) == 0)
-			return close_output(commands[i].run(&cli, argc - optind, argv + optind));
-	if (optind < argc)
-		fprintf(stderr, "hookspool: there is no subcommand %s\n\n", argv[optind]);
-	print_help(stderr);
-	return CLI_USAGE;
+	if (optind == argc) {
+		print_help(stderr);
+		return CLI_USAGE;
+	}
+	c = find_command(argv[optind]);
+	return c < 0 ? CLI_USAGE : close_output(commands[c].run(&cli, argc - optind, argv + optind));
 }

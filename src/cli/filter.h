@@ -30,7 +30,7 @@ enum { FILTER_ENDPOINT = 512, FILTER_EVENT, FILTER_ACCOUNT, FILTER_SINCE, FILTER
 	"  --endpoint PATH    of this endpoint\n" \
 	"  --event NAME       with this event, such as message.received\n" \
 	"  --account ID       of this account\n" \
-	"  --since TIME       received then or later: 2026-05-12, 2026-05-12T14:33:21Z, or 2h ago\n" \
+	"  --since TIME       received then or later: 2026-05-12, 2026-05-12T14:33:21Z, 2h, 2h ago\n" \
 	"  --until TIME       received before then\n" \
 	"  --sender TEXT      from this id, or with TEXT in the sender's name\n" \
 	"  --text TEXT        with TEXT in the message\n"

@@ -9,6 +9,7 @@
 
 #include "cli/cli.h"
 #include "cli/filter.h"
+#include "cli/forward.h"
 #include "cli/json.h"
 #include "cli/plain.h"
 #include "core/clock.h"
@@ -34,14 +35,29 @@ static const char tail_help[] =
 	"\n"
 	FILTER_HELP
 	"  -f, --follow       go on\n"
-	"  -n N               at most N to begin with (default 10; 0: all)\n"
+	"  -n N               at most N to begin with (default 10; 0: none)\n"
 	"  --json             one JSON object a line\n"
-	"  --help             this\n";
+	"  --help             this\n"
+	"\n"
+	"With --forward, each event that comes is sent to a URL, such as a developer's own\n"
+	"machine: the exact bytes with the headers that prove them. An event that the URL does\n"
+	"not answer, or answers with 408, 429 or 5xx, is sent again until it is taken.\n"
+	"\n"
+	"  --forward URL      send the events there; with --since, from those of that time on\n"
+	"  --after ID         begin with the events behind this one\n"
+	"  -H 'NAME: VALUE'   a header that goes along, such as the Authorization, which is not\n"
+	"                     kept; as often as there are headers\n"
+	"  --once             end when all that came was sent\n";
+
+enum { FORWARD = 256, AFTER, ONCE };
 
 struct list {
 	struct filter filter;
-	int64_t n; /* 0: all */
-	bool json, follow;
+	int64_t n; /* list: 0 is all */
+	bool json, follow, tail;
+	struct forward_options forward; /* url == NULL: events are printed */
+	struct buf headers;             /* of -H, a line each */
+	bool from_after;
 	size_t width;      /* of the terminal; 0: none */
 	int64_t *ids;      /* of the newest n that match, the newest first */
 	int64_t n_ids;
@@ -136,81 +152,137 @@ static bool print_all(struct list *l, struct spool_db *db, char *why, size_t n)
 		printf("%6s  %-24s  %-18s  %-20s  %s\n", "ID", "RECEIVED", "EVENT", "SENDER", "TEXT");
 	if (!spool_query_newest(db, &l->filter.spool.last, why, n))
 		return false;
-	if (l->n > 0 ? !print_newest(l, db, why, n) : !spool_query_events(db, &l->filter.spool, on_row, l, why, n))
+	if (l->n > 0 ? !print_newest(l, db, why, n) : !l->tail && !spool_query_events(db, &l->filter.spool, on_row, l, why, n))
 		return false;
 	return !l->follow || follow(l, db, why, n);
 }
 
-static bool parse_number(const char *text, int64_t *n)
+/* Begins behind --after, with the first event since --since, or with what comes from now on. */
+static int forward(struct list *l, struct spool_db *db, char *why, size_t n)
+{
+	struct spool_filter *f = &l->filter.spool;
+
+	if (!l->from_after && f->since == spool_filter_all.since && !spool_query_newest(db, &f->after, why, n)) {
+		cli_error("%s", why);
+		return CLI_TEMPFAIL;
+	}
+	l->forward.headers = (struct slice){l->headers.data, l->headers.len};
+	l->forward.json = l->json;
+	return forward_run(&l->forward, &l->filter, db);
+}
+
+static bool parse_number(const char *text, int64_t max, int64_t *n)
 {
 	char *end;
 	long long v;
 
 	errno = 0;
 	v = strtoll(text, &end, 10);
-	if (errno || end == text || *end || v < 0 || v > 1000000)
+	if (errno || end == text || *end || v < 0 || v > max)
 		return false;
 	*n = v;
 	return true;
 }
 
+/* Takes an option's value. False when that can't be read. */
+static bool take_option(struct list *l, int c, const char *value)
+{
+	switch (c) {
+	case 'j':
+		return l->json = true;
+	case 'f':
+		return l->follow = true;
+	case 'n':
+		return parse_number(value, 1000000, &l->n);
+	case FORWARD:
+		l->forward.url = value;
+		return forward_url_valid(value);
+	case AFTER:
+		l->from_after = true;
+		return parse_number(value, INT64_MAX, &l->filter.spool.after);
+	case ONCE:
+		return l->forward.once = true;
+	case 'H':
+		return strchr(value, ':') && !strpbrk(value, "\r\n") && buf_printf(&l->headers, "%s\n", value);
+	default:
+		return filter_option(&l->filter, c, value);
+	}
+}
+
 /* CLI_OK to go on; -1: help was given. */
 static int parse(struct list *l, const char *name, const char *help, int argc, char **argv)
 {
-	static const struct option options[] = {FILTER_OPTIONS, {"follow", no_argument, NULL, 'f'},
+	static const struct option list_options[] = {FILTER_OPTIONS, {"json", no_argument, NULL, 'j'},
+		{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	static const struct option tail_options[] = {FILTER_OPTIONS, {"follow", no_argument, NULL, 'f'},
+		{"forward", required_argument, NULL, FORWARD}, {"after", required_argument, NULL, AFTER}, {"once", no_argument, NULL, ONCE},
 		{"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-	bool tail = strcmp(name, "tail") == 0;
 	int c;
 
 	optind = 0;
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, tail ? ":fn:h" : ":n:h", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, l->tail ? ":fn:H:h" : ":n:h", l->tail ? tail_options : list_options, NULL)) != -1) {
 		if (c == 'h') {
 			fputs(help, stdout);
 			return -1;
 		}
-		if (c == '?' || (c == 'f' && !tail))
+		if (c == '?')
 			return cli_usage(name, "unknown option %s", argv[optind - 1]);
 		if (c == ':')
 			return cli_usage(name, "%s needs a value", argv[optind - 1]);
-		l->json |= c == 'j';
-		l->follow |= c == 'f';
-		if ((c == 'n' && !parse_number(optarg, &l->n)) || !filter_option(&l->filter, c, optarg))
+		if (!take_option(l, c, optarg))
 			return cli_usage(name, "\"%s\" is no such value, or out of range", optarg);
 	}
+	if (!l->forward.url && (l->from_after || l->forward.once || l->headers.len))
+		return cli_usage(name, "--after, --once and -H go with --forward");
 	return optind < argc ? cli_usage(name, "it takes no %s", argv[optind]) : CLI_OK;
 }
 
-static int run(const struct cli *cli, const char *help, int64_t n, int argc, char **argv)
+static int print(struct list *l, struct conf *conf, struct spool_db *db)
 {
-	struct list l = {.n = n, .width = plain_width()};
+	char why[PATH_MAX + 256] = "";
+	bool ok;
+
+	l->ids = calloc((size_t)l->n + 1, sizeof *l->ids);
+	ok = l->ids && print_all(l, db, why, sizeof why);
+	free(l->ids);
+	return cli_close(conf, db, ok, why[0] ? why : "memory is short");
+}
+
+static int run(const struct cli *cli, const char *help, struct list *l, int argc, char **argv)
+{
 	char why[PATH_MAX + 256] = "";
 	struct spool_db db;
 	struct conf *conf;
-	bool ok;
 	int status;
 
-	filter_init(&l.filter);
-	status = parse(&l, argv[0], help, argc, argv);
-	if (status != CLI_OK)
-		return status < 0 ? CLI_OK : status;
-	status = cli_open(cli, &conf, &db);
-	if (status != CLI_OK)
-		return status;
-	l.filter.conf = conf;
-	l.ids = calloc((size_t)l.n + 1, sizeof *l.ids);
-	ok = l.ids && print_all(&l, &db, why, sizeof why);
-	free(l.ids);
-	filter_free(&l.filter);
-	return cli_close(conf, &db, ok, why[0] ? why : "memory is short");
+	l->width = plain_width();
+	filter_init(&l->filter);
+	status = parse(l, argv[0], help, argc, argv);
+	if (status == CLI_OK && (status = cli_open(cli, &conf, &db)) == CLI_OK) {
+		l->filter.conf = conf;
+		if (l->forward.url) {
+			status = forward(l, &db, why, sizeof why);
+			cli_close(conf, &db, true, why);
+		} else {
+			status = print(l, conf, &db);
+		}
+	}
+	filter_free(&l->filter);
+	buf_free(&l->headers);
+	return status < 0 ? CLI_OK : status;
 }
 
 int cli_list(const struct cli *cli, int argc, char **argv)
 {
-	return run(cli, list_help, 20, argc, argv);
+	struct list l = {.n = 20};
+
+	return run(cli, list_help, &l, argc, argv);
 }
 
 int cli_tail(const struct cli *cli, int argc, char **argv)
 {
-	return run(cli, tail_help, 10, argc, argv);
+	struct list l = {.n = 10, .tail = true};
+
+	return run(cli, tail_help, &l, argc, argv);
 }

@@ -219,9 +219,24 @@ static bool fill(struct sample *s, struct buf *out)
 	return ok;
 }
 
+/* Adds the mark of a test event: a last member of the JSON object, or a last parameter of the form. */
+static bool add_mark(struct buf *body)
+{
+	static const char member[] = ",\"" SAMPLE_MARK "\":true", parameter[] = "&" SAMPLE_MARK "=true";
+	size_t end = body->len, rest;
+	char tail[8];
+
+	while (end > 0 && body->data[end - 1] != '}')
+		end--;
+	if (end == 0)
+		return buf_add(body, parameter, sizeof parameter - 1);
+	rest = body->len - --end;
+	memcpy(tail, body->data + end, rest);
+	body->len = end;
+	return buf_add(body, member, sizeof member - 1) && buf_add(body, tail, rest);
+}
+
 bool sample_event(struct sample *s, struct buf *out)
 {
-	if (s->provider->body)
-		return fill(s, out);
-	return message_received(s, out);
+	return (s->provider->body ? fill(s, out) : message_received(s, out)) && add_mark(out);
 }

@@ -9,6 +9,9 @@
 #include "conf/conf.h"
 #include "core/buf.h"
 
+/* The name of the member or parameter that marks an event of hookspool send: true in each of them. */
+#define SAMPLE_MARK "hookspool_test"
+
 /* Not for secrets: its numbers can be foretold from its output. */
 struct sample {
 	uint64_t state;

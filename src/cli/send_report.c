@@ -77,6 +77,7 @@ static void count_attempt(struct send_report *r, const struct attempt *a, const 
 	struct send_group *g = find_group(r, a->status, a->kind ? a->kind : said->status);
 
 	g->n++;
+	g->accepted = a->accepted;
 	if (g->n == 1 && !a->accepted && !a->kind)
 		buf_add(&g->example, a->answer.p, a->answer.n < EXAMPLE ? a->answer.n : EXAMPLE);
 	if (!a->kind)
@@ -189,11 +190,29 @@ static void print_twice(const struct send_report *r)
 		       " without two answers that name an event\n", r->same, r->differ, silent);
 }
 
+/* What --quiet still prints: the attempts that were not accepted, by their answer. */
+static void print_errors(const struct send_report *r)
+{
+	for (const struct send_group *g = r->groups; g < r->groups + r->n_groups; g++) {
+		if (g->accepted)
+			continue;
+		fprintf(stderr, "hookspool: %" PRIu64 " not accepted: ", g->n);
+		if (g->status)
+			fprintf(stderr, "%d%s", g->status, *g->word ? " " : "");
+		fprintf(stderr, "%s%s", g->word, g->example.len ? ": " : "");
+		plain_print(stderr, (struct slice){g->example.data, g->example.len}, EXAMPLE);
+		fputc('\n', stderr);
+	}
+}
+
 void send_report_finish(struct send_report *r)
 {
 	progress_end();
-	if (r->quiet)
+	if (r->quiet) {
+		if (r->refused)
+			print_errors(r);
 		return;
+	}
 	if (!lone(r))
 		print_summary(r);
 	if (r->twice)

@@ -14,6 +14,7 @@ struct send_group {
 	int status;
 	char word[64];
 	uint64_t n;
+	bool accepted;
 	struct buf example; /* the first one's bytes, when it was refused */
 };
 

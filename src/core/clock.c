@@ -69,6 +69,19 @@ static bool parse_tail(const char **text, int64_t *ms)
 	return true;
 }
 
+/* "2h", and "2h ago" as people say it. */
+static bool parse_age(const char *text, int64_t *age)
+{
+	size_t n = strcspn(text, " ");
+	char word[24];
+
+	if (n >= sizeof word || (text[n] && strcmp(text + n, " ago") != 0))
+		return false;
+	memcpy(word, text, n);
+	word[n] = '\0';
+	return units_age(word, age);
+}
+
 bool clock_parse(const char *text, int64_t now, int64_t *ms)
 {
 	struct tm tm = {0}, back;
@@ -77,7 +90,7 @@ bool clock_parse(const char *text, int64_t now, int64_t *ms)
 	char mark;
 	time_t s;
 
-	if (units_age(text, &age)) {
+	if (parse_age(text, &age)) {
 		*ms = now - age;
 		return true;
 	}

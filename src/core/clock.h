@@ -21,7 +21,7 @@ const char *clock_format(int64_t ms, char out[CLOCK_TEXT]);
 
 /*
  * Reads a moment: RFC 3339 ("2026-05-12T14:33:21.5Z", "+02:00" offsets too), a date
- * ("2026-05-12", midnight UTC), or an age before now ("90s", "15m", "2h", "7d").
+ * ("2026-05-12", midnight UTC), or an age before now ("90s", "15m", "2h", "7d", "2h ago").
  * False, and *ms untouched, when the text is none of these.
  */
 bool clock_parse(const char *text, int64_t now, int64_t *ms);

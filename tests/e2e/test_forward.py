@@ -1,0 +1,111 @@
+"""hookspool tail --forward: what comes, or came since, to a developer's own machine."""
+import signal
+
+import pytest
+
+import fcgi_client
+from outcomes import expect
+from place import BIN, new_dir, until
+from proc import Child
+from receiver import Home, endpoint
+from relaying import PATH, Target, deliver, home_with
+from sender import AUTHORIZATION, message, new_urn, sign
+from sender import deliver as http_deliver
+
+
+class Forward(Child):
+    def __init__(self, home, url, *args):
+        super().__init__([BIN / "hookspool", "-c", home.conf, "tail", "--forward", url, *args], new_dir("forward") / "forward.log")
+
+
+def stopped(forward):
+    forward.signal(signal.SIGINT)
+    return forward.wait(5)
+
+
+def test_forward_is_byte_identical_with_the_original_headers(receiver, target, children):
+    """The signature holds at the developer's machine: exact bytes, its header, the query, and what -H adds."""
+    one = receiver(home=home_with(relay=()))
+    forward = Forward(one.home, target.url, "-H", f"Authorization: {AUTHORIZATION}", "--since", "1h")
+    body = b' {"event":"message.received", "data":{"id":"urn:li:1","body":"\\u00fc\\ud83d\\ude00"}}\r\n'
+    expect(fcgi_client.deliver(one.socket, body, path=PATH), "stored")
+    [(_, method, path, headers, got)] = target.until(1)
+    assert (method, path, got) == ("POST", "/hook", body)
+    headers = {name.lower(): value for name, value in headers.items()}
+    assert headers["x-webhook-signature"] == sign(body)
+    assert headers["content-type"] == "application/json" and headers["authorization"] == AUTHORIZATION
+    forward.until(lambda: "200 after" in forward.text(), "the line of the event")
+    assert stopped(forward) == 0
+
+
+def test_forward_sends_only_what_comes_and_with_since_what_came(receiver, target, children):
+    one = receiver(home=home_with(relay=()))
+    before = deliver(one, 2)
+    forward = Forward(one.home, target.url, "--json")
+    until(lambda: f"{forward.pid}" and open(f"/proc/{forward.pid}/status").read().split("SigCgt:")[1].split()[0][-4:] != "0000", "it has begun")
+    assert one.home.cli("tail", "--forward", target.url, "--since", "2h ago", "--once").returncode == 0
+    assert target.bodies() == before
+    after = deliver(one, 2)
+    target.until(4)
+    assert target.bodies() == before + after
+
+
+def test_forward_misses_nothing_while_the_target_is_away(receiver, children):
+    """Down, then 500 and 503, then up: each event is there once, in order, and the end names the id to go on from."""
+    one = receiver(home=home_with(relay=()))
+    target = Target()
+    port = target.port
+    target.close()
+    bodies = deliver(one, 3)
+    forward = Forward(one.home, f"http://127.0.0.1:{port}/hook", "--since", "1h")
+    forward.until(lambda: "tried again" in forward.text(), "the first failure")
+    target = Target(port)
+    target.answers = [{"status": 500}, {"status": 503}, {"status": 429}]
+    try:
+        target.until(6)
+        assert target.bodies() == [bodies[0]] * 4 + bodies[1:]
+        forward.until(lambda: "     3  " in forward.text(), "the line of the last event")
+        assert stopped(forward) == 0
+        assert "--after 3 goes on behind it" in forward.text()
+        more = deliver(one, 2)
+        done = one.home.cli("tail", "--forward", target.url, "--after", "3", "--once")
+        assert done.returncode == 0, done.stderr
+        assert target.bodies()[6:] == more
+    finally:
+        target.close()
+
+
+def test_forward_goes_on_after_a_refusal(receiver, target):
+    """A 400 is the developer's own answer: it is shown, the next event follows, and the status is 1."""
+    one = receiver(home=home_with(relay=()))
+    bodies = deliver(one, 2)
+    target.answers = [{"status": 400}]
+    done = one.home.cli("tail", "--forward", target.url, "--since", "1h", "--once")
+    assert done.returncode == 1 and b"400 after" in done.stdout and b"refused" in done.stdout
+    assert target.bodies() == bodies
+
+
+def test_forward_sends_what_passes_the_filter(receiver, target):
+    one = receiver(home=Home(endpoint(PATH), endpoint("/webhook/other")))
+    deliver(one)
+    body = message(new_urn())
+    expect(fcgi_client.deliver(one.socket, body, path="/webhook/other"), "stored")
+    assert one.home.cli("tail", "--forward", target.url, "--after", "0", "--once", "--endpoint", "/webhook/other").returncode == 0
+    assert target.bodies() == [body]
+
+
+def test_forward_keeps_the_signed_query(served, target):
+    """A scheme that signs the URL: its query comes along."""
+    home = Home('scheme "s" { header = "X-S" signs = "{url}{body}" }\n', endpoint(PATH, scheme="s", url="https://example.com/w"))
+    site = served("nginx", home)
+    body = message()
+    expect(http_deliver(site.port, PATH + "?a=1&b=%20", body, headers={
+        "X-S": sign(b"https://example.com/w?a=1&b=%20" + body, prefix="")}), "stored")
+    assert home.cli("tail", "--forward", target.url, "--after", "0", "--once").returncode == 0
+    assert target.got[0][2] == "/hook?a=1&b=%20"
+
+
+@pytest.mark.parametrize("args", [["--forward", "ftp://x/"], ["--forward", "x"], ["--after", "1"], ["--once"], ["-H", "A: b"],
+                                  ["--forward", "http://x/", "-H", "no colon"], ["--forward", "http://x/", "--after", "-1"]], ids=" ".join)
+def test_forward_wrong_use(args):
+    assert Home().cli("tail", *args).returncode == 64
