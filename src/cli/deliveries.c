@@ -22,6 +22,7 @@ static const char deliveries_help[] =
 	"one, and its last attempts with what was answered.\n"
 	"\n"
 	"  --sink NAME        to this sink\n"
+	"  --event ID         of this event\n"
 	"  --state STATE      pending, delivered or dead\n"
 	"  -n N               at most N (default 20; 0: all)\n"
 	"  --json             one JSON object a line; with the beginning of the last answer\n"
@@ -159,8 +160,8 @@ static bool find_sink(const struct conf *conf, struct spool_db *db, const char *
 
 int cli_deliveries(const struct cli *cli, int argc, char **argv)
 {
-	static const struct option options[] = {{"sink", required_argument, NULL, 's'}, {"state", required_argument, NULL, 't'},
-		{"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	static const struct option options[] = {{"sink", required_argument, NULL, 's'}, {"event", required_argument, NULL, 'e'},
+		{"state", required_argument, NULL, 't'}, {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	struct spool_delivery_filter filter = {.state = -1};
 	char why[PATH_MAX + 256] = "";
 	bool json = false, found = false, none = false, ok;
@@ -178,6 +179,10 @@ int cli_deliveries(const struct cli *cli, int argc, char **argv)
 			return CLI_OK;
 		case 's':
 			filter.sink = optarg;
+			break;
+		case 'e':
+			if (!take_number(optarg, &filter.event) || filter.event == 0)
+				return cli_usage("deliveries", "--event: \"%s\" is no ID; list prints them", optarg);
 			break;
 		case 'j':
 			json = true;

@@ -16,11 +16,12 @@
 #include "sink/spool_query.h"
 
 static const char help[] =
-	"Usage: hookspool rejects [OPTION]...\n"
+	"Usage: hookspool rejects [OPTION]... [ID]\n"
 	"\n"
-	"Prints the newest rejected deliveries, the newest last: when, from where, for which\n"
-	"endpoint, the outcome and the reason. The spool keeps the newest reject-keep of them,\n"
-	"with reject-bodies whole.\n"
+	"Prints the newest rejected deliveries, the newest last: its ID, when, the outcome, from\n"
+	"where, for which endpoint, and the reason. The spool keeps the newest reject-keep of\n"
+	"them, with reject-bodies whole. With an ID, that one in full, with its headers and body\n"
+	"where they were kept; hookspool verify --reject ID --explain says what was wrong.\n"
 	"\n"
 	"  --endpoint PATH    of this endpoint\n"
 	"  -n N               at most N (default 20, with --verify or --accept all; 0: all)\n"
@@ -33,6 +34,7 @@ static const char help[] =
 struct rejects {
 	const struct conf *conf;
 	struct spool *spool; /* NULL: nothing is stored */
+	int64_t id; /* the only one; 0: the newest */
 	bool json, again;
 	struct delivery d; /* as it was judged again */
 	long passed, tried;
@@ -66,7 +68,7 @@ static void print_row(const struct rejects *rejects, const struct spool_reject_r
 {
 	char at[CLOCK_TEXT];
 
-	printf("%s  ", clock_format(r->received_at, at));
+	printf("%6" PRId64 "  %s  ", r->id, clock_format(r->received_at, at));
 	plain_cell(stdout, r->code, 18);
 	fputs("  ", stdout);
 	for (size_t used = plain_print(stdout, r->remote_addr, 0); used < 15; used++)
@@ -82,6 +84,38 @@ static void print_row(const struct rejects *rejects, const struct spool_reject_r
 	if (verdict && rejects->d.id)
 		printf(", event %" PRId64, rejects->d.id);
 	putchar('\n');
+}
+
+static void print_field(const char *name, struct slice value)
+{
+	if (!value.p)
+		return;
+	printf("%-13s ", name);
+	plain_print(stdout, value, 0);
+	putchar('\n');
+}
+
+static void print_full(const struct rejects *rejects, const struct spool_reject_row *r, const char *verdict)
+{
+	const char *line = r->headers.p, *end = r->headers.p ? r->headers.p + r->headers.n : NULL, *next;
+	char at[CLOCK_TEXT];
+
+	printf("%-13s %" PRId64 "\n%-13s %s\n", "id", r->id, "received", clock_format(r->received_at, at));
+	print_field("endpoint", r->endpoint);
+	print_field("from", r->remote_addr);
+	print_field("outcome", r->code);
+	print_field("reason", r->reason);
+	for (; line < end && (next = memchr(line, '\n', (size_t)(end - line))); line = next + 1)
+		print_field("header", (struct slice){line, (size_t)(next - line)});
+	if (verdict)
+		print_field("verdict", slice_text(verdict));
+	if (verdict && rejects->d.id)
+		printf("%-13s %" PRId64 "\n", "event", rejects->d.id);
+	printf("%-13s %" PRId64 " bytes%s\n", "body", r->bytes, r->body.p ? "\n" : ", not kept");
+	if (r->body.p && !json_pretty(r->body)) {
+		plain_print(stdout, r->body, 0);
+		putchar('\n');
+	}
 }
 
 static bool is(struct slice text, const char *word)
@@ -126,6 +160,8 @@ static void on_reject(void *ctx, const struct spool_reject_row *r)
 
 	if (rejects->json)
 		print_json(rejects, r, verdict);
+	else if (rejects->id)
+		print_full(rejects, r, verdict);
 	else
 		print_row(rejects, r, verdict);
 	stored_free(&stored);
@@ -137,21 +173,25 @@ static int run(const struct cli *cli, struct rejects *rejects, const char *endpo
 	struct spool_db db;
 	struct conf *conf;
 	int status = cli_open(cli, &conf, &db);
-	bool ok;
+	bool ok, found = true;
 
 	if (status != CLI_OK)
 		return status;
 	rejects->conf = conf;
 	if (accept)
 		rejects->spool = spool_new(conf->spool, conf->journal, SPOOL_MANAGE, conf->reject);
-	ok = (!accept || rejects->spool) && spool_query_rejects(&db, endpoint, n, on_reject, rejects, why, sizeof why);
-	if (ok && rejects->again && !rejects->json)
+	ok = (!accept || rejects->spool) &&
+		(rejects->id ? spool_query_reject(&db, rejects->id, on_reject, rejects, &found, why, sizeof why)
+			: spool_query_rejects(&db, endpoint, n, on_reject, rejects, why, sizeof why));
+	if (ok && !found)
+		cli_error("there is no rejected delivery %" PRId64, rejects->id);
+	if (ok && rejects->again && !rejects->json && !rejects->id)
 		printf("%ld of %ld kept whole pass now%s\n", rejects->passed, rejects->tried,
 			rejects->passed && !accept ? "; --accept stores them" : "");
 	handle_free(&rejects->d);
 	spool_close(rejects->spool);
 	status = cli_close(conf, &db, ok, why);
-	return status == CLI_OK && rejects->failed ? CLI_TEMPFAIL : status;
+	return status != CLI_OK ? status : rejects->failed ? CLI_TEMPFAIL : found ? CLI_OK : CLI_NO;
 }
 
 int cli_rejects(const struct cli *cli, int argc, char **argv)
@@ -195,7 +235,13 @@ int cli_rejects(const struct cli *cli, int argc, char **argv)
 			return cli_usage("rejects", c == ':' ? "%s needs a value" : "unknown option %s", argv[optind - 1]);
 		}
 	}
-	if (optind < argc)
-		return cli_usage("rejects", "it takes no %s", argv[optind]);
+	if (argc - optind > 1)
+		return cli_usage("rejects", "one ID at a time");
+	if (optind < argc) {
+		errno = 0;
+		rejects.id = strtoll(argv[optind], &end, 10);
+		if (errno || end == argv[optind] || *end || rejects.id < 1)
+			return cli_usage("rejects", "\"%s\" is no ID; rejects without one prints them", argv[optind]);
+	}
 	return run(cli, &rejects, endpoint, n >= 0 ? n : rejects.again ? 0 : 20, accept);
 }

@@ -1,8 +1,11 @@
 /* hookspool replay: sends stored events to a sink, once more or for the first time. */
+#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "cli/cli.h"
 #include "cli/filter.h"
@@ -13,10 +16,12 @@
 
 static const char help[] =
 	"Usage: hookspool replay --sink NAME [OPTION]...\n"
+	"       hookspool replay [--sink NAME] [--dry-run] ID...\n"
 	"\n"
 	"Makes stored events due for a sink, with the ids they always have: those that it got\n"
 	"already, those that it didn't want, and those from before there was such a sink. What is\n"
-	"pending for it anyway stays as it is. hookspool relay sends them.\n"
+	"pending for it anyway stays as it is. hookspool relay sends them. With IDs, those events,\n"
+	"without a sink to all that their endpoint names in relay.\n"
 	"\n"
 	"  --sink NAME        to this sink\n"
 	"  --dry-run          only say how many\n"
@@ -29,7 +34,8 @@ struct replay {
 	struct filter filter;
 	struct spool_db db; /* to write to: the other one is being read */
 	const struct sink *sink;
-	bool dry_run, ok;
+	char **ids; /* events that were named, NULL behind the last */
+	bool dry_run, ok, missing;
 	int64_t event[BATCH];
 	size_t n;
 	int64_t found, changed;
@@ -76,6 +82,56 @@ static bool replay_all(struct replay *r, struct spool_db *db)
 	return ok;
 }
 
+/* Makes one event due for one sink, and says so. */
+static bool replay_to(struct replay *r, int64_t event, const struct sink *sink)
+{
+	int64_t changed = 1;
+
+	if (!r->dry_run && !spool_deliveries_replay(&r->db, sink, &event, 1, clock_now(), &changed, r->why, sizeof r->why))
+		return false;
+	printf("event %" PRId64 " %s %s\n", event, r->dry_run ? "would be sent to" : changed ? "is due for" : "was pending already for",
+		sink->name);
+	return true;
+}
+
+/* One event that was asked for by its ID: to the sink of --sink, or to all of its endpoint's. */
+static bool on_event(void *ctx, const struct spool_row *row)
+{
+	struct replay *r = ctx;
+	const struct endpoint *e;
+	char *path;
+
+	if (r->sink)
+		return r->ok = replay_to(r, row->id, r->sink);
+	path = strndup(row->endpoint.p, row->endpoint.n);
+	e = path ? conf_endpoint(r->filter.conf, path) : NULL;
+	if (!e || e->n_relay == 0)
+		cli_error("event %" PRId64 ": its endpoint %s names no sinks in relay; choose one with --sink", row->id, path ? path : "");
+	r->missing |= !e || e->n_relay == 0;
+	free(path);
+	for (size_t i = 0; r->ok && e && i < e->n_relay; i++)
+		r->ok = replay_to(r, row->id, e->relay[i]);
+	return r->ok;
+}
+
+static bool replay_ids(struct replay *r, struct spool_db *db)
+{
+	struct spool_poke poke = {-1};
+	bool found = true, ok = true;
+	int64_t id;
+
+	for (char **text = r->ids; ok && *text; text++) {
+		id = strtoll(*text, NULL, 10);
+		ok = spool_query_event(db, id, on_event, r, &found, r->why, sizeof r->why) && r->ok;
+		if (ok && !found)
+			cli_error("there is no event %" PRId64, id);
+		r->missing |= !found;
+	}
+	spool_poke_send(&poke, r->filter.conf->spool, false);
+	spool_poke_close(&poke);
+	return ok;
+}
+
 static int run(const struct cli *cli, struct replay *r, const char *name)
 {
 	struct spool_db db;
@@ -86,18 +142,30 @@ static int run(const struct cli *cli, struct replay *r, const char *name)
 	if (status != CLI_OK)
 		return status;
 	r->filter.conf = conf;
-	r->sink = conf_sink(conf, name);
-	meant = r->sink && !r->sink->replies;
-	if (!r->sink)
+	r->sink = name ? conf_sink(conf, name) : NULL;
+	meant = !name || (r->sink && !r->sink->replies);
+	if (name && !r->sink)
 		snprintf(r->why, sizeof r->why, "the configuration has no sink \"%s\"", name);
 	else if (!meant)
 		snprintf(r->why, sizeof r->why, "sink \"%s\" sends answers, and no events; hookspool retry sends those again", name);
 	else if (spool_db_open(&r->db, conf->spool, conf->journal, SPOOL_MANAGE, r->why, sizeof r->why))
-		ok = replay_all(r, &db);
+		ok = *r->ids ? replay_ids(r, &db) : replay_all(r, &db);
 	filter_free(&r->filter);
 	spool_db_close(&r->db);
 	status = cli_close(conf, &db, ok, r->why);
-	return meant ? status : CLI_NO;
+	return !meant || (status == CLI_OK && r->missing) ? CLI_NO : status;
+}
+
+static bool are_ids(char *const *text)
+{
+	char *end;
+
+	for (; *text; text++) {
+		errno = 0;
+		if (strtoll(*text, &end, 10) < 1 || errno || *end)
+			return false;
+	}
+	return true;
 }
 
 int cli_replay(const struct cli *cli, int argc, char **argv)
@@ -106,6 +174,7 @@ int cli_replay(const struct cli *cli, int argc, char **argv)
 		{"dry-run", no_argument, NULL, DRY_RUN}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	static struct replay r = {.db = {.dir_fd = -1, .lock_fd = -1}, .ok = true};
 	const char *name = NULL;
+	bool filtered = false;
 	int c;
 
 	filter_init(&r.filter);
@@ -124,8 +193,14 @@ int cli_replay(const struct cli *cli, int argc, char **argv)
 			r.dry_run = true;
 		else if (!filter_option(&r.filter, c, optarg))
 			return cli_usage("replay", "\"%s\" is no time", optarg);
+		filtered |= c != SINK && c != DRY_RUN;
 	}
-	if (!name || optind < argc)
-		return cli_usage("replay", name ? "it takes no arguments" : "to which --sink?");
+	r.ids = argv + optind;
+	if (!name && optind == argc)
+		return cli_usage("replay", "to which --sink? Or which ID?");
+	if (!are_ids(r.ids))
+		return cli_usage("replay", "\"%s\" is no ID, or another one is not; list prints them", *r.ids);
+	if (*r.ids && filtered)
+		return cli_usage("replay", "filters choose events, and so do IDs; one of them at a time");
 	return run(cli, &r, name);
 }

@@ -13,13 +13,14 @@
 #include "hook/stored.h"
 #include "core/clock.h"
 #include "hook/verify.h"
+#include "sink/spool_deliveries.h"
 #include "sink/spool_query.h"
 
 static const char help[] =
 	"Usage: hookspool show [OPTION]... ID\n"
 	"\n"
 	"Prints an event: what is known of it, the headers that prove its signature, whether\n"
-	"that still holds under the configured secrets, and the body.\n"
+	"that still holds under the configured secrets, its deliveries to sinks, and the body.\n"
 	"\n"
 	"  --raw              the exact bytes of the body, nothing else\n"
 	"  --json             one JSON object\n"
@@ -29,7 +30,11 @@ enum layout { PRETTY, RAW, JSON };
 
 struct show {
 	const struct conf *conf;
+	struct spool_db *db;
 	enum layout layout;
+	char *why;
+	size_t why_size;
+	bool ok;
 };
 
 /* The signature as it stands; its timestamp was judged when it came. */
@@ -85,7 +90,47 @@ static void print_headers(struct slice headers)
 		print_field("header", (struct slice){line, (size_t)(next - line)});
 }
 
-static void print_pretty(const struct spool_row *r, const char *verdict)
+static void print_delivery(void *ctx, const struct spool_delivery *d)
+{
+	(void)ctx;
+	printf("%-13s %" PRId64 " to ", "delivery", d->id);
+	plain_print(stdout, d->sink, 0);
+	printf(": %s, %d attempt%s", spool_deliveries_states[d->state], d->attempts, d->attempts == 1 ? "" : "s");
+	if (d->status)
+		printf(", %d in %" PRId64 " ms", d->status, d->ms);
+	if (d->error.p) {
+		fputs(", ", stdout);
+		plain_print(stdout, d->error, 0);
+	}
+	putchar('\n');
+}
+
+static void print_delivery_json(void *ctx, const struct spool_delivery *d)
+{
+	struct json *j = ctx;
+
+	json_item(j);
+	json_number(j, "id", d->id);
+	json_text(j, "sink", d->sink);
+	json_string(j, "state", spool_deliveries_states[d->state]);
+	json_number(j, "attempts", d->attempts);
+	if (d->last_at) {
+		json_time(j, "last_at", d->last_at);
+		json_number(j, "status", d->status);
+		json_text(j, "error", d->error);
+	}
+	json_item_end(j);
+}
+
+/* Visits the deliveries of the event to sinks; a failure is kept for the end. */
+static void visit_deliveries(struct show *s, int64_t event, void (*visit)(void *ctx, const struct spool_delivery *d), void *ctx)
+{
+	const struct spool_delivery_filter filter = {.event = event, .state = -1};
+
+	s->ok = spool_deliveries_list(s->db, &filter, 0, visit, ctx, s->why, s->why_size);
+}
+
+static void print_pretty(struct show *s, const struct spool_row *r, const char *verdict)
 {
 	char at[CLOCK_TEXT];
 
@@ -101,14 +146,16 @@ static void print_pretty(const struct spool_row *r, const char *verdict)
 	print_field("sent", r->sent_at);
 	print_field("note", r->note);
 	print_headers(r->headers);
-	printf("%-13s %s\n%-13s %zu bytes\n\n", "verdict", verdict, "body", r->body.n);
+	printf("%-13s %s\n", "verdict", verdict);
+	visit_deliveries(s, r->id, print_delivery, NULL);
+	printf("%-13s %zu bytes\n\n", "body", r->body.n);
 	if (!json_pretty(r->body)) {
 		plain_print(stdout, r->body, 0);
 		putchar('\n');
 	}
 }
 
-static void print_json(const struct spool_row *r, const char *verdict)
+static void print_json(struct show *s, const struct spool_row *r, const char *verdict)
 {
 	struct json j;
 
@@ -116,13 +163,16 @@ static void print_json(const struct spool_row *r, const char *verdict)
 	json_row(&j, r);
 	json_text(&j, "headers", r->headers);
 	json_string(&j, "verdict", verdict);
+	json_list(&j, "deliveries");
+	visit_deliveries(s, r->id, print_delivery_json, &j);
+	json_list_end(&j);
 	json_body(&j, r->body);
 	json_end(&j);
 }
 
 static bool on_row(void *ctx, const struct spool_row *r)
 {
-	const struct show *s = ctx;
+	struct show *s = ctx;
 	struct buf verdict = {0};
 
 	if (s->layout == RAW) {
@@ -131,9 +181,9 @@ static bool on_row(void *ctx, const struct spool_row *r)
 	}
 	judge(s->conf, r, &verdict);
 	if (s->layout == JSON)
-		print_json(r, buf_str(&verdict));
+		print_json(s, r, buf_str(&verdict));
 	else
-		print_pretty(r, buf_str(&verdict));
+		print_pretty(s, r, buf_str(&verdict));
 	buf_free(&verdict);
 	return true;
 }
@@ -149,7 +199,11 @@ static int show(const struct cli *cli, struct show *s, int64_t id)
 	if (status != CLI_OK)
 		return status;
 	s->conf = conf;
-	ok = spool_query_event(&db, id, on_row, s, &found, why, sizeof why);
+	s->db = &db;
+	s->why = why;
+	s->why_size = sizeof why;
+	s->ok = true;
+	ok = spool_query_event(&db, id, on_row, s, &found, why, sizeof why) && s->ok;
 	status = cli_close(conf, &db, ok, why);
 	if (!ok || found)
 		return status;

@@ -23,10 +23,11 @@ enum { BODY_MAX = 64 << 20, HEADERS_MAX = 64 << 10, SHOWN_MAX = 2000 };
 
 static const char help[] =
 	"Usage: hookspool verify [OPTION]... FILE\n"
-	"       hookspool verify [OPTION]... --id ID\n"
+	"       hookspool verify [OPTION]... --id ID | --reject ID\n"
 	"\n"
-	"Checks the signature of the body in FILE (- is standard input), or of a stored event, by\n"
-	"an endpoint's scheme and secrets; the only one there is, unless one is named.\n"
+	"Checks the signature of the body in FILE (- is standard input), of a stored event, or of\n"
+	"a rejected delivery that was kept whole, by an endpoint's scheme and secrets; the only\n"
+	"one there is, unless one is named.\n"
 	"\n"
 	"  --endpoint PATH    as this endpoint\n"
 	"  --scheme NAME      by this scheme and not by the endpoint's\n"
@@ -45,7 +46,8 @@ struct verify_options {
 	const char *endpoint, *scheme, *secret_file, *url;
 	struct buf headers;
 	int64_t at; /* 0: not said */
-	int64_t id; /* 0: a file */
+	int64_t id; /* of an event or a rejected delivery; 0: a file */
+	bool reject;
 	bool explain;
 };
 
@@ -229,15 +231,30 @@ struct visit {
 	int status;
 };
 
+/* What was stored is verified as its own endpoint's, at the time it came, unless the options say otherwise. */
+static void verify_row(struct visit *visit, struct slice endpoint, struct slice headers, struct slice body, int64_t received_at)
+{
+	char *path = endpoint.p ? strndup(endpoint.p, endpoint.n) : NULL;
+
+	visit->status = verify(visit->o, visit->conf, visit->o->endpoint ? visit->o->endpoint : path, headers, body,
+		visit->o->at ? visit->o->at : received_at);
+	free(path);
+}
+
 static bool on_row(void *ctx, const struct spool_row *r)
 {
-	struct visit *visit = ctx;
-	char *path = strndup(r->endpoint.p, r->endpoint.n);
-
-	visit->status = verify(visit->o, visit->conf, visit->o->endpoint ? visit->o->endpoint : path, r->headers, r->body,
-		visit->o->at ? visit->o->at : r->received_at);
-	free(path);
+	verify_row(ctx, r->endpoint, r->headers, r->body, r->received_at);
 	return true;
+}
+
+static void on_reject(void *ctx, const struct spool_reject_row *r)
+{
+	struct visit *visit = ctx;
+
+	if (r->body.p && r->headers.p)
+		verify_row(visit, r->endpoint, r->headers, r->body, r->received_at);
+	else
+		cli_error("rejected delivery %" PRId64 " was not kept whole; reject-bodies = true keeps the next ones", r->id);
 }
 
 static int verify_stored(const struct cli *cli, const struct verify_options *o)
@@ -252,10 +269,11 @@ static int verify_stored(const struct cli *cli, const struct verify_options *o)
 	if (status != CLI_OK)
 		return status;
 	visit.conf = conf;
-	ok = spool_query_event(&db, o->id, on_row, &visit, &found, why, sizeof why);
+	ok = o->reject ? spool_query_reject(&db, o->id, on_reject, &visit, &found, why, sizeof why)
+		: spool_query_event(&db, o->id, on_row, &visit, &found, why, sizeof why);
 	status = cli_close(conf, &db, ok, why);
 	if (ok && !found)
-		cli_error("there is no event %" PRId64, o->id);
+		cli_error("there is no %s %" PRId64, o->reject ? "rejected delivery" : "event", o->id);
 	return status == CLI_OK ? visit.status : status;
 }
 
@@ -288,7 +306,7 @@ static int verify_file(const struct cli *cli, const struct verify_options *o, co
 	return status;
 }
 
-enum { ENDPOINT = 256, SCHEME, SECRET_FILE, URL, HEADERS, QUERY, AT, ID, EXPLAIN };
+enum { ENDPOINT = 256, SCHEME, SECRET_FILE, URL, HEADERS, QUERY, AT, ID, REJECT, EXPLAIN };
 
 static bool take_option(struct verify_options *o, int c)
 {
@@ -316,6 +334,10 @@ static bool take_option(struct verify_options *o, int c)
 	case AT:
 		return clock_parse(optarg, clock_now(), &o->at);
 	case ID:
+	case REJECT:
+		if (o->id)
+			return false;
+		o->reject = c == REJECT;
 		errno = 0;
 		o->id = strtoll(optarg, &end, 10);
 		return errno == 0 && end > optarg && *end == '\0' && o->id > 0;
@@ -335,6 +357,7 @@ int cli_verify(const struct cli *cli, int argc, char **argv)
 		{"query", required_argument, NULL, QUERY},
 		{"at", required_argument, NULL, AT},
 		{"id", required_argument, NULL, ID},
+		{"reject", required_argument, NULL, REJECT},
 		{"explain", no_argument, NULL, EXPLAIN},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},

@@ -9,10 +9,11 @@ enum { BATCH = 10000 }; /* ids changed in one transaction */
 
 const char *const spool_deliveries_states[] = {[RELAY_PENDING] = "pending", [RELAY_DONE] = "delivered", [RELAY_DEAD] = "dead"};
 
-/* With an id, by the table's key. */
+/* With an id by the table's key, with an event by that index. */
 static const char *matches(const struct spool_delivery_filter *f)
 {
 	return f->id ? "(?1 IS NULL OR sink = ?1) AND id = ?2 AND (?3 < 0 OR state = ?3)"
+		: f->event ? "(?1 IS NULL OR sink = ?1) AND event = ?9 AND (?3 < 0 OR state = ?3)"
 		: "(?1 IS NULL OR sink = ?1) AND ?2 = 0 AND (?3 < 0 OR state = ?3)";
 }
 
@@ -21,6 +22,8 @@ static void bind_filter(sqlite3_stmt *st, const struct spool_delivery_filter *f)
 	sqlite3_bind_text(st, 1, f->sink, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(st, 2, f->id);
 	sqlite3_bind_int(st, 3, f->state);
+	if (f->event)
+		sqlite3_bind_int64(st, 9, f->event);
 }
 
 static bool copy(struct buf *arena, sqlite3_stmt *st, int i, struct slice *out)

@@ -8,6 +8,7 @@
 struct spool_delivery_filter {
 	const char *sink;
 	int64_t id;
+	int64_t event; /* for spool_deliveries_list() and _exist() without an id */
 	int state; /* enum spool_relay_state, or -1 */
 };
 

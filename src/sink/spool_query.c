@@ -13,6 +13,7 @@ const struct spool_filter spool_filter_all = {.since = INT64_MIN, .until = INT64
 #define COLUMNS \
 	"id, received_at, secret, endpoint, event, key, account, sender_id, sender_name, conversation, sent_at," \
 	" remote_addr, headers, body, note"
+#define REJECT_COLUMNS "id, received_at, bytes, endpoint, code, reason, remote_addr, body, headers"
 
 /* Copies the columns from `first` on into slices of the arena; a null one gets p == NULL. */
 static bool copy_columns(sqlite3_stmt *st, int first, struct slice *const *to, int n_to, struct buf *arena)
@@ -211,7 +212,7 @@ bool spool_query_rejects(struct spool_db *db, const char *endpoint, int64_t limi
 	sqlite3_stmt *st;
 
 	if (!reject_range(db, endpoint, limit, &first, &last, why, n) ||
-	    !spool_sql_prepare(db, "SELECT id, received_at, bytes, endpoint, code, reason, remote_addr, body, headers FROM reject"
+	    !spool_sql_prepare(db, "SELECT " REJECT_COLUMNS " FROM reject"
 			" WHERE id BETWEEN ?1 AND ?2 AND (?3 IS NULL OR endpoint = ?3) ORDER BY id LIMIT 1", &st, why, n))
 		return false;
 	sqlite3_bind_int64(st, 2, last);
@@ -224,6 +225,25 @@ bool spool_query_rejects(struct spool_db *db, const char *endpoint, int64_t limi
 		visit(ctx, &r);
 	}
 	sqlite3_finalize(st);
+	buf_free(&arena);
+	return ok;
+}
+
+bool spool_query_reject(struct spool_db *db, int64_t id, void (*visit)(void *ctx, const struct spool_reject_row *r), void *ctx,
+	bool *found, char *why, size_t n)
+{
+	struct spool_reject_row r;
+	struct buf arena = {0};
+	sqlite3_stmt *st;
+	bool ok;
+
+	if (!spool_sql_prepare(db, "SELECT " REJECT_COLUMNS " FROM reject WHERE id = ?1", &st, why, n))
+		return false;
+	sqlite3_bind_int64(st, 1, id);
+	ok = take_row(db, st, copy_reject, &r, &arena, found, why, n);
+	sqlite3_finalize(st);
+	if (ok && *found)
+		visit(ctx, &r);
 	buf_free(&arena);
 	return ok;
 }

@@ -49,6 +49,10 @@ struct spool_reject_row {
 bool spool_query_rejects(struct spool_db *db, const char *endpoint, int64_t n,
 	void (*visit)(void *ctx, const struct spool_reject_row *r), void *ctx, char *why, size_t why_size);
 
+/* Visits the rejected delivery of that id; *found says whether there is one. False with the reason in why. */
+bool spool_query_reject(struct spool_db *db, int64_t id, void (*visit)(void *ctx, const struct spool_reject_row *r), void *ctx,
+	bool *found, char *why, size_t why_size);
+
 typedef void spool_visit_counter(void *ctx, const char *endpoint, const char *code, int64_t secret, int64_t n, int64_t last_at);
 
 /* Visits the counters by endpoint ("" for paths that no endpoint has), code and the secret's id (0: none matched). */
