@@ -294,7 +294,7 @@ static enum relay_end take_lock(struct relay *r, char *why, size_t n)
 	int dir = open(r->conf->spool, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	r->lock = dir < 0 ? -1 : openat(dir, SPOOL_RELAY_LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (r->lock < 0 || !spool_fs_give(dir, SPOOL_RELAY_LOCK)) {
+	if (r->lock < 0 || !spool_fs_give(dir, r->lock)) {
 		snprintf(why, n, "%s/" SPOOL_RELAY_LOCK ": %s", r->conf->spool, strerror(errno));
 		if (dir >= 0)
 			close(dir);

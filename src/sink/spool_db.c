@@ -18,6 +18,7 @@
 #include "core/clock.h"
 #include "sink/spool_fs.h"
 #include "sink/spool_rewrite.h"
+#include "sink/spool_trust.h"
 
 #ifndef sigev_notify_thread_id
 #define sigev_notify_thread_id _sigev_un._tid
@@ -218,10 +219,18 @@ static bool make_dir(const char *dir)
 	return !error;
 }
 
-/* Opens the directory; the receiver closes it to others: it holds personal data. */
+/* True when it is closed, as personal data wants it: to all but its owner, and the group that shares it. */
+static bool close_dir(int fd)
+{
+	bool shared = spool_fs_shared(fd);
+	struct stat st;
+
+	return fstat(fd, &st) != 0 || !(st.st_mode & (shared ? 007 : 077)) || fchmod(fd, shared ? 02770 : 0700) == 0;
+}
+
+/* Opens the directory; the receiver closes it to others. */
 static int open_dir(const char *dir, enum spool_access access, char *why, size_t n)
 {
-	struct stat st;
 	int fd;
 
 	if (access == SPOOL_RECEIVE && !make_dir(dir)) {
@@ -233,26 +242,29 @@ static int open_dir(const char *dir, enum spool_access access, char *why, size_t
 		fail(why, n, dir, strerror(errno));
 		return -1;
 	}
-	if (access == SPOOL_RECEIVE && fstat(fd, &st) == 0 && (st.st_mode & 077) && fchmod(fd, 0700) != 0) {
+	if (access == SPOOL_RECEIVE && !close_dir(fd)) {
 		fail(why, n, dir, "others may enter it and its mode can't be changed; chmod 700 it");
-		close(fd);
-		return -1;
+	} else if (spool_trust_files(fd, why, n)) {
+		for (const char *const *name = spool_fs_files; access == SPOOL_RECEIVE && *name; name++)
+			spool_fs_adopt(fd, *name);
+		return fd;
 	}
-	return fd;
+	close(fd);
+	return -1;
 }
 
 static int open_lock(int dir_fd)
 {
 	int fd = openat(dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
-	if (fd >= 0 && !spool_fs_give(dir_fd, "lock")) {
+	if (fd >= 0 && !spool_fs_give(dir_fd, fd)) {
 		close(fd);
 		return -1;
 	}
 	return fd;
 }
 
-/* A file with mode 0600 and the directory's owner, before SQLite could make it otherwise. *made stays when it is there. */
+/* A file with the mode and owner that the directory says, before SQLite could make it otherwise. *made stays when it is there. */
 static bool make_file(int dir_fd, const char *name, bool *made)
 {
 	bool ok;
@@ -261,7 +273,7 @@ static bool make_file(int dir_fd, const char *name, bool *made)
 	if (fd < 0)
 		return errno == EEXIST;
 	*made = true;
-	ok = spool_fs_give(dir_fd, name);
+	ok = spool_fs_give(dir_fd, fd);
 	close(fd);
 	return ok;
 }
@@ -449,12 +461,24 @@ static bool make_database(struct spool_db *db, const char *path, char *why, size
 	snprintf(new, sizeof new, "%s.new", path);
 	if (!remove_left(path) || !make_file(db->dir_fd, "hookspool.db.new", &made))
 		return fail(why, n, path, strerror(errno));
-	ok = (sqlite3_open_v2(new, &db->sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK &&
+	ok = (sqlite3_open_v2(new, &db->sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL) == SQLITE_OK &&
 		run(db, "PRAGMA page_size=16384; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=MEMORY")) || fail_sql(db, why, n, new);
 	ok = ok && migrate(db, 0, SPOOL_RECEIVE, why, n);
 	sqlite3_close_v2(db->sql);
 	db->sql = NULL;
 	return ok && (rename(new, path) == 0 || fail(why, n, path, strerror(errno)));
+}
+
+/* A schema is what SQLite runs by itself: that of a spool which others write is compared with the one that is made here. */
+static bool trust_schema(struct spool_db *db, char *why, size_t n)
+{
+	struct spool_db model = {.dir_fd = -1, .lock_fd = -1};
+	bool ok = sqlite3_open_v2(":memory:", &model.sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK ||
+		fail_sql(&model, why, n, "schema");
+
+	ok = ok && migrate(&model, 0, SPOOL_RECEIVE, why, n) && spool_trust_schema(db->sql, model.sql, why, n);
+	sqlite3_close_v2(model.sql);
+	return ok;
 }
 
 /* All under the lock: two processes may be starting on an empty directory. */
@@ -466,8 +490,10 @@ static bool prepare(struct spool_db *db, const char *path, enum journal journal,
 	if (receive && (!set_mark(db, why, n) || (is_missing(db) && !make_database(db, path, why, n))))
 		return false;
 	made = made || faccessat(db->dir_fd, "hookspool.db-wal", F_OK, 0) != 0;
-	if (sqlite3_open_v2(path, &db->sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+	if (sqlite3_open_v2(path, &db->sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL) != SQLITE_OK)
 		return fail_sql(db, why, n, path);
+	if (!spool_trust_nothing(db->sql))
+		return fail_sql(db, why, n, "settings");
 	if (!configure(db, journal, access, why, n))
 		return false;
 	version = pragma_int(db, "PRAGMA user_version");
@@ -479,7 +505,7 @@ static bool prepare(struct spool_db *db, const char *path, enum journal journal,
 		db->suspect = true;
 		return fail(why, n, path, strerror(errno));
 	}
-	return migrate(db, version, access, why, n);
+	return migrate(db, version, access, why, n) && (receive || trust_schema(db, why, n));
 }
 
 bool spool_db_exists(const char *dir)
@@ -493,15 +519,17 @@ bool spool_db_exists(const char *dir)
 bool spool_db_open(struct spool_db *db, const char *dir, enum journal journal, enum spool_access access, char *why,
 	size_t n)
 {
-	char path[PATH_MAX];
+	char path[PATH_MAX], real[PATH_MAX];
 	const char *fs;
 	bool ok;
 
 	db->lock_fd = db->dir_fd = -1;
-	if (snprintf(path, sizeof path, "%s/hookspool.db", dir) >= (int)sizeof path)
-		return fail(why, n, dir, "the path is too long");
 	db->dir_fd = open_dir(dir, access, why, n);
 	ok = db->dir_fd >= 0;
+	if (ok && !realpath(dir, real)) /* the administrator may have made it a link; SQLite is told to follow none */
+		ok = fail(why, n, dir, strerror(errno));
+	if (ok && snprintf(path, sizeof path, "%s/hookspool.db", real) >= (int)sizeof path)
+		ok = fail(why, n, dir, "the path is too long");
 	if (ok && journal == JOURNAL_WAL && spool_fs_kind(dir, &fs) == SPOOL_FS_NETWORK)
 		ok = fail(why, n, fs, "a network file system can't share the WAL; use a local disk, or journal = \"delete\"");
 	if (ok) {

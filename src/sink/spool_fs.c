@@ -1,4 +1,5 @@
 /* A spool's place: what kind of file system it is on, and whose its files are. */
+#define _XOPEN_SOURCE 700 /* S_ISGID */
 #include "sink/spool_fs.h"
 
 #include <linux/magic.h>
@@ -7,6 +8,8 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+
+#include "sink/spool_relay.h"
 
 /* The last ones lack a name in Debian 12's linux/magic.h. */
 static const struct {
@@ -41,9 +44,49 @@ enum spool_fs_kind spool_fs_kind(const char *path, const char **name)
 	return SPOOL_FS_LOCAL;
 }
 
-bool spool_fs_give(int dir_fd, const char *name)
-{
-	struct stat st;
+const char *const spool_fs_files[] = {"hookspool.db", "hookspool.db-wal", "hookspool.db-shm", "hookspool.db-journal",
+	"hookspool.db.new", "lock", SPOOL_RELAY_LOCK, NULL};
 
-	return geteuid() != 0 || (fstat(dir_fd, &st) == 0 && fchownat(dir_fd, name, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) == 0);
+static bool is_shared(const struct stat *dir)
+{
+	return (dir->st_mode & (S_ISGID | S_IRWXG)) == (S_ISGID | S_IRWXG);
+}
+
+bool spool_fs_shared(int dir_fd)
+{
+	struct stat dir;
+
+	return fstat(dir_fd, &dir) == 0 && is_shared(&dir);
+}
+
+static mode_t file_mode(const struct stat *dir)
+{
+	return is_shared(dir) ? 0660 : 0600;
+}
+
+bool spool_fs_give(int dir_fd, int fd)
+{
+	struct stat dir, st;
+
+	if (fstat(dir_fd, &dir) != 0 || fstat(fd, &st) != 0)
+		return false;
+	if (st.st_uid != geteuid() || st.st_nlink != 1)
+		return true;
+	if ((st.st_mode & 0777) != file_mode(&dir) && fchmod(fd, file_mode(&dir)) != 0)
+		return false;
+	return geteuid() != 0 || fchown(fd, dir.st_uid, dir.st_gid) == 0;
+}
+
+/* By name: closing a descriptor of the database would end SQLite's locks on it. */
+void spool_fs_adopt(int dir_fd, const char *name)
+{
+	struct stat dir, st;
+
+	if (geteuid() == 0 || fstat(dir_fd, &dir) != 0 || fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+	    !S_ISREG(st.st_mode) || st.st_uid != geteuid())
+		return;
+	if (is_shared(&dir) && st.st_gid != dir.st_gid)
+		(void)!fchownat(dir_fd, name, (uid_t)-1, dir.st_gid, AT_SYMLINK_NOFOLLOW);
+	if ((st.st_mode & 0777) != file_mode(&dir))
+		(void)!fchmodat(dir_fd, name, file_mode(&dir), 0);
 }

@@ -15,7 +15,22 @@ enum spool_fs_kind {
 /* The kind of file system `path` is on; *name becomes what it is called, "other" when it is none we know. */
 enum spool_fs_kind spool_fs_kind(const char *path, const char **name);
 
-/* As root, gives a file of the directory to the directory's owner, as SQLite does it for its -wal and -shm. False with errno set. */
-bool spool_fs_give(int dir_fd, const char *name);
+/* The names of the files that a spool's directory may hold, beside sockets; NULL ends them. */
+extern const char *const spool_fs_files[];
+
+/*
+ * True for a directory that a group shares, as receiver and relay of two users do: its mode is 2770. Any other directory is its
+ * owner's alone.
+ */
+bool spool_fs_shared(int dir_fd);
+
+/*
+ * Gives an open file of this process's user what the directory says: mode 0660 where a group shares it, else 0600; and, as root,
+ * its owner and group. A file with other links or of another user stays as it is. False with errno set.
+ */
+bool spool_fs_give(int dir_fd, int fd);
+
+/* The same mode and group for a file that is closed, as the owner of both: after the directory's mode was changed. */
+void spool_fs_adopt(int dir_fd, const char *name);
 
 #endif

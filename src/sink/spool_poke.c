@@ -43,14 +43,22 @@ void spool_poke_close(struct spool_poke *p)
 	p->fd = -1;
 }
 
-/* Who receives has to be able to send to it. */
-static bool give(const char *dir)
+/* The receiver has to be able to send to it: it may be another user, of the group that shares the directory. */
+static bool bind_shared(int fd, const struct sockaddr_un *address, const char *dir)
 {
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool ok = fd >= 0 && spool_fs_give(fd, "relay");
+	int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+	mode_t before;
+	bool ok;
 
-	if (fd >= 0)
-		close(fd);
+	if (dir_fd < 0)
+		return false;
+	before = umask(spool_fs_shared(dir_fd) ? 0117 : 0177);
+	ok = bind(fd, (const struct sockaddr *)address, sizeof *address) == 0;
+	umask(before);
+	if (ok && geteuid() == 0)
+		ok = fstat(dir_fd, &st) == 0 && fchownat(dir_fd, "relay", st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) == 0;
+	close(dir_fd);
 	return ok;
 }
 
@@ -67,7 +75,7 @@ int spool_poke_listen(const char *dir)
 	if (fd < 0)
 		return -1;
 	unlink(address.sun_path);
-	if (bind(fd, (struct sockaddr *)&address, sizeof address) == 0 && give(dir))
+	if (bind_shared(fd, &address, dir))
 		return fd;
 	error = errno;
 	close(fd);

@@ -1,13 +1,18 @@
 """The privileges of each process: root's commands give them up, and nobody else's files are trusted."""
+import os
 import re
 import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
 
-from place import BIN, ROOT
+import fcgi_client
+from outcomes import expect
+from place import BIN, ROOT, own
 from proc import Child
 from relaying import deliver, home_with, sink
+from sender import message
 
 as_root = pytest.mark.skipif(not ROOT, reason="only root has privileges to give up")
 
@@ -59,3 +64,74 @@ def test_root_refuses_its_own_directory_that_others_may_write(receiver):
     home.spool.dir.chmod(0o777)
     done = home.cli("list", user=None)
     assert done.returncode == 75 and b"other users may write into it (mode 0777); chown it" in done.stderr, done.stderr
+
+
+# ---- forged spools
+
+def changed(home, sql):
+    """Changes the spool's database as the receiver's user could, from outside of hookspool."""
+    db = sqlite3.connect(home.spool.dir / "hookspool.db", isolation_level=None)
+    try:
+        db.executescript(sql)
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        db.close()
+    for file in home.spool.dir.iterdir():
+        own(file)
+
+
+FOREIGN = {
+    "a trigger": ("CREATE TRIGGER \"o\x1b[2Jwn\" AFTER UPDATE ON relay BEGIN DELETE FROM event; END", "trigger \"o?[2Jwn\""),
+    "a view": ("CREATE VIEW own AS SELECT * FROM event", "view \"own\""),
+    "a view in a table's place": ("ALTER TABLE deleted RENAME TO d2; CREATE VIEW deleted AS SELECT 0 AS last_id", "table \"d2\""),
+    "a virtual table": ("CREATE VIRTUAL TABLE own USING fts5(a)", "table \"own"),
+    "an index": ("CREATE INDEX own ON event(hex(body))", "index \"own\""),
+    "another trigger of the same name": ("DROP TRIGGER event_deleted; CREATE TRIGGER event_deleted AFTER DELETE ON event BEGIN DELETE FROM relay; END",
+                                         "trigger \"event_deleted\""),
+    "a column more": ("ALTER TABLE spool ADD COLUMN own TEXT GENERATED ALWAYS AS (hex(name))", "table \"spool\""),
+    "a trigger that is missing": ("DROP TRIGGER event_deleted", "trigger \"event_deleted\" is missing"),
+}
+
+
+@pytest.mark.parametrize("sql, named", FOREIGN.values(), ids=FOREIGN)
+def test_a_schema_that_is_not_ours_is_refused(receiver, sql, named):
+    home = stored(receiver)
+    changed(home, sql)
+    for command in (["list"], ["relay", "--once"], ["drop", "--sink", "out"]):
+        done = home.cli(*command)
+        assert done.returncode == 75 and named in done.stderr.decode().replace("\\", ""), done.stderr
+    assert len(home.spool.events()) == 1
+
+
+@pytest.mark.parametrize("name", ["hookspool.db", "hookspool.db-wal", "hookspool.db-shm", "hookspool.db-journal", "lock", "relay.lock"])
+@pytest.mark.parametrize("kind", ["link", "fifo", "directory"])
+def test_a_file_of_the_spool_that_is_no_plain_file_is_refused(receiver, name, kind):
+    """Neither the command nor the receiver follows it; what it points to stays as it was."""
+    home = stored(receiver)
+    file, other = home.spool.dir / name, home.write("other", "precious", mode=0o640)
+    if kind == "link":
+        if file.exists():
+            other.write_bytes(file.read_bytes())
+            file.unlink()
+        file.symlink_to(other)
+        os.chown(file, other.stat().st_uid, other.stat().st_gid, follow_symlinks=False)
+    else:
+        file.unlink(missing_ok=True)
+        os.mkfifo(file) if kind == "fifo" else file.mkdir()
+        own(file)
+    before = other.read_bytes(), other.stat().st_mode
+    done = home.cli("list")
+    assert done.returncode == 75 and f"{name}: ".encode() in done.stderr and b"remove it" in done.stderr, done.stderr
+    fcgi = receiver(home=home)
+    expect(fcgi_client.deliver(fcgi.socket, message()), "unavailable")
+    assert (other.read_bytes(), other.stat().st_mode) == before
+
+
+def test_a_link_to_the_spools_directory_is_followed(receiver):
+    """It is the administrator's own."""
+    home = stored(receiver)
+    (home.dir / "by-name").symlink_to(home.spool.dir)
+    home.configure(spool=str(home.dir / "by-name"))
+    assert home.cli("list").returncode == 0
+    one = receiver(home=home)
+    expect(fcgi_client.deliver(one.socket, message()), "stored")

@@ -353,8 +353,12 @@ def test_once_ends_when_results_cannot_be_written(receiver, target):
     home = home_with(sink("out", url=target.url))
     one = receiver(home=home)
     deliver(one, 3)
-    with sqlite3.connect(home.spool.dir / "hookspool.db") as db:
-        db.execute("CREATE TRIGGER no BEFORE INSERT ON attempt BEGIN SELECT raise(ABORT, 'not today'); END")
+
+    def forbid(_):
+        with sqlite3.connect(home.spool.dir / "hookspool.db") as db:
+            db.execute("CREATE TRIGGER no BEFORE INSERT ON attempt BEGIN SELECT raise(ABORT, 'not today'); END")
+
+    target.answers = [{"do": forbid}]
     done = home.cli("relay", "--once")
     assert done.returncode == 75 and b"not today" in done.stderr and states(home) == [0] * 3 and len(target.got) == 3
 
