@@ -81,7 +81,7 @@ static void add_secrets(struct secrets *s, cfg_t *sec, const char *file_option, 
 	size_t files = cfg_size(sec, file_option), envs = cfg_size(sec, env_option);
 	char path[PATH_MAX], why[PATH_MAX + 128];
 	struct buf b = {0};
-	const char *name, *value;
+	const char *name;
 
 	if (which == CONF_SECRETS_NONE)
 		return;
@@ -101,8 +101,12 @@ static void add_secrets(struct secrets *s, cfg_t *sec, const char *file_option, 
 	}
 	for (unsigned i = 0; *ok && i < envs; i++) {
 		name = cfg_getnstr(sec, env_option, i);
-		value = getenv(name);
-		add_secret(s, "env", name, value ? value : "", ok);
+		if (!io_read_secret_env(name, &b, why, sizeof why)) {
+			b.len = 0;
+			*ok = which == CONF_SECRETS_THERE;
+		}
+		if (*ok)
+			add_secret(s, "env", name, buf_str(&b), ok);
 	}
 	if (b.data)
 		explicit_bzero(b.data, b.cap);

@@ -18,6 +18,8 @@
 #include "conf/schema_scheme.h"
 #include "conf/schema_sink.h"
 #include "conf/uncomment.h"
+#include "conf/unseen.h"
+#include "core/invisible.h"
 #include "core/io.h"
 #include "core/units.h"
 
@@ -442,6 +444,34 @@ static bool read_file(const char *file, struct buf *text)
 	return ok && buf_add(text, " ", 1);
 }
 
+/* Takes a byte order mark of UTF-8 away. False after a message where the text can't be read. */
+static bool check_encoding(const char *file, struct buf *text)
+{
+	const char *encoding = invisible_encoding(text->data, text->len);
+	char what[96];
+
+	if (encoding) {
+		snprintf(what, sizeof what, "its text is %s, as its first bytes show; save it as UTF-8", encoding);
+		return refuse_file(file, what);
+	}
+	if (memchr(text->data, '\0', text->len))
+		return refuse_file(file, "it has a NUL byte; save it as UTF-8 text");
+	if (text->len >= 3 && memcmp(text->data, "\xEF\xBB\xBF", 3) == 0)
+		memcpy(text->data, "   ", 3);
+	return true;
+}
+
+/* libconfuse would take it for a part of a name, and quote that in a message where nothing is to be seen. */
+static int check_seen(cfg_t *cfg)
+{
+	const char *name;
+
+	cfg->line = unseen_line(load.text.data, load.text.len, &name);
+	if (cfg->line)
+		cfg_error(cfg, "%s, which can't be seen, is in this line; write the line anew, with plain blanks", name);
+	return cfg->line ? CFG_PARSE_ERROR : CFG_SUCCESS;
+}
+
 /* It may be another program's: the relay is given other secrets than the receiver. */
 static void warn_of_variables(cfg_t *cfg)
 {
@@ -461,6 +491,8 @@ static int parse_text(cfg_t *cfg)
 
 	/* where a brace is missing, it may know the place */
 	if (!line || *missing == '}') {
+		if (check_seen(cfg) != CFG_SUCCESS)
+			return CFG_PARSE_ERROR;
 		warn_of_variables(cfg);
 		from = fmemopen(load.text.data, load.text.len, "r");
 		rc = from ? cfg_parse_fp(cfg, from) : CFG_FILE_ERROR;
@@ -481,6 +513,10 @@ static bool parse_one(cfg_t *cfg, const char *file)
 	if (!read_file(file, &load.text)) {
 		buf_free(&load.text);
 		return refuse_file(file, strerror(errno));
+	}
+	if (!check_encoding(file, &load.text)) {
+		buf_free(&load.text);
+		return false;
 	}
 	free(cfg->filename);
 	cfg->filename = strdup(file);

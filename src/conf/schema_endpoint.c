@@ -98,19 +98,20 @@ int schema_check_secret_file(cfg_t *cfg, cfg_opt_t *opt)
 
 int schema_check_secret_env(cfg_t *cfg, cfg_opt_t *opt)
 {
-	const char *value;
+	char why[512];
+	struct buf secret = {0};
+	bool ok = true;
 
 	if (!schema_checks_secrets())
 		return 0;
-	for (unsigned i = 0; i < cfg_opt_size(opt); i++) {
-		value = getenv(cfg_opt_getnstr(opt, i));
-		if (!value || !*value) {
-			cfg_error(cfg, "%s: the environment has no %s, or it is empty; set it where the service is started",
-				opt->name, cfg_opt_getnstr(opt, i));
-			return -1;
-		}
-	}
-	return 0;
+	for (unsigned i = 0; ok && i < cfg_opt_size(opt); i++)
+		ok = io_read_secret_env(cfg_opt_getnstr(opt, i), &secret, why, sizeof why);
+	if (!ok)
+		cfg_error(cfg, "%s: %s", opt->name, why);
+	if (secret.data)
+		explicit_bzero(secret.data, secret.cap);
+	buf_free(&secret);
+	return ok ? 0 : -1;
 }
 
 static bool check_key(cfg_t *cfg, const struct scheme *s, const char *source, const char *text, size_t n)
@@ -140,7 +141,7 @@ static bool check_keys(cfg_t *cfg, cfg_t *sec, const struct scheme *s)
 	}
 	for (unsigned i = 0; ok && i < cfg_size(sec, "secret-env"); i++) {
 		name = cfg_getnstr(sec, "secret-env", i);
-		ok = check_key(cfg, s, name, getenv(name), strlen(getenv(name)));
+		ok = io_read_secret_env(name, &secret, why, sizeof why) && check_key(cfg, s, name, secret.data, secret.len);
 	}
 	if (secret.data)
 		explicit_bzero(secret.data, secret.cap);

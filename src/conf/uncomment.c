@@ -50,8 +50,7 @@ static size_t quoted(const char *p, size_t n)
 	return i + 1;
 }
 
-/* The length of what libconfuse's lexer.l reads as one here, and no comment: quotes, a variable, a word or a mark. */
-static size_t token(const char *p, size_t n)
+size_t uncomment_token(const char *p, size_t n)
 {
 	static const char no_word[] = " #\"'\t\n\r={}()+,*";
 	size_t length = *p == '"' || *p == '\'' ? quoted(p, n) : variable(p, n);
@@ -101,7 +100,7 @@ int uncomment(char *text, size_t n, const char **missing)
 		length = comment(text + i, n - i);
 		skip = length > 0;
 		if (!skip)
-			length = token(text + i, n - i);
+			length = uncomment_token(text + i, n - i);
 		if (length > n - i) {
 			*missing = ends[skip ? 2 : text[i] == '\''];
 			return run_on ? run_on : line;
@@ -126,7 +125,7 @@ int uncomment_first_line(const char *text, size_t n, int line)
 	size_t length;
 
 	for (size_t i = 0; i < n && at <= line; i += length) {
-		length = token(text + i, n - i);
+		length = uncomment_token(text + i, n - i);
 		first = at;
 		at += line_feeds(text + i, length);
 		if (at > first && length > 1 && at == line)
@@ -141,7 +140,7 @@ int uncomment_section_line(const char *text, size_t n, int line)
 	size_t length;
 
 	for (size_t i = 0; i < n && at <= line; i += length) {
-		length = token(text + i, n - i);
+		length = uncomment_token(text + i, n - i);
 		if (text[i] == '{' && depth++ == 0)
 			first = at;
 		if (text[i] == '}' && --depth == 0 && at == line)
@@ -176,7 +175,7 @@ int uncomment_unset_line(const char *text, size_t n, char *name, size_t name_siz
 		else if (text[i] == '"' || text[i] == '\'')
 			quotes = text[i];
 		else
-			length = token(text + i, n - i);
+			length = uncomment_token(text + i, n - i);
 		if (quotes != '\'' && variable(text + i, length) && is_unset(text + i, length, name, name_size))
 			return line;
 		line += line_feeds(text + i, length);

@@ -14,6 +14,12 @@
  */
 int uncomment(char *text, size_t n, const char **missing);
 
+/*
+ * The length of what libconfuse's lexer.l reads as one at p, and no comment: quotes, a variable, a word or a mark. More than n for
+ * quotes without an end.
+ */
+size_t uncomment_token(const char *p, size_t n);
+
 /* For a text that has all ends: the line on which the quotes begin that end on this line. Of several: the first. */
 int uncomment_first_line(const char *text, size_t n, int line);
 

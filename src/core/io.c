@@ -4,10 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "core/invisible.h"
 
 enum { SECRET_MAX = 4096 };
 
@@ -78,20 +81,64 @@ bool io_read_regular(const char *path, size_t max, struct buf *out, mode_t *mode
 	return ok;
 }
 
-/* Takes white space around the text, and a byte order mark before it, out of b. */
+static const char white[] = " \t\r\n\v\f";
+
+/* The length of a blank or invisible character at the end of the text; 0: none is there. */
+static size_t blank_end(const struct buf *b)
+{
+	const char *name;
+
+	if (b->len && memchr(white, b->data[b->len - 1], sizeof white - 1))
+		return 1;
+	for (size_t n = 2; n <= 3 && n <= b->len; n++)
+		if (invisible_at(b->data + b->len - n, n, &name) == n)
+			return n;
+	return 0;
+}
+
+/* Takes white space and invisible characters around the text out of b. */
 static void trim(struct buf *b)
 {
-	static const char white[] = " \t\r\n";
-	size_t from = 0;
+	const char *name;
+	size_t from = 0, length;
 
-	if (b->len >= 3 && memcmp(b->data, "\xEF\xBB\xBF", 3) == 0)
-		from = 3;
-	while (from < b->len && memchr(white, b->data[from], 4))
-		from++;
-	while (b->len > from && memchr(white, b->data[b->len - 1], 4))
-		b->len--;
+	while ((length = blank_end(b)))
+		b->len -= length;
+	for (; from < b->len; from += length) {
+		length = memchr(white, b->data[from], sizeof white - 1) ? 1 : invisible_at(b->data + from, b->len - from, &name);
+		if (!length)
+			break;
+	}
 	memmove(b->data, b->data + from, b->len - from);
 	b->len -= from;
+}
+
+/* Trims a secret's text. False with the reason, which never quotes the text, where it can't be what a provider gave out. */
+static bool clean_secret(const char *source, struct buf *b, char *why, size_t why_size)
+{
+	const char *encoding = invisible_encoding(b->data, b->len), *name;
+	char text[128];
+
+	if (encoding) {
+		snprintf(text, sizeof text, "its text is %s, as its first bytes show; save it as UTF-8", encoding);
+		return refuse(why, why_size, source, text);
+	}
+	if (b->len == 0)
+		return refuse(why, why_size, source, "empty; put the secret in it");
+	trim(b);
+	if (b->len == 0)
+		return refuse(why, why_size, source, "only white space; put the secret in it");
+	if (memchr(b->data, '\n', b->len) || memchr(b->data, '\r', b->len))
+		return refuse(why, why_size, source, "more than one line; one secret a file");
+	for (size_t i = 0; i < b->len; i++) {
+		if (b->data[i] == '\0' || b->data[i] == '\v' || b->data[i] == '\f')
+			name = b->data[i] ? "a form feed or vertical tab" : "a NUL byte";
+		else if (!invisible_at(b->data + i, b->len - i, &name))
+			continue;
+		snprintf(text, sizeof text, "%s is at byte %zu of the secret; copy the secret anew", name, i + 1);
+		return refuse(why, why_size, source, text);
+	}
+	return true;
 }
 
 bool io_read_secret(const char *path, struct buf *out, char *why, size_t why_size)
@@ -103,12 +150,25 @@ bool io_read_secret(const char *path, struct buf *out, char *why, size_t why_siz
 		return false;
 	if (mode & 007)
 		return refuse(why, why_size, path, "others may read or change it; chmod o= it");
-	trim(out);
-	if (out->len == 0)
-		return refuse(why, why_size, path, "empty; put the secret in it");
-	if (memchr(out->data, '\0', out->len) || memchr(out->data, '\n', out->len) || memchr(out->data, '\r', out->len))
-		return refuse(why, why_size, path, "more than one line; one secret a file");
-	return true;
+	return clean_secret(path, out, why, why_size);
+}
+
+bool io_read_secret_env(const char *name, struct buf *out, char *why, size_t why_size)
+{
+	const char *value = getenv(name);
+	char source[256];
+
+	out->len = 0;
+	if (!value || !*value) {
+		snprintf(why, why_size, "the environment has no %s, or it is empty; set it where the service is started", name);
+		return false;
+	}
+	snprintf(source, sizeof source, "environment variable %s", name);
+	if (strlen(value) > SECRET_MAX)
+		return refuse(why, why_size, source, "larger than a secret can be");
+	if (!buf_add(out, value, strlen(value)))
+		return refuse(why, why_size, source, "memory is short");
+	return clean_secret(source, out, why, why_size);
 }
 
 static struct rlimit before; /* it was raised; zero: it wasn't */

@@ -24,11 +24,14 @@ bool io_read_all(int fd, struct buf *out, size_t max);
 bool io_read_regular(const char *path, size_t max, struct buf *out, mode_t *mode, char *why, size_t why_size);
 
 /*
- * Reads a secret from a file into out: white space around it and a UTF-8 byte order mark are
- * not part of it. On failure returns false and leaves in why a reason with the fix: missing,
- * readable by others (mode & 007), empty, larger than 4 KiB, or a NUL or line break inside.
+ * Reads a secret from a file into out. White space and invisible characters around it, such as a byte order mark, are not part of
+ * it. On failure returns false and leaves in why a reason with the fix: missing, readable by others (mode & 007), UTF-16, empty,
+ * blank, larger than 4 KiB, more than one line, or an invisible character inside. The reason never quotes the secret.
  */
 bool io_read_secret(const char *path, struct buf *out, char *why, size_t why_size);
+
+/* The same from the environment's variable of that name. Not while another thread changes the environment. */
+bool io_read_secret_env(const char *name, struct buf *out, char *why, size_t why_size);
 
 /* Raises the limit of open descriptors as far as this process may. Not thread-safe. */
 void io_raise_limit(void);

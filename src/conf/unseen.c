@@ -1,0 +1,51 @@
+/* Invisible characters in the text of a configuration. */
+#include "conf/unseen.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "conf/uncomment.h"
+#include "core/buf.h"
+#include "core/invisible.h"
+
+/* Options whose values people read: there, a non-breaking space or a joined emoji is meant. */
+static const char *const free_text[] = {"answer-body", "body", "command", "headers", "name", "senders", "text-regex", "texts"};
+
+static bool is_free(struct slice option)
+{
+	for (size_t i = 0; i < sizeof free_text / sizeof *free_text; i++)
+		if (strlen(free_text[i]) == option.n && memcmp(free_text[i], option.p, option.n) == 0)
+			return true;
+	return false;
+}
+
+static bool is_quoted(struct slice token)
+{
+	return token.p[0] == '"' || token.p[0] == '\'';
+}
+
+/* Of a name or number, and not of a mark or blank. */
+static bool is_word(struct slice token)
+{
+	return token.n > 1 || !strchr(" \t\r\n={}()+,", token.p[0]);
+}
+
+int unseen_line(const char *text, size_t n, const char **name)
+{
+	struct slice option = {"", 0}, token;
+	int line = 1;
+
+	for (size_t i = 0; i < n; i += token.n) {
+		token = (struct slice){text + i, uncomment_token(text + i, n - i)};
+		if (token.n > n - i)
+			token.n = n - i;
+		if (is_word(token) && !is_quoted(token))
+			option = token;
+		for (size_t k = 0; k < token.n; k++) {
+			if (!(is_quoted(token) && is_free(option)) && invisible_at(token.p + k, token.n - k, name))
+				return line;
+			line += token.p[k] == '\n';
+		}
+	}
+	return 0;
+}

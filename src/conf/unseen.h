@@ -1,0 +1,13 @@
+/* Invisible characters in the text of a configuration. */
+#ifndef UNSEEN_H
+#define UNSEEN_H
+
+#include <stddef.h>
+
+/*
+ * The line of the first invisible character in a text without comments, and its name. Values that are free text, such as a
+ * template's body, may have them. 0: there is none.
+ */
+int unseen_line(const char *text, size_t n, const char **name);
+
+#endif

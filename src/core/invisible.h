@@ -1,0 +1,20 @@
+/* Characters that cannot be seen: they come with copied text, and make names and secrets wrong without a trace. */
+#ifndef INVISIBLE_H
+#define INVISIBLE_H
+
+#include <stddef.h>
+
+/*
+ * The length in bytes of the invisible character of UTF-8 text that begins at p, and its name; 0 when none begins there. Such are
+ * blanks other than U+0020, zero-width characters, soft hyphens, byte order marks and bidirectional controls (Unicode 15, general
+ * categories Zs and Cf), but not ASCII's controls.
+ */
+size_t invisible_at(const char *p, size_t n, const char **name);
+
+/*
+ * The name of the encoding that the first bytes show, where that is not UTF-8: "UTF-16" or "UTF-32", by byte order mark or by
+ * NUL bytes. NULL when nothing shows one.
+ */
+const char *invisible_encoding(const char *p, size_t n);
+
+#endif

@@ -1,0 +1,160 @@
+"""hookspool check: what it finds, how it says so, and what it must not miss; secrets and configurations with characters unseen."""
+import json
+import os
+import re
+import signal
+import sqlite3
+import time
+
+import fcgi_client
+import pytest
+from place import BIN, USER, new_dir, own, run, until
+from proc import Child
+from receiver import Home, endpoint
+from relaying import home_with, sink
+from sender import AUTHORIZATION, SECRET, message, sign
+
+PATH = "/webhook/linkedin"
+
+
+def check(home, *args, socket=None, **how):
+    """The exit status, and the findings as (name, status, message)."""
+    if socket:
+        args += ("--socket", f"unix:{socket}")
+    done = home.cli("check", "--json", *args, **how)
+    told = json.loads(done.stdout)
+    worst = {"ok": 0, "warn": 1, "fail": 2}[told["status"]]
+    assert done.returncode == worst == max({"ok": 0, "warn": 1, "fail": 2}[c["status"]] for c in told["checks"])
+    return done.returncode, [(c["name"], c["status"], c["message"]) for c in told["checks"]]
+
+
+def bad(found):
+    """What is not ok, but for the kind of disk that tests run on."""
+    return [one for one in found if one[1] != "ok" and one[0] != "spool-filesystem"]
+
+
+def named(found, name):
+    return [one for one in found if one[0] == name]
+
+
+def as_cgi(home, body=None, env=()):
+    """One delivery to the receiver as a CGI program: the answer's status."""
+    body = body or message()
+    done = run([BIN / "hookspool.fcgi", "-c", home.conf, "--mode", "cgi"], user=USER, stdin=body, env={
+        "GATEWAY_INTERFACE": "CGI/1.1", "REQUEST_METHOD": "POST", "SCRIPT_NAME": PATH, "CONTENT_LENGTH": str(len(body)),
+        "CONTENT_TYPE": "application/json", "REMOTE_ADDR": "127.0.0.1", "HTTP_X_WEBHOOK_SIGNATURE": sign(body), **dict(env)})
+    return int(done.stdout.split(b"Status: ")[1][:3])
+
+
+# ---- exit status and JSON
+
+def test_exit_statuses_of_monitoring_plugins(receiver):
+    home = Home(endpoint(PATH))
+    for wrong in (["--frobnicate"], ["more"], ["--socket"]):
+        assert home.cli("check", *wrong).returncode == 3
+    one = receiver(home=home)
+    fcgi_client.deliver(one.socket, message())
+    assert not bad(check(home, socket=one.socket)[1])
+    home.write("secret", "short\n")
+    status, found = check(home, socket=one.socket)
+    assert status == 1 and any("has only 5 characters" in text for _, _, text in bad(found))
+    home.write("secret", SECRET, mode=0o644)
+    assert check(home, socket=one.socket)[0] == 2
+
+
+def test_lines_and_json_say_the_same(receiver):
+    one = receiver()
+    fcgi_client.deliver(one.socket, message())
+    found = check(one.home, socket=one.socket)[1]
+    lines = one.home.cli("check", "--socket", f"unix:{one.socket}").stdout.decode().splitlines()
+    label = {"ok": "ok  ", "warn": "warn", "fail": "FAIL"}
+    assert [re.sub(r"\d+", "N", line) for line in lines] == [re.sub(r"\d+", "N", f"{label[s]} {text}") for _, s, text in found]
+
+
+def test_json_of_root_has_the_findings_of_the_owner(receiver):
+    one = receiver()
+    fcgi_client.deliver(one.socket, message())
+    named_by = [check(one.home, socket=one.socket, user=user)[1] for user in (USER, "root")]
+    assert {name for name, _, _ in named_by[0]} == {name for name, _, _ in named_by[1]} >= {"spool", "spool-database", "socket"}
+
+
+# ---- characters that can't be seen
+
+SPACES = ["", "\n", "\r\n", " ", "\t", "\v", "\f", "\u00a0", "\u200b", "\u2060", "\u3000", "\ufeff", " \u00a0\r\n"]
+
+
+@pytest.mark.parametrize("after", SPACES, ids=ascii)
+@pytest.mark.parametrize("before", ["", "\ufeff", "\n\u00a0"], ids=ascii)
+def test_a_secret_of_the_environment_is_trimmed_as_a_file_is(before, after):
+    text = before + SECRET + after
+    home = Home(endpoint(PATH, secret_env=["WS"]))
+    assert as_cgi(home, env={"WS": text}) == 200
+    home.configure(endpoint(PATH, secret_file=["odd"]))
+    home.write("odd", text)
+    assert as_cgi(home) == 200
+
+
+def test_authorization_and_verify_token_of_the_environment_are_trimmed():
+    home = Home(endpoint(PATH, authorization_env=["AUTH"]))
+    for text in (AUTHORIZATION + "\n", "\ufeff" + AUTHORIZATION + "\r\n"):
+        assert as_cgi(home, env={"AUTH": text, "HTTP_AUTHORIZATION": AUTHORIZATION}) == 200
+    assert as_cgi(home, env={"AUTH": AUTHORIZATION + "\n", "HTTP_AUTHORIZATION": "Bearer other"}) == 401
+    home.configure(endpoint(PATH, scheme="meta", verify_token_env=["TOKEN"]))
+    query = "hub.mode=subscribe&hub.verify_token=token-of-meta&hub.challenge=123"
+    assert as_cgi(home, env={"TOKEN": "token-of-meta \n", "REQUEST_METHOD": "GET", "QUERY_STRING": query}) == 200
+
+
+@pytest.mark.parametrize("data, named_so", [
+    (SECRET.encode("utf-16"), "UTF-16"), (SECRET.encode("utf-16-le"), "UTF-16"), (SECRET.encode("utf-16-be"), "UTF-16"),
+    (SECRET.encode("utf-32"), "UTF-32"), (b"", "empty"), (b" \n", "only white space"), ("\u200b\u00a0\n".encode(), "only white space"),
+    ("abcdefgh\u200bijklmnop".encode(), "a zero-width space (U+200B) is at byte 9"),
+    ("abcdefgh\u00a0ijklmnop".encode(), "a non-breaking space (U+00A0) is at byte 9"), (b"abcdefgh\0ijklmnop", "a NUL byte is at byte 9"),
+    (b"one-secret-of-two\nanother-secret", "more than one line")], ids=lambda v: v if isinstance(v, str) else "")
+def test_an_error_names_what_cannot_be_seen_in_a_secret(data, named_so):
+    home = Home(endpoint(PATH, secret_file=["odd"]))
+    own(home.dir / "odd").write_bytes(data) if (home.dir / "odd").exists() else home.write("odd", "")
+    (home.dir / "odd").write_bytes(data)
+    status, found = check(home)
+    text = found[0][2]
+    assert status == 2 and named_so in text and f"{home.conf}:" in text and "abcdefgh" not in text
+    if b"\0" not in data:
+        home.configure(endpoint(PATH, secret_env=["WS"]))
+        status, found = check(home, env={"WS": os.fsdecode(data)})
+        assert status == 2 and named_so in found[0][2] and "WS" in found[0][2] and "abcdefgh" not in found[0][2]
+
+
+def rewrite(home, change):
+    home.conf.write_bytes(change(home.conf.read_text()))
+
+
+def test_a_configuration_with_a_byte_order_mark_is_read():
+    home = Home(endpoint(PATH))
+    rewrite(home, lambda text: b"\xef\xbb\xbf" + text.encode())
+    assert as_cgi(home) == 200
+    home.write("more.conf", "\ufeff" + endpoint("/more"))
+    rewrite(home, lambda text: (text + 'include("more.conf")\n').encode())
+    assert not named(bad(check(home)[1]), "configuration")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_a_configuration_in_another_encoding_is_named(encoding):
+    home = Home(endpoint(PATH))
+    rewrite(home, lambda text: text.encode(encoding))
+    status, found = check(home)
+    assert status == 2 and f"its text is {encoding[:6].upper()}" in found[0][2] and "save it as UTF-8" in found[0][2]
+
+
+@pytest.mark.parametrize("old, new, line", [
+    ("secret-file", "\u00a0secret-file", 3), ('"secret"', '"secret\u200b"', 3), (PATH, PATH + "\u2060", 2), ("}", "}\ufeff", 4),
+    ("endpoint ", "endpoint\u3000", 2)])
+def test_a_character_unseen_in_a_configuration_has_its_line(old, new, line):
+    home = Home(endpoint(PATH))
+    rewrite(home, lambda text: text.replace(old, new, 1).encode() if old != "}" else new.join(text.rsplit(old, 1)).encode())
+    status, found = check(home)
+    assert status == 2 and f"{home.conf}:{line}: " in found[0][2] and "can't be seen" in found[0][2]
+
+
+def test_free_text_and_comments_may_have_characters_unseen():
+    home = Home(endpoint(PATH, answer_body="Merci\u00a0!"))
+    rewrite(home, lambda text: ("# \u00a0 a comment\n" + text).encode())
+    assert as_cgi(home) == 200
