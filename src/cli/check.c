@@ -10,6 +10,7 @@
 #include "cli/cli.h"
 #include "cli/json.h"
 #include "cli/plain.h"
+#include "cli/terminal.h"
 
 enum { UNKNOWN = 3 };
 
@@ -32,7 +33,12 @@ static const char help[] =
 static const struct {
 	const char *label; /* of a line */
 	const char *word;  /* in JSON */
-} grades[] = {[CHECK_OK] = {"ok  ", "ok"}, [CHECK_WARN] = {"warn", "warn"}, [CHECK_FAIL] = {"FAIL", "fail"}};
+	enum terminal_colour colour;
+} grades[] = {
+	[CHECK_OK] = {"ok  ", "ok", TERMINAL_GREEN},
+	[CHECK_WARN] = {"warn", "warn", TERMINAL_YELLOW},
+	[CHECK_FAIL] = {"FAIL", "fail", TERMINAL_RED},
+};
 
 static void add(struct check *c, enum check_grade grade, const char *name, struct slice message)
 {
@@ -46,7 +52,7 @@ static void add(struct check *c, enum check_grade grade, const char *name, struc
 			abort(); /* a finding that is lost would be taken for none */
 		return;
 	}
-	printf("%s ", grades[grade].label);
+	printf("%s%s%s ", terminal_colour(grades[grade].colour), grades[grade].label, terminal_colour(TERMINAL_PLAIN));
 	plain_print(stdout, message, 0);
 	putchar('\n');
 }

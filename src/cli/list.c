@@ -12,6 +12,7 @@
 #include "cli/forward.h"
 #include "cli/json.h"
 #include "cli/plain.h"
+#include "cli/terminal.h"
 #include "core/clock.h"
 
 enum { POLL_NS = 200 * 1000 * 1000 };
@@ -66,15 +67,15 @@ struct list {
 static void print_row(struct list *l, const struct spool_row *r)
 {
 	struct slice text = filter_row_text(&l->filter, r);
-	char at[CLOCK_TEXT];
+	char at[TERMINAL_TIME];
 	size_t left;
 
-	printf("%6" PRId64 "  %s  ", r->id, clock_format(r->received_at, at));
+	printf("%6" PRId64 "  %s  ", r->id, terminal_time(r->received_at, at));
 	plain_cell(stdout, r->event, l->width ? 18 : 0);
 	fputs("  ", stdout);
 	plain_cell(stdout, r->sender_name, l->width ? 20 : 0);
 	fputs("  ", stdout);
-	left = 6 + 2 + (CLOCK_TEXT - 1) + 2 + 18 + 2 + 20 + 2;
+	left = 6 + 2 + (size_t)terminal_time_width() + 2 + 18 + 2 + 20 + 2;
 	plain_print(stdout, text, !l->width ? 0 : l->width > left + 10 ? l->width - left : 10);
 	putchar('\n');
 }
@@ -149,7 +150,7 @@ static bool follow(struct list *l, struct spool_db *db, char *why, size_t n)
 static bool print_all(struct list *l, struct spool_db *db, char *why, size_t n)
 {
 	if (!l->json)
-		printf("%6s  %-24s  %-18s  %-20s  %s\n", "ID", "RECEIVED", "EVENT", "SENDER", "TEXT");
+		printf("%6s  %-*s  %-18s  %-20s  %s\n", "ID", terminal_time_width(), "RECEIVED", "EVENT", "SENDER", "TEXT");
 	if (!spool_query_newest(db, &l->filter.spool.last, why, n))
 		return false;
 	if (l->n > 0 ? !print_newest(l, db, why, n) : !l->tail && !spool_query_events(db, &l->filter.spool, on_row, l, why, n))

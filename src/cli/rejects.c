@@ -10,6 +10,7 @@
 #include "cli/cli.h"
 #include "cli/json.h"
 #include "cli/plain.h"
+#include "cli/terminal.h"
 #include "core/clock.h"
 #include "hook/handle.h"
 #include "hook/stored.h"
@@ -66,10 +67,12 @@ static void print_json(const struct rejects *rejects, const struct spool_reject_
 
 static void print_row(const struct rejects *rejects, const struct spool_reject_row *r, const char *verdict)
 {
-	char at[CLOCK_TEXT];
+	char at[TERMINAL_TIME];
 
-	printf("%6" PRId64 "  %s  ", r->id, clock_format(r->received_at, at));
+	printf("%6" PRId64 "  %s  ", r->id, terminal_time(r->received_at, at));
+	fputs(terminal_colour(TERMINAL_YELLOW), stdout);
 	plain_cell(stdout, r->code, 18);
+	fputs(terminal_colour(TERMINAL_PLAIN), stdout);
 	fputs("  ", stdout);
 	for (size_t used = plain_print(stdout, r->remote_addr, 0); used < 15; used++)
 		putchar(' '); /* a longer one, IPv6, whole */
@@ -98,9 +101,9 @@ static void print_field(const char *name, struct slice value)
 static void print_full(const struct rejects *rejects, const struct spool_reject_row *r, const char *verdict)
 {
 	const char *line = r->headers.p, *end = r->headers.p ? r->headers.p + r->headers.n : NULL, *next;
-	char at[CLOCK_TEXT];
+	char at[TERMINAL_TIME];
 
-	printf("%-13s %" PRId64 "\n%-13s %s\n", "id", r->id, "received", clock_format(r->received_at, at));
+	printf("%-13s %" PRId64 "\n%-13s %s\n", "id", r->id, "received", terminal_time(r->received_at, at));
 	print_field("endpoint", r->endpoint);
 	print_field("from", r->remote_addr);
 	print_field("outcome", r->code);

@@ -10,6 +10,7 @@
 #include "cli/cli.h"
 #include "cli/json.h"
 #include "cli/plain.h"
+#include "cli/terminal.h"
 #include "hook/stored.h"
 #include "core/clock.h"
 #include "hook/verify.h"
@@ -132,9 +133,9 @@ static void visit_deliveries(struct show *s, int64_t event, void (*visit)(void *
 
 static void print_pretty(struct show *s, const struct spool_row *r, const char *verdict)
 {
-	char at[CLOCK_TEXT];
+	char at[TERMINAL_TIME];
 
-	printf("%-13s %" PRId64 "\n%-13s %s\n", "id", r->id, "received", clock_format(r->received_at, at));
+	printf("%-13s %" PRId64 "\n%-13s %s\n", "id", r->id, "received", terminal_time(r->received_at, at));
 	print_field("endpoint", r->endpoint);
 	print_field("from", r->remote_addr);
 	print_field("event", r->event);

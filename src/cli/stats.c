@@ -8,6 +8,7 @@
 
 #include "cli/cli.h"
 #include "cli/json.h"
+#include "cli/terminal.h"
 #include "core/clock.h"
 #include "sink/spool_query.h"
 #include "sink/spool_deliveries.h"
@@ -40,11 +41,11 @@ static int64_t bytes_on_disk(const char *dir)
 
 static void print_totals(const struct spool_totals *t, int64_t bytes)
 {
-	char oldest[CLOCK_TEXT], newest[CLOCK_TEXT];
+	char oldest[TERMINAL_TIME], newest[TERMINAL_TIME];
 
 	printf("%" PRId64 " events stored, %.1f MiB on disk\n", t->events, (double)bytes / 1048576);
 	if (t->events)
-		printf("from %s to %s\n", clock_format(t->oldest, oldest), clock_format(t->newest, newest));
+		printf("from %s to %s\n", terminal_time(t->oldest, oldest), terminal_time(t->newest, newest));
 }
 
 struct counters {
@@ -76,13 +77,13 @@ static void print_secret(const struct conf *conf, const char *endpoint, int64_t 
 static void print_counter(void *ctx, const char *endpoint, const char *code, int64_t secret, int64_t n, int64_t last_at)
 {
 	struct counters *c = ctx;
-	char last[CLOCK_TEXT];
+	char last[TERMINAL_TIME];
 
 	if (!c->any || strcmp(c->group, endpoint) != 0)
 		printf("\n%s\n", *endpoint ? endpoint : "paths that no endpoint has");
 	c->any = true;
 	snprintf(c->group, sizeof c->group, "%s", endpoint);
-	printf("  %-18s %10" PRId64 "  last %s", code, n, clock_format(last_at, last));
+	printf("  %-18s %10" PRId64 "  last %s", code, n, terminal_time(last_at, last));
 	if (secret)
 		print_secret(c->conf, endpoint, secret);
 	putchar('\n');

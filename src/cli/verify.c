@@ -13,6 +13,7 @@
 #include "cli/cli.h"
 #include "cli/explain.h"
 #include "cli/plain.h"
+#include "cli/terminal.h"
 #include "core/clock.h"
 #include "core/io.h"
 #include "hook/stored.h"
@@ -178,14 +179,14 @@ static void print_signatures(const struct endpoint *e, const struct verify *v)
 
 static bool print_explanation(const struct request *r, const struct endpoint *e, const struct verify *v)
 {
-	char at[CLOCK_TEXT];
+	char at[TERMINAL_TIME];
 	struct buf cause = {0};
 	bool ok;
 
 	printf("%-13s %s\n", "scheme", e->scheme.name);
 	print_signatures(e, v);
 	if (v->at)
-		printf("%-13s %s\n", "signed at", clock_format(v->at, at));
+		printf("%-13s %s\n", "signed at", terminal_time(v->at, at));
 	ok = !v->reason || explain_cause(r, e, v, &cause);
 	if (ok && cause.len)
 		printf("%-13s %s\n", "cause", buf_str(&cause));
