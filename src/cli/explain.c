@@ -43,11 +43,14 @@ static bool holds_for_scheme(const struct request *r, const struct endpoint *e, 
 		text.len = 0;
 		ok = buf_printf(&text, "%s%s", e->secrets.item[i].text, behind);
 		item[changed.secrets.n].key = ok ? scheme_key(s, text.data, text.len, false, &why) : NULL;
+		item[changed.secrets.n].other_key = item[changed.secrets.n].key ? scheme_other_key(s, text.data, text.len, &why) : NULL;
 		changed.secrets.n += item[changed.secrets.n].key != NULL;
 	}
 	ok = ok && changed.secrets.n && holds(r, &changed);
-	for (size_t i = 0; i < changed.secrets.n; i++)
+	for (size_t i = 0; i < changed.secrets.n; i++) {
 		key_free(item[i].key);
+		key_free(item[i].other_key);
+	}
 	if (text.data)
 		explicit_bzero(text.data, text.cap);
 	buf_free(&text);

@@ -62,6 +62,7 @@ struct judge {
 static void judge_free(struct judge *j)
 {
 	key_free(j->given.key);
+	key_free(j->given.other_key);
 	if (j->text.data)
 		explicit_bzero(j->text.data, j->text.cap);
 	buf_free(&j->text);
@@ -97,6 +98,7 @@ static int take_key(struct judge *j)
 		j->e.secrets = (struct secrets){&j->given, 1};
 	}
 	j->given.key = scheme_key(&j->e.scheme, j->given.text, j->given.len, false, &why);
+	j->given.other_key = scheme_other_key(&j->e.scheme, j->given.text, j->given.len, &why);
 	return j->given.key ? CLI_OK
 		: cli_usage("verify", "%s is no secret of scheme \"%s\": %s", j->given.source, j->e.scheme.name, why);
 }
@@ -160,21 +162,24 @@ static void print_signatures(const struct endpoint *e, const struct verify *v)
 {
 	const struct scheme *s = &e->scheme;
 	unsigned char right[KEY_SIGNATURE_MAX];
+	const struct key *key;
 
 	if (!scheme_has_key(s))
 		return;
 	if (v->value.p)
-		print_quoted(s->header, v->value);
+		print_quoted(v->header, v->value);
 	for (size_t i = 0; i < v->n_signatures; i++)
-		print_encoded("received", s->encoding, v->signature[i], scheme_signature_size(s->algorithm), "");
+		print_encoded("received", s->encoding, v->signature[i], scheme_signature_size(v->algorithm), "");
 	if (!v->message.p)
 		return;
 	printf("%-13s %s\n", "signs", s->signs);
 	print_quoted("signed string", v->message);
 	printf("%-13s %zu bytes\n", "", v->message.n);
-	for (size_t i = 0; s->algorithm != ALGORITHM_ED25519 && i < e->secrets.n; i++)
-		if (key_sign(e->secrets.item[i].key, v->message.p, v->message.n, right))
-			print_encoded("expected", s->encoding, right, key_signature_size(e->secrets.item[i].key), e->secrets.item[i].source);
+	for (size_t i = 0; s->algorithm != ALGORITHM_ED25519 && i < e->secrets.n; i++) {
+		key = v->algorithm == s->algorithm ? e->secrets.item[i].key : e->secrets.item[i].other_key;
+		if (key && key_sign(key, v->message.p, v->message.n, right))
+			print_encoded("expected", s->encoding, right, key_signature_size(key), e->secrets.item[i].source);
+	}
 }
 
 static bool print_explanation(const struct request *r, const struct endpoint *e, const struct verify *v)

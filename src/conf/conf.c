@@ -121,7 +121,8 @@ static void add_keys(struct endpoint *e, enum conf_secrets which, bool *ok)
 		struct secret *s = &e->secrets.item[i];
 
 		s->key = scheme_key(&e->scheme, s->text, s->len, false, &why);
-		*ok = s->key || which == CONF_SECRETS_THERE;
+		s->other_key = scheme_other_key(&e->scheme, s->text, s->len, &why);
+		*ok = (s->key && (s->other_key || !e->scheme.other_algorithm)) || which == CONF_SECRETS_THERE;
 	}
 }
 
@@ -232,6 +233,7 @@ static void free_secrets(struct secrets *s)
 		free(s->item[i].text);
 		free(s->item[i].source);
 		key_free(s->item[i].key);
+		key_free(s->item[i].other_key);
 	}
 	free(s->item);
 }

@@ -23,6 +23,7 @@ struct secret {
 	size_t len;
 	int64_t id;      /* tells it from others wherever it stands in the configuration; of its text, and never 0 */
 	struct key *key; /* of a signing secret; NULL for others */
+	struct key *other_key; /* the same for the scheme's other algorithm; NULL where it has none */
 };
 
 struct secrets {

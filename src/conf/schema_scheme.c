@@ -216,6 +216,10 @@ static bool set_all(const struct build *b)
 	if (!set_header(b, "header", &s->header) || !set_header(b, "timestamp-header", &s->timestamp_header) ||
 	    !set_header(b, "id-header", &s->id_header) || !set_separator(b) || !set_tolerance(b))
 		return false;
+	if (cfg_getstr(b->sec, "header") || cfg_getstr(b->sec, "timestamp-header") || cfg_getstr(b->sec, "id-header"))
+		s->other_headers = (struct proof_headers){0};
+	if (cfg_getstr(b->sec, "algorithm"))
+		s->other_algorithm = ALGORITHM_NONE;
 	if (cfg_size(b->sec, "bodies"))
 		s->bodies = schema_bodies_of(b->sec);
 	for (int f = 0; f < FIELD_COUNT; f++)

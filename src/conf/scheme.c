@@ -174,6 +174,7 @@ static const struct scheme schemes[] = {
 		.algorithm = ALGORITHM_HMAC_SHA256,
 		.prefix = "v1,",
 		STANDARD_WEBHOOKS("svix"),
+		.other_headers = {"webhook-signature", "webhook-timestamp", "webhook-id"}, /* docs.svix.com: "unbranded" */
 		.source = {[FIELD_EVENT] = {JSON("type"), JSON("event")}, [FIELD_KEY] = {HEADER("svix-id")}, [FIELD_SENT_AT] = {JSON("timestamp")}},
 	},
 	{
@@ -181,6 +182,7 @@ static const struct scheme schemes[] = {
 		.name = "shopify",
 		.algorithm = ALGORITHM_HMAC_SHA256,
 		.header = "X-Shopify-Hmac-SHA256",
+		.other_headers = {.signature = "shopify-hmac-sha256"}, /* shopify.dev, "Events: delivery structure" */
 		.prefix = "",
 		.encoding = ENCODING_BASE64,
 		.signs = "{body}",
@@ -243,13 +245,19 @@ static const struct scheme schemes[] = {
 		},
 	},
 	{
-		/* twilio.com/docs, "Webhooks security"; a JSON body is signed by the bodySHA256 in the URL */
+		/*
+		 * twilio.com/docs, "Webhooks security": a JSON body is signed by the bodySHA256 in the URL. "Webhook shared
+		 * keys": they sign with SHA-256. Its library tries the URL with and without port, and takes GET.
+		 */
 		.name = "twilio",
 		.algorithm = ALGORITHM_HMAC_SHA1,
 		.header = "X-Twilio-Signature",
 		.prefix = "",
 		.encoding = ENCODING_BASE64,
 		.signs = "{url}{form}",
+		.other_algorithm = ALGORITHM_HMAC_SHA256,
+		.any_port = true,
+		.takes_get = true,
 		.bodies = CONTENT_JSON | CONTENT_FORM,
 		.source = {
 			[FIELD_EVENT] = {FORM("EventType"), FORM("SmsStatus"), FORM("CallStatus"), TEXT("event")},
@@ -479,12 +487,12 @@ static bool decode_key(const struct scheme *s, const char *text, size_t n, unsig
 	return decode_loose(text, n, out, max, len);
 }
 
-static struct key *make_key(const struct scheme *s, const unsigned char *bytes, size_t n, bool sign, const char **why)
+static struct key *make_key(enum algorithm algorithm, const unsigned char *bytes, size_t n, bool sign, const char **why)
 {
-	enum key_kind kind = s->algorithm == ALGORITHM_HMAC_SHA256 ? KEY_HMAC_SHA256 : KEY_HMAC_SHA1;
+	enum key_kind kind = algorithm == ALGORITHM_HMAC_SHA256 ? KEY_HMAC_SHA256 : KEY_HMAC_SHA1;
 	struct key *key;
 
-	if (s->algorithm == ALGORITHM_ED25519) {
+	if (algorithm == ALGORITHM_ED25519) {
 		kind = sign ? KEY_ED25519_PRIVATE : KEY_ED25519_PUBLIC;
 		if (sign && n == 2 * KEY_ED25519_BYTES)
 			n = KEY_ED25519_BYTES;
@@ -497,20 +505,30 @@ static struct key *make_key(const struct scheme *s, const unsigned char *bytes, 
 	return key;
 }
 
-struct key *scheme_key(const struct scheme *s, const char *text, size_t n, bool sign, const char **why)
+static struct key *key_of(const struct scheme *s, enum algorithm algorithm, const char *text, size_t n, bool sign, const char **why)
 {
 	unsigned char bytes[SECRET_MAX];
 	struct key *key = NULL;
 	size_t len = 0;
 
 	if (s->key_text == KEY_TEXT_PLAIN)
-		return make_key(s, (const unsigned char *)text, n, sign, why);
+		return make_key(algorithm, (const unsigned char *)text, n, sign, why);
 	if (decode_key(s, text, n, bytes, sizeof bytes, &len))
-		key = make_key(s, bytes, len, sign, why);
+		key = make_key(algorithm, bytes, len, sign, why);
 	else
 		*why = s->key_text == KEY_TEXT_HEX ? "it is not hexadecimal" : "it is not base64, with or without whsec_ before it";
 	explicit_bzero(bytes, sizeof bytes);
 	return key;
+}
+
+struct key *scheme_key(const struct scheme *s, const char *text, size_t n, bool sign, const char **why)
+{
+	return key_of(s, s->algorithm, text, n, sign, why);
+}
+
+struct key *scheme_other_key(const struct scheme *s, const char *text, size_t n, const char **why)
+{
+	return s->other_algorithm ? key_of(s, s->other_algorithm, text, n, false, why) : NULL;
 }
 
 size_t scheme_signature_size(enum algorithm a)

@@ -78,6 +78,11 @@ struct source {
 	const char *name; /* the path, the name or the text */
 };
 
+/* The headers that prove a delivery. */
+struct proof_headers {
+	const char *signature, *timestamp, *id; /* NULL: there is none */
+};
+
 /* One row of the table. The first source of a field that has a value counts. */
 struct scheme {
 	const char *name;
@@ -95,6 +100,10 @@ struct scheme {
 	bool timestamp_ms;            /* in ms since the epoch, and not in s */
 	int64_t tolerance;            /* ms between that time and ours, either way; 0: any */
 	const char *id_header;
+	struct proof_headers other_headers; /* the same under other names; all NULL: there are none */
+	enum algorithm other_algorithm; /* that a signature of its length has, with the same key bytes; ALGORITHM_NONE: no other */
+	bool any_port;                /* the URL was signed with its port or without, as the provider likes */
+	bool takes_get;               /* GET too: without a body, the parameters stand in the signed query */
 	enum handshake handshake;
 	unsigned bodies;              /* enum content, or-ed */
 	struct source source[FIELD_COUNT][SCHEME_SOURCES]; /* SOURCE_NONE behind the last */
@@ -137,6 +146,9 @@ const struct scheme *scheme_at(size_t i);
  * the text is none. For algorithms without a key there is none to ask for.
  */
 struct key *scheme_key(const struct scheme *s, const char *text, size_t n, bool sign, const char **why);
+
+/* The same for the scheme's other algorithm, which its signatures may have. NULL without an error where it has none. */
+struct key *scheme_other_key(const struct scheme *s, const char *text, size_t n, const char **why);
 
 /* True when its secrets are keys, and not texts that are compared. */
 bool scheme_has_key(const struct scheme *s);

@@ -62,7 +62,9 @@ static enum outcome check_method(const struct request *r, struct delivery *d)
 	case HANDSHAKE_ABSENT:
 		break;
 	}
-	return strcmp(r->method, "POST") == 0 ? GO_ON : OUTCOME_METHOD;
+	if (strcmp(r->method, "POST") == 0 || (d->endpoint->scheme.takes_get && strcmp(r->method, "GET") == 0))
+		return GO_ON;
+	return OUTCOME_METHOD;
 }
 
 static enum outcome check_type(const struct request *r, const struct endpoint *e)
@@ -130,7 +132,7 @@ static enum outcome parse(const struct request *r, struct delivery *d)
 	struct slice signature = {0};
 
 	if (d->verify.n_signatures)
-		signature = (struct slice){(const char *)d->verify.signature[0], scheme_signature_size(s->algorithm)};
+		signature = (struct slice){(const char *)d->verify.signature[0], scheme_signature_size(d->verify.algorithm)};
 	switch (event_read(r, s, signature, &d->event)) {
 	case EVENT_OK:
 		return GO_ON;

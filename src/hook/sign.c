@@ -57,7 +57,6 @@ static bool add_signature(const struct sign *in, const struct texts *t, struct s
 		.method = {"POST", 4},
 		.url = in->url,
 		.query = in->query,
-		.is_form = strcmp(in->type, REQUEST_FORM) == 0,
 	};
 	unsigned char signature[KEY_SIGNATURE_MAX];
 	struct slice message;

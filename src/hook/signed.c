@@ -44,30 +44,45 @@ static bool add_decoded_url(struct buf *b, const struct signed_parts *parts)
 	return true;
 }
 
-/* A JSON body of Twilio's is signed by its hash in the URL. */
-static enum signed_result check_body_hash(const struct signed_parts *parts, struct form *query)
+/* A JSON body of Twilio's is signed by its hash in the URL. Sets *there when the query has such a hash. */
+static enum signed_result check_body_hash(const struct signed_parts *parts, struct form *query, bool *there)
 {
+	static const char name[] = "bodySHA256";
 	unsigned char right[KEY_SHA256_BYTES], claimed[KEY_SHA256_BYTES];
+	enum form_result parsed;
 	struct slice hash;
 	size_t n;
 
-	if (form_parse(query, parts->query, strlen(parts->query)) == FORM_NO_MEMORY ||
-	    !EVP_Digest(parts->body.p, parts->body.n, right, NULL, EVP_sha256(), NULL))
+	*there = strstr(parts->query, name) != NULL;
+	if (!*there)
+		return SIGNED_OK;
+	parsed = form_parse(query, parts->query, strlen(parts->query));
+	if (parsed != FORM_OK)
+		return parsed == FORM_NO_MEMORY ? SIGNED_UNAVAILABLE : SIGNED_MALFORMED;
+	hash = form_value(query, name);
+	*there = hash.p != NULL;
+	if (!*there)
+		return SIGNED_OK;
+	if (!EVP_Digest(parts->body.p, parts->body.n, right, NULL, EVP_sha256(), NULL))
 		return SIGNED_UNAVAILABLE;
-	hash = form_value(query, "bodySHA256");
-	if (!hash.p || !decode(ENCODING_HEX, hash.p, hash.n, claimed, sizeof claimed, &n) || n != sizeof claimed ||
+	if (!decode(ENCODING_HEX, hash.p, hash.n, claimed, sizeof claimed, &n) || n != sizeof claimed ||
 	    memcmp(claimed, right, sizeof right) != 0)
 		return SIGNED_MALFORMED;
 	return SIGNED_OK;
 }
 
-/* A parameter that is there twice with one value counts once, as in Twilio's own libraries. */
-static enum signed_result add_form(struct buf *b, const struct signed_parts *parts, struct form *f)
+/*
+ * A parameter that is there twice with one value counts once, as in Twilio's own libraries. Without a hash in the signed
+ * URL the body is signed as a form and as nothing else, whatever the unsigned Content-Type says.
+ */
+static enum signed_result add_form(struct buf *b, const struct signed_parts *parts, bool url_signed, struct form *f)
 {
+	bool hash = false;
+	enum signed_result result = url_signed ? check_body_hash(parts, f, &hash) : SIGNED_OK;
 	enum form_result parsed;
 
-	if (!parts->is_form)
-		return check_body_hash(parts, f);
+	if (hash || result != SIGNED_OK)
+		return result;
 	parsed = form_parse(f, parts->body.p, parts->body.n);
 	if (parsed != FORM_OK)
 		return parsed == FORM_NO_MEMORY ? SIGNED_UNAVAILABLE : SIGNED_MALFORMED;
@@ -79,7 +94,8 @@ static enum signed_result add_form(struct buf *b, const struct signed_parts *par
 	return SIGNED_OK;
 }
 
-static enum signed_result add_part(enum placeholder p, const struct signed_parts *parts, struct signed_scratch *scratch)
+static enum signed_result add_part(enum placeholder p, const struct scheme *s, const struct signed_parts *parts,
+	struct signed_scratch *scratch)
 {
 	struct buf *b = &scratch->text;
 	bool ok = true;
@@ -104,7 +120,7 @@ static enum signed_result add_part(enum placeholder p, const struct signed_parts
 		ok = add_decoded_url(b, parts);
 		break;
 	case PLACEHOLDER_FORM:
-		return add_form(b, parts, &scratch->form);
+		return add_form(b, parts, scheme_signs_url(s), &scratch->form);
 	case PLACEHOLDER_COUNT:
 		break;
 	}
@@ -125,7 +141,7 @@ enum signed_result signed_string(const struct scheme *s, const struct signed_par
 	}
 	scratch->text.len = 0;
 	while (scheme_next(&rest, &p, &literal)) {
-		result = p != PLACEHOLDER_COUNT ? add_part(p, parts, scratch) :
+		result = p != PLACEHOLDER_COUNT ? add_part(p, s, parts, scratch) :
 			add(&scratch->text, literal) ? SIGNED_OK : SIGNED_UNAVAILABLE;
 		if (result != SIGNED_OK)
 			return result;

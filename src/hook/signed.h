@@ -11,7 +11,6 @@ struct signed_parts {
 	struct slice body, timestamp, id, method;
 	const char *url;   /* the endpoint's, without a query; NULL: none */
 	const char *query; /* "" when there is none */
-	bool is_form;      /* by the Content-Type */
 };
 
 /* Memory for the signed string, kept from delivery to delivery. Zero-initialised is valid. */

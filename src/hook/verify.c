@@ -90,6 +90,8 @@ static bool take_signature(const struct scheme *s, struct slice text, struct ver
 	if (v->n_signatures == VERIFY_SIGNATURES_MAX ||
 	    !decode(s->encoding, text.p, text.n, v->signature[v->n_signatures], KEY_SIGNATURE_MAX, &n))
 		return true;
+	if (v->n_signatures == 0 && s->other_algorithm && n == scheme_signature_size(s->other_algorithm))
+		v->algorithm = s->other_algorithm;
 	if (n == scheme_signature_size(v->algorithm))
 		v->n_signatures++;
 	return true;
@@ -142,28 +144,64 @@ static enum verify_result take_timestamp(const struct scheme *s, struct verify *
 	return VERIFY_OK;
 }
 
+static bool has(const struct request *r, const char *name)
+{
+	const char *value;
+
+	return request_header(r, name, &value) != HEADER_ABSENT;
+}
+
+static bool complete(const struct request *r, const struct proof_headers *h)
+{
+	return h->signature && has(r, h->signature) && (!h->timestamp || has(r, h->timestamp)) && (!h->id || has(r, h->id));
+}
+
+/*
+ * The names of one set, never mixed: the first that is whole, as Svix's library chooses. Where none is, the names that an
+ * error speaks of.
+ */
+static const struct proof_headers *choose(const struct request *r, const struct proof_headers *own, const struct proof_headers *other)
+{
+	if (complete(r, own) || !other->signature)
+		return own;
+	return complete(r, other) || (!has(r, own->signature) && has(r, other->signature)) ? other : own;
+}
+
+/* An id under the other name is signed by nothing: it must be the same, so that a field may be taken from either. */
+static bool is_other_id(const struct request *r, const char *name, struct slice id)
+{
+	const char *value;
+	enum header_result there = name ? request_header(r, name, &value) : HEADER_ABSENT;
+
+	return there == HEADER_MANY || (there == HEADER_ONE && (strlen(value) != id.n || memcmp(value, id.p, id.n) != 0));
+}
+
 static enum verify_result take_headers(const struct request *r, const struct scheme *s, struct verify *v)
 {
+	const struct proof_headers own = {s->header, s->timestamp_header, s->id_header};
+	const struct proof_headers *h = choose(r, &own, &s->other_headers);
 	enum verify_result result;
 
-	if ((result = take_header(r, s->header, &v->value, v)) != VERIFY_OK ||
-	    (s->timestamp_header && (result = take_header(r, s->timestamp_header, &v->timestamp, v)) != VERIFY_OK) ||
-	    (s->id_header && (result = take_header(r, s->id_header, &v->id, v)) != VERIFY_OK) ||
+	v->header = h->signature;
+	if ((result = take_header(r, h->signature, &v->value, v)) != VERIFY_OK ||
+	    (h->timestamp && (result = take_header(r, h->timestamp, &v->timestamp, v)) != VERIFY_OK) ||
+	    (h->id && (result = take_header(r, h->id, &v->id, v)) != VERIFY_OK) ||
 	    (result = take_signatures(s, v)) != VERIFY_OK)
 		return result;
+	if (h->id && is_other_id(r, h == &own ? s->other_headers.id : own.id, v->id))
+		return wrong(v, "two different ids, under two names");
 	return take_timestamp(s, v);
 }
 
-static enum verify_result take_content(const struct request *r, const struct endpoint *e, struct verify *v)
+static enum verify_result take_content(const struct request *r, const struct endpoint *e, const char *url, struct verify *v)
 {
 	struct signed_parts parts = {
 		.body = {r->body.data, r->body.len},
 		.timestamp = v->timestamp,
 		.id = v->id,
 		.method = text(r->method),
-		.url = e->url,
+		.url = url,
 		.query = r->query,
-		.is_form = request_is(r, REQUEST_FORM),
 	};
 
 	switch (signed_string(&e->scheme, &parts, &v->scratch, &v->message)) {
@@ -192,12 +230,16 @@ static size_t checks(const struct secrets *secrets, const struct verify *v)
 	return v->n_signatures < most ? v->n_signatures : most;
 }
 
-static enum verify_result match_signature(const struct secrets *secrets, struct verify *v)
+static enum verify_result match_signature(const struct scheme *s, const struct secrets *secrets, struct verify *v)
 {
 	size_t n = checks(secrets, v);
+	const struct key *key;
 
 	for (size_t i = 0; i < secrets->n; i++) {
-		switch (key_verify(secrets->item[i].key, v->message.p, v->message.n, v->signature, n)) {
+		key = v->algorithm == s->algorithm ? secrets->item[i].key : secrets->item[i].other_key;
+		if (!key)
+			continue; /* of a scheme that is only tried */
+		switch (key_verify(key, v->message.p, v->message.n, v->signature, n)) {
 		case 1:
 			v->secret = (int)i + 1;
 			return VERIFY_OK;
@@ -208,6 +250,44 @@ static enum verify_result match_signature(const struct secrets *secrets, struct 
 		}
 	}
 	return wrong(v, "wrong signature");
+}
+
+/*
+ * The URL without its port, or with that of its scheme where it has none: what Twilio's libraries try too. False when
+ * memory is short.
+ */
+static bool change_port(const char *url, struct buf *out)
+{
+	const char *host = strstr(url, "://") + 3, *end = host + strcspn(host, "/"), *port = end;
+	bool ok;
+
+	while (port > host && port[-1] >= '0' && port[-1] <= '9')
+		port--;
+	if (port == host || port[-1] != ':')
+		port = end;
+	out->len = 0;
+	if (port < end)
+		ok = buf_add(out, url, (size_t)(port - 1 - url));
+	else
+		ok = buf_add(out, url, (size_t)(end - url)) && buf_printf(out, "%s", strncmp(url, "https", 5) == 0 ? ":443" : ":80");
+	return ok && buf_printf(out, "%s", end) && buf_add(out, "", 1);
+}
+
+static enum verify_result match_content(const struct request *r, const struct endpoint *e, struct verify *v)
+{
+	const struct scheme *s = &e->scheme;
+	enum verify_result result = take_content(r, e, e->url, v), other;
+
+	if (result == VERIFY_OK)
+		result = match_signature(s, &e->secrets, v);
+	if (result != VERIFY_WRONG || !v->message.p || !s->any_port || !e->url || !scheme_signs_url(s))
+		return result;
+	if (!change_port(e->url, &v->url))
+		return unavailable(v);
+	other = take_content(r, e, v->url.data, v);
+	if (other == VERIFY_OK)
+		other = match_signature(s, &e->secrets, v);
+	return other == VERIFY_WRONG ? take_content(r, e, e->url, v) == VERIFY_OK ? wrong(v, "wrong signature") : unavailable(v) : other;
 }
 
 /* After the signature: a reason that says more, and nobody without the secret learns it. */
@@ -227,7 +307,7 @@ static enum verify_result match_static(const struct request *r, const struct end
 {
 	const struct scheme *s = &e->scheme;
 	size_t n = strlen(s->prefix), len;
-	enum verify_result result = take_header(r, s->header, &v->value, v);
+	enum verify_result result = take_header(r, v->header = s->header, &v->value, v);
 	struct slice value = v->value;
 	struct buf *b = &v->scratch.text;
 
@@ -264,8 +344,7 @@ enum verify_result verify_delivery(const struct request *r, const struct endpoin
 	if (s->algorithm == ALGORITHM_SECRET)
 		return match_static(r, e, v);
 	if ((result = take_headers(r, s, v)) != VERIFY_OK ||
-	    (result = take_content(r, e, v)) != VERIFY_OK ||
-	    (result = match_signature(&e->secrets, v)) != VERIFY_OK)
+	    (result = match_content(r, e, v)) != VERIFY_OK)
 		return result;
 	return check_time(s, now, v);
 }
@@ -286,7 +365,8 @@ int verify_secret(const struct secrets *secrets, struct slice value)
 
 const char *verify_header(const struct scheme *s, size_t i)
 {
-	const char *names[] = {s->header, s->timestamp_header, s->id_header};
+	const char *names[] = {s->header, s->timestamp_header, s->id_header,
+		s->other_headers.signature, s->other_headers.timestamp, s->other_headers.id};
 
 	for (size_t k = 0; k < sizeof names / sizeof *names; k++)
 		if (names[k] && i-- == 0)
@@ -297,5 +377,6 @@ const char *verify_header(const struct scheme *s, size_t i)
 void verify_free(struct verify *v)
 {
 	signed_free(&v->scratch);
+	buf_free(&v->url);
 	*v = (struct verify){0};
 }

@@ -29,7 +29,8 @@ enum verify_result {
 struct verify {
 	int secret;         /* which matched, from 1; 0: none */
 	const char *reason; /* unless OK */
-	struct slice value;     /* of the signature header */
+	const char *header;     /* the signature's, of the names that the delivery has */
+	struct slice value;     /* of it */
 	struct slice timestamp; /* as written */
 	struct slice id;
 	struct slice message; /* the signed string; p == NULL when it wasn't put together */
@@ -38,6 +39,7 @@ struct verify {
 	unsigned char signature[VERIFY_SIGNATURES_MAX][KEY_SIGNATURE_MAX]; /* those that have the right length */
 	size_t n_signatures;
 	struct signed_scratch scratch;
+	struct buf url; /* the endpoint's, with its port or without */
 	char why[96]; /* storage for reason */
 };
 
@@ -53,7 +55,10 @@ enum verify_result verify_delivery(const struct request *r, const struct endpoin
  */
 int verify_secret(const struct secrets *secrets, struct slice value);
 
-/* The headers, other than the Content-Type, that a scheme needs to judge a delivery: the i-th, or NULL behind the last. */
+/*
+ * The headers, other than the Content-Type, that a scheme may need to judge a delivery: the i-th, or NULL behind the last.
+ * Those under the scheme's other names come last.
+ */
 const char *verify_header(const struct scheme *s, size_t i);
 
 void verify_free(struct verify *v);

@@ -110,7 +110,6 @@ static void set_right(const struct made *m, const struct stored *stored, struct 
 	const struct signed_parts parts = {
 		.body = body, .timestamp = {r->timestamp, r->timestamp_len}, .id = {r->id, r->id ? strlen(r->id) : 0},
 		.method = {"POST", 4}, .url = m->e.url, .query = stored->request.query,
-		.is_form = request_is(&stored->request, REQUEST_FORM),
 	};
 	unsigned char bytes[KEY_SIGNATURE_MAX], key[KEY_SIGNATURE_MAX];
 	const struct secret *secret = &m->item[1];

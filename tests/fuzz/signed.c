@@ -9,7 +9,7 @@
 
 #include "hook/signed.h"
 
-enum { FLAG_FORM = 1, FLAG_NO_URL = 2, FLAG_NO_BODY = 4, FLAG_NO_TIMESTAMP = 8, FLAG_NO_ID = 16 };
+enum { FLAG_NO_URL = 2, FLAG_NO_BODY = 4, FLAG_NO_TIMESTAMP = 8, FLAG_NO_ID = 16 };
 enum { LINE_SIGNS, LINE_TIMESTAMP, LINE_ID, LINE_METHOD, LINE_URL, LINE_QUERY, LINES };
 
 static void add(struct buf *b, const void *p, size_t n)
@@ -131,7 +131,6 @@ static void check_all(int flags, char **line, struct slice body)
 		.method = text(line[LINE_METHOD], false),
 		.url = flags & FLAG_NO_URL ? NULL : line[LINE_URL],
 		.query = line[LINE_QUERY],
-		.is_form = flags & FLAG_FORM,
 	};
 	struct signed_scratch scratch = {0};
 	const struct scheme *s;

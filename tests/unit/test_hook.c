@@ -13,7 +13,7 @@ static struct slice text(const char *s)
 static void authorization(void **state)
 {
 	char a[] = "Bearer one", b[] = "Basic dHdvOg==", src[] = "test";
-	struct secret item[] = {{src, a, strlen(a), 1, NULL}, {src, b, strlen(b), 1, NULL}};
+	struct secret item[] = {{src, a, strlen(a), 1, NULL, NULL}, {src, b, strlen(b), 1, NULL, NULL}};
 	struct secrets both = {item, 2}, none = {item, 0};
 
 	(void)state;
