@@ -57,7 +57,7 @@ struct slice filter_row_text(struct filter *f, const struct spool_row *row)
 		if (equals(row->endpoint, f->conf->endpoints[i].path))
 			e = &f->conf->endpoints[i];
 	if (!stored_request(row->headers, row->body, &f->stored) ||
-	    event_read(&f->stored.request, e ? &e->scheme : scheme_find("connectsafely"), (struct slice){0}, &f->event) != EVENT_OK)
+	    event_read(&f->stored.request, e ? &e->scheme : scheme_find("connectsafely"), (struct slice){0}, &f->event) == EVENT_UNAVAILABLE)
 		return (struct slice){0};
 	return f->event.field[FIELD_TEXT];
 }

@@ -219,7 +219,7 @@ int send_relay(const struct send_relay *s)
 	if (!target_init(&target, t.sink, why, sizeof why)) {
 		cli_error("sink \"%s\": %s", t.sink->name, why);
 		status = CLI_CONFIG;
-	} else if (make_event(&t, s) && (read = read_event(&t)) == EVENT_MALFORMED && s->body.p) {
+	} else if (make_event(&t, s) && (read = read_event(&t)) != EVENT_OK && read != EVENT_UNAVAILABLE && s->body.p) {
 		/* our own need not be one of a scheme that the configuration has */
 		cli_error("the file is no event of scheme \"%s\": %s; the receiver would refuse it", t.scheme.name, t.event.reason);
 		status = CLI_NO;

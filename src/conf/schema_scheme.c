@@ -146,14 +146,14 @@ static bool parse_source(const struct scheme *s, enum field f, const char *text,
 		const char *prefix;
 		enum source_kind kind;
 	} kinds[] = {{"json:", SOURCE_JSON}, {"form:", SOURCE_FORM}, {"header:", SOURCE_HEADER}, {"text:", SOURCE_TEXT},
-		{"signature", SOURCE_SIGNATURE}, {"body", SOURCE_BODY}};
+		{"signature", SOURCE_SIGNATURE}, {"body", SOURCE_BODY}, {"none", SOURCE_NOTHING}};
 	size_t i = 0;
 
 	while (i < sizeof kinds / sizeof *kinds && strncmp(text, kinds[i].prefix, strlen(kinds[i].prefix)) != 0)
 		i++;
 	if (i == sizeof kinds / sizeof *kinds)
 		return false;
-	*out = (struct source){kinds[i].kind, text + strlen(kinds[i].prefix)};
+	*out = (struct source){kinds[i].kind, .name = text + strlen(kinds[i].prefix)};
 	switch (out->kind) {
 	case SOURCE_JSON:
 		return paths_valid(out->name);
@@ -162,6 +162,7 @@ static bool parse_source(const struct scheme *s, enum field f, const char *text,
 	case SOURCE_SIGNATURE:
 		return *out->name == '\0' && f == FIELD_KEY && s->separator == '\0' && scheme_has_key(s);
 	case SOURCE_BODY:
+	case SOURCE_NOTHING:
 		return *out->name == '\0' && f == FIELD_KEY;
 	default:
 		return *out->name != '\0';
@@ -174,14 +175,14 @@ static bool set_sources(const struct build *b, enum field f)
 	unsigned n = cfg_size(b->sec, fields[f]);
 
 	if (n > SCHEME_SOURCES)
-		return lacks(b, "has more than 4 sources for one field");
+		return lacks(b, "has more than 12 sources for one field");
 	if (n > 0)
 		memset(b->s->source[f], 0, sizeof b->s->source[f]);
 	for (unsigned i = 0; i < n; i++) {
 		source = cfg_getnstr(b->sec, fields[f], i);
 		if (!parse_source(b->s, f, source, &b->s->source[f][i]))
 			return wrong(b, fields[f], source, "write \"json:PATH\", \"header:NAME\", \"form:NAME\" or \"text:TEXT\", "
-				"for the dedupe-key also \"body\", or \"signature\" where the header's value is one signature");
+				"for the dedupe-key also \"body\", \"none\", or \"signature\" where the header's value is one signature");
 	}
 	return true;
 }
@@ -282,8 +283,8 @@ static bool build(const struct build *b)
 		.prefix = "",
 		.signs = "{body}",
 		.bodies = CONTENT_JSON,
-		.source = {[FIELD_EVENT] = {{SOURCE_JSON, "event"}, {SOURCE_JSON, "type"}, {SOURCE_TEXT, "event"}},
-			[FIELD_KEY] = {{SOURCE_BODY, NULL}}},
+		.source = {[FIELD_EVENT] = {{SOURCE_JSON, .name = "event"}, {SOURCE_JSON, .name = "type"}, {SOURCE_TEXT, .name = "event"}},
+			[FIELD_KEY] = {{.kind = SOURCE_BODY}}},
 	};
 	b->s->name = cfg_title(b->sec);
 	b->s->like = base ? base->name : NULL;

@@ -3,25 +3,29 @@
 #include "conf/scheme.h"
 
 #include <string.h>
+#include <strings.h>
 
 enum { SECRET_MAX = 4096 }; /* as io_read_secret() bounds it */
 /* Zoom's library checks no age. Its last retry comes 115 minutes after the first attempt, and may bear that one's time. */
 enum { HOURS_2 = 2 * 3600 * 1000 };
 enum { MINUTES_5 = 300 * 1000 }; /* what Stripe, Slack, Standard Webhooks and HubSpot ask for; ms */
 
-#define JSON(path) {SOURCE_JSON, path}
-#define HEADER(name) {SOURCE_HEADER, name}
-#define FORM(name) {SOURCE_FORM, name}
-#define TEXT(text) {SOURCE_TEXT, text}
-#define SIGNATURE {SOURCE_SIGNATURE, NULL}
-#define BODY {SOURCE_BODY, NULL}
+#define JSON(path) {SOURCE_JSON, .name = path}
+#define HEADER(field) {SOURCE_HEADER, .name = field}
+#define FORM(field) {SOURCE_FORM, .name = field}
+#define TEXT(text) {SOURCE_TEXT, .name = text}
+#define SIGNATURE {SOURCE_SIGNATURE, .name = NULL}
+#define BODY {SOURCE_BODY, .name = NULL}
+#define NOTHING {SOURCE_NOTHING, .name = NULL}
+/* The id of a message or the like */
+#define THING(path) {SOURCE_JSON, .name = path, .thing = true}
 
 /* "What's in the payload"; Unipile's has the same shape */
 #define CONNECTSAFELY_FIELDS \
 	[FIELD_ACCOUNT] = {JSON("data.account_id")}, [FIELD_SENDER_ID] = {JSON("data.sender.id")}, \
 	[FIELD_SENDER_NAME] = {JSON("data.sender.name")}, [FIELD_CONVERSATION] = {JSON("data.conversation_id")}, \
 	[FIELD_SENT_AT] = {JSON("data.timestamp")}, [FIELD_TEXT] = {JSON("data.body")}
-#define CONNECTSAFELY_EVENT [FIELD_EVENT] = {JSON("event")}, [FIELD_KEY] = {JSON("data.message_urn"), JSON("data.id")}
+#define CONNECTSAFELY_EVENT [FIELD_EVENT] = {JSON("event")}, [FIELD_KEY] = {THING("data.message_urn"), THING("data.id")}
 
 #define STANDARD_WEBHOOKS(prefix_of_headers) \
 	.header = prefix_of_headers "-signature", .separator = ' ', .encoding = ENCODING_BASE64, .key_text = KEY_TEXT_BASE64, \
@@ -297,7 +301,7 @@ static const struct scheme schemes[] = {
 		.signs = "{body}",
 		.handshake = HANDSHAKE_CHALLENGE,
 		.bodies = CONTENT_JSON,
-		.source = {[FIELD_EVENT] = {TEXT("file.changed")}},
+		.source = {[FIELD_EVENT] = {TEXT("file.changed")}, [FIELD_KEY] = {NOTHING}},
 	},
 	{
 		/* developer.x.com, "Securing webhooks" */
@@ -417,6 +421,24 @@ bool scheme_signs(const struct scheme *s, enum placeholder p)
 bool scheme_signs_url(const struct scheme *s)
 {
 	return scheme_signs(s, PLACEHOLDER_URL) || scheme_signs(s, PLACEHOLDER_DECODED_URL);
+}
+
+bool scheme_signs_source(const struct scheme *s, const struct source *source)
+{
+	bool body = !scheme_has_key(s) || scheme_signs(s, PLACEHOLDER_BODY) || scheme_signs(s, PLACEHOLDER_FORM);
+
+	switch (source->kind) {
+	case SOURCE_JSON:
+	case SOURCE_NUMBER:
+	case SOURCE_MEMBER:
+	case SOURCE_FORM:
+	case SOURCE_BODY:
+		return body;
+	case SOURCE_HEADER:
+		return scheme_has_key(s) && s->id_header && strcasecmp(source->name, s->id_header) == 0;
+	default:
+		return true;
+	}
 }
 
 const struct scheme *scheme_at(size_t i)

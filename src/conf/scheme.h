@@ -60,22 +60,28 @@ enum field {
 /* The bodies an endpoint takes; several may be. */
 enum content { CONTENT_JSON = 1, CONTENT_FORM = 2, CONTENT_ANY = 4 };
 
-enum { SCHEME_SOURCES = 4 };
+enum { SCHEME_SOURCES = 12 };
 
 /* Where a field's value is taken from. */
 enum source_kind {
 	SOURCE_NONE,
-	SOURCE_JSON,      /* a value in the JSON body: names and indexes with dots between, * is every index */
+	SOURCE_JSON,      /* a text in the JSON body, or an id that is a number; paths.h has the syntax */
+	SOURCE_NUMBER,    /* the same where a number may be an event's name */
+	SOURCE_MEMBER,    /* the name of the member that a path's last part leads to */
 	SOURCE_FORM,      /* a parameter of a form body */
-	SOURCE_HEADER,    /* not signed, where the signed string hasn't got it */
+	SOURCE_HEADER,
 	SOURCE_TEXT,      /* the text itself */
 	SOURCE_SIGNATURE, /* in hexadecimal */
-	SOURCE_BODY,      /* the SHA-256 of the body, in hexadecimal */
+	SOURCE_BODY,      /* the SHA-256 of the body, in hexadecimal; an empty body has no value */
+	SOURCE_NOTHING,   /* ends the list: nothing identifies a delivery, not even its bytes */
 };
 
 struct source {
 	enum source_kind kind;
-	const char *name; /* the path, the name or the text */
+	const char *name;  /* the path, the name or the text */
+	const char *event; /* the source counts for events of this name only; a * in front or at the end is any text. NULL: all */
+	bool thing;        /* of FIELD_KEY: the id names a message or the like, of which there can be several events */
+	bool more;         /* the value is joined with that of the next source; without one of them there is none */
 };
 
 /* The headers that prove a delivery. */
@@ -133,6 +139,12 @@ bool scheme_signs(const struct scheme *s, enum placeholder p);
 
 /* True when it has the URL, in either form. */
 bool scheme_signs_url(const struct scheme *s);
+
+/*
+ * True when the value of such a source is covered by the signature, or cannot be chosen by the sender at all. Where a scheme
+ * signs nothing (a secret in a header or in the body, or none), the body counts as signed and headers do not.
+ */
+bool scheme_signs_source(const struct scheme *s, const struct source *source);
 
 /* The built-in scheme of that name, or NULL. Const, and lives for the whole program. */
 const struct scheme *scheme_find(const char *name);

@@ -7,7 +7,7 @@
 
 #include "core/buf.h"
 
-enum { PATHS_MAX = 40, PATH_PARTS_MAX = 8 };
+enum { PATHS_MAX = 120, PATH_PARTS_MAX = 8 };
 
 /*
  * A path is names and array indexes with dots between: "data.sender.id", "value.0.type". The part * is

@@ -41,7 +41,7 @@ struct template {
 	enum template_escape escape;
 	struct node *node;
 	size_t n, room;
-	char *path[PATHS_MAX];
+	char *path[TEMPLATE_VALUES_MAX];
 	size_t n_paths;
 };
 
@@ -137,7 +137,7 @@ static bool add_path(struct reader *r, const char *name, size_t n, size_t *which
 	for (*which = 0; *which < t->n_paths; ++*which)
 		if (strlen(t->path[*which]) == n && memcmp(t->path[*which], name, n) == 0)
 			return true;
-	if (t->n_paths == PATHS_MAX)
+	if (t->n_paths == TEMPLATE_VALUES_MAX)
 		return wrong(r, "more than 40 different values");
 	path = strndup(name, n);
 	if (!path)
@@ -345,7 +345,7 @@ bool template_has(const struct template *t, enum template_known k)
 struct printer {
 	const struct template *t;
 	const struct template_values *values;
-	struct path path[PATHS_MAX];
+	struct path path[TEMPLATE_VALUES_MAX];
 	struct buf scratch[2]; /* of the filters */
 };
 

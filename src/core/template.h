@@ -22,6 +22,8 @@
 
 #include "core/buf.h"
 
+enum { TEMPLATE_VALUES_MAX = 40 }; /* different values of the body in one template */
+
 struct template;
 
 /* How values are escaped for where they stand. */

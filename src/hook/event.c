@@ -6,28 +6,47 @@
 
 #include "core/paths.h"
 
-/* Numbers are names of nothing that is shown or echoed as text, and true is a name of nothing at all. */
-static bool takes(enum field f, enum path_kind kind)
+_Static_assert(FIELD_COUNT * SCHEME_SOURCES <= PATHS_MAX, "each source may be a path");
+
+/* A delivery that is being read. */
+struct reading {
+	const struct request *r;
+	const struct scheme *s;
+	struct slice signature;
+	struct event *ev;
+	struct path *paths;
+	size_t n_paths, first[FIELD_COUNT]; /* where the paths of a field begin */
+	size_t joined_at[FIELD_COUNT];      /* in ev->joined, which moves as it grows; of fields in `joined` */
+	unsigned joined, unsigned_fields;   /* bit f: the field was put together; nothing signs its value */
+};
+
+static bool is_path(const struct source *source)
 {
-	if (kind != PATH_NUMBER)
-		return kind == PATH_STRING;
-	return f != FIELD_EVENT && f != FIELD_SENDER_NAME && f != FIELD_TEXT && f != FIELD_CHALLENGE && f != FIELD_CLIENT_STATE;
+	return source->kind == SOURCE_JSON || source->kind == SOURCE_NUMBER || source->kind == SOURCE_MEMBER;
 }
 
-/* All JSON paths of the scheme; which[i] tells whose the i-th is. */
-static size_t list_paths(const struct scheme *s, struct path *paths, enum field *which)
+/* A number may be an id or a time. It is a name where the source says so. Booleans are never a field's value. */
+static bool takes(enum field f, const struct source *source, enum path_kind kind)
 {
-	size_t n = 0;
+	if (kind == PATH_STRING)
+		return true;
+	if (kind != PATH_NUMBER)
+		return f == FIELD_KEY && source->more;
+	return source->kind == SOURCE_NUMBER || (f != FIELD_EVENT && f != FIELD_SENDER_NAME && f != FIELD_TEXT &&
+		f != FIELD_CHALLENGE && f != FIELD_CLIENT_STATE);
+}
+
+static void list_paths(struct reading *rd)
+{
+	const struct source *source;
 
 	for (int f = 0; f < FIELD_COUNT; f++) {
-		for (int i = 0; i < SCHEME_SOURCES && s->source[f][i].kind; i++) {
-			if (s->source[f][i].kind != SOURCE_JSON)
-				continue;
-			which[n] = (enum field)f;
-			paths[n++] = (struct path){.text = s->source[f][i].name};
-		}
+		rd->first[f] = rd->n_paths;
+		source = rd->s->source[f];
+		for (int i = 0; i < SCHEME_SOURCES && source[i].kind; i++)
+			if (is_path(&source[i]))
+				rd->paths[rd->n_paths++] = (struct path){.text = source[i].name};
 	}
-	return n;
 }
 
 static enum event_result malformed(struct event *ev, const char *reason)
@@ -36,9 +55,11 @@ static enum event_result malformed(struct event *ev, const char *reason)
 	return EVENT_MALFORMED;
 }
 
-static enum event_result read_json(struct slice json, struct path *paths, size_t n, struct event *ev)
+static enum event_result read_json(struct reading *rd, struct slice json)
 {
-	switch (paths_find(json.p, json.n, paths, n, &ev->arena, &ev->reason)) {
+	struct event *ev = rd->ev;
+
+	switch (paths_find(json.p, json.n, rd->paths, rd->n_paths, &ev->arena, &ev->reason)) {
 	case PATHS_OK:
 		return EVENT_OK;
 	case PATHS_MALFORMED:
@@ -49,24 +70,30 @@ static enum event_result read_json(struct slice json, struct path *paths, size_t
 	return EVENT_UNAVAILABLE;
 }
 
-static enum event_result read_body(const struct request *r, struct path *paths, size_t n, struct event *ev)
+static enum event_result read_form(struct reading *rd, struct slice body)
 {
-	struct slice body = {r->body.data, r->body.len}, payload;
+	struct form *form = &rd->ev->form;
+	struct slice payload;
 
-	if (request_is(r, REQUEST_JSON))
-		return read_json(body, paths, n, ev);
-	if (!request_is(r, REQUEST_FORM))
-		return EVENT_OK;
-	switch (form_parse(&ev->form, body.p, body.n)) {
+	switch (form_parse(form, body.p, body.n)) {
 	case FORM_OK:
-		payload = form_value(&ev->form, "payload");
-		return payload.p ? read_json(payload, paths, n, ev) : EVENT_OK;
+		payload = form_value(form, "payload");
+		return payload.p ? read_json(rd, payload) : EVENT_OK;
 	case FORM_MALFORMED:
-		return malformed(ev, "not a form, or more than 256 parameters");
+		return malformed(rd->ev, "not a form, or more than 256 parameters");
 	case FORM_NO_MEMORY:
 		break;
 	}
 	return EVENT_UNAVAILABLE;
+}
+
+static enum event_result read_body(struct reading *rd)
+{
+	struct slice body = {rd->r->body.data, rd->r->body.len};
+
+	if (request_is(rd->r, REQUEST_JSON))
+		return read_json(rd, body);
+	return request_is(rd->r, REQUEST_FORM) ? read_form(rd, body) : EVENT_OK;
 }
 
 static struct slice key_of(struct event *ev, struct slice bytes)
@@ -105,83 +132,210 @@ static struct slice copy(struct event *ev, const char *value)
 	return out;
 }
 
-/* The value of a source other than JSON. False when it can't be had. */
-static bool value_of(const struct source *source, const struct request *r, struct slice signature, struct event *ev, struct slice *out)
+/* The hash of the body; no value where the body is empty. False when OpenSSL failed. */
+static bool hash_body(struct reading *rd, struct slice *out)
 {
 	unsigned char hash[KEY_SHA256_BYTES];
 
+	if (rd->r->body.len == 0)
+		return true;
+	if (!EVP_Digest(rd->r->body.data, rd->r->body.len, hash, NULL, EVP_sha256(), NULL))
+		return false;
+	*out = key_of(rd->ev, (struct slice){(const char *)hash, sizeof hash});
+	return true;
+}
+
+/* The value of a source, or none in *out. `path` is its path, where it has one. False when the value can't be had. */
+static bool value_of(struct reading *rd, enum field f, const struct source *source, const struct path *path, struct slice *out)
+{
+	*out = (struct slice){0};
 	switch (source->kind) {
+	case SOURCE_JSON:
+	case SOURCE_NUMBER:
+	case SOURCE_MEMBER:
+		if (path->value.p && takes(f, source, path->kind))
+			*out = path->value;
+		return true;
 	case SOURCE_HEADER:
-		*out = copy(ev, header(source, r));
+		*out = copy(rd->ev, header(source, rd->r));
 		return true;
 	case SOURCE_FORM:
-		*out = form_value(&ev->form, source->name);
+		*out = form_value(&rd->ev->form, source->name);
 		return true;
 	case SOURCE_TEXT:
-		*out = (struct slice){source->name, strlen(source->name)};
+		*out = slice_text(source->name);
 		return true;
 	case SOURCE_SIGNATURE:
-		if (signature.p)
-			*out = key_of(ev, signature);
+		if (rd->signature.p)
+			*out = key_of(rd->ev, rd->signature);
 		return true;
 	case SOURCE_BODY:
-		if (!EVP_Digest(r->body.data, r->body.len, hash, NULL, EVP_sha256(), NULL))
-			return false;
-		*out = key_of(ev, (struct slice){(const char *)hash, sizeof hash});
-		return true;
+		return hash_body(rd, out);
 	default:
 		return true;
 	}
 }
 
-/* The first source that has a value; *path is at the field's first JSON path. */
-static bool resolve(const struct scheme *s, enum field f, const struct path *path, const struct request *r,
-	struct slice signature, struct event *ev)
+static struct slice field_of(const struct reading *rd, enum field f)
 {
-	struct slice *out = &ev->field[f];
+	struct slice value = rd->ev->field[f];
 
-	for (int i = 0; i < SCHEME_SOURCES && s->source[f][i].kind && out->n == 0; i++) {
-		if (s->source[f][i].kind != SOURCE_JSON) {
-			if (!value_of(&s->source[f][i], r, signature, ev, out))
-				return false;
-			continue;
-		}
-		if (takes(f, path->kind))
-			*out = path->value;
-		path++;
+	return rd->joined & 1U << f ? (struct slice){rd->ev->joined.data + rd->joined_at[f], value.n} : value;
+}
+
+/* The source's condition holds for the event's name, which was resolved before. */
+static bool applies(const struct reading *rd, const struct source *source)
+{
+	struct slice name = field_of(rd, FIELD_EVENT);
+	const char *want = source->event;
+	size_t n = want ? strlen(want) : 0;
+
+	if (!want)
+		return true;
+	if (*want == '*')
+		return name.n >= n - 1 && memcmp(name.p + name.n - (n - 1), want + 1, n - 1) == 0;
+	if (want[n - 1] == '*')
+		return name.n >= n - 1 && memcmp(name.p, want, n - 1) == 0;
+	return name.n == n && memcmp(name.p, want, n) == 0;
+}
+
+/* Appends a further part of a key: behind a space, and with none in it, so that no two lists of parts give the same key. */
+static bool add_part(struct buf *b, struct slice part)
+{
+	bool ok = buf_add(b, " ", 1);
+
+	for (size_t i = 0; ok && i < part.n; i++)
+		ok = part.p[i] == ' ' ? buf_add(b, "%20", 3) : part.p[i] == '%' ? buf_add(b, "%25", 3) : buf_add(b, part.p + i, 1);
+	return ok;
+}
+
+/* The values of n sources that are joined, or of one. */
+struct parts {
+	const struct source *source;
+	size_t n;
+	struct slice value[SCHEME_SOURCES];
+};
+
+/* Puts the parts together in ev->joined: one behind the other, or in a key as add_part() does. */
+static bool join(struct reading *rd, enum field f, const struct parts *parts)
+{
+	struct buf *b = &rd->ev->joined;
+	size_t at = b->len;
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < parts->n; i++)
+		ok = i > 0 && f == FIELD_KEY ? add_part(b, parts->value[i]) : buf_add(b, parts->value[i].p, parts->value[i].n);
+	if (ok && f == FIELD_KEY && parts->source->thing)
+		ok = add_part(b, field_of(rd, FIELD_EVENT)) && add_part(b, field_of(rd, FIELD_ACCOUNT));
+	rd->joined |= 1U << f;
+	rd->joined_at[f] = at;
+	rd->ev->field[f].n = b->len - at;
+	return ok;
+}
+
+/* The field has these parts. */
+static bool take(struct reading *rd, enum field f, const struct parts *parts)
+{
+	struct event *ev = rd->ev;
+	unsigned scope = parts->source->thing ? rd->unsigned_fields & (1U << FIELD_EVENT | 1U << FIELD_ACCOUNT) : 0;
+	enum source_kind kind = parts->source->kind;
+
+	for (size_t i = 0; i < parts->n; i++)
+		if (!scheme_signs_source(rd->s, &parts->source[i]))
+			rd->unsigned_fields |= 1U << f;
+	if (f == FIELD_KEY) {
+		ev->id = parts->value[0];
+		ev->identity = kind == SOURCE_BODY || kind == SOURCE_SIGNATURE ? IDENTITY_BODY
+			: scope || rd->unsigned_fields & 1U << f ? IDENTITY_UNSIGNED : IDENTITY_SIGNED;
 	}
-	if (out->n == 0)
-		*out = (struct slice){0};
+	if (parts->n > 1 || (f == FIELD_KEY && parts->source->thing))
+		return join(rd, f, parts);
+	ev->field[f] = parts->value[0];
 	return true;
+}
+
+/* The first source, or sources that are joined, of which all have a value. False when a value can't be had. */
+static bool resolve(struct reading *rd, enum field f)
+{
+	const struct source *source = rd->s->source[f], *end = source + SCHEME_SOURCES;
+	const struct path *path = &rd->paths[rd->first[f]];
+	struct parts parts;
+	bool all, more;
+
+	while (source < end && source->kind && source->kind != SOURCE_NOTHING) {
+		parts.source = source;
+		parts.n = 0;
+		all = applies(rd, source);
+		do {
+			if (all && !value_of(rd, f, source, path, &parts.value[parts.n]))
+				return false;
+			all = all && parts.value[parts.n++].n > 0;
+			path += is_path(source);
+			more = source->more;
+		} while (++source < end && more);
+		if (all)
+			return take(rd, f, &parts);
+	}
+	return true;
+}
+
+/* The key comes last: what names a thing is scoped by the other fields. */
+static enum event_result resolve_all(struct reading *rd)
+{
+	static const struct source body = {.kind = SOURCE_BODY};
+	struct parts last = {.source = &body, .n = 1};
+	struct event *ev = rd->ev;
+	bool nothing = false;
+
+	for (int f = 0; f < FIELD_COUNT; f++)
+		if (f != FIELD_KEY && !resolve(rd, (enum field)f))
+			return EVENT_UNAVAILABLE;
+	if (!resolve(rd, FIELD_KEY))
+		return EVENT_UNAVAILABLE;
+	for (int i = 0; i < SCHEME_SOURCES; i++)
+		nothing |= rd->s->source[FIELD_KEY][i].kind == SOURCE_NOTHING;
+	if (field_of(rd, FIELD_KEY).n == 0 && !nothing) {
+		if (!hash_body(rd, &last.value[0]))
+			return EVENT_UNAVAILABLE;
+		if (last.value[0].p && !take(rd, FIELD_KEY, &last))
+			return EVENT_UNAVAILABLE;
+	}
+	for (int f = 0; f < FIELD_COUNT; f++)
+		ev->field[f] = field_of(rd, (enum field)f);
+	return EVENT_OK;
 }
 
 enum event_result event_read(const struct request *r, const struct scheme *s, struct slice signature, struct event *ev)
 {
 	struct path paths[PATHS_MAX];
-	enum field which[PATHS_MAX];
-	size_t n = list_paths(s, paths, which), at = 0;
+	struct reading rd = {.r = r, .s = s, .signature = signature, .ev = ev, .paths = paths};
 	enum event_result result;
 
 	memset(ev->field, 0, sizeof ev->field);
+	ev->id = (struct slice){0};
+	ev->identity = IDENTITY_NONE;
+	ev->several = 0;
 	ev->reason = NULL;
-	ev->arena.len = 0;
+	ev->arena.len = ev->joined.len = 0;
 	ev->form.n = 0;
-	result = reserve_headers(s, r, ev) ? read_body(r, paths, n, ev) : EVENT_UNAVAILABLE;
-	if (result != EVENT_OK)
-		return result;
-	for (int f = 0; f < FIELD_COUNT; f++) {
-		if (!resolve(s, (enum field)f, &paths[at], r, signature, ev))
-			return EVENT_UNAVAILABLE;
-		while (at < n && which[at] == (enum field)f)
-			at++;
+	list_paths(&rd);
+	result = reserve_headers(s, r, ev) ? read_body(&rd) : EVENT_UNAVAILABLE;
+	if (result == EVENT_UNAVAILABLE || resolve_all(&rd) != EVENT_OK)
+		return EVENT_UNAVAILABLE;
+	if (result == EVENT_MALFORMED)
+		ev->field[FIELD_EVENT] = (struct slice){0};
+	else if (!ev->field[FIELD_EVENT].p) {
+		ev->reason = "no name of the event";
+		result = EVENT_NAMELESS;
 	}
-	return ev->field[FIELD_EVENT].p ? EVENT_OK : malformed(ev, "no name of the event");
+	return result;
 }
 
 void event_free(struct event *ev)
 {
 	buf_free(&ev->arena);
 	buf_free(&ev->headers);
+	buf_free(&ev->joined);
 	form_free(&ev->form);
 	*ev = (struct event){0};
 }

@@ -10,16 +10,32 @@
 #include "hook/form.h"
 #include "hook/request.h"
 
-enum event_result { EVENT_OK, EVENT_MALFORMED, EVENT_UNAVAILABLE };
+enum event_result {
+	EVENT_OK,
+	EVENT_NAMELESS,    /* read, but nothing in it is the event's name */
+	EVENT_MALFORMED,   /* the body cannot be read; fields that are outside of it are there, the event's name is not */
+	EVENT_UNAVAILABLE, /* memory is short, or OpenSSL failed */
+};
+
+/* What tells one delivery from another. */
+enum identity {
+	IDENTITY_NONE,     /* nothing does: the key has no value, and the delivery is never a duplicate */
+	IDENTITY_BODY,     /* the bytes: the key is the body's SHA-256 or the signature, in hexadecimal */
+	IDENTITY_SIGNED,   /* an id that the signature covers */
+	IDENTITY_UNSIGNED, /* an id that is, or is joined with, a value that nothing signs */
+};
 
 /*
  * A zero-initialised one is valid, and may be read into again and again. The slices borrow from it and from the scheme,
  * not from the request, which may be gone when the event is logged; a field without a value has p == NULL.
  */
 struct event {
-	struct slice field[FIELD_COUNT];
-	const char *reason; /* static text, unless OK */
-	struct buf arena, headers; /* of values in JSON, and of those in headers */
+	struct slice field[FIELD_COUNT]; /* FIELD_KEY is unique for each event; see `id` */
+	struct slice id;        /* the id in FIELD_KEY alone: the key that hookspool 0.1 stored; p == NULL where that has none */
+	enum identity identity; /* of FIELD_KEY */
+	unsigned several;       /* bit f: the body has more than one value for field f; field[f] is the first or none */
+	const char *reason;     /* static text, unless OK */
+	struct buf arena, headers, joined; /* of values in JSON, of those in headers, and of those that were put together */
 	struct form form;
 	char key[2 * KEY_SIGNATURE_MAX + 1]; /* storage of FIELD_KEY where it is a hash or a signature */
 };
@@ -27,7 +43,7 @@ struct event {
 /*
  * Takes the fields from where the scheme has them. A JSON body is read as paths.h says, a form as form.h; a form's
  * "payload" is JSON too, as GitHub and Slack send it. `signature` is that of the delivery, in bytes, for a
- * key that is taken from it. MALFORMED also without a name for the event; UNAVAILABLE: memory is short, or OpenSSL failed.
+ * key that is taken from it. Where no source of the key has a value, the body's hash is the key.
  */
 enum event_result event_read(const struct request *r, const struct scheme *s, struct slice signature, struct event *ev);
 

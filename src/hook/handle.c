@@ -138,6 +138,7 @@ static enum outcome parse(const struct request *r, struct delivery *d)
 		return GO_ON;
 	case EVENT_UNAVAILABLE:
 		return because(d, "memory is short, or OpenSSL failed", OUTCOME_UNAVAILABLE);
+	case EVENT_NAMELESS:
 	case EVENT_MALFORMED:
 		break;
 	}
@@ -427,7 +428,7 @@ static void write_log(const struct request *r, const struct conf *c, const struc
 	if (d->id)
 		log_number(&e, "id", d->id);
 	log_slice(&e, "event", d->event.field[FIELD_EVENT]);
-	log_slice(&e, "key", d->event.field[FIELD_KEY]);
+	log_slice(&e, "key", d->event.id);
 	log_slice(&e, "sender", d->event.field[FIELD_SENDER_NAME]);
 	if (d->secret)
 		log_number(&e, "secret", d->secret);

@@ -91,7 +91,7 @@ bool job_read_text(struct job *j, const struct conf *c, struct event *ev)
 
 	if (stored_request(whole(&j->headers), j->values.body, &stored))
 		result = event_read(&stored.request, e ? &e->scheme : scheme_find("connectsafely"), (struct slice){0}, ev);
-	j->values.known[TEMPLATE_TEXT] = result == EVENT_OK ? ev->field[FIELD_TEXT] : (struct slice){0};
+	j->values.known[TEMPLATE_TEXT] = result != EVENT_UNAVAILABLE ? ev->field[FIELD_TEXT] : (struct slice){0};
 	stored_free(&stored);
 	return result != EVENT_UNAVAILABLE;
 }

@@ -24,7 +24,7 @@ struct reading {
 	enum template_escape escape;
 	const struct template_values *values;
 	yajl_val tree; /* of the body; NULL: it has no values */
-	char *path[PATHS_MAX];
+	char *path[TEMPLATE_VALUES_MAX];
 	size_t n_paths;
 	struct buf out;
 };
@@ -192,7 +192,7 @@ static bool note_path(struct reading *r, const char *path)
 	for (size_t i = 0; i < r->n_paths; i++)
 		if (strcmp(r->path[i], path) == 0)
 			return true;
-	if (!paths_valid(path) || r->n_paths == PATHS_MAX)
+	if (!paths_valid(path) || r->n_paths == TEMPLATE_VALUES_MAX)
 		return false;
 	assert((r->path[r->n_paths++] = strdup(path)));
 	return true;
@@ -395,7 +395,7 @@ static void check_json(const struct template_values *values)
 /* NULL when the body has no values. */
 static yajl_val tree_of(const struct reading *r, const char *body)
 {
-	struct path path[PATHS_MAX] = {{0}};
+	struct path path[TEMPLATE_VALUES_MAX] = {{0}};
 	struct buf arena = {0};
 	yajl_val tree = NULL;
 	const char *reason;
