@@ -1,21 +1,19 @@
 /* hookspool check, the sinks: their files, who names them, what is dead, and what is pending that nobody sends. */
-#define _GNU_SOURCE /* strchrnul */
 #include "config.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <yajl/yajl_parse.h>
 
 #include "cli/check.h"
 #include "cli/plain.h"
 #include "core/clock.h"
+#include "core/program.h"
 #include "sink/spool_deliveries.h"
 
 #ifdef HAVE_CURL
@@ -49,40 +47,17 @@ static void say_target(struct check *c, const struct sink *s)
 	check_say(c, CHECK_OK, "sink", "sink %s: %s to %.*s%s", s->name, s->method, before, s->url, rest);
 }
 
-static bool is_program(const char *path)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
-}
-
-/* Where execvp(3) would find the program; false where it would not. */
-static bool find_program(const char *name, char *out, size_t n)
-{
-	const char *path = getenv("PATH"), *stop;
-
-	if (strchr(name, '/') || !path) {
-		snprintf(out, n, "%s", name);
-		return is_program(out);
-	}
-	for (; *path; path = *stop ? stop + 1 : stop) {
-		stop = strchrnul(path, ':');
-		snprintf(out, n, "%.*s/%s", (int)(stop - path), path, name);
-		if (stop > path && is_program(out))
-			return true;
-	}
-	return false;
-}
-
 static void check_program(struct check *c, const struct sink *s)
 {
-	char program[PATH_MAX];
+	char program[PATH_MAX], why[PATH_MAX + 512];
 
-	if (find_program(s->command.item[0], program, sizeof program))
-		check_say(c, CHECK_OK, "sink", "sink %s: runs %s", s->name, program);
-	else
+	if (!program_find(s->command.item[0], program, sizeof program))
 		check_say(c, CHECK_FAIL, "sink", "sink %s: user %s can't run %s; is it there, or in PATH, with chmod 755, and its directory open?", s->name,
 			check_user(geteuid()), s->command.item[0]);
+	else if (!program_check(program, why, sizeof why))
+		check_say(c, CHECK_FAIL, "sink", "sink %s: %s", s->name, why);
+	else
+		check_say(c, CHECK_OK, "sink", "sink %s: runs %s", s->name, program);
 }
 
 static bool is_json(struct slice text)

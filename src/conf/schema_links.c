@@ -39,10 +39,38 @@ static bool check_reply(cfg_t *tree, cfg_t *sink)
 	return false;
 }
 
+static bool has_word(cfg_t *sec, const char *option, const char *word)
+{
+	for (unsigned i = 0; i < cfg_size(sec, option); i++)
+		if (strcmp(cfg_getnstr(sec, option, i), word) == 0)
+			return true;
+	return false;
+}
+
+/* A program is given what strangers write, and must not be able to sign as their provider. */
+static bool check_environment(cfg_t *tree, cfg_t *sink)
+{
+	for (unsigned i = 0; i < cfg_size(sink, "environment"); i++) {
+		const char *name = cfg_getnstr(sink, "environment", i);
+
+		for (unsigned k = 0; k < cfg_size(tree, "endpoint"); k++) {
+			cfg_t *endpoint = cfg_getnsec(tree, "endpoint", k);
+
+			if (!has_word(endpoint, "secret-env", name) && !has_word(endpoint, "authorization-env", name) &&
+			    !has_word(endpoint, "verify-token-env", name))
+				continue;
+			cfg_error(schema_at(sink, "environment", name), "sink \"%s\": environment: %s is a secret of endpoint \"%s\"; remove it",
+				cfg_title(sink), name, cfg_title(endpoint));
+			return false;
+		}
+	}
+	return true;
+}
+
 bool schema_check_links(cfg_t *tree)
 {
 	for (unsigned i = 0; i < cfg_size(tree, "sink"); i++)
-		if (!check_reply(tree, cfg_getnsec(tree, "sink", i)))
+		if (!check_reply(tree, cfg_getnsec(tree, "sink", i)) || !check_environment(tree, cfg_getnsec(tree, "sink", i)))
 			return false;
 	for (unsigned i = 0; i < cfg_size(tree, "endpoint"); i++)
 		if (!check_relay(tree, cfg_getnsec(tree, "endpoint", i)))

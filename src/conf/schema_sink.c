@@ -18,6 +18,7 @@ static const int64_t TIMEOUT_MAX_MS = 600 * 1000, AGE_MAX_MS = 365 * INT64_C(864
 const cfg_opt_t schema_sink_options[] = {
 	CFG_STR("type", "http", CFGF_NONE),
 	CFG_STR_LIST("command", NULL, CFGF_NONE),
+	CFG_STR_LIST("environment", NULL, CFGF_NONE),
 	CFG_STR("reply", NULL, CFGF_NONE),
 	CFG_STR("url", NULL, CFGF_NONE),
 	CFG_STR("url-file", NULL, CFGF_NONE),
@@ -134,7 +135,7 @@ static bool check_times(cfg_t *sec)
 static bool check_type(cfg_t *sec)
 {
 	static const char *const others[][12] = {
-		[SINK_HTTP] = {"command", "reply"},
+		[SINK_HTTP] = {"command", "environment", "reply"},
 		[SINK_EXEC] = {"url", "url-file", "method", "headers", "authorization-file", "secret-file", "ca-file", "allow-private",
 			"follow-redirects", "connect-timeout", "retry-on"},
 	};
@@ -211,13 +212,37 @@ static bool check_http(cfg_t *sec)
 	return true;
 }
 
+/* POSIX.1-2017 XBD 3.235: letters, digits and _, and no digit first. */
+static bool is_variable(const char *name)
+{
+	size_t n = 0;
+
+	while (isalnum((unsigned char)name[n]) || name[n] == '_')
+		n++;
+	return n > 0 && !name[n] && !isdigit((unsigned char)*name);
+}
+
+static bool check_environment(cfg_t *sec)
+{
+	const char *name;
+
+	for (unsigned i = 0; i < cfg_size(sec, "environment"); i++) {
+		name = cfg_getnstr(sec, "environment", i);
+		if (!is_variable(name))
+			return wrong(sec, "environment", name, "write the names of variables of the relay, such as \"HTTPS_PROXY\", without a value");
+		if (strncmp(name, "HOOKSPOOL_", 10) == 0)
+			return wrong(sec, "environment", name, "variables that begin with HOOKSPOOL_ tell of the event; remove it");
+	}
+	return true;
+}
+
 static bool check_exec(cfg_t *sec)
 {
 	if (cfg_size(sec, "command") == 0 || !*cfg_getnstr(sec, "command", 0)) {
 		cfg_error(schema_at(sec, "command", NULL), "sink \"%s\" needs a command = {\"/path/of/a/program\", \"its first argument\"}", cfg_title(sec));
 		return false;
 	}
-	return true;
+	return check_environment(sec);
 }
 
 static bool check_target(cfg_t *sec)

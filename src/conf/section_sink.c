@@ -139,7 +139,8 @@ bool section_sink_make(cfg_t *sec, struct sink *s)
 		copy_path(sec, "ca-file", &s->ca_file) && schema_words(sec, "headers", &s->headers) &&
 		schema_words(sec, "events", &s->events) && schema_words(sec, "accounts", &s->accounts) &&
 		schema_words(sec, "senders", &s->senders) && schema_words(sec, "texts", &s->texts) &&
-		schema_words(sec, "command", &s->command) && copy(sec, "reply", &s->reply) && set_program(sec, s);
+		schema_words(sec, "command", &s->command) &&
+		schema_words(sec, "environment", &s->environment) && copy(sec, "reply", &s->reply) && set_program(sec, s);
 }
 
 void section_sink_free(struct sink *s)
@@ -155,6 +156,7 @@ void section_sink_free(struct sink *s)
 	free(s->ca_file);
 	words_free(&s->headers);
 	words_free(&s->command);
+	words_free(&s->environment);
 	free(s->reply);
 	words_free(&s->events);
 	words_free(&s->accounts);

@@ -43,6 +43,7 @@ struct sink {
 
 	/* exec */
 	struct words command; /* the program and its arguments */
+	struct words environment; /* names of variables of the relay's that it gets beside the usual ones */
 	char *reply;          /* the sink that what it prints is sent to; NULL: it is no answer */
 
 	struct template *body; /* NULL: the event's own bytes and type */

@@ -6,7 +6,7 @@
 #include "relay/job.h"
 #include "relay/target.h"
 
-static bool start_http(struct http *h, const struct target *t, struct job *j)
+static bool start_http(struct http *h, struct target *t, struct job *j)
 {
 	struct job_message m;
 	struct http_message sent;
@@ -28,7 +28,7 @@ static bool start_exec(struct exec *x, const struct sink *s, struct job *j)
 	return ok;
 }
 
-bool attempt_start(struct http *h, struct exec *x, const struct target *t, struct job *j)
+bool attempt_start(struct http *h, struct exec *x, struct target *t, struct job *j)
 {
 	switch (t->sink->type) {
 	case SINK_HTTP:

@@ -29,6 +29,6 @@ struct target;
 struct job;
 
 /* Begins the job's attempt at the target's sink. False when it could not begin: memory is short, or OpenSSL failed. */
-bool attempt_start(struct http *h, struct exec *x, const struct target *t, struct job *j);
+bool attempt_start(struct http *h, struct exec *x, struct target *t, struct job *j);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -24,6 +25,7 @@
 
 #include "core/clock.h"
 #include "core/io.h"
+#include "core/program.h"
 
 extern char **environ;
 
@@ -180,18 +182,29 @@ static bool make_pipes(struct exec *x, struct run *r, int theirs[ENDS])
 	return true;
 }
 
-/* Of two variables with a name, programs take one or the other; and what tells of sockets and supervisors is ours alone. */
-static bool is_theirs(const char *variable)
-{
-	static const char *const not_theirs[] = {"HOOKSPOOL_", "NOTIFY_SOCKET=", "WATCHDOG_", "LISTEN_"};
+/* What programs need to find others, their user's files, and the language and time to print. */
+static const char *const passed_on[] = {"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR"};
 
-	for (size_t i = 0; i < sizeof not_theirs / sizeof *not_theirs; i++)
-		if (strncmp(variable, not_theirs[i], strlen(not_theirs[i])) == 0)
-			return false;
-	return true;
+static bool has_name(const char *variable, const char *name)
+{
+	size_t n = strlen(name);
+
+	return strncmp(variable, name, n) == 0 && variable[n] == '=';
 }
 
-static char **make_environment(const struct buf *ours, size_t n)
+/* No other variable of the relay's: secrets may be among them, and programs are given what strangers write. */
+static bool is_theirs(const struct sink *s, const char *variable)
+{
+	for (size_t i = 0; i < sizeof passed_on / sizeof *passed_on; i++)
+		if (has_name(variable, passed_on[i]))
+			return true;
+	for (size_t i = 0; i < s->environment.n; i++)
+		if (has_name(variable, s->environment.item[i]))
+			return true;
+	return strncmp(variable, "LC_", 3) == 0;
+}
+
+static char **make_environment(const struct sink *s, const struct buf *ours, size_t n)
 {
 	size_t others = 0, used = 0;
 	char **envp, *p = ours->data;
@@ -202,7 +215,7 @@ static char **make_environment(const struct buf *ours, size_t n)
 	for (; envp && used < n; p += strlen(p) + 1)
 		envp[used++] = p;
 	for (size_t i = 0; envp && i < others; i++)
-		if (is_theirs(environ[i]))
+		if (is_theirs(s, environ[i]))
 			envp[used++] = environ[i];
 	return envp;
 }
@@ -246,16 +259,18 @@ static int spawn(struct run *r, char **envp, const int theirs[ENDS])
 
 static void say_not_started(struct exec *x, const struct run *r, int error)
 {
-	char text[256];
+	char text[512], path[PATH_MAX];
 
-	snprintf(text, sizeof text, "%s: %s", r->sink->command.item[0], strerror(error));
+	/* execve(2) says ENOENT of a script whose interpreter is missing, too */
+	if (!program_find(r->sink->command.item[0], path, sizeof path) || program_check(path, text, sizeof text))
+		snprintf(text, sizeof text, "%s: %s", r->sink->command.item[0], strerror(error));
 	x->done(r->job, &(struct attempt_result){.again = true, .error = text});
 }
 
 bool exec_start(struct exec *x, const struct sink *s, const struct buf *environment, size_t n, struct slice body, void *job)
 {
 	struct run *r = calloc(1, sizeof *r);
-	char **envp = make_environment(environment, n);
+	char **envp = make_environment(s, environment, n);
 	int theirs[ENDS] = {-1, -1, -1}, error;
 
 	if (!r || !envp) {

@@ -24,9 +24,9 @@ struct exec *exec_new(attempt_done *done);
 void exec_free(struct exec *x);
 
 /*
- * Starts the sink's command, not through a shell, in a process group of its own. environment: n strings, each with its NUL,
- * beside those of this process but HOOKSPOOL_*, NOTIFY_SOCKET, WATCHDOG_* and LISTEN_* (sd_notify(3), sd_watchdog_enabled(3),
- * sd_listen_fds(3)), which are ours alone; body is borrowed until the end. What can't be started has ended: done is called. False
+ * Starts the sink's command, not through a shell, in a process group of its own. environment: n strings, each with its NUL.
+ * Of this process's own variables the program gets PATH, HOME, USER, LOGNAME, SHELL, LANG, LANGUAGE, LC_*, TZ, TMPDIR and those
+ * that the sink's environment names. body is borrowed until the end. What can't be started has ended: done is called. False
  * when memory is short.
  *
  * Exit status 0 is success; EX_TEMPFAIL (75) is tried again; the other statuses of sysexits.h from EX_DATAERR (65) to

@@ -17,7 +17,7 @@ struct transfer {
 	struct transfer *next; /* that is free */
 	struct http *http;
 	CURL *easy;
-	const struct target *target;
+	struct target *target;
 	struct curl_slist *headers;
 	void *job;
 	char error[CURL_ERROR_SIZE];
@@ -26,6 +26,9 @@ struct transfer {
 	long status;  /* of the last answer whose header was complete; 0: none */
 	bool refused; /* the address is a private one */
 	bool begun;   /* the request may have been sent */
+	bool answered; /* it was, by a redirect perhaps */
+	bool kept;     /* over a connection of an attempt before this one */
+	bool repeated; /* libcurl wanted to send it once more */
 };
 
 struct http {
@@ -146,30 +149,42 @@ static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_so
 }
 
 #if LIBCURL_VERSION_NUM >= 0x075000 /* 7.80.0 */
-/* Just before the request: the connection may be one that another sink has opened, which may reach more. */
+/*
+ * Just before each request. The connection may be one that another sink has opened, which may reach more. And where a
+ * connection ends without an answer, libcurl sends the request again, over each connection it has, five times: an attempt is
+ * one request, but for the next one of a redirect.
+ */
 static int before_request(void *ctx, char *remote, char *local, int remote_port, int local_port)
 {
 	struct transfer *t = ctx;
+	long opened = 1;
 
 	(void)local;
 	(void)remote_port;
 	(void)local_port;
 	t->refused = !may_reach(t, remote);
-	t->begun = t->begun || !t->refused;
-	return t->refused ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+	t->repeated = t->begun && !t->answered;
+	if (t->refused || t->repeated)
+		return CURL_PREREQFUNC_ABORT;
+	curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &opened);
+	t->kept = !t->begun && opened == 0;
+	t->begun = true;
+	t->answered = false;
+	return CURL_PREREQFUNC_OK;
 }
 
 static bool set_before_request(struct transfer *t)
 {
 	return curl_easy_setopt(t->easy, CURLOPT_PREREQFUNCTION, before_request) == CURLE_OK &&
-		curl_easy_setopt(t->easy, CURLOPT_PREREQDATA, t) == CURLE_OK;
+		curl_easy_setopt(t->easy, CURLOPT_PREREQDATA, t) == CURLE_OK &&
+		curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, t->target->fresh ? 1L : 0L) == CURLE_OK;
 }
 #else
-/* Without that callback no sink shares a connection, and what was sent is not known. */
+/* Without that callback no connection is used twice: no sink shares one, nothing is sent again, and what was sent is not known. */
 static bool set_before_request(struct transfer *t)
 {
 	t->begun = true;
-	return curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, t->target->sink->allow_private ? 0L : 1L) == CURLE_OK;
+	return curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK;
 }
 #endif
 
@@ -178,8 +193,10 @@ static size_t on_header(char *p, size_t size, size_t n, void *ctx)
 {
 	struct transfer *t = ctx;
 
-	if (size * n > 0 && (*p == '\r' || *p == '\n'))
+	if (size * n > 0 && (*p == '\r' || *p == '\n')) {
 		curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &t->status);
+		t->answered = t->status >= 200;
+	}
 	return size * n;
 }
 
@@ -280,8 +297,10 @@ static bool set_up(struct transfer *t, const struct http_message *m)
 		curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)s->connect_timeout) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)s->timeout) == CURLE_OK &&
 		(!s->ca_file || curl_easy_setopt(easy, CURLOPT_CAINFO, s->ca_file) == CURLE_OK) &&
-		/* on a connection that it used before, libcurl sends again what it believes was not taken */
-		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, m->once ? 1L : 0L) == CURLE_OK && set_before_request(t) &&
+		/* RFC 8996: earlier versions must not be used; OpenSSL's own floor is the system's choice */
+		curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
+		(!t->target->http1 || curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK) &&
+		set_before_request(t) && (!m->once || curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK) &&
 		curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, t) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK &&
@@ -291,7 +310,7 @@ static bool set_up(struct transfer *t, const struct http_message *m)
 		curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->error) == CURLE_OK;
 }
 
-bool http_start(struct http *h, const struct target *target, const struct http_message *m, void *job)
+bool http_start(struct http *h, struct target *target, const struct http_message *m, void *job)
 {
 	struct transfer *t = new_transfer(h);
 
@@ -301,7 +320,7 @@ bool http_start(struct http *h, const struct target *target, const struct http_m
 	t->job = job;
 	t->answer_len = t->read = 0;
 	t->status = 0;
-	t->refused = t->begun = false;
+	t->refused = t->begun = t->answered = t->kept = t->repeated = false;
 	*t->error = '\0';
 	t->headers = target_headers(target, m->type, m->id, m->body, clock_now());
 	if (t->headers && set_up(t, m) && curl_multi_add_handle(h->multi, t->easy) == CURLM_OK)
@@ -326,11 +345,35 @@ static const char *error_of(const struct transfer *t, CURLcode code)
 {
 	if (t->refused)
 		return "a private address; allow-private permits it";
-	if (code == CURLE_UNSUPPORTED_PROTOCOL)
-		return "a redirect from https to another protocol";
+	if (t->repeated)
+		return t->kept ? "the target closed a connection that was kept, without an answer" : "the target wants the request once more";
+	if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY) /* the former is HTTP/0.9's as well */
+		return !t->answered ? "something answered, but not in HTTP; is it the right port?"
+			: strncmp(t->target->url, "https:", 6) == 0 ? "a redirect from https to another protocol"
+			: "a redirect to a protocol other than http and https";
+	if (code == CURLE_SSL_CONNECT_ERROR && strstr(t->error, "wrong version number"))
+		return "something answered, but not in TLS; is it the right port, or http:// and not https://?";
+	if (code == CURLE_GOT_NOTHING)
+		return "the target closed the connection without an answer";
 	if (code == CURLE_OK) /* for libcurl the status line is enough */
 		return "the answer ended before its header did";
 	return *t->error ? t->error : curl_easy_strerror(code);
+}
+
+/* Unauthorized, Forbidden, Proxy Authentication Required: these tell of the sink's credentials, and nothing of the event. */
+static bool is_of_the_sink(int status)
+{
+	return status == 401 || status == 403 || status == 407;
+}
+
+/*
+ * Where a kept connection ended without an answer, the others to the target may have ended too: the next attempts open new ones,
+ * until one has an answer. Over a new connection, what is to be sent again is what HTTP/2 refuses (RFC 9113 section 9.2.2).
+ */
+static void learn(struct transfer *t, int status)
+{
+	t->target->fresh = status == 0 && (t->repeated || t->kept);
+	t->target->http1 = t->target->http1 || (t->repeated && !t->kept);
 }
 
 static void finish(struct http *h, struct transfer *t, CURLcode code)
@@ -342,10 +385,12 @@ static void finish(struct http *h, struct transfer *t, CURLcode code)
 	curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &after);
 	r.ms = us / 1000;
 	r.status = final_status(t, code);
+	learn(t, r.status);
 	if (!r.status)
 		r.error = error_of(t, code);
 	r.done = r.status >= 200 && r.status < 300;
-	r.again = !r.done && (r.status == 0 || (r.status < SINK_STATUS_MAX && t->target->sink->retry_on[r.status]));
+	r.again = !r.done && (r.status == 0 || is_of_the_sink(r.status) ||
+		(r.status < SINK_STATUS_MAX && t->target->sink->retry_on[r.status]));
 	/* RFC 9110 section 15.6: a server's error says nothing of what it did before, but for 503, "unable to handle the request" */
 	r.in_doubt = t->begun && (r.status == 0 || (r.status >= 500 && r.status != 503));
 	r.retry_after = (after < RETRY_AFTER_MAX_S ? after : RETRY_AFTER_MAX_S) * 1000;

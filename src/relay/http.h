@@ -27,14 +27,14 @@ struct http_message {
 	const char *type; /* Content-Type */
 	const char *id;   /* of the event */
 	struct slice body;
-	bool once;        /* it must not arrive twice: libcurl doesn't try it again by itself */
+	bool once;        /* it must not arrive twice: it gets a connection of its own */
 };
 
 /*
- * Begins an attempt. A 2xx answer is success; where there was none, and after those that the sink's retry-on has, it may be
- * tried again. False when it could not begin: memory is short.
+ * Begins an attempt, which is one request, and those of the redirects that are followed. A 2xx answer is success; where there
+ * was none, after 401, 403 and 407, and after those that the sink's retry-on has, it may be tried again. False when it could not begin: memory is short.
  */
-bool http_start(struct http *h, const struct target *t, const struct http_message *m, void *job);
+bool http_start(struct http *h, struct target *t, const struct http_message *m, void *job);
 
 /* Waits for something to happen, on a descriptor of the caller's too (at most 4), at most so long; and goes on with the attempts. */
 void http_wait(struct http *h, struct pollfd *fds, unsigned n, int64_t ms);

@@ -15,6 +15,8 @@ struct target {
 	char *url;
 	struct curl_slist *headers; /* of every attempt */
 	struct key *key;            /* that signs; NULL: unsigned */
+	bool fresh;                 /* the next attempt opens a connection */
+	bool http1;                 /* it does without HTTP/2 */
 };
 
 /*

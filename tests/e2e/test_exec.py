@@ -104,15 +104,27 @@ def test_exit_statuses(receiver, relay, status, state):
 
 @pytest.mark.parametrize("text, error", [
     ("#!/bin/sh\nkill -SEGV $$\n", "ended by signal 11, Segmentation fault"),
-    ("#!/no/such/interpreter\n", "No such file"),
-    (None, "No such file"),
-    ("just text", "Exec format error"),
-], ids=["a signal", "no interpreter", "no program", "no program at all"])
+    ("#!/no/such/interpreter\n", "the interpreter of its first line, /no/such/interpreter: No such file"),
+    ("#! /no/such/interpreter  -x\n", "the interpreter of its first line, /no/such/interpreter: No such file"),
+    ("#!/bin/sh\r\ntrue\r\n", "its first line ends with CR"),
+    ("#!\n", "names no interpreter"),
+    ("#!/etc\n", "/etc, can't be run"),
+    ("#!/" + "x" * 300 + "\n", "longer than 255 bytes"),
+    ("\ufeff#!/bin/sh\n", "a byte order mark"),
+    (None, "program: No such file"),
+    ("just text", "its first line names no interpreter"),
+    ("", "it is empty"),
+    ("\x7fELF", "Exec format error"),
+], ids=["a signal", "no interpreter", "no interpreter, blanks", "CR", "nothing named", "a directory", "too long", "BOM", "no program", "no program at all", "empty",
+        "half a program"])
 def test_what_does_not_run_is_tried_again(receiver, relay, text, error):
     home = home_with(program("out", "./program"))
     if text is not None:
         script(home, text)
     one = receiver(home=home)
+    if error not in ("Exec format error", "ended by signal 11, Segmentation fault"):
+        line, = [line for line in home.cli("check").stdout.decode().splitlines() if "sink out:" in line]
+        assert line.startswith("FAIL") and (error in line or text is None)
     relay(home).ready()
     deliver(one)
     assert all(error in attempt["error"] for attempt in tried(home, 2)) and states(home) == [PENDING]
@@ -259,12 +271,26 @@ def test_children_that_nobody_waits_for_are_waited_for(receiver, children):
 def test_the_environment_of_the_relay(receiver, children):
     """The event's values, whatever the relay's own environment says, to programs that take the first or the last of two."""
     home = home_with(program("out", "./program"))
-    script(home, "#!/bin/sh\necho $HOOKSPOOL_ACCOUNT $HOOKSPOOL_CONF $OTHER\n")
+    script(home, "#!/bin/sh\necho $HOOKSPOOL_ACCOUNT $HOOKSPOOL_CONF $TZ $LC_TIME\n")
     one = receiver(home=home)
     deliver(one)
     Child([BIN / "hookspool", "-c", home.conf, "relay"], home.dir / "relay.log",
-          env={"HOOKSPOOL_ACCOUNT": "wrong", "HOOKSPOOL_CONF": "wrong", "OTHER": "right", "NOTIFY_SOCKET": "@none"})
-    assert tried(home)[0]["answer"] == b"acc-1 right\n"
+          env={"HOOKSPOOL_ACCOUNT": "wrong", "HOOKSPOOL_CONF": "wrong", "TZ": "UTC", "LC_TIME": "C", "NOTIFY_SOCKET": "@none"})
+    assert tried(home)[0]["answer"] == b"acc-1 UTC C\n"
+
+
+def test_no_secret_of_the_relay_reaches_a_program(receiver, children):
+    """It gets the usual variables and those that the sink names, and no others: a list of them is the rule."""
+    home = home_with(program("out", "./program", environment=["WANTED"]))
+    script(home, "#!/bin/sh\nenv\n")
+    one = receiver(home=home)
+    deliver(one)
+    secrets = ("LI_SECRET", "CREDENTIALS_DIRECTORY", "AWS_SECRET_ACCESS_KEY", "LISTEN_FDS", "WANTED_TOO", "LCX", "LD_LIBRARY_PATH")
+    Child([BIN / "hookspool", "-c", home.conf, "relay"], home.dir / "relay.log",
+          env={**{name: "leaked" for name in secrets}, "WANTED": "yes", "LANG": "C.UTF-8"})
+    answer = tried(home)[0]["answer"].decode()
+    assert "WANTED=yes\n" in answer and "LANG=C.UTF-8\n" in answer and "HOOKSPOOL_ID=evt_" in answer
+    assert "leaked" not in answer
 
 
 def test_a_program_that_leaves_its_group(receiver, relay):

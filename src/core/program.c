@@ -1,0 +1,133 @@
+/* Programs that are to be run: where they are found, and what keeps the kernel from running them. */
+#define _GNU_SOURCE /* strchrnul */
+#include "core/program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { LINE_MAX_BYTES = 255 /* of a #! line, without its end: BINPRM_BUF_SIZE of Linux */ };
+
+static bool is_program(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
+}
+
+bool program_find(const char *name, char *out, size_t n)
+{
+	const char *path = getenv("PATH"), *stop;
+
+	if (strchr(name, '/') || !path) {
+		snprintf(out, n, "%s", name);
+		return is_program(out);
+	}
+	for (*out = '\0'; *path; path = *stop ? stop + 1 : stop) {
+		stop = strchrnul(path, ':');
+		snprintf(out, n, "%.*s/%s", (int)(stop - path), path, name);
+		if (stop > path && is_program(out))
+			return true;
+	}
+	return false;
+}
+
+static bool refuse(char *why, size_t n, const char *path, const char *what)
+{
+	snprintf(why, n, "%s: %s", path, what);
+	return false;
+}
+
+/* Takes the next word off the line; NULL at its end. */
+static char *next_word(char **line)
+{
+	char *word = *line + strspn(*line, " \t");
+
+	*line = word + strcspn(word, " \t");
+	if (**line)
+		*(*line)++ = '\0';
+	return *word ? word : NULL;
+}
+
+/* The program that "#!/usr/bin/env [-S] [NAME=VALUE]... PROGRAM" runs; NULL: this is another interpreter, or there are options. */
+static const char *of_env(const char *interpreter, char *rest)
+{
+	size_t n = strlen(interpreter);
+	char *word;
+
+	if (n < 4 || strcmp(interpreter + n - 4, "/env") != 0)
+		return NULL;
+	do
+		word = next_word(&rest);
+	while (word && (strcmp(word, "-S") == 0 || strchr(word, '=')));
+	return word && *word != '-' ? word : NULL;
+}
+
+static bool check_interpreter(const char *path, char *line, char *why, size_t n)
+{
+	char found[PATH_MAX], *interpreter = next_word(&line);
+	const char *program;
+	struct stat st;
+
+	if (!interpreter)
+		return refuse(why, n, path, "its first line names no interpreter behind #!; write one, such as #!/bin/sh");
+	if (stat(interpreter, &st) != 0)
+		snprintf(why, n, "%s: the interpreter of its first line, %s: %s", path, interpreter, strerror(errno));
+	else if (!is_program(interpreter))
+		snprintf(why, n, "%s: the interpreter of its first line, %s, can't be run by this user", path, interpreter);
+	else if ((program = of_env(interpreter, line)) && !program_find(program, found, sizeof found))
+		snprintf(why, n, "%s: its first line looks for %s, and PATH has no such program", path, program);
+	else
+		return true;
+	return false;
+}
+
+static bool check_script(const char *path, char *line, size_t len, char *why, size_t n)
+{
+	char *end = memchr(line, '\n', len);
+
+	if (!end && len > LINE_MAX_BYTES)
+		return refuse(why, n, path, "its first line is longer than 255 bytes, and the kernel reads no more; shorten it");
+	line[end ? (size_t)(end - line) : len] = '\0';
+	if (strchr(line, '\r'))
+		return refuse(why, n, path, "its first line ends with CR, as on Windows, and the interpreter's name with it; sed -i 's/\\r$//' the file");
+	return check_interpreter(path, line + 2, why, n);
+}
+
+/* ELF is the other kind of program; other kinds are the administrator's own (binfmt_misc), and known by more than their text. */
+static bool check_other(const char *path, const char *p, size_t len, char *why, size_t n)
+{
+	if (len >= 4 && memcmp(p, "\177ELF", 4) == 0)
+		return true;
+	if (len == 0)
+		return refuse(why, n, path, "it is empty");
+	if (len >= 5 && memcmp(p, "\xEF\xBB\xBF#!", 5) == 0)
+		return refuse(why, n, path, "a byte order mark stands before its #!; save it as UTF-8 without one");
+	if (len >= 2 && (memcmp(p, "\xFF\xFE", 2) == 0 || memcmp(p, "\xFE\xFF", 2) == 0))
+		return refuse(why, n, path, "it is UTF-16; save it as UTF-8");
+	if (memchr(p, '\0', len))
+		return true;
+	return refuse(why, n, path, "its first line names no interpreter; write one, such as #!/bin/sh, with nothing before the #!");
+}
+
+bool program_check(const char *path, char *why, size_t n)
+{
+	char line[LINE_MAX_BYTES + 2];
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	ssize_t len;
+
+	if (fd < 0)
+		return true;
+	len = read(fd, line, sizeof line - 1);
+	close(fd);
+	if (len < 0)
+		return true;
+	if (len >= 2 && memcmp(line, "#!", 2) == 0)
+		return check_script(path, line, (size_t)len, why, n);
+	return check_other(path, line, (size_t)len, why, n);
+}

@@ -1,0 +1,21 @@
+/* Programs that are to be run: where they are found, and what keeps the kernel from running them. */
+#ifndef PROGRAM_H
+#define PROGRAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * Writes to out, of size n, the path where execvp(3) finds the program of that name: the name itself where it has a slash, else
+ * in a directory of PATH. False where there is no such file that this process may run; out is then one of the paths looked at.
+ */
+bool program_find(const char *name, char *out, size_t n);
+
+/*
+ * Reads the beginning of the file at path as the kernel does (execve(2), "Interpreter scripts"), and looks for the interpreter
+ * that its #! line names, and for the program that env(1) would look for. False where the file can't be run, with the reason and
+ * the fix in why. A file that can't be read is right: it may be one that can be run all the same.
+ */
+bool program_check(const char *path, char *why, size_t why_size);
+
+#endif
