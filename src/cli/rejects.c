@@ -50,8 +50,11 @@ static void print_json(const struct rejects *rejects, const struct spool_reject_
 	json_number(&j, "id", r->id);
 	json_time(&j, "received_at", r->received_at);
 	json_text(&j, "endpoint", r->endpoint);
+	json_text(&j, "path", r->path);
 	json_text(&j, "outcome", r->code);
 	json_text(&j, "reason", r->reason);
+	json_text(&j, "method", r->method);
+	json_text(&j, "content_type", r->content_type);
 	json_text(&j, "remote_addr", r->remote_addr);
 	json_number(&j, "bytes", r->bytes);
 	if (r->body.p) {
@@ -63,6 +66,26 @@ static void print_json(const struct rejects *rejects, const struct spool_reject_
 		json_number(&j, "event", rejects->d.id);
 	}
 	json_end(&j);
+}
+
+static bool is(struct slice text, const char *word)
+{
+	return text.n == strlen(word) && memcmp(text.p, word, text.n) == 0;
+}
+
+/* The method of a 405, the type of a 415. */
+static void print_detail(const struct spool_reject_row *r)
+{
+	struct slice detail = {0};
+
+	if (is(r->code, "method_not_allowed"))
+		detail = r->method;
+	else if (is(r->code, "unsupported_type"))
+		detail = r->content_type.n ? r->content_type : slice_text("no Content-Type");
+	if (!detail.n)
+		return;
+	fputs("  ", stdout);
+	plain_print(stdout, detail, 0);
 }
 
 static void print_row(const struct rejects *rejects, const struct spool_reject_row *r, const char *verdict)
@@ -77,7 +100,8 @@ static void print_row(const struct rejects *rejects, const struct spool_reject_r
 	for (size_t used = plain_print(stdout, r->remote_addr, 0); used < 15; used++)
 		putchar(' '); /* a longer one, IPv6, whole */
 	printf("  %7" PRId64 " B  ", r->bytes);
-	plain_print(stdout, r->endpoint, 0);
+	plain_print(stdout, r->endpoint.p ? r->endpoint : r->path, 0);
+	print_detail(r);
 	if (r->reason.p) {
 		fputs("  ", stdout);
 		plain_print(stdout, r->reason, 0);
@@ -105,8 +129,11 @@ static void print_full(const struct rejects *rejects, const struct spool_reject_
 
 	printf("%-13s %" PRId64 "\n%-13s %s\n", "id", r->id, "received", terminal_time(r->received_at, at));
 	print_field("endpoint", r->endpoint);
+	print_field("path", r->path);
 	print_field("from", r->remote_addr);
 	print_field("outcome", r->code);
+	print_field("method", r->method);
+	print_field("type", r->content_type);
 	print_field("reason", r->reason);
 	for (; line < end && (next = memchr(line, '\n', (size_t)(end - line))); line = next + 1)
 		print_field("header", (struct slice){line, (size_t)(next - line)});
@@ -119,11 +146,6 @@ static void print_full(const struct rejects *rejects, const struct spool_reject_
 		plain_print(stdout, r->body, 0);
 		putchar('\n');
 	}
-}
-
-static bool is(struct slice text, const char *word)
-{
-	return text.n == strlen(word) && memcmp(text.p, word, text.n) == 0;
 }
 
 /* What it would be now, as static text or in the delivery. */

@@ -17,6 +17,27 @@ static enum outcome because(struct delivery *d, const char *reason, enum outcome
 	return o;
 }
 
+/* Says of a path that differs from an endpoint's by slashes at its end alone which endpoint is meant. */
+static enum outcome not_found(const struct request *r, const struct conf *c, struct delivery *d)
+{
+	char path[sizeof r->path + 1];
+	size_t n = strlen(r->path);
+
+	if (n == 0)
+		return because(d, "no path, or one of more than 1023 bytes", OUTCOME_NOT_FOUND);
+	snprintf(path, sizeof path, "%s/", r->path);
+	if (conf_endpoint(c, path)) {
+		snprintf(d->why, sizeof d->why, "endpoint %.200s exists with a slash at its end", path);
+		return because(d, d->why, OUTCOME_NOT_FOUND);
+	}
+	while (n > 1 && path[n - 1] == '/')
+		path[--n] = '\0';
+	if (!conf_endpoint(c, path))
+		return OUTCOME_NOT_FOUND;
+	snprintf(d->why, sizeof d->why, "endpoint %.200s exists without the slash", path);
+	return because(d, d->why, OUTCOME_NOT_FOUND);
+}
+
 /* SSL_CLIENT_VERIFY is what nginx and Apache's mod_ssl call it; only the web server can set it. */
 static bool has_certificate(const struct request *r, const struct words *subjects)
 {
@@ -238,7 +259,7 @@ static enum outcome judge(struct request *r, const struct conf *c, struct delive
 
 	d->endpoint = conf_endpoint(c, r->path);
 	if (!d->endpoint)
-		return OUTCOME_NOT_FOUND;
+		return not_found(r, c, d);
 	if ((o = check_caller(r, d)) != GO_ON ||
 	    (o = check_rate(r, c, d)) != GO_ON ||
 	    (o = check_method(r, d)) != GO_ON ||
@@ -294,6 +315,27 @@ static void fill_event(const struct request *r, struct delivery *d)
 	};
 }
 
+/* What proves, or would, has its form: such a delivery is kept before those of strangers, which have none. */
+static bool has_proof(const struct request *r, const struct delivery *d)
+{
+	const struct endpoint *e = d->endpoint;
+	const char *value;
+
+	if (!e)
+		return false;
+	return d->secret || d->verify.n_signatures || (e->authorizations.n && r->authorization) ||
+		(e->scheme.algorithm == ALGORITHM_SECRET && request_header(r, e->scheme.header, &value) == HEADER_ONE) ||
+		(e->scheme.algorithm == ALGORITHM_CLIENT_STATE && d->event.field[FIELD_CLIENT_STATE].p);
+}
+
+/* Takes along what is asked of a refused delivery later. */
+static void keep_request(const struct request *r, struct delivery *d)
+{
+	snprintf(d->method, sizeof d->method, "%s", r->method);
+	snprintf(d->content_type, sizeof d->content_type, "%s", r->content_type);
+	d->is_signed = has_proof(r, d);
+}
+
 bool handle(struct request *r, const struct conf *c, struct delivery *d)
 {
 	begin(d);
@@ -302,6 +344,7 @@ bool handle(struct request *r, const struct conf *c, struct delivery *d)
 		fill_event(r, d);
 		return true;
 	}
+	keep_request(r, d);
 	d->quarantined = c->reject_bodies && d->endpoint && r->body.len > 0 && is_noted(d->outcome);
 	if (d->quarantined) {
 		d->headers.len = 0;
@@ -345,6 +388,7 @@ void handle_refuse(const struct request *r, const struct conf *c, enum outcome o
 	begin(d);
 	d->endpoint = conf_endpoint(c, r->path);
 	d->outcome = outcome;
+	keep_request(r, d);
 }
 
 /* RFC 9110 section 15.3; those that answer-status may be. */
@@ -401,6 +445,10 @@ static void note_reject(const struct request *r, struct spool *s, const struct d
 		.code = outcome_info(d->outcome)->code,
 		.reason = d->reason,
 		.remote_addr = r->remote_addr,
+		.path = d->endpoint ? NULL : r->path,
+		.method = d->method,
+		.content_type = d->content_type,
+		.is_signed = d->is_signed,
 		.received_at = d->received_at,
 		.bytes = (int64_t)r->body.len,
 	};
@@ -425,6 +473,10 @@ static void write_log(const struct request *r, const struct conf *c, const struc
 	else
 		log_text(&e, "path", r->path);
 	log_text(&e, "outcome", info->code);
+	if (d->outcome == OUTCOME_METHOD)
+		log_text(&e, "method", d->method);
+	if (d->outcome == OUTCOME_CONTENT_TYPE)
+		log_text(&e, "content_type", d->content_type);
 	if (d->id)
 		log_number(&e, "id", d->id);
 	log_slice(&e, "event", d->event.field[FIELD_EVENT]);

@@ -30,6 +30,10 @@ struct delivery {
 	struct verify verify;
 	struct handshake_answer challenge; /* for OUTCOME_CHALLENGE */
 
+	/* Of a refused delivery, for `hookspool rejects`: the request may be gone by then. */
+	char method[32], content_type[128];
+	bool is_signed; /* it has a signature, a secret or an Authorization of the right form, whatever its value */
+
 	struct buf headers; /* that are kept: of an event those that prove it; reused */
 	char why[256];      /* storage for reason */
 };

@@ -68,6 +68,7 @@ struct spool *spool_new(const char *dir, enum journal journal, enum spool_access
 	s->journal = journal;
 	s->access = access;
 	s->notes.limits = limits;
+	s->notes.relimited = true;
 	s->poke.fd = -1;
 	s->tail = &s->head;
 	pthread_mutex_init(&s->mutex, NULL);
@@ -355,6 +356,7 @@ void spool_limit(struct spool *s, struct reject_limits limits)
 {
 	pthread_mutex_lock(&s->mutex);
 	s->notes.limits = limits;
+	s->notes.relimited = true;
 	pthread_mutex_unlock(&s->mutex);
 }
 
@@ -371,7 +373,7 @@ void spool_flush(struct spool *s)
 	bool any;
 
 	pthread_mutex_lock(&s->mutex);
-	any = s->notes.tallies || s->notes.rejects;
+	any = s->notes.tallies || s->notes.rejects.n;
 	pthread_mutex_unlock(&s->mutex);
 	if (any)
 		wait_turn(s, &w);

@@ -73,6 +73,8 @@ struct spool_reject {
 	const char *code;     /* outcome code; static text */
 	const char *reason;   /* for the operator */
 	const char *remote_addr;
+	const char *path, *method, *content_type; /* NULL: not said; their beginnings are kept */
+	bool is_signed;    /* it has a signature of the scheme's form, right or wrong */
 	int64_t received_at;
 	int64_t bytes;     /* of the body, as far as it was read */
 	struct slice body; /* p == NULL: not kept */
@@ -85,7 +87,7 @@ struct spool_reject {
  */
 void spool_count(struct spool *s, const char *endpoint, const char *code, int64_t secret, int64_t at);
 
-/* Notes a rejected delivery; kept in memory, the newest ones only, until spool_flush(). */
+/* Notes a rejected delivery; kept in memory, as many as spool_rejects.h says, until spool_flush(). */
 void spool_reject(struct spool *s, const struct spool_reject *r);
 
 /* Sets the limits anew; what is beyond them goes with the next spool_flush(). */

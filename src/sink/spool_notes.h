@@ -6,23 +6,22 @@
 #include <stdbool.h>
 
 #include "sink/spool.h"
+#include "sink/spool_rejects.h"
 
 struct tally;
-struct noted_reject;
 
 /* Zero-initialised, but for the limits, is empty. */
 struct spool_notes {
 	struct tally *tallies;
-	struct noted_reject *rejects; /* the newest first */
-	unsigned n_rejects;
-	size_t size; /* bytes of their bodies and headers */
+	struct spool_rejects rejects;
 	struct reject_limits limits;
+	bool relimited; /* the limits are others than at the last cut */
 };
 
 /* Adds a delivery to its counter. Forgotten when memory is short. */
 void spool_notes_count(struct spool_notes *n, const char *endpoint, const char *code, int64_t secret, int64_t at);
 
-/* Copies a rejected delivery; keeps the newest within the limits' number and size, and not more than 256. */
+/* Copies a rejected delivery, as spool_rejects_add(). */
 void spool_notes_reject(struct spool_notes *n, const struct spool_reject *r);
 
 /* Writes them inside the caller's transaction, and cuts the ring. False: the transaction must be rolled back. */

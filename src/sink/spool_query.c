@@ -13,7 +13,7 @@ const struct spool_filter spool_filter_all = {.since = INT64_MIN, .until = INT64
 #define COLUMNS \
 	"id, received_at, secret, endpoint, event, key, account, sender_id, sender_name, conversation, sent_at," \
 	" remote_addr, headers, body, note"
-#define REJECT_COLUMNS "id, received_at, bytes, endpoint, code, reason, remote_addr, body, headers"
+#define REJECT_COLUMNS "id, received_at, bytes, endpoint, code, reason, remote_addr, body, headers, path, method, content_type"
 
 /* Copies the columns from `first` on into slices of the arena; a null one gets p == NULL. */
 static bool copy_columns(sqlite3_stmt *st, int first, struct slice *const *to, int n_to, struct buf *arena)
@@ -53,7 +53,8 @@ static bool copy_row(sqlite3_stmt *st, void *out, struct buf *arena)
 static bool copy_reject(sqlite3_stmt *st, void *out, struct buf *arena)
 {
 	struct spool_reject_row *r = out;
-	struct slice *const to[] = {&r->endpoint, &r->code, &r->reason, &r->remote_addr, &r->body, &r->headers};
+	struct slice *const to[] = {&r->endpoint, &r->code, &r->reason, &r->remote_addr, &r->body, &r->headers,
+		&r->path, &r->method, &r->content_type};
 
 	r->id = sqlite3_column_int64(st, 0);
 	r->received_at = sqlite3_column_int64(st, 1);

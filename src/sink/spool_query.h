@@ -43,6 +43,7 @@ bool spool_query_event(struct spool_db *db, int64_t id, spool_visit *visit, void
 struct spool_reject_row {
 	int64_t id, received_at, bytes;
 	struct slice endpoint, code, reason, remote_addr, body, headers;
+	struct slice path, method, content_type; /* path: where no endpoint has it */
 };
 
 /* Visits the newest n rejected deliveries (0: all) of the endpoint (NULL: any), the oldest of them first. */

@@ -470,6 +470,105 @@ static void rejects_have_a_size(void **state)
 	spool_close(s);
 }
 
+/* A delivery that a wrong secret refused. */
+static void reject_real(struct spool *s, int64_t at, const char *body)
+{
+	spool_reject(s, &(struct spool_reject){.endpoint = "/a", .code = "unauthorized", .received_at = at, .remote_addr = "192.0.2.1",
+		.is_signed = true, .body = text(body)});
+}
+
+/* What a stranger sends that has nothing but the URL: other paths, methods and addresses, with a signature or without. */
+static void reject_junk(struct spool *s, int i, bool is_signed, const char *body)
+{
+	static const char *const codes[] = {"unauthorized", "malformed", "method_not_allowed", "unsupported_type"};
+	char address[64];
+
+	snprintf(address, sizeof address, i % 2 ? "10.%d.%d.%d" : "2001:db8:%x:%x::%x", i >> 12, (i >> 6) & 63, i & 63);
+	spool_reject(s, &(struct spool_reject){.endpoint = is_signed ? "/b" : i % 3 ? NULL : i % 7 ? "/a" : "/b", .code = codes[(i >> 1) % 4],
+		.received_at = i, .remote_addr = address, .is_signed = is_signed, .body = text(body)});
+}
+
+/* Junk takes its own share of the ring's number, in memory and in the database. */
+static void rejects_share_the_number(void **state)
+{
+	struct spool *s = spool_new("share", JOURNAL_WAL, SPOOL_RECEIVE, limits(100));
+
+	(void)state;
+	for (int i = 0; i < 40; i++)
+		reject_real(s, i, "real");
+	for (int i = 0; i < 3000; i++) {
+		reject_junk(s, i, i % 5 == 0, "junk");
+		if (i % 700 == 699)
+			spool_flush(s);
+	}
+	spool_flush(s);
+	spool_close(s);
+	assert_int_equal(ask("share", "SELECT count(*) FROM reject"), 100);
+	assert_int_equal(ask("share", "SELECT count(*) FROM reject WHERE body = CAST('real' AS BLOB)"), 40);
+	assert_in_range(ask("share", "SELECT count(*) FROM reject WHERE NOT signed"), 12, 13);
+	assert_int_equal(ask("share", "SELECT max(received_at) FROM reject"), 2999); /* the newest are there too */
+}
+
+/* Large bodies take their own share of the ring's size. */
+static void rejects_share_the_size(void **state)
+{
+	struct reject_limits few = {.keep = 10000, .size = 20000, .age = (int64_t)1 << 60};
+	struct spool *s = spool_new("bytes", JOURNAL_WAL, SPOOL_RECEIVE, few);
+	char large[2001];
+
+	(void)state;
+	memset(large, 'x', sizeof large - 1);
+	large[sizeof large - 1] = '\0';
+	for (int i = 0; i < 40; i++)
+		reject_real(s, i, "real");
+	for (int i = 0; i < 1000; i++) {
+		reject_junk(s, i, i % 5 == 0, large);
+		if (i % 300 == 299)
+			spool_flush(s);
+	}
+	spool_flush(s);
+	spool_close(s);
+	assert_int_equal(ask("bytes", "SELECT count(*) FROM reject WHERE body = CAST('real' AS BLOB)"), 40);
+	assert_in_range(ask("bytes", "SELECT sum(length(body)) FROM reject"), 16000, 20000);
+	assert_int_equal(ask("bytes", "SELECT sum(kept) - sum(length(body)) FROM reject"), 0);
+}
+
+/* One address's junk with signatures takes one address's share; those of an IPv6 network count as one. */
+static void rejects_share_by_address(void **state)
+{
+	struct spool *s = spool_new("address", JOURNAL_WAL, SPOOL_RECEIVE, limits(100));
+	char address[64];
+
+	(void)state;
+	for (int i = 0; i < 30; i++)
+		reject_real(s, i, "real");
+	for (int i = 0; i < 3000; i++) {
+		snprintf(address, sizeof address, i % 2 ? "192.0.2.66" : "2001:db8::%x", i);
+		spool_reject(s, &(struct spool_reject){.endpoint = "/a", .code = "unauthorized", .received_at = 99, .remote_addr = address,
+			.is_signed = true, .body = text("junk")});
+	}
+	spool_flush(s);
+	spool_close(s);
+	assert_int_equal(ask("address", "SELECT count(*) FROM reject"), 100);
+	assert_int_equal(ask("address", "SELECT count(*) FROM reject WHERE body = CAST('real' AS BLOB)"), 30);
+}
+
+/* What a stranger chooses is kept cut, where a character ends. */
+static void rejects_say_what_was_asked(void **state)
+{
+	struct spool *s = spool_new("asked", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
+	char path[1024] = "/";
+
+	(void)state;
+	for (size_t i = 1; i + 2 < sizeof path; i += 2)
+		memcpy(path + i, "\xC3\xA9", 3);
+	spool_reject(s, &(struct spool_reject){.code = "not_found", .path = path, .method = "PROPFIND", .content_type = "text/x"});
+	spool_flush(s);
+	spool_close(s);
+	assert_int_equal(ask("asked", "SELECT length(CAST(path AS BLOB)) FROM reject"), 511);
+	assert_int_equal(ask("asked", "SELECT method = 'PROPFIND' AND content_type = 'text/x' AND endpoint IS NULL FROM reject"), 1);
+}
+
 static void rejects_have_an_age(void **state)
 {
 	struct reject_limits hour = {.keep = 100, .size = 1 << 20, .age = 3600000};
@@ -652,6 +751,10 @@ int main(void)
 		cmocka_unit_test(marked),
 		cmocka_unit_test(notes),
 		cmocka_unit_test(rejects_have_a_size),
+		cmocka_unit_test(rejects_share_the_number),
+		cmocka_unit_test(rejects_share_the_size),
+		cmocka_unit_test(rejects_share_by_address),
+		cmocka_unit_test(rejects_say_what_was_asked),
 		cmocka_unit_test(rejects_have_an_age),
 		cmocka_unit_test(accepted_reject_goes),
 		cmocka_unit_test(purged_keys_are_known),
