@@ -140,6 +140,7 @@ static void check_all(struct check *c, const char *file)
 	check_say(c, CHECK_OK, "configuration", "configuration %s", file);
 	for (size_t i = 0; i < conf->n_endpoints; i++)
 		say_endpoint(c, &conf->endpoints[i]);
+	check_shared_secrets(c, conf);
 	check_as_owner(c, conf, check_files);
 	check_as_owner(c, conf, check_spool);
 	check_as_owner(c, conf, check_rotation);

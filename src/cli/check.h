@@ -48,6 +48,9 @@ void check_files(struct check *c, const struct conf *conf);
 /* The spool: there, owned, closed to others, on which file system, how much room, does a transaction begin? */
 void check_spool(struct check *c, const struct conf *conf);
 
+/* Does a secret stand in two endpoints? */
+void check_shared_secrets(struct check *c, const struct conf *conf);
+
 /* Where an endpoint has several secrets: which of them are still used? */
 void check_rotation(struct check *c, const struct conf *conf);
 

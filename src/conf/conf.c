@@ -11,6 +11,7 @@
 #include "conf/schema.h"
 #include "conf/schema_scheme.h"
 #include "conf/section_sink.h"
+#include "conf/shared_secrets.h"
 #include "core/io.h"
 #include "core/units.h"
 
@@ -220,6 +221,10 @@ struct conf *conf_load_with(const char *file, enum conf_secrets secrets, conf_re
 	}
 	if (!c)
 		report(ctx, LOG_LEVEL_ERROR, "the configuration changed while it was read, or memory is short; try again");
+	if (c && secrets == CONF_SECRETS_ALL && !shared_secrets_check(c, report, ctx)) {
+		conf_free(c);
+		return NULL;
+	}
 	if (c && c->n_endpoints == 0)
 		report(ctx, LOG_LEVEL_WARNING, "no endpoint is configured; every delivery is answered 404");
 	return c;

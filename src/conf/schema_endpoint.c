@@ -203,6 +203,11 @@ int schema_check_endpoint(cfg_t *cfg, cfg_opt_t *opt)
 		cfg_error(cfg, "endpoint \"%s\": scheme = \"%s\" asks with a verify token; add verify-token-file = {\"FILE\"}", title, s.name);
 		return -1;
 	}
+	if (scheme_signs_for_strangers(&s) && (cfg_size(sec, "bodies") ? schema_bodies_of(sec) : s.bodies) != CONTENT_JSON) {
+		cfg_error(schema_at(sec, "bodies", NULL), "endpoint \"%s\": the handshake of scheme = \"%s\" gives any stranger the HMAC of a text, "
+			"which would be the signature of a body that is not JSON; write bodies = {\"json\"}", title, s.name);
+		return -1;
+	}
 	if (!check_keys(cfg, sec, &s) || !check_answer(sec))
 		return -1;
 	if ((cfg_getopt(sec, "rate-burst")->flags & CFGF_MODIFIED) &&

@@ -418,6 +418,11 @@ bool scheme_signs(const struct scheme *s, enum placeholder p)
 	return s->signs && strstr(s->signs, placeholders[p]);
 }
 
+bool scheme_signs_for_strangers(const struct scheme *s)
+{
+	return s->handshake == HANDSHAKE_CHALLENGE_CODE || s->handshake == HANDSHAKE_CRC_TOKEN;
+}
+
 bool scheme_signs_url(const struct scheme *s)
 {
 	return scheme_signs(s, PLACEHOLDER_URL) || scheme_signs(s, PLACEHOLDER_DECODED_URL);

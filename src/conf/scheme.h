@@ -137,6 +137,12 @@ bool scheme_next(const char **text, enum placeholder *p, struct slice *literal);
 /* True when the signed string has that placeholder. */
 bool scheme_signs(const struct scheme *s, enum placeholder p);
 
+/*
+ * True when its handshake gives the HMAC of a text to any stranger who sends that text: "challenge-code" and "crc-token".
+ * Such a text is never a JSON object; hook/handshake.h says which it can be.
+ */
+bool scheme_signs_for_strangers(const struct scheme *s);
+
 /* True when it has the URL, in either form. */
 bool scheme_signs_url(const struct scheme *s);
 

@@ -39,6 +39,11 @@ static bool echoable(struct slice challenge)
 	return challenge.n > 0 && challenge.n <= CHALLENGE_MAX;
 }
 
+bool handshake_signs(const struct scheme *s, struct slice text)
+{
+	return scheme_signs_for_strangers(s) && echoable(text);
+}
+
 /* Under the first secret: the one that is to stay when there are several. */
 static bool add_mac(struct buf *b, const struct endpoint *e, struct slice challenge, enum encoding encoding)
 {

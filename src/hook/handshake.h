@@ -26,6 +26,11 @@ struct handshake_answer {
 enum handshake_result handshake_query(const struct request *r, const struct endpoint *e, struct form *query,
 	struct handshake_answer *a);
 
+/*
+ * True when the scheme's handshake gives the HMAC of this text to any stranger who sends it. As a signed string it proves nothing.
+ */
+bool handshake_signs(const struct scheme *s, struct slice text);
+
 /* A handshake in an event, whose signature was right. */
 enum handshake_result handshake_event(const struct event *ev, const struct endpoint *e, struct handshake_answer *a);
 

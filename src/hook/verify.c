@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "hook/handshake.h"
+
 enum { TIMESTAMP_DIGITS_MAX = 15, ED25519_CHECKS_MIN = 8, ED25519_BYTES_MAX = 64 << 20 };
 
 static enum verify_result wrong(struct verify *v, const char *reason)
@@ -346,6 +348,10 @@ enum verify_result verify_delivery(const struct request *r, const struct endpoin
 	if ((result = take_headers(r, s, v)) != VERIFY_OK ||
 	    (result = match_content(r, e, v)) != VERIFY_OK)
 		return result;
+	if (handshake_signs(s, v->message)) {
+		v->secret = 0;
+		return wrong(v, "the handshake gives the signature of such a text to anyone: it proves nothing");
+	}
 	return check_time(s, now, v);
 }
 

@@ -271,3 +271,27 @@ def test_explain(scheme, body, header, words):
     said = done.stdout.decode() + done.stderr.decode()
     assert done.returncode == 2 and words in said, said
     assert TEXT not in said and WHSEC not in said
+
+
+def test_check_warns_of_a_secret_in_two_endpoints():
+    home = Home(section("github"), section("stripe"), section("shopify"), files={f"{name}.key": TEXT for name in ("github", "stripe")}
+                | {"shopify.key": "another"})
+    said = home.cli("check").stdout.decode()
+    warnings = [line for line in said.splitlines() if line.startswith("warn") and "also stands in endpoint" in line]
+    assert len(warnings) == 1 and "endpoint /stripe" in warnings[0] and "/github" in warnings[0], said
+    assert TEXT not in said
+
+
+@pytest.mark.parametrize("scheme, more, words", [
+    ("x", {"bodies": ["json", "any"]}, "write bodies"), ("linkedin", {"bodies": ["form"]}, "write bodies")])
+def test_handshake_that_signs_for_strangers_takes_json_only(scheme, more, words):
+    home = Home(section(scheme, **more), files={f"{scheme}.key": TEXT})
+    done = home.cli("check")
+    said = done.stdout.decode() + done.stderr.decode()
+    assert done.returncode == 2 and words in said and re.search(rf"{re.escape(str(home.conf))}:\d", said), said
+
+
+def test_secret_of_a_handshake_that_signs_for_strangers_stands_alone():
+    home = Home(section("x"), section("slack"), files={"x.key": TEXT, "slack.key": TEXT})
+    done = home.cli("check")
+    assert done.returncode == 2 and b"a secret of its own" in done.stdout + done.stderr

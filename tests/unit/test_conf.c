@@ -404,6 +404,56 @@ static void errors_name_file_and_line(void **state)
 	assert_non_null(strstr(messages, "test.conf:2: a \" is missing"));
 }
 
+/* A handshake that gives strangers an HMAC: JSON bodies only, and a secret of its own. */
+static void secrets_that_strangers_can_use(void **state)
+{
+	static const struct {
+		const char *text, *at, *says; /* NULL: it is taken */
+	} cases[] = {
+		{"endpoint \"/x\" { scheme = \"x\" secret-file = {\"one\"} }\n", NULL, NULL},
+		{"endpoint \"/x\" { scheme = \"x\" secret-file = {\"one\"} bodies = {\"json\"} }\n", NULL, NULL},
+		{"endpoint \"/x\" { scheme = \"x\" secret-file = {\"one\"}\n bodies = {\"any\"} }\n", "test.conf:2:", "write bodies = {\"json\"}"},
+		{"endpoint \"/x\" { scheme = \"x\" secret-file = {\"one\"}\n\n bodies = {\"json\", \"form\"} }\n", "test.conf:3:", "write bodies"},
+		{"endpoint \"/l\" { scheme = \"linkedin\" secret-file = {\"one\"}\n bodies = {\"json\", \"any\"} }\n", "test.conf:2:", "write bodies"},
+		{"endpoint \"/d\" { scheme = \"dropbox\" secret-file = {\"one\"} bodies = {\"any\"} }\n", NULL, NULL},
+		{"scheme \"own\" { like = \"x\" bodies = {\"any\"} }\nendpoint \"/o\" { scheme = \"own\" secret-file = {\"one\"} }\n", "test.conf:2:", "write bodies"},
+		{"scheme \"own\" { like = \"x\" bodies = {\"any\"} }\nendpoint \"/o\" { scheme = \"own\" secret-file = {\"one\"} bodies = {\"json\"} }\n", NULL, NULL},
+		{"scheme \"own\" { header = \"X-Own\" handshake = \"challenge-code\" bodies = {\"form\"} }\n"
+			"endpoint \"/o\" { scheme = \"own\" secret-file = {\"one\"} }\n", "test.conf:2:", "write bodies"},
+		/* one secret in two endpoints */
+		{"endpoint \"/x\" { scheme = \"x\" secret-file = {\"one\"} }\nendpoint \"/s\" { scheme = \"slack\" secret-file = {\"one\"} }\n",
+			"test.conf:2: endpoint \"/s\"", "a secret of its own"},
+		{"endpoint \"/s\" { secret-file = {\"two\", \"one\"} }\nendpoint \"/x\" { scheme = \"x\" secret-file = {\"one\"}\n}\n",
+			"test.conf:3: endpoint \"/x\"", "also stands in endpoint \"/s\""},
+		{"endpoint \"/l\" { scheme = \"linkedin\" secret-file = {\"one\"} }\nendpoint \"/z\" { scheme = \"zoom\" secret-file = {\"copy\"} }\n",
+			"test.conf:2:", "copy"},
+		{"endpoint \"/l\" { scheme = \"linkedin\" secret-env = {\"HS_TEST_SECRET\"} }\nendpoint \"/z\" { scheme = \"zoom\" secret-file = {\"env\"} }\n",
+			"test.conf:2:", "a secret of its own"},
+		{"endpoint \"/l\" { scheme = \"linkedin\" secret-file = {\"one\"} }\nendpoint \"/t\" { scheme = \"twilio\" url = \"https://e.com/t\" secret-file = {\"one\"} }\n",
+			"test.conf:2:", "a secret of its own"},
+		{"endpoint \"/x\" { scheme = \"x\" secret-file = {\"one\"} }\nendpoint \"/v\" { scheme = \"svix\" secret-file = {\"base64\"} }\n",
+			"test.conf:2:", "a secret of its own"},
+		{"endpoint \"/x\" { scheme = \"x\" secret-file = {\"one\"} }\nendpoint \"/y\" { scheme = \"x\" secret-file = {\"one\"} }\n", NULL, NULL},
+		{"endpoint \"/x\" { scheme = \"x\" secret-file = {\"one\"} }\nendpoint \"/l\" { scheme = \"linkedin\" secret-file = {\"one\"} }\n", NULL, NULL},
+		{"endpoint \"/x\" { scheme = \"x\" secret-file = {\"one\"} }\nendpoint \"/b\" { scheme = \"bearer\" secret-file = {\"one\"} }\n", NULL, NULL},
+		{"endpoint \"/x\" { scheme = \"x\" secret-file = {\"one\"} }\nendpoint \"/s\" { scheme = \"slack\" secret-file = {\"two\"} }\n", NULL, NULL},
+		{"endpoint \"/g\" { scheme = \"github\" secret-file = {\"one\"} }\nendpoint \"/s\" { scheme = \"slack\" secret-file = {\"one\"} }\n", NULL, NULL},
+	};
+	struct conf *c;
+
+	(void)state;
+	unit_file("copy", "  first \n", 0600);
+	unit_file("env", "from the environment", 0600);
+	unit_file("base64", "whsec_Zmlyc3Q", 0600); /* "first" */
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		c = load(cases[i].text);
+		if ((c == NULL) != (cases[i].at != NULL) || (cases[i].at && (!strstr(messages, cases[i].at) || !strstr(messages, cases[i].says))))
+			fail_msg("case %zu: %s", i, messages);
+		assert_null(strstr(messages, "first"));
+		conf_free(c);
+	}
+}
+
 /* One option of a section is wrong: it is on line 5, or its line is given, and the section ends further down. */
 static void errors_name_the_options_line(void **state)
 {
@@ -614,6 +664,7 @@ int main(void)
 		cmocka_unit_test(sinks_may_stand_anywhere),
 		cmocka_unit_test(secrets_that_are_not_needed),
 		cmocka_unit_test(errors_name_file_and_line),
+		cmocka_unit_test(secrets_that_strangers_can_use),
 		cmocka_unit_test(errors_name_the_options_line),
 		cmocka_unit_test(none_warns),
 		cmocka_unit_test(secrets_stay_out_of_messages),

@@ -587,6 +587,42 @@ static void twilio_signatures(void **state)
 	verify_free(&v);
 }
 
+/* What a handshake would sign for anyone proves nothing, though the signature is right. */
+static void what_strangers_can_have_signed(void **state)
+{
+	static const struct {
+		const char *scheme, *header, *body;
+		bool right;
+	} cases[] = {
+		{"x", "x-twitter-webhooks-signature: sha256=", "forged", false}, {"x", "x-twitter-webhooks-signature: sha256=", "1", false},
+		{"x", "x-twitter-webhooks-signature: sha256=", "amount=1000", false}, {"x", "x-twitter-webhooks-signature: sha256=", "{}", true},
+		{"x", "x-twitter-webhooks-signature: sha256=", "\"text\"", true}, {"x", "x-twitter-webhooks-signature: sha256=", "[]", true},
+		{"linkedin", "X-LI-Signature: ", "forged", false}, {"linkedin", "X-LI-Signature: hmacsha256=", "", false},
+		{"linkedin", "X-LI-Signature: ", "{\"type\":\"t\"}", true},
+		{"dropbox", "X-Dropbox-Signature: ", "forged", true}, {"connectsafely", "X-Webhook-Signature: sha256=", "forged", true},
+	};
+	const char *secrets[] = {"12345"};
+	struct key *key = key_new(KEY_HMAC_SHA256, "12345", 5);
+	char headers[256], signed_text[256], encoded[128];
+	unsigned char bytes[KEY_SIGNATURE_MAX];
+	struct verify v = {0};
+	struct fixture f;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		set_up(&f, cases[i].scheme, secrets, 1);
+		snprintf(signed_text, sizeof signed_text, "%s%s", strcmp(cases[i].scheme, "linkedin") == 0 ? "hmacsha256=" : "", cases[i].body);
+		assert_true(key_sign(key, signed_text, strlen(signed_text), bytes));
+		encode(f.e.scheme.encoding, bytes, 32, encoded);
+		snprintf(headers, sizeof headers, "%s%s\n", cases[i].header, encoded);
+		if ((verify(&f, headers, text(cases[i].body), 0, &v) == VERIFY_OK) != cases[i].right || v.secret != cases[i].right)
+			fail_msg("%s: %s: %s", cases[i].scheme, cases[i].body, v.reason);
+		tear_down(&f);
+	}
+	key_free(key);
+	verify_free(&v);
+}
+
 /* Whatever the signatures are, as many bytes are looked at: a right one in front doesn't spare those behind. */
 static void all_signatures_are_compared(void **state)
 {
@@ -793,6 +829,7 @@ int main(void)
 		cmocka_unit_test(tolerance),
 		cmocka_unit_test(lists),
 		cmocka_unit_test(long_lists),
+		cmocka_unit_test(what_strangers_can_have_signed),
 		cmocka_unit_test(other_names),
 		cmocka_unit_test(twilio_signatures),
 		cmocka_unit_test(all_signatures_are_compared),
