@@ -465,8 +465,8 @@ bool scheme_has_key(const struct scheme *s)
 }
 
 /*
- * Base64 as the Standard Webhooks libraries take secrets: with or without its padding, the URL's alphabet too (RFC 4648
- * sections 4 and 5), and with bits at the end that stand for nothing.
+ * Base64 (RFC 4648 section 4) as the Standard Webhooks libraries take secrets: with or without its padding, and with bits at
+ * the end that stand for nothing. None of them takes the URL's alphabet.
  */
 static bool decode_loose(const char *text, size_t n, unsigned char *out, size_t max, size_t *len)
 {
@@ -481,7 +481,7 @@ static bool decode_loose(const char *text, size_t n, unsigned char *out, size_t 
 	if (n % 4 == 1)
 		return false;
 	for (*len = 0; n > 0; n--, text++) {
-		at = *text ? strchr(alphabet, *text == '-' ? '+' : *text == '_' ? '/' : *text) : NULL;
+		at = *text ? strchr(alphabet, *text) : NULL;
 		if (!at)
 			return false;
 		bits = bits << 6 | (uint32_t)(at - alphabet);

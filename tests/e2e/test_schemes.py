@@ -16,10 +16,12 @@ from servers import nginx, serving
 
 SCHEMES = re.findall(r'^\t\t\.name = "([a-z0-9-]+)"', (SOURCE / "src/conf/scheme.c").read_text(), re.M)
 TEXT, WHSEC, TOKEN = "It's a secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "verify me"
+APP = "of an app whose handshake signs for strangers"
 # RFC 8032 section 7.1, TEST 2
 SEED = bytes.fromhex("4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb")
 PUBLIC = bytes.fromhex("3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c")
 SECRETS = {"standard-webhooks": WHSEC, "svix": WHSEC, "basic": "user:password", "discord": PUBLIC.hex(),
+           "linkedin": APP, "x": APP,
            "standard-webhooks-ed25519": "whpk_" + base64.b64encode(PUBLIC).decode()}
 PRIVATE = {"discord": SEED.hex(), "standard-webhooks-ed25519": "whsk_" + base64.b64encode(SEED + PUBLIC).decode()}
 SIGN_THE_URL = ("twilio", "hubspot-v3")
@@ -132,7 +134,7 @@ def test_old_timestamp(front):
 def site(request):
     """Each web server with the endpoints of the schemes that have a handshake, below /webhook."""
     names = ["dropbox", "meta", "linkedin", "x", "microsoft-graph", "slack", "zoom"]
-    home = Home(*(section(name, "/webhook") for name in names), files={**{f"{name}.key": TEXT for name in names}, "token": TOKEN})
+    home = Home(*(section(name, "/webhook") for name in names), files={**{f"{name}.key": SECRETS.get(name, TEXT) for name in names}, "token": TOKEN})
     with serving(request.param, home) as server:
         yield server
 
@@ -148,8 +150,8 @@ CODE = "890e4665-4dfe-4ab1-b689-ed553bceeed0"
     ("/dropbox", "challenge=abc-1", "GET", "text/plain", "abc-1"),
     ("/meta", f"hub.mode=subscribe&hub.verify_token={quote(TOKEN)}&hub.challenge=1158201444", "GET", "text/plain", "1158201444"),
     ("/linkedin", f"challengeCode={CODE}", "GET", "application/json",
-     f'{{"challengeCode":"{CODE}","challengeResponse":"{mac(CODE).hexdigest()}"}}'),
-    ("/x", "crc_token=abc", "GET", "application/json", f'{{"response_token":"sha256={base64.b64encode(mac("abc").digest()).decode()}"}}'),
+     f'{{"challengeCode":"{CODE}","challengeResponse":"{mac(CODE, APP).hexdigest()}"}}'),
+    ("/x", "crc_token=abc", "GET", "application/json", f'{{"response_token":"sha256={base64.b64encode(mac("abc", APP).digest()).decode()}"}}'),
     ("/microsoft-graph", "validationToken=Validation%3A+Testing+1", "POST", "text/plain", "Validation: Testing 1")])
 def test_handshakes(site, path, query, method, kind, answer):
     reply = asked(site, path, query, method)
@@ -269,7 +271,7 @@ def test_explain(scheme, body, header, words):
     home.write("headers", header)
     done = home.cli("verify", "--explain", "--headers", home.dir / "headers", home.dir / "body")
     said = done.stdout.decode() + done.stderr.decode()
-    assert done.returncode == 2 and words in said, said
+    assert done.returncode == 1 and words in said, said
     assert TEXT not in said and WHSEC not in said
 
 
@@ -292,6 +294,6 @@ def test_handshake_that_signs_for_strangers_takes_json_only(scheme, more, words)
 
 
 def test_secret_of_a_handshake_that_signs_for_strangers_stands_alone():
-    home = Home(section("x"), section("slack"), files={"x.key": TEXT, "slack.key": TEXT})
+    home = Home(section("x"), section("slack"), files={"x.key": APP, "slack.key": APP})
     done = home.cli("check")
     assert done.returncode == 2 and b"a secret of its own" in done.stdout + done.stderr
