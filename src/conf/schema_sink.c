@@ -24,6 +24,7 @@ const cfg_opt_t schema_sink_options[] = {
 	CFG_STR("url-file", NULL, CFGF_NONE),
 	CFG_STR("method", "POST", CFGF_NONE),
 	CFG_STR_LIST("headers", NULL, CFGF_NONE),
+	CFG_BOOL("pass-headers", cfg_true, CFGF_NONE),
 	CFG_STR("authorization-file", NULL, CFGF_NONE),
 	CFG_STR("secret-file", NULL, CFGF_NONE),
 	CFG_STR("content-type", "application/json", CFGF_NONE),
@@ -101,7 +102,10 @@ static bool is_header(const char *text)
 	for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
 		if (strncasecmp(text, ours[i], strlen(ours[i])) == 0)
 			return false;
-	return n > 0 && text[n] == ':' && !strpbrk(text, "\r\n");
+	for (const char *p = text; *p; p++)
+		if (iscntrl((unsigned char)*p) && *p != '\t')
+			return false;
+	return n > 0 && text[n] == ':';
 }
 
 static bool check_time(cfg_t *sec, const char *name, const char *text, int64_t most, const char *fix)
@@ -134,9 +138,9 @@ static bool check_times(cfg_t *sec)
 /* The options of the other types; none of them may be there. */
 static bool check_type(cfg_t *sec)
 {
-	static const char *const others[][12] = {
+	static const char *const others[][13] = {
 		[SINK_HTTP] = {"command", "environment", "reply"},
-		[SINK_EXEC] = {"url", "url-file", "method", "headers", "authorization-file", "secret-file", "ca-file", "allow-private",
+		[SINK_EXEC] = {"url", "url-file", "method", "headers", "pass-headers", "authorization-file", "secret-file", "ca-file", "allow-private",
 			"follow-redirects", "connect-timeout", "retry-on"},
 	};
 	int type = section_sink_type(sec);
@@ -168,6 +172,18 @@ static const char *written_by_us(cfg_t *sec, const char *header)
 	return NULL;
 }
 
+static bool check_header_template(cfg_t *sec, const char *text)
+{
+	char why[256];
+	size_t n;
+	struct template *value = section_sink_header(text, &n, why, sizeof why);
+
+	template_free(value);
+	if (*why)
+		cfg_error(schema_at(sec, "headers", text), "sink \"%s\": headers: %.*s: %s", cfg_title(sec), (int)n, text, why);
+	return !*why;
+}
+
 static bool check_headers(cfg_t *sec)
 {
 	const char *text, *ours;
@@ -175,8 +191,11 @@ static bool check_headers(cfg_t *sec)
 	for (unsigned i = 0; i < cfg_size(sec, "headers"); i++) {
 		text = cfg_getnstr(sec, "headers", i);
 		ours = written_by_us(sec, text);
-		if (is_header(text) && !ours)
+		if (is_header(text) && !ours) {
+			if (!check_header_template(sec, text))
+				return false;
 			continue;
+		}
 		/* its value may be a secret */
 		if (ours)
 			cfg_error(schema_at(sec, "headers", text), "sink \"%s\": headers: the sink has a %s of its own; remove one", cfg_title(sec), ours);

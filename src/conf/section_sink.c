@@ -43,6 +43,17 @@ struct template *section_sink_body(cfg_t *sec, char *why, size_t n)
 	return template_new(cfg_getstr(sec, "body"), escape_of(cfg_getstr(sec, "content-type")), why, n);
 }
 
+struct template *section_sink_header(const char *header, size_t *name_length, char *why, size_t n)
+{
+	const char *value;
+
+	*why = '\0';
+	*name_length = strcspn(header, ":");
+	value = header + *name_length;
+	value += strspn(value, ": \t");
+	return strstr(value, "{{") ? template_new(value, TEMPLATE_PLAIN, why, n) : NULL;
+}
+
 bool section_sink_replies(cfg_t *sec)
 {
 	struct template *body = cfg_getstr(sec, "body") ? section_sink_body(sec, NULL, 0) : NULL;
@@ -92,6 +103,30 @@ static bool set_program(cfg_t *sec, struct sink *s)
 	return true;
 }
 
+/* Those with a template are printed for each event, the others once. */
+static bool make_headers(cfg_t *sec, struct sink *s)
+{
+	size_t n = cfg_size(sec, "headers"), length;
+	char why[256];
+
+	s->headers.item = calloc(n + 1, sizeof *s->headers.item);
+	s->templates = calloc(n + 1, sizeof *s->templates);
+	for (unsigned i = 0; s->headers.item && s->templates && i < n; i++) {
+		const char *text = cfg_getnstr(sec, "headers", i);
+		struct template *value = section_sink_header(text, &length, why, sizeof why);
+		char **copied = value ? &s->templates[s->n_templates].name : &s->headers.item[s->headers.n];
+
+		if (value)
+			s->templates[s->n_templates++].value = value;
+		else
+			s->headers.n++;
+		*copied = value ? strndup(text, length) : strdup(text);
+		if (*why || !*copied)
+			return false;
+	}
+	return s->headers.item && s->templates;
+}
+
 static int64_t duration(const char *text)
 {
 	int64_t v = 0;
@@ -108,6 +143,7 @@ bool section_sink_make(cfg_t *sec, struct sink *s)
 		.name = strdup(cfg_title(sec)),
 		.type = (enum sink_type)section_sink_type(sec),
 		.allow_private = cfg_getbool(sec, "allow-private"),
+		.pass_headers = cfg_getopt(sec, "pass-headers")->flags & CFGF_MODIFIED ? cfg_getbool(sec, "pass-headers") : !cfg_getstr(sec, "body"),
 		.follow_redirects = cfg_getbool(sec, "follow-redirects"),
 		.connect_timeout = duration(cfg_getstr(sec, "connect-timeout")),
 		.timeout = duration(cfg_getstr(sec, "timeout")),
@@ -136,7 +172,7 @@ bool section_sink_make(cfg_t *sec, struct sink *s)
 	}
 	return s->name && copy(sec, "url", &s->url) && copy(sec, "method", &s->method) && copy_path(sec, "url-file", &s->url_file) &&
 		copy_path(sec, "authorization-file", &s->authorization_file) && copy_path(sec, "secret-file", &s->secret_file) &&
-		copy_path(sec, "ca-file", &s->ca_file) && schema_words(sec, "headers", &s->headers) &&
+		copy_path(sec, "ca-file", &s->ca_file) && make_headers(sec, s) &&
 		schema_words(sec, "events", &s->events) && schema_words(sec, "accounts", &s->accounts) &&
 		schema_words(sec, "senders", &s->senders) && schema_words(sec, "texts", &s->texts) &&
 		schema_words(sec, "command", &s->command) &&
@@ -155,6 +191,11 @@ void section_sink_free(struct sink *s)
 	template_free(s->body);
 	free(s->ca_file);
 	words_free(&s->headers);
+	for (size_t i = 0; i < s->n_templates; i++) {
+		free(s->templates[i].name);
+		template_free(s->templates[i].value);
+	}
+	free(s->templates);
 	words_free(&s->command);
 	words_free(&s->environment);
 	free(s->reply);

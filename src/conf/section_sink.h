@@ -15,6 +15,12 @@ struct template *section_sink_body(cfg_t *sec, char *why, size_t why_size);
 /* True when that has {{hookspool.reply}} in it. */
 bool section_sink_replies(cfg_t *sec);
 
+/*
+ * The template that the value of a header "Name: value" is, freed by the caller; *name_length becomes how long the name is. NULL
+ * with "" in why where the header is no template, and else with the reason.
+ */
+struct template *section_sink_header(const char *header, size_t *name_length, char *why, size_t why_size);
+
 /* The enum sink_type that its type names; -1: none. */
 int section_sink_type(cfg_t *sec);
 

@@ -20,6 +20,12 @@ struct retry {
 
 enum { SINK_STATUS_MAX = 600 };
 
+/* A header whose value depends on the event. */
+struct sink_template {
+	char *name;
+	struct template *value;
+};
+
 enum sink_type { SINK_HTTP, SINK_EXEC };
 
 /*
@@ -33,7 +39,10 @@ struct sink {
 	char *url;                /* NULL: it is in url_file */
 	char *url_file;
 	char *method;
-	struct words headers;     /* "Name: value" */
+	struct words headers;     /* "Name: value", as they are sent */
+	struct sink_template *templates; /* the other headers */
+	size_t n_templates;
+	bool pass_headers;        /* the headers that were kept with the event go along */
 	char *authorization_file; /* the value of the Authorization header; NULL: none */
 	char *secret_file;        /* that signs as the Standard Webhooks do; NULL: unsigned */
 	char *ca_file;            /* certificates that are trusted; NULL: the system's */

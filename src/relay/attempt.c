@@ -2,19 +2,25 @@
 #include "relay/attempt.h"
 
 #include "relay/exec.h"
+#include "relay/headers.h"
 #include "relay/http.h"
 #include "relay/job.h"
 #include "relay/target.h"
 
 static bool start_http(struct http *h, struct target *t, struct job *j)
 {
+	char why[256];
 	struct job_message m;
-	struct http_message sent;
+	struct buf headers = {0};
+	enum headers_result made = headers_make(j, t->sink, &headers, why, sizeof why);
+	bool ok = made != HEADERS_NO_MEMORY && job_message(j, t->sink, &m);
 
-	if (!job_message(j, t->sink, &m))
-		return false;
-	sent = (struct http_message){m.type, j->id, m.body, j->once};
-	return http_start(h, t, &sent, j);
+	if (ok && made == HEADERS_REFUSED)
+		http_refuse(h, j, why);
+	else if (ok)
+		ok = http_start(h, t, &(struct http_message){m.type, j->id, headers.data, m.body, j->once}, j);
+	buf_free(&headers);
+	return ok;
 }
 
 static bool start_exec(struct exec *x, const struct sink *s, struct job *j)

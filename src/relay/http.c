@@ -322,11 +322,16 @@ bool http_start(struct http *h, struct target *target, const struct http_message
 	t->status = 0;
 	t->refused = t->begun = t->answered = t->kept = t->repeated = false;
 	*t->error = '\0';
-	t->headers = target_headers(target, m->type, m->id, m->body, clock_now());
+	t->headers = target_headers(target, m->type, m->id, m->headers, m->body, clock_now());
 	if (t->headers && set_up(t, m) && curl_multi_add_handle(h->multi, t->easy) == CURLM_OK)
 		return true;
 	release(h, t);
 	return false;
+}
+
+void http_refuse(struct http *h, void *job, const char *error)
+{
+	h->done(job, &(struct attempt_result){.error = error});
 }
 
 /*

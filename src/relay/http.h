@@ -26,6 +26,7 @@ bool http_is_private(const char *url);
 struct http_message {
 	const char *type; /* Content-Type */
 	const char *id;   /* of the event */
+	const char *headers; /* more of them, see headers_make(); NULL: none */
 	struct slice body;
 	bool once;        /* it must not arrive twice: it gets a connection of its own */
 };
@@ -35,6 +36,9 @@ struct http_message {
  * was none, after 401, 403 and 407, and after those that the sink's retry-on has, it may be tried again. False when it could not begin: memory is short.
  */
 bool http_start(struct http *h, struct target *t, const struct http_message *m, void *job);
+
+/* Ends an attempt before it began, with attempt_done(): what is to be sent can't be, and never will. */
+void http_refuse(struct http *h, void *job, const char *error);
 
 /* Waits for something to happen, on a descriptor of the caller's too (at most 4), at most so long; and goes on with the attempts. */
 void http_wait(struct http *h, struct pollfd *fds, unsigned n, int64_t ms);

@@ -170,7 +170,7 @@ static bool sign(const struct target *t, const char *id, int64_t now, struct sli
 	return buf_printf(out, "webhook-signature: v1,%s", text);
 }
 
-struct curl_slist *target_headers(const struct target *t, const char *type, const char *id, struct slice body, int64_t now)
+struct curl_slist *target_headers(const struct target *t, const char *type, const char *id, const char *more, struct slice body, int64_t now)
 {
 	struct curl_slist *list = NULL, *last;
 	char line[128];
@@ -185,6 +185,8 @@ struct curl_slist *target_headers(const struct target *t, const char *type, cons
 		text.len = 0;
 		ok = add(&list, line) && sign(t, id, now, body, &text) && add(&list, buf_str(&text));
 	}
+	for (; ok && more && *more; more += strlen(more) + 1)
+		ok = add(&list, more);
 	buf_free(&text);
 	if (!ok) {
 		curl_slist_free_all(list);

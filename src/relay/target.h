@@ -28,9 +28,10 @@ void target_free(struct target *t);
 
 /*
  * The headers of one attempt, in front of t->headers, which stay t's: freed by target_free_headers(). id is the event's
- * (Standard Webhooks, "webhook-id"), now in ms since the epoch. NULL when memory is short or OpenSSL failed.
+ * (Standard Webhooks, "webhook-id"), more as headers_make() makes it or NULL, now in ms since the epoch. NULL when memory is
+ * short or OpenSSL failed.
  */
-struct curl_slist *target_headers(const struct target *t, const char *type, const char *id, struct slice body, int64_t now);
+struct curl_slist *target_headers(const struct target *t, const char *type, const char *id, const char *more, struct slice body, int64_t now);
 void target_free_headers(const struct target *t, struct curl_slist *headers);
 
 #endif
