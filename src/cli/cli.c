@@ -8,16 +8,20 @@
 #include <string.h>
 
 #include "cli/owner.h"
+#include "cli/plain.h"
 
 void cli_error(const char *fmt, ...)
 {
+	struct buf text = {0};
 	va_list ap;
 
-	fputs("hookspool: ", stderr);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	buf_vprintf(&text, fmt, ap);
 	va_end(ap);
+	fputs("hookspool: ", stderr);
+	plain_json(stderr, (struct slice){text.data, text.len}); /* a spool's or a target's text may be in it */
 	fputc('\n', stderr);
+	buf_free(&text);
 }
 
 int cli_usage(const char *name, const char *fmt, ...)

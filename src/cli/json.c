@@ -125,7 +125,7 @@ void json_end(struct json *j)
 
 	yajl_gen_map_close(j->gen);
 	yajl_gen_get_buf(j->gen, &text, &n);
-	fwrite(text, 1, n, stdout);
+	plain_json(stdout, (struct slice){(const char *)text, n});
 	putchar('\n');
 	yajl_gen_free(j->gen);
 }

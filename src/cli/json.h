@@ -13,7 +13,7 @@ struct json {
 	struct yajl_gen_t *gen;
 };
 
-/* json_end() writes the object and a line feed, and frees. Between them one call a member. */
+/* json_end() writes the object and a line feed, and frees. What steers a terminal is written as its \u escape. Between them one call a member. */
 void json_begin(struct json *j);
 void json_text(struct json *j, const char *name, struct slice value); /* null where p is NULL; mended to be UTF-8 */
 void json_string(struct json *j, const char *name, const char *value);

@@ -3,6 +3,7 @@
 #include "cli/plain.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <termios.h>
@@ -10,32 +11,6 @@
 #include <wchar.h>
 
 #include "core/utf8.h"
-
-/* How many bytes the character at s has, or 0 when it isn't UTF-8. */
-static size_t char_length(const char *s, size_t n)
-{
-	unsigned char c = (unsigned char)*s;
-	size_t len = c < 0x80 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
-
-	return len <= n && utf8_valid(s, len) ? len : 0;
-}
-
-static wchar_t code_point(const char *s, size_t len)
-{
-	static const unsigned char mask[] = {0, 0x7F, 0x1F, 0x0F, 0x07};
-	unsigned c = (unsigned char)s[0] & mask[len];
-
-	for (size_t i = 1; i < len; i++)
-		c = c << 6 | ((unsigned char)s[i] & 0x3F);
-	return (wchar_t)c;
-}
-
-/* Controls, line separators, and the marks, embeddings and isolates that reorder what stands beside them. */
-static bool steers(wchar_t c)
-{
-	return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x061C || c == 0x200E || c == 0x200F ||
-		(c >= 0x2028 && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
-}
 
 static bool white(char c)
 {
@@ -63,8 +38,8 @@ struct glyph {
 
 static struct glyph next_glyph(struct slice text, size_t at)
 {
-	size_t len = char_length(text.p + at, text.n - at);
-	wchar_t c = len ? code_point(text.p + at, len) : 0;
+	uint32_t c;
+	size_t len = utf8_next(text.p + at, text.n - at, &c);
 	int width;
 
 	if (white(text.p[at])) {
@@ -72,9 +47,9 @@ static struct glyph next_glyph(struct slice text, size_t at)
 			len++;
 		return (struct glyph){" ", 1, len, 1};
 	}
-	if (steers(c))
+	if (len == 0 || utf8_steers(c))
 		return (struct glyph){"?", 1, len ? len : 1, 1};
-	width = wcwidth(c);
+	width = wcwidth((wchar_t)c);
 	return (struct glyph){text.p + at, len, len, width < 0 ? 1 : (size_t)width};
 }
 
@@ -118,15 +93,20 @@ void plain_cell(FILE *to, struct slice text, size_t columns)
 
 void plain_json(FILE *to, struct slice json)
 {
+	size_t clean = 0; /* all before is written */
+	uint32_t c;
+
 	for (size_t at = 0, len; at < json.n; at += len) {
-		len = char_length(json.p + at, json.n - at);
+		len = utf8_next(json.p + at, json.n - at, &c);
 		if (len == 0)
-			len = 1;
-		if (json.p[at] != '\n' && steers(code_point(json.p + at, len)))
-			fprintf(to, "\\u%04x", (unsigned)code_point(json.p + at, len));
-		else
-			fwrite(json.p + at, 1, len, to);
+			len = 1; /* not UTF-8, which JSON is */
+		else if (json.p[at] == '\n' || !utf8_steers(c))
+			continue;
+		fwrite(json.p + clean, 1, at - clean, to);
+		fprintf(to, "\\u%04x", len == 1 ? (unsigned)(unsigned char)json.p[at] : (unsigned)c);
+		clean = at + len;
 	}
+	fwrite(json.p + clean, 1, json.n - clean, to);
 }
 
 const char *plain_url(const char *url, int *before)

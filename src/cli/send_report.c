@@ -154,7 +154,7 @@ static void print_group(const struct send_group *g, bool first)
 	printf("%-9s %8" PRIu64 "  ", first ? "answers" : "", g->n);
 	if (g->status)
 		printf("%d%s", g->status, *g->word ? " " : "");
-	fputs(g->word, stdout);
+	plain_print(stdout, slice_text(g->word), 0);
 	if (g->example.len) {
 		fputs(": ", stdout);
 		plain_print(stdout, (struct slice){g->example.data, g->example.len}, EXAMPLE);
@@ -199,7 +199,8 @@ static void print_errors(const struct send_report *r)
 		fprintf(stderr, "hookspool: %" PRIu64 " not accepted: ", g->n);
 		if (g->status)
 			fprintf(stderr, "%d%s", g->status, *g->word ? " " : "");
-		fprintf(stderr, "%s%s", g->word, g->example.len ? ": " : "");
+		plain_print(stderr, slice_text(g->word), 0);
+		fputs(g->example.len ? ": " : "", stderr);
 		plain_print(stderr, (struct slice){g->example.data, g->example.len}, EXAMPLE);
 		fputc('\n', stderr);
 	}

@@ -8,6 +8,7 @@
 
 #include "cli/cli.h"
 #include "cli/json.h"
+#include "cli/plain.h"
 #include "cli/terminal.h"
 #include "core/clock.h"
 #include "sink/spool_query.h"
@@ -74,16 +75,26 @@ static void print_secret(const struct conf *conf, const char *endpoint, int64_t 
 		fputs("  a secret that was removed", stdout);
 }
 
+/* The title of a group, as the spool has it. */
+static void print_title(const char *kind, const char *name)
+{
+	printf("\n%s", kind);
+	plain_print(stdout, slice_text(name), 0);
+	putchar('\n');
+}
+
 static void print_counter(void *ctx, const char *endpoint, const char *code, int64_t secret, int64_t n, int64_t last_at)
 {
 	struct counters *c = ctx;
 	char last[TERMINAL_TIME];
 
 	if (!c->any || strcmp(c->group, endpoint) != 0)
-		printf("\n%s\n", *endpoint ? endpoint : "paths that no endpoint has");
+		print_title("", *endpoint ? endpoint : "paths that no endpoint has");
 	c->any = true;
 	snprintf(c->group, sizeof c->group, "%s", endpoint);
-	printf("  %-18s %10" PRId64 "  last %s", code, n, terminal_time(last_at, last));
+	fputs("  ", stdout);
+	plain_cell(stdout, slice_text(code), 18);
+	printf(" %10" PRId64 "  last %s", n, terminal_time(last_at, last));
 	if (secret)
 		print_secret(c->conf, endpoint, secret);
 	putchar('\n');
@@ -94,7 +105,7 @@ static void print_sink(void *ctx, const char *sink, enum spool_relay_state state
 	struct counters *c = ctx;
 
 	if (!c->any || strcmp(c->group, sink) != 0)
-		printf("\nsink %s\n", sink);
+		print_title("sink ", sink);
 	c->any = true;
 	snprintf(c->group, sizeof c->group, "%s", sink);
 	printf("  %-18s %10" PRId64 "\n", spool_deliveries_states[state], n);

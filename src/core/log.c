@@ -46,26 +46,28 @@ bool log_on(enum log_level level)
 	return (int)level <= atomic_load(&current_level);
 }
 
-/* JSON's escapes (RFC 8259 section 7), which logfmt readers know too; C1 controls can move a terminal's cursor. */
+/*
+ * JSON's escapes (RFC 8259 section 7), which logfmt readers know too. What steers a terminal is escaped; of text that
+ * isn't UTF-8, each byte that isn't ASCII.
+ */
 static void add_quoted(struct buf *b, struct slice v)
 {
 	bool utf8 = utf8_valid(v.p, v.n);
-	size_t clean = 0; /* all before is written */
-	unsigned char c;
+	size_t clean = 0, len; /* all before is written */
+	uint32_t c;
 
 	buf_add(b, "\"", 1);
-	for (size_t i = 0; i < v.n; i++) {
+	for (size_t i = 0; i < v.n; i += len) {
 		c = (unsigned char)v.p[i];
-		if (c >= 0x20 && c < 0x7F && c != '"' && c != '\\')
-			continue;
-		if (c >= 0x80 && utf8 && (c != 0xC2 || (unsigned char)v.p[i + 1] >= 0xA0))
+		len = utf8 && c >= 0x80 ? utf8_next(v.p + i, v.n - i, &c) : 1;
+		if (c != '"' && c != '\\' && !utf8_steers(c) && (c < 0x80 || utf8))
 			continue;
 		buf_add(b, v.p + clean, i - clean);
 		if (c == '"' || c == '\\')
-			buf_printf(b, "\\%c", c);
+			buf_printf(b, "\\%c", (char)c);
 		else
-			buf_printf(b, "\\u%04x", c >= 0x80 && utf8 ? (unsigned char)v.p[++i] : c);
-		clean = i + 1;
+			buf_printf(b, "\\u%04x", (unsigned)c);
+		clean = i + len;
 	}
 	buf_add(b, v.p + clean, v.n - clean);
 	buf_add(b, "\"", 1);

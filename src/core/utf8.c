@@ -61,6 +61,23 @@ bool utf8_valid(const char *text, size_t n)
 	return true;
 }
 
+size_t utf8_next(const char *s, size_t n, uint32_t *c)
+{
+	static const unsigned char mask[] = {0, 0x7F, 0x1F, 0x0F, 0x07};
+	size_t len = (unsigned char)*s < 0x80 ? 1 : sequence((const unsigned char *)s, n);
+
+	*c = (unsigned char)*s & mask[len];
+	for (size_t i = 1; i < len; i++)
+		*c = *c << 6 | ((unsigned char)s[i] & 0x3F);
+	return len;
+}
+
+bool utf8_steers(uint32_t c)
+{
+	return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x061C || c == 0x200E || c == 0x200F || (c >= 0x2028 && c <= 0x202E) ||
+		(c >= 0x2066 && c <= 0x206F);
+}
+
 bool utf8_mend(struct slice in, struct buf *out)
 {
 	bool ok = true;

@@ -4,11 +4,21 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core/buf.h"
 
 /* True when the n bytes are UTF-8: no overlong form, no surrogate, nothing above U+10FFFF. */
 bool utf8_valid(const char *s, size_t n);
+
+/* The bytes of the character at s, and the character; 0 when what is there isn't UTF-8. n is at least 1. */
+size_t utf8_next(const char *s, size_t n, uint32_t *c);
+
+/*
+ * True for characters that steer a terminal: C0 and C1 controls, DEL, line and paragraph separators, and the marks,
+ * embeddings, overrides and isolates that reorder what stands beside them (Unicode Standard Annex 9).
+ */
+bool utf8_steers(uint32_t c);
 
 /* Appends the text with each byte that isn't part of a character as U+FFFD. False when memory is short. */
 bool utf8_mend(struct slice in, struct buf *out);

@@ -251,6 +251,53 @@ static void hostile_entry(void)
 	log_end(&e);
 }
 
+static void marked_entry(void)
+{
+	struct log_entry e;
+
+	log_begin(&e, LOG_LEVEL_INFO);
+	log_text(&e, "marks", "a\u202Eb\u2066c\u200Fd\u061Ce\u2028f\xC2\x90" "g\x7F" "h\u206Ei");
+	log_text(&e, "kept", "\u017Dofie \u00A0\u200D\U0001F600");
+	log_end(&e);
+}
+
+static void log_escapes_what_steers_a_terminal(void **state)
+{
+	char out[1024];
+
+	(void)state;
+	for (int format = LOG_FORMAT_LOGFMT; format <= LOG_FORMAT_JSON; format++) {
+		log_setup(LOG_LEVEL_INFO, (enum log_format)format, LOG_TARGET_STDERR);
+		logged(marked_entry, out, sizeof out);
+		assert_non_null(strstr(out, "\"a\\u202eb\\u2066c\\u200fd\\u061ce\\u2028f\\u0090g\\u007fh\\u206ei\""));
+		assert_non_null(strstr(out, "\"\u017Dofie \u00A0\u200D\U0001F600\""));
+	}
+	log_setup(LOG_LEVEL_INFO, LOG_FORMAT_LOGFMT, LOG_TARGET_STDERR);
+}
+
+static void characters_that_steer(void **state)
+{
+	static const struct {
+		const char *s;
+		size_t n;
+		size_t length; /* 0: not UTF-8 */
+		bool steers;
+	} all[] = {
+		{"\x1B", 1, 1, true}, {"\x7F", 1, 1, true}, {"\n", 1, 1, true}, {"a", 1, 1, false}, {"\xC2\x80", 2, 2, true}, {"\xC2\x9F", 2, 2, true},
+		{"\u00A0", 2, 2, false}, {"\u061C", 2, 2, true}, {"\u061B", 2, 2, false}, {"\u200D", 3, 3, false}, {"\u200E", 3, 3, true},
+		{"\u2027", 3, 3, false}, {"\u202A", 3, 3, true}, {"\u2065", 3, 3, false}, {"\u2069", 3, 3, true}, {"\U0001F600", 4, 4, false},
+		{"\xC2", 1, 0, false}, {"\xFF", 1, 0, false}, {"\xE2\x80", 2, 0, false}, {"\xC0\x9B", 2, 0, false}, {"\xED\xA0\x80", 3, 0, false},
+	};
+	uint32_t c;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(all); i++) {
+		assert_int_equal(utf8_next(all[i].s, all[i].n, &c), all[i].length);
+		if (all[i].length)
+			assert_int_equal(utf8_steers(c), all[i].steers);
+	}
+}
+
 static void log_cannot_be_forged(void **state)
 {
 	static const char *const want[] = {
@@ -422,6 +469,8 @@ int main(void)
 		cmocka_unit_test(patterns),
 		cmocka_unit_test(secret_files),
 		cmocka_unit_test(log_cannot_be_forged),
+		cmocka_unit_test(log_escapes_what_steers_a_terminal),
+		cmocka_unit_test(characters_that_steer),
 		cmocka_unit_test(held_lines_stay_whole_and_in_order),
 	};
 
