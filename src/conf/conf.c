@@ -177,6 +177,7 @@ static bool build(struct conf *c, cfg_t *cfg, const char *file, enum conf_secret
 	c->socket_group = copy(cfg_getstr(cfg, "socket-group"), &ok);
 	c->max_in_flight = (unsigned)cfg_getint(cfg, "max-in-flight");
 	c->params_timeout = get_duration(cfg, "params-timeout");
+	c->idle_timeout = get_duration(cfg, "idle-timeout");
 	c->body_timeout = get_duration(cfg, "body-timeout");
 	c->log_level = (enum log_level)schema_choice(schema_log_levels, cfg_getstr(cfg, "log-level"));
 	c->log_format = (enum log_format)schema_choice(schema_log_formats, cfg_getstr(cfg, "log-format"));

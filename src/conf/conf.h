@@ -75,6 +75,7 @@ struct conf {
 	unsigned max_in_flight; /* bodies still arriving that may hold a worker */
 	int64_t params_timeout; /* ms */
 	int64_t body_timeout;   /* ms */
+	int64_t idle_timeout;   /* ms that a kept connection may wait for its next request */
 
 	enum log_level log_level;
 	enum log_format log_format;

@@ -341,6 +341,7 @@ static cfg_t *new_tree(void)
 	} checks[] = {
 		{"journal", check_choice}, {"min-free", check_size}, {"socket-mode", check_mode},
 		{"max-in-flight", check_range}, {"params-timeout", check_duration}, {"body-timeout", check_duration},
+		{"idle-timeout", check_duration},
 		{"log-level", check_choice}, {"log-format", check_choice}, {"log-to", check_choice},
 		{"max-body", check_size}, {"reject-keep", check_range}, {"reject-size", check_size},
 		{"reject-age", check_age}, {"dedupe-window", check_age}, {"scheme", schema_scheme_check},
@@ -386,6 +387,7 @@ static cfg_t *new_tree(void)
 		CFG_INT("max-in-flight", 16, CFGF_NONE),
 		CFG_STR("params-timeout", "10s", CFGF_NONE),
 		CFG_STR("body-timeout", "10s", CFGF_NONE),
+		CFG_STR("idle-timeout", "5m", CFGF_NONE),
 		CFG_STR("log-level", "info", CFGF_NONE),
 		CFG_STR("log-format", "logfmt", CFGF_NONE),
 		CFG_STR("log-to", "stderr", CFGF_NONE),

@@ -1,139 +1,101 @@
-/* One FastCGI request on a connection that we accepted ourselves. */
-#define _GNU_SOURCE /* memfd_create */
+/* One FastCGI request on a connection that the receiver accepted itself. */
 #include "gate/fcgi.h"
 
 #include <errno.h>
-#include <fcgiapp.h>
+#include <fastcgi.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "core/clock.h"
-#include "core/io.h"
+#include "gate/record.h"
 #include "hook/handle.h"
 
-/* FastCGI 1.0, section 8 */
-enum { HEADER_SIZE = 8, FCGI_VERSION = 1, TYPE_BEGIN = 1, TYPE_PARAMS = 4, TYPE_STDIN = 5 };
-
 enum {
-	PEEK_SIZE = 128 * 1024,
-	RAW_SIZE = PEEK_SIZE, /* what of a request is seen at once is also taken at once */
-	FULL_SIZE = 32 * 1024, /* a peer that writes in small pieces may fill the socket's buffer with so much */
+	RAW_SIZE = 128 * 1024, /* what of a request is seen at once is also taken at once */
+	KEPT_SIZE = 128 * 1024, /* a larger body's memory is given back */
 };
 
 struct fcgi {
-	FCGX_Request fcgx;
 	struct request request;
 	struct delivery delivery;
-	struct buf answer;
+	struct buf answer, out; /* as CGI, and as records */
+	struct buf params;      /* the variables: pairs first, then strings */
+	struct buf envp;        /* pointers to them */
 	struct fcgi_service how;
 	int fd;
-	int64_t deadline; /* of the body, clock_mono_us() */
+	int64_t deadline; /* of the variables, then of the body; clock_mono_us() */
 
-	/* a request that is still arriving */
-	unsigned char *raw;  /* its records, from `at` to `n`; NULL until the first such request */
+	/* the records, from `at` to `n`: in `seen` for a complete request, in `own` for one that is still arriving */
+	unsigned char *raw, *own;
 	size_t at, n;
 	size_t content, padding; /* left of the record that `at` is in */
-	int id;
+	int type;                /* of that record */
+	unsigned id, role;
+	bool keep;
+	bool ended; /* `at` is behind the request's last record */
 };
 
-bool fcgi_init(void)
-{
-	/* libfcgi waits up to 2 s for the peer when it closes; we linger without holding a thread */
-	return setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "0", 1) == 0 && FCGX_Init() == 0;
-}
+/* What this thread saw or took last. */
+static _Thread_local unsigned char seen[RAW_SIZE];
 
 struct fcgi *fcgi_new(void)
 {
 	return calloc(1, sizeof(struct fcgi));
 }
 
+/* Frees what grows with a request. */
+static void release(struct fcgi *f)
+{
+	handle_free(&f->delivery);
+	buf_free(&f->request.body);
+	buf_free(&f->answer);
+	buf_free(&f->out);
+	buf_free(&f->params);
+	buf_free(&f->envp);
+}
+
 void fcgi_free(struct fcgi *f)
 {
 	if (!f)
 		return;
-	handle_free(&f->delivery);
-	buf_free(&f->request.body);
-	buf_free(&f->answer);
-	free(f->raw);
+	release(f);
+	free(f->own);
 	free(f);
 }
 
-/*
- * Walks the records (section 3.3), and tells where those of the variables end, if they do. Only one
- * request's records pass, in their order: a management record, id 0, would reach a stack overflow in
- * libfcgi, another request's would have it wait for more, and no server sends either.
- */
-static enum fcgi_ready walk(const unsigned char *p, size_t n, size_t *params_end)
+static bool try_again(ssize_t n)
 {
-	enum fcgi_ready seen = FCGI_READY_PARTIAL;
-	size_t at = 0, content;
-
-	while (n - at >= HEADER_SIZE) {
-		const unsigned char *h = p + at;
-
-		if (h[0] != FCGI_VERSION || (h[2] == 0 && h[3] == 0) || h[2] != p[2] || h[3] != p[3])
-			return FCGI_READY_CLOSED;
-		if (h[1] != (at == 0 ? TYPE_BEGIN : seen == FCGI_READY_PARTIAL ? TYPE_PARAMS : TYPE_STDIN))
-			return FCGI_READY_CLOSED;
-		content = (size_t)h[4] << 8 | h[5];
-		if (h[1] == TYPE_STDIN && content == 0)
-			return FCGI_READY_COMPLETE;
-		content += HEADER_SIZE + h[6];
-		if (content > n - at)
-			break;
-		at += content;
-		if (h[1] == TYPE_PARAMS && content == HEADER_SIZE + (size_t)h[6]) {
-			seen = FCGI_READY_PARAMS;
-			*params_end = at;
-		}
-	}
-	return n >= FULL_SIZE && seen == FCGI_READY_PARAMS ? FCGI_READY_FULL : seen;
+	return n < 0 && (errno == EAGAIN || errno == EINTR);
 }
 
-enum fcgi_ready fcgi_peek(int fd)
+enum fcgi_ready fcgi_peek(int fd, size_t *size)
 {
-	static _Thread_local unsigned char seen[PEEK_SIZE];
+	static const enum fcgi_ready ready[] = {
+		[RECORD_SEEN_PARTIAL] = FCGI_READY_PARTIAL,
+		[RECORD_SEEN_PARAMS] = FCGI_READY_PARAMS,
+		[RECORD_SEEN_FULL] = FCGI_READY_FULL,
+		[RECORD_SEEN_COMPLETE] = FCGI_READY_COMPLETE,
+		[RECORD_SEEN_MANAGEMENT] = FCGI_READY_MANAGEMENT,
+		[RECORD_SEEN_WRONG] = FCGI_READY_CLOSED,
+	};
 	ssize_t n = recv(fd, seen, sizeof seen, MSG_PEEK | MSG_DONTWAIT);
-	size_t params_end;
 
 	if (n > 0)
-		return walk(seen, (size_t)n, &params_end);
-	return n < 0 && (errno == EAGAIN || errno == EINTR) ? FCGI_READY_EMPTY : FCGI_READY_CLOSED;
+		return ready[record_walk(seen, (size_t)n, size)];
+	return try_again(n) ? FCGI_READY_EMPTY : FCGI_READY_CLOSED;
 }
 
-/*
- * A body_reader for a request that is all there. FCGX_GetStr(n) would loop over reads until it has
- * n; FCGX_GetChar() refills the stream's buffer with one read, and only what is then there is taken.
- */
-static enum read_result read_complete(void *ctx, char *p, size_t n, size_t *got)
-{
-	struct fcgi *f = ctx;
-	FCGX_Stream *in = f->fcgx.in;
-	size_t there;
-	int c = FCGX_GetChar(in);
-
-	if (c == EOF)
-		return FCGX_GetError(in) == 0 ? READ_END : READ_BROKEN;
-	p[0] = (char)c;
-	there = (size_t)(in->stop - in->rdNext);
-	if (there > n - 1)
-		there = n - 1;
-	*got = 1 + (size_t)FCGX_GetStr(p + 1, (int)there, in);
-	return READ_DATA;
-}
-
-/* Adds what comes to the raw bytes; waits no longer than to the body's deadline. */
+/* Adds what comes to the raw bytes; waits no longer than to the deadline. */
 static enum read_result refill(struct fcgi *f)
 {
 	struct pollfd p = {.fd = f->fd, .events = POLLIN};
 	int64_t left = f->deadline - clock_mono_us();
 	ssize_t k;
 
+	if (f->how.complete)
+		return READ_BROKEN; /* what fcgi_peek() saw was another request */
 	memmove(f->raw, f->raw + f->at, f->n - f->at);
 	f->n -= f->at;
 	f->at = 0;
@@ -141,22 +103,9 @@ static enum read_result refill(struct fcgi *f)
 		return READ_TIMEOUT;
 	k = recv(f->fd, f->raw + f->n, RAW_SIZE - f->n, MSG_DONTWAIT);
 	if (k <= 0)
-		return k < 0 && (errno == EAGAIN || errno == EINTR) ? READ_DATA : READ_BROKEN;
+		return try_again(k) ? READ_DATA : READ_BROKEN;
 	f->n += (size_t)k;
 	return READ_DATA;
-}
-
-/* Takes the next record's header from the raw bytes. */
-static enum read_result next_record(struct fcgi *f)
-{
-	const unsigned char *h = f->raw + f->at;
-
-	if (h[0] != FCGI_VERSION || h[1] != TYPE_STDIN || (h[2] << 8 | h[3]) != f->id)
-		return READ_BROKEN;
-	f->content = (size_t)h[4] << 8 | h[5];
-	f->padding = h[6];
-	f->at += HEADER_SIZE;
-	return f->content ? READ_DATA : READ_END;
 }
 
 static size_t least(size_t a, size_t b)
@@ -164,123 +113,259 @@ static size_t least(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-/*
- * A body_reader for a request that is still arriving. libfcgi must not read it: what has not been
- * seen by walk() may be a management record.
- */
-static enum read_result read_arriving(void *ctx, char *p, size_t n, size_t *got)
+/* Passes what is left of the current record, and waits for a whole header. */
+static enum read_result skip_record(struct fcgi *f, size_t behind)
 {
-	struct fcgi *f = ctx;
 	enum read_result r = READ_DATA;
 	size_t skip;
 
 	while (r == READ_DATA) {
-		if (f->content && f->at < f->n) {
-			*got = least(n, least(f->content, f->n - f->at));
-			memcpy(p, f->raw + f->at, *got);
-			f->at += *got;
-			f->content -= *got;
-			return READ_DATA;
-		}
-		skip = least(f->content ? 0 : f->padding, f->n - f->at);
-		f->padding -= skip;
+		skip = least(f->content + f->padding, f->n - f->at);
+		f->padding -= skip > f->content ? skip - f->content : 0;
+		f->content -= least(skip, f->content);
 		f->at += skip;
-		r = f->content || f->padding || f->n - f->at < HEADER_SIZE ? refill(f) : next_record(f);
+		if (f->content + f->padding == 0 && f->n - f->at >= behind)
+			return READ_DATA;
+		r = refill(f);
 	}
 	return r;
 }
 
-/* What is left of a complete request costs no waiting to read, and saves the connection. */
-static bool drain(struct fcgi *f)
+/* Goes on to the next record of this request, the first one gives its id. Any other record is broken. */
+static enum read_result next_record(struct fcgi *f)
 {
-	char trash[4096];
-	size_t got;
+	enum read_result result = skip_record(f, RECORD_HEADER);
+	struct record r;
+
+	if (result != READ_DATA)
+		return result;
+	if (!record_read(f->raw + f->at, &r) || r.id == FCGI_NULL_REQUEST_ID || (f->id && r.id != f->id))
+		return READ_BROKEN;
+	f->id = r.id;
+	f->type = r.type;
+	f->content = r.content;
+	f->padding = r.padding;
+	f->at += RECORD_HEADER;
+	return READ_DATA;
+}
+
+/* The part of the current record's content that is there, at least a byte. READ_END behind its last one. */
+static enum read_result next_piece(struct fcgi *f, const unsigned char **p, size_t *n)
+{
 	enum read_result r = READ_DATA;
 
-	while (r == READ_DATA)
-		r = read_complete(f, trash, sizeof trash, &got);
-	return r == READ_END;
+	if (f->content == 0)
+		return READ_END;
+	while (r == READ_DATA && f->at == f->n)
+		r = refill(f);
+	*p = f->raw + f->at;
+	*n = least(f->content, f->n - f->at);
+	return r;
+}
+
+static void pass(struct fcgi *f, size_t n)
+{
+	f->at += n;
+	f->content -= n;
+}
+
+/* The request's last record: its padding belongs to it. A server that aborted has no use for the connection. */
+static enum read_result end_request(struct fcgi *f, enum read_result result)
+{
+	f->ended = skip_record(f, 0) == READ_DATA;
+	f->keep = f->keep && f->type != FCGI_ABORT_REQUEST;
+	return result;
+}
+
+/* A body_reader. */
+static enum read_result read_body(void *ctx, char *p, size_t n, size_t *got)
+{
+	struct fcgi *f = ctx;
+	const unsigned char *piece;
+	enum read_result r = READ_DATA;
+
+	while (r == READ_DATA) {
+		r = f->type == FCGI_STDIN ? next_piece(f, &piece, got) : READ_END;
+		if (r == READ_DATA) {
+			*got = least(*got, n);
+			memcpy(p, piece, *got);
+			pass(f, *got);
+			return READ_DATA;
+		}
+		if (r == READ_END)
+			r = next_record(f);
+		if (r == READ_DATA && f->type == FCGI_ABORT_REQUEST)
+			return end_request(f, READ_BROKEN);
+		if (r == READ_DATA && f->type != FCGI_STDIN)
+			r = READ_BROKEN;
+		if (r == READ_DATA && f->content == 0)
+			return end_request(f, READ_END);
+	}
+	return r;
+}
+
+enum params {
+	PARAMS_OK,
+	PARAMS_TOO_LARGE,
+	PARAMS_ABORTED,
+	PARAMS_OTHER_ROLE, /* not a responder's */
+	PARAMS_BROKEN,     /* or too slow */
+};
+
+/* BEGIN_REQUEST, section 5.1. */
+static enum read_result read_begin(struct fcgi *f)
+{
+	enum read_result r = next_record(f);
+
+	if (r != READ_DATA)
+		return r;
+	if (f->type != FCGI_BEGIN_REQUEST || f->content != sizeof(FCGI_BeginRequestBody))
+		return READ_BROKEN;
+	while (r == READ_DATA && f->n - f->at < f->content)
+		r = refill(f);
+	if (r != READ_DATA)
+		return r;
+	f->role = (unsigned)f->raw[f->at] << 8 | f->raw[f->at + 1];
+	f->keep = f->raw[f->at + 2] & FCGI_KEEP_CONN;
+	return READ_DATA;
+}
+
+/* Adds the content of a PARAMS record. */
+static enum read_result add_params(struct fcgi *f)
+{
+	const unsigned char *piece;
+	enum read_result r;
+	size_t n;
+
+	while ((r = next_piece(f, &piece, &n)) == READ_DATA && f->params.len <= RECORD_PARAMS_MAX) {
+		if (!buf_add(&f->params, piece, n))
+			return READ_BROKEN;
+		pass(f, n);
+	}
+	return r == READ_END ? READ_DATA : r;
+}
+
+static enum params read_params(struct fcgi *f)
+{
+	enum read_result r = read_begin(f);
+
+	while (r == READ_DATA && (r = next_record(f)) == READ_DATA) {
+		if (f->type == FCGI_ABORT_REQUEST) {
+			end_request(f, READ_END);
+			return PARAMS_ABORTED;
+		}
+		if (f->type != FCGI_PARAMS)
+			return PARAMS_BROKEN;
+		if (f->content == 0)
+			return f->role == FCGI_RESPONDER ? PARAMS_OK : PARAMS_OTHER_ROLE;
+		r = add_params(f);
+		if (r == READ_DATA && f->params.len > RECORD_PARAMS_MAX)
+			return PARAMS_TOO_LARGE;
+	}
+	return PARAMS_BROKEN;
+}
+
+/* False: the peer is gone, or reads no answers. Waiting for that would hold up all others. */
+static bool send_out(int fd, const struct buf *out)
+{
+	ssize_t n;
+
+	do
+		n = send(fd, out->data, out->len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	return n == (ssize_t)out->len;
+}
+
+/* Ends the request (section 5.5), behind what `out` has already. */
+static enum fcgi_next end(struct fcgi *f, unsigned char status)
+{
+	const FCGI_EndRequestBody body = {.protocolStatus = status};
+	bool at_end = f->how.complete || (f->ended && f->at == f->n);
+
+	if (!record_add(&f->out, FCGI_END_REQUEST, f->id, &body, sizeof body) || !send_out(f->fd, &f->out))
+		return FCGI_NEXT_CLOSED;
+	if (!at_end)
+		return FCGI_NEXT_LINGER; /* closing now could lose the answer to a peer that still sends */
+	return f->keep ? FCGI_NEXT_KEEP : FCGI_NEXT_CLOSED;
+}
+
+/* Adds the answer as a stream of STDOUT records (sections 3.3 and 6.2). */
+static bool add_stdout(struct fcgi *f)
+{
+	bool ok = true;
+	size_t n;
+
+	for (size_t at = 0; ok && at < f->answer.len; at += n) {
+		n = least(f->answer.len - at, RECORD_CONTENT_MAX);
+		ok = record_add(&f->out, FCGI_STDOUT, f->id, f->answer.data + at, n);
+	}
+	return ok && record_add(&f->out, FCGI_STDOUT, f->id, "", 0);
 }
 
 enum fcgi_next fcgi_answer(struct fcgi *f)
 {
-	FCGX_Request *x = &f->fcgx;
-	bool keep, at_end;
-
-	f->answer.len = 0;
+	f->answer.len = f->out.len = 0;
 	handle_answer(&f->delivery, &f->answer);
-	FCGX_PutStr(f->answer.data, (int)f->answer.len, x->out);
-	if (f->how.complete)
-		at_end = f->request.at_end || (FCGX_GetError(x->in) == 0 && drain(f));
-	else
-		at_end = f->request.at_end && f->at == f->n && f->padding == 0;
-	keep = x->keepConnection != 0;
-	if (!at_end)
-		x->keepConnection = 1; /* libfcgi must not close: the answer would be lost to a peer still sending */
-	FCGX_Finish_r(x);
-	if (x->ipcFd < 0)
-		return FCGI_NEXT_CLOSED;
-	return keep && at_end ? FCGI_NEXT_KEEP : FCGI_NEXT_LINGER;
+	return add_stdout(f) ? end(f, FCGI_REQUEST_COMPLETE) : FCGI_NEXT_CLOSED;
 }
 
-void fcgi_record(const struct fcgi *f)
+void fcgi_record(struct fcgi *f)
 {
 	handle_record(&f->request, f->how.conf, f->how.spool, &f->delivery);
+	if (f->request.body.cap > KEPT_SIZE)
+		release(f);
 }
 
-/* Lets libfcgi read the variables from fd. On failure it has closed that. */
-static bool parse_from(struct fcgi *f, int fd)
+/* Takes what fcgi_peek() saw, or makes room for what comes. */
+static bool begin(struct fcgi *f)
 {
-	FCGX_Request *x = &f->fcgx;
+	ssize_t n = 0;
 
-	FCGX_InitRequest(x, -1, FCGI_FAIL_ACCEPT_ON_INTR);
-	x->ipcFd = fd;
-	x->keepConnection = 1;
-	return FCGX_Accept_r(x) == 0;
-}
-
-/* Takes what has come, and shows libfcgi only the variables of it, as a file. On failure fd is closed. */
-static bool parse_arriving(struct fcgi *f)
-{
-	int file = memfd_create("params", MFD_CLOEXEC);
-	size_t params = 0;
-	bool ready;
-	ssize_t n;
-
-	if (!f->raw)
-		f->raw = malloc(RAW_SIZE);
-	n = f->raw ? recv(f->fd, f->raw, RAW_SIZE, MSG_DONTWAIT) : -1;
+	f->at = f->n = f->content = f->padding = 0;
+	f->id = 0;
+	f->ended = false;
+	f->params.len = f->envp.len = f->out.len = 0;
+	f->deadline = clock_mono_us() + f->how.conf->params_timeout * 1000;
+	if (!f->how.complete && !f->own)
+		f->own = malloc(RAW_SIZE);
+	f->raw = f->how.complete ? seen : f->own;
+	if (f->how.complete)
+		n = recv(f->fd, seen, least(f->how.complete, sizeof seen), MSG_DONTWAIT);
 	f->n = n > 0 ? (size_t)n : 0;
-	f->content = f->padding = 0;
-	walk(f->raw, f->n, &params);
-	ready = file >= 0 && params && io_write_all(file, f->raw, params) && lseek(file, 0, SEEK_SET) == 0;
-	if (ready && parse_from(f, file)) {
-		f->at = params;
-		f->id = f->raw[2] << 8 | f->raw[3];
-		f->fcgx.ipcFd = f->fd;
-		close(file);
-		return true;
-	}
-	if (!ready && file >= 0)
-		close(file);
-	close(f->fd);
-	return false;
+	return f->raw && n >= 0;
+}
+
+/* The variables as strings. What is cut off is enough to name the endpoint and the sender of a refused request. */
+static bool take_variables(struct fcgi *f, enum params params)
+{
+	bool whole = record_variables(&f->params, &f->envp);
+
+	if (!whole && (params != PARAMS_TOO_LARGE || f->envp.len == 0))
+		return false;
+	request_init(&f->request, (char **)(void *)f->envp.data, read_body, f);
+	f->deadline = clock_mono_us() + f->how.conf->body_timeout * 1000;
+	return true;
 }
 
 enum fcgi_next fcgi_take(struct fcgi *f, int fd, const struct fcgi_service *how)
 {
-	FCGX_Request *x = &f->fcgx;
+	enum params params;
 	enum fcgi_next next;
 	bool event = false;
 
 	f->fd = fd;
 	f->how = *how;
-	f->deadline = clock_mono_us() + how->conf->body_timeout * 1000;
-	if (!(how->complete ? parse_from(f, fd) : parse_arriving(f)))
+	params = begin(f) ? read_params(f) : PARAMS_BROKEN;
+	if (params == PARAMS_BROKEN)
 		return FCGI_NEXT_CLOSED;
-	request_init(&f->request, x->envp, how->complete ? read_complete : read_arriving, f);
-	if (how->refuse)
-		handle_refuse(&f->request, how->conf, OUTCOME_BUSY, &f->delivery);
+	if (params == PARAMS_ABORTED)
+		return end(f, FCGI_REQUEST_COMPLETE);
+	if (params == PARAMS_OTHER_ROLE)
+		return end(f, FCGI_UNKNOWN_ROLE);
+	if (!take_variables(f, params))
+		return FCGI_NEXT_CLOSED;
+	if (params == PARAMS_TOO_LARGE || how->refuse)
+		handle_refuse(&f->request, how->conf, how->refuse ? OUTCOME_BUSY : OUTCOME_HEADER_TOO_LARGE, &f->delivery);
 	else
 		event = handle(&f->request, how->conf, &f->delivery);
 	if (event)
@@ -297,4 +382,16 @@ void fcgi_store(struct fcgi *const *f, size_t n)
 	for (size_t i = 0; i < n; i++)
 		d[i] = &f[i]->delivery;
 	handle_store(f[0]->how.spool, d, n);
+}
+
+enum fcgi_next fcgi_manage(int fd, size_t size)
+{
+	struct buf out = {0};
+	struct record r;
+	bool ok;
+
+	ok = recv(fd, seen, least(size, sizeof seen), MSG_DONTWAIT) == (ssize_t)size && record_read(seen, &r) &&
+		record_manage(&r, seen + RECORD_HEADER, &out) && send_out(fd, &out);
+	buf_free(&out);
+	return ok ? FCGI_NEXT_KEEP : FCGI_NEXT_CLOSED;
 }

@@ -1,8 +1,8 @@
 /*
- * One FastCGI request on a connection that we accepted ourselves.
+ * One FastCGI request on a connection that the receiver accepted itself.
  *
- * The only file that touches libfcgi and the fields of FCGX_Request marked "don't use": accepting
- * by itself, libfcgi would pin a thread to every idle kept connection.
+ * The receiver reads and writes the records itself. libfcgi would pin a thread to every idle kept connection, and
+ * takes bytes for records that no check has seen.
  */
 #ifndef FCGI_H
 #define FCGI_H
@@ -14,38 +14,39 @@
 
 enum { FCGI_BATCH = 64 };
 
-/* Prepares libfcgi, once a process. Install signal handlers after it: it replaces them. False on failure. */
-bool fcgi_init(void);
-
 /* Room for a request, and for the next when it is answered; freed by the caller. NULL: no memory. */
 struct fcgi *fcgi_new(void);
 void fcgi_free(struct fcgi *f);
 
 enum fcgi_ready {
-	FCGI_READY_EMPTY,    /* nothing has come */
-	FCGI_READY_PARTIAL,  /* not all variables are there */
-	FCGI_READY_PARAMS,   /* the variables are there, not all of the body */
-	FCGI_READY_FULL,     /* as the last, and the rest may not come before some is read */
-	FCGI_READY_COMPLETE, /* the whole request: serving it can't block on reading */
-	FCGI_READY_CLOSED,   /* the peer has closed, or what it sends is not a request */
+	FCGI_READY_EMPTY,      /* nothing has come */
+	FCGI_READY_PARTIAL,    /* not all variables are there */
+	FCGI_READY_PARAMS,     /* the variables are there, not all of the body */
+	FCGI_READY_FULL,       /* as one of the last two, and the rest may not come before some is read */
+	FCGI_READY_COMPLETE,   /* the whole request: serving it can't block on reading */
+	FCGI_READY_MANAGEMENT, /* a whole management record, for fcgi_manage() */
+	FCGI_READY_CLOSED,     /* the peer has closed, or what it sends is not a request */
 };
 
-/* Looks, without taking or waiting, at how much of a request has arrived on fd. */
-enum fcgi_ready fcgi_peek(int fd);
+/*
+ * Looks, without taking or waiting, at how much of a request has arrived on fd. *size becomes the bytes of what is
+ * there whole.
+ */
+enum fcgi_ready fcgi_peek(int fd, size_t *size);
 
 /* How a request is to be served. */
 struct fcgi_service {
 	const struct conf *conf;
 	struct spool *spool;
-	bool complete; /* fcgi_peek() saw all of it */
-	bool refuse;   /* answer busy, without reading the body */
+	size_t complete; /* the bytes of the whole request, as fcgi_peek() saw it; 0: some are still to come */
+	bool refuse;     /* answer busy, without reading the body */
 };
 
 enum fcgi_next {
-	FCGI_NEXT_STORE,  /* fcgi_store(), fcgi_answer() and fcgi_record() want to be called, in that order */
+	FCGI_NEXT_STORE,  /* the caller calls fcgi_store(), fcgi_answer() and fcgi_record(), in that order */
 	FCGI_NEXT_KEEP,   /* the peer may send another request */
 	FCGI_NEXT_LINGER, /* answered with some of the body unread: nothing on fd is a request any more */
-	FCGI_NEXT_CLOSED, /* fd is closed */
+	FCGI_NEXT_CLOSED, /* the caller closes fd */
 };
 
 /* Reads a request from fd; answers and records it unless it has an event to store. */
@@ -57,7 +58,10 @@ void fcgi_store(struct fcgi *const *f, size_t n);
 /* Answers a request whose event went through fcgi_store(). */
 enum fcgi_next fcgi_answer(struct fcgi *f);
 
-/* Logs and counts what fcgi_answer() answered. */
-void fcgi_record(const struct fcgi *f);
+/* Logs and counts what fcgi_answer() answered, and gives the memory of a large request back. */
+void fcgi_record(struct fcgi *f);
+
+/* Takes and answers a management record of `size` bytes with its header. */
+enum fcgi_next fcgi_manage(int fd, size_t size);
 
 #endif

@@ -17,8 +17,8 @@
 #include "core/clock.h"
 #include "core/io.h"
 #include "core/notify.h"
+#include "gate/idle.h"
 #include "gate/listen.h"
-#include "gate/server.h"
 
 enum {
 	TICK_MS = 1000,
@@ -174,7 +174,9 @@ static void look(struct main_loop *m, struct conn *c, int64_t now)
 {
 	struct server *s = m->s;
 	int64_t age = now - c->since;
+	int64_t patience = atomic_load(&s->resting) ? SLOW_US : s->conf->conf->params_timeout * 1000;
 	enum fcgi_ready ready;
+	size_t size;
 
 	if (c->state == CONN_LINGERING) {
 		if (discard(c->fd) || age > LINGER_US) {
@@ -183,15 +185,15 @@ static void look(struct main_loop *m, struct conn *c, int64_t now)
 		}
 		return;
 	}
-	ready = fcgi_peek(c->fd);
+	ready = fcgi_peek(c->fd, &size);
 	c->slow = age > SLOW_US && (ready == FCGI_READY_PARAMS || ready == FCGI_READY_FULL);
-	if (c->slow || ready == FCGI_READY_COMPLETE) {
+	if (c->slow || ready == FCGI_READY_COMPLETE || ready == FCGI_READY_MANAGEMENT) {
 		unwatch(m, c);
 		worker_arm(s, c);
 	} else if (ready == FCGI_READY_FULL && c->state == CONN_PARKED) {
 		c->state = CONN_WAITING;
 		atomic_fetch_add(&s->waiting, 1);
-	} else if (ready == FCGI_READY_CLOSED || age > s->conf->conf->params_timeout * 1000) {
+	} else if (ready == FCGI_READY_CLOSED || age > patience) {
 		unwatch(m, c);
 		worker_drop(s, c);
 	}
@@ -280,6 +282,7 @@ static void run(struct main_loop *m)
 			look_at_all(m, now);
 		if (now >= m->next_chore) {
 			m->next_chore = now + TICK_MS * 1000;
+			idle_memory_trim(m->s);
 			if (write(m->s->chore, &one, sizeof one) < 0)
 				continue; /* full: a worker has it before it */
 		}
@@ -303,6 +306,8 @@ static bool join_workers(struct main_loop *m)
 		end.tv_sec++;
 		end.tv_nsec -= 1000000000;
 	}
+	pthread_mutex_lock(&m->s->mutex); /* a worker that left before the stop has taken itself out */
+	pthread_mutex_unlock(&m->s->mutex);
 	for (unsigned i = 0; i < m->s->n_threads; i++)
 		if (pthread_timedjoin_np(m->s->threads[i], NULL, &end) != 0)
 			all = false;
@@ -326,7 +331,7 @@ static int take_signals(void)
 	sigemptyset(&ours);
 	sigaddset(&ours, SIGTERM);
 	sigaddset(&ours, SIGINT);
-	sigaddset(&ours, SIGUSR1); /* mod_fcgid's and libfcgi's graceful stop */
+	sigaddset(&ours, SIGUSR1); /* mod_fcgid's graceful stop */
 	sigaddset(&ours, SIGHUP);
 	return signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
 }
@@ -376,12 +381,14 @@ int serve(int listen_fd, const char *own_address, struct conf *conf)
 	struct main_loop m = {.s = &s, .own_address = own_address};
 	char why[256];
 
+	idle_memory_init();
 	io_raise_limit(); /* every connection is a descriptor, and kept ones stay */
+	idle_measure(&s);
 	s.conf = share(conf);
 	s.spool = spool_new(conf->spool, conf->journal, SPOOL_RECEIVE, conf->reject);
 	if (s.spool && !spool_open(s.spool, why, sizeof why))
 		log_message(LOG_LEVEL_ERROR, "spool: %s; deliveries are answered 503 until this is mended", why);
-	if (!s.conf || !s.spool || !fcgi_init() || !set_up(&m, &s)) {
+	if (!s.conf || !s.spool || !set_up(&m, &s)) {
 		log_message(LOG_LEVEL_ERROR, "can't start: %s", strerror(errno));
 		return EX_OSERR;
 	}

@@ -36,11 +36,14 @@ enum conn_state {
 
 struct conn {
 	int fd;
-	bool armed; /* is in `ready` */
+	bool armed; /* is in `ready` and in server.idle_conns */
+	bool busy;  /* its event is being stored */
+	bool served; /* it has had a request */
+	int64_t used_at; /* clock_mono_us() when it was accepted, or last had an answer */
 	bool slow;  /* is to be served though its body has not all come */
 	enum conn_state state;
 	int64_t since; /* clock_mono_us() when its request was first waited for, or it began to linger; 0: neither */
-	struct conn *next, **link;   /* in server.handed, then in the main thread's list */
+	struct conn *next, **link;   /* in server.idle_conns; or in server.handed, then in the main thread's list */
 	struct conn *older, **newer; /* in server.conns */
 };
 
@@ -66,14 +69,17 @@ struct server {
 	atomic_uint waiting;     /* connections in that state */
 	atomic_bool stopping;
 	atomic_bool resting; /* accepting nothing until the main thread's next round */
+	atomic_bool shrunk;  /* a worker has ended since memory was last given back */
 
 	pthread_mutex_t turn;
 	struct fcgi *batch[FCGI_BATCH]; /* under turn; room for requests, NULL until it is needed */
+	unsigned most_conns;            /* under turn; above that idle ones are closed for new ones */
 
 	pthread_mutex_t mutex; /* all below */
 	struct shared_conf *conf;
 	struct conn *conns;  /* all there are, the newest first */
 	struct conn *handed; /* to be watched, which the main thread has not taken yet */
+	struct conn *idle_conns, **idle_end; /* armed, in the order in which that was done */
 	pthread_t threads[CONF_MAX_IN_FLIGHT + SPARE_WORKERS];
 	unsigned n_threads;
 };

@@ -5,12 +5,16 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/clock.h"
-#include "gate/server.h"
+#include "gate/idle.h"
 
-enum { STACK_SIZE = 512 * 1024 };
+enum {
+	STACK_SIZE = 512 * 1024,
+	SURPLUS_S = 2, /* a worker that waited so long for the turn ends, unless it is one of the spare ones */
+};
 
 struct shared_conf *worker_conf_get(struct server *s)
 {
@@ -39,6 +43,8 @@ void worker_conf_put(struct server *s, struct shared_conf *c)
 void worker_drop(struct server *s, struct conn *c)
 {
 	pthread_mutex_lock(&s->mutex);
+	if (c->armed)
+		idle_remove(s, c);
 	*c->newer = c->older;
 	if (c->older)
 		c->older->newer = c->newer;
@@ -56,14 +62,21 @@ void worker_arm(struct server *s, struct conn *c)
 	if (c->armed)
 		return;
 	c->armed = true;
+	pthread_mutex_lock(&s->mutex);
+	idle_add(s, c); /* before it can have an event, which is another thread's */
+	pthread_mutex_unlock(&s->mutex);
 	if (epoll_ctl(s->ready, EPOLL_CTL_ADD, c->fd, &ev) != 0)
 		worker_drop(s, c);
 }
 
 static void disarm(struct server *s, struct conn *c)
 {
-	if (c->armed)
-		epoll_ctl(s->ready, EPOLL_CTL_DEL, c->fd, NULL);
+	if (!c->armed)
+		return;
+	epoll_ctl(s->ready, EPOLL_CTL_DEL, c->fd, NULL);
+	pthread_mutex_lock(&s->mutex);
+	idle_remove(s, c);
+	pthread_mutex_unlock(&s->mutex);
 	c->armed = false;
 }
 
@@ -100,6 +113,7 @@ static struct conn *new_conn(struct server *s, int fd)
 	if (!c)
 		return NULL;
 	c->fd = fd;
+	c->used_at = clock_mono_us();
 	pthread_mutex_lock(&s->mutex);
 	c->older = s->conns;
 	c->newer = &s->conns;
@@ -112,14 +126,16 @@ static struct conn *new_conn(struct server *s, int fd)
 }
 
 /*
- * Takes one connection. NULL when there is none. It does not block: who has the turn waits neither
- * for a peer that reads no answers nor for one that libfcgi would expect more from.
+ * Takes one connection. NULL when there is none. It does not block: the worker that has the turn doesn't wait for
+ * a peer that reads no answers.
  */
 static struct conn *accept_one(struct server *s)
 {
 	int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct conn *c;
 
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) && idle_evict(s))
+		fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0 && errno != EAGAIN && errno != ECONNABORTED && errno != EINTR) {
 		log_message(LOG_LEVEL_ERROR, "accept: %s", strerror(errno));
 		epoll_ctl(s->ready, EPOLL_CTL_DEL, s->listen_fd, NULL); /* out of descriptors: the main thread tries again */
@@ -127,6 +143,8 @@ static struct conn *accept_one(struct server *s)
 	}
 	if (fd < 0)
 		return NULL;
+	if (atomic_load(&s->connections) >= s->most_conns)
+		idle_evict(s);
 	c = new_conn(s, fd);
 	if (!c)
 		close(fd);
@@ -146,10 +164,13 @@ struct batch {
 /* Passes a connection on whose request is answered. */
 static void pass_on(struct server *s, struct conn *c, enum fcgi_next next)
 {
+	c->busy = next == FCGI_NEXT_STORE;
 	switch (next) {
 	case FCGI_NEXT_KEEP:
 		c->slow = false;
+		c->served = true;
 		c->since = 0;
+		c->used_at = clock_mono_us();
 		if (atomic_load(&s->stopping))
 			worker_drop(s, c);
 		else
@@ -160,7 +181,6 @@ static void pass_on(struct server *s, struct conn *c, enum fcgi_next next)
 		hand_over(s, c, CONN_LINGERING);
 		break;
 	case FCGI_NEXT_CLOSED:
-		c->fd = -1;
 		worker_drop(s, c);
 		break;
 	case FCGI_NEXT_STORE:
@@ -169,9 +189,9 @@ static void pass_on(struct server *s, struct conn *c, enum fcgi_next next)
 }
 
 /* Reads a request that is all there; answers it at once unless it has an event to store. */
-static void take(struct server *s, struct batch *b, struct conn *c)
+static void take(struct server *s, struct batch *b, struct conn *c, size_t size)
 {
-	struct fcgi_service how = {.conf = b->conf->conf, .spool = s->spool, .complete = true};
+	struct fcgi_service how = {.conf = b->conf->conf, .spool = s->spool, .complete = size};
 	struct fcgi **room = &s->batch[b->n];
 	enum fcgi_next next;
 
@@ -184,8 +204,7 @@ static void take(struct server *s, struct batch *b, struct conn *c)
 	next = fcgi_take(*room, c->fd, &how);
 	if (next == FCGI_NEXT_STORE)
 		b->conn[b->n++] = c;
-	else
-		pass_on(s, c, next);
+	pass_on(s, c, next);
 }
 
 static void attend_late(struct server *s, struct batch *b, struct conn *c)
@@ -207,7 +226,8 @@ static void attend_late(struct server *s, struct batch *b, struct conn *c)
 
 static void attend(struct server *s, struct batch *b, struct conn *c)
 {
-	enum fcgi_ready ready = fcgi_peek(c->fd);
+	size_t size;
+	enum fcgi_ready ready = fcgi_peek(c->fd, &size);
 
 	if (c->slow && ready == FCGI_READY_PARAMS)
 		ready = FCGI_READY_FULL;
@@ -226,7 +246,10 @@ static void attend(struct server *s, struct batch *b, struct conn *c)
 		attend_late(s, b, c);
 		break;
 	case FCGI_READY_COMPLETE:
-		take(s, b, c);
+		take(s, b, c, size);
+		break;
+	case FCGI_READY_MANAGEMENT:
+		pass_on(s, c, fcgi_manage(c->fd, size));
 		break;
 	}
 }
@@ -267,8 +290,11 @@ static bool take_turn(struct server *s, struct batch *b)
 	for (size_t i = 0; i < b->n; i++)
 		fcgi_record(s->batch[i]);
 	log_release();
-	if (b->chore)
+	if (b->chore) {
 		spool_flush(s->spool);
+		idle_measure(s);
+		idle_sweep(s, b->conf->conf);
+	}
 	return go_on;
 }
 
@@ -299,6 +325,39 @@ static void serve_late(struct server *s, struct fcgi **room, const struct batch 
 	pass_on(s, c, next);
 }
 
+/* Takes this thread from those that are joined, unless the spare ones and it are all there are. It is under server.idle. */
+static bool leave(struct server *s)
+{
+	bool surplus;
+
+	pthread_mutex_lock(&s->mutex);
+	surplus = !atomic_load(&s->stopping) && atomic_load(&s->idle) > SPARE_WORKERS;
+	for (unsigned i = 0; surplus && i < s->n_threads; i++) {
+		if (!pthread_equal(s->threads[i], pthread_self()))
+			continue;
+		s->threads[i] = s->threads[--s->n_threads];
+		atomic_fetch_sub(&s->idle, 1);
+		pthread_detach(pthread_self());
+		break;
+	}
+	pthread_mutex_unlock(&s->mutex);
+	return surplus;
+}
+
+/* Waits for the turn. False: this worker isn't needed any more. */
+static bool get_turn(struct server *s)
+{
+	struct timespec end;
+
+	do {
+		clock_gettime(CLOCK_REALTIME, &end);
+		end.tv_sec += SURPLUS_S;
+		if (pthread_mutex_timedlock(&s->turn, &end) == 0)
+			return true;
+	} while (!leave(s));
+	return false;
+}
+
 static void *work(void *arg)
 {
 	struct server *s = arg;
@@ -309,7 +368,10 @@ static void *work(void *arg)
 		struct batch b = {0};
 
 		atomic_fetch_add(&s->idle, 1);
-		pthread_mutex_lock(&s->turn);
+		if (!get_turn(s)) {
+			atomic_store(&s->shrunk, true);
+			break;
+		}
 		go_on = take_turn(s, &b);
 		pthread_mutex_unlock(&s->turn);
 		if (atomic_fetch_sub(&s->idle, 1) == 1 && b.late && !worker_add(s))

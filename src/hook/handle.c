@@ -282,6 +282,7 @@ static void begin(struct delivery *d)
 	d->headers.len = 0;
 	d->verify.n_signatures = 0;
 	memset(d->event.field, 0, sizeof d->event.field);
+	d->event.id = (struct slice){0};
 	d->received_at = clock_now();
 	d->started = clock_mono_us();
 }

@@ -30,6 +30,8 @@ static const struct outcome_info table[OUTCOME_COUNT] = {
 		"", LOG_LEVEL_WARNING, EX_DATAERR},
 	[OUTCOME_RATE_LIMITED] = {"rate_limited", 429, "Too Many Requests", "too many deliveries from this address; send it again later",
 		"", LOG_LEVEL_WARNING, EX_TEMPFAIL},
+	[OUTCOME_HEADER_TOO_LARGE] = {"header_too_large", 431, "Request Header Fields Too Large", "the request's header is larger than 128 KiB",
+		"", LOG_LEVEL_WARNING, EX_DATAERR},
 	[OUTCOME_BUSY] = {"busy", 503, "Service Unavailable", "too many deliveries in flight; send it again",
 		RETRY, LOG_LEVEL_WARNING, EX_TEMPFAIL},
 	[OUTCOME_UNAVAILABLE] = {"unavailable", 503, "Service Unavailable", "the event could not be stored; send it again",

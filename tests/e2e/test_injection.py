@@ -1,7 +1,7 @@
 """
 A request forged inside a body that an early answer leaves unread must never be served.
 
-libfcgi doesn't drain what is left of a request: on a kept connection it would take the rest of the body for the
+A reader that leaves the rest of a request on a kept connection, as libfcgi does, would take it for the
 next request, with any parameters the sender likes. The forged request here comes "from" 192.0.2.7 to an endpoint
 that asks for nothing else. It is short, the body is full of it, and it is tried at each shift, so that wherever a
 reader stops, once it stops right before one.

@@ -48,6 +48,7 @@ static void defaults(void **state)
 	assert_int_equal(c->journal, JOURNAL_WAL);
 	assert_int_equal(c->max_in_flight, 16);
 	assert_int_equal(c->params_timeout, 10000);
+	assert_int_equal(c->idle_timeout, 300000);
 	assert_int_equal(c->socket_mode, 0660);
 	assert_null(c->listen);
 	assert_false(c->log_bodies);

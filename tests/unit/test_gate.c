@@ -1,4 +1,4 @@
-/* gate/: what we rely on in libfcgi, seen from the other end of the socket; and the listening sockets. */
+/* gate/: FastCGI seen from the other end of the socket, records in memory, and the listening sockets. */
 #include "unit.h"
 
 #include <errno.h>
@@ -6,8 +6,11 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <fastcgi.h>
+
 #include "gate/fcgi.h"
 #include "gate/listen.h"
+#include "gate/record.h"
 
 static struct {
 	struct conf *conf;
@@ -31,7 +34,7 @@ static int start(void **state)
 	g.spool = spool_new("spool", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
 	g.fcgi = fcgi_new();
 	log_setup(LOG_LEVEL_ERROR, LOG_FORMAT_LOGFMT, LOG_TARGET_STDERR);
-	return rc == 0 && g.conf && g.fcgi && fcgi_init() ? 0 : -1;
+	return rc == 0 && g.conf && g.fcgi ? 0 : -1;
 }
 
 static int end(void **state)
@@ -97,11 +100,15 @@ static struct pair connect_pair(void)
 	return (struct pair){fd[0], fd[1]};
 }
 
+/* Complete: it must be all there. */
 static enum fcgi_next serve_as(int fd, bool complete, bool refuse)
 {
-	struct fcgi_service how = {g.conf, g.spool, complete, refuse};
+	struct fcgi_service how = {g.conf, g.spool, 0, refuse};
+	enum fcgi_next next;
 
-	enum fcgi_next next = fcgi_take(g.fcgi, fd, &how);
+	if (complete)
+		assert_int_equal(fcgi_peek(fd, &how.complete), FCGI_READY_COMPLETE);
+	next = fcgi_take(g.fcgi, fd, &how);
 
 	if (next != FCGI_NEXT_STORE)
 		return next;
@@ -123,9 +130,11 @@ static bool answered(const struct pair *p, const char *code)
 	return false;
 }
 
-static bool is_open(int fd)
+static enum fcgi_ready peek(int fd)
 {
-	return fcntl(fd, F_GETFD) != -1;
+	size_t size;
+
+	return fcgi_peek(fd, &size);
 }
 
 static void kept_connection_serves_again(void **state)
@@ -137,14 +146,13 @@ static void kept_connection_serves_again(void **state)
 	for (int i = 0; i < 3; i++) {
 		request(&b, true, "/w", "{\"event\":\"e\"}");
 		assert_int_equal(write(p.theirs, b.data, b.len), b.len);
-		assert_int_equal(fcgi_peek(p.ours), FCGI_READY_COMPLETE);
+		assert_int_equal(peek(p.ours), FCGI_READY_COMPLETE);
 		assert_int_equal(serve_as(p.ours, true, false), FCGI_NEXT_KEEP);
-		assert_true(is_open(p.ours));
 		assert_true(answered(&p, "200"));
-		assert_int_equal(fcgi_peek(p.ours), FCGI_READY_EMPTY);
+		assert_int_equal(peek(p.ours), FCGI_READY_EMPTY);
 	}
 	close(p.theirs);
-	assert_int_equal(fcgi_peek(p.ours), FCGI_READY_CLOSED);
+	assert_int_equal(peek(p.ours), FCGI_READY_CLOSED);
 	close(p.ours);
 	buf_free(&b);
 }
@@ -158,8 +166,8 @@ static void plain_connection_is_closed(void **state)
 	request(&b, false, "/w", "{\"event\":\"e\"}");
 	assert_int_equal(write(p.theirs, b.data, b.len), b.len);
 	assert_int_equal(serve_as(p.ours, true, false), FCGI_NEXT_CLOSED);
-	assert_false(is_open(p.ours));
 	assert_true(answered(&p, "200"));
+	close(p.ours);
 	close(p.theirs);
 	buf_free(&b);
 }
@@ -179,7 +187,7 @@ static void unread_body_is_no_request(void **state)
 	assert_int_equal(write(p.theirs, b.data, b.len), b.len);
 	assert_int_equal(serve_as(p.ours, true, false), FCGI_NEXT_KEEP);
 	assert_true(answered(&p, "404"));
-	assert_int_equal(fcgi_peek(p.ours), FCGI_READY_EMPTY);
+	assert_int_equal(peek(p.ours), FCGI_READY_EMPTY);
 
 	assert_int_equal(write(p.theirs, b.data, b.len), b.len);
 	assert_int_equal(serve_as(p.ours, false, false), FCGI_NEXT_LINGER);
@@ -190,6 +198,8 @@ static void unread_body_is_no_request(void **state)
 	buf_free(&b);
 }
 
+#define BEGIN "\1\1\0\1\0\x08\0\0\0\1\1\0\0\0\0\0"
+
 static void how_much_has_come(void **state)
 {
 	static const struct {
@@ -199,14 +209,16 @@ static void how_much_has_come(void **state)
 	} bad[] = {
 		{"\2\1\0\1\0\0\0\0", 8, FCGI_READY_CLOSED},                    /* not version 1 */
 		{"\1\4\0\1\0\0\0\0", 8, FCGI_READY_CLOSED},                    /* does not begin */
-		{"\1\x09\0\0\0\0\0\0", 8, FCGI_READY_CLOSED},                  /* management: FCGI_GET_VALUES */
-		{"\1\1\0\0\0\0\0\0", 8, FCGI_READY_CLOSED},                    /* management id */
-		{"\1\1\0\1\0\0\0\0\1\x09\0\0\0\0\0\0", 16, FCGI_READY_CLOSED}, /* inside a request */
+		{"\1\x09\0\0\0\0\0\0", 8, FCGI_READY_MANAGEMENT},              /* FCGI_GET_VALUES */
+		{"\1\x09\0\0\0\0\4\0", 8, FCGI_READY_PARTIAL},                 /* its padding is to come */
+		{"\1\1\0\0\0\0\0\0", 8, FCGI_READY_MANAGEMENT},                /* its id */
+		{"\1\1\0\1\0\x07\0\0", 8, FCGI_READY_CLOSED},                  /* BEGIN_REQUEST has 8 bytes */
+		{BEGIN "\1\x09\0\0\0\0\0\0", 24, FCGI_READY_CLOSED}, /* inside a request */
 		{"\1\1\0", 3, FCGI_READY_PARTIAL},
-		{"\1\1\0\1\0\0\0\0\1\2\0\1\0\0\0\0", 16, FCGI_READY_CLOSED},   /* ABORT */
-		{"\1\1\0\1\0\0\0\0\1\5\0\1\0\0\0\0", 16, FCGI_READY_CLOSED},   /* no parameters */
-		{"\1\1\0\1\0\0\0\0\1\4\0\1\0\0\0\0\1\5\0\2\0\0\0\0", 24, FCGI_READY_CLOSED}, /* another's end */
-		{"\1\1\0\1\0\0\0\0\1\4\0\1\0\0\0\0\1\2\0\2\0\0\0\0", 24, FCGI_READY_CLOSED}, /* another's ABORT */
+		{BEGIN "\1\2\0\1\0\0\0\0", 24, FCGI_READY_COMPLETE}, /* ABORT */
+		{BEGIN "\1\5\0\1\0\0\0\0", 24, FCGI_READY_CLOSED},   /* no parameters */
+		{BEGIN "\1\4\0\1\0\0\0\0\1\5\0\2\0\0\0\0", 32, FCGI_READY_CLOSED}, /* another's end */
+		{BEGIN "\1\4\0\1\0\0\0\0\1\2\0\2\0\0\0\0", 32, FCGI_READY_CLOSED}, /* another's ABORT */
 	};
 	struct buf b = {0};
 	struct pair p;
@@ -215,7 +227,7 @@ static void how_much_has_come(void **state)
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		p = connect_pair();
 		assert_int_equal(write(p.theirs, bad[i].bytes, bad[i].n), bad[i].n);
-		assert_int_equal(fcgi_peek(p.ours), bad[i].ready);
+		assert_int_equal(peek(p.ours), bad[i].ready);
 		close(p.ours);
 		close(p.theirs);
 	}
@@ -224,9 +236,9 @@ static void how_much_has_come(void **state)
 	for (size_t i = 0; i < b.len; i++) { /* byte by byte: never complete too early */
 		assert_int_equal(write(p.theirs, b.data + i, 1), 1);
 		if (i + 1 < b.len)
-			assert_true(fcgi_peek(p.ours) <= FCGI_READY_PARAMS);
+			assert_true(peek(p.ours) <= FCGI_READY_PARAMS);
 	}
-	assert_int_equal(fcgi_peek(p.ours), FCGI_READY_COMPLETE);
+	assert_int_equal(peek(p.ours), FCGI_READY_COMPLETE);
 	close(p.ours);
 	close(p.theirs);
 	buf_free(&b);
@@ -242,7 +254,7 @@ static void slow_and_short_bodies(void **state)
 	params(&b, "POST", "/w");
 	record(&b, 5, "{\"event\"", 8);
 	assert_int_equal(write(p.theirs, b.data, b.len), b.len);
-	assert_int_equal(fcgi_peek(p.ours), FCGI_READY_PARAMS);
+	assert_int_equal(peek(p.ours), FCGI_READY_PARAMS);
 	assert_int_equal(serve_as(p.ours, false, false), FCGI_NEXT_LINGER);
 	assert_true(answered(&p, "408"));
 	close(p.ours);
@@ -265,7 +277,7 @@ static void slow_and_short_bodies(void **state)
 	buf_free(&b);
 }
 
-/* libfcgi would answer it, and smash its stack. */
+/* It is answered between requests only. */
 static void management_record_in_a_body(void **state)
 {
 	struct pair p = connect_pair();
@@ -304,14 +316,14 @@ static void body_in_pieces(void **state)
 			assert_true(write(p.theirs, b.data + at, b.len - at < piece ? b.len - at : piece) > 0);
 		assert_int_equal(serve_as(p.ours, false, false), FCGI_NEXT_KEEP);
 		assert_true(answered(&p, "200"));
-		assert_int_equal(fcgi_peek(p.ours), FCGI_READY_EMPTY);
+		assert_int_equal(peek(p.ours), FCGI_READY_EMPTY);
 	}
 	close(p.ours);
 	close(p.theirs);
 	buf_free(&b);
 }
 
-/* Any failure before the request is there: libfcgi closes the descriptor and says so. */
+/* A peer that closes before its request is there. */
 static void broken_request_closes(void **state)
 {
 	struct pair p = connect_pair();
@@ -320,8 +332,247 @@ static void broken_request_closes(void **state)
 	assert_int_equal(write(p.theirs, "\1\1\0\1\0\x08\0\0", 8), 8);
 	assert_int_equal(shutdown(p.theirs, SHUT_WR), 0);
 	assert_int_equal(serve_as(p.ours, false, false), FCGI_NEXT_CLOSED);
-	assert_false(is_open(p.ours));
+	close(p.ours);
 	close(p.theirs);
+}
+
+/* A record whose padding is those bytes. */
+static void padded(struct buf *b, int type, const void *content, size_t n, const struct buf *padding)
+{
+	const char header[8] = {1, (char)type, 0, 1, (char)(n >> 8), (char)n, (char)padding->len, 0};
+
+	buf_add(b, header, sizeof header);
+	buf_add(b, content, n);
+	buf_add(b, padding->data, padding->len);
+}
+
+/* FCGI_GET_VALUES, and a forged request, where each record has room for them; read whole and as they come. */
+static void padding_is_never_a_record(void **state)
+{
+	static const char get_values[] = "\1\x09\0\0\0\x11\0\0\x0F\0FCGI_MPXS_CONNS";
+	struct buf hidden[2] = {{0}}, b = {0}, variables = {0};
+	struct pair p = connect_pair();
+
+	(void)state;
+	buf_add(&hidden[0], get_values, sizeof get_values - 1);
+	begin(&hidden[1], true);
+	param(&hidden[1], "SCRIPT_NAME", "/nowhere");
+	record(&hidden[1], 4, NULL, 0);
+	record(&hidden[1], 5, NULL, 0);
+	buf_printf(&variables, "%c%c%s%s", 14, 4, "REQUEST_METHOD", "POST");
+	buf_printf(&variables, "%c%c%s%s", 11, 2, "SCRIPT_NAME", "/w");
+	buf_printf(&variables, "%c%c%s%s", 12, 16, "CONTENT_TYPE", "application/json");
+	for (unsigned i = 0; i < 2 * COUNT(hidden); i++) {
+		b.len = 0;
+		padded(&b, 1, "\0\1\1\0\0\0\0\0", 8, &hidden[i / 2]);
+		padded(&b, 4, variables.data, variables.len, &hidden[i / 2]);
+		padded(&b, 4, NULL, 0, &hidden[i / 2]);
+		padded(&b, 5, "{\"event\":\"e\"}", 13, &hidden[i / 2]);
+		padded(&b, 5, NULL, 0, &hidden[i / 2]);
+		assert_int_equal(write(p.theirs, b.data, b.len), b.len);
+		assert_int_equal(serve_as(p.ours, i % 2, false), FCGI_NEXT_KEEP);
+		assert_true(answered(&p, "200"));
+		assert_int_equal(peek(p.ours), FCGI_READY_EMPTY);
+	}
+	close(p.ours);
+	close(p.theirs);
+	buf_free(&hidden[0]);
+	buf_free(&hidden[1]);
+	buf_free(&variables);
+	buf_free(&b);
+}
+
+/* The last record's padding belongs to the request. */
+static void request_ends_behind_its_padding(void **state)
+{
+	struct buf b = {0}, padding = {0};
+	struct pair p = connect_pair();
+
+	(void)state;
+	buf_add(&padding, "\0\0\0", 3);
+	begin(&b, true);
+	params(&b, "POST", "/w");
+	record(&b, 5, "{\"event\":\"e\"}", 13);
+	padded(&b, 5, NULL, 0, &padding);
+	assert_int_equal(write(p.theirs, b.data, b.len - 1), b.len - 1);
+	assert_int_equal(peek(p.ours), FCGI_READY_PARAMS);
+	assert_int_equal(write(p.theirs, "", 1), 1);
+	assert_int_equal(serve_as(p.ours, true, false), FCGI_NEXT_KEEP);
+	assert_int_equal(peek(p.ours), FCGI_READY_EMPTY);
+	close(p.ours);
+	close(p.theirs);
+	buf_free(&padding);
+	buf_free(&b);
+}
+
+static void lengths_beyond_the_bytes_close(void **state)
+{
+	static const struct {
+		const char *pairs;
+		size_t n;
+	} bad[] = {
+		{"\xFF\xFF\xFF\xFE\x80\0\0\x10", 8}, {"\xC0\0\0\0\xC0\0\0\0", 8}, {"\xBF\xFF\xFF\xFF\xBF\xFF\xFF\xFF", 8},
+		{"\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF", 8}, {"\x80\0\0", 3}, {"\1", 1}, {"\1\x80\0\0", 4}, {"\2\1A", 3}, {"\1\2AB", 4},
+		{"\1\1AB\1", 5}, {"\x7F\x7F", 2},
+	};
+	struct buf b = {0};
+
+	(void)state;
+	for (size_t i = 0; i < 2 * COUNT(bad); i++) {
+		struct pair p = connect_pair();
+
+		b.len = 0;
+		begin(&b, true);
+		record(&b, 4, bad[i / 2].pairs, bad[i / 2].n);
+		record(&b, 4, NULL, 0);
+		record(&b, 5, NULL, 0);
+		assert_int_equal(write(p.theirs, b.data, b.len), b.len);
+		if (serve_as(p.ours, i % 2, false) != FCGI_NEXT_CLOSED)
+			fail_msg("pairs %zu", i / 2);
+		close(p.ours);
+		close(p.theirs);
+	}
+	buf_free(&b);
+}
+
+static void variables_as_strings(void **state)
+{
+	static const char pairs[] = "\1\1AB" "\0\1x" "\3\0A=B" "\2\1A\0x" "\1\2Ax\0" "\x80\0\0\1\0C" "\1\x80\0\0\2D==" "\1\1A2";
+	static const char *const right[] = {"A=B", "C=", "D===", "A=2"};
+	struct buf b = {0}, envp = {0};
+	char **v;
+
+	(void)state;
+	buf_add(&b, pairs, sizeof pairs - 1);
+	assert_true(record_variables(&b, &envp));
+	v = (char **)(void *)envp.data;
+	for (size_t i = 0; i < COUNT(right); i++)
+		assert_string_equal(v[i], right[i]);
+	assert_null(v[COUNT(right)]);
+	buf_free(&b);
+	buf_free(&envp);
+}
+
+static void management_records_are_answered(void **state)
+{
+	static const struct {
+		const char *asked;
+		size_t n;
+		const char *answer; /* NULL: closed */
+		size_t answer_n;
+	} all[] = {
+		{"\1\x09\0\0\0\0\0\0", 8, "\1\x0A\0\0\0\0\0\0", 8},
+		{"\1\x09\0\0\0\x11\3\0\x0F\0FCGI_MPXS_CONNS\0\0\0", 28, "\1\x0A\0\0\0\x12\6\0\x0F\1FCGI_MPXS_CONNS" "0\0\0\0\0\0\0", 32},
+		{"\1\x09\0\0\0\3\0\0\1\0X", 11, "\1\x0A\0\0\0\0\0\0", 8},
+		{"\1\x63\0\0\0\0\0\0", 8, "\1\x0B\0\0\0\x08\0\0\x63\0\0\0\0\0\0\0", 16},
+		{"\1\x09\0\0\0\2\0\0\x0F\0", 10, NULL, 0},
+		{"\1\x09\0\0\0\x22\0\0\x0F\0FCGI_MPXS_CONNS\x0F\0FCGI_MPXS_CONNS", 42, NULL, 0}, /* twice */
+	};
+	char out[256];
+	size_t size;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(all); i++) {
+		struct pair p = connect_pair();
+
+		assert_int_equal(write(p.theirs, all[i].asked, all[i].n), all[i].n);
+		assert_int_equal(fcgi_peek(p.ours, &size), FCGI_READY_MANAGEMENT);
+		assert_int_equal(size, all[i].n);
+		assert_int_equal(fcgi_manage(p.ours, size), all[i].answer ? FCGI_NEXT_KEEP : FCGI_NEXT_CLOSED);
+		assert_int_equal(peek(p.ours), FCGI_READY_EMPTY);
+		if (all[i].answer) {
+			assert_int_equal(recv(p.theirs, out, sizeof out, MSG_DONTWAIT), all[i].answer_n);
+			assert_memory_equal(out, all[i].answer, all[i].answer_n);
+		}
+		close(p.ours);
+		close(p.theirs);
+	}
+}
+
+/* Sections 5.4 and 5.5: END_REQUEST, and no output. */
+static void aborted_requests_and_other_roles_end(void **state)
+{
+	static const char role[][3] = {{0, FCGI_RESPONDER, 0}, {0, FCGI_AUTHORIZER, FCGI_UNKNOWN_ROLE}, {0, FCGI_FILTER, FCGI_UNKNOWN_ROLE},
+		{1, FCGI_RESPONDER, FCGI_UNKNOWN_ROLE}};
+	struct buf b = {0};
+	char out[64];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(role); i++) {
+		const char body[8] = {role[i][0], role[i][1], 1};
+		struct pair p = connect_pair();
+
+		b.len = 0;
+		record(&b, 1, body, sizeof body);
+		if (i == 0) {
+			param(&b, "A", "B");
+			record(&b, 2, NULL, 0);
+		} else {
+			params(&b, "POST", "/w");
+			record(&b, 5, NULL, 0);
+		}
+		assert_int_equal(write(p.theirs, b.data, b.len), b.len);
+		assert_int_equal(serve_as(p.ours, true, false), i == 0 ? FCGI_NEXT_CLOSED : FCGI_NEXT_KEEP);
+		assert_int_equal(recv(p.theirs, out, sizeof out, MSG_DONTWAIT), 16);
+		assert_int_equal(out[1], FCGI_END_REQUEST);
+		assert_int_equal(out[12], role[i][2]);
+		close(p.ours);
+		close(p.theirs);
+	}
+	b.len = 0;
+	begin(&b, true); /* in the body: what came is not the whole */
+	params(&b, "POST", "/w");
+	record(&b, 5, "{\"event\"", 8);
+	record(&b, 2, NULL, 0);
+	for (int complete = 0; complete < 2; complete++) {
+		struct pair p = connect_pair();
+
+		assert_int_equal(write(p.theirs, b.data, b.len), b.len);
+		assert_int_equal(serve_as(p.ours, complete, false), FCGI_NEXT_CLOSED);
+		assert_true(answered(&p, "400"));
+		close(p.ours);
+		close(p.theirs);
+	}
+	buf_free(&b);
+}
+
+/* 65,535 bytes a record, as a server with large header buffers passes them. */
+static void large_headers(void **state)
+{
+	static const struct {
+		size_t records;
+		const char *code;
+	} all[] = {{1, "200"}, {2, "431"}};
+	struct buf b = {0}, pair = {0};
+
+	(void)state;
+	buf_add(&pair, "\x05\x80\0\xFF\xF5HTTP_", 10);
+	while (pair.len < 65535)
+		buf_add(&pair, "x", 1);
+	for (size_t i = 0; i < COUNT(all); i++) {
+		struct pair p = connect_pair();
+		int room = 1 << 20;
+
+		setsockopt(p.theirs, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+		b.len = 0;
+		begin(&b, true);
+		param(&b, "REQUEST_METHOD", "POST");
+		param(&b, "CONTENT_TYPE", "application/json");
+		param(&b, "SCRIPT_NAME", "/w");
+		for (size_t k = 0; k < all[i].records; k++)
+			record(&b, 4, pair.data, pair.len);
+		record(&b, 4, NULL, 0);
+		record(&b, 5, "{\"event\":\"e\"}", 13);
+		record(&b, 5, NULL, 0);
+		assert_int_equal(send(p.theirs, b.data, b.len, MSG_DONTWAIT), b.len);
+		assert_int_equal(peek(p.ours), i == 0 ? FCGI_READY_COMPLETE : FCGI_READY_FULL);
+		assert_int_equal(serve_as(p.ours, false, false), i == 0 ? FCGI_NEXT_KEEP : FCGI_NEXT_LINGER);
+		assert_true(answered(&p, all[i].code));
+		close(p.ours);
+		close(p.theirs);
+	}
+	buf_free(&pair);
+	buf_free(&b);
 }
 
 static void listening(void **state)
@@ -370,6 +621,13 @@ int main(void)
 		cmocka_unit_test(management_record_in_a_body),
 		cmocka_unit_test(body_in_pieces),
 		cmocka_unit_test(broken_request_closes),
+		cmocka_unit_test(padding_is_never_a_record),
+		cmocka_unit_test(request_ends_behind_its_padding),
+		cmocka_unit_test(lengths_beyond_the_bytes_close),
+		cmocka_unit_test(variables_as_strings),
+		cmocka_unit_test(management_records_are_answered),
+		cmocka_unit_test(aborted_requests_and_other_roles_end),
+		cmocka_unit_test(large_headers),
 		cmocka_unit_test(listening),
 	};
 

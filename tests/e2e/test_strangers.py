@@ -1,0 +1,199 @@
+"""What a peer of the socket, or a stranger who only has the URL, can do to the receiver: nothing that outlasts it."""
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+import fcgi_client
+from fcgi_client import GET_VALUES, PARAMS, STDIN, Fcgi, begin, opening, pairs, params, record, stdin, whole
+from outcomes import expect
+from place import need, until
+from receiver import Home, endpoint
+from sender import message
+
+MARKS = {"CSI": "\u009b", "OSC": "\u009d", "DEL": "\x7f", "RLO": "\u202e", "LRI": "\u2066", "RLM": "\u200f", "ALM": "\u061c", "ESC": "\x1b"}
+HOSTILE = "".join(f"a{mark}" for mark in MARKS.values())
+
+
+def padded(kind, content, padding):
+    return record(kind, content)[:6] + bytes([len(padding), 0]) + content + padding
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["whole", "arriving"])
+def test_a_management_record_in_padding_is_padding(receiver, late):
+    """libfcgi would take it for a record, and overflow its stack."""
+    one = receiver()
+    hidden = record(GET_VALUES, pairs([("FCGI_MPXS_CONNS", "")] * 14), request=0)
+    body = message()
+    head = padded(1, b"\0\1\1\0\0\0\0\0", hidden) + padded(PARAMS, pairs(params(body=body)), hidden) + padded(PARAMS, b"", hidden)
+    with Fcgi(one.socket) as fcgi:
+        fcgi.send(head)
+        if late:
+            time.sleep(1.3)  # a worker reads it as it comes
+        fcgi.send(padded(STDIN, body, hidden) + padded(STDIN, b"", hidden))
+        expect(fcgi.reply(), "stored")
+        expect(fcgi.deliver(message()), "stored")
+    one.stop()
+
+
+@pytest.mark.parametrize("lengths", ["fffffffe80000010", "c0000000c0000000", "bfffffffbfffffff", "ffffffffffffffff", "7f7f", "80"])
+def test_lengths_beyond_the_parameters_close(receiver, lengths):
+    one = receiver()
+    with Fcgi(one.socket) as fcgi:
+        fcgi.send(begin() + record(PARAMS, bytes.fromhex(lengths)) + record(PARAMS) + record(STDIN))
+        assert fcgi.rest() == b""
+    expect(fcgi_client.deliver(one.socket, message()), "stored")
+    one.stop()
+
+
+def test_get_values_is_answered(receiver):
+    one = receiver()
+    with Fcgi(one.socket) as fcgi:
+        for _ in range(2):
+            fcgi.send(record(GET_VALUES, pairs([("FCGI_MPXS_CONNS", ""), ("FCGI_MAX_CONNS", ""), ("X", "")]), request=0))
+            kind, content = fcgi.record()
+            assert kind == 10 and pairs([("FCGI_MPXS_CONNS", "0")]) in content
+        expect(fcgi.deliver(message()), "stored")
+
+
+@pytest.mark.parametrize("size", [130_000, 400_000])
+def test_a_header_above_128_kib_is_refused_at_once(receiver, size):
+    one = receiver()
+    body = message()
+    block = pairs(params(body=body, more=[(f"HTTP_X_{i}", "x" * 8000) for i in range(size // 8000)] + [("HTTP_LAST", "x" * 7000)]))
+    begun = time.monotonic()
+    with Fcgi(one.socket) as fcgi:
+        try:
+            fcgi.send(begin() + b"".join(record(PARAMS, block[i:i + 8000]) for i in range(0, len(block), 8000)))
+        except OSError:
+            pass  # it is answered before all is sent
+        expect(fcgi.reply(), "header_too_large")
+    assert time.monotonic() - begun < 5
+    assert one.until_entry(outcome="header_too_large")["endpoint"] == "/webhook/linkedin"
+
+
+def test_a_header_of_100_kib_in_small_records_is_read(receiver):
+    """It doesn't fit into a socket's buffer in small pieces."""
+    one = receiver()
+    body = message()
+    block = pairs(params(body=body, more=[(f"HTTP_X_{i}", "x" * 1000) for i in range(100)]))
+    with Fcgi(one.socket) as fcgi:
+        fcgi.send(begin() + b"".join(record(PARAMS, block[i:i + 100]) for i in range(0, len(block), 100)) + record(PARAMS))
+        fcgi.send(stdin(body) + record(STDIN))
+        expect(fcgi.reply(), "stored")
+
+
+# ---- connections that send nothing
+
+def open_files(one):
+    return len(os.listdir(f"/proc/{one.pid}/fd"))
+
+
+def closed(fcgi):
+    try:
+        return fcgi.sock.recv(1) == b""
+    except TimeoutError:
+        return False
+
+
+def test_silent_and_idle_connections_are_closed(receiver):
+    """One that never had a request after params-timeout, a kept one after idle-timeout."""
+    one = receiver(params_timeout="1s", idle_timeout="4s")
+    kept, silent = Fcgi(one.socket), Fcgi(one.socket)
+    expect(kept.deliver(message()), "stored")
+    begun = time.monotonic()
+    silent.sock.settimeout(10)
+    assert closed(silent)
+    assert 0.9 < time.monotonic() - begun < 3.5
+    expect(kept.deliver(message()), "stored")
+    begun = time.monotonic()
+    kept.sock.settimeout(20)
+    assert closed(kept)
+    assert time.monotonic() - begun > 3.5
+
+
+def with_descriptors(n, **given):
+    return Home(**given).start(before=[need("prlimit"), f"--nofile={n}:{n}"])
+
+
+def test_silent_connections_make_room(children):
+    """Descriptors run out: the oldest silent ones go. Kept ones, and a request whose body is on its way, stay."""
+    one = with_descriptors(200, params_timeout="1m", body_timeout="1m")
+    kept, busy, body = Fcgi(one.socket), Fcgi(one.socket), message()
+    expect(kept.deliver(message()), "stored")
+    busy.send(opening(params(body=body)) + stdin(body[:10]))
+    silent = [Fcgi(one.socket) for _ in range(600)]
+    expect(fcgi_client.deliver(one.socket, message()), "stored")
+    assert open_files(one) <= 200
+    expect(kept.deliver(message()), "stored")
+    busy.send(stdin(body[10:]) + record(STDIN))
+    expect(busy.reply(), "stored")
+    silent[0].sock.settimeout(5)
+    assert closed(silent[0])
+    silent[-1].sock.settimeout(0.2)
+    assert not closed(silent[-1])
+
+
+def test_kept_connections_make_room_too(children):
+    """The one that has been idle longest."""
+    one = with_descriptors(160)
+    kept = []
+    for _ in range(250):
+        kept.append(Fcgi(one.socket))
+        expect(kept[-1].deliver(message()), "stored")
+    assert open_files(one) <= 160
+    kept[0].sock.settimeout(5)
+    assert closed(kept[0])
+    expect(kept[-1].deliver(message()), "stored")
+
+
+# ---- memory and threads
+
+def status(one, name):
+    line, = (line for line in Path(f"/proc/{one.pid}/status").read_text().splitlines() if line.startswith(name + ":"))
+    return int(line.split()[1])
+
+
+def test_memory_and_threads_of_a_burst_are_given_back(receiver):
+    one = receiver(endpoint(), max_body="8m", max_in_flight=64)
+    expect(fcgi_client.deliver(one.socket, message()), "stored")
+    before = status(one, "VmRSS")
+    size = 8 * 1000 * 1000
+    connections = [Fcgi(one.socket) for _ in range(40)]
+    for fcgi in connections:
+        fcgi.send(opening(params(body=b"x", size=size)) + stdin(b"x" * 100_000))
+    time.sleep(1.5)
+    for fcgi in connections:
+        fcgi.send(stdin(b"x" * (size - 100_000)) + record(STDIN))
+    for fcgi in connections:
+        expect(fcgi.reply(), "unauthorized")
+    assert status(one, "Threads") > 4
+    until(lambda: status(one, "Threads") <= 4, "the surplus threads' end")
+    until(lambda: status(one, "VmRSS") < before + 16 * 1024, f"the memory; {before} KiB before")
+    for fcgi in connections:
+        expect(fcgi.deliver(message()), "stored")
+    one.stop()
+
+
+# ---- output
+
+@pytest.mark.parametrize("form", ["logfmt", "json"])
+def test_no_output_steers_a_terminal(receiver, form):
+    """Neither text nor JSON, which stays the same value; nor the log."""
+    one = receiver(log_format=form, reject_bodies=True)
+    body = message("urn:" + HOSTILE, text=HOSTILE, sender=HOSTILE, event="e" + HOSTILE)
+    expect(fcgi_client.deliver(one.socket, body), "stored")
+    headers = {"X-Webhook-Signature": "sha256=" + "0" * 64, "X-Evil": HOSTILE.encode().decode("latin-1")}
+    expect(fcgi_client.deliver(one.socket, body, headers=headers), "unauthorized")
+    expect(fcgi_client.deliver(one.socket, body, path="/" + HOSTILE.encode().decode("latin-1")), "not_found")
+    until(lambda: one.home.spool.rejects() and one.home.spool.events(), "them in the spool")
+    for args in (["list"], ["list", "--json"], ["tail", "-n", "9"], ["tail", "-n", "9", "--json"], ["show", "1"], ["show", "1", "--json"], ["export"],
+                 ["rejects"], ["rejects", "--json"], ["stats"], ["stats", "--json"], ["deliveries", "--json"], ["list", "--endpoint", HOSTILE]):
+        done = one.home.cli(*args)
+        shown = (done.stdout + done.stderr).decode()
+        assert not [name for name, mark in MARKS.items() if mark in shown], args
+    row, = (json.loads(line) for line in one.home.cli("export").stdout.decode().splitlines())
+    assert row["body"].encode() == body
+    assert not [name for name, mark in MARKS.items() if mark in one.text()]
