@@ -156,7 +156,7 @@ static bool parse_source(const struct scheme *s, enum field f, const char *text,
 	*out = (struct source){kinds[i].kind, .name = text + strlen(kinds[i].prefix)};
 	switch (out->kind) {
 	case SOURCE_JSON:
-		return paths_valid(out->name);
+		return paths_valid(out->name, false);
 	case SOURCE_HEADER:
 		return is_header(out->name);
 	case SOURCE_SIGNATURE:

@@ -12,9 +12,10 @@
 #include <yajl/yajl_parse.h>
 
 #include "core/log.h"
+#include "core/unescape.h"
 #include "core/utf8.h"
 
-enum { MAX_DEPTH = 64, MAX_TOP_KEYS = 256 };
+enum { MAX_DEPTH = 64, FEW_KEYS = 32 };
 
 /* A stretch of the arena; offsets, because the arena moves as it grows. */
 struct span {
@@ -27,24 +28,33 @@ struct trail {
 	size_t size[PATH_PARTS_MAX + 1];      /* of it */
 	int matched;
 	unsigned seen; /* bit i: part i was seen in the object that is open at its depth */
-	struct span value;
-	size_t elements, values; /* of a path with a * */
-	bool every, differ, twice;
+	unsigned waiting; /* bit i: part i is a *, and the element there has no value as yet */
+	struct span value, member; /* member: the name that "!..." has found in the open object */
+	bool every, differ, twice, missing, many; /* missing: an element has no value; many: a = has two elements */
 	bool filled;
+};
+
+/* The top-level keys. */
+struct keys {
+	struct span *few; /* FEW_KEYS */
+	struct buf more;  /* further ones */
+	size_t n;
 };
 
 struct parse {
 	struct buf *arena;
 	const char *reason;
-	bool no_memory, array_root;
+	bool no_memory;
 	int depth;
 	bool in_array[MAX_DEPTH + 1];
 	size_t index[MAX_DEPTH + 1]; /* of the next element */
 	struct path *paths;
 	struct trail *trail; /* of each path */
 	int n;
-	struct span *top_key;
-	size_t n_top_keys;
+	struct keys keys;
+	struct span key; /* the last one that a path needed; not set: the last key isn't kept */
+	const char *json;
+	yajl_handle handle;
 };
 
 static int refuse(struct parse *p, const char *reason)
@@ -67,15 +77,27 @@ static size_t part_size(const char *part)
 	return strcspn(part, ".");
 }
 
+/* The part leads to the element. */
 static bool part_is_index(const char *part, size_t index)
 {
 	char *end;
 
-	if (*part == '*')
-		return true;
+	if (*part == '*' || *part == '=')
+		return part[1] == '.' || part[1] == '\0';
 	if (*part < '0' || *part > '9' || (*part == '0' && part_size(part) > 1))
 		return false;
 	return strtoul(part, &end, 10) == index && (*end == '.' || *end == '\0');
+}
+
+/* Another element of a list: the part * must have a value in it, and = leads nowhere. */
+static void count_element(struct trail *t, int depth)
+{
+	unsigned bit = 1U << (depth - 1);
+
+	if (*t->part[depth - 1] == '*') {
+		t->missing |= (t->waiting & bit) != 0;
+		t->waiting = (t->waiting | bit) & ~(bit - 1);
+	}
 }
 
 /* The next value is that of the trail's part at this depth. */
@@ -86,8 +108,6 @@ static void step(struct trail *t, int depth)
 	t->matched = depth;
 	t->part[depth] = *next ? next + 1 : NULL;
 	t->size[depth] = *next ? part_size(next + 1) : 0;
-	if (*part == '*')
-		t->elements++;
 	t->seen &= (2U << (depth - 1)) - 1; /* what is below it begins anew */
 }
 
@@ -101,16 +121,93 @@ static bool at_depth(struct trail *t, int depth)
 	return t->part[depth - 1] != NULL;
 }
 
-static int on_top_key(struct parse *p, const unsigned char *s, size_t n)
+static bool add_top_key(struct parse *p, const void *s, size_t n)
 {
-	const struct span *k;
+	struct keys *k = &p->keys;
+	struct span span;
 
-	for (k = p->top_key; k < p->top_key + p->n_top_keys; k++)
-		if (k->n == n && memcmp(p->arena->data + k->at, s, n) == 0)
-			return refuse(p, "a top-level key is there twice");
-	if (p->n_top_keys == MAX_TOP_KEYS)
-		return refuse(p, "more than 256 top-level keys");
-	return keep(p, &p->top_key[p->n_top_keys++], s, n);
+	if (!keep(p, k->n < FEW_KEYS ? &k->few[k->n] : &span, s, n))
+		return false;
+	if (k->n++ < FEW_KEYS || buf_add(&k->more, &span, sizeof span))
+		return true;
+	p->no_memory = true;
+	return false;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+	const struct slice *x = a, *y = b;
+	int order = memcmp(x->p, y->p, x->n < y->n ? x->n : y->n);
+
+	return order ? order : (x->n > y->n) - (x->n < y->n);
+}
+
+/* Many keys are sorted, as comparing each with each would take a stranger's choice of time. */
+static void check_many_keys(struct parse *p)
+{
+	struct slice *sorted = calloc(p->keys.n, sizeof *sorted);
+	const struct span *span;
+
+	if (!sorted) {
+		p->no_memory = true;
+		return;
+	}
+	for (size_t i = 0; i < p->keys.n; i++) {
+		span = i < FEW_KEYS ? &p->keys.few[i] : (const struct span *)(const void *)p->keys.more.data + (i - FEW_KEYS);
+		sorted[i] = (struct slice){p->arena->data + span->at, span->n};
+	}
+	qsort(sorted, p->keys.n, sizeof *sorted, compare_keys);
+	for (size_t i = 1; i < p->keys.n && !p->reason; i++)
+		if (compare_keys(&sorted[i - 1], &sorted[i]) == 0)
+			p->reason = "a top-level key is there twice";
+	free(sorted);
+}
+
+static void check_keys(struct parse *p)
+{
+	const struct span *k = p->keys.few;
+
+	if (p->keys.n > FEW_KEYS) {
+		check_many_keys(p);
+		return;
+	}
+	for (size_t i = 1; i < p->keys.n; i++)
+		for (size_t j = 0; j < i; j++)
+			if (k[i].n == k[j].n && memcmp(p->arena->data + k[i].at, p->arena->data + k[j].at, k[i].n) == 0)
+				p->reason = "a top-level key is there twice";
+}
+
+/* The key is one of the names in "!a!b". */
+static bool is_excluded(const char *part, size_t size, const unsigned char *s, size_t n)
+{
+	const char *end = part + size, *name, *stop;
+
+	for (name = part + 1; name <= end; name = stop + 1) {
+		stop = memchr(name, '!', (size_t)(end - name));
+		if (!stop)
+			stop = end;
+		if ((size_t)(stop - name) == n && memcmp(name, s, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The key may be the member that "!..." looks for: whether a list or an object comes is seen later, in open_container().
+ * False when it is the one that was found before.
+ */
+static bool on_member(struct parse *p, struct trail *t, const unsigned char *s, size_t n)
+{
+	bool found = t->seen & 1U << (p->depth - 1);
+
+	if (found)
+		return t->member.n != n || memcmp(p->arena->data + t->member.at, s, n) != 0;
+	if (is_excluded(t->part[p->depth - 1], t->size[p->depth - 1], s, n))
+		return true;
+	if (!p->key.set && !keep(p, &p->key, s, n))
+		return true;
+	step(t, p->depth);
+	return true;
 }
 
 static int on_key(void *ctx, const unsigned char *s, size_t n)
@@ -118,16 +215,21 @@ static int on_key(void *ctx, const unsigned char *s, size_t n)
 	struct parse *p = ctx;
 	struct trail *t;
 
+	p->key.set = false;
 	for (t = p->trail; t < p->trail + p->n; t++) {
-		if (!at_depth(t, p->depth) || t->size[p->depth - 1] != n || memcmp(t->part[p->depth - 1], s, n) != 0)
+		if (!at_depth(t, p->depth))
 			continue;
-		t->twice |= p->depth > 1 && t->seen & 1U << (p->depth - 1);
+		if (*t->part[p->depth - 1] == '!') {
+			t->twice |= !on_member(p, t, s, n);
+		} else if (t->size[p->depth - 1] == n && memcmp(t->part[p->depth - 1], s, n) == 0) {
+			t->twice |= p->depth > 1 && t->seen & 1U << (p->depth - 1);
+			t->seen |= 1U << (p->depth - 1);
+			step(t, p->depth);
+		}
 		if (t->twice && !p->paths[t - p->trail].lenient)
 			return refuse(p, "a routing key is there twice");
-		t->seen |= 1U << (p->depth - 1);
-		step(t, p->depth);
 	}
-	return p->depth == 1 ? on_top_key(p, s, n) : 1;
+	return !p->no_memory && (p->depth > 1 || add_top_key(p, s, n));
 }
 
 /* Before any value: the root must be a container, and an array's element has its index. */
@@ -136,35 +238,70 @@ static int begin_value(struct parse *p)
 	struct trail *t;
 
 	if (p->depth == 0)
-		return refuse(p, "not a JSON object");
+		return refuse(p, "not a JSON object or array");
 	if (!p->in_array[p->depth])
 		return 1;
-	for (t = p->trail; t < p->trail + p->n; t++)
-		if (at_depth(t, p->depth) && part_is_index(t->part[p->depth - 1], p->index[p->depth]))
+	for (t = p->trail; t < p->trail + p->n; t++) {
+		if (!at_depth(t, p->depth) || !part_is_index(t->part[p->depth - 1], p->index[p->depth]))
+			continue;
+		count_element(t, p->depth);
+		if (*t->part[p->depth - 1] == '=' && p->index[p->depth] > 0)
+			t->many = true;
+		else
 			step(t, p->depth);
+	}
 	p->index[p->depth]++;
 	return 1;
+}
+
+/* The string that yajl has just read, or the text of it that stands in the JSON where yajl's is wrong. */
+static bool keep_string(struct parse *p, bool exact, struct span *span, const void *s, size_t n)
+{
+	struct slice inside = {0};
+
+	if (unescape_wanted(s, n))
+		inside = unescape_inside(p->json, yajl_get_bytes_consumed(p->handle));
+	if (!inside.p)
+		return keep(p, span, s, n);
+	*span = (struct span){p->arena->len, 0, true};
+	p->no_memory = !unescape_add(p->arena, inside, exact);
+	span->n = p->arena->len - span->at;
+	return !p->no_memory;
+}
+
+static void compare(struct parse *p, struct trail *t, struct span other)
+{
+	t->differ |= t->value.n != other.n || memcmp(p->arena->data + t->value.at, p->arena->data + other.at, other.n) != 0;
 }
 
 static bool take(struct parse *p, int i, const void *s, size_t n, enum path_kind kind)
 {
 	struct trail *t = &p->trail[i];
+	struct span span;
 
-	t->values++;
-	if (t->value.set) {
-		t->differ |= t->value.n != n || memcmp(p->arena->data + t->value.at, s, n) != 0;
+	t->waiting = 0;
+	if (t->differ)
 		return true;
+	if (!(kind == PATH_STRING ? keep_string(p, p->paths[i].exact, &span, s, n) : keep(p, &span, s, n)))
+		return false;
+	if (t->value.set) {
+		compare(p, t, span);
+		p->arena->len = span.at;
+	} else {
+		t->value = span;
+		p->paths[i].kind = kind;
 	}
-	p->paths[i].kind = kind;
-	return keep(p, &t->value, s, n);
+	return true;
 }
 
 static int on_scalar(struct parse *p, const void *s, size_t n, enum path_kind kind)
 {
 	if (!begin_value(p))
 		return 0;
+	p->key.set = false;
 	for (int i = 0; i < p->n; i++)
-		if (p->trail[i].matched == p->depth && !p->trail[i].part[p->depth] && n > 0 && !take(p, i, s, n, kind))
+		if (p->trail[i].matched == p->depth && !p->trail[i].part[p->depth] && n > 0 && !p->paths[i].member &&
+		    !take(p, i, s, n, kind))
 			return 0;
 	return 1;
 }
@@ -181,7 +318,7 @@ static int on_number(void *ctx, const char *s, size_t n)
 
 static int on_null(void *ctx)
 {
-	return begin_value(ctx);
+	return on_scalar(ctx, "", 0, PATH_STRING);
 }
 
 static int on_boolean(void *ctx, int value)
@@ -189,10 +326,37 @@ static int on_boolean(void *ctx, int value)
 	return on_scalar(ctx, value ? "true" : "false", value ? 4 : 5, PATH_BOOLEAN);
 }
 
+/* The members that trails have stepped to by "!..." are what they look for. */
+static void find_members(struct parse *p)
+{
+	struct trail *t;
+
+	for (int i = 0; i < p->n; i++) {
+		t = &p->trail[i];
+		if (t->matched != p->depth || *t->part[p->depth - 1] != '!')
+			continue;
+		t->seen |= 1U << (p->depth - 1);
+		t->member = p->key;
+		if (!p->paths[i].member || p->key.n == 0)
+			continue;
+		t->waiting = 0;
+		if (t->value.set)
+			compare(p, t, p->key);
+		else
+			t->value = p->key;
+		p->paths[i].kind = PATH_STRING;
+	}
+	p->key.set = false;
+}
+
 static int open_container(struct parse *p, bool is_array)
 {
-	if (p->depth == 0 ? is_array && !p->array_root : !begin_value(p))
-		return p->reason ? 0 : refuse(p, "not a JSON object");
+	if (p->depth > 0) {
+		if (!begin_value(p))
+			return 0;
+		if (p->key.set)
+			find_members(p);
+	}
 	if (p->depth == MAX_DEPTH)
 		return refuse(p, "nested deeper than 64");
 	p->depth++;
@@ -265,10 +429,14 @@ static void run(struct parse *p, const char *json, size_t n)
 	yajl_handle h = yajl_alloc(&callbacks, &memory, p);
 	bool ok;
 
+	p->json = json;
+	p->handle = h;
 	ok = yajl_parse(h, (const unsigned char *)json, n) == yajl_status_ok && yajl_complete_parse(h) == yajl_status_ok;
 	yajl_free(h);
 	if (!ok && !p->reason)
 		p->reason = "not JSON";
+	if (!p->reason)
+		check_keys(p);
 }
 
 static void set_trails(struct parse *p)
@@ -277,7 +445,6 @@ static void set_trails(struct parse *p)
 		const char *text = p->paths[i].text;
 
 		p->trail[i] = (struct trail){.part = {text}, .size = {part_size(text)}, .every = strchr(text, '*') != NULL};
-		p->array_root |= *text == '*' || (*text >= '0' && *text <= '9');
 	}
 }
 
@@ -287,7 +454,8 @@ static void set_values(struct parse *p)
 		const struct trail *t = &p->trail[i];
 
 		p->paths[i].filled = t->filled && !t->twice;
-		if (t->value.set && !t->twice && !(t->every && (t->differ || t->values != t->elements)))
+		p->paths[i].several = t->differ || t->many;
+		if (t->value.set && !t->twice && !t->many && !(t->every && (t->differ || t->missing || t->waiting)))
 			p->paths[i].value = (struct slice){p->arena->data + t->value.at, t->value.n};
 	}
 }
@@ -296,10 +464,13 @@ enum paths_result paths_find(const char *json, size_t json_size, struct path *pa
 	const char **reason)
 {
 	struct trail trail[PATHS_MAX];
-	struct span top_key[MAX_TOP_KEYS];
-	struct parse p = {.arena = arena, .paths = paths, .trail = trail, .n = (int)n, .top_key = top_key};
-
+	struct span few[FEW_KEYS];
+	struct parse p = {.arena = arena, .paths = paths, .trail = trail, .n = (int)n, .keys = {.few = few}};
 	set_trails(&p);
+	if (json_size >= 3 && memcmp(json, "\xEF\xBB\xBF", 3) == 0) { /* RFC 8259 section 8.1 allows to pass over it */
+		json += 3;
+		json_size -= 3;
+	}
 	/* yajl takes these two for white space (RFC 8259 section 2 does not), and they may stand nowhere else */
 	if (json_size && (memchr(json, '\f', json_size) || memchr(json, '\v', json_size)))
 		p.reason = "not JSON";
@@ -307,6 +478,7 @@ enum paths_result paths_find(const char *json, size_t json_size, struct path *pa
 		p.reason = "not UTF-8";
 	else
 		run(&p, json, json_size);
+	buf_free(&p.keys.more);
 	*reason = p.reason;
 	if (p.no_memory)
 		return PATHS_NO_MEMORY;
@@ -316,16 +488,19 @@ enum paths_result paths_find(const char *json, size_t json_size, struct path *pa
 	return PATHS_OK;
 }
 
-bool paths_valid(const char *text)
+bool paths_valid(const char *text, bool member)
 {
-	int parts = 1, stars = 0;
+	const char *last = text;
+	int parts = 1, bangs = 0;
 
 	for (const char *p = text; *p; p++) {
-		if (p == text || p[-1] == '.')
-			stars += *p == '*';
+		if (p == text || p[-1] == '.') {
+			bangs += *p == '!';
+			last = p;
+		}
 		if (*p == '.' && (p == text || p[1] == '\0' || p[1] == '.'))
 			return false;
 		parts += *p == '.';
 	}
-	return *text && parts <= PATH_PARTS_MAX && stars <= 1;
+	return *text && parts <= PATH_PARTS_MAX && bangs <= 1 && (*last == '!') == member;
 }

@@ -7,33 +7,39 @@
 
 #include "core/buf.h"
 
-enum { PATHS_MAX = 120, PATH_PARTS_MAX = 8 };
+enum { PATHS_MAX = 120, PATH_PARTS_MAX = 12 };
 
 /*
- * A path is names and array indexes with dots between: "data.sender.id", "value.0.type". The part * is
- * every index: such a path has a value where all elements have the same one.
+ * A path is names and array indexes with dots between: "data.sender.id", "value.0.type". Other parts:
+ *   *          every element of an array; all must have a value, and the same one
+ *   =          the only element of an array; where there is another, the path has no value
+ *   !a!b       of an object, the first member with a list or an object other than a and b. One part of a path may be such.
  */
 enum path_kind { PATH_STRING, PATH_NUMBER, PATH_BOOLEAN };
 
 struct path {
 	const char *text;
 	bool lenient; /* a key on it that is there twice leaves it without a value; otherwise the text is MALFORMED */
+	bool exact;   /* different strings have different values, also where they are no Unicode: unescape.h */
+	bool member;  /* the value is the name of the member that the last part, "!...", leads to */
 	struct slice value; /* a string that isn't empty, a number's digits, "true" or "false"; otherwise p == NULL */
 	enum path_kind kind;
-	bool filled; /* a list or an object is there, and has something in it; of a path with a *: at one index or more */
+	bool filled;  /* a list or an object is there, and has something in it; of a path with a *: at one index or more */
+	bool several; /* a * or = has no value because there are several different ones, or several elements */
 };
 
 enum paths_result { PATHS_OK, PATHS_MALFORMED, PATHS_NO_MEMORY };
 
 /*
  * Finds the values of n paths (at most PATHS_MAX); they borrow from the arena, to which they are added. MALFORMED: not
- * strict UTF-8, not one JSON object (RFC 8259; or array, where a path begins with an index), deeper than 64, more than
- * 256 top-level keys, or a top-level key or one on a path twice; *reason, static text, then says which.
+ * strict UTF-8 (a byte order mark in front is passed over), not one JSON object or array (RFC 8259), deeper than 64, or a
+ * top-level key or one on a path twice; *reason, static text, then says which. Takes time and memory that grow with the
+ * text, whatever is in it.
  */
 enum paths_result paths_find(const char *json, size_t json_size, struct path *paths, size_t n, struct buf *arena,
 	const char **reason);
 
-/* True when the text is a path: no empty part, at most PATH_PARTS_MAX, and one * at most. */
-bool paths_valid(const char *text);
+/* True when the text is a path: no empty part, at most PATH_PARTS_MAX. With `member`, its last part is one of "!...". */
+bool paths_valid(const char *text, bool member);
 
 #endif

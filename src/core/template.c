@@ -143,7 +143,7 @@ static bool add_path(struct reader *r, const char *name, size_t n, size_t *which
 	if (!path)
 		return wrong(r, "memory is short");
 	t->path[t->n_paths++] = path;
-	return paths_valid(path) || wrong(r, "this is no path; write names and indexes with dots between, such as {{data.sender.name}}");
+	return paths_valid(path, false) || wrong(r, "this is no path; write names and indexes with dots between, such as {{data.sender.name}}");
 }
 
 static bool read_name(struct reader *r, struct node *node)

@@ -45,7 +45,8 @@ static void list_paths(struct reading *rd)
 		source = rd->s->source[f];
 		for (int i = 0; i < SCHEME_SOURCES && source[i].kind; i++)
 			if (is_path(&source[i]))
-				rd->paths[rd->n_paths++] = (struct path){.text = source[i].name};
+				rd->paths[rd->n_paths++] = (struct path){.text = source[i].name, .exact = f != FIELD_TEXT && f != FIELD_SENDER_NAME,
+					.member = source[i].kind == SOURCE_MEMBER};
 	}
 }
 
@@ -80,20 +81,57 @@ static enum event_result read_form(struct reading *rd, struct slice body)
 		payload = form_value(form, "payload");
 		return payload.p ? read_json(rd, payload) : EVENT_OK;
 	case FORM_MALFORMED:
-		return malformed(rd->ev, "not a form, or more than 256 parameters");
+		return malformed(rd->ev, "not a form");
 	case FORM_NO_MEMORY:
 		break;
 	}
 	return EVENT_UNAVAILABLE;
 }
 
+/* A JSON text that has anything in it begins so; a form cannot. */
+static bool looks_like_json(struct slice body)
+{
+	static const char mark[] = "\xEF\xBB\xBF", space[] = " \t\r\n";
+	size_t i = body.n >= 3 && memcmp(body.p, mark, 3) == 0 ? 3 : 0;
+
+	while (i < body.n && body.p[i] && strchr(space, body.p[i]))
+		i++;
+	return i < body.n && (body.p[i] == '{' || body.p[i] == '[');
+}
+
+/*
+ * Nothing signs the Content-Type: where the scheme takes two kinds of bodies, the body itself tells which it is. Of other
+ * kinds than JSON and forms, JSON is read where it is some.
+ */
 static enum event_result read_body(struct reading *rd)
 {
 	struct slice body = {rd->r->body.data, rd->r->body.len};
+	unsigned bodies = rd->s->bodies;
+	enum event_result result;
 
-	if (request_is(rd->r, REQUEST_JSON))
-		return read_json(rd, body);
-	return request_is(rd->r, REQUEST_FORM) ? read_form(rd, body) : EVENT_OK;
+	if (looks_like_json(body) ? bodies & (CONTENT_JSON | CONTENT_ANY) : bodies == CONTENT_JSON || request_is_json(rd->r)) {
+		result = read_json(rd, body);
+		if (result != EVENT_MALFORMED || !(bodies & CONTENT_ANY) || request_is_json(rd->r))
+			return result;
+		rd->ev->reason = NULL;
+		return EVENT_OK;
+	}
+	if (bodies & CONTENT_FORM || request_is(rd->r, REQUEST_FORM))
+		return read_form(rd, body);
+	return EVENT_OK;
+}
+
+/* Notes which fields the body has several values for. */
+static void note_several(struct reading *rd)
+{
+	size_t end;
+
+	for (int f = 0; f < FIELD_COUNT; f++) {
+		end = f + 1 < FIELD_COUNT ? rd->first[f + 1] : rd->n_paths;
+		for (size_t i = rd->first[f]; i < end; i++)
+			if (rd->paths[i].several)
+				rd->ev->several |= 1U << f;
+	}
 }
 
 static struct slice key_of(struct event *ev, struct slice bytes)
@@ -320,6 +358,7 @@ enum event_result event_read(const struct request *r, const struct scheme *s, st
 	ev->form.n = 0;
 	list_paths(&rd);
 	result = reserve_headers(s, r, ev) ? read_body(&rd) : EVENT_UNAVAILABLE;
+	note_several(&rd);
 	if (result == EVENT_UNAVAILABLE || resolve_all(&rd) != EVENT_OK)
 		return EVENT_UNAVAILABLE;
 	if (result == EVENT_MALFORMED)

@@ -6,6 +6,33 @@
 
 #include "core/encode.h"
 
+enum { FEW = 256 }; /* room that is kept for the next form */
+
+/* Makes room for one more parameter. Room for many is given back before the next form. */
+static bool reserve_param(struct form *f)
+{
+	struct form_param *param;
+	size_t cap = f->cap ? 2 * f->cap : FEW;
+
+	if (f->n < f->cap)
+		return true;
+	param = realloc(f->param, cap * sizeof *param);
+	if (!param)
+		return false;
+	f->param = param;
+	f->cap = cap;
+	return true;
+}
+
+static void give_back(struct form *f)
+{
+	if (f->cap <= FEW)
+		return;
+	free(f->param);
+	f->param = NULL;
+	f->cap = 0;
+}
+
 /* Appends what n bytes stand for; the arena has room. */
 static bool add_decoded(struct buf *arena, const char *p, size_t n, struct slice *out)
 {
@@ -35,9 +62,8 @@ enum form_result form_parse(struct form *f, const char *p, size_t n)
 
 	f->n = 0;
 	f->arena.len = 0;
-	if (!f->param)
-		f->param = calloc(FORM_PARAMS_MAX, sizeof *f->param);
-	if (!f->param || !buf_reserve(&f->arena, n + 1)) /* decoding never makes it longer */
+	give_back(f);
+	if (!buf_reserve(&f->arena, n + 1)) /* decoding never makes it longer */
 		return FORM_NO_MEMORY;
 	for (; p < end; p = stop + 1) {
 		stop = memchr(p, '&', (size_t)(end - p));
@@ -45,8 +71,8 @@ enum form_result form_parse(struct form *f, const char *p, size_t n)
 			stop = end;
 		if (stop == p)
 			continue;
-		if (f->n == FORM_PARAMS_MAX)
-			return FORM_MALFORMED;
+		if (!reserve_param(f))
+			return FORM_NO_MEMORY;
 		equals = memchr(p, '=', (size_t)(stop - p));
 		if (!equals)
 			equals = stop;
@@ -87,6 +113,8 @@ static int compare_params(const void *a, const void *b)
 
 void form_sort(struct form *f)
 {
+	if (f->n == 0)
+		return;
 	qsort(f->param, f->n, sizeof *f->param, compare_params);
 }
 

@@ -7,8 +7,6 @@
 
 #include "core/buf.h"
 
-enum { FORM_PARAMS_MAX = 256 };
-
 struct form_param {
 	struct slice name, value;
 };
@@ -16,13 +14,13 @@ struct form_param {
 /* Zero-initialised is valid and empty, and may be parsed into again and again. */
 struct form {
 	struct form_param *param;
-	size_t n;
+	size_t n, cap;
 	struct buf arena; /* the slices borrow from it until the next form_parse() or form_free() */
 };
 
 enum form_result { FORM_OK, FORM_MALFORMED, FORM_NO_MEMORY };
 
-/* Decodes the n bytes at p. MALFORMED: a % without two hexadecimal digits, a NUL, or more than FORM_PARAMS_MAX parameters. */
+/* Decodes the n bytes at p. MALFORMED: a % without two hexadecimal digits, or a NUL. */
 enum form_result form_parse(struct form *f, const char *p, size_t n);
 
 /* The first value of that name; p == NULL when there is none. */

@@ -92,7 +92,7 @@ static enum outcome check_type(const struct request *r, const struct endpoint *e
 {
 	unsigned bodies = e->scheme.bodies;
 
-	return bodies & CONTENT_ANY || (bodies & CONTENT_JSON && request_is(r, REQUEST_JSON)) ||
+	return bodies & CONTENT_ANY || (bodies & CONTENT_JSON && request_is_json(r)) ||
 		(bodies & CONTENT_FORM && request_is(r, REQUEST_FORM)) ? GO_ON : OUTCOME_CONTENT_TYPE;
 }
 
@@ -189,11 +189,14 @@ static enum outcome check_handshake(struct delivery *d)
 	}
 }
 
+/* A delivery with several events or accounts is kept: one of them may be wanted. */
 static enum outcome filter(struct delivery *d)
 {
-	if (!words_match(&d->endpoint->events, d->event.field[FIELD_EVENT]))
+	const struct event *ev = &d->event;
+
+	if (!(ev->several & 1U << FIELD_EVENT) && !words_match(&d->endpoint->events, ev->field[FIELD_EVENT]))
 		return because(d, "event not in events", OUTCOME_IGNORED);
-	if (!words_match(&d->endpoint->accounts, d->event.field[FIELD_ACCOUNT]))
+	if (!(ev->several & 1U << FIELD_ACCOUNT) && !words_match(&d->endpoint->accounts, ev->field[FIELD_ACCOUNT]))
 		return because(d, "account not in accounts", OUTCOME_IGNORED);
 	return GO_ON;
 }
@@ -219,6 +222,17 @@ static bool is_proof(const struct scheme *s, const char *name)
 	return false;
 }
 
+/* The header of the i-th source is that of one before it. */
+static bool is_repeated(const struct scheme *s, int i)
+{
+	const struct source *all = &s->source[0][0];
+
+	for (int k = 0; k < i; k++)
+		if (all[k].kind == SOURCE_HEADER && strcasecmp(all[k].name, all[i].name) == 0)
+			return true;
+	return false;
+}
+
 /* What proves the signature, and what fields were taken from; never a header that is itself the secret. */
 static enum outcome keep_headers(const struct request *r, struct delivery *d)
 {
@@ -230,7 +244,7 @@ static enum outcome keep_headers(const struct request *r, struct delivery *d)
 	for (int i = 0; ok && i < FIELD_COUNT * SCHEME_SOURCES; i++) {
 		const struct source *source = &s->source[i / SCHEME_SOURCES][i % SCHEME_SOURCES];
 
-		if (source->kind == SOURCE_HEADER && !is_proof(s, source->name))
+		if (source->kind == SOURCE_HEADER && !is_proof(s, source->name) && !is_repeated(s, i))
 			ok = keep_header(r, source->name, d);
 	}
 	if (ok && *r->query && scheme_signs_url(s))

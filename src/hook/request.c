@@ -114,6 +114,15 @@ bool request_is(const struct request *r, const char *media_type)
 	return n == strlen(media_type) && strncasecmp(r->content_type, media_type, n) == 0;
 }
 
+bool request_is_json(const struct request *r)
+{
+	static const char suffix[] = "+json";
+	size_t n = strcspn(r->content_type, " \t;"), k = sizeof suffix - 1;
+
+	return request_is(r, REQUEST_JSON) || request_is(r, "text/json") ||
+		(n > k && strncasecmp(r->content_type + n - k, suffix, k) == 0);
+}
+
 enum body_result request_read_body(struct request *r, size_t max)
 {
 	size_t got;

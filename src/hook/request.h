@@ -60,6 +60,9 @@ enum header_result request_header(const struct request *r, const char *name, con
 /* True when the body has that media type, without parameters: case-insensitive (RFC 9110 section 8.3.1). */
 bool request_is(const struct request *r, const char *media_type);
 
+/* True for application/json, text/json, and each type that ends in +json (RFC 6839 section 3.1). */
+bool request_is_json(const struct request *r);
+
 enum body_result { BODY_OK, BODY_SHORT, BODY_TOO_LARGE, BODY_TIMEOUT, BODY_NO_MEMORY };
 
 /* Reads the body to its end into r->body. OK only when it ended cleanly and is as long as CONTENT_LENGTH says. */

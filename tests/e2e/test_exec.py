@@ -675,7 +675,7 @@ def test_send_relay(target):
 
 
 @pytest.mark.parametrize("text, how, scheme, why", [
-    (b"not json", [], "connectsafely", "not JSON"), (b"", [], "connectsafely", "not JSON"), (b"[1]", [], "connectsafely", "not a JSON object"),
+    (b"not json", [], "connectsafely", "not JSON"), (b"", [], "connectsafely", "not JSON"), (b"1", [], "connectsafely", "not a JSON object"),
     (b'{"text":"hi"}', [], "connectsafely", "no name of the event"), (b'{"text":"hi"}', ["--endpoint", "/stripe"], "stripe", "no name of the event"),
     (b"not json", ["--type", "text/plain"], "connectsafely", "no name of the event")])
 def test_send_relay_of_what_is_no_event(target, text, how, scheme, why):

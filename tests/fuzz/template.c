@@ -192,7 +192,7 @@ static bool note_path(struct reading *r, const char *path)
 	for (size_t i = 0; i < r->n_paths; i++)
 		if (strcmp(r->path[i], path) == 0)
 			return true;
-	if (!paths_valid(path) || r->n_paths == TEMPLATE_VALUES_MAX)
+	if (!paths_valid(path, false) || r->n_paths == TEMPLATE_VALUES_MAX)
 		return false;
 	assert((r->path[r->n_paths++] = strdup(path)));
 	return true;
@@ -235,7 +235,7 @@ static bool read_name(struct reading *r, struct slice *value, bool *truth)
 		ok = find_known(r, name + 10, value);
 		*truth = ok && value->n > 0;
 	} else {
-		f = find_in_tree(r->tree, name);
+		f = find_in_tree(r->tree, name, false);
 		*value = (struct slice){f.value, f.value ? strlen(f.value) : 0};
 		*truth = is_true(&f);
 		ok = !(*name && strchr("#/^!&>", *name)) && note_path(r, name);
@@ -385,7 +385,7 @@ static void check_json(const struct template_values *values)
 	assert(utf8_valid(out.data, out.len));
 	assert((tree = yajl_tree_parse(buf_str(&out), why, sizeof why)));
 	add_mended(&mended, values->body);
-	assert(strcmp(find_in_tree(tree, "x").value + 1, buf_str(&mended)) == 0);
+	assert(strcmp(find_in_tree(tree, "x", false).value + 1, buf_str(&mended)) == 0);
 	yajl_tree_free(tree);
 	template_free(t);
 	buf_free(&out);
