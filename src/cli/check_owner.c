@@ -24,30 +24,31 @@ const char *check_user(uid_t uid)
 	return number;
 }
 
+struct user {
+	uid_t uid;
+	gid_t gid;
+};
+
 /* Never returns; what was found goes down the pipe. */
-static void be_child(const struct check *c, int fd, const struct stat *dir, const struct conf *conf,
+static void be_child(const struct check *c, int fd, const struct user *user, const struct conf *conf,
 	void (*part)(struct check *c, const struct conf *conf))
 {
 	struct check found = {.socket = c->socket, .deep = c->deep, .quiet = true};
 
-	if (owner_become_user(dir->st_uid, dir->st_gid))
+	if (owner_become_user(user->uid, user->gid))
 		part(&found, conf);
 	else
-		check_say(&found, CHECK_FAIL, "owner", "can't become user %s: %s", check_user(dir->st_uid), strerror(errno));
+		check_say(&found, CHECK_FAIL, "owner", "can't become user %s: %s", check_user(user->uid), strerror(errno));
 	_exit(io_write_all(fd, found.findings.data, found.findings.len) ? 0 : 1);
 }
 
-void check_as_owner(struct check *c, const struct conf *conf, void (*part)(struct check *c, const struct conf *conf))
+static void check_as(struct check *c, const struct conf *conf, const struct user *user,
+	void (*part)(struct check *c, const struct conf *conf))
 {
 	struct buf found = {0};
-	struct stat dir;
 	int fd[2], status = 1;
 	pid_t pid;
 
-	if (geteuid() != 0 || stat(conf->spool, &dir) != 0 || dir.st_uid == 0) {
-		part(c, conf);
-		return;
-	}
 	if (pipe(fd) != 0) {
 		check_say(c, CHECK_FAIL, "owner", "pipe: %s", strerror(errno));
 		return;
@@ -55,7 +56,7 @@ void check_as_owner(struct check *c, const struct conf *conf, void (*part)(struc
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0)
-		be_child(c, fd[1], &dir, conf, part);
+		be_child(c, fd[1], user, conf, part);
 	close(fd[1]);
 	if (pid > 0 && io_read_all(fd[0], &found, FINDINGS_MAX))
 		check_take(c, (struct slice){found.data, found.len});
@@ -63,6 +64,26 @@ void check_as_owner(struct check *c, const struct conf *conf, void (*part)(struc
 	if (pid > 0)
 		waitpid(pid, &status, 0);
 	if (status != 0)
-		check_say(c, CHECK_FAIL, "owner", "the check as user %s broke off", check_user(dir.st_uid));
+		check_say(c, CHECK_FAIL, "owner", "the check as user %s broke off", check_user(user->uid));
 	buf_free(&found);
+}
+
+void check_as_owner(struct check *c, const struct conf *conf, void (*part)(struct check *c, const struct conf *conf))
+{
+	struct stat dir;
+
+	if (geteuid() != 0 || stat(conf->spool, &dir) != 0 || dir.st_uid == 0)
+		part(c, conf);
+	else
+		check_as(c, conf, &(struct user){dir.st_uid, dir.st_gid}, part);
+}
+
+void check_as_relay(struct check *c, const struct conf *conf, void (*part)(struct check *c, const struct conf *conf))
+{
+	struct user user;
+
+	if (geteuid() != 0 || !owner_of_relay(conf->spool, &user.uid, &user.gid) || user.uid == 0)
+		part(c, conf);
+	else
+		check_as(c, conf, &user, part);
 }

@@ -93,20 +93,29 @@ static void check_missing(struct check *c, const struct conf *conf)
 }
 
 /* A file of the spool that is somebody else's stops the receiver: the usual leftover of a command run as root. */
-static bool check_owned(struct check *c, const char *dir, const char *name, uid_t owner)
+static bool check_owned(struct check *c, const char *dir, const char *name, const struct stat *place)
 {
+	bool shared = spool_fs_shared(place);
 	char path[PATH_MAX];
 	struct stat st;
 
 	snprintf(path, sizeof path, "%s/%s", dir, name);
 	if (stat(path, &st) != 0)
 		return errno == ENOENT;
-	if (st.st_uid != owner) {
+	if (shared && st.st_gid == place->st_gid && (st.st_mode & 0667) == 0660)
+		return true;
+	if (st.st_uid != place->st_uid) {
 		check_say(c, CHECK_FAIL, "spool", "%s: belongs to user %s; chown it to the spool's owner", path, check_user(st.st_uid));
 		return false;
 	}
-	if (st.st_mode & 077) {
-		check_say(c, CHECK_FAIL, "spool", "%s: open to others; chmod 600 it", path);
+	if (shared && st.st_gid != place->st_gid) {
+		check_say(c, CHECK_FAIL, "spool", "%s: not the group's that shares the spool; chgrp --reference=%s it", path, dir);
+		return false;
+	}
+	if (shared && !(st.st_mode & 007))
+		return true; /* the receiver opens it to the group when it starts */
+	if (st.st_mode & (shared ? 007 : 077)) {
+		check_say(c, CHECK_FAIL, "spool", "%s: open to others; chmod %s it", path, shared ? "660" : "600");
 		return false;
 	}
 	return true;
@@ -114,29 +123,28 @@ static bool check_owned(struct check *c, const char *dir, const char *name, uid_
 
 static bool check_directory(struct check *c, const char *dir, const struct stat *st)
 {
-	static const char *const names[] = {"hookspool.db", "hookspool.db-wal", "hookspool.db-shm", "hookspool.db-journal", "lock",
-		SPOOL_RELAY_LOCK};
-	bool ok = true;
+	bool ok = true, shared = spool_fs_shared(st);
 
 	if (!S_ISDIR(st->st_mode)) {
 		check_say(c, CHECK_FAIL, "spool", "spool %s: not a directory; move it away", dir);
 		return false;
 	}
-	if (st->st_uid != geteuid()) {
+	if (st->st_uid != geteuid() && !(shared && access(dir, R_OK | W_OK | X_OK) == 0)) {
 		check_say(c, CHECK_FAIL, "spool", "spool %s: belongs to user %s; check as that user or as root", dir, check_user(st->st_uid));
 		return false;
 	}
-	if ((st->st_mode & 0777) != 0700) {
-		check_say(c, CHECK_FAIL, "spool", "spool %s: its mode is %03o, so that %s; chmod 700 it", dir, (unsigned)st->st_mode & 0777,
-			st->st_mode & 077 ? "others may enter it" : "its owner can't use it");
+	if ((st->st_mode & 0777) != (shared ? 0770 : 0700)) {
+		check_say(c, CHECK_FAIL, "spool", "spool %s: its mode is %03o, so that %s; chmod %s it", dir, (unsigned)st->st_mode & 0777,
+			st->st_mode & 077 ? "others may enter it" : "its owner can't use it", shared ? "2770" : "700");
 		return false;
 	}
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		ok = check_owned(c, dir, names[i], st->st_uid) && ok;
+	for (const char *const *name = spool_fs_files; *name; name++)
+		ok = check_owned(c, dir, *name, st) && ok;
 	if (ok && st->st_uid == 0)
 		check_say(c, CHECK_WARN, "spool", "spool %s: root's; let the receiver run as an ordinary user and chown -R it to that", dir);
 	else if (ok)
-		check_say(c, CHECK_OK, "spool", "spool %s: user %s's, closed to others", dir, check_user(st->st_uid));
+		check_say(c, CHECK_OK, "spool", "spool %s: user %s's%s, closed to others", dir, check_user(st->st_uid),
+			shared ? ", shared with its group" : "");
 	return ok;
 }
 

@@ -4,11 +4,15 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "sink/spool_fs.h"
+#include "sink/spool_poke.h"
 
 /* The kernel is asked again: a program that goes on as root after a failed change is the worst outcome. */
 static bool is_user(uid_t uid, gid_t gid)
@@ -37,23 +41,61 @@ bool owner_become_user(uid_t uid, gid_t gid)
 	return is_user(uid, gid);
 }
 
-bool owner_become(const char *dir, char *why, size_t n)
+bool owner_of_relay(const char *dir, uid_t *uid, gid_t *gid)
+{
+	char path[PATH_MAX];
+	struct stat st, wakeup;
+
+	if (stat(dir, &st) != 0)
+		return false;
+	*uid = st.st_uid;
+	*gid = st.st_gid;
+	if (spool_fs_shared(&st) && snprintf(path, sizeof path, "%s/" SPOOL_POKE_SOCKET, dir) < (int)sizeof path &&
+	    lstat(path, &wakeup) == 0 && S_ISSOCK(wakeup.st_mode) && wakeup.st_nlink == 1 && wakeup.st_uid != 0 &&
+	    wakeup.st_gid == st.st_gid)
+		*uid = wakeup.st_uid;
+	return true;
+}
+
+/* Root owns the directory: what is in it is root's word only where nobody else may write. */
+static bool stay_root(const char *dir, mode_t mode, char *why, size_t n)
+{
+	if (mode & 022)
+		snprintf(why, n, "%s: root owns it, and other users may write into it (mode %04o); chown it to the receiver's user", dir,
+			(unsigned)mode & 07777);
+	return !(mode & 022);
+}
+
+static bool become(const char *dir, bool relay, char *why, size_t n)
 {
 	struct stat st;
+	bool missing;
+	uid_t uid;
+	gid_t gid;
 
-	if (geteuid() != 0 || (stat(dir, &st) != 0 && errno == ENOENT))
+	if (geteuid() != 0)
 		return true;
-	if (stat(dir, &st) != 0) {
+	if (stat(dir, &st) != 0 || !owner_of_relay(dir, &uid, &gid)) {
+		missing = errno == ENOENT; /* the caller says so */
 		snprintf(why, n, "%s: %s", dir, strerror(errno));
-		return false;
+		return missing;
 	}
-	if (st.st_uid == 0 && (st.st_mode & 022)) {
-		snprintf(why, n, "%s: root owns it, and other users may write into it (mode %04o); chown it to the receiver's user", dir,
-			(unsigned)st.st_mode & 07777);
-		return false;
-	}
-	if (st.st_uid == 0 || owner_become_user(st.st_uid, st.st_gid))
+	if (st.st_uid == 0)
+		return stay_root(dir, st.st_mode, why, n);
+	if (!relay)
+		uid = st.st_uid;
+	if (owner_become_user(uid, gid))
 		return true;
-	snprintf(why, n, "%s: can't become its owner, user %lu: %s", dir, (unsigned long)st.st_uid, strerror(errno));
+	snprintf(why, n, "%s: can't become user %lu, as which it is used: %s", dir, (unsigned long)uid, strerror(errno));
 	return false;
+}
+
+bool owner_become(const char *dir, char *why, size_t n)
+{
+	return become(dir, false, why, n);
+}
+
+bool owner_become_relay(const char *dir, char *why, size_t n)
+{
+	return become(dir, true, why, n);
 }

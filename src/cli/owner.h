@@ -16,6 +16,16 @@
  */
 bool owner_become(const char *dir, char *why, size_t why_size);
 
+/* The same, but it becomes the user that the spool's relay runs as: see owner_of_relay(). */
+bool owner_become_relay(const char *dir, char *why, size_t why_size);
+
+/*
+ * The user of the spool's relay. In a directory that a group shares, that is the owner of the socket that the relay makes anew
+ * at each start, where it has the directory's group. Else, and where no relay has run yet, it is the directory's owner. False
+ * with errno set.
+ */
+bool owner_of_relay(const char *dir, uid_t *uid, gid_t *gid);
+
 /* The same for a user that is known. False with errno set. */
 bool owner_become_user(uid_t uid, gid_t gid);
 

@@ -81,7 +81,7 @@ static int run(const struct cli *cli, bool once)
 	reloading.next = load(reloading.file);
 	if (!reloading.next)
 		return CLI_CONFIG;
-	if (!owner_become(reloading.next->spool, why, sizeof why)) {
+	if (!owner_become_relay(reloading.next->spool, why, sizeof why)) {
 		log_message(LOG_LEVEL_ERROR, "%s", why);
 		conf_free(reloading.next);
 		return CLI_TEMPFAIL;

@@ -222,10 +222,13 @@ static bool make_dir(const char *dir)
 /* True when it is closed, as personal data wants it: to all but its owner, and the group that shares it. */
 static bool close_dir(int fd)
 {
-	bool shared = spool_fs_shared(fd);
 	struct stat st;
+	bool shared;
 
-	return fstat(fd, &st) != 0 || !(st.st_mode & (shared ? 007 : 077)) || fchmod(fd, shared ? 02770 : 0700) == 0;
+	if (fstat(fd, &st) != 0)
+		return true;
+	shared = spool_fs_shared(&st);
+	return !(st.st_mode & (shared ? 007 : 077)) || fchmod(fd, shared ? 02770 : 0700) == 0;
 }
 
 /* Opens the directory; the receiver closes it to others. */

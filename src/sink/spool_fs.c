@@ -47,21 +47,14 @@ enum spool_fs_kind spool_fs_kind(const char *path, const char **name)
 const char *const spool_fs_files[] = {"hookspool.db", "hookspool.db-wal", "hookspool.db-shm", "hookspool.db-journal",
 	"hookspool.db.new", "lock", SPOOL_RELAY_LOCK, NULL};
 
-static bool is_shared(const struct stat *dir)
+bool spool_fs_shared(const struct stat *dir)
 {
 	return (dir->st_mode & (S_ISGID | S_IRWXG)) == (S_ISGID | S_IRWXG);
 }
 
-bool spool_fs_shared(int dir_fd)
-{
-	struct stat dir;
-
-	return fstat(dir_fd, &dir) == 0 && is_shared(&dir);
-}
-
 static mode_t file_mode(const struct stat *dir)
 {
-	return is_shared(dir) ? 0660 : 0600;
+	return spool_fs_shared(dir) ? 0660 : 0600;
 }
 
 bool spool_fs_give(int dir_fd, int fd)
@@ -85,7 +78,7 @@ void spool_fs_adopt(int dir_fd, const char *name)
 	if (geteuid() == 0 || fstat(dir_fd, &dir) != 0 || fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
 	    !S_ISREG(st.st_mode) || st.st_uid != geteuid())
 		return;
-	if (is_shared(&dir) && st.st_gid != dir.st_gid)
+	if (spool_fs_shared(&dir) && st.st_gid != dir.st_gid)
 		(void)!fchownat(dir_fd, name, (uid_t)-1, dir.st_gid, AT_SYMLINK_NOFOLLOW);
 	if ((st.st_mode & 0777) != file_mode(&dir))
 		(void)!fchmodat(dir_fd, name, file_mode(&dir), 0);

@@ -3,6 +3,7 @@
 #define SPOOL_FS_H
 
 #include <stdbool.h>
+#include <sys/stat.h>
 
 enum spool_fs_kind {
 	SPOOL_FS_LOCAL,
@@ -22,7 +23,7 @@ extern const char *const spool_fs_files[];
  * True for a directory that a group shares, as receiver and relay of two users do: its mode is 2770. Any other directory is its
  * owner's alone.
  */
-bool spool_fs_shared(int dir_fd);
+bool spool_fs_shared(const struct stat *dir);
 
 /*
  * Gives an open file of this process's user what the directory says: mode 0660 where a group shares it, else 0600; and, as root,

@@ -17,7 +17,7 @@
 static bool set_address(struct sockaddr_un *address, const char *dir)
 {
 	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
-	return snprintf(address->sun_path, sizeof address->sun_path, "%s/relay", dir) < (int)sizeof address->sun_path;
+	return snprintf(address->sun_path, sizeof address->sun_path, "%s/" SPOOL_POKE_SOCKET, dir) < (int)sizeof address->sun_path;
 }
 
 static int open_socket(void)
@@ -53,11 +53,14 @@ static bool bind_shared(int fd, const struct sockaddr_un *address, const char *d
 
 	if (dir_fd < 0)
 		return false;
-	before = umask(spool_fs_shared(dir_fd) ? 0117 : 0177);
-	ok = bind(fd, (const struct sockaddr *)address, sizeof *address) == 0;
-	umask(before);
+	ok = fstat(dir_fd, &st) == 0;
+	if (ok) {
+		before = umask(spool_fs_shared(&st) ? 0117 : 0177);
+		ok = bind(fd, (const struct sockaddr *)address, sizeof *address) == 0;
+		umask(before);
+	}
 	if (ok && geteuid() == 0)
-		ok = fstat(dir_fd, &st) == 0 && fchownat(dir_fd, "relay", st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) == 0;
+		ok = fchownat(dir_fd, SPOOL_POKE_SOCKET, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) == 0;
 	close(dir_fd);
 	return ok;
 }

@@ -4,6 +4,8 @@
 
 #include <stdbool.h>
 
+#define SPOOL_POKE_SOCKET "relay" /* in the spool's directory; the relay makes it anew when it starts */
+
 /* The sending side; fd is -1 until the first. */
 struct spool_poke {
 	int fd;

@@ -188,18 +188,27 @@ def test_systemd_hardening(home, name, most):
 
 def test_sysusers_and_tmpfiles():
     """Into a root of our own; only root may give files to the new user there."""
-    root, secret = BASE / "root", "etc/hookspool/linkedin.secret"
-    (root / "etc/hookspool").mkdir(parents=True)
-    (root / secret).write_text(SECRET)
+    root = BASE / "root"
+    (root / "etc/hookspool/sinks").mkdir(parents=True)
+    (root / "var/lib").mkdir(parents=True)
+    files = {root / "etc/hookspool" / name: group for name, group in (
+        ("hookspool.conf", "hookspool-spool"), ("linkedin.secret", "hookspool"), ("linkedin.auth", "hookspool"),
+        ("sinks/slack.url", "hookspool-relay"), ("sinks/n8n.auth", "hookspool-relay"), ("old.url", "hookspool-relay"))}
+    for file in files:
+        file.write_text(SECRET)
     for path in KINDS["sysusers"]:
         done = run([need("systemd-sysusers"), f"--root={root}", path])
         assert done.returncode == 0 and not done.stdout, done.stderr.decode()
-        assert (root / "etc/passwd").read_text().startswith("hookspool:")
+        assert set(re.findall(r"^[^:]+", (root / "etc/passwd").read_text(), re.M)) == {"hookspool", "hookspool-relay"}
     for path in KINDS["tmpfiles"]:
         done = run([need("systemd-tmpfiles"), "--create", f"--root={root}", path])
         assert path.name.encode() not in done.stderr, done.stderr.decode()
         if ROOT:
-            assert done.returncode == 0 and (root / secret).stat().st_mode & 0o777 == 0o640, done.stderr.decode()
+            assert done.returncode == 0, done.stderr.decode()
+            groups = dict(line.split(":")[:3:2] for line in (root / "etc/group").read_text().splitlines())
+            for file, group in files.items():
+                assert (file.stat().st_mode & 0o777, file.stat().st_uid, file.stat().st_gid) == (0o640, 0, int(groups[group])), file
+            assert (root / "var/lib/hookspool").stat().st_mode & 0o7777 == 0o2770
 
 
 @pytest.mark.parametrize("path", of_kind("spawn-fcgi"))

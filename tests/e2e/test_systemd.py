@@ -16,6 +16,7 @@ from relaying import Target
 from sender import SECRET, message
 
 UNITS = ("hookspool.socket", "hookspool.service", "hookspool-relay.service")
+USERS = {"hookspool.service": "hookspool", "hookspool-relay.service": "hookspool-relay"}
 TARGETS = ("sysinit", "basic", "sockets", "network-online", "multi-user", "shutdown")
 BOOT = f"""set -e
 mount --make-rprivate /
@@ -41,7 +42,7 @@ cd {EXAMPLES}/systemd
 install -D -m 644 -t /etc/systemd/system {" ".join(UNITS)}
 install -m 644 hookspool.sysusers.conf /etc/sysusers.d/hookspool.conf
 install -m 644 hookspool.tmpfiles.conf /etc/tmpfiles.d/hookspool.conf
-cp "$1"/* /etc/hookspool
+cp -r "$1"/* /etc/hookspool
 systemd-sysusers
 systemd-tmpfiles --create /etc/tmpfiles.d/hookspool.conf
 mount -t tmpfs tmpfs /tmp
@@ -68,6 +69,7 @@ class Machine:
 
     def __init__(self, files):
         given, self.cgroup = new_dir("etc"), cgroups() / BASE.name
+        (given / "sinks").mkdir()
         for name, text in files.items():
             (given / name).write_text(text)
         self.cgroup.mkdir()
@@ -96,6 +98,12 @@ class Machine:
     def cli(self, *argv):
         return self.do("hookspool", "-c", "/etc/hookspool/hookspool.conf", *argv)
 
+    def checks(self):
+        """hookspool check, run by root, finds no fault."""
+        done = self.call("hookspool", "-c", "/etc/hookspool/hookspool.conf", "check", "--socket", "unix:/run/hookspool/hookspool.sock")
+        assert done.returncode in (0, 1) and b"FAIL" not in done.stdout, done.stdout.decode()
+        print(done.stdout.decode())
+
     def path(self, path):
         return Path(f"/proc/{self.first}/root{path}")
 
@@ -108,6 +116,16 @@ class Machine:
 
     def show(self, unit, name):
         return self.do("systemctl", "show", "--value", f"--property={name}", unit).strip()
+
+    def users(self, unit):
+        """The users, the groups and the other groups of a unit's process."""
+        status = self.path(f"/proc/{self.show(unit, 'MainPID')}/status").read_text()
+        return [set(re.search(rf"^{name}:\s*(.*)$", status, re.M)[1].split()) for name in ("Uid", "Gid", "Groups")]
+
+    def may_read(self, unit, path):
+        """Whether another process of the unit's user and groups could open that file."""
+        (uid, *_), (gid, *_), groups = self.users(unit)
+        return self.call("setpriv", f"--reuid={uid}", f"--regid={gid}", f"--groups={','.join(groups)}", "cat", path).returncode == 0
 
     def end(self):
         self.child.end()
@@ -138,8 +156,8 @@ def machine(service):
     text = text.replace("https://api.openai.com/v1", f"http://127.0.0.1:{service.port}/v1")
     text = re.sub(r'^\turl = .*', f'\turl = "{service.url}"\n\tallow-private = true', text, flags=re.M)
     one = Machine({
-        "hookspool.conf": text, "assistant.py": (EXAMPLES / "sinks/assistant.py").read_text(), "assistant.prompt": "Be kind.",
-        "assistant.key": "key", "connectsafely.auth": "Bearer of-the-sink", "linkedin.secret": SECRET})
+        "hookspool.conf": text, "linkedin.secret": SECRET, "sinks/assistant.py": (EXAMPLES / "sinks/assistant.py").read_text(),
+        "sinks/assistant.prompt": "Be kind.", "sinks/assistant.key": "key", "sinks/connectsafely.auth": "Bearer of-the-sink"})
     try:
         one.do("systemctl", "enable", "--now", *UNITS)
         yield one
@@ -158,15 +176,57 @@ def serves(machine, service):
 
 
 def test_units_serve(machine, service):
-    """Both run as the user that is made for them, and check finds nothing wrong."""
-    assert "FAIL" not in machine.cli("check", "--socket", "unix:/run/hookspool/hookspool.sock")
+    """Each runs as the user that is made for it, and check finds nothing wrong."""
+    machine.checks()
     serves(machine, service)
-    spool, user = machine.path("/var/lib/hookspool/hookspool.db"), machine.do("id", "-u", "hookspool").strip()
-    for unit in UNITS[1:]:
-        assert machine.path(f"/proc/{machine.show(unit, 'MainPID')}").stat().st_uid == int(user)
+    for unit, user in USERS.items():
+        assert machine.users(unit)[0] == {machine.do("id", "-u", user).strip()}
         assert machine.show(unit, "NRestarts") == "0"
-    assert spool.stat().st_uid == int(user) and spool.stat().st_mode & 0o777 == 0o600
     until(lambda: "outcome=stored" in machine.do("journalctl", "--unit=hookspool.service"), "the journal's entry")
+
+
+def test_receiver_and_relay_share_the_spool_and_no_secret(machine):
+    """Each file of the spool is both users' and nobody else's; of the secrets, each user reads its own."""
+    receiver, relay = USERS
+    spool = machine.path("/var/lib/hookspool")
+    assert spool.stat().st_mode & 0o7777 == 0o2770
+    group = int(machine.do("getent", "group", "hookspool-spool").split(":")[2])
+    assert {(path.stat().st_gid, path.stat().st_mode & 0o777) for path in spool.iterdir()} == {(group, 0o660)}
+    assert len({path.stat().st_uid for path in spool.iterdir()}) == 2
+    for path, reader in (("linkedin.secret", receiver), ("sinks/connectsafely.auth", relay), ("sinks/assistant.key", relay),
+                         ("sinks/assistant.prompt", relay)):
+        may = {unit: machine.may_read(unit, f"/etc/hookspool/{path}") for unit in USERS}
+        assert may == {unit: unit == reader for unit in USERS}, path
+    assert all(machine.may_read(unit, "/etc/hookspool/hookspool.conf") for unit in USERS)
+
+
+def test_relay_makes_files_that_the_receiver_can_use(machine, service):
+    """What the relay makes anew, as SQLite does, is the receiver's too."""
+    receiver, relay = USERS
+    machine.do("systemctl", "stop", receiver, relay)
+    for name in ("hookspool.db-wal", "hookspool.db-shm", "lock", "relay.lock"):
+        machine.path(f"/var/lib/hookspool/{name}").unlink(missing_ok=True)
+    machine.do("systemctl", "start", relay)
+    machine.do("systemctl", "start", receiver)
+    serves(machine, service)
+    machine.checks()
+
+
+def test_spool_of_one_user_is_shared_after_the_upgrade(machine, service):
+    """As 0.1's units left it: a directory with mode 0700 and files with 0600, all of the receiver's own group."""
+    receiver, relay = USERS
+    machine.do("systemctl", "stop", receiver, relay)
+    machine.do("chown", "-R", "hookspool:hookspool", "/var/lib/hookspool")
+    machine.do("sh", "-c", "chmod 700 /var/lib/hookspool && chmod 600 /var/lib/hookspool/*")
+    machine.do("systemd-tmpfiles", "--create", "/etc/tmpfiles.d/hookspool.conf")
+    done = machine.call("hookspool", "-c", "/etc/hookspool/hookspool.conf", "check")
+    assert b"hookspool.db: not the group's that shares the spool; chgrp --reference=/var/lib/hookspool it" in done.stdout
+    machine.do("sh", "-c", "chgrp hookspool-spool /var/lib/hookspool/*")
+    machine.do("systemctl", "start", receiver)
+    machine.do("systemctl", "start", relay)
+    serves(machine, service)
+    machine.checks()
+    machine.do("hookspool", "-c", "/etc/hookspool/hookspool.conf", "send", "--relay", "connectsafely")
 
 
 @pytest.mark.parametrize("unit", UNITS[1:])
