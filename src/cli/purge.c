@@ -8,62 +8,110 @@
 #include "cli/progress.h"
 #include "core/clock.h"
 #include "core/units.h"
-#include "sink/spool_conversation.h"
 #include "sink/spool_query.h"
+#include "sink/spool_reserve.h"
+#include "sink/spool_retention.h"
 
 static const char help[] =
-	"Usage: hookspool purge --older-than AGE [--dry-run]\n"
+	"Usage: hookspool purge [--older-than AGE] [--pending] [--dry-run]\n"
 	"\n"
-	"Deletes the events received longer than AGE ago, in the order they were stored, up to\n"
-	"the first that is younger. Their dedupe keys stay for dedupe-window: an event that is\n"
-	"delivered again after that is stored again. Rejected deliveries older than reject-age\n"
-	"go too. Receiving goes on meanwhile.\n"
+	"Deletes the events that are older than the configuration keeps them (keep), or with\n"
+	"--older-than all events received longer than AGE ago, whatever the configuration says.\n"
+	"Without --older-than, events with pending deliveries stay. Their dedupe keys stay, as\n"
+	"hashes, for dedupe-window: an event that is delivered again after that is stored again.\n"
+	"Rejected deliveries older than reject-age go too. When purge ends well, what it deleted\n"
+	"is in no file of the spool. Receiving goes on meanwhile. It also works on a full disk.\n"
 	"\n"
-	"  --older-than AGE   90d, 12h, 30m\n"
+	"  --older-than AGE   90d, 12h, 30m; also events with pending deliveries\n"
+	"  --pending          without --older-than, also events with pending deliveries\n"
 	"  --dry-run          only say how many\n"
 	"  --help             this\n";
 
-static void say(int64_t events, int64_t pending, bool dry_run)
+struct options {
+	int64_t age; /* ms; -1: as the configuration says */
+	bool pending, dry_run;
+};
+
+static void say(const struct spool_deleted *d, bool dry_run)
 {
-	printf("%" PRId64 " event%s %s", events, events == 1 ? "" : "s", dry_run ? "would be purged" : "purged");
-	if (pending)
-		printf(", and %" PRId64 " %s with %s that %s pending", pending, pending == 1 ? "delivery" : "deliveries",
-			events == 1 ? "it" : "them", pending == 1 ? "was" : "were");
+	printf("%" PRId64 " event%s %s", d->events, d->events == 1 ? "" : "s", dry_run ? "would be purged" : "purged");
+	if (d->pending)
+		printf(", and %" PRId64 " %s with %s that %s pending", d->pending, d->pending == 1 ? "delivery" : "deliveries",
+			d->events == 1 ? "it" : "them", d->pending == 1 ? "was" : "were");
+	if (d->spared)
+		printf("; %" PRId64 " with pending deliveries stay%s, --pending purges %s", d->spared, d->spared == 1 ? "s" : "",
+			d->spared == 1 ? "it" : "them");
 	putchar('\n');
 }
 
-static int purge(const struct cli *cli, int64_t age, bool dry_run)
+static bool delete_old(struct spool_db *db, const struct spool_retention *r, struct spool_deleted *sum, char *why, size_t n)
 {
-	struct spool_batch batch = {.events = SPOOL_PURGE_BATCH};
-	int64_t now = clock_now(), events = 0, pending = 0;
-	char why[PATH_MAX + 256] = "";
-	struct spool_db db;
-	struct conf *conf;
+	struct spool_retention_cursor c = {0};
 	bool ok = true;
-	int status = cli_open(cli, &conf, &db);
 
-	if (status != CLI_OK)
-		return status;
-	progress_start(dry_run ? "counted" : "purged", 0);
-	while (ok && batch.events == SPOOL_PURGE_BATCH) {
-		ok = spool_query_purge(&db, now - age, now - conf->dedupe_window, dry_run, &batch, why, sizeof why);
-		events += ok ? batch.events : 0;
-		pending += ok ? batch.pending : 0;
-		progress_update((uint64_t)events);
+	progress_start(r->dry_run ? "counted" : "purged", 0);
+	while (ok && !c.done) {
+		ok = spool_retention_page(db, r, &c, why, n);
+		progress_update((uint64_t)c.sum.events);
 	}
 	progress_end();
-	ok = ok && (dry_run || (spool_query_cut_rejects(&db, &conf->reject, now, why, sizeof why) &&
-		spool_conversation_purge(&db, now - age, why, sizeof why)));
-	say(events, pending, dry_run);
+	*sum = c.sum;
+	return ok;
+}
+
+static bool rules(struct spool_retention *r, const struct conf *conf, const struct options *o)
+{
+	int64_t now = clock_now();
+	bool ok = o->age >= 0 || spool_retention_init(r, conf, now);
+
+	r->dry_run = o->dry_run;
+	r->spare = !o->pending;
+	if (o->age < 0)
+		return ok;
+	*r = (struct spool_retention){.before = now - o->age, .now = now, .keys_since = now - conf->dedupe_window, .dry_run = o->dry_run};
+	return true;
+}
+
+/* Before the spool is opened, as wrong usage is the first thing to say. */
+static int check_usage(const struct cli *cli)
+{
+	struct conf *conf = cli_conf(cli);
+	int status = !conf ? CLI_CONFIG : spool_retention_shortest(conf) ? CLI_OK : CLI_USAGE;
+
+	conf_free(conf);
+	return status == CLI_USAGE ? cli_usage("purge", "the configuration has no keep; say how old with --older-than") : status;
+}
+
+static int purge(const struct cli *cli, const struct options *o)
+{
+	char why[PATH_MAX + 256] = "memory is short";
+	struct spool_retention r = {0};
+	struct spool_deleted sum = {0};
+	struct spool_db db;
+	struct conf *conf;
+	int status = o->age < 0 ? check_usage(cli) : CLI_OK;
+	bool ok;
+
+	if (status == CLI_OK)
+		status = cli_open(cli, &conf, &db);
+	if (status != CLI_OK)
+		return status;
+	ok = rules(&r, conf, o) && delete_old(&db, &r, &sum, why, sizeof why);
+	if (ok && !o->dry_run)
+		ok = spool_query_cut_rejects(&db, &conf->reject, r.now, why, sizeof why) &&
+			spool_retention_forget(&db, &r, why, sizeof why) && spool_delete_wipe(&db, why, sizeof why);
+	say(&sum, o->dry_run);
+	if (!o->dry_run)
+		spool_reserve_make(db.dir_fd);
+	spool_retention_free(&r);
 	return cli_close(conf, &db, ok, why);
 }
 
 int cli_purge(const struct cli *cli, int argc, char **argv)
 {
-	static const struct option options[] = {{"older-than", required_argument, NULL, 'o'},
+	static const struct option options[] = {{"older-than", required_argument, NULL, 'o'}, {"pending", no_argument, NULL, 'p'},
 		{"dry-run", no_argument, NULL, 'd'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-	bool dry_run = false, given = false;
-	int64_t age = 0;
+	struct options o = {.age = -1};
 	int c;
 
 	optind = 0;
@@ -74,18 +122,20 @@ int cli_purge(const struct cli *cli, int argc, char **argv)
 			fputs(help, stdout);
 			return CLI_OK;
 		case 'd':
-			dry_run = true;
+			o.dry_run = true;
+			break;
+		case 'p':
+			o.pending = true;
 			break;
 		case 'o':
-			given = units_age(optarg, &age);
-			if (!given)
+			if (!units_age(optarg, &o.age))
 				return cli_usage("purge", "--older-than: \"%s\" is no age with a unit; write 90d, 12h or 30m", optarg);
 			break;
 		default:
 			return cli_usage("purge", c == ':' ? "%s needs a value" : "unknown option %s", argv[optind - 1]);
 		}
 	}
-	if (!given || optind < argc)
-		return cli_usage("purge", "%s", given ? "it takes no arguments" : "say how old with --older-than");
-	return purge(cli, age, dry_run);
+	if (optind < argc)
+		return cli_usage("purge", "it takes no arguments");
+	return purge(cli, &o);
 }

@@ -143,6 +143,9 @@ static void add_endpoint(const struct conf *c, struct endpoint *e, cfg_t *tree, 
 		schema_words(sec, "client-certificate", &e->certificates) && *ok;
 	if (cfg_getstr(sec, "rate"))
 		rate_parse(cfg_getstr(sec, "rate"), &e->rate);
+	e->keep = -1;
+	if (cfg_getstr(sec, "keep"))
+		schema_keep(cfg_getstr(sec, "keep"), &e->keep);
 	if (cfg_getint(sec, "rate-burst"))
 		e->rate.burst = (unsigned)cfg_getint(sec, "rate-burst");
 	e->answer_status = (unsigned)cfg_getint(sec, "answer-status");
@@ -188,6 +191,8 @@ static bool build(struct conf *c, cfg_t *cfg, const char *file, enum conf_secret
 	c->reject.age = get_duration(cfg, "reject-age");
 	c->reject_bodies = cfg_getbool(cfg, "reject-bodies");
 	c->dedupe_window = get_duration(cfg, "dedupe-window");
+	if (cfg_getstr(cfg, "keep"))
+		schema_keep(cfg_getstr(cfg, "keep"), &c->keep);
 	c->sinks = calloc(cfg_size(cfg, "sink") + 1, sizeof *c->sinks);
 	c->endpoints = calloc(cfg_size(cfg, "endpoint") + 1, sizeof *c->endpoints);
 	if (!c->sinks || !c->endpoints)

@@ -46,6 +46,7 @@ struct endpoint {
 	unsigned answer_status;        /* of an accepted delivery */
 	char *answer_type, *answer_body; /* NULL: ours */
 	size_t max_body;               /* bytes */
+	int64_t keep;                  /* ms after which its events go; 0: they stay; -1: as the others' */
 	const struct sink **relay;     /* the sinks its events go to */
 	size_t n_relay;
 };
@@ -85,6 +86,7 @@ struct conf {
 	struct reject_limits reject;
 	bool reject_bodies; /* and with them all headers that are no secret */
 	int64_t dedupe_window; /* ms that a key is known for, also when its event was purged */
+	int64_t keep;          /* ms after which events go; 0: they stay */
 
 	struct endpoint *endpoints;
 	size_t n_endpoints;

@@ -188,6 +188,12 @@ const char *schema_path(const char *file, const char *path, char *out, size_t n)
 	return out;
 }
 
+bool schema_keep(const char *text, int64_t *ms)
+{
+	*ms = 0;
+	return strcmp(text, "forever") == 0 || (units_age(text, ms) && *ms > 0 && *ms <= AGE_MAX_MS);
+}
+
 bool schema_words(cfg_t *sec, const char *name, struct words *w)
 {
 	w->item = calloc(cfg_size(sec, name) + 1, sizeof *w->item);
@@ -227,6 +233,16 @@ static int check_age(cfg_t *cfg, cfg_opt_t *opt)
 	if (units_duration(cfg_opt_getstr(opt), &v) && v > 0 && v <= AGE_MAX_MS)
 		return 0;
 	cfg_error(cfg, "%s = \"%s\" is not an age; write \"12h\", \"30d\"; at most 3650d", opt->name, cfg_opt_getstr(opt));
+	return -1;
+}
+
+static int check_keep(cfg_t *cfg, cfg_opt_t *opt)
+{
+	int64_t v;
+
+	if (schema_keep(cfg_opt_getstr(opt), &v))
+		return 0;
+	cfg_error(cfg, "keep = \"%s\" is not an age; write \"90d\", \"12h\", or \"forever\"; at most 3650d", cfg_opt_getstr(opt));
 	return -1;
 }
 
@@ -344,9 +360,9 @@ static cfg_t *new_tree(void)
 		{"idle-timeout", check_duration},
 		{"log-level", check_choice}, {"log-format", check_choice}, {"log-to", check_choice},
 		{"max-body", check_size}, {"reject-keep", check_range}, {"reject-size", check_size},
-		{"reject-age", check_age}, {"dedupe-window", check_age}, {"scheme", schema_scheme_check},
+		{"reject-age", check_age}, {"dedupe-window", check_age}, {"keep", check_keep}, {"scheme", schema_scheme_check},
 		{"sink", schema_sink_check}, {"scheme|bodies", schema_check_bodies},
-		{"endpoint", schema_check_endpoint}, {"endpoint|max-body", check_size},
+		{"endpoint", schema_check_endpoint}, {"endpoint|max-body", check_size}, {"endpoint|keep", check_keep},
 		{"endpoint|scheme", schema_check_scheme}, {"endpoint|allow", schema_check_allow},
 		{"endpoint|url", schema_check_url}, {"endpoint|bodies", schema_check_bodies}, {"endpoint|rate", schema_check_rate},
 		{"endpoint|secret-file", schema_check_secret_file}, {"endpoint|secret-env", schema_check_secret_env},
@@ -374,6 +390,7 @@ static cfg_t *new_tree(void)
 		CFG_STR("answer-type", NULL, CFGF_NONE),
 		CFG_STR("answer-body", NULL, CFGF_NONE),
 		CFG_STR("max-body", NULL, CFGF_NONE),
+		CFG_STR("keep", NULL, CFGF_NONE),
 		CFG_STR_LIST("relay", NULL, CFGF_NONE),
 		CFG_END(),
 	};
@@ -398,6 +415,7 @@ static cfg_t *new_tree(void)
 		CFG_STR("reject-age", "30d", CFGF_NONE),
 		CFG_BOOL("reject-bodies", cfg_false, CFGF_NONE),
 		CFG_STR("dedupe-window", "30d", CFGF_NONE),
+		CFG_STR("keep", NULL, CFGF_NONE),
 		CFG_SEC("scheme", (cfg_opt_t *)(uintptr_t)schema_scheme_options, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
 		CFG_SEC("sink", (cfg_opt_t *)(uintptr_t)schema_sink_options, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
 		CFG_SEC("endpoint", endpoint, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),

@@ -40,6 +40,9 @@ const char *schema_path(const char *file, const char *path, char *out, size_t n)
 /* The position of `word` in a NULL-terminated list, or -1. */
 int schema_choice(const char *const *words, const char *word);
 
+/* Reads "90d", or "forever" as 0, into ms. False when it is neither. */
+bool schema_keep(const char *text, int64_t *ms);
+
 /* Copies the words of an option, freed by words_free(); false when memory is short. */
 bool schema_words(cfg_t *sec, const char *name, struct words *out);
 

@@ -123,7 +123,7 @@ bool spool_open(struct spool *s, char *why, size_t n)
 		       " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
 		       " ON CONFLICT DO NOTHING", &s->insert) &&
 	    prepare(s, "SELECT id FROM event WHERE endpoint = ?1 AND key = ?2", &s->find) &&
-	    prepare(s, "SELECT id FROM purged WHERE endpoint = ?1 AND key = ?2", &s->find_purged) &&
+	    prepare(s, "SELECT id FROM purged WHERE endpoint = ?1 AND key = key_hash((SELECT salt FROM spool), ?2)", &s->find_purged) &&
 	    prepare(s, "DELETE FROM reject WHERE id = ?1", &s->accept) &&
 	    prepare(s, "INSERT INTO relay(event, sink, state, since, due, attempts, conversation, judge)"
 		       " VALUES(?1, ?2, 0, ?3, ?3, 0, ?4, ?5)", &s->relay))

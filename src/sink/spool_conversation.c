@@ -78,16 +78,22 @@ static bool note_all(struct spool_db *db, int64_t before, char *why, size_t n)
 	return ok;
 }
 
-bool spool_conversation_purge(struct spool_db *db, int64_t before, char *why, size_t n)
+bool spool_conversation_purge(struct spool_db *db, const char *endpoint, int64_t before, char *why, size_t n)
 {
+	sqlite3_stmt *st = NULL;
 	bool ok;
 
 	if (!note_all(db, before, why, n) || !spool_db_begin(db, true, why, n))
 		return false;
 	/* what has come since is little */
-	ok = spool_sql_run(db, "DELETE FROM conversation WHERE last_at < ?1 AND (endpoint, conversation) NOT IN"
+	ok = spool_sql_prepare(db, "DELETE FROM conversation WHERE endpoint = ?1 AND last_at < ?2 AND (endpoint, conversation) NOT IN"
 			" (SELECT endpoint, conversation FROM event WHERE id > (SELECT conversations FROM spool) AND conversation IS NOT NULL)",
-			before, 0, why, n) && spool_db_commit(db, why, n);
+			&st, why, n);
+	sqlite3_bind_text(st, 1, endpoint, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(st, 2, before);
+	ok = ok && (sqlite3_step(st) == SQLITE_DONE || spool_sql_fail(db, why, n));
+	sqlite3_finalize(st);
+	ok = ok && spool_db_commit(db, why, n);
 	spool_db_end(db);
 	return ok;
 }

@@ -22,9 +22,9 @@ bool spool_conversation_first(struct spool_db *db, struct slice endpoint, struct
 	char *why, size_t why_size);
 
 /*
- * Forgets the conversations whose last event was received before then, after those of all events were taken note of. False with
+ * Forgets the endpoint's conversations whose last event was received before then, after those of all events were taken note of. False with
  * the reason in why.
  */
-bool spool_conversation_purge(struct spool_db *db, int64_t before, char *why, size_t why_size);
+bool spool_conversation_purge(struct spool_db *db, const char *endpoint, int64_t before, char *why, size_t why_size);
 
 #endif

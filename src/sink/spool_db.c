@@ -17,6 +17,8 @@
 
 #include "core/clock.h"
 #include "sink/spool_fs.h"
+#include "sink/spool_hash.h"
+#include "sink/spool_reserve.h"
 #include "sink/spool_rewrite.h"
 #include "sink/spool_trust.h"
 
@@ -30,7 +32,6 @@ enum {
 	LOCK_WAIT_SHORT_S = 1, /* for who has waited behind one that waited in vain, and for what may be written later */
 	LOCK_NUDGE_NS = 100 * 1000 * 1000,
 	CHECKPOINT_PAGES = 256, /* 4 MiB: what more would save in CPU, the longer pauses cost in latency */
-	BUSY_MS = 5000,          /* recovery and readers' checkpoints; writers queue on the lock */
 };
 
 /* One entry a version: the statements that lead there from the version before. */
@@ -136,7 +137,14 @@ static const char *const migrations[SCHEMA_VERSION] = {
 	"UPDATE reject SET signed = reason IS 'wrong signature', net = remote_addr,"
 	" kept = ifnull(length(body), 0) + ifnull(length(headers), 0);"
 	"DROP INDEX reject_body;"
-	"CREATE INDEX reject_share ON reject(signed, endpoint, code, net, kept);",
+	"CREATE INDEX reject_share ON reject(signed, endpoint, code, net, kept);"
+	/* The key of a deleted event stays known as a hash of it: the key may name a person, who may have been erased. */
+	"ALTER TABLE spool ADD COLUMN salt BLOB;"
+	"UPDATE spool SET salt = randomblob(16);"
+	"UPDATE purged SET key = key_hash((SELECT salt FROM spool), key);"
+	/* When the receiver last deleted what is older than \"keep\", when it last looked at all events, and how far it is. */
+	"CREATE TABLE retention(passed_at INTEGER NOT NULL, whole_at INTEGER NOT NULL, after INTEGER NOT NULL);"
+	"INSERT INTO retention VALUES(0, 0, 0);",
 };
 
 static bool fail(char *why, size_t n, const char *what, const char *detail)
@@ -385,7 +393,7 @@ static bool configure(struct spool_db *db, enum journal journal, enum spool_acce
 {
 	bool receive = access == SPOOL_RECEIVE;
 
-	sqlite3_busy_timeout(db->sql, BUSY_MS);
+	sqlite3_busy_timeout(db->sql, SPOOL_DB_BUSY_MS);
 	sqlite3_db_config(db->sql, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_wal_hook(db->sql, on_wal, db); /* replaces the automatic checkpoint, which runs without the lock */
 	if (receive && !mend(db)) /* before another journal mode moves what is suspect */
@@ -396,7 +404,7 @@ static bool configure(struct spool_db *db, enum journal journal, enum spool_acce
 		return fail_sql(db, why, n, "journal mode");
 	/* EXTRA is FULL in WAL mode; secure_delete: purge means gone, also from the file's free pages */
 	if (!run(db, db->wal ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=EXTRA") ||
-	    !run(db, "PRAGMA secure_delete=ON"))
+	    !run(db, "PRAGMA secure_delete=ON; PRAGMA temp_store=MEMORY"))
 		return fail_sql(db, why, n, "settings");
 	return true;
 }
@@ -405,6 +413,8 @@ static bool migrate(struct spool_db *db, int version, enum spool_access access, 
 {
 	char set[64];
 
+	if (spool_hash_register(db->sql) != SQLITE_OK)
+		return fail_sql(db, why, n, "schema");
 	if (version > SCHEMA_VERSION)
 		return fail(why, n, "schema", "made by a newer hookspool; upgrade this one");
 	if (version == SCHEMA_VERSION)
@@ -508,7 +518,11 @@ static bool prepare(struct spool_db *db, const char *path, enum journal journal,
 		db->suspect = true;
 		return fail(why, n, path, strerror(errno));
 	}
-	return migrate(db, version, access, why, n) && (receive || trust_schema(db, why, n));
+	if (!migrate(db, version, access, why, n) || (!receive && !trust_schema(db, why, n)))
+		return false;
+	if (receive)
+		spool_reserve_make(db->dir_fd);
+	return true;
 }
 
 bool spool_db_exists(const char *dir)

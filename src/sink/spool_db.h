@@ -8,6 +8,8 @@
 
 #include "sink/spool.h"
 
+enum { SPOOL_DB_BUSY_MS = 5000 }; /* a statement waits for other processes: recovery, readers' checkpoints; writers queue on the lock */
+
 struct spool_db {
 	sqlite3 *sql;
 	int dir_fd, lock_fd;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "sink/spool_relay.h"
+#include "sink/spool_reserve.h"
 
 /* The last ones lack a name in Debian 12's linux/magic.h. */
 static const struct {
@@ -45,7 +46,7 @@ enum spool_fs_kind spool_fs_kind(const char *path, const char **name)
 }
 
 const char *const spool_fs_files[] = {"hookspool.db", "hookspool.db-wal", "hookspool.db-shm", "hookspool.db-journal",
-	"hookspool.db.new", "lock", SPOOL_RELAY_LOCK, NULL};
+	"hookspool.db.new", "lock", SPOOL_RESERVE, SPOOL_RELAY_LOCK, NULL};
 
 bool spool_fs_shared(const struct stat *dir)
 {

@@ -1,4 +1,4 @@
-/* Reading the spool back: events by filter, rejected deliveries, counters; and purging. */
+/* Reading the spool back: events by filter, rejected deliveries, counters. */
 #include "sink/spool_query.h"
 
 #include <stdio.h>
@@ -283,65 +283,6 @@ bool spool_query_newest(struct spool_db *db, int64_t *id, char *why, size_t n)
 	int64_t oldest;
 
 	return id_range(db, &oldest, id, why, n);
-}
-
-static bool count_pending(struct spool_db *db, int64_t after, struct spool_batch *b, char *why, size_t n)
-{
-	sqlite3_stmt *st;
-	bool ok;
-
-	if (!spool_sql_prepare(db, "SELECT count(*) FROM relay WHERE event > ?1 AND event <= ?2 AND state = 0", &st, why, n))
-		return false;
-	sqlite3_bind_int64(st, 1, after);
-	sqlite3_bind_int64(st, 2, b->last);
-	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db, why, n);
-	b->pending = sqlite3_column_int64(st, 0);
-	sqlite3_finalize(st);
-	return ok;
-}
-
-/* The one after b->last: the oldest, as long as they are old enough. */
-static bool next_batch(struct spool_db *db, int64_t before, struct spool_batch *b, char *why, size_t n)
-{
-	int64_t after = b->last;
-	sqlite3_stmt *st;
-	int rc;
-
-	b->events = 0;
-	if (!spool_sql_prepare(db, "SELECT id, received_at FROM event WHERE id > ?1 ORDER BY id LIMIT ?2", &st, why, n))
-		return false;
-	sqlite3_bind_int64(st, 1, after);
-	sqlite3_bind_int(st, 2, SPOOL_PURGE_BATCH);
-	while ((rc = sqlite3_step(st)) == SQLITE_ROW && sqlite3_column_int64(st, 1) < before) {
-		b->last = sqlite3_column_int64(st, 0);
-		b->events++;
-	}
-	sqlite3_finalize(st);
-	return (rc == SQLITE_ROW || rc == SQLITE_DONE || spool_sql_fail(db, why, n)) && count_pending(db, after, b, why, n);
-}
-
-static bool delete_up_to(struct spool_db *db, int64_t last, int64_t keys_since, char *why, size_t n)
-{
-	return spool_sql_run(db, "INSERT INTO purged(endpoint, key, id, received_at, digest) SELECT endpoint, key, id, received_at, digest FROM event"
-			" WHERE id <= ?1 AND received_at >= ?2 AND key IS NOT NULL", last, keys_since, why, n) &&
-		spool_sql_run(db, "DELETE FROM attempt WHERE relay IN (SELECT id FROM relay WHERE event <= ?1)", last, 0, why, n) &&
-		spool_sql_run(db, "DELETE FROM relay WHERE event <= ?1", last, 0, why, n) &&
-		spool_sql_run(db, "DELETE FROM event WHERE id <= ?1", last, 0, why, n) &&
-		(sqlite3_exec(db->sql, "PRAGMA incremental_vacuum", NULL, NULL, NULL) == SQLITE_OK || spool_sql_fail(db, why, n));
-}
-
-bool spool_query_purge(struct spool_db *db, int64_t before, int64_t keys_since, bool dry_run, struct spool_batch *b, char *why, size_t n)
-{
-	bool ok;
-
-	if (dry_run)
-		return next_batch(db, before, b, why, n);
-	if (!spool_db_begin(db, true, why, n))
-		return false;
-	ok = next_batch(db, before, b, why, n) && (b->events == 0 || delete_up_to(db, b->last, keys_since, why, n)) &&
-		spool_sql_run(db, "DELETE FROM purged WHERE received_at < ?1", keys_since, 0, why, n) && spool_db_commit(db, why, n);
-	spool_db_end(db);
-	return ok;
 }
 
 bool spool_query_cut_rejects(struct spool_db *db, const struct reject_limits *limits, int64_t now, char *why, size_t n)

@@ -1,4 +1,4 @@
-/* Reading the spool back: events by filter, rejected deliveries, counters; and purging. */
+/* Reading the spool back: events by filter, rejected deliveries, counters. */
 #ifndef SPOOL_QUERY_H
 #define SPOOL_QUERY_H
 
@@ -70,22 +70,6 @@ bool spool_query_totals(struct spool_db *db, struct spool_totals *t, char *why, 
 
 /* The id of the event stored last; 0 without events. Cheap. False with the reason in why. */
 bool spool_query_newest(struct spool_db *db, int64_t *id, char *why, size_t why_size);
-
-enum { SPOOL_PURGE_BATCH = 500 };
-
-/* What is purged at once; zero-initialised, the first begins with the oldest event. */
-struct spool_batch {
-	int64_t last, pending; /* the id of its last event, and how many of their deliveries were pending */
-	int events;            /* fewer than SPOOL_PURGE_BATCH: the next event is younger, or there is none */
-};
-
-/*
- * Deletes, in the order stored, the batch after b of the events received before `before`, in one transaction, and
- * gives their pages back to the file system. The keys of those received since `keys_since` stay known, older ones
- * are forgotten. *b becomes that batch; with dry_run it does without anything being deleted. False with the reason in why.
- */
-bool spool_query_purge(struct spool_db *db, int64_t before, int64_t keys_since, bool dry_run, struct spool_batch *b, char *why,
-	size_t why_size);
 
 /* Deletes the rejected deliveries beyond the limits. False with the reason in why. */
 bool spool_query_cut_rejects(struct spool_db *db, const struct reject_limits *limits, int64_t now, char *why, size_t why_size);

@@ -21,11 +21,11 @@ from spool import Spool
 
 
 class SmallDisk:
-    """A tmpfs of 1 MiB in a mount namespace of its own; what runs inside sees it at `path`, we at `outside`."""
+    """A tmpfs, of 1 MiB if no size is given, in a mount namespace of its own; what runs inside sees it at `path`, we at `outside`."""
 
-    def __init__(self):
+    def __init__(self, size="1m"):
         self.path = new_dir("disk")
-        mount = f"mount -t tmpfs -o size=1m,mode=0777 tmpfs {self.path} && echo mounted"
+        mount = f"mount -t tmpfs -o size={size},mode=0777 tmpfs {self.path} && echo mounted"
         self.keeper = Child([*in_own_mounts(mount), "sleep", "600"], new_dir("keeper") / "keeper.log", user=None)
         self.keeper.until(lambda: "mounted" in self.keeper.text(), "the mount (without root it needs user namespaces)")
         self.outside = Path(f"/proc/{self.keeper.pid}/root{self.path}")

@@ -11,7 +11,7 @@
 #include "core/clock.h"
 #include "sink/spool.h"
 #include "sink/spool_db.h"
-#include "sink/spool_query.h"
+#include "sink/spool_retention.h"
 #include "sink/spool_rewrite.h"
 
 static struct slice text(const char *s)
@@ -612,14 +612,17 @@ static void accepted_reject_goes(void **state)
 
 static int64_t purge(const char *dir, int64_t before, int64_t keys_since)
 {
-	struct spool_batch batch = {0};
+	struct spool_retention r = {.before = before, .now = INT64_MAX, .keys_since = keys_since};
+	struct spool_retention_cursor c = {0};
 	struct spool_db db = {0};
 	char why[256];
 
 	assert_true(spool_db_open(&db, dir, JOURNAL_WAL, SPOOL_MANAGE, why, sizeof why));
-	assert_true(spool_query_purge(&db, before, keys_since, false, &batch, why, sizeof why));
+	while (!c.done)
+		assert_true(spool_retention_page(&db, &r, &c, why, sizeof why));
+	assert_true(spool_retention_forget(&db, &r, why, sizeof why));
 	spool_db_close(&db);
-	return batch.events;
+	return c.sum.events;
 }
 
 /* The key of a purged event is known for as long as the window says, and no longer. */

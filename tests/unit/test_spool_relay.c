@@ -6,6 +6,7 @@
 #include "sink/spool_conversation.h"
 #include "sink/spool_deliveries.h"
 #include "sink/spool_relay.h"
+#include "sink/spool_retention.h"
 
 static const struct sink plain = {.name = (char *)(uintptr_t)"plain"};
 static const struct sink judged = {.name = (char *)(uintptr_t)"judged", .judged = true};
@@ -236,7 +237,8 @@ static void purged_and_dropped(void **state)
 	struct spool_delivery_filter all = {.state = -1};
 	struct spool_db db;
 	struct seen old, new;
-	struct spool_batch batch = {0};
+	struct spool_retention old_ones = {.before = 2000, .now = 2000};
+	struct spool_retention_cursor purged = {0};
 	int64_t n;
 
 	(void)state;
@@ -244,8 +246,8 @@ static void purged_and_dropped(void **state)
 	open_db(&db, "purged");
 	old = due(&db, &plain, 1000);
 	record(&db, (struct spool_attempt){.relay = old.relay[0], .event = old.event[0], .error = "no", .state = RELAY_PENDING, .due = 1000});
-	assert_true(spool_query_purge(&db, 2000, 0, false, &batch, why, sizeof why));
-	assert_true(batch.events == 1 && batch.pending == 1);
+	assert_true(spool_retention_page(&db, &old_ones, &purged, why, sizeof why));
+	assert_true(purged.sum.events == 1 && purged.sum.pending == 1);
 	put(s, &plain, NULL);
 	new = due(&db, &plain, 1000);
 	assert_true(new.relay[0] == old.relay[0] && new.event[0] != old.event[0]);
@@ -330,13 +332,13 @@ static void conversations(void **state)
 	assert_true(is_first(&db, "late", late) && !is_first(&db, NULL, none));
 	assert_true(spool_conversation_note(&db, &noted, &more, why, sizeof why) && !more);
 	assert_int_equal(ask(&db, "SELECT count(*) FROM conversation"), 3);
-	assert_true(spool_conversation_purge(&db, 1000, why, sizeof why));
+	assert_true(spool_conversation_purge(&db, "/a", 1000, why, sizeof why));
 	assert_int_equal(ask(&db, "SELECT count(*) FROM conversation"), 3);
 	newer = put_at(s, &plain, "late", 2000); /* not taken note of yet */
-	assert_true(spool_conversation_purge(&db, 1001, why, sizeof why));
+	assert_true(spool_conversation_purge(&db, "/a", 1001, why, sizeof why));
 	assert_int_equal(ask(&db, "SELECT count(*) FROM conversation"), 1);
 	assert_true(is_first(&db, "late", late) && !is_first(&db, "late", newer));
-	assert_true(spool_conversation_purge(&db, 2001, why, sizeof why));
+	assert_true(spool_conversation_purge(&db, "/a", 2001, why, sizeof why));
 	assert_int_equal(ask(&db, "SELECT count(*) FROM conversation"), 0);
 	spool_db_close(&db);
 	spool_close(s);

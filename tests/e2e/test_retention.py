@@ -1,0 +1,259 @@
+"""Retention: keep, purge, a full disk, and that what is deleted is in no file any more."""
+import itertools
+import json
+import sqlite3
+import threading
+import time
+
+import pytest
+
+import fcgi_client
+from outcomes import expect
+from place import BIN, SLOW, USER, run, until
+from receiver import Home, endpoint
+from relaying import PATH, deliver, home_with, sink
+from sender import message, new_urn, sign
+from test_storage import SmallDisk, fill
+
+DAY = 86_400_000
+MARKER = "MARKER-of-a-person-5c1d"
+
+
+def write(home, sql, *args):
+    """Changes the spool as no program does."""
+    db = sqlite3.connect(home.spool.dir / "hookspool.db", timeout=10, isolation_level=None)
+    try:
+        db.execute(sql, args)
+    finally:
+        db.close()
+
+
+def now():
+    return int(time.time() * 1000)
+
+
+def age(home, event, ms):
+    write(home, "UPDATE event SET received_at = ? WHERE id = ?", now() - ms, event)
+
+
+def ids(home):
+    return [event["id"] for event in home.spool.events()]
+
+
+def traces(home, text=MARKER):
+    """How often it is in each file of the spool's directory."""
+    return {file.name: n for file in home.spool.dir.iterdir() if file.is_file() and (n := file.read_bytes().count(text.encode()))}
+
+
+# ---- keep
+
+def test_keep_deletes_old_events(receiver):
+    home = Home(keep="2s")
+    one = receiver(home=home)
+    body = deliver(one, 3)[0]
+    assert len(ids(home)) == 3
+    until(lambda: not ids(home), "the events are gone", 15)
+    assert one.until_entry(msg="deleted 3 events older than keep") or True
+    expect(fcgi_client.deliver(one.socket, body), "duplicate")
+    one.stop()
+    assert home.spool.sound()
+
+
+def test_keep_of_an_endpoint_overrides(receiver):
+    home = Home(endpoint(PATH, keep="1s"), endpoint("/other", keep="forever"), endpoint("/third"), keep="1d")
+    one = receiver(home=home)
+    for path in (PATH, "/other", "/third"):
+        expect(fcgi_client.deliver(one.socket, message(), path=path), "stored")
+    until(lambda: [event["endpoint"] for event in home.spool.events()] == ["/other", "/third"], "only the first endpoint's is gone", 15)
+    assert home.cli("purge").stdout == b"0 events purged\n"
+    for event in ids(home):
+        age(home, event, 2 * DAY)
+    assert home.cli("purge").stdout == b"1 event purged\n"
+    assert [event["endpoint"] for event in home.spool.events()] == ["/other"]
+
+
+def test_keep_is_taken_by_a_reload(receiver):
+    home = Home()
+    one = receiver(home=home)
+    deliver(one, 1)
+    home.configure(keep="1s")
+    one.hup()
+    until(lambda: not ids(home), "the event is gone", 15)
+    home.configure()
+    one.hup()
+    one.until(lambda: one.text().count("configuration reloaded") == 2, "the second reload")
+    deliver(one, 1)
+    time.sleep(2.5)
+    assert len(ids(home)) == 1
+
+
+def test_keep_spares_pending_deliveries(receiver):
+    home = home_with(sink("out", url="http://127.0.0.1:9/"), keep="1s")
+    one = receiver(home=home)
+    deliver(one, 2)
+    time.sleep(2.5)
+    assert ids(home) == [1, 2]
+    assert home.cli("purge", "--dry-run").stdout == b"0 events would be purged; 2 with pending deliveries stay, --pending purges them\n"
+    assert home.cli("drop", "1").returncode == 0
+    until(lambda: ids(home) == [2], "the event with a dead delivery is gone", 15)
+    assert home.cli("purge", "--pending").stdout == b"1 event purged, and 1 delivery with it that was pending\n"
+
+
+def test_keep_ignores_a_clock_that_was_not_set(receiver):
+    """Events of 1970 count as received when the next event was; older-than takes their time as it is."""
+    home = Home(keep="30d")
+    one = receiver(home=home)
+    deliver(one, 3)
+    write(home, "UPDATE event SET received_at = id * 1000 WHERE id < 3")
+    assert home.cli("purge").stdout == b"0 events purged\n"
+    age(home, 3, 40 * DAY)
+    assert home.cli("purge").stdout == b"3 events purged\n"
+    deliver(one, 1)
+    write(home, "UPDATE event SET received_at = 1000")
+    assert home.cli("purge", "--older-than", "30d").stdout == b"1 event purged\n"
+
+
+def test_purge_without_keep_or_age_is_wrong_usage(receiver):
+    one = receiver()
+    deliver(one, 1)
+    done = one.home.cli("purge")
+    assert done.returncode == 64 and b"no keep; say how old with --older-than" in done.stderr
+    assert ids(one.home) == [1]
+
+
+@pytest.mark.parametrize("text", ["90", "0s", "soon", "4000d", ""])
+def test_keep_of_another_form_is_refused(text):
+    done = Home(keep=text).cli("list")
+    assert done.returncode == 78 and b"is not an age; write \"90d\"" in done.stderr
+
+
+# ---- purge
+
+def test_purge_judges_each_event_by_its_own_time(receiver):
+    """Young events between old ones stay, and stop nothing: thousands of them, in any order."""
+    one = receiver()
+    home = one.home
+    deliver(one, 8)
+    for event in (2, 3, 5, 8):
+        age(home, event, 40 * DAY)
+    write(home, "INSERT INTO event(id, received_at, endpoint, secret, event, headers, body) WITH RECURSIVE n(i) AS"
+          " (SELECT 100 UNION ALL SELECT i + 1 FROM n WHERE i < 3099) SELECT i, ?, '/w', 1, 'e', '', x'00' FROM n", now())
+    write(home, "UPDATE event SET received_at = ? WHERE id IN (1500, 3099)", now() - 31 * DAY)
+    assert home.cli("purge", "--older-than", "30d", "--dry-run").stdout == b"6 events would be purged\n"
+    assert home.cli("purge", "--older-than", "30d").stdout == b"6 events purged\n"
+    assert ids(home)[:5] == [1, 4, 6, 7, 100] and not {1500, 3099} & set(ids(home))
+
+
+def test_purge_of_events_from_the_future(receiver):
+    """An event that a clock ahead stored is as old as the next one."""
+    one = receiver()
+    home = one.home
+    deliver(one, 4)
+    for event, ms in ((1, -3650 * DAY), (2, -1 * DAY), (3, 40 * DAY), (4, -3650 * DAY)):
+        age(home, event, ms)
+    assert home.cli("purge", "--older-than", "30d").stdout == b"3 events purged\n"
+    assert ids(home) == [4]
+
+
+def test_purge_leaves_nothing_in_any_file(receiver, target, relay):
+    """Bodies, answers, conversations, keys, refusals: also copies that SQLite made when it moved rows about."""
+    home = home_with(sink("out", url=target.url), reject_bodies=True, reject_age="1s")
+    one = receiver(home=home)
+    target.answers += [{"body": MARKER.encode()}] * 20
+    running = relay(home).ready()
+    deliver(one, 20, id=MARKER, conversation_id=MARKER, text=MARKER * 300, sender=MARKER)
+    numbers = itertools.count()
+    for _ in range(600):
+        urn = f"urn:li:m:{new_urn()[-12:]}-{MARKER}-{next(numbers)}"
+        expect(fcgi_client.deliver(one.socket, message(urn, conversation_id=urn[::-1] + MARKER), path=PATH), "stored")
+    expect(fcgi_client.deliver(one.socket, message(text=MARKER), path=PATH, headers={"X-Webhook-Signature": sign(b"other")}), "unauthorized")
+    until(lambda: not home.spool.query("SELECT 1 FROM relay WHERE state = 0") and home.spool.rejects(), "all is sent", 30)
+    running.stop()
+    assert traces(home)
+    time.sleep(1.1)
+    done = home.cli("purge", "--older-than", "1ms")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == b"620 events purged\n"
+    assert traces(home) == {}
+    assert (home.spool.dir / "hookspool.db-wal").stat().st_size == 0
+    one.stop()
+    assert traces(home) == {} and home.spool.sound()
+
+
+def test_purge_says_that_a_reader_keeps_what_it_deleted(receiver):
+    one = receiver()
+    deliver(one, 5, text=MARKER)
+    reader = sqlite3.connect(f"file:{one.home.spool.dir}/hookspool.db?mode=ro", uri=True, isolation_level=None)
+    reader.execute("BEGIN")
+    assert reader.execute("SELECT count(*) FROM event").fetchone() == (5,)
+    ended = []
+    purge = threading.Thread(target=lambda: ended.append(one.home.cli("purge", "--older-than", "1ms")))
+    purge.start()
+    until(lambda: not ids(one.home), "the events are deleted")
+    for _ in range(20):
+        started = time.monotonic()
+        deliver(one, 1)
+        assert time.monotonic() - started < 2 * SLOW, "deliveries wait for the reader"
+    purge.join()
+    assert ended[0].returncode == 75 and b"another process reads the spool; run this again" in ended[0].stderr
+    reader.close()
+    assert one.home.cli("purge", "--older-than", "1ms").returncode == 0
+    assert traces(one.home) == {}
+
+
+def test_purge_of_many_holds_up_no_delivery(receiver):
+    one = receiver()
+    home = one.home
+    deliver(one, 1)
+    write(home, "INSERT INTO event(id, received_at, endpoint, secret, event, key, headers, body) WITH RECURSIVE n(i) AS"
+          " (SELECT 10 UNION ALL SELECT i + 1 FROM n WHERE i < 60009) SELECT i, ?, '/w', 1, 'e', 'k' || i, '', randomblob(700) FROM n",
+          now() - 40 * DAY)
+    longest, ended = 0, []
+    purge = threading.Thread(target=lambda: ended.append(home.cli("purge", "--older-than", "30d")))
+    purge.start()
+    while purge.is_alive():
+        started = time.monotonic()
+        deliver(one, 1)
+        longest = max(longest, time.monotonic() - started)
+    assert ended[0].stdout == b"60000 events purged\n", ended[0].stderr
+    assert longest < 1 * SLOW
+    assert home.spool.sound()
+
+
+def test_purge_killed_at_any_moment(receiver):
+    """The spool opens, is sound, and has all that is not old."""
+    one = receiver()
+    home = one.home
+    young = [json.loads(body)["data"]["id"] for body in deliver(one, 20)]
+    for tried in range(8):
+        write(home, "INSERT INTO event(received_at, endpoint, secret, event, key, headers, body) WITH RECURSIVE n(i) AS"
+              " (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) SELECT ?, '/w', 1, 'e', ? || i, '', randomblob(900) FROM n",
+              now() - 40 * DAY, f"{tried}-")
+        run(["timeout", "-s", "KILL", str(0.01 + 0.03 * tried), BIN / "hookspool", "-c", home.conf, "purge", "--older-than", "30d"], user=USER)
+    assert home.cli("purge", "--older-than", "30d").returncode == 0
+    assert len(ids(home)) == 20 and home.spool.sound()
+    deliver(one, 1)
+    assert all(urn in str(home.spool.events()) for urn in young)
+
+
+# ---- a full disk
+
+@pytest.mark.parametrize("size", ["8m", "12m", "40m"])
+def test_purge_on_a_full_disk(children, size):
+    """Full of events or of others' files; afterwards deliveries are taken, and there is a reserve again."""
+    disk = SmallDisk(size)
+    one = disk.start()
+    big = message(text="x" * 100_000)
+    expect(fcgi_client.deliver(one.socket, big), "stored")
+    assert (disk.outside / "spool" / "reserve").stat().st_size >= 256 << 10
+    while fcgi_client.deliver(one.socket, message(text="x" * 100_000)).status == 200:
+        pass
+    fill(disk.outside / "ballast")
+    time.sleep(0.1)
+    done = disk.cli("purge", "--older-than", "10ms")
+    assert done.returncode == 0, done.stderr
+    assert not disk.spool().events()
+    expect(fcgi_client.deliver(one.socket, message(text="x" * 100_000)), "stored")
+    assert (disk.outside / "spool" / "reserve").exists()
+    one.stop()
+    assert disk.spool().sound()
