@@ -19,6 +19,7 @@
 #include "core/notify.h"
 #include "gate/idle.h"
 #include "gate/listen.h"
+#include "sink/spool_keeper.h"
 
 enum {
 	TICK_MS = 1000,
@@ -40,6 +41,7 @@ struct main_loop {
 	int64_t stopped_at; /* clock_mono_us(); 0: serving */
 	int64_t next_round; /* over all watched connections */
 	int64_t next_chore; /* both clock_mono_us() */
+	struct spool_keeper *keeper;
 };
 
 static void report(void *ctx, enum log_level level, const char *message)
@@ -101,6 +103,7 @@ static void stop(struct main_loop *m)
 		return;
 	m->stopped_at = clock_mono_us();
 	notify_send("STOPPING=1");
+	spool_keeper_halt(m->keeper);
 	log_message(LOG_LEVEL_INFO, "stopping");
 	atomic_store(&m->s->stopping, true);
 	if (m->own_address)
@@ -119,6 +122,7 @@ static void on_signal(struct main_loop *m)
 		} else if (!m->stopped_at) {
 			notify_reloading();
 			reload(m->s);
+			spool_keeper_reload(m->keeper, m->s->conf->conf);
 			notify_send("READY=1");
 		}
 	}
@@ -395,11 +399,14 @@ int serve(int listen_fd, const char *own_address, struct conf *conf)
 	notify_send("READY=1");
 	log_message(LOG_LEVEL_INFO, "receiving for %zu endpoint%s, spool %s", conf->n_endpoints, conf->n_endpoints == 1 ? "" : "s",
 		conf->spool);
+	m.keeper = spool_keeper_new(conf);
 	run(&m);
 	if (!join_workers(&m)) {
 		log_message(LOG_LEVEL_WARNING, "stopped with a delivery unanswered");
 		_exit(EX_OK);
 	}
 	tear_down(&m, &s);
+	if (!spool_keeper_free(m.keeper))
+		_exit(EX_OK);
 	return EX_OK;
 }
