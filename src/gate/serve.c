@@ -19,6 +19,7 @@
 #include "core/notify.h"
 #include "gate/idle.h"
 #include "gate/listen.h"
+#include "hook/refusals.h"
 #include "sink/spool_keeper.h"
 
 enum {
@@ -384,6 +385,7 @@ int serve(int listen_fd, const char *own_address, struct conf *conf)
 	struct server s = {.listen_fd = listen_fd, .turn = PTHREAD_MUTEX_INITIALIZER, .mutex = PTHREAD_MUTEX_INITIALIZER};
 	struct main_loop m = {.s = &s, .own_address = own_address};
 	char why[256];
+	bool whole;
 
 	idle_memory_init();
 	io_raise_limit(); /* every connection is a descriptor, and kept ones stay */
@@ -401,7 +403,9 @@ int serve(int listen_fd, const char *own_address, struct conf *conf)
 		conf->spool);
 	m.keeper = spool_keeper_new(conf);
 	run(&m);
-	if (!join_workers(&m)) {
+	whole = join_workers(&m);
+	refusals_flush(clock_mono_us(), true);
+	if (!whole) {
 		log_message(LOG_LEVEL_WARNING, "stopped with a delivery unanswered");
 		_exit(EX_OK);
 	}

@@ -10,6 +10,7 @@
 
 #include "core/clock.h"
 #include "gate/idle.h"
+#include "hook/refusals.h"
 
 enum {
 	STACK_SIZE = 512 * 1024,
@@ -294,6 +295,7 @@ static bool take_turn(struct server *s, struct batch *b)
 		spool_flush(s->spool);
 		idle_measure(s);
 		idle_sweep(s, b->conf->conf);
+		refusals_flush(clock_mono_us(), false);
 	}
 	return go_on;
 }

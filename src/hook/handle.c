@@ -6,6 +6,8 @@
 #include <strings.h>
 
 #include "core/clock.h"
+#include "core/utf8.h"
+#include "hook/refusals.h"
 #include "hook/stored.h"
 
 /* A step's answer when the delivery may go on. */
@@ -475,35 +477,44 @@ static void note_reject(const struct request *r, struct spool *s, const struct d
 	spool_reject(s, &reject);
 }
 
+/* A text of a refused delivery is a stranger's: its beginning is enough. */
+static void log_cut(struct log_entry *e, const char *key, struct slice text, const struct delivery *d)
+{
+	if (text.p && outcome_rejected(d->outcome))
+		text.n = utf8_fit(text.p, text.n, REFUSALS_TEXT);
+	log_slice(e, key, text);
+}
+
 static void write_log(const struct request *r, const struct conf *c, const struct delivery *d)
 {
 	const struct outcome_info *info = outcome_info(d->outcome);
 	struct log_entry e;
 
-	if (!log_on(info->level))
+	if (!log_on(info->level) || (outcome_rejected(d->outcome) &&
+	    !refusals_pass(d->endpoint ? d->endpoint->path : "", d->outcome, r->remote_addr, d->answered)))
 		return;
 	log_begin(&e, info->level);
 	if (d->endpoint)
 		log_text(&e, "endpoint", d->endpoint->path);
 	else
-		log_text(&e, "path", r->path);
+		log_cut(&e, "path", slice_text(r->path), d);
 	log_text(&e, "outcome", info->code);
 	if (d->outcome == OUTCOME_METHOD)
-		log_text(&e, "method", d->method);
+		log_cut(&e, "method", slice_text(d->method), d);
 	if (d->outcome == OUTCOME_CONTENT_TYPE)
-		log_text(&e, "content_type", d->content_type);
+		log_cut(&e, "content_type", slice_text(d->content_type), d);
 	if (d->id)
 		log_number(&e, "id", d->id);
-	log_slice(&e, "event", d->event.field[FIELD_EVENT]);
-	log_slice(&e, "key", d->event.id);
-	log_slice(&e, "sender", d->event.field[FIELD_SENDER_NAME]);
+	log_cut(&e, "event", d->event.field[FIELD_EVENT], d);
+	log_cut(&e, "key", d->event.id, d);
+	log_cut(&e, "sender", d->event.field[FIELD_SENDER_NAME], d);
 	if (d->secret)
 		log_number(&e, "secret", d->secret);
 	log_number(&e, "bytes", (int64_t)r->body.len);
 	log_millis(&e, "ms", d->answered - d->started);
 	log_text(&e, "remote", r->remote_addr);
 	log_text(&e, "reason", d->reason);
-	if (c->log_bodies && d->event.field[FIELD_EVENT].p)
+	if (c->log_bodies && !outcome_rejected(d->outcome) && d->event.field[FIELD_EVENT].p)
 		log_slice(&e, "body", (struct slice){r->body.data, r->body.len});
 	log_end(&e);
 }

@@ -35,6 +35,7 @@ PACKAGES = {
     "systemd-sysusers": "systemd",
     "systemd-tmpfiles": "systemd",
     "python3": "python3",
+    "prlimit": "util-linux",
     "unshare": "util-linux",
     "valgrind": "valgrind",
     "wrk": "wrk",

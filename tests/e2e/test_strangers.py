@@ -177,6 +177,50 @@ def test_memory_and_threads_of_a_burst_are_given_back(receiver):
     one.stop()
 
 
+# ---- the log
+
+def refuse(fcgi, times, path="/webhook/linkedin", remote="192.0.2.1"):
+    for _ in range(times):
+        listed = [(name, remote if name == "REMOTE_ADDR" else value) for name, value in params(path, b"{}")]
+        fcgi.send(whole([p for p in listed if p[0] != "HTTP_X_WEBHOOK_SIGNATURE"], b"{}"))
+        fcgi.reply()
+
+
+def test_equal_refusals_are_summed_up_in_the_log(receiver):
+    """The first ones at once, then the sum: none is lost, and each address has its own."""
+    one = receiver()
+    with Fcgi(one.socket) as fcgi:
+        refuse(fcgi, 700)
+        refuse(fcgi, 3, remote="198.51.100.7")
+        refuse(fcgi, 50, remote="2001:db8::1")
+        refuse(fcgi, 50, remote="2001:db8::ffff")
+        refuse(fcgi, 2, path="/nowhere")
+    one.stop()
+    lines, sums = one.entries(outcome="unauthorized"), one.entries(refused="unauthorized")
+    assert len(lines) == 20 + 3 + 20
+    assert {e["remote"]: int(e["more"]) for e in sums} == {"192.0.2.1": 680, "2001:db8::/64": 80}
+    assert all(e["msg"].startswith(f"{e['more']} more like this in ") and e["endpoint"] == "/webhook/linkedin" for e in sums)
+    assert len(one.entries(outcome="not_found")) == 2
+    assert sum(counter["n"] for counter in one.home.spool.query("SELECT n FROM counter WHERE code = 'unauthorized'")) == 803
+
+
+def test_refusals_of_many_addresses_are_summed_up_too(receiver):
+    one = receiver()
+    with Fcgi(one.socket) as fcgi:
+        for i in range(900):
+            refuse(fcgi, 1, remote=f"2001:db8:0:{i:x}::1")
+    one.stop()
+    lines, sums = one.entries(outcome="unauthorized"), one.entries(refused="unauthorized")
+    assert len(lines) == 100
+    assert sum(int(e["more"]) for e in sums) == 800 and {e["remote"] for e in sums} == {"various"}
+
+
+def test_a_refusals_path_is_cut_in_the_log(receiver):
+    one = receiver()
+    expect(fcgi_client.deliver(one.socket, message(), path="/" + "ž".encode().decode("latin-1") * 400), "not_found")
+    assert one.until_entry(outcome="not_found")["path"] == "/" + "ž" * 99
+
+
 # ---- output
 
 @pytest.mark.parametrize("form", ["logfmt", "json"])

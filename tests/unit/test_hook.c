@@ -3,6 +3,7 @@
 
 #include "hook/event.h"
 #include "hook/handle.h"
+#include "hook/refusals.h"
 #include "hook/verify.h"
 
 static struct slice text(const char *s)
@@ -333,6 +334,40 @@ static void answers(void **state)
 	buf_free(&b);
 }
 
+/* Lines a minute are bounded by endpoint, however many networks; and where there are more endpoints than room. */
+static void refusals_in_the_log_are_bounded(void **state)
+{
+	const int64_t minute = 60 * 1000 * 1000;
+	char name[64];
+	size_t n = 0;
+
+	(void)state;
+	for (int i = 0; i < 50; i++)
+		n += refusals_pass("/w", OUTCOME_UNAUTHORIZED, i % 2 ? "192.0.2.1" : "::ffff:192.0.2.1", 1);
+	assert_int_equal(n, REFUSALS_OF_ONE);
+	for (int i = 0; i < 5000; i++) {
+		snprintf(name, sizeof name, "2001:db8:%x::1", i);
+		n += refusals_pass("/w", OUTCOME_UNAUTHORIZED, name, 2);
+	}
+	assert_int_equal(n, REFUSALS_OF_ALL);
+	assert_true(refusals_pass("/w", OUTCOME_FORBIDDEN, "192.0.2.1", 3));
+	assert_true(refusals_pass("/v", OUTCOME_UNAUTHORIZED, "192.0.2.1", 3));
+	log_setup(LOG_LEVEL_ERROR, LOG_FORMAT_LOGFMT, LOG_TARGET_STDERR); /* the sums are warnings */
+	refusals_flush(minute - 1, false);
+	assert_false(refusals_pass("/w", OUTCOME_UNAUTHORIZED, "192.0.2.1", minute));
+	refusals_flush(minute + 1, false);
+	assert_true(refusals_pass("/w", OUTCOME_UNAUTHORIZED, "192.0.2.1", minute + 2));
+	refusals_flush(0, true);
+	n = 0;
+	for (int i = 0; i < 100 * 1000; i++) {
+		snprintf(name, sizeof name, "/%d", i % 1000);
+		n += refusals_pass(name, OUTCOME_UNAUTHORIZED, "192.0.2.1", 1);
+	}
+	assert_true(n <= (128 + 1) * REFUSALS_OF_ALL);
+	refusals_flush(0, true);
+	log_setup(LOG_LEVEL_INFO, LOG_FORMAT_LOGFMT, LOG_TARGET_STDERR);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -343,6 +378,7 @@ int main(void)
 		cmocka_unit_test(event_bounds),
 		cmocka_unit_test(outcomes),
 		cmocka_unit_test(answers),
+		cmocka_unit_test(refusals_in_the_log_are_bounded),
 	};
 
 	return cmocka_run_group_tests_name("hook", tests, unit_enter, unit_leave);
