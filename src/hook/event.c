@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/paths.h"
+#include "hook/content.h"
 
 _Static_assert(FIELD_COUNT * SCHEME_SOURCES <= PATHS_MAX, "each source may be a path");
 
@@ -78,7 +79,7 @@ static enum event_result read_form(struct reading *rd, struct slice body)
 
 	switch (form_parse(form, body.p, body.n)) {
 	case FORM_OK:
-		payload = form_value(form, "payload");
+		payload = (scheme_signs(rd->s, PLACEHOLDER_FORM) ? form_only_value : form_value)(form, "payload");
 		return payload.p ? read_json(rd, payload) : EVENT_OK;
 	case FORM_MALFORMED:
 		return malformed(rd->ev, "not a form");
@@ -86,39 +87,6 @@ static enum event_result read_form(struct reading *rd, struct slice body)
 		break;
 	}
 	return EVENT_UNAVAILABLE;
-}
-
-/* A JSON text that has anything in it begins so; a form cannot. */
-static bool looks_like_json(struct slice body)
-{
-	static const char mark[] = "\xEF\xBB\xBF", space[] = " \t\r\n";
-	size_t i = body.n >= 3 && memcmp(body.p, mark, 3) == 0 ? 3 : 0;
-
-	while (i < body.n && body.p[i] && strchr(space, body.p[i]))
-		i++;
-	return i < body.n && (body.p[i] == '{' || body.p[i] == '[');
-}
-
-/*
- * Nothing signs the Content-Type: where the scheme takes two kinds of bodies, the body itself tells which it is. Of other
- * kinds than JSON and forms, JSON is read where it is some.
- */
-static enum event_result read_body(struct reading *rd)
-{
-	struct slice body = {rd->r->body.data, rd->r->body.len};
-	unsigned bodies = rd->s->bodies;
-	enum event_result result;
-
-	if (looks_like_json(body) ? bodies & (CONTENT_JSON | CONTENT_ANY) : bodies == CONTENT_JSON || request_is_json(rd->r)) {
-		result = read_json(rd, body);
-		if (result != EVENT_MALFORMED || !(bodies & CONTENT_ANY) || request_is_json(rd->r))
-			return result;
-		rd->ev->reason = NULL;
-		return EVENT_OK;
-	}
-	if (bodies & CONTENT_FORM || request_is(rd->r, REQUEST_FORM))
-		return read_form(rd, body);
-	return EVENT_OK;
 }
 
 /* Notes which fields the body has several values for. */
@@ -132,6 +100,37 @@ static void note_several(struct reading *rd)
 			if (rd->paths[i].several)
 				rd->ev->several |= 1U << f;
 	}
+}
+
+static enum event_result unread(struct reading *rd)
+{
+	rd->ev->reason = NULL;
+	rd->ev->form.n = 0;
+	return EVENT_OK;
+}
+
+static enum event_result read_body(struct reading *rd)
+{
+	struct slice body = {rd->r->body.data, rd->r->body.len};
+	enum event_result result = EVENT_UNAVAILABLE;
+	bool says_what;
+
+	switch (content_kind(rd->r, rd->s, &rd->ev->form)) {
+	case CONTENT_IS_JSON:
+		result = read_json(rd, body);
+		says_what = request_is_json(rd->r);
+		break;
+	case CONTENT_IS_FORM:
+		result = read_form(rd, body);
+		says_what = request_is(rd->r, REQUEST_FORM);
+		break;
+	case CONTENT_IS_QUERY:
+		return read_form(rd, slice_text(rd->r->query));
+	case CONTENT_IS_UNKNOWN:
+		return result;
+	}
+	/* where any body is taken, one that is neither JSON nor a form is stored unread */
+	return result == EVENT_MALFORMED && rd->s->bodies & CONTENT_ANY && !says_what ? unread(rd) : result;
 }
 
 static struct slice key_of(struct event *ev, struct slice bytes)
@@ -198,7 +197,8 @@ static bool value_of(struct reading *rd, enum field f, const struct source *sour
 		*out = copy(rd->ev, header(source, rd->r));
 		return true;
 	case SOURCE_FORM:
-		*out = form_value(&rd->ev->form, source->name);
+		/* where parameters are signed sorted, nothing signs which of two values is the first */
+		*out = (scheme_signs(rd->s, PLACEHOLDER_FORM) ? form_only_value : form_value)(&rd->ev->form, source->name);
 		return true;
 	case SOURCE_TEXT:
 		*out = slice_text(source->name);

@@ -99,6 +99,18 @@ static int compare(struct slice a, struct slice b)
 	return order ? order : (a.n > b.n) - (a.n < b.n);
 }
 
+struct slice form_only_value(const struct form *f, const char *name)
+{
+	struct slice value = form_value(f, name);
+	size_t n = strlen(name);
+
+	for (size_t i = 0; value.p && i < f->n; i++)
+		if (f->param[i].name.n == n && memcmp(f->param[i].name.p, name, n) == 0 &&
+		    (f->param[i].value.n != value.n || memcmp(f->param[i].value.p, value.p, value.n) != 0))
+			return (struct slice){0};
+	return value;
+}
+
 int form_compare(const struct form_param *a, const struct form_param *b)
 {
 	int order = compare(a->name, b->name);

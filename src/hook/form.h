@@ -26,6 +26,9 @@ enum form_result form_parse(struct form *f, const char *p, size_t n);
 /* The first value of that name; p == NULL when there is none. */
 struct slice form_value(const struct form *f, const char *name);
 
+/* The value of that name, where all parameters of the name have the same one; otherwise p == NULL. */
+struct slice form_only_value(const struct form *f, const char *name);
+
 /* The order by name, then by value, in bytes: below, above or equal to 0. */
 int form_compare(const struct form_param *a, const struct form_param *b);
 

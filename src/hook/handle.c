@@ -7,6 +7,7 @@
 
 #include "core/clock.h"
 #include "core/utf8.h"
+#include "hook/content.h"
 #include "hook/refusals.h"
 #include "hook/stored.h"
 
@@ -61,6 +62,7 @@ static enum outcome check_caller(const struct request *r, struct delivery *d)
 		return because(d, "address not in allow", OUTCOME_FORBIDDEN);
 	if (e->certificates.n && !has_certificate(r, &e->certificates))
 		return because(d, "no verified certificate of client-certificate", OUTCOME_FORBIDDEN);
+	d->proven = e->certificates.n && e->scheme.algorithm == ALGORITHM_NONE;
 	return GO_ON;
 }
 
@@ -90,12 +92,23 @@ static enum outcome check_method(const struct request *r, struct delivery *d)
 	return OUTCOME_METHOD;
 }
 
+/* Nothing of the delivery can prove who sent it. Where the secret stands in the body, only its reading tells. */
+static bool lacks_proof(const struct request *r, const struct endpoint *e)
+{
+	const struct scheme *s = &e->scheme;
+	const char *value, *other = s->other_headers.signature;
+
+	if (s->algorithm == ALGORITHM_CLIENT_STATE)
+		return false;
+	if (s->algorithm == ALGORITHM_NONE)
+		return e->authorizations.n == 0 && e->certificates.n == 0;
+	return request_header(r, s->header, &value) == HEADER_ABSENT && (!other || request_header(r, other, &value) == HEADER_ABSENT);
+}
+
+/* A type that nobody expects is refused unread where nothing can be verified; otherwise what is right is kept. */
 static enum outcome check_type(const struct request *r, const struct endpoint *e)
 {
-	unsigned bodies = e->scheme.bodies;
-
-	return bodies & CONTENT_ANY || (bodies & CONTENT_JSON && request_is_json(r)) ||
-		(bodies & CONTENT_FORM && request_is(r, REQUEST_FORM)) ? GO_ON : OUTCOME_CONTENT_TYPE;
+	return content_expected(r, &e->scheme) || !lacks_proof(r, e) ? GO_ON : OUTCOME_CONTENT_TYPE;
 }
 
 static enum outcome check_length(const struct request *r, struct delivery *d)
@@ -113,6 +126,7 @@ static enum outcome check_authorization(const struct request *r, struct delivery
 		return because(d, "no Authorization header reached us", OUTCOME_UNAUTHORIZED);
 	if (!verify_secret(&d->endpoint->authorizations, (struct slice){r->authorization, strlen(r->authorization)}))
 		return because(d, "wrong Authorization", OUTCOME_UNAUTHORIZED);
+	d->proven = d->endpoint->scheme.algorithm == ALGORITHM_NONE;
 	return GO_ON;
 }
 
@@ -140,6 +154,7 @@ static enum outcome check_signature(const struct request *r, struct delivery *d)
 	switch (verify_delivery(r, d->endpoint, d->received_at, v)) {
 	case VERIFY_OK:
 		d->secret = v->secret;
+		d->proven |= v->secret != 0;
 		return GO_ON;
 	case VERIFY_WRONG:
 		return because(d, v->reason, OUTCOME_UNAUTHORIZED);
@@ -161,11 +176,28 @@ static enum outcome parse(const struct request *r, struct delivery *d)
 		return GO_ON;
 	case EVENT_UNAVAILABLE:
 		return because(d, "memory is short, or OpenSSL failed", OUTCOME_UNAVAILABLE);
-	case EVENT_NAMELESS:
 	case EVENT_MALFORMED:
+		d->unread = true;
+		break;
+	case EVENT_NAMELESS:
 		break;
 	}
-	return because(d, d->event.reason, OUTCOME_MALFORMED);
+	d->note = d->event.reason;
+	return GO_ON;
+}
+
+/* What was signed right is kept, whether or not it can be read; the rest is refused for what is in it. */
+static enum outcome check_content(const struct request *r, struct delivery *d)
+{
+	bool expected = content_expected(r, &d->endpoint->scheme);
+
+	if (!d->proven && !expected)
+		return OUTCOME_CONTENT_TYPE;
+	if (!d->proven && d->note)
+		return because(d, d->note, OUTCOME_MALFORMED);
+	if (!d->note && !expected && *r->content_type)
+		d->note = "the Content-Type is not one that this endpoint takes";
+	return GO_ON;
 }
 
 /* Where the secret stands in the body, it could not be looked at before. */
@@ -175,8 +207,11 @@ static enum outcome check_client_state(struct delivery *d)
 
 	if (d->endpoint->scheme.algorithm != ALGORITHM_CLIENT_STATE)
 		return GO_ON;
+	if (d->unread)
+		return GO_ON; /* it proves nothing */
 	d->secret = state.p ? verify_secret(&d->endpoint->secrets, state) : 0;
-	return d->secret ? GO_ON : because(d, state.p ? "wrong secret in the body" : "no secret in the body", OUTCOME_UNAUTHORIZED);
+	d->proven = d->secret != 0;
+	return d->proven ? GO_ON : because(d, state.p ? "wrong secret in the body" : "no secret in the body", OUTCOME_UNAUTHORIZED);
 }
 
 static enum outcome check_handshake(struct delivery *d)
@@ -191,14 +226,19 @@ static enum outcome check_handshake(struct delivery *d)
 	}
 }
 
-/* A delivery with several events or accounts is kept: one of them may be wanted. */
+/*
+ * An event that cannot be read, or has no name, is not known to be left out: it is kept, unless its account is another. A
+ * delivery with several events or accounts is kept: one of them may be wanted.
+ */
 static enum outcome filter(struct delivery *d)
 {
 	const struct event *ev = &d->event;
+	const struct slice *field = ev->field;
 
-	if (!(ev->several & 1U << FIELD_EVENT) && !words_match(&d->endpoint->events, ev->field[FIELD_EVENT]))
+	if (field[FIELD_EVENT].p && !(ev->several & 1U << FIELD_EVENT) && !words_match(&d->endpoint->events, field[FIELD_EVENT]))
 		return because(d, "event not in events", OUTCOME_IGNORED);
-	if (!(ev->several & 1U << FIELD_ACCOUNT) && !words_match(&d->endpoint->accounts, ev->field[FIELD_ACCOUNT]))
+	if (!d->unread && (field[FIELD_EVENT].p || field[FIELD_ACCOUNT].p) && !(ev->several & 1U << FIELD_ACCOUNT) &&
+	    !words_match(&d->endpoint->accounts, field[FIELD_ACCOUNT]))
 		return because(d, "account not in accounts", OUTCOME_IGNORED);
 	return GO_ON;
 }
@@ -263,6 +303,7 @@ static enum outcome judge_body(const struct request *r, struct delivery *d)
 	if ((o = check_signature(r, d)) != GO_ON || /* before any parser sees the bytes */
 	    (o = parse(r, d)) != GO_ON ||
 	    (o = check_client_state(d)) != GO_ON ||
+	    (o = check_content(r, d)) != GO_ON ||
 	    (o = check_handshake(d)) != GO_ON ||
 	    (o = filter(d)) != GO_ON)
 		return o;
@@ -293,8 +334,8 @@ static void begin(struct delivery *d)
 	d->endpoint = NULL;
 	d->id = d->retry_after = d->answered = 0;
 	d->secret = 0;
-	d->quarantined = false;
-	d->reason = NULL;
+	d->quarantined = d->proven = d->unread = false;
+	d->reason = d->note = NULL;
 	d->headers.len = 0;
 	d->verify.n_signatures = 0;
 	memset(d->event.field, 0, sizeof d->event.field);
@@ -315,7 +356,8 @@ static void fill_event(const struct request *r, struct delivery *d)
 
 	d->stored = (struct spool_event){
 		.endpoint = d->endpoint->path,
-		.event = field[FIELD_EVENT],
+		.event = field[FIELD_EVENT].p ? field[FIELD_EVENT] : slice_text(""),
+		.note = d->note,
 		.key = field[FIELD_KEY],
 		.account = field[FIELD_ACCOUNT],
 		.sender_id = field[FIELD_SENDER_ID],
@@ -514,7 +556,8 @@ static void write_log(const struct request *r, const struct conf *c, const struc
 	log_millis(&e, "ms", d->answered - d->started);
 	log_text(&e, "remote", r->remote_addr);
 	log_text(&e, "reason", d->reason);
-	if (c->log_bodies && !outcome_rejected(d->outcome) && d->event.field[FIELD_EVENT].p)
+	log_text(&e, "note", d->note);
+	if (c->log_bodies && !outcome_rejected(d->outcome) && (d->event.field[FIELD_EVENT].p || d->note))
 		log_slice(&e, "body", (struct slice){r->body.data, r->body.len});
 	log_end(&e);
 }

@@ -22,6 +22,9 @@ struct delivery {
 	bool quarantined;                /* turned away, and to be kept with body and headers */
 	int64_t retry_after;             /* ms, for OUTCOME_RATE_LIMITED */
 	const char *reason;              /* for the operator only; NULL: the outcome says all */
+	const char *note;                /* of an event that is kept: what a reader must know of it; static text, or NULL */
+	bool proven;                     /* what can be verified of it was right: it is kept, whatever it says */
+	bool unread;                     /* the body cannot be read */
 	int64_t received_at;             /* ms since the epoch */
 	int64_t started, answered;       /* clock_mono_us() */
 	struct event event;              /* empty unless the body was parsed */

@@ -44,25 +44,31 @@ static bool add_decoded_url(struct buf *b, const struct signed_parts *parts)
 	return true;
 }
 
-/* A JSON body of Twilio's is signed by its hash in the URL. Sets *there when the query has such a hash. */
-static enum signed_result check_body_hash(const struct signed_parts *parts, struct form *query, bool *there)
+/* The parameter in which Twilio puts the SHA-256 of a JSON body. */
+static const char hash_name[] = "bodySHA256";
+
+enum signed_result signed_by_hash(const struct scheme *s, const char *query, struct form *scratch)
 {
-	static const char name[] = "bodySHA256";
+	if (!scheme_signs_url(s) || !strstr(query, hash_name))
+		return SIGNED_MALFORMED;
+	switch (form_parse(scratch, query, strlen(query))) {
+	case FORM_OK:
+		return form_value(scratch, hash_name).p ? SIGNED_OK : SIGNED_MALFORMED;
+	case FORM_MALFORMED:
+		return SIGNED_MALFORMED;
+	case FORM_NO_MEMORY:
+		break;
+	}
+	return SIGNED_UNAVAILABLE;
+}
+
+/* The hash in the query, which signed_by_hash() has found and read, is that of the body. */
+static enum signed_result check_body_hash(const struct signed_parts *parts, const struct form *query)
+{
 	unsigned char right[KEY_SHA256_BYTES], claimed[KEY_SHA256_BYTES];
-	enum form_result parsed;
-	struct slice hash;
+	struct slice hash = form_value(query, hash_name);
 	size_t n;
 
-	*there = strstr(parts->query, name) != NULL;
-	if (!*there)
-		return SIGNED_OK;
-	parsed = form_parse(query, parts->query, strlen(parts->query));
-	if (parsed != FORM_OK)
-		return parsed == FORM_NO_MEMORY ? SIGNED_UNAVAILABLE : SIGNED_MALFORMED;
-	hash = form_value(query, name);
-	*there = hash.p != NULL;
-	if (!*there)
-		return SIGNED_OK;
 	if (!EVP_Digest(parts->body.p, parts->body.n, right, NULL, EVP_sha256(), NULL))
 		return SIGNED_UNAVAILABLE;
 	if (!decode(ENCODING_HEX, hash.p, hash.n, claimed, sizeof claimed, &n) || n != sizeof claimed ||
@@ -75,14 +81,13 @@ static enum signed_result check_body_hash(const struct signed_parts *parts, stru
  * A parameter that is there twice with one value counts once, as in Twilio's own libraries. Without a hash in the signed
  * URL the body is signed as a form and as nothing else, whatever the unsigned Content-Type says.
  */
-static enum signed_result add_form(struct buf *b, const struct signed_parts *parts, bool url_signed, struct form *f)
+static enum signed_result add_form(struct buf *b, const struct scheme *s, const struct signed_parts *parts, struct form *f)
 {
-	bool hash = false;
-	enum signed_result result = url_signed ? check_body_hash(parts, f, &hash) : SIGNED_OK;
+	enum signed_result hash = signed_by_hash(s, parts->query, f);
 	enum form_result parsed;
 
-	if (hash || result != SIGNED_OK)
-		return result;
+	if (hash != SIGNED_MALFORMED)
+		return hash == SIGNED_OK ? check_body_hash(parts, f) : hash;
 	parsed = form_parse(f, parts->body.p, parts->body.n);
 	if (parsed != FORM_OK)
 		return parsed == FORM_NO_MEMORY ? SIGNED_UNAVAILABLE : SIGNED_MALFORMED;
@@ -120,7 +125,7 @@ static enum signed_result add_part(enum placeholder p, const struct scheme *s, c
 		ok = add_decoded_url(b, parts);
 		break;
 	case PLACEHOLDER_FORM:
-		return add_form(b, parts, scheme_signs_url(s), &scratch->form);
+		return add_form(b, s, parts, &scratch->form);
 	case PLACEHOLDER_COUNT:
 		break;
 	}

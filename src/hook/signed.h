@@ -32,6 +32,12 @@ enum signed_result {
 enum signed_result signed_string(const struct scheme *s, const struct signed_parts *parts, struct signed_scratch *scratch,
 	struct slice *out);
 
+/*
+ * OK when the scheme signs the URL and this query of it has the hash of the body, which may be a wrong one; MALFORMED
+ * when it has none, or cannot be read. `scratch` becomes the query's parameters.
+ */
+enum signed_result signed_by_hash(const struct scheme *s, const char *query, struct form *scratch);
+
 void signed_free(struct signed_scratch *scratch);
 
 #endif

@@ -89,6 +89,7 @@ def site_home():
         endpoint("/webhook/small", max_body="2k"),
         endpoint("/webhook/github", scheme="github"),
         endpoint("/webhook/dropbox", scheme="dropbox"),
+        endpoint("/webhook/open", scheme="none"),
         *(endpoint(f"/webhook/{name}", scheme=v.scheme, secret_file=[name]) for name, v in VECTORS.items()),
         files={name: v.secret for name, v in VECTORS.items()}, body_timeout="2s")
 

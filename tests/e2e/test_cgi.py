@@ -40,20 +40,21 @@ def request(home, body, stdin=None, args=(), **how):
 def home():
     return Home(endpoint(), endpoint("/webhook/far", allow=["192.0.2.0/24"]), endpoint("/webhook/small", max_body="1k"),
                 endpoint("/webhook/auth", authorization_file=["auth"]), endpoint("/webhook/filtered", events=["x"]),
+                endpoint("/webhook/open", scheme="none"),
                 endpoint("/webhook/dropbox", scheme="dropbox"), body_timeout="1s")
 
 
 EXIT = {
     "stored": (0, {}),
     "ignored": (0, {"path": "/webhook/filtered"}),
-    "malformed": (65, {"body": b"{}"}),
+    "malformed": (65, {"path": "/webhook/open", "body": b"{}"}),
     "incomplete": (65, {"stdin": b"short"}),
     "unauthorized": (77, {"headers": {"X-Webhook-Signature": "sha256="}}),
     "forbidden": (77, {"path": "/webhook/far"}),
     "not_found": (64, {"path": "/other"}),
     "method_not_allowed": (64, {"method": "GET"}),
     "too_large": (65, {"path": "/webhook/small", "body": message(text="x" * 2000)}),
-    "unsupported_type": (65, {"headers": {"Content-Type": "text/xml"}}),
+    "unsupported_type": (65, {"path": "/webhook/open", "headers": {"Content-Type": "text/xml"}}),
 }
 
 

@@ -87,14 +87,15 @@ FILTERS = {
 @pytest.fixture(scope="module")
 def three():
     """A spool with three events, its receiver running."""
-    home = Home(endpoint(authorization_file=["auth"]), endpoint("/webhook/second", secret_file=["secret", "secret2"]))
+    home = Home(endpoint(authorization_file=["auth"]), endpoint("/webhook/second", secret_file=["secret", "secret2"]),
+                endpoint("/webhook/third", scheme="none"))
     one = home.start()
     headers = {"Authorization": AUTHORIZATION}
     store(one, message("urn:1", sender="Jane Doe"), headers=headers)
     store(one, message("urn:2", event="other", account_id="acc-2", text="a needle in it"), headers=headers)
     body = message("urn:3")
     store(one, body, path="/webhook/second", headers={"X-Webhook-Signature": sign(body, SECRET2)})
-    expect(fcgi_client.deliver(one.socket, b"{}", headers=headers), "malformed")
+    expect(fcgi_client.deliver(one.socket, b"{}", path="/webhook/third"), "malformed")
     until(lambda: home.spool.rejects(), "the reject")
     yield one
     one.stop()
@@ -126,12 +127,12 @@ def test_show(three):
 
 def test_rejects_and_stats(three):
     rejects = [json.loads(line) for line in three.home.cli("rejects", "--json").stdout.splitlines()]
-    assert [(r["outcome"], r["endpoint"], r["bytes"]) for r in rejects] == [("malformed", "/webhook/linkedin", 2)]
+    assert [(r["outcome"], r["endpoint"], r["bytes"]) for r in rejects] == [("malformed", "/webhook/third", 2)]
     assert b"malformed" in three.home.cli("stats").stdout
     stats = json.loads(three.home.cli("stats", "--json").stdout)
     assert stats["events"] == 3
     assert {(c["endpoint"], c["outcome"], c["secret"]): c["deliveries"] for c in stats["counters"]} == {
-        ("/webhook/linkedin", "stored", 1): 2, ("/webhook/linkedin", "malformed", 1): 1, ("/webhook/second", "stored", 2): 1}
+        ("/webhook/linkedin", "stored", 1): 2, ("/webhook/third", "malformed", None): 1, ("/webhook/second", "stored", 2): 1}
 
 
 def test_check_with_a_running_receiver(three):

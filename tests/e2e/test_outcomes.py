@@ -6,7 +6,7 @@ import pytest
 import sender
 from outcomes import expect
 from place import until
-from receiver import Home
+from receiver import Home, endpoint
 from sender import AUTHORIZATION, SECRET2, VECTORS, message, new_urn, sign
 from servers import KINDS
 
@@ -59,10 +59,12 @@ def test_accepted_bytes_are_stored_as_they_came(site, body):
     assert site.home.spool.event(id=reply.json["id"])["body"] == body
 
 
-def test_without_a_key_nothing_is_merged(site):
+def test_without_an_id_the_bytes_are_the_key(site):
+    """Every scheme has that last resort, but for those that say none."""
     body = b'{"event":"ping","object":"event","data":{}}'
-    ids = {expect(site.deliver(LINKEDIN, body), "stored").json["id"] for _ in range(3)}
-    assert len(ids) == 3
+    expect(site.deliver(LINKEDIN, body), "stored")
+    expect(site.deliver(LINKEDIN, body), "duplicate")
+    expect(site.deliver(LINKEDIN, body + b" "), "stored")
 
 
 def test_key_falls_back_to_data_id(site):
@@ -131,9 +133,48 @@ MALFORMED = {
 
 @pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED.keys())
 def test_malformed(site, body):
+    """Where nothing proves the sender."""
     before = len(site.home.spool.events())
-    expect(site.deliver(LINKEDIN, body), "malformed")
+    expect(site.deliver("/webhook/open", body, {"X-Webhook-Signature": None}), "malformed")
     assert len(site.home.spool.events()) == before
+
+
+@pytest.mark.parametrize("path", [LINKEDIN, "/webhook/filtered"])
+@pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED.keys())
+def test_signed_is_kept(site, body, path):
+    """DESIGN.md, promise 5: what was signed right is kept with the event name "" and a note, also where a filter cannot be applied."""
+    first = site.deliver(path, body)
+    assert (first.status, first.code) in ((200, "stored"), (200, "duplicate"))
+    event = site.home.spool.event(id=first.json["id"])
+    assert (event["body"], event["event"], event["secret"]) == (body, "", 1) and event["note"], event
+    expect(site.deliver(path, body, {"X-Webhook-Signature": sign(b"x")}), "unauthorized")
+
+
+@pytest.mark.parametrize("kind", [None, "", "text/plain", "application/x-www-form-urlencoded", "application/octet-stream", "nonsense"], ids=str)
+def test_signed_is_kept_whatever_its_type(site, kind):
+    """The body is read all the same: nothing signs the Content-Type."""
+    urn = new_urn()
+    body = message(urn)
+    reply = expect(site.deliver(LINKEDIN, body, {"Content-Type": kind}), "stored")
+    event = site.home.spool.event(id=reply.json["id"])
+    assert (event["body"], event["event"], event["account"]) == (body, "message.received", "acc-1")
+    assert (event["note"] is not None) == bool(kind)
+    expect(site.deliver(LINKEDIN, body), "duplicate")
+    expect(site.deliver(LINKEDIN, body, {"Content-Type": kind, "X-Webhook-Signature": sign(b"x")}), "unauthorized")
+
+
+def test_authorized_is_kept_where_nothing_else_proves_it(served):
+    site = served("nginx", Home(endpoint("/webhook/auth", scheme="none", authorization_file=["auth"])))
+    good = {"Authorization": AUTHORIZATION, "X-Webhook-Signature": None}
+    for body, kind in ((b"hello", "application/json"), (b"hello there", "text/plain"), (b'{"a":1}', "application/json")):
+        reply = expect(site.deliver("/webhook/auth", body, {**good, "Content-Type": kind}), "stored")
+        assert site.home.spool.event(id=reply.json["id"])["note"]
+    expect(site.deliver("/webhook/auth", b"hello", {**good, "Authorization": "wrong", "Content-Type": "text/plain"}), "unauthorized")
+
+
+def test_signed_without_a_name_is_left_out_by_account_alone(site):
+    expect(site.deliver("/webhook/filtered", b'{"data":{"account_id":"acc-2","id":"nameless"}}'), "ignored")
+    expect(site.deliver("/webhook/filtered", b'{"data":{"account_id":"acc-1","id":"nameless"}}'), "stored")
 
 
 UNSIGNED = {
@@ -205,10 +246,13 @@ def test_method(site, method):
 @pytest.mark.parametrize("kind", [None, "", "text/plain", "application/x-www-form-urlencoded", "application/jsonx",
                                   "application/json, text/plain", "text/application/json"], ids=str)
 def test_unsupported_type(site, kind):
-    expect(site.deliver(LINKEDIN, message(), {"Content-Type": kind}), "unsupported_type")
+    """Where nothing of a delivery can prove who sent it."""
+    for path in (LINKEDIN, "/webhook/open"):
+        expect(site.deliver(path, message(), {"Content-Type": kind, "X-Webhook-Signature": None}), "unsupported_type")
 
 
-@pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "Application/JSON", "application/json;x=y"])
+@pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "Application/JSON", "application/json;x=y", "text/json",
+                                  "application/cloudevents+json; charset=UTF-8", "application/vnd.api+json"])
 def test_supported_type(site, kind):
     expect(site.deliver(LINKEDIN, message(), {"Content-Type": kind}), "stored")
 
@@ -219,7 +263,8 @@ def test_unavailable(served, kind):
     site = served(kind, Home(spool="/proc/nowhere/spool"))
     for _ in range(2):
         expect(site.deliver(LINKEDIN, message()), "unavailable", marker="/proc")
-    expect(site.deliver(LINKEDIN, b"{}"), "malformed")
+    expect(site.deliver(LINKEDIN, b"{}"), "unavailable")
+    expect(site.deliver(LINKEDIN, b"{}", {"X-Webhook-Signature": sign(b"x")}), "unauthorized")
 
 
 @pytest.mark.parametrize("half", [False, True], ids=["closed", "half-closed"])
@@ -258,8 +303,8 @@ def test_github_signature(site):
 
 @pytest.mark.parametrize("name", VECTORS)
 def test_published_vectors(site, name):
-    """Where the body is no JSON, "malformed" is the answer to a right signature."""
+    """Where the body is no JSON, it is kept all the same."""
     vector = VECTORS[name]
     headers = {"X-Webhook-Signature": None, vector.header: vector.signature}
-    expect(site.deliver(f"/webhook/{name}", vector.body, headers), "stored" if vector.body.startswith(b"{") else "malformed")
+    expect(site.deliver(f"/webhook/{name}", vector.body, headers), "stored")
     expect(site.deliver(f"/webhook/{name}", vector.body + b" ", headers), "unauthorized")

@@ -191,7 +191,8 @@ def test_forms(front):
     expect(post(front, "/slack", body, slack(body, **form)), "stored")
     assert front.home.spool.event(key="13345224609.8534564800")["event"] == "/weather"
     body = b"payload=%7B"
-    expect(post(front, "/github", body, {**form, **headers, "X-Hub-Signature-256": "sha256=" + mac(body).hexdigest()}), "malformed")
+    expect(post(front, "/github", body, {**form, **headers, "X-Hub-Signature-256": "sha256=" + mac(body).hexdigest(), "X-GitHub-Delivery": "form-2"}), "stored")
+    assert front.home.spool.event(body=body)["note"] == "not JSON"
 
 
 def test_own_scheme_and_any_body():
@@ -206,7 +207,7 @@ def test_own_scheme_and_any_body():
         expect(post(server, "/acme", body, {**headers, "Acme-Id": "id-2"}), "unauthorized")
         event = home.spool.event(key="id-1")
         assert (event["event"], event["body"]) == ("acme", body)
-        expect(server.deliver("/webhook/linkedin", body, {"Content-Type": "text/xml"}), "unsupported_type")
+        expect(server.deliver("/webhook/linkedin", body, {"Content-Type": "text/xml", "X-Webhook-Signature": None}), "unsupported_type")
         done = home.cli("verify", "--endpoint", "/acme", "--id", str(event["id"]))
         assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
     finally:

@@ -245,14 +245,14 @@ def test_a_reader_does_not_stop_deliveries(receiver):
 
 def test_counters_and_rejects_reach_the_spool(receiver):
     """Within seconds, without being asked; the ring keeps the newest."""
-    one = receiver(reject_keep=5)
+    one = receiver(home=Home(endpoint(), endpoint("/webhook/open", scheme="none"), reject_keep=5))
     body = message()
     expect(fcgi_client.deliver(one.socket, body), "stored")
     for i in range(9):
-        expect(fcgi_client.deliver(one.socket, b"x" * i), "malformed")
+        expect(fcgi_client.deliver(one.socket, b"x" * i, path="/webhook/open"), "malformed")
     expect(fcgi_client.deliver(one.socket, body, path="/webhook/none"), "not_found")
     until(lambda: sum(one.home.spool.counters().values()) == 11, "the counters")
-    assert one.home.spool.counters() == {("/webhook/linkedin", "stored", 1): 1, ("/webhook/linkedin", "malformed", 1): 9,
+    assert one.home.spool.counters() == {("/webhook/linkedin", "stored", 1): 1, ("/webhook/open", "malformed", 0): 9,
                                          ("", "not_found", 0): 1}
     rejects = one.home.spool.rejects()
     assert [(r["code"], r["bytes"]) for r in rejects[:4]] == [("malformed", i) for i in (5, 6, 7, 8)]
@@ -261,7 +261,7 @@ def test_counters_and_rejects_reach_the_spool(receiver):
 
 
 def test_reject_bodies_when_asked(receiver):
-    one = receiver(reject_bodies=True)
+    one = receiver(home=Home(endpoint(scheme="none"), reject_bodies=True))
     expect(fcgi_client.deliver(one.socket, b"not json"), "malformed")
     until(lambda: one.home.spool.rejects(), "the reject")
     assert one.home.spool.rejects()[0]["body"] == b"not json"

@@ -205,6 +205,7 @@ static struct conf *load_conf(void)
 		"spool = \"spool\"\nmax-body = \"64\"\n"
 		"endpoint \"/w\" { secret-file = {\"key\"} }\n"
 		"endpoint \"/both\" { secret-file = {\"key\"} authorization-file = {\"auth\"} }\n"
+		"endpoint \"/auth\" { scheme = \"none\" authorization-file = {\"auth\"} }\n"
 		"endpoint \"/near\" { scheme = \"none\" allow = {\"192.0.2.0/24\"} }\n"
 		"endpoint \"/drop\" { scheme = \"dropbox\" secret-file = {\"key\"} }\n"
 		"endpoint \"/some\" { scheme = \"none\" events = {\"a\", \"b\"} accounts = {\"1\"} }\n", 0600);
@@ -233,7 +234,7 @@ static void outcomes(void **state)
 		{"event filter", OUTCOME_IGNORED, "{\"event\":\"c\",\"data\":{\"id\":\"2\",\"account_id\":\"1\"}}", READ_END,
 			{POST, "SCRIPT_NAME=/some"}},
 		{"account filter", OUTCOME_IGNORED, "{\"event\":\"b\",\"data\":{\"id\":\"2\"}}", READ_END, {POST, "SCRIPT_NAME=/some"}},
-		{"signed, no event", OUTCOME_MALFORMED, FOO, READ_END, {POST, "SCRIPT_NAME=/w", FOO_SIGNED}},
+		{"signed, no event", OUTCOME_STORED, FOO, READ_END, {POST, "SCRIPT_NAME=/w", FOO_SIGNED}},
 		{"unsigned", OUTCOME_UNAUTHORIZED, FOO, READ_END, {POST, "SCRIPT_NAME=/w"}},
 		{"signed twice", OUTCOME_UNAUTHORIZED, FOO, READ_END, {POST, "SCRIPT_NAME=/w", FOO_SIGNED, FOO_SIGNED}},
 		{"a comma", OUTCOME_UNAUTHORIZED, FOO, READ_END, {POST, "SCRIPT_NAME=/w", FOO_SIGNED ", x"}},
@@ -241,9 +242,9 @@ static void outcomes(void **state)
 		{"signed, no authorization", OUTCOME_UNAUTHORIZED, FOO, READ_END, {POST, "SCRIPT_NAME=/both", FOO_SIGNED}},
 		{"authorized, unsigned", OUTCOME_UNAUTHORIZED, FOO, READ_END,
 			{POST, "SCRIPT_NAME=/both", "HTTP_AUTHORIZATION=Bearer token"}},
-		{"both", OUTCOME_MALFORMED, FOO, READ_END,
+		{"both", OUTCOME_STORED, FOO, READ_END,
 			{POST, "SCRIPT_NAME=/both", FOO_SIGNED, "HTTP_AUTHORIZATION=Bearer token"}},
-		{"redirected authorization", OUTCOME_MALFORMED, FOO, READ_END,
+		{"redirected authorization", OUTCOME_DUPLICATE, FOO, READ_END,
 			{POST, "SCRIPT_NAME=/both", FOO_SIGNED, "REDIRECT_HTTP_AUTHORIZATION=Bearer token"}},
 		{"far", OUTCOME_FORBIDDEN, "{\"event\":\"a\"}", READ_END, {POST, "SCRIPT_NAME=/near", "REMOTE_ADDR=203.0.113.1"}},
 		{"nowhere", OUTCOME_FORBIDDEN, "{\"event\":\"a\"}", READ_END, {POST, "SCRIPT_NAME=/near"}},
@@ -254,9 +255,21 @@ static void outcomes(void **state)
 		{"challenge", OUTCOME_CHALLENGE, "", READ_END, {"REQUEST_METHOD=GET", "SCRIPT_NAME=/drop", "QUERY_STRING=a=b&challenge=x-1"}},
 		{"markup", OUTCOME_METHOD, "", READ_END, {"REQUEST_METHOD=GET", "SCRIPT_NAME=/drop", "QUERY_STRING=challenge=<b>"}},
 		{"no challenge", OUTCOME_METHOD, "", READ_END, {"REQUEST_METHOD=GET", "SCRIPT_NAME=/drop", "QUERY_STRING=xchallenge=x"}},
+		{"signed, another type", OUTCOME_DUPLICATE, FOO, READ_END, {"REQUEST_METHOD=POST", "CONTENT_TYPE=text/plain", "SCRIPT_NAME=/w", FOO_SIGNED}},
+		{"signed, no type", OUTCOME_DUPLICATE, FOO, READ_END, {"REQUEST_METHOD=POST", "SCRIPT_NAME=/w", FOO_SIGNED}},
+		{"signed wrong, another type", OUTCOME_UNAUTHORIZED, FOO " ", READ_END,
+			{"REQUEST_METHOD=POST", "CONTENT_TYPE=text/plain", "SCRIPT_NAME=/w", FOO_SIGNED}},
+		{"authorized, another type", OUTCOME_STORED, "hello", READ_END,
+			{"REQUEST_METHOD=POST", "CONTENT_TYPE=text/plain", "SCRIPT_NAME=/auth", "HTTP_AUTHORIZATION=Bearer token"}},
+		{"authorized wrong, another type", OUTCOME_UNAUTHORIZED, "hello", READ_END,
+			{"REQUEST_METHOD=POST", "CONTENT_TYPE=text/plain", "SCRIPT_NAME=/auth", "HTTP_AUTHORIZATION=Bearer x"}},
+		{"nothing proves it, another type", OUTCOME_CONTENT_TYPE, "{\"event\":\"a\"}", READ_END,
+			{"REQUEST_METHOD=POST", "CONTENT_TYPE=text/plain", "SCRIPT_NAME=/some"}},
+		{"nothing proves it, malformed", OUTCOME_MALFORMED, "hello", READ_END, {POST, "SCRIPT_NAME=/some"}},
+		{"nothing proves it, no event", OUTCOME_MALFORMED, FOO, READ_END, {POST, "SCRIPT_NAME=/some"}},
 		{"type", OUTCOME_CONTENT_TYPE, FOO, READ_END, {"REQUEST_METHOD=POST", "CONTENT_TYPE=text/plain", "SCRIPT_NAME=/w"}},
 		{"no type", OUTCOME_CONTENT_TYPE, FOO, READ_END, {"REQUEST_METHOD=POST", "SCRIPT_NAME=/w"}},
-		{"type with charset", OUTCOME_MALFORMED, FOO, READ_END,
+		{"type with charset", OUTCOME_DUPLICATE, FOO, READ_END,
 			{"REQUEST_METHOD=POST", "CONTENT_TYPE=Application/JSON; charset=utf-8", "SCRIPT_NAME=/w", FOO_SIGNED}},
 		{"declared too large", OUTCOME_TOO_LARGE, "", READ_END, {POST, "SCRIPT_NAME=/w", "CONTENT_LENGTH=65"}},
 		{"too large", OUTCOME_TOO_LARGE, "12345678901234567890123456789012345678901234567890123456789012345", READ_END,
@@ -267,10 +280,10 @@ static void outcomes(void **state)
 		{"long", OUTCOME_INCOMPLETE, FOO, READ_END, {POST, "SCRIPT_NAME=/w", FOO_SIGNED, "CONTENT_LENGTH=12"}},
 		{"no number", OUTCOME_INCOMPLETE, FOO, READ_END, {POST, "SCRIPT_NAME=/w", FOO_SIGNED, "CONTENT_LENGTH=-2"}},
 		{"no number either", OUTCOME_INCOMPLETE, FOO, READ_END, {POST, "SCRIPT_NAME=/w", FOO_SIGNED, "CONTENT_LENGTH=-10"}},
-		{"-1, as Caddy has it for a chunked body", OUTCOME_MALFORMED, FOO, READ_END,
+		{"-1, as Caddy has it for a chunked body", OUTCOME_DUPLICATE, FOO, READ_END,
 			{POST, "SCRIPT_NAME=/w", FOO_SIGNED, "CONTENT_LENGTH=-1"}},
 		{"overflow", OUTCOME_INCOMPLETE, FOO, READ_END, {POST, "SCRIPT_NAME=/w", "CONTENT_LENGTH=99999999999999999999999"}},
-		{"empty length", OUTCOME_MALFORMED, FOO, READ_END, {POST, "SCRIPT_NAME=/w", FOO_SIGNED, "CONTENT_LENGTH="}},
+		{"empty length", OUTCOME_DUPLICATE, FOO, READ_END, {POST, "SCRIPT_NAME=/w", FOO_SIGNED, "CONTENT_LENGTH="}},
 		{"cut", OUTCOME_INCOMPLETE, FOO, READ_BROKEN, {POST, "SCRIPT_NAME=/w", FOO_SIGNED}},
 		{"slow", OUTCOME_TIMEOUT, FOO, READ_TIMEOUT, {POST, "SCRIPT_NAME=/w", FOO_SIGNED}},
 	};
