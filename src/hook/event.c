@@ -113,7 +113,7 @@ static enum event_result read_body(struct reading *rd)
 {
 	struct slice body = {rd->r->body.data, rd->r->body.len};
 	enum event_result result = EVENT_UNAVAILABLE;
-	bool says_what;
+	bool says_what = false;
 
 	switch (content_kind(rd->r, rd->s, &rd->ev->form)) {
 	case CONTENT_IS_JSON:

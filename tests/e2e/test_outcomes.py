@@ -48,6 +48,7 @@ ACCEPTED = {
     "key order": b'{"data":{"sender":{"name":"Z"},"message_urn":"%s"},"event":"e"}' % new_urn().encode(),
     "depth 64": b'{"event":"deep","data":' + b"[" * 63 + b"]" * 63 + b"}",
     "no data": b'{"event":"ping"}',
+    "byte order mark": b'\xef\xbb\xbf{"event":"e"}',
     "data is null": b'{"event":"ping","data":null}',
     "nested duplicate keys that route nothing": b'{"event":"e","data":{"x":{"id":1,"id":2}}}',
 }
@@ -115,7 +116,6 @@ MALFORMED = {
     "comment": b'{"event":"e"/* */}',
     "form feed": b'{"event":"e"}\f',
     "NUL": b'{"event":"e"}\0',
-    "byte order mark": b'\xef\xbb\xbf{"event":"e"}',
     "single quotes": b"{'event':'e'}",
     "raw control character": b'{"event":"a\x01b"}',
     "duplicate top-level key": b'{"event":"a","event":"b"}',
