@@ -40,16 +40,27 @@ static const struct {
 	[CHECK_FAIL] = {"FAIL", "fail", TERMINAL_RED},
 };
 
-static void add(struct check *c, enum check_grade grade, const char *name, struct slice message)
+static void keep(struct buf *b, enum check_grade grade, const char *name, struct slice message)
 {
 	const char g = (char)grade;
 
-	c->worst = grade > c->worst ? grade : c->worst;
-	c->failures += grade == CHECK_FAIL;
+	if (!buf_add(b, &g, 1) || !buf_add(b, name, strlen(name) + 1) || !buf_add(b, message.p, message.n) || !buf_add(b, "", 1))
+		abort(); /* a finding that is lost would be taken for none */
+}
+
+static void add(struct check *c, enum check_grade grade, const char *name, struct slice message)
+{
+	if (grade != CHECK_NOTE) {
+		c->worst = grade > c->worst ? grade : c->worst;
+		c->warnings += grade == CHECK_WARN;
+		c->failures += grade == CHECK_FAIL;
+	}
+	if (grade == CHECK_NOTE && !c->is_child) {
+		keep(&c->notes, grade, name, message);
+		return;
+	}
 	if (c->quiet) {
-		if (!buf_add(&c->findings, &g, 1) || !buf_add(&c->findings, name, strlen(name) + 1) ||
-		    !buf_add(&c->findings, message.p, message.n) || !buf_add(&c->findings, "", 1))
-			abort(); /* a finding that is lost would be taken for none */
+		keep(&c->findings, grade, name, message);
 		return;
 	}
 	printf("%s%s%s ", terminal_colour(grades[grade].colour), grades[grade].label, terminal_colour(TERMINAL_PLAIN));
@@ -88,7 +99,22 @@ void check_take(struct check *c, struct slice findings)
 	const char *p = findings.p, *end = p + findings.n, *name, *message, *next;
 
 	for (; (next = next_finding(p, end, &name, &message)); p = next)
-		add(c, *p == CHECK_OK || *p == CHECK_WARN ? (enum check_grade)*p : CHECK_FAIL, name, slice_text(message));
+		add(c, *p == CHECK_OK || *p == CHECK_WARN || *p == CHECK_NOTE ? (enum check_grade)*p : CHECK_FAIL, name, slice_text(message));
+}
+
+void check_note(struct check *c, const char *name, const char *value)
+{
+	add(c, CHECK_NOTE, name, slice_text(value));
+}
+
+const char *check_next_note(const struct check *c, const char *name, const char *after)
+{
+	const char *p = after ? after + strlen(after) + 1 : c->notes.data, *end = c->notes.data + c->notes.len, *key, *value, *next;
+
+	for (; p && (next = next_finding(p, end, &key, &value)); p = next)
+		if (strcmp(key, name) == 0)
+			return value;
+	return NULL;
 }
 
 static void print_json(const struct check *c)
@@ -132,7 +158,6 @@ static void say_endpoint(struct check *c, const struct endpoint *e)
 
 static void check_all(struct check *c, const char *file)
 {
-	const char *socket = c->socket;
 	struct conf *conf = conf_load(file, on_report, c);
 
 	if (!conf)
@@ -145,12 +170,8 @@ static void check_all(struct check *c, const char *file)
 	check_as_owner(c, conf, check_spool);
 	check_as_owner(c, conf, check_rotation);
 	check_as_relay(c, conf, check_sinks);
-	if (!socket)
-		socket = conf->listen;
-	if (socket)
-		check_socket(c, socket);
-	else
-		check_say(c, CHECK_WARN, "socket", "socket not checked: the configuration has no listen; name it with --socket unix:PATH");
+	check_as_relay(c, conf, check_programs);
+	check_socket(c, conf);
 	conf_free(conf);
 }
 
@@ -187,5 +208,6 @@ int cli_check(const struct cli *cli, int argc, char **argv)
 	if (c.json)
 		print_json(&c);
 	buf_free(&c.findings);
+	buf_free(&c.notes);
 	return statuses[c.worst];
 }

@@ -8,16 +8,18 @@
 #include "conf/conf.h"
 #include "core/buf.h"
 
-enum check_grade { CHECK_OK, CHECK_WARN, CHECK_FAIL };
+enum check_grade { CHECK_OK, CHECK_WARN, CHECK_FAIL, CHECK_NOTE /* for other parts, and not shown */ };
 
 struct check {
 	const char *socket; /* from --socket; NULL: not given */
 	bool deep, json;
 
 	enum check_grade worst;
-	unsigned failures;
-	bool quiet; /* findings are gathered, and not printed */
+	unsigned warnings, failures;
+	bool quiet;    /* findings are gathered, and not printed */
+	bool is_child; /* so are notes, for the parent to take */
 	struct buf findings; /* each its grade's byte, its name and its message, both with their NUL */
+	struct buf notes; /* the same, of check_note() */
 };
 
 /*
@@ -25,6 +27,12 @@ struct check {
  * case that a monitoring system may look for; several findings may have the same one. The message says what to do.
  */
 void check_say(struct check *c, enum check_grade grade, const char *name, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/* Leaves a value for the parts that come after this one, also those of another process. */
+void check_note(struct check *c, const char *name, const char *value);
+
+/* The first note of that name behind `after`, or the first one where that is NULL. NULL: there is none. */
+const char *check_next_note(const struct check *c, const char *name, const char *after);
 
 /* Takes the findings that a quiet one has gathered. */
 void check_take(struct check *c, struct slice findings);
@@ -60,7 +68,19 @@ void check_rotation(struct check *c, const struct conf *conf);
 /* The sinks: their files, who names them, what is dead, and what is pending that nobody sends. */
 void check_sinks(struct check *c, const struct conf *conf);
 
-/* The socket at `where`, as listen_connect() takes it: does somebody accept there, and who may connect? */
-void check_socket(struct check *c, const char *where);
+/*
+ * The receivers and the relay that have told the spool of themselves: do they run, with this configuration? Notes each "address"
+ * of a receiver, and the pid of each that runs as "receiver".
+ */
+void check_programs(struct check *c, const struct conf *conf);
+
+/* True when a process holds the relay's lock. */
+bool check_relay_runs(const char *spool);
+
+/*
+ * The socket: does a receiver answer a probe there, with the spool of this configuration, and who may connect? It is the one of
+ * --socket, else the configuration's, else each that receivers have noted.
+ */
+void check_socket(struct check *c, const struct conf *conf);
 
 #endif

@@ -159,28 +159,12 @@ static void on_count(void *ctx, const char *sink, enum spool_relay_state state, 
 			deliveries_are(n), sink, n == 1 ? "it" : "them");
 }
 
-/* No file is made, as a relay would; the lock is not kept. */
-static bool relay_runs(const char *spool)
-{
-	char path[PATH_MAX];
-	bool runs;
-	int fd;
-
-	snprintf(path, sizeof path, "%s/" SPOOL_RELAY_LOCK, spool);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return false;
-	runs = flock(fd, LOCK_SH | LOCK_NB) != 0;
-	close(fd);
-	return runs;
-}
-
 static void on_late(void *ctx, const char *sink, int64_t n, int64_t since)
 {
 	const struct counting *counting = ctx;
 	char time[CLOCK_TEXT];
 
-	if (conf_sink(counting->conf, sink) && !relay_runs(counting->conf->spool))
+	if (conf_sink(counting->conf, sink) && !check_relay_runs(counting->conf->spool))
 		check_say(counting->check, CHECK_WARN, "deliveries", "sink %s: %" PRId64 " %s due since %s, and no relay has run since; start hookspool relay", sink, n,
 			deliveries_are(n), clock_format(since, time));
 }

@@ -1,14 +1,22 @@
-/* hookspool check, the socket: does a receiver accept there, and who may connect to it? */
+/* hookspool check, the socket: does a receiver answer a request there, and who may connect to it? */
 #include <errno.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/check.h"
 #include "gate/listen.h"
+#include "gate/probe.h"
+
+enum {
+	PROBE_MS = 5000,
+	SOCKETS_MAX = 8,
+};
 
 static const char *fix_for(int error)
 {
@@ -47,15 +55,65 @@ static void say_mode(struct check *c, const char *where, const char *path)
 	if (stat(path, &st) != 0)
 		check_say(c, CHECK_FAIL, "socket", "socket %s: %s", where, strerror(errno));
 	else if (st.st_mode & 002)
-		check_say(c, CHECK_WARN, "socket", "socket %s: accepts, also from any local user; set socket-mode = \"0660\"", where);
+		check_say(c, CHECK_WARN, "socket", "socket %s: a receiver answers, also to any local user; set socket-mode = \"0660\"", where);
 	else
-		check_say(c, CHECK_OK, "socket", "socket %s: accepts; mode %03o, user %s, group %s: the web server must be one of them", where,
+		check_say(c, CHECK_OK, "socket", "socket %s: a receiver answers; mode %03o, user %s, group %s: the web server must be one of them", where,
 			(unsigned)st.st_mode & 0777, check_user(st.st_uid), group_name(st.st_gid, number, sizeof number));
 }
 
-void check_socket(struct check *c, const char *where)
+/* True when a receiver that has told the spool of itself has that pid. */
+static bool is_noted(const struct check *c, int64_t pid)
+{
+	for (const char *noted = NULL; (noted = check_next_note(c, "receiver", noted));)
+		if (strtoll(noted, NULL, 10) == pid)
+			return true;
+	return false;
+}
+
+/* The probe was answered: what does the answer say? True where all is well. */
+static bool say_answer(struct check *c, const char *where, const struct probe_result *r)
+{
+	if (!r->writable && strncmp(r->error, "lock: held", 10) == 0)
+		check_say(c, CHECK_WARN, "socket", "socket %s: the receiver (pid %" PRId64 ") answers, but another process held the spool's lock for 1 s; "
+			"is that a purge? check again", where, r->pid);
+	else if (!r->writable)
+		check_say(c, CHECK_FAIL, "socket", "socket %s: the receiver (pid %" PRId64 ") answers, but can't write its spool, so that deliveries "
+			"are answered 503: %s", where, r->pid, r->error);
+	else if (!is_noted(c, r->pid))
+		check_say(c, CHECK_FAIL, "socket", "socket %s: the receiver there (pid %" PRId64 ") does not use this configuration's spool; "
+			"is it another one's, or was the spool moved? restart it with -c", where, r->pid);
+	else
+		return true;
+	return false;
+}
+
+/* Sends a request through the socket. True where the receiver answers it, and has nothing to complain of. */
+static bool probe(struct check *c, const char *where, int fd)
+{
+	struct probe_result r;
+
+	switch (probe_ask(fd, PROBE_MS, &r)) {
+	case PROBE_ANSWERED:
+		return say_answer(c, where, &r);
+	case PROBE_SILENT:
+		check_say(c, CHECK_FAIL, "socket", "socket %s: no receiver answers within %d s: it hangs, is stopped, or systemd holds the socket "
+			"of one that does not start; see its log, and restart it", where, PROBE_MS / 1000);
+		return false;
+	case PROBE_CLOSED:
+		check_say(c, CHECK_FAIL, "socket", "socket %s: the connection was closed without an answer; see the receiver's log, and restart it", where);
+		return false;
+	case PROBE_OTHER:
+		check_say(c, CHECK_FAIL, "socket", "socket %s: what answers there is no receiver of this release; restart the receiver, or name its socket "
+			"with --socket", where);
+		return false;
+	}
+	return false;
+}
+
+static void look(struct check *c, const char *where)
 {
 	char why[PATH_MAX];
+	bool well;
 	int fd;
 
 	errno = 0;
@@ -64,9 +122,50 @@ void check_socket(struct check *c, const char *where)
 		check_say(c, CHECK_FAIL, "socket", "socket %s%s", why, fix_for(errno));
 		return;
 	}
+	well = probe(c, where, fd);
 	close(fd);
+	if (!well)
+		return;
 	if (strncmp(where, "unix:", 5) == 0)
 		say_mode(c, where, where + 5);
 	else
-		check_say(c, CHECK_OK, "socket", "socket %s: accepts; so it does from any local user, unlike a unix: socket", where);
+		check_say(c, CHECK_OK, "socket", "socket %s: a receiver answers; so it does to any local user, unlike at a unix: socket", where);
+}
+
+/* mod_fcgid removes the socket of a process that it ends; others leave it, or keep it open. */
+static bool is_there(const char *address)
+{
+	struct stat st;
+
+	return strncmp(address, "unix:", 5) != 0 || stat(address + 5, &st) == 0 || errno != ENOENT;
+}
+
+/* The sockets that receivers have noted, each once. False when there is none. */
+static bool look_at_noted(struct check *c)
+{
+	const char *seen[SOCKETS_MAX], *address = NULL;
+	size_t n = 0, i;
+
+	while (n < SOCKETS_MAX && (address = check_next_note(c, "address", address))) {
+		for (i = 0; i < n && strcmp(seen[i], address) != 0; i++)
+			;
+		if (i < n || !is_there(address))
+			continue;
+		seen[n++] = address;
+		look(c, address);
+	}
+	return n > 0;
+}
+
+void check_socket(struct check *c, const struct conf *conf)
+{
+	const char *where = c->socket ? c->socket : conf->listen;
+
+	if (where && strcmp(where, "none") == 0)
+		check_say(c, CHECK_OK, "socket", "socket: there is none to ask, since the web server starts the receiver");
+	else if (where)
+		look(c, where);
+	else if (!look_at_noted(c))
+		check_say(c, CHECK_WARN, "socket", "socket not checked: no receiver has told the spool of one; name it with --socket unix:PATH, "
+			"or write --socket none where the web server starts the receiver, as for CGI and mod_fcgid");
 }

@@ -16,6 +16,7 @@
 #include "cli/check.h"
 #include "sink/spool_db.h"
 #include "sink/spool_fs.h"
+#include "sink/spool_program.h"
 #include "sink/spool_relay.h"
 
 static void check_file_system(struct check *c, const char *dir, enum journal journal)
@@ -148,6 +149,24 @@ static bool check_directory(struct check *c, const char *dir, const struct stat 
 	return ok;
 }
 
+/* What to do about an error of SQLite's. */
+static const char *fix_of(int rc)
+{
+	switch (rc & 0xFF) {
+	case SQLITE_FULL:
+		return "; make room, or purge events";
+	case SQLITE_READONLY:
+		return "; give the spool's owner write access to each of its files, and remount a disk that is read-only";
+	case SQLITE_IOERR:
+		return "; look for errors of the disk in dmesg";
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return "; it is damaged: stop the receiver, keep a copy, and restore a backup";
+	default:
+		return "";
+	}
+}
+
 static void check_transaction(struct check *c, const struct conf *conf)
 {
 	char why[PATH_MAX + 256];
@@ -161,11 +180,16 @@ static void check_transaction(struct check *c, const struct conf *conf)
 		check_say(c, CHECK_FAIL, "spool-database", "spool database: %s", why);
 		return;
 	}
-	if (spool_db_begin(&db, true, why, sizeof why)) {
-		check_say(c, CHECK_OK, "spool-database", "spool database: a transaction begins");
-		spool_db_end(&db);
-	} else {
+	if (!spool_db_begin(&db, true, why, sizeof why)) {
 		check_say(c, CHECK_FAIL, "spool-database", "spool database: %s", why);
+	} else {
+		int rc = spool_program_try(db.sql);
+
+		if (rc == SQLITE_OK)
+			check_say(c, CHECK_OK, "spool-database", "spool database: can be written");
+		else
+			check_say(c, CHECK_FAIL, "spool-database", "spool database: can't be written: %s%s", sqlite3_errstr(rc), fix_of(rc));
+		spool_db_end(&db);
 	}
 	spool_db_close(&db);
 }

@@ -13,6 +13,7 @@
 #include "cli/owner.h"
 #include "core/notify.h"
 #include "relay/relay.h"
+#include "sink/spool_program.h"
 
 static const char help[] =
 	"Usage: hookspool relay [--once]\n"
@@ -27,26 +28,31 @@ static const char help[] =
 	"Exit status: 0 ended; 64 wrong usage; 75 another relay runs, or the spool can't be used;\n"
 	"78 wrong configuration.\n";
 
+/* Logs it, and keeps the first error: the spool is told of that. */
 static void report(void *ctx, enum log_level level, const char *message)
 {
-	(void)ctx;
+	char *error = ctx;
+
+	if (level == LOG_LEVEL_ERROR && !*error)
+		snprintf(error, SPOOL_PROGRAM_ERROR, "%.*s", SPOOL_PROGRAM_ERROR - 1, message);
 	log_message(level, "%s", message);
 }
 
-/* NULL, when all of what is wrong was said. */
-static struct conf *load(const char *file)
+/* NULL, when all of what is wrong was said; the first of it is in error. */
+static struct conf *load(const char *file, char error[SPOOL_PROGRAM_ERROR])
 {
-	struct conf *c = conf_load_with(file, CONF_SECRETS_NONE, report, NULL);
+	struct conf *c = conf_load_with(file, CONF_SECRETS_NONE, report, error);
 	char why[1024];
 
 	if (!c || relay_check(c, why, sizeof why))
 		return c;
-	log_message(LOG_LEVEL_ERROR, "%s", why);
+	report(error, LOG_LEVEL_ERROR, why);
 	conf_free(c);
 	return NULL;
 }
 
 struct reloading {
+	struct spool_program self;
 	char file[PATH_MAX];
 	struct conf *now;
 	struct conf *next; /* that the relay is to begin anew with; NULL: the one it has */
@@ -56,12 +62,16 @@ struct reloading {
 static bool may_reload(void *ctx)
 {
 	struct reloading *reloading = ctx;
-	struct conf *c = load(reloading->file);
+	char error[SPOOL_PROGRAM_ERROR] = "", why[PATH_MAX + 64];
+	struct conf *c = load(reloading->file, error);
 	bool moved = c && strcmp(c->spool, reloading->now->spool) != 0; /* the receiver stays with the one it has, too */
 
-	if (moved)
-		log_message(LOG_LEVEL_ERROR, "%s: spool can't change on a reload; restart", c->file);
+	if (moved) {
+		snprintf(why, sizeof why, "%s: spool can't change on a reload; restart", c->file);
+		report(error, LOG_LEVEL_ERROR, why);
+	}
 	if (!c || moved) {
+		spool_program_refused(&reloading->self, error);
 		log_message(LOG_LEVEL_ERROR, "reload failed; the configuration stays as it was");
 		conf_free(c);
 		return false;
@@ -73,12 +83,12 @@ static bool may_reload(void *ctx)
 
 static int run(const struct cli *cli, bool once)
 {
-	struct reloading reloading = {0};
-	char why[1024] = "";
+	struct reloading reloading = {.self = spool_program_self(SPOOL_PROGRAM_RELAY)};
+	char why[1024] = "", error[SPOOL_PROGRAM_ERROR] = "";
 	enum relay_end end = RELAY_RELOAD;
 
 	conf_find(cli->conf_file, reloading.file, sizeof reloading.file);
-	reloading.next = load(reloading.file);
+	reloading.next = load(reloading.file, error);
 	if (!reloading.next)
 		return CLI_CONFIG;
 	if (!owner_become_relay(reloading.next->spool, why, sizeof why)) {
@@ -91,9 +101,10 @@ static int run(const struct cli *cli, bool once)
 			conf_free(reloading.now);
 			reloading.now = reloading.next;
 			reloading.next = NULL;
+			spool_program_loaded(&reloading.self, reloading.now);
 			log_setup(reloading.now->log_level, reloading.now->log_format, reloading.now->log_target);
 		}
-		end = relay_run(reloading.now, once, may_reload, &reloading, why, sizeof why);
+		end = relay_run(reloading.now, once, &reloading.self, may_reload, &reloading, why, sizeof why);
 	}
 	notify_send("STOPPING=1");
 	conf_free(reloading.now);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "conf/fingerprint.h"
 #include "conf/schema.h"
 #include "conf/schema_scheme.h"
 #include "conf/section_sink.h"
@@ -45,22 +46,6 @@ static char *copy(const char *text, bool *ok)
 	return p;
 }
 
-/*
- * 32 bits of a hash: enough to tell a few secrets apart, and too few to tell which text it was. 0 when OpenSSL failed.
- */
-static int64_t secret_id(const char *text, size_t n)
-{
-	static const char message[] = "hookspool secret id";
-	unsigned char h[KEY_SIGNATURE_MAX];
-	struct key *key = key_new(KEY_HMAC_SHA256, text, n);
-	int64_t id = 0;
-
-	if (key && key_sign(key, message, sizeof message - 1, h))
-		id = 1 + ((int64_t)h[0] << 24 | h[1] << 16 | h[2] << 8 | h[3]);
-	key_free(key);
-	return id;
-}
-
 /* An empty text is a secret that could not be read. */
 static void add_secret(struct secrets *s, const char *kind, const char *name, const char *text, bool *ok)
 {
@@ -71,7 +56,7 @@ static void add_secret(struct secrets *s, const char *kind, const char *name, co
 	new->source = copy(buf_str(&source), ok);
 	new->text = copy(text, ok);
 	new->len = strlen(text);
-	new->id = new->len ? secret_id(text, new->len) : 0;
+	new->id = new->len ? fingerprint_secret(text, new->len) : 0;
 	*ok = *ok && (new->id || !new->len);
 	buf_free(&source);
 }
@@ -221,6 +206,8 @@ struct conf *conf_load_with(const char *file, enum conf_secrets secrets, conf_re
 		cfg_free(cfg);
 	else
 		c->tree = cfg;
+	if (c)
+		schema_take_files(&c->files, c->fingerprint);
 	if (c && !build(c, cfg, file, secrets)) {
 		conf_free(c);
 		c = NULL;
@@ -274,6 +261,7 @@ void conf_free(struct conf *c)
 		section_sink_free(&c->sinks[i]);
 	free(c->sinks);
 	cfg_free(c->tree);
+	words_free(&c->files);
 	free(c->file);
 	free(c->spool);
 	free(c->listen);

@@ -14,7 +14,10 @@
 #include "core/rate.h"
 #include "core/key.h"
 
-enum { CONF_MAX_IN_FLIGHT = 1024 }; /* the most that max-in-flight may be */
+enum {
+	CONF_MAX_IN_FLIGHT = 1024, /* the most that max-in-flight may be */
+	CONF_FINGERPRINT = 65,     /* bytes of a fingerprint as text, with its NUL */
+};
 
 /* A shared secret and where it came from. The bytes are never logged. */
 struct secret {
@@ -66,6 +69,8 @@ enum journal {
 struct conf {
 	void *tree;  /* the parser's; schemes of the configuration's own borrow from it */
 	char *file;  /* the path it was read from */
+	struct words files; /* that path, and those of all included files */
+	char fingerprint[CONF_FINGERPRINT]; /* of their texts; empty when memory was short */
 	char *spool; /* directory */
 	enum journal journal;
 	size_t min_free; /* bytes that check wants free on the spool's disk */

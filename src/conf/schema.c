@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "conf/fingerprint.h"
 #include "conf/schema_endpoint.h"
 #include "conf/schema_links.h"
 #include "conf/schema_scheme.h"
@@ -49,6 +50,8 @@ static struct {
 	struct buf places; /* struct place, one after the other */
 	char *includes[INCLUDES_MAX]; /* files still to parse, and those parsed */
 	size_t n_includes;
+	struct fingerprint *texts;
+	char fingerprint[CONF_FINGERPRINT]; /* of all texts, when they are read */
 	int errors;
 } load;
 
@@ -538,6 +541,7 @@ static bool parse_one(cfg_t *cfg, const char *file)
 		buf_free(&load.text);
 		return false;
 	}
+	fingerprint_add(load.texts, load.text.data, load.text.len);
 	free(cfg->filename);
 	cfg->filename = strdup(file);
 	rc = cfg->filename ? parse_text(cfg) : CFG_FILE_ERROR;
@@ -545,6 +549,23 @@ static bool parse_one(cfg_t *cfg, const char *file)
 	if (rc != CFG_SUCCESS && load.errors == 0)
 		return refuse_file(file, "can't be parsed");
 	return rc == CFG_SUCCESS;
+}
+
+static void free_includes(void)
+{
+	while (load.n_includes)
+		free(load.includes[--load.n_includes]);
+}
+
+void schema_take_files(struct words *files, char fingerprint[CONF_FINGERPRINT])
+{
+	memcpy(fingerprint, load.fingerprint, CONF_FINGERPRINT);
+	files->item = calloc(load.n_includes + 1, sizeof *files->item);
+	for (; files->item && files->n < load.n_includes; files->n++)
+		files->item[files->n] = load.includes[files->n];
+	if (files->item)
+		load.n_includes = 0;
+	free_includes();
 }
 
 cfg_t *schema_parse(const char *file, enum conf_secrets secrets, conf_report *report, void *ctx)
@@ -557,16 +578,17 @@ cfg_t *schema_parse(const char *file, enum conf_secrets secrets, conf_report *re
 	load.ctx = ctx;
 	load.secrets = secrets;
 	load.errors = 0;
+	load.texts = fingerprint_new();
 	if (ok)
 		ok = note_include(cfg, file) == 0;
 	for (size_t i = 0; ok && i < load.n_includes; i++)
 		ok = parse_one(cfg, load.includes[i]);
 	ok = ok && schema_check_links(cfg);
-	while (load.n_includes)
-		free(load.includes[--load.n_includes]);
+	fingerprint_end(load.texts, load.fingerprint);
 	buf_free(&load.places);
 	if (ok)
 		return cfg;
+	free_includes();
 	if (load.errors == 0)
 		report(ctx, LOG_LEVEL_ERROR, "memory is short");
 	cfg_free(cfg);

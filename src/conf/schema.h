@@ -16,6 +16,9 @@ cfg_t *schema_parse(const char *file, enum conf_secrets secrets, conf_report *re
 /* True while a parse checks the secrets of endpoints: they are CONF_SECRETS_ALL. */
 bool schema_checks_secrets(void);
 
+/* Hands over the paths of the files that the last schema_parse() read, and the fingerprint of their texts. Free with words_free(). */
+void schema_take_files(struct words *files, char fingerprint[CONF_FINGERPRINT]);
+
 /* The tree that is being parsed. */
 cfg_t *schema_tree(void);
 

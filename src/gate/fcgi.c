@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "core/clock.h"
+#include "gate/probe.h"
 #include "gate/record.h"
 #include "hook/handle.h"
 
@@ -24,6 +25,7 @@ struct fcgi {
 	struct buf params;      /* the variables: pairs first, then strings */
 	struct buf envp;        /* pointers to them */
 	struct fcgi_service how;
+	bool probe; /* the request is one, and answer has what to say to it */
 	int fd;
 	int64_t deadline; /* of the variables, then of the body; clock_mono_us() */
 
@@ -304,8 +306,11 @@ static bool add_stdout(struct fcgi *f)
 
 enum fcgi_next fcgi_answer(struct fcgi *f)
 {
-	f->answer.len = f->out.len = 0;
-	handle_answer(&f->delivery, &f->answer);
+	f->out.len = 0;
+	if (!f->probe) {
+		f->answer.len = 0;
+		handle_answer(&f->delivery, &f->answer);
+	}
 	return add_stdout(f) ? end(f, FCGI_REQUEST_COMPLETE) : FCGI_NEXT_CLOSED;
 }
 
@@ -364,6 +369,12 @@ enum fcgi_next fcgi_take(struct fcgi *f, int fd, const struct fcgi_service *how)
 		return end(f, FCGI_UNKNOWN_ROLE);
 	if (!take_variables(f, params))
 		return FCGI_NEXT_CLOSED;
+	f->probe = request_variable(&f->request, PROBE_VARIABLE) != NULL;
+	if (f->probe) {
+		f->answer.len = 0;
+		probe_answer(how->spool, &f->answer);
+		return fcgi_answer(f);
+	}
 	if (params == PARAMS_TOO_LARGE || how->refuse)
 		handle_refuse(&f->request, how->conf, how->refuse ? OUTCOME_BUSY : OUTCOME_HEADER_TOO_LARGE, &f->delivery);
 	else

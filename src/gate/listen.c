@@ -223,6 +223,23 @@ int listen_open(const char *address, mode_t mode, const char *group, char *why, 
 	return -1;
 }
 
+void listen_address(int fd, char *out, size_t n)
+{
+	union address a = {0};
+	socklen_t len = sizeof a;
+	char host[INET6_ADDRSTRLEN] = "";
+
+	*out = '\0';
+	if (getsockname(fd, &a.any, &len) != 0)
+		return;
+	if (a.any.sa_family == AF_UNIX && a.local.sun_path[0] == '/')
+		snprintf(out, n, "unix:%.*s", (int)sizeof a.local.sun_path, a.local.sun_path);
+	else if (a.any.sa_family == AF_INET && inet_ntop(AF_INET, &a.v4.sin_addr, host, sizeof host))
+		snprintf(out, n, "tcp:%s:%u", host, ntohs(a.v4.sin_port));
+	else if (a.any.sa_family == AF_INET6 && inet_ntop(AF_INET6, &a.v6.sin6_addr, host, sizeof host))
+		snprintf(out, n, "tcp:[%s]:%u", host, ntohs(a.v6.sin6_port));
+}
+
 void listen_remove(const char *address)
 {
 	if (strncmp(address, "unix:", 5) == 0)

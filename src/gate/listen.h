@@ -21,6 +21,9 @@ int listen_open(const char *address, mode_t mode, const char *group, char *why, 
 /* Connects to such an address, in 3 s at most. -1 with the reason in why and errno. The caller closes. */
 int listen_connect(const char *address, char *why, size_t why_size);
 
+/* Writes the address of a listening socket, as listen_connect() takes it; "" where it has none that others can use. */
+void listen_address(int fd, char *out, size_t n);
+
 /* Removes the socket file of a "unix:PATH" address. */
 void listen_remove(const char *address);
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -21,6 +22,7 @@
 #include "gate/listen.h"
 #include "hook/refusals.h"
 #include "sink/spool_keeper.h"
+#include "sink/spool_program.h"
 
 enum {
 	TICK_MS = 1000,
@@ -43,11 +45,17 @@ struct main_loop {
 	int64_t next_round; /* over all watched connections */
 	int64_t next_chore; /* both clock_mono_us() */
 	struct spool_keeper *keeper;
+	struct spool_program self;
+	char error[SPOOL_PROGRAM_ERROR]; /* the first one of the reload that runs */
 };
 
+/* Logs it. The first error is what the spool is told of. */
 static void report(void *ctx, enum log_level level, const char *message)
 {
-	(void)ctx;
+	struct main_loop *m = ctx;
+
+	if (level == LOG_LEVEL_ERROR && !*m->error)
+		snprintf(m->error, sizeof m->error, "%s", message);
 	log_message(level, "%s", message);
 }
 
@@ -75,27 +83,57 @@ static struct shared_conf *share(struct conf *conf)
 	return c;
 }
 
-static void reload(struct server *s)
+/* Has a worker write what the spool is told. */
+static void tell(struct main_loop *m)
 {
-	struct shared_conf *old = s->conf, *new;
-	struct conf *conf = conf_load(old->conf->file, report, NULL);
-	const char *fixed = conf ? needs_restart(old->conf, conf) : NULL;
+	uint64_t one = 1;
 
+	spool_tell(m->s->spool, &m->self);
+	(void)!write(m->s->chore, &one, sizeof one); /* full: a worker has it before it */
+}
+
+/* The new configuration, or NULL after a message. */
+static struct shared_conf *load_again(struct main_loop *m)
+{
+	const struct conf *old = m->s->conf->conf;
+	struct conf *conf;
+	const char *fixed;
+	struct shared_conf *new;
+
+	*m->error = '\0';
+	conf = conf_load(old->file, report, m);
+	fixed = conf ? needs_restart(old, conf) : NULL;
 	new = conf && !fixed ? share(conf) : NULL;
+	if (new)
+		return new;
+	if (fixed) {
+		snprintf(m->error, sizeof m->error, "%s: %s can't change on a reload; restart", conf->file, fixed);
+		log_message(LOG_LEVEL_ERROR, "%s", m->error);
+	}
+	conf_free(conf);
+	log_message(LOG_LEVEL_ERROR, "reload failed; the configuration stays as it was");
+	return NULL;
+}
+
+static void reload(struct main_loop *m)
+{
+	struct server *s = m->s;
+	struct shared_conf *old = s->conf, *new = load_again(m);
+
 	if (!new) {
-		if (fixed)
-			log_message(LOG_LEVEL_ERROR, "%s: %s can't change on a reload; restart", conf->file, fixed);
-		conf_free(conf);
-		log_message(LOG_LEVEL_ERROR, "reload failed; the configuration stays as it was");
+		spool_program_refused(&m->self, m->error);
+		tell(m);
 		return;
 	}
 	pthread_mutex_lock(&s->mutex);
 	s->conf = new;
 	pthread_mutex_unlock(&s->mutex);
 	worker_conf_put(s, old);
-	spool_limit(s->spool, conf->reject);
-	log_setup(conf->log_level, conf->log_format, conf->log_target);
-	log_message(LOG_LEVEL_INFO, "configuration reloaded from %s", conf->file);
+	spool_limit(s->spool, new->conf->reject);
+	log_setup(new->conf->log_level, new->conf->log_format, new->conf->log_target);
+	log_message(LOG_LEVEL_INFO, "configuration reloaded from %s", new->conf->file);
+	spool_program_loaded(&m->self, new->conf);
+	tell(m);
 }
 
 static void stop(struct main_loop *m)
@@ -122,7 +160,7 @@ static void on_signal(struct main_loop *m)
 			stop(m);
 		} else if (!m->stopped_at) {
 			notify_reloading();
-			reload(m->s);
+			reload(m);
 			spool_keeper_reload(m->keeper, m->s->conf->conf);
 			notify_send("READY=1");
 		}
@@ -366,6 +404,8 @@ static void tear_down(struct main_loop *m, struct server *s)
 {
 	while (s->conns)
 		worker_drop(s, s->conns);
+	m->self.ended_at = clock_now();
+	spool_tell(s->spool, &m->self);
 	spool_flush(s->spool);
 	spool_close(s->spool);
 	worker_conf_put(s, s->conf);
@@ -394,6 +434,13 @@ int serve(int listen_fd, const char *own_address, struct conf *conf)
 	s.spool = spool_new(conf->spool, conf->journal, SPOOL_RECEIVE, conf->reject);
 	if (s.spool && !spool_open(s.spool, why, sizeof why))
 		log_message(LOG_LEVEL_ERROR, "spool: %s; deliveries are answered 503 until this is mended", why);
+	m.self = spool_program_self(SPOOL_PROGRAM_RECEIVER);
+	spool_program_loaded(&m.self, conf);
+	listen_address(listen_fd, m.self.address, sizeof m.self.address);
+	if (s.spool) {
+		spool_tell(s.spool, &m.self);
+		spool_flush(s.spool); /* before a delivery can come: a probe of it finds its row */
+	}
 	if (!s.conf || !s.spool || !set_up(&m, &s)) {
 		log_message(LOG_LEVEL_ERROR, "can't start: %s", strerror(errno));
 		return EX_OSERR;

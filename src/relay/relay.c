@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,6 +30,7 @@ enum {
 	LOOK_MS = 1000, /* for relays nobody told us of */
 	END_MS = 5000,  /* for what is on the way, after a signal... */
 	RELOAD_MS = 30 * 1000, /* ...and before a reload: nothing new goes meanwhile */
+	BEAT_MS = 5000,
 	START_MOST = 64,
 	ONCE_MS = 50 * 1000, /* of --once: it has ended when cron's next minute begins, if what is on the way takes no longer */
 	GIVE_UP_MS = 10 * 1000,
@@ -154,6 +156,25 @@ static bool has_ended(const struct relay *r)
 	return gives_up(r) || (!anything_taken(r) && (is_ending(r) || (r->once && !anything_due(r))));
 }
 
+/* ---- what others know of it */
+
+/* With `once` the time of the lock's file is enough. A failure is tried again with the next look. */
+static void tell(struct relay *r)
+{
+	char why[512];
+
+	r->told = r->once || !r->db.sql || spool_program_tell(&r->db, r->self, why, sizeof why);
+}
+
+/* A relay that hangs stops doing so. The file's time costs no write of the spool. */
+static void beat(struct relay *r)
+{
+	if (clock_mono_us() - r->beat_at < BEAT_MS * INT64_C(1000) && r->beat_at)
+		return;
+	r->beat_at = clock_mono_us();
+	futimens(r->lock, NULL);
+}
+
 /* ---- the loop */
 
 static void on_signal(struct relay *r)
@@ -167,8 +188,12 @@ static void on_signal(struct relay *r)
 			continue;
 		}
 		hup = si.ssi_signo == SIGHUP && !r->once;
-		if (hup && ((r->end_at && !r->reload) || !r->may_reload(r->may_reload_ctx)))
-			continue; /* who is stopping stops */
+		if (hup && r->end_at && !r->reload)
+			continue; /* it is stopping */
+		if (hup && !r->may_reload(r->may_reload_ctx)) {
+			tell(r);
+			continue;
+		}
 		if (!r->end_at || (r->reload && !hup))
 			r->end_at = clock_mono_us() + (hup ? RELOAD_MS : END_MS) * INT64_C(1000);
 		r->reload = hup;
@@ -218,7 +243,10 @@ static void loop(struct relay *r)
 			}
 			if (!r->once) /* what comes meanwhile goes with the next run */
 				look(r);
+			if (!r->told)
+				tell(r);
 		}
+		beat(r);
 		exec_run(r->exec, &wait);
 		if (r->results && clock_mono_us() >= r->record_at)
 			result_record(r);
@@ -398,12 +426,18 @@ static enum relay_end run_on_spool(struct relay *r, char *why, size_t n)
 	r->last_result = &r->results;
 	if (!r->once) /* cron mails what is said */
 		log_message(LOG_LEVEL_INFO, "relaying to %zu sink%s, spool %s", r->conf->n_sinks, r->conf->n_sinks == 1 ? "" : "s", r->conf->spool);
+	beat(r);
+	tell(r);
 	notify_send("READY=1");
 	loop(r);
 	if (r->moved) /* what was read is not this spool's: it would be taken for others with its ids */
 		log_message(LOG_LEVEL_WARNING, "another spool is in the place of %s; beginning anew", r->conf->spool);
 	else
 		result_record(r);
+	if (!r->moved && !r->reload) {
+		r->self->ended_at = clock_now();
+		tell(r);
+	}
 	if (!r->moved && (r->failed || (r->once && r->results))) {
 		snprintf(why, n, "not all that is due could be read, judged and written down");
 		end = RELAY_FAILED;
@@ -411,9 +445,10 @@ static enum relay_end run_on_spool(struct relay *r, char *why, size_t n)
 	return end;
 }
 
-enum relay_end relay_run(const struct conf *c, bool once, relay_may_reload *may_reload, void *ctx, char *why, size_t n)
+enum relay_end relay_run(const struct conf *c, bool once, struct spool_program *self, relay_may_reload *may_reload, void *ctx,
+	char *why, size_t n)
 {
-	struct relay r = {.conf = c, .once = once, .may_reload = may_reload, .may_reload_ctx = ctx, .began = clock_mono_us(),
+	struct relay r = {.conf = c, .once = once, .self = self, .may_reload = may_reload, .may_reload_ctx = ctx, .began = clock_mono_us(),
 		.lock = -1, .poke = -1, .signals = -1, .crowd = {.fd = -1}, .db = {.dir_fd = -1, .lock_fd = -1}};
 	enum relay_end end = RELAY_ENDED;
 

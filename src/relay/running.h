@@ -11,6 +11,7 @@
 #include "relay/lane.h"
 #include "relay/relay.h"
 #include "sink/spool_db.h"
+#include "sink/spool_program.h"
 
 enum { RECORD_MOST = 64 /* results at a time */ };
 
@@ -31,10 +32,13 @@ struct relay {
 	int64_t busy_until; /* the same, for the receiver as far as is known */
 	int64_t end_at; /* the same, at the latest; 0: not yet */
 	int64_t began; /* the same */
+	int64_t beat_at; /* the same, of the last one */
 	struct crowd crowd;
 	relay_may_reload *may_reload;
 	void *may_reload_ctx;
 	bool reload, once;
+	struct spool_program *self;
+	bool told; /* the spool has what self says */
 	bool moved; /* another spool is at its place */
 	bool failed; /* with `once`: not all could be read, judged or written down */
 	int64_t unwritten_since; /* clock_mono_us(); 0: the last results could be written */

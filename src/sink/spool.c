@@ -18,6 +18,7 @@
 #include "sink/spool_db.h"
 #include "sink/spool_notes.h"
 #include "sink/spool_poke.h"
+#include "sink/spool_program.h"
 
 enum { WHY_SIZE = 256 };
 
@@ -27,6 +28,7 @@ enum waiter_state { WAITING, LEADING, DONE };
 struct waiter {
 	struct waiter *next;
 	struct spool_event *events; /* NULL: write the notes */
+	bool probe; /* and try whether the database can be written */
 	enum waiter_state state;
 	bool ok;
 	char why[WHY_SIZE];
@@ -239,13 +241,17 @@ static bool store_all(struct spool *s, struct spool_event *ev)
 static bool write_batch(struct spool *s, struct waiter *batch, const struct spool_notes *notes, char *why)
 {
 	struct waiter *w;
+	int rc;
 
 	for (w = batch; w; w = w->next) {
-		if (w->events ? begin_batch(s) && store_all(s, w->events) :
-				spool_notes_write(notes, s->db.sql))
-			continue;
-		snprintf(why, WHY_SIZE, "store: %s", sqlite3_errmsg(s->db.sql));
-		return false;
+		if (!(w->events ? begin_batch(s) && store_all(s, w->events) : spool_notes_write(notes, s->db.sql))) {
+			snprintf(why, WHY_SIZE, "store: %s", sqlite3_errmsg(s->db.sql));
+			return false;
+		}
+		if (w->probe && (rc = spool_program_try(s->db.sql)) != SQLITE_OK) {
+			snprintf(why, WHY_SIZE, "probe: %s", sqlite3_errstr(rc));
+			return false;
+		}
 	}
 	return spool_db_commit(&s->db, why, WHY_SIZE);
 }
@@ -373,8 +379,26 @@ void spool_flush(struct spool *s)
 	bool any;
 
 	pthread_mutex_lock(&s->mutex);
-	any = s->notes.tallies || s->notes.rejects.n;
+	any = s->notes.tallies || s->notes.rejects.n || s->notes.program;
 	pthread_mutex_unlock(&s->mutex);
 	if (any)
 		wait_turn(s, &w);
+}
+
+void spool_tell(struct spool *s, const struct spool_program *p)
+{
+	pthread_mutex_lock(&s->mutex);
+	if (!spool_notes_tell(&s->notes, p))
+		log_message(LOG_LEVEL_ERROR, "memory is short; the spool is not told of this program");
+	pthread_mutex_unlock(&s->mutex);
+}
+
+bool spool_probe(struct spool *s, char *why, size_t n)
+{
+	struct waiter w = {.probe = true};
+
+	wait_turn(s, &w);
+	if (!w.ok)
+		snprintf(why, n, "%s", w.why);
+	return w.ok;
 }

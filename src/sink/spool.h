@@ -17,6 +17,7 @@
 #include "core/buf.h"
 
 struct spool;
+struct spool_program;
 
 enum spool_access {
 	SPOOL_RECEIVE, /* make it when it isn't there; write */
@@ -92,6 +93,15 @@ void spool_reject(struct spool *s, const struct spool_reject *r);
 
 /* Sets the limits anew; what is beyond them goes with the next spool_flush(). */
 void spool_limit(struct spool *s, struct reject_limits limits);
+
+/* Has what this program tells of itself written with the next spool_flush(). It is copied. */
+void spool_tell(struct spool *s, const struct spool_program *p);
+
+/*
+ * Tries whether the spool can be written: opens it, takes the lock (for at most 1 s), writes some pages, and takes them back.
+ * Nothing of it is stored. False with the reason in why.
+ */
+bool spool_probe(struct spool *s, char *why, size_t why_size);
 
 /*
  * Writes counters and rejected deliveries; in WAL mode without an fsync, unless a checkpoint is due.

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "sink/spool_program.h"
 
 struct tally {
 	struct tally *next;
@@ -65,6 +66,18 @@ void spool_notes_reject(struct spool_notes *n, const struct spool_reject *r)
 		spool_rejects_add(&n->rejects, r, n->limits.size);
 }
 
+bool spool_notes_tell(struct spool_notes *n, const struct spool_program *p)
+{
+	struct spool_program *copy = malloc(sizeof *copy);
+
+	if (!copy)
+		return false;
+	*copy = *p;
+	free(n->program);
+	n->program = copy;
+	return true;
+}
+
 static bool write_tallies(const struct tally *t, sqlite3 *sql)
 {
 	sqlite3_stmt *st;
@@ -96,6 +109,7 @@ bool spool_notes_cut(sqlite3 *sql, const struct reject_limits *limits, int64_t n
 bool spool_notes_write(const struct spool_notes *n, sqlite3 *sql)
 {
 	return write_tallies(n->tallies, sql) && spool_rejects_write(&n->rejects, sql) &&
+		(!n->program || spool_program_write(sql, n->program)) &&
 		spool_rejects_expire(sql, &n->limits, clock_now()) &&
 		((!n->rejects.n && !n->relimited) || spool_rejects_cut(sql, &n->limits));
 }
@@ -118,6 +132,10 @@ void spool_notes_join(struct spool_notes *to, struct spool_notes *from)
 	free_tallies(from);
 	spool_rejects_join(&to->rejects, &from->rejects, to->limits.size);
 	to->relimited = to->relimited || from->relimited;
+	if (!to->program)
+		to->program = from->program;
+	else
+		free(from->program); /* what could not be written is older than what was told since */
 	*from = (struct spool_notes){.limits = from->limits};
 }
 
@@ -126,4 +144,6 @@ void spool_notes_free(struct spool_notes *n)
 	free_tallies(n);
 	spool_rejects_free(&n->rejects);
 	n->relimited = false;
+	free(n->program);
+	n->program = NULL;
 }

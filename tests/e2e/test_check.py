@@ -3,12 +3,14 @@ import json
 import os
 import re
 import signal
+import socket
 import sqlite3
+import threading
 import time
 
 import fcgi_client
 import pytest
-from place import BIN, USER, new_dir, own, run, until
+from place import BIN, USER, in_own_mounts, own, run, until
 from proc import Child
 from receiver import Home, endpoint
 from relaying import home_with, sink
@@ -158,3 +160,182 @@ def test_free_text_and_comments_may_have_characters_unseen():
     home = Home(endpoint(PATH, answer_body="Merci\u00a0!"))
     rewrite(home, lambda text: ("# \u00a0 a comment\n" + text).encode())
     assert as_cgi(home) == 200
+
+
+# ---- the receiver: a request through its socket
+
+@pytest.fixture
+def healthy(receiver):
+    """A receiver with one event in its spool."""
+    one = receiver(home=Home(endpoint(PATH)))
+    fcgi_client.deliver(one.socket, message())
+    return one
+
+
+def probes(one):
+    return named(check(one.home, socket=one.socket)[1], "socket")
+
+
+def test_a_probe_is_answered_and_stored_nowhere(healthy):
+    assert all(status == "ok" and "a receiver answers" in text for _, status, text in probes(healthy))
+    fcgi_client.deliver(healthy.socket, message())
+    healthy.stop()
+    assert [(row["code"], row["n"]) for row in healthy.home.spool.query("SELECT code, n FROM counter")] == [("stored", 2)]
+    assert not healthy.home.spool.query("SELECT * FROM reject") and len(healthy.home.spool.events()) == 2
+    assert "probe" not in healthy.text()
+
+
+@pytest.mark.parametrize("headers", [{"Hookspool-Probe": "1"}, {"HOOKSPOOL_PROBE": "1"}])
+def test_a_header_makes_no_probe(healthy, headers):
+    reply = fcgi_client.deliver(healthy.socket, message(), headers=headers, path="/hookspool-probe")
+    assert reply.status == 404 and b"hookspool-probe-pid" not in reply.body
+
+
+@pytest.mark.parametrize("how", ["listen", "noted", "option"])
+def test_a_stopped_receiver_fails_within_seconds(healthy, how):
+    """The kernel accepts for it, as systemd's socket does: only an answer proves a receiver."""
+    if how == "listen":
+        healthy.home.configure(endpoint(PATH), listen=f"unix:{healthy.socket}")
+    healthy.signal(signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        status, found = check(healthy.home, socket=healthy.socket if how == "option" else None)
+        assert status == 2 and time.monotonic() - began < 10
+        assert any("no receiver answers within" in text for _, _, text in named(bad(found), "socket"))
+        assert any("is stopped by a signal" in text for _, _, text in named(bad(found), "receiver"))
+    finally:
+        healthy.signal(signal.SIGCONT)
+    assert not named(bad(check(healthy.home)[1]), "socket")
+
+
+def test_a_held_socket_without_a_receiver_fails(healthy):
+    """As systemd holds it, and spawn-fcgi's parent does."""
+    healthy.stop()
+    sock = socket.socket(socket.AF_UNIX)
+    sock.bind(str(healthy.socket))
+    sock.listen(8)
+    os.chmod(healthy.socket, 0o666)
+    for given in (None, healthy.socket):
+        status, found = check(healthy.home, socket=given)
+        assert status == 2 and "no receiver answers" in named(found, "socket")[0][2]
+    sock.close()
+    status, found = check(healthy.home)
+    assert status == 2 and "nobody listens" in named(found, "socket")[0][2]
+
+
+def test_a_killed_receiver_fails_and_its_successor_does_not(healthy, children):
+    healthy.signal(signal.SIGKILL)
+    healthy.wait(5)
+    healthy.end()
+    status, found = check(healthy.home)
+    assert status == 2 and named(bad(found), "socket")
+    one = healthy.home.start(number=1)
+    until(lambda: not named(bad(check(healthy.home)[1]), "socket"), "it is ready")
+    assert [row["role"] for row in healthy.home.spool.query("SELECT role FROM program")] == ["receiver"]
+    one.stop()
+
+
+def test_something_else_at_the_socket_is_no_receiver(healthy):
+    """A web server, an older release, or a receiver with another spool."""
+    other = Home(endpoint(PATH), files={})
+    other.configure(endpoint(PATH), spool=str(other.dir / "other"))
+    status, found = check(other, socket=healthy.socket)
+    assert status == 2 and "does not use this configuration's spool" in named(found, "socket")[0][2]
+
+    sock = socket.socket(socket.AF_UNIX)
+    path = healthy.home.dir / "odd"
+    sock.bind(str(path))
+    os.chmod(path, 0o666)
+    sock.listen(8)
+
+    def answer():
+        while True:
+            try:
+                one, _ = sock.accept()
+            except OSError:
+                return
+            one.recv(4096)
+            one.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" * 400)
+            one.close()
+    thread = threading.Thread(target=answer, daemon=True)
+    thread.start()
+    status, found = check(healthy.home, socket=path)
+    sock.shutdown(socket.SHUT_RDWR)
+    thread.join(5)
+    sock.close()
+    assert status == 2 and "no receiver of this release" in named(found, "socket")[0][2]
+
+
+def test_a_receiver_that_cannot_write_its_spool_fails(healthy):
+    """Its own files fail, and so does what check tries by itself."""
+    for name in ("hookspool.db", "hookspool.db-wal"):
+        (healthy.home.spool.dir / name).rename(healthy.home.spool.dir / f"{name}.away")
+    (healthy.home.spool.dir / "hookspool.db").mkdir()
+    status, found = check(healthy.home, socket=healthy.socket)
+    assert status == 2 and any("can't write its spool" in text for _, _, text in named(found, "socket")), found
+    (healthy.home.spool.dir / "hookspool.db").rmdir()
+
+
+def test_a_spool_on_a_full_disk_fails(children):
+    home = Home(endpoint(PATH))
+    home.configure(endpoint(PATH), min_free="1k")
+    home.spool.dir.mkdir(mode=0o700)
+    own(home.spool.dir)
+    script = (f"mount -t tmpfs -o size=1m,mode=700,uid=$(id -u {USER}) none {home.spool.dir} && setpriv --reuid={USER} --regid={USER} "
+              f"--clear-groups sh -c '{BIN}/hookspool.fcgi -c {home.conf} --mode cgi; "
+              f"dd if=/dev/zero of={home.spool.dir}/fill bs=4k 2>&1; {BIN}/hookspool -c {home.conf} check --socket none'")
+    done = run([*in_own_mounts(script), "true"], env={"GATEWAY_INTERFACE": "CGI/1.1", "REQUEST_METHOD": "GET", "SCRIPT_NAME": PATH})
+    assert b"FAIL spool database: can't be written: database or disk is full; make room" in done.stdout, done.stdout + done.stderr
+
+
+def test_without_a_socket_check_says_so(healthy):
+    healthy.stop()
+    (healthy.home.dir / healthy.socket).unlink(missing_ok=True)
+    status, found = check(healthy.home)
+    assert named(found, "socket")[0][1] == "warn" and "--socket none" in named(found, "socket")[0][2]
+    assert not bad(check(healthy.home, "--socket", "none")[1])
+
+
+# ---- the configuration that a program runs
+
+def test_a_receiver_with_an_older_configuration_is_told_of(healthy):
+    home = healthy.home
+    home.write("more.conf", "# nothing yet\n")
+    home.write("secret3", "a-secret-of-thirty-two-characters\n")
+    for change in (lambda: home.configure(endpoint(PATH), endpoint("/new", secret_file=["secret2"])),
+                   lambda: home.write("hookspool.conf", home.conf.read_text() + 'include("more.conf")\n'),
+                   lambda: home.write("more.conf", endpoint("/more", secret_file=["secret3"]))):
+        change()
+        status, found = check(home, socket=healthy.socket)
+        assert status == 1 and [name for name, _, text in bad(found) if "runs an older configuration" in text] == ["receiver"], found
+        healthy.hup()
+        until(lambda: not bad(check(home, socket=healthy.socket)[1]), "the reload is noted")
+
+
+def test_a_receiver_with_an_older_secret_is_told_of(healthy):
+    healthy.home.write("secret", "another-secret-of-the-same-provider\n")
+    status, found = check(healthy.home, socket=healthy.socket)
+    assert status == 1 and "has other secrets" in bad(found)[0][2] and "another-secret" not in str(found)
+    healthy.hup()
+    until(lambda: not bad(check(healthy.home, socket=healthy.socket)[1]), "the reload is noted")
+
+
+@pytest.mark.parametrize("wrong, named_so", [("frobnicate = 1\n", "no such option 'frobnicate'"), ("", "spool can't change")])
+def test_a_reload_that_failed_unseen_is_told_of(healthy, wrong, named_so):
+    home = healthy.home
+    right = home.conf.read_text()
+    home.write("hookspool.conf", right + wrong if wrong else right.replace(str(home.spool.dir), str(home.dir / "elsewhere")))
+    healthy.hup()
+    healthy.until(lambda: "reload failed" in healthy.text(), "the refusal")
+    home.write("hookspool.conf", right)
+    told = until(lambda: named(bad(check(home, socket=healthy.socket)[1]), "receiver"), "the refusal is noted")
+    assert told[0][1] == "fail" and named_so in told[0][2] and "reload at 20" in told[0][2]
+    healthy.hup()
+    until(lambda: not bad(check(home, socket=healthy.socket)[1]), "the reload is noted")
+
+
+def test_the_spool_has_no_secret_of_the_fingerprints(healthy):
+    healthy.stop()
+    row = healthy.home.spool.query("SELECT * FROM program")[0]
+    assert len(row["files"]) == len(row["secrets"]) == 64 and row["ended_at"] >= row["started_at"] > 0
+    assert all(SECRET.encode() not in path.read_bytes() for path in healthy.home.spool.dir.iterdir() if path.is_file())

@@ -1,0 +1,180 @@
+/* hookspool check, the receiver and the relay: do they run, with the configuration as it is now, and did the last reload succeed? */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/check.h"
+#include "conf/fingerprint.h"
+#include "core/clock.h"
+#include "sink/spool_program.h"
+#include "sink/spool_relay.h"
+
+static const int64_t HANGS_MS = 60 * 1000; /* the relay sets its file's time each 5 s, and an attempt never holds it up */
+static const int64_t CRON_MS = 10 * 60 * 1000; /* as long as cron's relay may be away */
+
+struct looking {
+	struct check *check;
+	const struct conf *conf;
+	char endpoints[CONF_FINGERPRINT], sinks[CONF_FINGERPRINT];
+	bool relay; /* one that lives has told of itself */
+};
+
+/* The file of the configuration that was changed last, and when, in ms. */
+static const char *newest(const struct conf *conf, int64_t *at)
+{
+	const char *file = conf->file;
+	struct stat st;
+
+	*at = 0;
+	for (size_t i = 0; i < conf->files.n; i++) {
+		if (stat(conf->files.item[i], &st) == 0 && (int64_t)st.st_mtim.tv_sec * 1000 > *at) {
+			*at = (int64_t)st.st_mtim.tv_sec * 1000;
+			file = conf->files.item[i];
+		}
+	}
+	return file;
+}
+
+static void say_older(struct looking *l, const struct spool_program *p, bool texts)
+{
+	char loaded[CLOCK_TEXT], changed[CLOCK_TEXT];
+	int64_t at;
+	const char *file = newest(l->conf, &at);
+	const char *unit = strcmp(p->role, SPOOL_PROGRAM_RELAY) == 0 ? "hookspool-relay" : "hookspool";
+
+	clock_format(p->loaded_at, loaded);
+	if (!texts)
+		check_say(l->check, CHECK_WARN, p->role, "%s (pid %" PRId64 "): has other secrets than the files of now, since it read them at %s; "
+			"systemctl reload %s, or hookspool reload --pid %" PRId64, p->role, p->process.pid, loaded, unit, p->process.pid);
+	else
+		check_say(l->check, CHECK_WARN, p->role, "%s (pid %" PRId64 "): runs an older configuration, read at %s; %s was changed at %s; "
+			"systemctl reload %s, or hookspool reload --pid %" PRId64, p->role, p->process.pid, loaded, file,
+			clock_format(at, changed), unit, p->process.pid);
+}
+
+/* What a process that lives has told of its configuration. */
+static void look_at_configuration(struct looking *l, const struct spool_program *p)
+{
+	const char *secrets = strcmp(p->role, SPOOL_PROGRAM_RELAY) == 0 ? l->sinks : l->endpoints;
+	unsigned before = l->check->warnings + l->check->failures;
+	char at[CLOCK_TEXT];
+
+	if (*p->reload_error)
+		check_say(l->check, CHECK_FAIL, p->role, "%s (pid %" PRId64 "): its reload at %s failed: %s; mend that, and reload again", p->role,
+			p->process.pid, clock_format(p->reload_at, at), p->reload_error);
+	if (strcmp(p->version, PACKAGE_VERSION) != 0)
+		check_say(l->check, CHECK_WARN, p->role, "%s (pid %" PRId64 "): is version %s, and this is %s; restart it", p->role, p->process.pid,
+			p->version, PACKAGE_VERSION);
+	if (strcmp(p->files, l->conf->fingerprint) != 0)
+		say_older(l, p, true);
+	else if (*p->secrets && *secrets && strcmp(p->secrets, secrets) != 0)
+		say_older(l, p, false);
+	if (l->check->warnings + l->check->failures == before)
+		check_say(l->check, CHECK_OK, p->role, "%s (pid %" PRId64 "): runs the configuration as it is, read at %s", p->role, p->process.pid,
+			clock_format(p->loaded_at, at));
+}
+
+static void look_at_program(void *ctx, const struct spool_program *p)
+{
+	struct looking *l = ctx;
+	bool receiver = strcmp(p->role, SPOOL_PROGRAM_RECEIVER) == 0;
+	enum process_state state;
+	char pid[24];
+
+	if (receiver && *p->address)
+		check_note(l->check, "address", p->address);
+	state = p->ended_at ? PROCESS_GONE : process_look(&p->process);
+	if (state == PROCESS_GONE)
+		return; /* whether another has taken its place, the socket and the relay's lock tell */
+	snprintf(pid, sizeof pid, "%" PRId64, p->process.pid);
+	if (receiver)
+		check_note(l->check, "receiver", pid);
+	else
+		l->relay = true;
+	if (state == PROCESS_STOPPED)
+		check_say(l->check, CHECK_FAIL, p->role, "%s (pid %s): is stopped by a signal; kill -CONT %s", p->role, pid, pid);
+	else
+		look_at_configuration(l, p);
+}
+
+/* ---- the relay's lock */
+
+enum hold { HOLD_NONE, HOLD_FREE, HOLD_TAKEN };
+
+/* Whether a relay holds the lock, and when it last set its file's time. No file is made, as a relay would; the lock is not kept. */
+static enum hold look_at_lock(const char *spool, int64_t *beat)
+{
+	char path[PATH_MAX];
+	struct stat st = {0};
+	enum hold hold;
+	int fd;
+
+	snprintf(path, sizeof path, "%s/" SPOOL_RELAY_LOCK, spool);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0)
+		return HOLD_NONE;
+	hold = flock(fd, LOCK_SH | LOCK_NB) == 0 ? HOLD_FREE : HOLD_TAKEN;
+	fstat(fd, &st);
+	*beat = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+	close(fd);
+	return hold;
+}
+
+bool check_relay_runs(const char *spool)
+{
+	int64_t beat;
+
+	return look_at_lock(spool, &beat) == HOLD_TAKEN;
+}
+
+/* True when deliveries are made for sinks at all. */
+static bool needs_relay(const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->n_endpoints; i++)
+		if (conf->endpoints[i].n_relay)
+			return true;
+	return false;
+}
+
+static void look_at_relay(struct looking *l)
+{
+	int64_t beat = 0, now = clock_now();
+	enum hold hold = look_at_lock(l->conf->spool, &beat);
+	char at[CLOCK_TEXT];
+
+	clock_format(beat, at);
+	if (hold == HOLD_TAKEN && now - beat > HANGS_MS && l->relay)
+		check_say(l->check, CHECK_FAIL, "relay", "relay: hangs, it did nothing since %s; restart it, and tell its developers how it came to that", at);
+	else if (hold == HOLD_TAKEN && !l->relay && now - beat > HANGS_MS)
+		check_say(l->check, CHECK_WARN, "relay", "relay: one runs that tells nothing of itself, as release 0.1 does; restart it");
+	else if (hold == HOLD_TAKEN || !needs_relay(l->conf))
+		return;
+	else if (hold == HOLD_FREE && now - beat < CRON_MS)
+		check_say(l->check, CHECK_OK, "relay", "relay: none runs now, one did at %s", at);
+	else
+		check_say(l->check, CHECK_WARN, "relay", "relay: none runs; start hookspool relay, or have cron run hookspool relay --once each minute");
+}
+
+void check_programs(struct check *c, const struct conf *conf)
+{
+	struct looking l = {.check = c, .conf = conf};
+	char why[PATH_MAX + 256];
+	struct spool_db db = {0};
+
+	if (!spool_db_exists(conf->spool) || !spool_db_open(&db, conf->spool, conf->journal, SPOOL_MANAGE, why, sizeof why))
+		return; /* check_spool() has said so */
+	fingerprint_endpoints(conf, l.endpoints);
+	fingerprint_sinks(conf, l.sinks);
+	if (!spool_program_list(&db, look_at_program, &l, why, sizeof why))
+		check_say(c, CHECK_FAIL, "receiver", "programs: %s", why);
+	spool_db_close(&db);
+	look_at_relay(&l);
+}
