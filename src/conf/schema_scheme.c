@@ -140,23 +140,36 @@ static bool set_tolerance(const struct build *b)
 		wrong(b, "tolerance", value, "it is no time; write \"300s\", or \"0s\" for any");
 }
 
-static bool parse_source(const struct scheme *s, enum field f, const char *text, struct source *out)
+static const struct {
+	const char *prefix;
+	enum source_kind kind;
+} kinds[] = {{"json:", SOURCE_JSON}, {"number:", SOURCE_NUMBER}, {"member:", SOURCE_MEMBER}, {"form:", SOURCE_FORM},
+	{"header:", SOURCE_HEADER}, {"text:", SOURCE_TEXT}, {"signature", SOURCE_SIGNATURE}, {"body", SOURCE_BODY}, {"none", SOURCE_NOTHING}};
+
+enum { KINDS = sizeof kinds / sizeof *kinds };
+
+static size_t kind_of(const char *text)
 {
-	static const struct {
-		const char *prefix;
-		enum source_kind kind;
-	} kinds[] = {{"json:", SOURCE_JSON}, {"form:", SOURCE_FORM}, {"header:", SOURCE_HEADER}, {"text:", SOURCE_TEXT},
-		{"signature", SOURCE_SIGNATURE}, {"body", SOURCE_BODY}, {"none", SOURCE_NOTHING}};
 	size_t i = 0;
 
-	while (i < sizeof kinds / sizeof *kinds && strncmp(text, kinds[i].prefix, strlen(kinds[i].prefix)) != 0)
+	while (i < KINDS && strncmp(text, kinds[i].prefix, strlen(kinds[i].prefix)) != 0)
 		i++;
-	if (i == sizeof kinds / sizeof *kinds)
+	return i;
+}
+
+static bool parse_source(const struct scheme *s, enum field f, const char *text, struct source *out)
+{
+	size_t i = kind_of(text);
+
+	if (i == KINDS)
 		return false;
 	*out = (struct source){kinds[i].kind, .name = text + strlen(kinds[i].prefix)};
 	switch (out->kind) {
 	case SOURCE_JSON:
+	case SOURCE_NUMBER:
 		return paths_valid(out->name, false);
+	case SOURCE_MEMBER:
+		return paths_valid(out->name, true);
 	case SOURCE_HEADER:
 		return is_header(out->name);
 	case SOURCE_SIGNATURE:
@@ -169,20 +182,65 @@ static bool parse_source(const struct scheme *s, enum field f, const char *text,
 	}
 }
 
+static const char join[] = " + ";
+
+/* Where the first source of a text ends: at a " + " with another source behind it, or at the text's end. */
+static const char *source_end(const char *text)
+{
+	const char *at = text;
+
+	while ((at = strstr(at, join)) && kind_of(at + strlen(join)) == KINDS)
+		at += strlen(join);
+	return at ? at : text + strlen(text);
+}
+
+/*
+ * Gives each source of "a + b" an item of its own in the tree, and a further one the join before it, so that its name is
+ * a string there. An option that was split before stays as it is.
+ */
+static bool split_sources(cfg_t *sec, const char *option)
+{
+	struct buf all = {0};
+	unsigned n = 0, before = cfg_size(sec, option);
+	const char *item;
+	bool ok = true;
+
+	for (unsigned i = 0; ok && i < before; i++) {
+		const char *text = cfg_getnstr(sec, option, i), *end;
+
+		for (bool more = true; ok && more; text = end, n++) {
+			end = source_end(strncmp(text, join, strlen(join)) == 0 ? text + strlen(join) : text);
+			more = *end != '\0';
+			ok = buf_add(&all, text, (size_t)(end - text)) && buf_add(&all, "", 1);
+		}
+	}
+	item = all.data;
+	for (unsigned i = 0; ok && n > before && i < n; i++, item += strlen(item) + 1)
+		ok = cfg_setnstr(sec, option, item, i) == CFG_SUCCESS;
+	buf_free(&all);
+	return ok;
+}
+
 static bool set_sources(const struct build *b, enum field f)
 {
-	const char *source;
+	const char *text;
+	struct source *source = b->s->source[f];
 	unsigned n = cfg_size(b->sec, fields[f]);
 
 	if (n > SCHEME_SOURCES)
 		return lacks(b, "has more than 12 sources for one field");
 	if (n > 0)
-		memset(b->s->source[f], 0, sizeof b->s->source[f]);
+		memset(source, 0, sizeof b->s->source[f]);
 	for (unsigned i = 0; i < n; i++) {
-		source = cfg_getnstr(b->sec, fields[f], i);
-		if (!parse_source(b->s, f, source, &b->s->source[f][i]))
-			return wrong(b, fields[f], source, "write \"json:PATH\", \"header:NAME\", \"form:NAME\" or \"text:TEXT\", "
-				"for the dedupe-key also \"body\", \"none\", or \"signature\" where the header's value is one signature");
+		text = cfg_getnstr(b->sec, fields[f], i);
+		if (i > 0 && strncmp(text, join, strlen(join)) == 0) {
+			text += strlen(join);
+			source[i - 1].more = true;
+		}
+		if (!parse_source(b->s, f, text, &source[i]) || (source[i].kind == SOURCE_NOTHING && (i + 1 < n || (i > 0 && source[i - 1].more))))
+			return wrong(b, fields[f], cfg_getnstr(b->sec, fields[f], i), "write \"json:PATH\", \"header:NAME\", \"form:NAME\", "
+				"\"text:TEXT\", \"number:PATH\", \"member:PATH\", or some of them with \" + \" between; for the dedupe-key also "
+				"\"body\", \"none\" as the last, or \"signature\" where the header's value is one signature");
 	}
 	return true;
 }
@@ -296,6 +354,9 @@ int schema_scheme_check(cfg_t *cfg, cfg_opt_t *opt)
 	struct scheme s;
 	struct build b = {cfg, cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1), &s};
 
+	for (int f = 0; f < FIELD_COUNT; f++)
+		if (!split_sources(b.sec, fields[f]))
+			return -1;
 	return schema_check_title(b.sec, !scheme_find(cfg_title(b.sec)), "it is built in; give yours another name, and say what it is like") &&
 		build(&b) ? 0 : -1;
 }

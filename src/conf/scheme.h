@@ -72,7 +72,7 @@ enum source_kind {
 	SOURCE_HEADER,
 	SOURCE_TEXT,      /* the text itself */
 	SOURCE_SIGNATURE, /* in hexadecimal */
-	SOURCE_BODY,      /* the SHA-256 of the body, in hexadecimal; an empty body has no value */
+	SOURCE_BODY,      /* the SHA-256 of the body, in hexadecimal; of an empty body none */
 	SOURCE_NOTHING,   /* ends the list: nothing identifies a delivery, not even its bytes */
 };
 

@@ -1,5 +1,6 @@
 """hookspool beside a running receiver: export's contract, and the commands on what was really received."""
 import base64
+import hashlib
 import json
 import re
 import sqlite3
@@ -33,7 +34,8 @@ def test_export(receiver):
     assert [line["id"] for line in lines] == ids == sorted(ids)
     assert [line["body"].encode() for line in lines] == bodies
     assert [(line["event"], line["key"], line["account"]) for line in lines] == [
-        ("message.received", "urn:1", "acc-1"), ("other", "urn:2", "acc-2"), ("bare", None, None), ("spaced", "7", None)]
+        ("message.received", "urn:1 message.received acc-1", "acc-1"), ("other", "urn:2 other acc-2", "acc-2"),
+        ("bare", hashlib.sha256(bodies[2]).hexdigest(), None), ("spaced", "7 spaced ", None)]
     for line in lines:
         assert sorted(line) == sorted([*FIELDS, "body"])
         assert (line["endpoint"], line["remote_addr"]) == ("/webhook/linkedin", "127.0.0.1")

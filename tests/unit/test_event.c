@@ -1,0 +1,296 @@
+/* What is read from a delivery: sources of schemes of one's own, what identifies a delivery, and kinds of bodies. */
+#include "unit.h"
+
+#include <time.h>
+
+#include "hook/event.h"
+#include "hook/stored.h"
+
+static char messages[4096];
+
+static void report(void *ctx, enum log_level level, const char *message)
+{
+	(void)ctx;
+	(void)level;
+	snprintf(messages, sizeof messages, "%s", message);
+}
+
+static struct conf *load(const char *scheme)
+{
+	char text[2048];
+
+	messages[0] = '\0';
+	unit_file("key", "mysecret", 0600);
+	snprintf(text, sizeof text, "scheme \"own\" { header = \"X-Sig\"\n%s }\nendpoint \"/w\" { scheme = \"own\" secret-file = {\"key\"} }\n", scheme);
+	unit_file("event.conf", text, 0600);
+	return conf_load("event.conf", report, NULL);
+}
+
+static bool is(struct slice s, const char *want)
+{
+	return want ? s.p && s.n == strlen(want) && memcmp(s.p, want, s.n) == 0 : !s.p;
+}
+
+static enum event_result read_as(const struct scheme *s, const char *headers, const char *body, size_t n, struct event *ev)
+{
+	struct stored stored = {0};
+	enum event_result result;
+
+	assert_true(stored_request(slice_text(headers), (struct slice){body, n}, &stored));
+	result = event_read(&stored.request, s, (struct slice){0}, ev);
+	stored_free(&stored);
+	return result;
+}
+
+static const char json[] = "Content-Type: application/json\n";
+
+/* Sources of a scheme of one's own; fields in the order event, key, account. */
+static void own_sources(void **state)
+{
+	static const struct {
+		const char *scheme, *headers, *body, *event, *key, *account;
+		enum identity identity;
+	} cases[] = {
+		{"event = {\"json:e + text:. + json:a\", \"json:e\"} dedupe-key = {\"json:id + json:e + json:x\", \"json:id\"}", json,
+			"{\"e\":\"deal\",\"a\":\"won\",\"id\":7,\"x\":\"p q%\"}", "deal.won", "7 deal p%20q%25", NULL, IDENTITY_SIGNED},
+		{"event = {\"json:e + text:. + json:a\", \"json:e\"} dedupe-key = {\"json:id + json:e + json:x\", \"json:id\"}", json,
+			"{\"e\":\"deal\",\"id\":7}", "deal", "7", NULL, IDENTITY_SIGNED},
+		{"event = {\"text:a + b\"} dedupe-key = {\"json:id + header:X-Id\"}", "Content-Type: application/json\nX-Id: h\n",
+			"{\"id\":\"i\"}", "a + b", "i h", NULL, IDENTITY_UNSIGNED},
+		{"dedupe-key = {\"header:X-Id\"}", "Content-Type: application/json\nX-Id: h\n", "{\"event\":\"e\"}", "e", "h", NULL, IDENTITY_UNSIGNED},
+		{"signs = \"{id}.{body}\" id-header = \"X-Id\" dedupe-key = {\"header:x-id\"}", "Content-Type: application/json\nX-Id: h\n",
+			"{\"event\":\"e\"}", "e", "h", NULL, IDENTITY_SIGNED},
+		{"dedupe-key = {\"json:id\", \"none\"}", json, "{\"event\":\"e\"}", "e", NULL, NULL, IDENTITY_NONE},
+		{"dedupe-key = \"none\"", json, "{\"event\":\"e\",\"id\":1}", "e", NULL, NULL, IDENTITY_NONE},
+		{"dedupe-key = {\"none\"}", json, "{\"event\":\"e\"}", "e", NULL, NULL, IDENTITY_NONE},
+		{"dedupe-key = {\"json:id\"}", json, "{\"event\":\"e\"}", "e",
+			"4a1c2ad1d8a46a9c1cc8ab3fcd07e0bcb6f53d47a39f9ef86dc4a23ac6e6c9b6", NULL, IDENTITY_BODY},
+		{"event = {\"text:e\"} bodies = {\"any\"}", "Content-Type: \n", "", "e", NULL, NULL, IDENTITY_NONE},
+		{"event = {\"member:!id!at\"} account = {\"json:!id!at.who\"}", json, "{\"id\":1,\"at\":{},\"n\":3,\"moved\":{\"who\":\"w\"},\"z\":{}}",
+			"moved", "", "w", IDENTITY_BODY},
+		{"event = {\"number:type\"} account = {\"json:list.=.who\"}", json, "{\"type\":2,\"list\":[{\"who\":\"w\"}]}", "2", "", "w", IDENTITY_BODY},
+		{"event = {\"json:type\", \"text:x\"} account = {\"json:list.=.who\"}", json, "{\"type\":2,\"list\":[{\"who\":\"w\"},{}]}", "x", "", NULL,
+			IDENTITY_BODY},
+		{"like = \"connectsafely\" event = {\"header:X-Event\"}", "Content-Type: application/json\nX-Event: e\n", "{\"data\":{\"id\":\"i\"}}",
+			"e", "i e ", NULL, IDENTITY_UNSIGNED},
+		{"like = \"connectsafely\" dedupe-key = {\"json:data.id\"}", json, "{\"event\":\"e\",\"data\":{\"id\":\"i\"}}",
+			"e", "i", NULL, IDENTITY_SIGNED},
+	};
+	struct event ev = {0};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct conf *c = load(cases[i].scheme);
+		bool hash = cases[i].identity == IDENTITY_BODY;
+
+		if (!c)
+			fail_msg("%s: %s", cases[i].scheme, messages);
+		assert_int_equal(read_as(&c->endpoints[0].scheme, cases[i].headers, cases[i].body, strlen(cases[i].body), &ev), EVENT_OK);
+		if (!is(ev.field[FIELD_EVENT], cases[i].event) || !is(ev.field[FIELD_ACCOUNT], cases[i].account) ||
+		    ev.identity != cases[i].identity || (hash ? ev.field[FIELD_KEY].n != 64 : !is(ev.field[FIELD_KEY], cases[i].key)))
+			fail_msg("case %zu: %.*s, %.*s, %d", i, (int)ev.field[FIELD_EVENT].n, ev.field[FIELD_EVENT].p, (int)ev.field[FIELD_KEY].n,
+				ev.field[FIELD_KEY].p ? ev.field[FIELD_KEY].p : "", (int)ev.identity);
+		conf_free(c);
+	}
+	event_free(&ev);
+}
+
+static void own_sources_that_are_wrong(void **state)
+{
+	static const char *const cases[] = {"event = {\"json:a + json:\"}", "event = {\"member:a\"}", "event = {\"json:!a.!b\"}",
+		"event = {\"json:a.!b\"}", "dedupe-key = {\"none\", \"body\"}", "dedupe-key = {\"json:a + none\"}", "event = {\"none\"}",
+		"event = {\"json:a + body\"}", "dedupe-key = {\"number:\"}",
+		"account = {\"json:1 + json:2 + json:3 + json:4 + json:5 + json:6 + json:7 + json:8 + json:9 + json:10 + json:11 + json:12 + json:13\"}"};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct conf *c = load(cases[i]);
+
+		if (c || !strstr(messages, "event.conf:"))
+			fail_msg("%s: %s", cases[i], messages);
+	}
+}
+
+static void read_own(const char *scheme, const char *body, struct event *ev, char *key, size_t size)
+{
+	struct conf *c = load(scheme);
+
+	assert_non_null(c);
+	read_as(&c->endpoints[0].scheme, json, body, strlen(body), ev);
+	snprintf(key, size, "%.*s", (int)ev->field[FIELD_KEY].n, ev->field[FIELD_KEY].p);
+	conf_free(c);
+}
+
+/* An id, the event's name and the account are told apart wherever blanks and percent signs stand in them. */
+static void different_triples_have_different_keys(void **state)
+{
+	static const char *const values[] = {"a", "a b", "a%20b", "b", "", " ", "%", "%20"};
+	static char keys[512][64];
+	struct event ev = {0};
+	char body[256];
+	size_t n = 0;
+
+	(void)state;
+	for (size_t i = 0; i < 512; i++) {
+		snprintf(body, sizeof body, "{\"event\":\"%s\",\"data\":{\"id\":\"%s\",\"account_id\":\"%s\"}}", values[i / 64], values[i / 8 % 8],
+			values[i % 8]);
+		read_as(scheme_find("connectsafely"), json, body, strlen(body), &ev);
+		if (ev.identity != IDENTITY_SIGNED)
+			continue;
+		snprintf(keys[n], sizeof keys[n], "%.*s", (int)ev.field[FIELD_KEY].n, ev.field[FIELD_KEY].p);
+		for (size_t k = 0; k < n; k++)
+			assert_string_not_equal(keys[k], keys[n]);
+		n++;
+	}
+	assert_int_equal(n, 7 * 64);
+	event_free(&ev);
+}
+
+/* Ids that are no Unicode: yajl makes one of some of them. */
+static void surrogates_stay_different(void **state)
+{
+	static const char *const ids[] = {"\\ud800", "\\ud801", "\\udc00", "\\udfff", "?", "\\ud800\\udc41", "\\ud800A",
+		"\\\\ud800", "\\\\\\\\ud800", "\\\\ud801", "\\ud800\\ud800", "\\ud800\\ud800\\udc00", "\\ud83d\\ude42", "\xED\x9F\xBF", "\\\\", "\\u005cud800x",
+		"\\ud800\\\\", "\\ud800\\\\\\\\"};
+	char keys[COUNT(ids)][128], body[128], again[128];
+	struct event ev = {0};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(ids); i++) {
+		snprintf(body, sizeof body, "{\"x\":\"\\\"\",\"event\":\"e\",\"id\":\"%s\",\"y\":\"\\ud800\"}", ids[i]);
+		read_own("dedupe-key = {\"json:id\"}", body, &ev, keys[i], sizeof keys[i]);
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(keys[k], keys[i]) == 0)
+				fail_msg("%s and %s: %s", ids[k], ids[i], keys[i]);
+	}
+	assert_string_equal(keys[0], "\\ud800");
+	assert_string_equal(keys[12], "\xF0\x9F\x99\x82");
+	read_own("dedupe-key = {\"json:id\"}", "{\"event\":\"e\",\"id\":\"\\uD800\"}", &ev, again, sizeof again);
+	assert_string_equal(again, keys[0]);
+	snprintf(body, sizeof body, "{\"event\":\"e\",\"data\":{\"body\":\"a\\udc00b\"}}");
+	read_as(scheme_find("connectsafely"), json, body, strlen(body), &ev);
+	assert_true(is(ev.field[FIELD_TEXT], "a?b"));
+	event_free(&ev);
+}
+
+/* The body, and not the Content-Type that nothing signs, tells what it is; JSON has many types. */
+static void kinds_of_bodies(void **state)
+{
+	static const struct {
+		const char *scheme, *type, *body, *event;
+		enum event_result result;
+	} cases[] = {
+		{"event = {\"json:e\"}", "application/vnd.acme+json; charset=utf-8", "{\"e\":\"x\"}", "x", EVENT_OK},
+		{"event = {\"json:e\"}", "text/json", "{\"e\":\"x\"}", "x", EVENT_OK},
+		{"event = {\"json:1.e\"}", "application/json", "[1,{\"e\":\"x\"}]", "x", EVENT_OK},
+		{"event = {\"text:x\"}", "application/json", "[]", "x", EVENT_OK},
+		{"event = {\"text:x\"}", "application/json", "1", NULL, EVENT_MALFORMED},
+		{"event = {\"json:e\", \"text:x\"} bodies = {\"any\"}", "text/plain", " {\"e\":\"y\"}", "y", EVENT_OK},
+		{"event = {\"json:e\", \"text:x\"} bodies = {\"any\"}", "text/plain", "{no JSON", "x", EVENT_OK},
+		{"event = {\"json:e\", \"text:x\"} bodies = {\"any\"}", "application/json", "{no JSON", NULL, EVENT_MALFORMED},
+		{"event = {\"json:e\", \"text:x\"} bodies = {\"any\"}", "text/plain", "e=y", "x", EVENT_OK},
+		{"event = {\"form:e\", \"json:e\"} bodies = {\"json\", \"form\"}", "application/json", "e=y", "y", EVENT_OK},
+		{"event = {\"form:e\", \"json:e\"} bodies = {\"json\", \"form\"}", "application/x-www-form-urlencoded", "{\"e\":\"y\"}", "y", EVENT_OK},
+		{"event = {\"json:e\"} bodies = {\"json\", \"form\"}", "application/x-www-form-urlencoded", "payload=%7B%22e%22:%22y%22%7D", "y", EVENT_OK},
+		{"event = {\"json:e\"}", "application/json", "{}", NULL, EVENT_NAMELESS},
+	};
+	struct event ev = {0};
+	char headers[128];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct conf *c = load(cases[i].scheme);
+
+		assert_non_null(c);
+		snprintf(headers, sizeof headers, "Content-Type: %s\n", cases[i].type);
+		if (read_as(&c->endpoints[0].scheme, headers, cases[i].body, strlen(cases[i].body), &ev) != cases[i].result ||
+		    !is(ev.field[FIELD_EVENT], cases[i].event) || !ev.reason != (cases[i].result == EVENT_OK))
+			fail_msg("case %zu: %.*s", i, (int)ev.field[FIELD_EVENT].n, ev.field[FIELD_EVENT].p ? ev.field[FIELD_EVENT].p : "");
+		conf_free(c);
+	}
+	event_free(&ev);
+}
+
+/* What cannot be read leaves what is outside of the body: the key, and of an unreadable one the account in a header. */
+static void unreadable_bodies_keep_what_is_outside(void **state)
+{
+	struct event ev = {0};
+
+	(void)state;
+	assert_int_equal(read_as(scheme_find("shopify"), "Content-Type: application/json\nX-Shopify-Topic: t\nX-Shopify-Webhook-Id: i\n"
+		"X-Shopify-Shop-Domain: s\n", "{", 1, &ev), EVENT_MALFORMED);
+	assert_true(is(ev.field[FIELD_EVENT], NULL) && is(ev.field[FIELD_KEY], "i") && is(ev.field[FIELD_ACCOUNT], "s"));
+	assert_int_equal(ev.identity, IDENTITY_UNSIGNED);
+	assert_int_equal(read_as(scheme_find("connectsafely"), json, "{", 1, &ev), EVENT_MALFORMED);
+	assert_int_equal(ev.identity, IDENTITY_BODY);
+	event_free(&ev);
+}
+
+/* Several accounts or names in one delivery: neither is its own, and the filters must know. */
+static void several_values(void **state)
+{
+	static const struct {
+		const char *scheme, *body, *event, *account;
+		unsigned several;
+	} cases[] = {
+		{"meta", "{\"object\":\"page\",\"entry\":[{\"id\":\"1\",\"changes\":[{\"field\":\"a\"}]},{\"id\":\"1\",\"changes\":[{\"field\":\"a\"},{\"field\":\"a\"}]}]}",
+			"a", "1", 0},
+		{"meta", "{\"object\":\"page\",\"entry\":[{\"id\":\"1\",\"changes\":[{\"field\":\"a\"}]},{\"id\":\"2\",\"changes\":[{\"field\":\"b\"}]}]}",
+			"page", NULL, 1U << FIELD_EVENT | 1U << FIELD_ACCOUNT},
+		{"meta", "{\"object\":\"page\",\"entry\":[{\"id\":\"1\",\"changes\":[{\"field\":\"a\"}]},{\"id\":\"1\",\"changes\":[]}]}", "page", "1", 0},
+		{"meta", "{\"object\":\"page\",\"entry\":[{\"id\":\"1\",\"messaging\":[{\"sender\":{},\"recipient\":{},\"timestamp\":1,\"read\":{}}]}]}", "read", "1", 0},
+		{"hubspot-v3", "[{\"subscriptionType\":\"a\",\"portalId\":1},{\"subscriptionType\":\"b\",\"portalId\":2}]", "a", NULL,
+			1U << FIELD_EVENT | 1U << FIELD_ACCOUNT},
+		{"dropbox", "{\"list_folder\":{\"accounts\":[\"a\",\"b\"]}}", "file.changed", NULL, 1U << FIELD_ACCOUNT},
+	};
+	struct event ev = {0};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		read_as(scheme_find(cases[i].scheme), json, cases[i].body, strlen(cases[i].body), &ev);
+		if (!is(ev.field[FIELD_EVENT], cases[i].event) || !is(ev.field[FIELD_ACCOUNT], cases[i].account) ||
+		    (ev.several & (1U << FIELD_EVENT | 1U << FIELD_ACCOUNT)) != cases[i].several)
+			fail_msg("case %zu: %.*s, several %x", i, (int)ev.field[FIELD_EVENT].n, ev.field[FIELD_EVENT].p, ev.several);
+	}
+	event_free(&ev);
+}
+
+/* Ten times the members take some ten times as long, and not a hundred times. */
+static void time_grows_with_the_body(void **state)
+{
+	struct event ev = {0};
+	struct buf b = {0};
+	clock_t started;
+	double took[2];
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		b.len = 0;
+		buf_printf(&b, "{\"event\":\"e\"");
+		for (int k = 0; k < (i ? 200000 : 20000); k++)
+			buf_printf(&b, ",\"k%d\":{}", k);
+		buf_printf(&b, "}");
+		started = clock();
+		assert_int_equal(read_as(scheme_find("connectsafely"), json, b.data, b.len, &ev), EVENT_OK);
+		took[i] = (double)(clock() - started) / CLOCKS_PER_SEC;
+	}
+	assert_true(took[1] < 40 * took[0] + 0.1);
+	buf_free(&b);
+	event_free(&ev);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(own_sources),
+		cmocka_unit_test(own_sources_that_are_wrong),
+		cmocka_unit_test(different_triples_have_different_keys),
+		cmocka_unit_test(surrogates_stay_different),
+		cmocka_unit_test(kinds_of_bodies),
+		cmocka_unit_test(unreadable_bodies_keep_what_is_outside),
+		cmocka_unit_test(several_values),
+		cmocka_unit_test(time_grows_with_the_body),
+	};
+
+	return cmocka_run_group_tests_name("event", tests, unit_enter, unit_leave);
+}
