@@ -359,6 +359,7 @@ static void fill_event(const struct request *r, struct delivery *d)
 		.event = field[FIELD_EVENT].p ? field[FIELD_EVENT] : slice_text(""),
 		.note = d->note,
 		.key = field[FIELD_KEY],
+		.identity = field[FIELD_KEY].p ? SPOOL_IDENTITY_SIGNED : SPOOL_IDENTITY_NONE,
 		.account = field[FIELD_ACCOUNT],
 		.sender_id = field[FIELD_SENDER_ID],
 		.sender_name = field[FIELD_SENDER_NAME],

@@ -19,6 +19,7 @@
 #include "sink/spool_notes.h"
 #include "sink/spool_poke.h"
 #include "sink/spool_program.h"
+#include "sink/spool_store.h"
 
 enum { WHY_SIZE = 256 };
 
@@ -43,10 +44,7 @@ struct spool {
 	/* owned by the thread that leads */
 	struct spool_db db;
 	bool open;
-	sqlite3_stmt *next, *insert, *find, *find_purged, *accept, *relay;
-	int64_t next_id;
-	bool any_purged; /* keys are known whose events are gone */
-	bool relayed;    /* the batch has added pending relays */
+	struct spool_store store;
 	struct spool_poke poke;
 
 	pthread_mutex_t mutex; /* all below */
@@ -81,13 +79,7 @@ static void close_db(struct spool *s)
 {
 	if (!s->open)
 		return;
-	sqlite3_finalize(s->next);
-	sqlite3_finalize(s->insert);
-	sqlite3_finalize(s->find);
-	sqlite3_finalize(s->find_purged);
-	sqlite3_finalize(s->accept);
-	sqlite3_finalize(s->relay);
-	s->next = s->insert = s->find = s->find_purged = s->accept = s->relay = NULL;
+	spool_store_close(&s->store);
 	spool_db_close(&s->db);
 	s->open = false;
 }
@@ -104,11 +96,6 @@ void spool_close(struct spool *s)
 	free(s);
 }
 
-static bool prepare(struct spool *s, const char *sql, sqlite3_stmt **st)
-{
-	return sqlite3_prepare_v3(s->db.sql, sql, -1, SQLITE_PREPARE_PERSISTENT, st, NULL) == SQLITE_OK;
-}
-
 /* Opens what is closed, and again what was moved away: an event in a deleted file is lost. */
 bool spool_open(struct spool *s, char *why, size_t n)
 {
@@ -118,122 +105,16 @@ bool spool_open(struct spool *s, char *why, size_t n)
 	if (!spool_db_open(&s->db, s->dir, s->journal, s->access, why, n))
 		return false;
 	s->open = true;
-	if (prepare(s, "SELECT max(last_id, (SELECT ifnull(max(id), 0) FROM event)) + 1, EXISTS(SELECT 1 FROM purged) FROM deleted",
-		    &s->next) &&
-	    prepare(s, "INSERT INTO event(received_at, endpoint, secret, event, key, account, sender_id, sender_name,"
-		       " conversation, sent_at, remote_addr, headers, body, id, note)"
-		       " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
-		       " ON CONFLICT DO NOTHING", &s->insert) &&
-	    prepare(s, "SELECT id FROM event WHERE endpoint = ?1 AND key = ?2", &s->find) &&
-	    prepare(s, "SELECT id FROM purged WHERE endpoint = ?1 AND key = key_hash((SELECT salt FROM spool), ?2)", &s->find_purged) &&
-	    prepare(s, "DELETE FROM reject WHERE id = ?1", &s->accept) &&
-	    prepare(s, "INSERT INTO relay(event, sink, state, since, due, attempts, conversation, judge)"
-		       " VALUES(?1, ?2, 0, ?3, ?3, 0, ?4, ?5)", &s->relay))
+	if (spool_store_open(&s->store, s->db.sql))
 		return true;
 	snprintf(why, n, "%s: %s", s->dir, sqlite3_errmsg(s->db.sql));
 	close_db(s);
 	return false;
 }
 
-static void bind_slice(sqlite3_stmt *st, int i, struct slice v)
-{
-	sqlite3_bind_text64(st, i, v.p, v.n, SQLITE_STATIC, SQLITE_UTF8);
-}
-
-/* What a batch needs to know before its first event. */
-static bool begin_batch(struct spool *s)
-{
-	bool ok = sqlite3_step(s->next) == SQLITE_ROW;
-
-	s->next_id = sqlite3_column_int64(s->next, 0);
-	s->any_purged = sqlite3_column_int(s->next, 1);
-	sqlite3_reset(s->next);
-	return ok;
-}
-
-/* Finds the event of the same key by one of the two statements: SQLITE_ROW, SQLITE_DONE or an error. */
-static int find(sqlite3_stmt *st, struct spool_event *ev)
-{
-	int rc;
-
-	sqlite3_bind_text(st, 1, ev->endpoint, -1, SQLITE_STATIC);
-	bind_slice(st, 2, ev->key);
-	rc = sqlite3_step(st);
-	if (rc == SQLITE_ROW)
-		ev->id = sqlite3_column_int64(st, 0);
-	sqlite3_reset(st);
-	return rc;
-}
-
-static bool delete_reject(struct spool *s, int64_t id)
-{
-	bool ok;
-
-	sqlite3_bind_int64(s->accept, 1, id);
-	ok = sqlite3_step(s->accept) == SQLITE_DONE;
-	sqlite3_reset(s->accept);
-	return ok;
-}
-
-static bool add_relays(struct spool *s, const struct spool_event *ev)
-{
-	bool ok = true;
-
-	for (size_t i = 0; ok && i < ev->n_relay; i++) {
-		if (!words_match(&ev->relay[i]->events, ev->event) || !words_match(&ev->relay[i]->accounts, ev->account))
-			continue;
-		sqlite3_bind_int64(s->relay, 1, ev->id);
-		sqlite3_bind_text(s->relay, 2, ev->relay[i]->name, -1, SQLITE_STATIC);
-		sqlite3_bind_int64(s->relay, 3, ev->received_at);
-		bind_slice(s->relay, 4, ev->relay[i]->ordered ? ev->conversation : (struct slice){0});
-		sqlite3_bind_int(s->relay, 5, ev->relay[i]->judged);
-		ok = sqlite3_step(s->relay) == SQLITE_DONE;
-		sqlite3_reset(s->relay);
-		s->relayed = true;
-	}
-	return ok;
-}
-
-static bool insert(struct spool *s, struct spool_event *ev)
-{
-	sqlite3_stmt *st = s->insert;
-	bool ok;
-
-	sqlite3_bind_int64(st, 1, ev->received_at);
-	sqlite3_bind_text(st, 2, ev->endpoint, -1, SQLITE_STATIC);
-	sqlite3_bind_int(st, 3, ev->secret);
-	bind_slice(st, 4, ev->event);
-	bind_slice(st, 5, ev->key);
-	bind_slice(st, 6, ev->account);
-	bind_slice(st, 7, ev->sender_id);
-	bind_slice(st, 8, ev->sender_name);
-	bind_slice(st, 9, ev->conversation);
-	bind_slice(st, 10, ev->sent_at);
-	sqlite3_bind_text(st, 11, ev->remote_addr, -1, SQLITE_STATIC);
-	bind_slice(st, 12, ev->headers);
-	sqlite3_bind_blob64(st, 13, ev->body.p, ev->body.n, SQLITE_STATIC);
-	sqlite3_bind_int64(st, 14, s->next_id);
-	sqlite3_bind_text(st, 15, ev->note, -1, SQLITE_STATIC);
-	ok = sqlite3_step(st) == SQLITE_DONE;
-	sqlite3_reset(st);
-	ev->duplicate = ok && sqlite3_changes(s->db.sql) == 0;
-	if (!ok || ev->duplicate)
-		return ok && find(s->find, ev) == SQLITE_ROW;
-	ev->id = s->next_id++;
-	return add_relays(s, ev);
-}
-
-static bool store(struct spool *s, struct spool_event *ev)
-{
-	int rc = s->any_purged ? find(s->find_purged, ev) : SQLITE_DONE;
-
-	ev->duplicate = rc == SQLITE_ROW;
-	return (ev->duplicate || (rc == SQLITE_DONE && insert(s, ev))) && (!ev->reject || delete_reject(s, ev->reject));
-}
-
 static bool store_all(struct spool *s, struct spool_event *ev)
 {
-	while (ev && store(s, ev))
+	while (ev && spool_store_put(&s->store, ev))
 		ev = ev->next;
 	return !ev;
 }
@@ -244,7 +125,7 @@ static bool write_batch(struct spool *s, struct waiter *batch, const struct spoo
 	int rc;
 
 	for (w = batch; w; w = w->next) {
-		if (!(w->events ? begin_batch(s) && store_all(s, w->events) : spool_notes_write(notes, s->db.sql))) {
+		if (!(w->events ? spool_store_begin(&s->store) && store_all(s, w->events) : spool_notes_write(notes, s->db.sql))) {
 			snprintf(why, WHY_SIZE, "store: %s", sqlite3_errmsg(s->db.sql));
 			return false;
 		}
@@ -287,9 +168,9 @@ static bool commit_batch(struct spool *s, struct waiter *batch, const struct spo
 	finish_batch(s, batch, ok, why);
 	if (begun)
 		spool_db_end(&s->db);
-	if (ok && s->relayed)
+	if (ok && s->store.relayed)
 		spool_poke_send(&s->poke, s->dir, false);
-	s->relayed = false;
+	s->store.relayed = false;
 	/* SQLite may have gone over to read-only, for good, where it couldn't open a file for writing */
 	if (!ok || s->db.suspect || (only_notes && !spool_db_sync(&s->db, true)))
 		close_db(s);

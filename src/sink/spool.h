@@ -36,12 +36,24 @@ void spool_close(struct spool *s);
 /* Opens the database now. False on failure, with the reason in why. */
 bool spool_open(struct spool *s, char *why, size_t why_size);
 
+/* What tells that a delivery is of an event that is stored already; spool_store.h has the rules. */
+enum spool_identity {
+	SPOOL_IDENTITY_NONE,     /* nothing: it is never merged, and its key is not used */
+	SPOOL_IDENTITY_BODY,     /* the bytes, which the key is a hash of */
+	SPOOL_IDENTITY_SIGNED,   /* an id that the signature covers */
+	SPOOL_IDENTITY_UNSIGNED, /* an id that it doesn't cover */
+};
+
 /* An event to store. Everything is borrowed for the length of spool_put(). */
 struct spool_event {
 	struct spool_event *next; /* to be stored in the same commit */
 	const char *endpoint;
 	struct slice event;
 	struct slice key; /* dedupe key; p == NULL: none, never merged */
+	enum spool_identity identity; /* what the key is */
+	struct slice plain_id;  /* the key as release 0.1 had it; p == NULL: none */
+	int64_t dedupe_window;  /* ms that the same bytes are the same event, where they are its identity */
+	int64_t replay_window;  /* ms that the same bytes under another unsigned id are a duplicate; 0: never */
 	struct slice account;
 	struct slice sender_id;
 	struct slice sender_name;
@@ -59,6 +71,8 @@ struct spool_event {
 
 	int64_t id;     /* set by spool_put(): its own, or that of the event it is a duplicate of */
 	bool duplicate; /* set by spool_put() */
+	bool altered;   /* the same: a duplicate, but of other bytes */
+	int64_t same_as; /* the same: the newest event with the same bytes under another unsigned id; 0: none */
 };
 
 /*

@@ -124,6 +124,7 @@ static const char *const migrations[SCHEMA_VERSION] = {
 	"CREATE INDEX event_digest ON event(endpoint, digest) WHERE digest IS NOT NULL;"
 	"ALTER TABLE purged ADD COLUMN digest BLOB;" /* SHA-256 of the body; NULL in rows of release 0.1 */
 	"CREATE INDEX purged_digest ON purged(endpoint, digest) WHERE digest IS NOT NULL;"
+	"CREATE INDEX purged_id ON purged(id);"
 	/* The last event of release 0.1, whose keys are the plain ids. */
 	"ALTER TABLE spool ADD COLUMN legacy_id INTEGER NOT NULL DEFAULT 0;"
 	"UPDATE spool SET legacy_id = (SELECT max(last_id, (SELECT ifnull(max(id), 0) FROM event)) FROM deleted);"

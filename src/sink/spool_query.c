@@ -5,6 +5,7 @@
 
 #include "sink/spool_notes.h"
 #include "sink/spool_sql.h"
+#include "sink/spool_store.h"
 
 enum { PAGE = 1000 }; /* ids looked through in one transaction, at most */
 
@@ -12,7 +13,7 @@ const struct spool_filter spool_filter_all = {.since = INT64_MIN, .until = INT64
 
 #define COLUMNS \
 	"id, received_at, secret, endpoint, event, key, account, sender_id, sender_name, conversation, sent_at," \
-	" remote_addr, headers, body, note"
+	" remote_addr, headers, body, note, digest"
 #define REJECT_COLUMNS "id, received_at, bytes, endpoint, code, reason, remote_addr, body, headers, path, method, content_type"
 
 /* Copies the columns from `first` on into slices of the arena; a null one gets p == NULL. */
@@ -47,7 +48,10 @@ static bool copy_row(sqlite3_stmt *st, void *out, struct buf *arena)
 	r->id = sqlite3_column_int64(st, 0);
 	r->received_at = sqlite3_column_int64(st, 1);
 	r->secret = sqlite3_column_int(st, 2);
-	return copy_columns(st, 3, to, sizeof to / sizeof *to, arena);
+	if (!copy_columns(st, 3, to, sizeof to / sizeof *to, arena))
+		return false;
+	r->key = spool_store_plain_key(r->key, sqlite3_column_type(st, 3 + sizeof to / sizeof *to) != SQLITE_NULL);
+	return true;
 }
 
 static bool copy_reject(sqlite3_stmt *st, void *out, struct buf *arena)

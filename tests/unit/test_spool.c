@@ -22,7 +22,8 @@ static struct slice text(const char *s)
 static struct spool_event event(const char *endpoint, const char *key, const char *body)
 {
 	return (struct spool_event){
-		.endpoint = endpoint, .event = text("message.received"), .key = text(key), .headers = text("H: v\n"),
+		.endpoint = endpoint, .event = text("message.received"), .key = text(key),
+		.identity = SPOOL_IDENTITY_SIGNED, .headers = text("H: v\n"),
 		.body = text(body), .remote_addr = "192.0.2.1", .received_at = 1000, .secret = 1,
 	};
 }

@@ -1,0 +1,270 @@
+/* sink/spool_store: what makes two deliveries the same event. */
+#include "unit.h"
+
+#include <sqlite3.h>
+
+#include "sink/spool.h"
+#include "sink/spool_db.h"
+#include "sink/spool_delete.h"
+#include "sink/spool_query.h"
+
+enum { DAY = 86400000 };
+
+static char why[256];
+
+static struct slice text(const char *s)
+{
+	return s ? (struct slice){s, strlen(s)} : (struct slice){0};
+}
+
+static struct spool_event event(enum spool_identity identity, const char *key, const char *body)
+{
+	return (struct spool_event){
+		.endpoint = "/a", .event = text("e"), .key = text(key), .identity = identity, .plain_id = text(key), .headers = text("H: v\n"),
+		.body = text(body), .remote_addr = "", .received_at = (int64_t)1000 * DAY, .dedupe_window = (int64_t)30 * DAY,
+	};
+}
+
+static struct spool_event unsigned_event(const char *key, const char *body)
+{
+	return event(SPOOL_IDENTITY_UNSIGNED, key, body);
+}
+
+static void put(struct spool *s, struct spool_event *ev)
+{
+	if (!spool_put(s, ev, why, sizeof why))
+		fail_msg("%s", why);
+}
+
+static void stores(struct spool *s, struct spool_event ev, int64_t id)
+{
+	put(s, &ev);
+	assert_false(ev.duplicate || ev.altered);
+	assert_int_equal(ev.id, id);
+}
+
+static void merges(struct spool *s, struct spool_event ev, int64_t id, bool altered)
+{
+	put(s, &ev);
+	assert_true(ev.duplicate);
+	assert_int_equal(ev.id, id);
+	assert_int_equal(ev.altered, altered);
+}
+
+static int64_t ask(const char *dir, const char *sql)
+{
+	char path[64];
+	sqlite3 *db;
+	sqlite3_stmt *st;
+	int64_t v;
+
+	snprintf(path, sizeof path, "%s/hookspool.db", dir);
+	assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+	v = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+	return v;
+}
+
+static struct spool *make(const char *dir)
+{
+	return spool_new(dir, JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
+}
+
+/* An id inside what the signature covers decides alone. */
+static void signed_id(void **state)
+{
+	struct spool *s = make("signed");
+
+	(void)state;
+	stores(s, event(SPOOL_IDENTITY_SIGNED, "1", "one"), 1);
+	merges(s, event(SPOOL_IDENTITY_SIGNED, "1", "one"), 1, false);
+	merges(s, event(SPOOL_IDENTITY_SIGNED, "1", "two"), 1, true);
+	stores(s, event(SPOOL_IDENTITY_SIGNED, "2", "one"), 2);
+	spool_close(s);
+	assert_int_equal(ask("signed", "SELECT count(*) FROM event WHERE note IS NOT NULL OR digest IS NOT NULL"), 0);
+}
+
+/* An id that nothing signs decides together with the bytes. */
+static void unsigned_id(void **state)
+{
+	struct spool *s = make("unsigned");
+	struct spool_event noted = unsigned_event("4", "one"), same = unsigned_event("3", "one");
+
+	(void)state;
+	stores(s, unsigned_event("1", "one"), 1);
+	merges(s, unsigned_event("1", "one"), 1, false);
+	stores(s, unsigned_event("1", "two"), 2);
+	merges(s, unsigned_event("1", "two"), 2, false);
+	put(s, &same);
+	assert_false(same.duplicate);
+	assert_int_equal(same.same_as, 1);
+	noted.note = "it was so";
+	put(s, &noted);
+	assert_int_equal(noted.same_as, 3); /* the newest */
+	merges(s, unsigned_event("3", "one"), 3, false);
+	spool_close(s);
+	assert_int_equal(ask("unsigned", "SELECT note = 'same bytes as event 1' FROM event WHERE id = 3"), 1);
+	assert_int_equal(ask("unsigned", "SELECT note = 'it was so; same bytes as event 3' FROM event WHERE id = 4"), 1);
+	assert_int_equal(ask("unsigned", "SELECT count(*) FROM event WHERE note IS NOT NULL"), 2);
+}
+
+/* An empty body is bytes like others. */
+static void empty_body(void **state)
+{
+	struct spool *s = make("empty");
+	struct spool_event ev = unsigned_event("1", NULL);
+
+	(void)state;
+	stores(s, ev, 1);
+	merges(s, ev, 1, false);
+	ev = event(SPOOL_IDENTITY_SIGNED, "s", NULL);
+	stores(s, ev, 2);
+	merges(s, ev, 2, false);
+	spool_close(s);
+}
+
+/* With a replay window, the same bytes under another id are a duplicate for that long. */
+static void replay_window(void **state)
+{
+	struct spool *s = make("replay");
+	struct spool_event ev = unsigned_event("2", "one");
+
+	(void)state;
+	stores(s, unsigned_event("1", "one"), 1);
+	ev.replay_window = DAY;
+	ev.received_at += DAY;
+	merges(s, ev, 1, false);
+	put(s, &ev);
+	assert_int_equal(ev.same_as, 1);
+	ev.received_at++;
+	stores(s, ev, 2);
+	ev.received_at -= (int64_t)50 * DAY; /* of a clock that went back */
+	ev.key = text("3");
+	stores(s, ev, 3);
+	ev.endpoint = "/b";
+	stores(s, ev, 4);
+	ev.body = text("two");
+	stores(s, ev, 5);
+	spool_close(s);
+}
+
+/* Where the bytes are the identity, they are it for the dedupe window. */
+static void body_identity(void **state)
+{
+	struct spool *s = make("body");
+	struct spool_event ev = event(SPOOL_IDENTITY_BODY, "hash", "one");
+
+	(void)state;
+	stores(s, ev, 1);
+	ev.received_at += (int64_t)30 * DAY;
+	merges(s, ev, 1, false);
+	ev.received_at++;
+	stores(s, ev, 2);
+	merges(s, ev, 2, false);
+	ev.received_at -= (int64_t)100 * DAY; /* an event of a clock that was ahead takes nothing away */
+	stores(s, ev, 3);
+	spool_close(s);
+	assert_int_equal(ask("body", "SELECT count(*) FROM event WHERE key = 'hash'"), 1);
+}
+
+/* Where nothing is an identity, nothing is merged. */
+static void no_identity(void **state)
+{
+	struct spool *s = make("none");
+
+	(void)state;
+	stores(s, event(SPOOL_IDENTITY_NONE, "1", "one"), 1);
+	stores(s, event(SPOOL_IDENTITY_NONE, "1", "one"), 2);
+	stores(s, event(SPOOL_IDENTITY_SIGNED, NULL, "one"), 3);
+	stores(s, event(SPOOL_IDENTITY_UNSIGNED, NULL, "one"), 4);
+	spool_close(s);
+}
+
+static void purge(const char *dir)
+{
+	struct spool_doomed order[20];
+	struct spool_deleted sum = {0};
+	struct spool_db db = {0};
+
+	for (int i = 0; i < 20; i++)
+		order[i] = (struct spool_doomed){i + 1, 100};
+	assert_true(spool_db_open(&db, dir, JOURNAL_WAL, SPOOL_MANAGE, why, sizeof why));
+	if (!spool_delete(&db, order, 20, 0, false, false, &sum, why, sizeof why))
+		fail_msg("%s", why);
+	spool_db_close(&db);
+	assert_int_equal(ask(dir, "SELECT count(*) FROM event"), 0);
+}
+
+/* The rules are the same where the events were purged. */
+static void purged_events(void **state)
+{
+	struct spool *s = make("purged");
+	struct spool_event ev;
+
+	(void)state;
+	stores(s, event(SPOOL_IDENTITY_SIGNED, "s", "one"), 1);
+	stores(s, unsigned_event("u", "one"), 2);
+	stores(s, event(SPOOL_IDENTITY_BODY, "b", "one"), 3);
+	purge("purged");
+	merges(s, event(SPOOL_IDENTITY_SIGNED, "s", "one"), 1, false);
+	merges(s, event(SPOOL_IDENTITY_SIGNED, "s", "two"), 1, true);
+	merges(s, unsigned_event("u", "one"), 2, false);
+	merges(s, event(SPOOL_IDENTITY_BODY, "b", "one"), 3, false);
+	ev = unsigned_event("v", "one");
+	ev.replay_window = DAY;
+	put(s, &ev);
+	assert_true(ev.duplicate && ev.same_as);
+	stores(s, unsigned_event("u", "two"), 4);
+	ev = event(SPOOL_IDENTITY_BODY, "b", "one");
+	ev.received_at += (int64_t)31 * DAY;
+	stores(s, ev, 5);
+	purge("purged"); /* a key that is known already takes the place of the older one */
+	merges(s, ev, 5, false);
+	spool_close(s);
+}
+
+/* Readers see the id as the sender gave it. */
+static bool on_row(void *ctx, const struct spool_row *r)
+{
+	int *n = ctx;
+
+	assert_int_equal(r->key.n, 2);
+	assert_memory_equal(r->key.p, "id", 2);
+	++*n;
+	return true;
+}
+
+static void key_is_shown_plain(void **state)
+{
+	struct spool *s = make("plain");
+	struct spool_db db = {0};
+	int n = 0;
+
+	(void)state;
+	stores(s, unsigned_event("id", "one"), 1);
+	stores(s, event(SPOOL_IDENTITY_SIGNED, "id", "one"), 2);
+	spool_close(s);
+	assert_true(spool_db_open(&db, "plain", JOURNAL_WAL, SPOOL_MANAGE, why, sizeof why));
+	assert_true(spool_query_events(&db, &spool_filter_all, on_row, &n, why, sizeof why));
+	spool_db_close(&db);
+	assert_int_equal(n, 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(signed_id),
+		cmocka_unit_test(unsigned_id),
+		cmocka_unit_test(empty_body),
+		cmocka_unit_test(replay_window),
+		cmocka_unit_test(body_identity),
+		cmocka_unit_test(no_identity),
+		cmocka_unit_test(purged_events),
+		cmocka_unit_test(key_is_shown_plain),
+	};
+
+	return cmocka_run_group_tests_name("spool_store", tests, unit_enter, unit_leave);
+}
