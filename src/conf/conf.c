@@ -115,6 +115,9 @@ static void add_keys(struct endpoint *e, enum conf_secrets which, bool *ok)
 static void add_endpoint(const struct conf *c, struct endpoint *e, cfg_t *tree, cfg_t *sec, enum conf_secrets which, bool *ok)
 {
 	e->path = copy(cfg_title(sec), ok);
+	e->name = copy(cfg_getstr(sec, "name"), ok);
+	e->dedupe_window = get_duration(tree, "dedupe-window");
+	e->replay_window = cfg_getstr(sec, "replay-window") ? get_duration(sec, "replay-window") : 0;
 	*ok = *ok && schema_scheme_find(tree, cfg_getstr(sec, "scheme"), &e->scheme);
 	if (cfg_size(sec, "bodies"))
 		e->scheme.bodies = schema_bodies_of(sec);
@@ -244,6 +247,7 @@ void conf_free(struct conf *c)
 		return;
 	for (e = c->endpoints; e < c->endpoints + c->n_endpoints; e++) {
 		free(e->path);
+		free(e->name);
 		free_secrets(&e->secrets);
 		free_secrets(&e->authorizations);
 		free_secrets(&e->verify_tokens);

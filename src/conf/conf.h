@@ -36,6 +36,7 @@ struct secrets {
 
 struct endpoint {
 	char *path; /* its title: the URL path, compared byte for byte */
+	char *name; /* for people; NULL: none */
 	struct scheme scheme; /* with this endpoint's bodies */
 	struct secrets secrets;        /* signing secrets; several while rotating */
 	struct secrets authorizations; /* whole Authorization values; empty: not asked for */
@@ -50,6 +51,8 @@ struct endpoint {
 	char *answer_type, *answer_body; /* NULL: ours */
 	size_t max_body;               /* bytes */
 	int64_t keep;                  /* ms after which its events go; 0: they stay; -1: as the others' */
+	int64_t dedupe_window;         /* that of the configuration */
+	int64_t replay_window;         /* ms that equal bytes under another unsigned id are a duplicate; 0: never */
 	const struct sink **relay;     /* the sinks its events go to */
 	size_t n_relay;
 };

@@ -4,6 +4,7 @@
 
 #include <confuse.h>
 
+int schema_check_name(cfg_t *cfg, cfg_opt_t *opt);
 int schema_check_scheme(cfg_t *cfg, cfg_opt_t *opt);
 int schema_check_bodies(cfg_t *cfg, cfg_opt_t *opt);
 int schema_check_url(cfg_t *cfg, cfg_opt_t *opt);

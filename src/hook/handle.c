@@ -352,6 +352,10 @@ static bool is_noted(enum outcome o)
 
 static void fill_event(const struct request *r, struct delivery *d)
 {
+	static const enum spool_identity identities[] = {
+		[IDENTITY_NONE] = SPOOL_IDENTITY_NONE, [IDENTITY_BODY] = SPOOL_IDENTITY_BODY,
+		[IDENTITY_SIGNED] = SPOOL_IDENTITY_SIGNED, [IDENTITY_UNSIGNED] = SPOOL_IDENTITY_UNSIGNED,
+	};
 	const struct slice *field = d->event.field;
 
 	d->stored = (struct spool_event){
@@ -359,7 +363,10 @@ static void fill_event(const struct request *r, struct delivery *d)
 		.event = field[FIELD_EVENT].p ? field[FIELD_EVENT] : slice_text(""),
 		.note = d->note,
 		.key = field[FIELD_KEY],
-		.identity = field[FIELD_KEY].p ? SPOOL_IDENTITY_SIGNED : SPOOL_IDENTITY_NONE,
+		.identity = identities[d->event.identity],
+		.plain_id = d->event.id,
+		.dedupe_window = d->endpoint->dedupe_window,
+		.replay_window = d->endpoint->replay_window,
 		.account = field[FIELD_ACCOUNT],
 		.sender_id = field[FIELD_SENDER_ID],
 		.sender_name = field[FIELD_SENDER_NAME],
@@ -424,6 +431,25 @@ bool handle_again(const struct request *r, const struct endpoint *e, int64_t rec
 	return d->outcome == GO_ON;
 }
 
+/* A stored event, or a duplicate of one that is worth a word. */
+static void take_stored(struct delivery *d)
+{
+	const struct spool_event *ev = &d->stored;
+
+	d->id = ev->id;
+	d->outcome = ev->duplicate ? OUTCOME_DUPLICATE : OUTCOME_STORED;
+	if (ev->altered)
+		snprintf(d->why, sizeof d->why, "other bytes than event %lld has under this id", (long long)ev->id);
+	else if (ev->same_as && ev->duplicate)
+		snprintf(d->why, sizeof d->why, "same bytes as event %lld under another id, within replay-window", (long long)ev->id);
+	else if (ev->same_as)
+		snprintf(d->why, sizeof d->why, "%s%ssame bytes as event %lld", ev->note ? ev->note : "", ev->note ? "; " : "", (long long)ev->same_as);
+	if (ev->altered || ev->same_as)
+		d->reason = d->why;
+	else if (ev->note && !ev->duplicate)
+		d->reason = ev->note;
+}
+
 void handle_store(struct spool *s, struct delivery *const *d, size_t n)
 {
 	char why[sizeof d[0]->why];
@@ -434,8 +460,7 @@ void handle_store(struct spool *s, struct delivery *const *d, size_t n)
 	ok = spool_put(s, &d[0]->stored, why, sizeof why);
 	for (size_t i = 0; i < n; i++) {
 		if (ok) {
-			d[i]->id = d[i]->stored.id;
-			d[i]->outcome = d[i]->stored.duplicate ? OUTCOME_DUPLICATE : OUTCOME_STORED;
+			take_stored(d[i]);
 		} else {
 			snprintf(d[i]->why, sizeof d[i]->why, "%s", why);
 			d[i]->outcome = because(d[i], d[i]->why, OUTCOME_UNAVAILABLE);
@@ -528,17 +553,26 @@ static void log_cut(struct log_entry *e, const char *key, struct slice text, con
 	log_slice(e, key, text);
 }
 
+/* A duplicate with other bytes than its event: answered as one, and counted apart. */
+static bool is_altered(const struct delivery *d)
+{
+	return d->outcome == OUTCOME_DUPLICATE && d->stored.altered;
+}
+
 static void write_log(const struct request *r, const struct conf *c, const struct delivery *d)
 {
 	const struct outcome_info *info = outcome_info(d->outcome);
+	enum log_level level = is_altered(d) ? LOG_LEVEL_WARNING : info->level;
 	struct log_entry e;
 
-	if (!log_on(info->level) || (outcome_rejected(d->outcome) &&
+	if (!log_on(level) || (outcome_rejected(d->outcome) &&
 	    !refusals_pass(d->endpoint ? d->endpoint->path : "", d->outcome, r->remote_addr, d->answered)))
 		return;
-	log_begin(&e, info->level);
+	log_begin(&e, level);
 	if (d->endpoint)
 		log_text(&e, "endpoint", d->endpoint->path);
+	if (d->endpoint)
+		log_text(&e, "name", d->endpoint->name);
 	else
 		log_cut(&e, "path", slice_text(r->path), d);
 	log_text(&e, "outcome", info->code);
@@ -566,7 +600,7 @@ static void write_log(const struct request *r, const struct conf *c, const struc
 void handle_record(const struct request *r, const struct conf *c, struct spool *s, const struct delivery *d)
 {
 	write_log(r, c, d);
-	spool_count(s, d->endpoint ? d->endpoint->path : NULL, outcome_info(d->outcome)->code,
+	spool_count(s, d->endpoint ? d->endpoint->path : NULL, is_altered(d) ? "altered" : outcome_info(d->outcome)->code,
 		d->secret ? d->endpoint->secrets.item[d->secret - 1].id : 0, d->received_at);
 	if (is_noted(d->outcome))
 		note_reject(r, s, d);

@@ -96,6 +96,28 @@ static void everything(void **state)
 	conf_free(c);
 }
 
+/* A name is bounded text that no terminal takes for more. */
+static void names(void **state)
+{
+	static const char *const wrong[] = {"", "a\\nb", "\\x1b[2J", "\xC2\x9B", "\x7F", "\xE2\x80\xAE", "\xE2\x81\xA6", "\xC3",
+		"123456789.123456789.123456789.123456789.123456789.123456789.123456789.123456789.123456789.123456789.1"};
+	struct conf *c = load("endpoint \"/w\" { secret-file = {\"one\"} name = \"Lead \xE2\x86\x92 CRM\" replay-window = \"1d\" }\n"
+		"dedupe-window = \"2d\"\n");
+	char line[256];
+
+	(void)state;
+	assert_non_null(c);
+	assert_string_equal(c->endpoints[0].name, "Lead \xE2\x86\x92 CRM");
+	assert_int_equal(c->endpoints[0].replay_window, 86400000);
+	assert_int_equal(c->endpoints[0].dedupe_window, 2 * 86400000);
+	conf_free(c);
+	for (size_t i = 0; i < COUNT(wrong); i++) {
+		snprintf(line, sizeof line, "\nendpoint \"/w\" { secret-file = {\"one\"}\n name = \"%s\"\n}\n", wrong[i]);
+		assert_null(load(line));
+		assert_non_null(strstr(messages, "test.conf:3: name: write 1 to 100 bytes"));
+	}
+}
+
 static void sinks(void **state)
 {
 	struct conf *c = load(
@@ -662,6 +684,7 @@ int main(void)
 		cmocka_unit_test(includes),
 		cmocka_unit_test(variables),
 		cmocka_unit_test(variables_that_are_unset),
+		cmocka_unit_test(names),
 		cmocka_unit_test(sinks),
 		cmocka_unit_test(sinks_at_the_edge),
 		cmocka_unit_test(sinks_that_are_programs),

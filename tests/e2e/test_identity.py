@@ -1,0 +1,105 @@
+"""Which deliveries are the same event: by a signed id, by an unsigned id with the bytes, by the bytes, or by nothing."""
+import base64
+import hashlib
+import hmac
+import json
+import uuid
+
+import pytest
+
+import fcgi_client
+from outcomes import expect
+from place import until
+from receiver import Home, endpoint
+from sender import SECRET, SECRET2, message, new_urn, sign
+
+PUSH = json.dumps({"zen": "x", "repository": {"full_name": "me/repo"}}).encode()
+
+
+def github(one, body, delivery, event="push", secret=SECRET, path="/gh"):
+    headers = {"X-Webhook-Signature": None, "X-Hub-Signature-256": sign(body, secret), "X-GitHub-Event": event, "X-GitHub-Delivery": delivery}
+    return fcgi_client.deliver(one.socket, body, path=path, headers=headers)
+
+
+def new_id():
+    return str(uuid.uuid4())
+
+
+@pytest.fixture
+def gh(receiver):
+    """A receiver with GitHub's endpoint, whose ids nothing signs."""
+    return receiver(home=Home(endpoint("/gh", scheme="github", secret_file=["secret", "secret2"]),
+                              endpoint("/day", scheme="github", replay_window="1d")))
+
+
+def test_a_sender_cannot_take_another_ones_id(gh):
+    """The same unsigned id with other bytes is stored; with the same bytes it is a duplicate."""
+    first, second = PUSH, PUSH.replace(b"me", b"you")
+    stored = expect(github(gh, first, "id-42"), "stored").json["id"]
+    other = expect(github(gh, second, "id-42", secret=SECRET2), "stored").json["id"]
+    assert expect(github(gh, first, "id-42"), "duplicate").json["id"] == stored
+    assert expect(github(gh, second, "id-42", secret=SECRET2), "duplicate").json["id"] == other
+    events = gh.home.spool.export()
+    assert [(e["key"], e["note"]) for e in events] == [("id-42", None)] * 2
+    assert gh.home.spool.events()[0]["key"].startswith("id-42 ")  # in the order of the ids
+
+
+def test_the_same_bytes_under_another_id_are_stored_and_noted(gh):
+    first = expect(github(gh, PUSH, new_id()), "stored").json["id"]
+    second = expect(github(gh, PUSH, new_id(), event="delete"), "stored").json["id"]
+    note = f"same bytes as event {first}"
+    assert [e["note"] for e in gh.home.spool.export()] == [None, note]
+    assert json.loads(gh.home.cli("list", "--json").stdout.decode().splitlines()[-1])["note"] == note
+    assert note in gh.home.cli("show", str(second)).stdout.decode()
+    assert gh.until_entry(id=str(second))["reason"] == note
+
+
+def test_within_the_replay_window_they_are_duplicates(gh):
+    """A captured delivery under other ids and names is stored once, and the log tells of it."""
+    first = expect(github(gh, PUSH, new_id(), path="/day"), "stored").json["id"]
+    for event in ("push", "delete", "release"):
+        assert expect(github(gh, PUSH, new_id(), event=event, path="/day"), "duplicate").json["id"] == first
+    assert f"same bytes as event {first}" in gh.until_entry(outcome="duplicate")["reason"]
+    expect(github(gh, PUSH + b" ", new_id(), path="/day"), "stored")
+
+
+def test_a_shop_is_no_exception(receiver):
+    one = receiver(home=Home(endpoint("/shop", scheme="shopify", replay_window="1d")))
+    body = b'{"id":1,"total_price":"9999"}'
+    proof = base64.b64encode(hmac.new(SECRET.encode(), body, hashlib.sha256).digest()).decode()
+    answers = [fcgi_client.deliver(one.socket, body, path="/shop", headers={
+        "X-Webhook-Signature": None, "X-Shopify-Hmac-SHA256": proof, "X-Shopify-Topic": topic, "X-Shopify-Webhook-Id": topic,
+        "X-Shopify-Shop-Domain": "mine.myshopify.com"}).code for topic in ("orders/create", "orders/cancelled", "orders/create")]
+    assert answers == ["stored", "duplicate", "duplicate"]
+
+
+def test_other_bytes_under_a_signed_id_are_told_of(receiver):
+    """A duplicate, answered as one; a line in the log and a counter of its own tell of it."""
+    one = receiver()
+    urn = new_urn()
+    first = expect(fcgi_client.deliver(one.socket, message(urn)), "stored").json["id"]
+    expect(fcgi_client.deliver(one.socket, message(urn)), "duplicate")
+    assert expect(fcgi_client.deliver(one.socket, message(urn, text="another text")), "duplicate").json["id"] == first
+    assert one.until_entry(outcome="duplicate", level="warning")["reason"] == f"other bytes than event {first} has under this id"
+    assert not any("reason" in e for e in one.entries(outcome="duplicate", level="info"))
+    until(lambda: sum(one.home.spool.counters().values()) == 3, "the counters")
+    counted = {code: n for (_, code, _), n in one.home.spool.counters().items()}
+    assert counted == {"stored": 1, "duplicate": 1, "altered": 1}
+    assert "altered" in one.home.cli("stats").stdout.decode()
+
+
+def test_without_an_id_the_bytes_decide(receiver):
+    one = receiver()
+    body = b'{"event":"connection.accepted","object":"event","data":{"account_id":"a"}}'
+    expect(fcgi_client.deliver(one.socket, body), "stored")
+    for _ in range(3):
+        expect(fcgi_client.deliver(one.socket, body), "duplicate")
+    expect(fcgi_client.deliver(one.socket, body.replace(b'"a"', b'"b"')), "stored")
+
+
+def test_the_rules_outlive_a_purge(gh):
+    expect(github(gh, PUSH, "one", path="/day"), "stored")
+    until(lambda: gh.home.cli("purge", "--older-than", "1s") and not gh.home.spool.events(), "the purge")
+    expect(github(gh, PUSH, "one", path="/day"), "duplicate")
+    expect(github(gh, PUSH, "two", path="/day"), "duplicate")
+    expect(github(gh, PUSH + b" ", "one", path="/day"), "stored")
