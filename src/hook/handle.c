@@ -444,10 +444,12 @@ static void take_stored(struct delivery *d)
 		snprintf(d->why, sizeof d->why, "same bytes as event %lld under another id, within replay-window", (long long)ev->id);
 	else if (ev->same_as)
 		snprintf(d->why, sizeof d->why, "%s%ssame bytes as event %lld", ev->note ? ev->note : "", ev->note ? "; " : "", (long long)ev->same_as);
-	if (ev->altered || ev->same_as)
+	else
+		return;
+	if (ev->duplicate)
 		d->reason = d->why;
-	else if (ev->note && !ev->duplicate)
-		d->reason = ev->note;
+	else
+		d->note = d->why;
 }
 
 void handle_store(struct spool *s, struct delivery *const *d, size_t n)

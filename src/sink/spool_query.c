@@ -50,7 +50,8 @@ static bool copy_row(sqlite3_stmt *st, void *out, struct buf *arena)
 	r->secret = sqlite3_column_int(st, 2);
 	if (!copy_columns(st, 3, to, sizeof to / sizeof *to, arena))
 		return false;
-	r->key = spool_store_plain_key(r->key, sqlite3_column_type(st, 3 + sizeof to / sizeof *to) != SQLITE_NULL);
+	r->key = spool_store_plain_key(r->key, r->event, r->account,
+		sqlite3_column_type(st, 3 + sizeof to / sizeof *to) != SQLITE_NULL);
 	return true;
 }
 

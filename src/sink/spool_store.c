@@ -42,9 +42,33 @@ bool spool_store_digest(struct slice bytes, unsigned char digest[SPOOL_DIGEST])
 	return EVP_Digest(bytes.p ? bytes.p : "", bytes.n, digest, NULL, EVP_sha256(), NULL) == 1;
 }
 
-struct slice spool_store_plain_key(struct slice key, bool has_digest)
+/* Takes a part of a key off its end, as hook/event.c adds it: behind a space, with spaces and percent signs escaped. */
+static bool cut_part(struct slice *key, struct slice part)
 {
-	return has_digest && key.n >= SPOOL_KEY_SUFFIX ? (struct slice){key.p, key.n - SPOOL_KEY_SUFFIX} : key;
+	size_t at = key->n;
+
+	for (size_t i = part.n; i-- > 0;) {
+		const char *text = part.p[i] == ' ' ? "%20" : part.p[i] == '%' ? "%25" : NULL;
+		size_t n = text ? 3 : 1;
+
+		if (at < n || memcmp(key->p + at - n, text ? text : part.p + i, n) != 0)
+			return false;
+		at -= n;
+	}
+	if (at < 1 || key->p[at - 1] != ' ')
+		return false;
+	key->n = at - 1;
+	return true;
+}
+
+struct slice spool_store_plain_key(struct slice key, struct slice event, struct slice account, bool has_digest)
+{
+	struct slice plain;
+
+	if (has_digest && key.n >= SPOOL_KEY_SUFFIX)
+		key.n -= SPOOL_KEY_SUFFIX;
+	plain = key;
+	return key.p && cut_part(&plain, account) && cut_part(&plain, event) ? plain : key;
 }
 
 /* The statement, prepared at its first use: most processes need few of them. NULL on failure. */

@@ -51,8 +51,11 @@ bool spool_store_begin(struct spool_store *s);
 /* Stores the event, or finds the one that it is a duplicate of, and sets what spool_put() sets. False as above. */
 bool spool_store_put(struct spool_store *s, struct spool_event *ev);
 
-/* The key of the column without the digest, which it has where the column `digest` is not NULL. */
-struct slice spool_store_plain_key(struct slice key, bool has_digest);
+/*
+ * The id in a key of the column, as the sender gave it: without the digest, which it ends with where the column `digest` is not
+ * NULL, and without the event's name and account, by which the id of a message or the like is scoped (hook/event.h).
+ */
+struct slice spool_store_plain_key(struct slice key, struct slice event, struct slice account, bool has_digest);
 
 /* The SHA-256 of the bytes. False: OpenSSL failed. */
 bool spool_store_digest(struct slice bytes, unsigned char digest[SPOOL_DIGEST]);

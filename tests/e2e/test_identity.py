@@ -51,7 +51,7 @@ def test_the_same_bytes_under_another_id_are_stored_and_noted(gh):
     assert [e["note"] for e in gh.home.spool.export()] == [None, note]
     assert json.loads(gh.home.cli("list", "--json").stdout.decode().splitlines()[-1])["note"] == note
     assert note in gh.home.cli("show", str(second)).stdout.decode()
-    assert gh.until_entry(id=str(second))["reason"] == note
+    assert gh.until_entry(id=str(second))["note"] == note
 
 
 def test_within_the_replay_window_they_are_duplicates(gh):

@@ -239,6 +239,7 @@ static bool on_row(void *ctx, const struct spool_row *r)
 
 static void key_is_shown_plain(void **state)
 {
+	struct spool_event thing = event(SPOOL_IDENTITY_SIGNED, "id a%20b%25 x", "two");
 	struct spool *s = make("plain");
 	struct spool_db db = {0};
 	int n = 0;
@@ -246,11 +247,19 @@ static void key_is_shown_plain(void **state)
 	(void)state;
 	stores(s, unsigned_event("id", "one"), 1);
 	stores(s, event(SPOOL_IDENTITY_SIGNED, "id", "one"), 2);
+	thing.event = text("a b%");
+	thing.account = text("x");
+	stores(s, thing, 3);
+	thing.identity = SPOOL_IDENTITY_UNSIGNED;
+	stores(s, thing, 4);
+	thing.key = text("id a%20b%25 ");
+	thing.account = text(NULL);
+	stores(s, thing, 5);
 	spool_close(s);
 	assert_true(spool_db_open(&db, "plain", JOURNAL_WAL, SPOOL_MANAGE, why, sizeof why));
 	assert_true(spool_query_events(&db, &spool_filter_all, on_row, &n, why, sizeof why));
 	spool_db_close(&db);
-	assert_int_equal(n, 2);
+	assert_int_equal(n, 5);
 }
 
 int main(void)
