@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "cli/cli.h"
+#include "core/sandbox.h"
 #include "cli/completion.h"
 #include "cli/suggest.h"
 
@@ -118,6 +119,7 @@ int main(int argc, char **argv)
 	struct cli cli = {0};
 	int c;
 
+	sandbox_hide();
 	setlocale(LC_CTYPE, "C.UTF-8"); /* for the width of characters; what we print is UTF-8 */
 	umask(077);
 	while ((c = getopt_long(argc, argv, "+c:h", options, NULL)) != -1) {

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "conf/conf.h"
+#include "core/sandbox.h"
 #include "gate/cgi.h"
 #include "gate/listen.h"
 #include "gate/serve.h"
@@ -101,6 +102,13 @@ static void report(void *ctx, enum log_level level, const char *message)
 	log_message(level, "%s", message);
 }
 
+static void give_up(void)
+{
+	struct sandbox s = sandbox_enter();
+
+	log_message(LOG_LEVEL_DEBUG, "sandbox: seccomp %s, landlock version %d", s.seccomp ? "yes" : "no", s.landlock);
+}
+
 static int serve_own(struct conf *conf, const char *address, const struct options *o)
 {
 	mode_t mode = o->socket_mode ? (mode_t)strtoul(o->socket_mode, NULL, 8) : conf->socket_mode;
@@ -114,13 +122,16 @@ static int serve_own(struct conf *conf, const char *address, const struct option
 		return EX_OSERR;
 	}
 	snprintf(own, sizeof own, "%s", address); /* outlives the configuration it may come from */
+	give_up();
 	return serve(fd, own, conf);
 }
 
 static int serve_cgi(struct conf *conf)
 {
-	int status = cgi_serve(conf);
+	int status;
 
+	give_up();
+	status = cgi_serve(conf);
 	if (!conf)
 		return EX_CONFIG;
 	conf_free(conf);
@@ -134,6 +145,7 @@ int main(int argc, char **argv)
 	struct conf *conf;
 	int status, fd;
 
+	sandbox_hide();
 	if (!arguments_from_query() && (status = parse(argc, argv, &o)) >= 0)
 		return status;
 	umask(077);
@@ -148,8 +160,10 @@ int main(int argc, char **argv)
 	if (!conf)
 		return EX_CONFIG;
 	serve_hold_signals();
-	if (fd >= 0)
+	if (fd >= 0) {
+		give_up();
 		return serve(fd, NULL, conf);
+	}
 	if (o.listen || conf->listen)
 		return serve_own(conf, o.listen ? o.listen : conf->listen, &o);
 	conf_free(conf);

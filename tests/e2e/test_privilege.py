@@ -3,14 +3,16 @@ import os
 import re
 import shutil
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
 
 import fcgi_client
 from outcomes import expect
-from place import BIN, ROOT, own
+from place import BIN, ROOT, USER, own, run
 from proc import Child
+from receiver import Home, endpoint
 from relaying import deliver, home_with, sink
 from sender import message
 
@@ -64,6 +66,50 @@ def test_root_refuses_its_own_directory_that_others_may_write(receiver):
     home.spool.dir.chmod(0o777)
     done = home.cli("list", user=None)
     assert done.returncode == 75 and b"other users may write into it (mode 0777); chown it" in done.stderr, done.stderr
+
+
+# ---- what each process gives up
+
+MEMORY = """
+import re, sys
+found = []
+for line in open(f"/proc/{sys.argv[1]}/maps"):
+    found += re.findall(r"^([0-9a-f]+)-([0-9a-f]+) rw", line)
+with open(f"/proc/{sys.argv[1]}/mem", "rb", 0) as memory:
+    for start, end in found:
+        memory.seek(int(start, 16))
+        print(len(memory.read(int(end, 16) - int(start, 16))))
+"""
+
+
+@pytest.mark.parametrize("which", ["receiver", "relay", "tail"])
+def test_memory_is_closed_to_others_of_the_same_user(receiver, relay, which):
+    """Not even a process of the same user reads a secret out of it; the test's own process shows that it could."""
+    home = home_with(sink("out", url="http://127.0.0.1:9/"))
+    one = receiver(home=home)
+    deliver(one)
+    if which == "relay":
+        one = relay(home).ready()
+    elif which == "tail":
+        one = Child([BIN / "hookspool", "-c", home.conf, "tail"], home.dir / "tail.log")
+        one.until(lambda: "message.received" in one.text(), "the first line")
+    open_one = Child(["sleep", "60"], home.dir / "sleep.log")
+    reader = [sys.executable if not ROOT else "/usr/bin/python3", "-c", MEMORY]
+    assert run([*reader, open_one.pid], user=USER).returncode == 0
+    done = run([*reader, one.pid], user=USER)
+    assert done.returncode == 1 and b"PermissionError" in done.stderr, done.stdout + done.stderr
+
+
+def test_receiver_gives_up_programs_and_network(receiver):
+    """Where the kernel lets it: seccomp's filter, and no new privileges."""
+    home = Home(endpoint(), log_level="debug")
+    one = receiver(home=home)
+    expect(fcgi_client.deliver(one.socket, message()), "stored")
+    status = Path(f"/proc/{one.pid}/status").read_text()
+    assert re.search(r"^NoNewPrivs:\s*1$", status, re.M) and re.search(r"^Seccomp:\s*2$", status, re.M), status
+    assert re.search(r'msg="sandbox: seccomp yes, landlock version \d+"', one.text())
+    one.hup()
+    one.until(lambda: "configuration reloaded" in one.text(), "the reload, which reads files")
 
 
 # ---- forged spools
