@@ -169,6 +169,7 @@ static void check_all(struct check *c, const char *file)
 	check_as_owner(c, conf, check_files);
 	check_as_owner(c, conf, check_spool);
 	check_as_owner(c, conf, check_rotation);
+	check_as_owner(c, conf, check_rate);
 	check_as_relay(c, conf, check_sinks);
 	check_as_relay(c, conf, check_programs);
 	check_socket(c, conf);

@@ -65,6 +65,9 @@ void check_shared_secrets(struct check *c, const struct conf *conf);
 /* Where an endpoint has several secrets: which of them are still used? */
 void check_rotation(struct check *c, const struct conf *conf);
 
+/* Where an endpoint has a rate: do its deliveries come from more than a proxy's address? */
+void check_rate(struct check *c, const struct conf *conf);
+
 /* The sinks: their files, who names them, what is dead, and what is pending that nobody sends. */
 void check_sinks(struct check *c, const struct conf *conf);
 

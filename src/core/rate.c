@@ -1,29 +1,40 @@
 /* Rate limits by endpoint and address, shared by all processes of a spool. */
 #include "core/rate.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/address.h"
 #include "core/clock.h"
 #include "core/log.h"
 
-enum { SLOTS = 4096, PROBES = 8 };
+enum { ADDRESSES = 4096, NETWORKS = 1024, ENDPOINTS = 256, PROBES = 8 };
 
-/* All zero is a slot that is free. Two processes that take one at the same moment cost each other a place at most. */
+/*
+ * All zero is a slot that is free, and so is one whose time is over: the limit would remember nothing of it. Two
+ * processes that take one at the same moment cost each other a place at most.
+ */
 struct slot {
 	_Atomic uint64_t key; /* of endpoint and address */
 	_Atomic int64_t due;  /* the "theoretical arrival time", clock_mono_us() */
 };
 
-/* What is mapped, for the life of the process; a process has one spool. */
-static _Atomic(struct slot *) table;
+/* The file, mapped for the life of the process; a process has one spool. Slots of different limits are apart. */
+struct table {
+	_Atomic uint64_t boot; /* of which the times are; clock_mono_us() begins again at a boot */
+	_Atomic uint64_t seed; /* of the keys: nobody can choose addresses that share a slot */
+	struct slot addresses[ADDRESSES], networks[NETWORKS], endpoints[ENDPOINTS];
+};
+
+static _Atomic(struct table *) table;
 
 bool rate_parse(const char *text, struct rate *out)
 {
@@ -39,10 +50,40 @@ bool rate_parse(const char *text, struct rate *out)
 	return true;
 }
 
-static struct slot *map_table(const char *spool)
+/* FNV-1a, 64 bits (Fowler, Noll, Vo). */
+static uint64_t hash(uint64_t h, const void *p, size_t n)
 {
-	enum { SIZE = SLOTS * sizeof(struct slot) };
-	struct slot *there = atomic_load(&table), *mapped = MAP_FAILED;
+	for (const unsigned char *s = p; n > 0; n--)
+		h = (h ^ *s++) * 0x100000001B3U;
+	return h;
+}
+
+static uint64_t this_boot(void)
+{
+	char id[64];
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, id, sizeof id) : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return hash(sizeof(struct table), id, n > 0 ? (size_t)n : 0) | 1;
+}
+
+/* Empties what is of another boot, or of another version's layout. */
+static void begin(struct table *t)
+{
+	uint64_t boot = this_boot(), seed;
+
+	if (atomic_exchange(&t->boot, boot) == boot)
+		return;
+	memset((void *)t->addresses, 0, sizeof *t - offsetof(struct table, addresses));
+	if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) == sizeof seed)
+		atomic_store(&t->seed, seed);
+}
+
+static struct table *map_table(const char *spool)
+{
+	struct table *there = atomic_load(&table), *mapped = MAP_FAILED;
 	char path[4096];
 	int fd;
 
@@ -53,52 +94,55 @@ static struct slot *map_table(const char *spool)
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return NULL;
-	if (ftruncate(fd, SIZE) == 0)
-		mapped = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (ftruncate(fd, sizeof *mapped) == 0)
+		mapped = mmap(NULL, sizeof *mapped, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	close(fd);
 	if (mapped == MAP_FAILED)
 		return NULL;
+	begin(mapped);
 	if (atomic_compare_exchange_strong(&table, &there, mapped))
 		return mapped;
-	munmap(mapped, SIZE); /* another thread was first */
+	munmap(mapped, sizeof *mapped); /* another thread was first */
 	return there;
 }
 
-/* FNV-1a, 64 bits (Fowler, Noll, Vo). */
-static uint64_t hash(uint64_t h, const void *p, size_t n)
+/* Of an endpoint and a network of it; no bits: the endpoint as a whole. */
+static uint64_t key_of(const struct table *t, const char *endpoint, const char *address, unsigned bits)
 {
-	for (const unsigned char *s = p; n > 0; n--)
-		h = (h ^ *s++) * 0x100000001B3U;
-	return h;
-}
+	uint64_t h = hash(0xCBF29CE484222325U ^ atomic_load(&t->seed), endpoint, strlen(endpoint) + 1);
+	struct in6_addr network;
 
-static uint64_t key_of(const char *endpoint, const char *address)
-{
-	uint64_t h = hash(0xCBF29CE484222325U, endpoint, strlen(endpoint) + 1);
-	struct in6_addr v6;
-
-	if (inet_pton(AF_INET6, address, &v6) == 1)
-		h = hash(h, &v6, IN6_IS_ADDR_V4MAPPED(&v6) ? sizeof v6 : 8); /* of IPv4 all are in one /64 */
-	else
+	if (bits && address_network(address, bits, &network))
+		h = hash(h, &network, sizeof network);
+	else if (bits)
 		h = hash(h, address, strlen(address));
+	h = (h ^ h >> 33) * 0xFF51AFD7ED558CCDU; /* MurmurHash3's finalizer: the lower bits depend on all */
+	h ^= h >> 33;
 	return h ? h : 1;
 }
 
-/* The key's own slot; else one whose time is over; else the one that will be free first. */
-static struct slot *find(struct slot *slots, uint64_t key, int64_t now)
+/*
+ * The key's own slot; else a free one; else one that it shares with another key. So a flood of addresses has some share
+ * a limit, and lifts none.
+ */
+static struct slot *find(struct slot *slots, unsigned size, uint64_t key, int64_t now, bool *shared)
 {
-	struct slot *s, *best = &slots[key % SLOTS];
+	struct slot *s, *unused = NULL;
 
+	*shared = false;
 	for (unsigned i = 0; i < PROBES; i++) {
-		s = &slots[(key + i) % SLOTS];
+		s = &slots[(key + i) % size];
 		if (atomic_load(&s->key) == key)
 			return s;
-		if (atomic_load(&s->due) < atomic_load(&best->due))
-			best = s;
+		if (!unused && atomic_load(&s->due) <= now)
+			unused = s;
 	}
-	atomic_store(&best->due, now);
-	atomic_store(&best->key, key);
-	return best;
+	*shared = !unused;
+	if (!unused)
+		return &slots[key % size];
+	atomic_store(&unused->due, now);
+	atomic_store(&unused->key, key);
+	return unused;
 }
 
 static int64_t each_us(const struct rate *r)
@@ -124,20 +168,54 @@ void rate_give_back(const struct rate *r, int64_t *due)
 	*due -= each_us(r);
 }
 
-int64_t rate_take(const struct rate *r, const char *spool, const char *endpoint, const char *address)
+/* Takes a place in a slot; 0, or how many ms must pass before there is one. */
+static int64_t take(struct slot *s, const struct rate *r, int64_t now, bool shared)
 {
-	int64_t now = clock_mono_us(), due, next, wait;
-	struct slot *slots = map_table(spool), *s;
+	int64_t due = atomic_load(&s->due), next, wait;
 
-	if (!slots)
-		return 0;
-	s = find(slots, key_of(endpoint, address), now);
-	due = atomic_load(&s->due);
 	do {
+		if (shared && due > now + each_us(r) * r->burst)
+			return each_us(r) / 1000 + 1; /* the other key's endpoint has a longer limit */
 		next = due;
 		wait = rate_pass(r, &next, now);
 		if (wait)
 			return wait;
 	} while (!atomic_compare_exchange_weak(&s->due, &due, next));
 	return 0;
+}
+
+static struct rate times(const struct rate *r, unsigned factor)
+{
+	return (struct rate){.n = r->n * factor, .per = r->per, .burst = r->burst * factor};
+}
+
+int64_t rate_take(const struct rate *r, const char *spool, const char *endpoint, const char *address)
+{
+	struct table *t = map_table(spool);
+	int64_t now = clock_mono_us(), wait = 0;
+	struct slot *taken[3];
+	struct rate limits[3];
+	unsigned n = 0;
+
+	if (!t)
+		return 0;
+	/* the widest first: an address that is refused by it needs no slot of its own */
+	const struct {
+		struct slot *slots;
+		unsigned size, bits, factor;
+	} levels[] = {{t->endpoints, ENDPOINTS, 0, RATE_ENDPOINT}, {t->networks, NETWORKS, 48, RATE_NETWORK}, {t->addresses, ADDRESSES, 64, 1}};
+
+	for (size_t i = 0; !wait && i < sizeof levels / sizeof *levels; i++) {
+		bool shared;
+
+		if (levels[i].bits == 48 && !strchr(address, ':'))
+			continue; /* of IPv4 there is no such network */
+		limits[n] = times(r, levels[i].factor);
+		taken[n] = find(levels[i].slots, levels[i].size, key_of(t, endpoint, address, levels[i].bits), now, &shared);
+		wait = take(taken[n], &limits[n], now, shared);
+		n += wait == 0;
+	}
+	while (wait && n-- > 0)
+		atomic_fetch_sub(&taken[n]->due, each_us(&limits[n]));
+	return wait;
 }

@@ -8,7 +8,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { RATE_MAX = 1000000 };
+enum {
+	RATE_MAX = 1000000,
+	RATE_NETWORK = 16,   /* times the rate: the limit of a /48 of IPv6 */
+	RATE_ENDPOINT = 256, /* times the rate: the limit of an endpoint as a whole */
+};
 
 /* So many in a time, and how many may come at once. n == 0: no limit. */
 struct rate {
@@ -30,8 +34,9 @@ int64_t rate_pass(const struct rate *r, int64_t *due, int64_t now);
 void rate_give_back(const struct rate *r, int64_t *due);
 
 /*
- * Takes a delivery's place; the address of IPv6 counts by its /64. Returns 0, or how many ms must pass before there is one
- * again. Where the table can't be mapped there is no limit: a limit is no reason to lose events.
+ * Takes a delivery's place: of its address (IPv4, or a /64 of IPv6), of its /48 and of its endpoint. Returns 0, or how many
+ * ms must pass before there is one again; a refused delivery takes none. Where the table can't be mapped there is no
+ * limit: a limit is no reason to lose events. Where the table is full, keys share a limit.
  */
 int64_t rate_take(const struct rate *r, const char *spool, const char *endpoint, const char *address);
 

@@ -221,6 +221,39 @@ def test_a_refusals_path_is_cut_in_the_log(receiver):
     assert one.until_entry(outcome="not_found")["path"] == "/" + "ž" * 99
 
 
+# ---- rates
+
+def statuses(one, addresses, path="/rated"):
+    with Fcgi(one.socket) as fcgi:
+        for address in addresses:
+            listed = [(name, address if name == "REMOTE_ADDR" else value) for name, value in params(path, b"{}", method="PUT")]
+            fcgi.send(whole(listed, b"{}"))
+            yield fcgi.reply().status
+
+
+def test_a_flood_of_networks_lifts_no_limit(receiver):
+    one = receiver(endpoint("/rated", rate="5/m"), log_level="error")
+    assert list(statuses(one, ["203.0.113.9"] * 6)) == [405] * 5 + [429]
+    assert list(statuses(one, [f"2001:db8:1:{i:x}::1" for i in range(1000)])).count(405) == 80
+    assert list(statuses(one, [f"2001:db8:{i:x}:1::1" for i in range(9000)])).count(405) <= 5 * 256
+    assert set(statuses(one, ["203.0.113.9", "::ffff:203.0.113.9"] * 3)) == {429}
+
+
+@pytest.mark.parametrize("addresses, warned", [(["127.0.0.1"], True), (["192.168.1.1"], True), (["127.0.0.1", "192.168.1.1"], False),
+                                               (["8.8.8.8"], False)], ids=["one", "a proxy's", "two", "a public one"])
+def test_check_warns_of_a_rate_behind_a_proxy(receiver, addresses, warned):
+    one = receiver(endpoint("/rated", rate="50/m"), endpoint())
+    for i in range(6):
+        body = message()
+        listed = [(name, addresses[i % len(addresses)] if name == "REMOTE_ADDR" else value) for name, value in params("/rated", body)]
+        with Fcgi(one.socket) as fcgi:
+            fcgi.send(whole(listed, body))
+            expect(fcgi.reply(), "stored")
+    found = [c for c in json.loads(one.home.cli("check", "--json").stdout)["checks"] if c["name"] == "rate"]
+    assert [c["status"] for c in found] == ["warn"] * warned
+    assert not warned or (addresses[0] in found[0]["message"] and "realip" in found[0]["message"])
+
+
 # ---- output
 
 @pytest.mark.parametrize("form", ["logfmt", "json"])

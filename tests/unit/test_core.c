@@ -401,6 +401,39 @@ static void rates(void **state)
 	assert_int_equal(rate_pass(&(struct rate){0}, &due, now), 0);
 }
 
+/* A flood, of which each network is another one, lifts no limit; and where the table is full, addresses share one. */
+static void rates_of_networks_and_endpoints(void **state)
+{
+	char address[64], endpoint[32];
+	struct rate r;
+	unsigned n = 0;
+
+	(void)state;
+	assert_true(rate_parse("5/h", &r));
+	for (unsigned i = 0; i < 50; i++) /* one address in three spellings */
+		n += rate_take(&r, ".", "/a", i % 3 == 0 ? "203.0.113.9" : i % 3 == 1 ? "::ffff:203.0.113.9" : "::FFFF:cb00:7109") == 0;
+	assert_int_equal(n, 5);
+	for (unsigned i = n = 0; i < 4000; i++) {
+		snprintf(address, sizeof address, "2001:db8:2:%x::%x", i, i);
+		n += rate_take(&r, ".", "/a", address) == 0;
+	}
+	assert_int_equal(n, 5 * RATE_NETWORK);
+	for (unsigned i = n = 0; i < 60000; i++) {
+		snprintf(address, sizeof address, "2001:db8:%x:1::1", i);
+		n += rate_take(&r, ".", "/b", address) == 0;
+	}
+	assert_in_range(n, 200, 5 * RATE_ENDPOINT);
+	assert_true(rate_take(&r, ".", "/a", "203.0.113.9") > 0);
+	for (unsigned i = n = 0; i < 100 * 1000; i++) {
+		snprintf(endpoint, sizeof endpoint, "/e%u", i / 1000);
+		snprintf(address, sizeof address, "10.%u.%u.%u", i >> 16, i >> 8 & 255, i & 255);
+		n += rate_take(&r, ".", endpoint, address) == 0;
+	}
+	assert_in_range(n, 4000, 5 * 4096);
+	assert_true(rate_take(&r, ".", "/a", "203.0.113.9") > 0);
+	assert_true(rate_take(&r, ".", "/a", "2001:db8:2:1::1") > 0);
+}
+
 static long resident_kib(void)
 {
 	FILE *f = fopen("/proc/self/statm", "r");
@@ -466,6 +499,7 @@ int main(void)
 		cmocka_unit_test(utf8_parts),
 		cmocka_unit_test(crowds),
 		cmocka_unit_test(rates),
+		cmocka_unit_test(rates_of_networks_and_endpoints),
 		cmocka_unit_test(patterns),
 		cmocka_unit_test(secret_files),
 		cmocka_unit_test(log_cannot_be_forged),

@@ -1,0 +1,84 @@
+/* hookspool check, the rates: does a limit by address see the senders' addresses, or only a proxy's? */
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/check.h"
+#include "sink/spool_query.h"
+
+enum { LOOKED_AT = 200, ENOUGH = 5 };
+
+/* Not globally reachable: the special-purpose address registries of IANA (RFC 6890). */
+static const char *const local_ranges[] = {"10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.2.0/24",
+	"192.168.0.0/16", "198.51.100.0/24", "203.0.113.0/24", "::1/128", "2001:db8::/32", "fc00::/7", "fe80::/10"};
+
+/* The addresses of an endpoint's last deliveries. */
+struct seen {
+	char address[64];
+	unsigned n;
+	bool several;
+};
+
+static void see(struct seen *s, struct slice address)
+{
+	char text[sizeof s->address];
+
+	snprintf(text, sizeof text, "%.*s", (int)address.n, address.n ? address.p : "");
+	if (s->n++ == 0)
+		memcpy(s->address, text, sizeof text);
+	else if (strcmp(s->address, text) != 0)
+		s->several = true;
+}
+
+static bool see_event(void *ctx, const struct spool_row *row)
+{
+	struct seen *s = ctx;
+
+	see(s, row->remote_addr);
+	return s->n < LOOKED_AT && !s->several;
+}
+
+static void see_reject(void *ctx, const struct spool_reject_row *row)
+{
+	see(ctx, row->remote_addr);
+}
+
+static bool is_local(const char *address)
+{
+	bool local = *address == '\0'; /* the web server passes no REMOTE_ADDR */
+	struct cidr range;
+
+	for (size_t i = 0; !local && i < sizeof local_ranges / sizeof *local_ranges; i++)
+		local = cidr_parse(local_ranges[i], &range) && cidr_match(&(struct cidrs){&range, 1}, address);
+	return local;
+}
+
+static void check_endpoint(struct check *c, struct spool_db *db, const struct endpoint *e)
+{
+	struct spool_filter filter = spool_filter_all;
+	char why[PATH_MAX + 256];
+	struct seen s = {0};
+
+	filter.endpoint = e->path;
+	filter.newest_first = true;
+	if (!spool_query_events(db, &filter, see_event, &s, why, sizeof why) ||
+	    !spool_query_rejects(db, e->path, LOOKED_AT, see_reject, &s, why, sizeof why))
+		check_say(c, CHECK_FAIL, "rate", "endpoint %s: rate: %s", e->path, why);
+	else if (s.n >= ENOUGH && !s.several && is_local(s.address))
+		check_say(c, CHECK_WARN, "rate", "endpoint %s: its last %u deliveries all came from %s, and rate counts them as one sender's; "
+			"if that is a proxy, have the web server take the address from it (nginx: realip, Apache: mod_remoteip)", e->path, s.n,
+			*s.address ? s.address : "no address");
+}
+
+void check_rate(struct check *c, const struct conf *conf)
+{
+	char why[PATH_MAX + 256];
+	struct spool_db db = {0};
+
+	if (!spool_db_exists(conf->spool) || !spool_db_open(&db, conf->spool, conf->journal, SPOOL_MANAGE, why, sizeof why))
+		return; /* check_spool() has said so */
+	for (size_t i = 0; i < conf->n_endpoints; i++)
+		if (conf->endpoints[i].rate.n)
+			check_endpoint(c, &db, &conf->endpoints[i]);
+	spool_db_close(&db);
+}
