@@ -136,6 +136,7 @@ static void add_endpoint(const struct conf *c, struct endpoint *e, cfg_t *tree, 
 		schema_keep(cfg_getstr(sec, "keep"), &e->keep);
 	if (cfg_getint(sec, "rate-burst"))
 		e->rate.burst = (unsigned)cfg_getint(sec, "rate-burst");
+	e->answer_given = (cfg_getopt(sec, "answer-status")->flags & CFGF_MODIFIED) || cfg_getstr(sec, "answer-body");
 	e->answer_status = (unsigned)cfg_getint(sec, "answer-status");
 	e->answer_type = copy(cfg_getstr(sec, "answer-type"), ok);
 	e->answer_body = copy(cfg_getstr(sec, "answer-body"), ok);

@@ -47,7 +47,8 @@ struct endpoint {
 	struct cidrs allow;            /* REMOTE_ADDR must be in one; empty: all */
 	struct words certificates;     /* SSL_CLIENT_S_DN must be one, "*" is any that was verified; empty: not asked for */
 	struct rate rate;
-	unsigned answer_status;        /* of an accepted delivery */
+	bool answer_given;             /* the answer to an accepted delivery is configured */
+	unsigned answer_status;
 	char *answer_type, *answer_body; /* NULL: ours */
 	size_t max_body;               /* bytes */
 	int64_t keep;                  /* ms after which its events go; 0: they stay; -1: as the others' */

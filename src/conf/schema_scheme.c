@@ -15,7 +15,7 @@ static const char *const encodings[] = {"hex", "base64", NULL};
 static const char *const key_texts[] = {"plain", "hex", "base64", NULL};
 static const char *const units[] = {"s", "ms", NULL};
 static const char *const handshakes[] = {"none", "challenge", "hub", "challenge-code", "crc-token", "validation-token",
-	"url-verification", "plain-token", NULL};
+	"url-verification", "plain-token", "ping", NULL};
 
 /* The options that say where a field is taken from. */
 static const char *const fields[FIELD_COUNT] = {

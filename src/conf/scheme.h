@@ -37,8 +37,9 @@ enum handshake {
 	HANDSHAKE_CHALLENGE_CODE,   /* GET ?challengeCode=X: X and its HMAC */
 	HANDSHAKE_CRC_TOKEN,        /* GET ?crc_token=X: the HMAC of X */
 	HANDSHAKE_VALIDATION_TOKEN, /* POST ?validationToken=X: X */
-	HANDSHAKE_URL_VERIFICATION, /* a signed "url_verification": its challenge */
+	HANDSHAKE_URL_VERIFICATION, /* a signed "url_verification": its challenge; an unsigned form ssl_check=1&token=X: nothing */
 	HANDSHAKE_PLAIN_TOKEN,      /* a signed "endpoint.url_validation": its plainToken and the HMAC of that */
+	HANDSHAKE_PING,             /* a signed event "1": {"type":1}; a signed event "0": 204 */
 	HANDSHAKE_COUNT
 };
 
@@ -84,6 +85,12 @@ struct source {
 	bool more;         /* the value is joined with that of the next source; without one of them there is none */
 };
 
+/* What is answered to an accepted delivery, with an empty body, where the provider shows the answer or wants one of its own kind. */
+struct scheme_answer {
+	unsigned status; /* 0: as any other */
+	bool to_forms;   /* to forms alone */
+};
+
 /* The headers that prove a delivery. */
 struct proof_headers {
 	const char *signature, *timestamp, *id; /* NULL: there is none */
@@ -111,6 +118,7 @@ struct scheme {
 	bool any_port;                /* the URL was signed with its port or without, as the provider likes */
 	bool takes_get;               /* GET too: without a body, the parameters stand in the signed query */
 	enum handshake handshake;
+	struct scheme_answer answer;
 	unsigned bodies;              /* enum content, or-ed */
 	struct source source[FIELD_COUNT][SCHEME_SOURCES]; /* SOURCE_NONE behind the last */
 };

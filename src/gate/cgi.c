@@ -9,6 +9,8 @@
 #include "core/clock.h"
 #include "core/io.h"
 #include "hook/handle.h"
+#include "hook/log_delivery.h"
+#include "hook/respond.h"
 
 extern char **environ;
 
@@ -82,7 +84,7 @@ static void answer(struct cgi *g)
 {
 	struct buf out = {0};
 
-	handle_answer(&g->delivery, &out);
+	respond(&g->delivery, &out);
 	if (!io_write_all(STDOUT_FILENO, out.data, out.len))
 		log_message(LOG_LEVEL_WARNING, "the answer could not be written");
 	buf_free(&out);
@@ -113,7 +115,7 @@ int cgi_serve(const struct conf *c)
 	answer(&g);
 	if (!g.request.at_end)
 		drain(&g);
-	handle_record(&g.request, c, spool, &g.delivery);
+	log_delivery(&g.request, c, spool, &g.delivery);
 	spool_flush(spool);
 	spool_close(spool);
 	status = outcome_info(g.delivery.outcome)->exit_status;

@@ -12,6 +12,8 @@
 #include "gate/probe.h"
 #include "gate/record.h"
 #include "hook/handle.h"
+#include "hook/log_delivery.h"
+#include "hook/respond.h"
 
 enum {
 	RAW_SIZE = 128 * 1024, /* what of a request is seen at once is also taken at once */
@@ -309,14 +311,14 @@ enum fcgi_next fcgi_answer(struct fcgi *f)
 	f->out.len = 0;
 	if (!f->probe) {
 		f->answer.len = 0;
-		handle_answer(&f->delivery, &f->answer);
+		respond(&f->delivery, &f->answer);
 	}
 	return add_stdout(f) ? end(f, FCGI_REQUEST_COMPLETE) : FCGI_NEXT_CLOSED;
 }
 
 void fcgi_record(struct fcgi *f)
 {
-	handle_record(&f->request, f->how.conf, f->how.spool, &f->delivery);
+	log_delivery(&f->request, f->how.conf, f->how.spool, &f->delivery);
 	if (f->request.body.cap > KEPT_SIZE)
 		release(f);
 }

@@ -117,6 +117,7 @@ static enum event_result read_body(struct reading *rd)
 
 	switch (content_kind(rd->r, rd->s, &rd->ev->form)) {
 	case CONTENT_IS_JSON:
+		rd->ev->form.n = 0; /* of the query, where that was looked at */
 		result = read_json(rd, body);
 		says_what = request_is_json(rd->r);
 		break;

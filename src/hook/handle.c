@@ -6,9 +6,7 @@
 #include <strings.h>
 
 #include "core/clock.h"
-#include "core/utf8.h"
 #include "hook/content.h"
-#include "hook/refusals.h"
 #include "hook/stored.h"
 
 /* A step's answer when the delivery may go on. */
@@ -145,6 +143,12 @@ static enum outcome read_body(struct request *r, struct delivery *d)
 		break;
 	}
 	return because(d, "the body is not as long as announced", OUTCOME_INCOMPLETE);
+}
+
+/* What nobody signs, and of which nothing is taken. */
+static enum outcome check_probe(const struct request *r, struct delivery *d)
+{
+	return handshake_unsigned(r, d->endpoint, &d->event.form, &d->challenge) == HANDSHAKE_ANSWERED ? OUTCOME_CHALLENGE : GO_ON;
 }
 
 static enum outcome check_signature(const struct request *r, struct delivery *d)
@@ -300,7 +304,8 @@ static enum outcome judge_body(const struct request *r, struct delivery *d)
 {
 	enum outcome o;
 
-	if ((o = check_signature(r, d)) != GO_ON || /* before any parser sees the bytes */
+	if ((o = check_probe(r, d)) != GO_ON ||
+	    (o = check_signature(r, d)) != GO_ON || /* before any parser sees the bytes */
 	    (o = parse(r, d)) != GO_ON ||
 	    (o = check_client_state(d)) != GO_ON ||
 	    (o = check_content(r, d)) != GO_ON ||
@@ -342,12 +347,6 @@ static void begin(struct delivery *d)
 	d->event.id = (struct slice){0};
 	d->received_at = clock_now();
 	d->started = clock_mono_us();
-}
-
-/* A failure of ours is the sender's to try again, and nothing to look into. */
-static bool is_noted(enum outcome o)
-{
-	return outcome_rejected(o) && o != OUTCOME_UNAVAILABLE && o != OUTCOME_BUSY && o != OUTCOME_RATE_LIMITED;
 }
 
 static void fill_event(const struct request *r, struct delivery *d)
@@ -412,7 +411,7 @@ bool handle(struct request *r, const struct conf *c, struct delivery *d)
 		return true;
 	}
 	keep_request(r, d);
-	d->quarantined = c->reject_bodies && d->endpoint && r->body.len > 0 && is_noted(d->outcome);
+	d->quarantined = c->reject_bodies && d->endpoint && r->body.len > 0 && outcome_noted(d->outcome);
 	if (d->quarantined) {
 		d->headers.len = 0;
 		d->quarantined = stored_headers(r, &d->endpoint->scheme, &d->headers);
@@ -476,136 +475,6 @@ void handle_refuse(const struct request *r, const struct conf *c, enum outcome o
 	d->endpoint = conf_endpoint(c, r->path);
 	d->outcome = outcome;
 	keep_request(r, d);
-}
-
-/* RFC 9110 section 15.3; those that answer-status may be. */
-static const char *phrase(unsigned status)
-{
-	return status == 201 ? "Created" : status == 202 ? "Accepted" : status == 204 ? "No Content" : "OK";
-}
-
-/* Our own body, for whoever reads it. */
-static void print_json(const struct delivery *d, char *json, size_t n)
-{
-	const struct outcome_info *info = outcome_info(d->outcome);
-
-	if (info->message)
-		snprintf(json, n, "{\"status\":\"%s\",\"message\":\"%s\"}\n", info->code, info->message);
-	else if (d->id)
-		snprintf(json, n, "{\"status\":\"%s\",\"id\":%lld}\n", info->code, (long long)d->id);
-	else
-		snprintf(json, n, "{\"status\":\"%s\"}\n", info->code);
-}
-
-static void print_answer(struct buf *out, unsigned status, const char *reason, const char *type, const char *header, const char *body)
-{
-	if (status == 204) /* RFC 9110 section 8.6 */
-		buf_printf(out, "Status: 204 %s\r\nCache-Control: no-store\r\n%s\r\n", reason, header);
-	else
-		buf_printf(out, "Status: %u %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n%s\r\n%s",
-			status, reason, type, strlen(body), header, body);
-}
-
-void handle_answer(struct delivery *d, struct buf *out)
-{
-	const struct outcome_info *info = outcome_info(d->outcome);
-	const struct endpoint *e = d->endpoint;
-	char json[192], retry[64];
-
-	print_json(d, json, sizeof json);
-	if (d->outcome == OUTCOME_CHALLENGE) {
-		print_answer(out, 200, "OK", d->challenge.type, info->header, buf_str(&d->challenge.body));
-	} else if (e && info->status == 200 && (e->answer_body || e->answer_status != 200)) {
-		print_answer(out, e->answer_status, phrase(e->answer_status), e->answer_type ? e->answer_type : e->answer_body ? "text/plain"
-			: "application/json", info->header, e->answer_body ? e->answer_body : json);
-	} else {
-		snprintf(retry, sizeof retry, "Retry-After: %lld\r\n", (long long)(d->retry_after + 999) / 1000);
-		print_answer(out, (unsigned)info->status, info->phrase, "application/json", d->retry_after ? retry : info->header, json);
-	}
-	d->answered = clock_mono_us();
-}
-
-static void note_reject(const struct request *r, struct spool *s, const struct delivery *d)
-{
-	struct spool_reject reject = {
-		.endpoint = d->endpoint ? d->endpoint->path : NULL,
-		.code = outcome_info(d->outcome)->code,
-		.reason = d->reason,
-		.remote_addr = r->remote_addr,
-		.path = d->endpoint ? NULL : r->path,
-		.method = d->method,
-		.content_type = d->content_type,
-		.is_signed = d->is_signed,
-		.received_at = d->received_at,
-		.bytes = (int64_t)r->body.len,
-	};
-
-	if (d->quarantined) {
-		reject.body = (struct slice){r->body.data, r->body.len};
-		reject.headers = (struct slice){d->headers.data, d->headers.len};
-	}
-	spool_reject(s, &reject);
-}
-
-/* A text of a refused delivery is a stranger's: its beginning is enough. */
-static void log_cut(struct log_entry *e, const char *key, struct slice text, const struct delivery *d)
-{
-	if (text.p && outcome_rejected(d->outcome))
-		text.n = utf8_fit(text.p, text.n, REFUSALS_TEXT);
-	log_slice(e, key, text);
-}
-
-/* A duplicate with other bytes than its event: answered as one, and counted apart. */
-static bool is_altered(const struct delivery *d)
-{
-	return d->outcome == OUTCOME_DUPLICATE && d->stored.altered;
-}
-
-static void write_log(const struct request *r, const struct conf *c, const struct delivery *d)
-{
-	const struct outcome_info *info = outcome_info(d->outcome);
-	enum log_level level = is_altered(d) ? LOG_LEVEL_WARNING : info->level;
-	struct log_entry e;
-
-	if (!log_on(level) || (outcome_rejected(d->outcome) &&
-	    !refusals_pass(d->endpoint ? d->endpoint->path : "", d->outcome, r->remote_addr, d->answered)))
-		return;
-	log_begin(&e, level);
-	if (d->endpoint)
-		log_text(&e, "endpoint", d->endpoint->path);
-	if (d->endpoint)
-		log_text(&e, "name", d->endpoint->name);
-	else
-		log_cut(&e, "path", slice_text(r->path), d);
-	log_text(&e, "outcome", info->code);
-	if (d->outcome == OUTCOME_METHOD)
-		log_cut(&e, "method", slice_text(d->method), d);
-	if (d->outcome == OUTCOME_CONTENT_TYPE)
-		log_cut(&e, "content_type", slice_text(d->content_type), d);
-	if (d->id)
-		log_number(&e, "id", d->id);
-	log_cut(&e, "event", d->event.field[FIELD_EVENT], d);
-	log_cut(&e, "key", d->event.id, d);
-	log_cut(&e, "sender", d->event.field[FIELD_SENDER_NAME], d);
-	if (d->secret)
-		log_number(&e, "secret", d->secret);
-	log_number(&e, "bytes", (int64_t)r->body.len);
-	log_millis(&e, "ms", d->answered - d->started);
-	log_text(&e, "remote", r->remote_addr);
-	log_text(&e, "reason", d->reason);
-	log_text(&e, "note", d->note);
-	if (c->log_bodies && !outcome_rejected(d->outcome) && (d->event.field[FIELD_EVENT].p || d->note))
-		log_slice(&e, "body", (struct slice){r->body.data, r->body.len});
-	log_end(&e);
-}
-
-void handle_record(const struct request *r, const struct conf *c, struct spool *s, const struct delivery *d)
-{
-	write_log(r, c, d);
-	spool_count(s, d->endpoint ? d->endpoint->path : NULL, is_altered(d) ? "altered" : outcome_info(d->outcome)->code,
-		d->secret ? d->endpoint->secrets.item[d->secret - 1].id : 0, d->received_at);
-	if (is_noted(d->outcome))
-		note_reject(r, s, d);
 }
 
 void handle_free(struct delivery *d)

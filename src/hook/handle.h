@@ -56,12 +56,6 @@ void handle_refuse(const struct request *r, const struct conf *c, enum outcome o
 /* Stores the events of n deliveries (n >= 1), all in one commit. */
 void handle_store(struct spool *s, struct delivery *const *d, size_t n);
 
-/* Appends the answer as a CGI response (RFC 3875 section 6). */
-void handle_answer(struct delivery *d, struct buf *out);
-
-/* Logs, counts, and notes a rejected delivery; after the answer is out. */
-void handle_record(const struct request *r, const struct conf *c, struct spool *s, const struct delivery *d);
-
 void handle_free(struct delivery *d);
 
 #endif

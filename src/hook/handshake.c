@@ -8,22 +8,29 @@
 enum { CHALLENGE_MAX = 512 };
 
 /* Where the question stands. In the answer, $C is the challenge, $H its HMAC in hexadecimal, $B the same in base64. */
-static const struct {
+static const struct question {
+	enum handshake kind;
 	const char *method;
 	const char *param; /* of the query; NULL: the challenge is FIELD_CHALLENGE of an event... */
 	const char *event; /* ...of this name */
+	unsigned status;
 	const char *type, *answer;
-} handshakes[HANDSHAKE_COUNT] = {
-	[HANDSHAKE_CHALLENGE] = {"GET", "challenge", NULL, "text/plain", "$C"},
-	[HANDSHAKE_HUB] = {"GET", "hub.challenge", NULL, "text/plain", "$C"},
-	[HANDSHAKE_CHALLENGE_CODE] = {"GET", "challengeCode", NULL, "application/json",
+} questions[] = {
+	{HANDSHAKE_CHALLENGE, "GET", "challenge", NULL, 200, "text/plain", "$C"},
+	{HANDSHAKE_HUB, "GET", "hub.challenge", NULL, 200, "text/plain", "$C"},
+	{HANDSHAKE_CHALLENGE_CODE, "GET", "challengeCode", NULL, 200, "application/json",
 		"{\"challengeCode\":\"$C\",\"challengeResponse\":\"$H\"}"},
-	[HANDSHAKE_CRC_TOKEN] = {"GET", "crc_token", NULL, "application/json", "{\"response_token\":\"sha256=$B\"}"},
-	[HANDSHAKE_VALIDATION_TOKEN] = {"POST", "validationToken", NULL, "text/plain", "$C"},
-	[HANDSHAKE_URL_VERIFICATION] = {"POST", NULL, "url_verification", "text/plain", "$C"},
-	[HANDSHAKE_PLAIN_TOKEN] = {"POST", NULL, "endpoint.url_validation", "application/json",
+	{HANDSHAKE_CRC_TOKEN, "GET", "crc_token", NULL, 200, "application/json", "{\"response_token\":\"sha256=$B\"}"},
+	{HANDSHAKE_VALIDATION_TOKEN, "POST", "validationToken", NULL, 200, "text/plain", "$C"},
+	{HANDSHAKE_URL_VERIFICATION, "POST", NULL, "url_verification", 200, "text/plain", "$C"},
+	{HANDSHAKE_PLAIN_TOKEN, "POST", NULL, "endpoint.url_validation", 200, "application/json",
 		"{\"plainToken\":\"$C\",\"encryptedToken\":\"$H\"}"},
+	/* docs.discord.com: PING of webhook events, and of interactions */
+	{HANDSHAKE_PING, "POST", NULL, "0", 204, NULL, ""},
+	{HANDSHAKE_PING, "POST", NULL, "1", 200, "application/json", "{\"type\":1}"},
 };
+
+enum { QUESTIONS = sizeof questions / sizeof *questions, PROBE_MAX = 512 };
 
 /* What challenges are made of, and nothing that could mean something in HTML, JSON or a header. */
 static bool echoable(struct slice challenge)
@@ -57,15 +64,16 @@ static bool add_mac(struct buf *b, const struct endpoint *e, struct slice challe
 	return buf_add(b, text, strlen(text));
 }
 
-static enum handshake_result answer(const struct endpoint *e, struct slice challenge, struct handshake_answer *a)
+static enum handshake_result answer(const struct endpoint *e, const struct question *q, struct slice challenge, struct handshake_answer *a)
 {
 	bool ok = true;
 
-	if (!echoable(challenge))
+	if (strchr(q->answer, '$') && !echoable(challenge))
 		return HANDSHAKE_ABSENT;
-	a->type = handshakes[e->scheme.handshake].type;
+	a->status = q->status;
+	a->type = q->type;
 	a->body.len = 0;
-	for (const char *p = handshakes[e->scheme.handshake].answer; ok && *p; p++) {
+	for (const char *p = q->answer; ok && *p; p++) {
 		if (*p != '$')
 			ok = buf_add(&a->body, p, 1);
 		else if (*++p == 'C')
@@ -79,10 +87,12 @@ static enum handshake_result answer(const struct endpoint *e, struct slice chall
 enum handshake_result handshake_query(const struct request *r, const struct endpoint *e, struct form *query,
 	struct handshake_answer *a)
 {
-	enum handshake kind = e->scheme.handshake;
+	const struct question *q = questions, *end = q + QUESTIONS;
 	struct slice challenge;
 
-	if (!handshakes[kind].param || !strstr(r->query, handshakes[kind].param) || strcmp(r->method, handshakes[kind].method) != 0)
+	while (q < end && (q->kind != e->scheme.handshake || !q->param))
+		q++;
+	if (q == end || !strstr(r->query, q->param) || strcmp(r->method, q->method) != 0)
 		return HANDSHAKE_ABSENT;
 	switch (form_parse(query, r->query, strlen(r->query))) {
 	case FORM_OK:
@@ -92,20 +102,46 @@ enum handshake_result handshake_query(const struct request *r, const struct endp
 	case FORM_NO_MEMORY:
 		return HANDSHAKE_UNAVAILABLE;
 	}
-	challenge = form_value(query, handshakes[kind].param);
+	challenge = form_value(query, q->param);
 	if (!challenge.p)
 		return HANDSHAKE_ABSENT;
-	if (kind == HANDSHAKE_HUB && !verify_secret(&e->verify_tokens, form_value(query, "hub.verify_token")))
+	if (q->kind == HANDSHAKE_HUB && !verify_secret(&e->verify_tokens, form_value(query, "hub.verify_token")))
 		return HANDSHAKE_REFUSED;
-	return answer(e, challenge, a);
+	return answer(e, q, challenge, a);
+}
+
+static bool is(struct slice s, const char *text)
+{
+	return s.n == strlen(text) && memcmp(s.p, text, s.n) == 0;
+}
+
+enum handshake_result handshake_unsigned(const struct request *r, const struct endpoint *e, struct form *form, struct handshake_answer *a)
+{
+	bool asks = false;
+
+	/* docs.slack.dev, "Implementing slash commands": as Bolt answers it, before any signature is looked for */
+	if (e->scheme.handshake != HANDSHAKE_URL_VERIFICATION || !(e->scheme.bodies & CONTENT_FORM) || r->body.len > PROBE_MAX ||
+	    form_parse(form, r->body.data, r->body.len) != FORM_OK)
+		return HANDSHAKE_ABSENT;
+	for (size_t i = 0; i < form->n; i++) {
+		if (is(form->param[i].name, "ssl_check") && is(form->param[i].value, "1"))
+			asks = true;
+		else if (!is(form->param[i].name, "token"))
+			return HANDSHAKE_ABSENT;
+	}
+	if (!asks)
+		return HANDSHAKE_ABSENT;
+	*a = (struct handshake_answer){.status = 200, .body = a->body};
+	a->body.len = 0;
+	return HANDSHAKE_ANSWERED;
 }
 
 enum handshake_result handshake_event(const struct event *ev, const struct endpoint *e, struct handshake_answer *a)
 {
-	const char *name = handshakes[e->scheme.handshake].event;
-	struct slice is = ev->field[FIELD_EVENT];
+	struct slice name = ev->field[FIELD_EVENT];
 
-	if (!name || is.n != strlen(name) || memcmp(is.p, name, is.n) != 0)
-		return HANDSHAKE_ABSENT;
-	return answer(e, ev->field[FIELD_CHALLENGE], a);
+	for (const struct question *q = questions; q < questions + QUESTIONS; q++)
+		if (q->kind == e->scheme.handshake && q->event && is(name, q->event))
+			return answer(e, q, ev->field[FIELD_CHALLENGE], a);
+	return HANDSHAKE_ABSENT;
 }

@@ -15,7 +15,8 @@ enum handshake_result {
 
 /* What is answered; Zero-initialised is valid, and may be used again and again. */
 struct handshake_answer {
-	const char *type; /* Content-Type; static text */
+	unsigned status;
+	const char *type; /* Content-Type; static text. NULL: the body is empty */
 	struct buf body;
 };
 
@@ -30,6 +31,12 @@ enum handshake_result handshake_query(const struct request *r, const struct endp
  * True when the scheme's handshake gives the HMAC of this text to any stranger who sends it. As a signed string it proves nothing.
  */
 bool handshake_signs(const struct scheme *s, struct slice text);
+
+/*
+ * A probe in a body that nobody signs, and of which nothing is taken: Slack's form of ssl_check=1 and a token, and no more.
+ * `form` is overwritten.
+ */
+enum handshake_result handshake_unsigned(const struct request *r, const struct endpoint *e, struct form *form, struct handshake_answer *a);
 
 /* A handshake in an event, whose signature was right. */
 enum handshake_result handshake_event(const struct event *ev, const struct endpoint *e, struct handshake_answer *a);

@@ -47,3 +47,8 @@ bool outcome_rejected(enum outcome o)
 {
 	return table[o].status >= 400;
 }
+
+bool outcome_noted(enum outcome o)
+{
+	return outcome_rejected(o) && o != OUTCOME_UNAVAILABLE && o != OUTCOME_BUSY && o != OUTCOME_RATE_LIMITED;
+}

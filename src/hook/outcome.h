@@ -41,7 +41,13 @@ struct outcome_info {
 /* The row of an outcome; const, never NULL. */
 const struct outcome_info *outcome_info(enum outcome o);
 
-/* True when the delivery goes to the ring of rejected deliveries. */
+/*
+ * True when it is kept for `hookspool rejects`. A failure of the receiver is not: the sender tries again, and there is nothing to
+ * look into.
+ */
+bool outcome_noted(enum outcome o);
+
+/* True when the delivery was refused. */
 bool outcome_rejected(enum outcome o);
 
 #endif

@@ -4,8 +4,9 @@ import hashlib
 import hmac
 import json
 import re
+import subprocess
 import time
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 import pytest
 
@@ -180,15 +181,123 @@ def test_signed_handshakes(site, scheme, body, answer):
                                             for name, value in headers.items()}), "unauthorized")
 
 
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+@pytest.mark.parametrize("body", [b"ssl_check=1&token=invented", b"token=invented&ssl_check=1", b"ssl_check=1"], ids=bytes.decode)
+def test_slack_ssl_check(front, body):
+    """Unsigned, answered with nothing, and nothing is taken from it."""
+    before = len(front.home.spool.events())
+    reply = post(front, "/slack", body, FORM)
+    assert (reply.status, reply.body, reply.headers.get("content-length")) == (200, b"", "0"), reply
+    assert len(front.home.spool.events()) == before
+    expect(post(front, "/github", body, FORM), "unauthorized")
+
+
+@pytest.mark.parametrize("body", [b"ssl_check=1&command=%2Fx&token=abc", b"ssl_check=0&token=abc", b"token=abc", b"ssl_check=1&token=" + b"a" * 600,
+                                  b"ssl_check=1&payload=%7B%7D", b'{"ssl_check":1}', b""], ids=lambda body: body.decode()[:40])
+def test_no_slack_ssl_check(front, body):
+    expect(post(front, "/slack", body, FORM), "unauthorized")
+
+
+def by_discord(front, body, at=None):
+    """Signed with Discord's key, as hookspool send is given it."""
+    pem = front.home.dir / "discord.pem"
+    der = bytes.fromhex("302e020100300506032b657004220420") + SEED  # RFC 8410 section 7
+    pem.write_text("-----BEGIN PRIVATE KEY-----\n" + base64.b64encode(der).decode() + "\n-----END PRIVATE KEY-----\n")
+    at = str(int(time.time() if at is None else at))
+    message = front.home.dir / "message"
+    message.write_bytes(at.encode() + body)
+    made = subprocess.run(["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", pem, "-in", message], check=True, capture_output=True).stdout
+    return {"X-Signature-Timestamp": at, "X-Signature-Ed25519": made.hex()}
+
+
+@pytest.mark.parametrize("body, status, answer", [
+    ({"version": 1, "application_id": "1", "type": 0}, 204, b""), ({"id": "5", "application_id": "1", "token": "t", "type": 1}, 200, b'{"type":1}')],
+    ids=["webhook event", "interaction"])
+def test_discord_ping(front, body, status, answer):
+    """Answered as Discord asks before it takes a URL, and not stored."""
+    before, body = len(front.home.spool.events()), json.dumps(body).encode()
+    right = by_discord(front, body)
+    reply = post(front, "/discord", body, right)
+    assert (reply.status, reply.body) == (status, answer), reply
+    wrong = right["X-Signature-Ed25519"]
+    expect(post(front, "/discord", body, {**right, "X-Signature-Ed25519": wrong[:-1] + ("0" if wrong[-1] != "0" else "1")}), "unauthorized")
+    expect(post(front, "/discord", body, {}), "unauthorized")
+    assert len(front.home.spool.events()) == before
+
+
+def test_discord_has_no_bound_of_age(front):
+    body = b'{"type":1,"event":{"type":"LATE","timestamp":"2026-06-01T12:00:00"}}'
+    reply = post(front, "/discord", body, by_discord(front, body, time.time() - 3600))
+    assert (reply.status, reply.body, front.home.spool.event(body=body)["event"]) == (204, b"", "LATE")
+
+
+def twilio(body, url="https://example.com/twilio", digest=hashlib.sha1):
+    form = "".join(name + value for name, value in sorted(parse_qsl(body.decode(), keep_blank_values=True)))
+    return {"X-Twilio-Signature": base64.b64encode(mac(url + form, digest=digest).digest()).decode(), **FORM}
+
+
+@pytest.mark.parametrize("scheme, sign, status", [("slack", lambda body: slack(body, **FORM), 200), ("twilio", twilio, 204),
+                                                  ("twilio", lambda body: twilio(body, digest=hashlib.sha256), 204)])
+def test_forms_are_answered_as_their_provider_shows_it(front, scheme, sign, status):
+    body = f"command=%2Fweather&trigger_id={time.time_ns()}&SmsStatus=received".encode()
+    for _ in "stored", "duplicate":
+        reply = post(front, f"/{scheme}", body, sign(body))
+        assert (reply.status, reply.body, "content-type" in reply.headers) == (status, b"", False), reply
+    assert front.home.spool.event(body=body)
+
+
+def test_answer_of_the_endpoint_comes_first():
+    home = Home(section("twilio", answer_body="<Response/>", answer_type="text/xml"), endpoint("/plain", scheme="twilio", answer_status=200,
+                secret_file=["twilio.key"], url="https://example.com/twilio"), files={"twilio.key": TEXT})
+    server = nginx(home)
+    try:
+        body = b"SmsStatus=received&MessageSid=SM1"
+        reply = post(server, "/twilio", body, twilio(body))
+        assert (reply.status, reply.headers["content-type"], reply.body) == (200, "text/xml", b"<Response/>")
+        expect(post(server, "/plain", body, twilio(body)), "stored")
+    finally:
+        server.stop()
+
+
+def test_twilio_by_get(front):
+    """The parameters stand in the signed query, which has no body."""
+    query = f"Body=hi&From=%2B15550100&SmsStatus=received&MessageSid=SM{time.time_ns()}&AccountSid=AC1"
+    right = {**twilio(b"", f"https://example.com/twilio?{query}"), "Content-Type": None}
+    asked = lambda headers, query=query: front.deliver(f"/twilio?{query}", b"", {"X-Webhook-Signature": None, **headers}, method="GET")
+    assert asked(right).status == 204
+    event = [event for event in front.home.spool.events(endpoint="/twilio") if query in event["headers"]][0]
+    assert (event["event"], event["sender_id"], event["account"], event["body"]) == ("received", "+15550100", "AC1", b"")
+    expect(asked(right, query + "&x=1"), "unauthorized")
+    expect(asked({}), "unauthorized")
+    done = front.home.cli("verify", "--endpoint", "/twilio", "--id", str(event["id"]))
+    assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
+    expect(front.deliver("/slack", b"", {}, method="GET"), "method_not_allowed")
+
+
+def test_the_type_chooses_no_reading(front):
+    """One signed body has the same fields whatever its unsigned Content-Type: a captured delivery cannot be bent by it."""
+    for scheme, body, make in (
+            ("slack", b"command=%2Fx&trigger_id=T1&user_id=U1", slack), ("slack", b'{"type":"event_callback","event_id":"E1","event":{"type":"message"}}', slack),
+            ("github", b"payload=%7B%22sender%22%3A%7B%22login%22%3A%22octocat%22%7D%7D",
+             lambda body: {"X-Hub-Signature-256": "sha256=" + mac(body).hexdigest(), "X-GitHub-Event": "push", "X-GitHub-Delivery": "D1"}),
+            ("twilio", b"SmsStatus=received&From=%2B1&Body=hi", lambda body: twilio(body))):
+        for kind in "application/json", "application/x-www-form-urlencoded", "text/plain", None:
+            assert post(front, f"/{scheme}", body, {**make(body), "Content-Type": kind}).status in (200, 204)
+        stored = front.home.spool.event(body=body)
+        assert stored["event"] in ("/x", "message", "push", "received") and stored["note"] is None
+
+
 def test_forms(front):
-    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    form = FORM
     body = b"payload=" + quote('{"sender":{"login":"octocat"},"action":"opened"}').encode()
     headers = {"X-Hub-Signature-256": "sha256=" + mac(body).hexdigest(), "X-GitHub-Event": "issues", "X-GitHub-Delivery": "form-1"}
     expect(post(front, "/github", body, {**form, **headers}), "stored")
     event = front.home.spool.event(key="form-1")
     assert (event["event"], event["sender_name"], event["body"]) == ("issues", "octocat", body)
     body = b"command=%2Fweather&text=94070&trigger_id=13345224609.8534564800&user_id=U2"
-    expect(post(front, "/slack", body, slack(body, **form)), "stored")
+    assert post(front, "/slack", body, slack(body, **form)).status == 200
     assert front.home.spool.event(key="13345224609.8534564800")["event"] == "/weather"
     body = b"payload=%7B"
     expect(post(front, "/github", body, {**form, **headers, "X-Hub-Signature-256": "sha256=" + mac(body).hexdigest(), "X-GitHub-Delivery": "form-2"}), "stored")

@@ -3,6 +3,8 @@
 
 #include "hook/event.h"
 #include "hook/handle.h"
+#include "hook/log_delivery.h"
+#include "hook/respond.h"
 #include "hook/refusals.h"
 #include "hook/verify.h"
 
@@ -311,7 +313,7 @@ static void outcomes(void **state)
 				handle_store(s, &(struct delivery *){&d}, 1);
 			if (d.outcome != want)
 				fail_msg("%s: %s, %s", cases[i].name, outcome_info(d.outcome)->code, d.reason ? d.reason : "");
-			handle_record(&r, c, s, &d);
+			log_delivery(&r, c, s, &d);
 			for (size_t k = 0; env[k]; k++)
 				free(env[k]);
 		}
@@ -328,7 +330,7 @@ static void answers(void **state)
 	struct buf b = {0};
 
 	(void)state;
-	handle_answer(&d, &b);
+	respond(&d, &b);
 	assert_string_equal(buf_str(&b), "Status: 200 OK\r\nContent-Type: application/json\r\nContent-Length: 27\r\n"
 		"Cache-Control: no-store\r\n\r\n{\"status\":\"stored\",\"id\":7}\n");
 	for (int o = 0; o < OUTCOME_COUNT; o++) {
@@ -338,7 +340,7 @@ static void answers(void **state)
 			continue;
 		d.outcome = (enum outcome)o;
 		b.len = 0;
-		handle_answer(&d, &b);
+		respond(&d, &b);
 		assert_non_null(strstr(buf_str(&b), info->code));
 		assert_int_equal(info->status == 503, strstr(b.data, "Retry-After: ") != NULL);
 		assert_int_equal(info->status == 405, strstr(b.data, "Allow: POST\r\n") != NULL);

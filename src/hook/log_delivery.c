@@ -1,0 +1,88 @@
+/* What is told of a delivery when it was answered: the log, the counters and the ring of refused deliveries. */
+#include "hook/log_delivery.h"
+
+#include "core/utf8.h"
+#include "hook/refusals.h"
+
+static void note_reject(const struct request *r, struct spool *s, const struct delivery *d)
+{
+	struct spool_reject reject = {
+		.endpoint = d->endpoint ? d->endpoint->path : NULL,
+		.code = outcome_info(d->outcome)->code,
+		.reason = d->reason,
+		.remote_addr = r->remote_addr,
+		.path = d->endpoint ? NULL : r->path,
+		.method = d->method,
+		.content_type = d->content_type,
+		.is_signed = d->is_signed,
+		.received_at = d->received_at,
+		.bytes = (int64_t)r->body.len,
+	};
+
+	if (d->quarantined) {
+		reject.body = (struct slice){r->body.data, r->body.len};
+		reject.headers = (struct slice){d->headers.data, d->headers.len};
+	}
+	spool_reject(s, &reject);
+}
+
+/* A text of a refused delivery is a stranger's: its beginning is enough. */
+static void log_cut(struct log_entry *e, const char *key, struct slice text, const struct delivery *d)
+{
+	if (text.p && outcome_rejected(d->outcome))
+		text.n = utf8_fit(text.p, text.n, REFUSALS_TEXT);
+	log_slice(e, key, text);
+}
+
+/* A duplicate with other bytes than its event: answered as one, and counted apart. */
+static bool is_altered(const struct delivery *d)
+{
+	return d->outcome == OUTCOME_DUPLICATE && d->stored.altered;
+}
+
+static void write_log(const struct request *r, const struct conf *c, const struct delivery *d)
+{
+	const struct outcome_info *info = outcome_info(d->outcome);
+	enum log_level level = is_altered(d) ? LOG_LEVEL_WARNING : info->level;
+	struct log_entry e;
+
+	if (!log_on(level) || (outcome_rejected(d->outcome) &&
+	    !refusals_pass(d->endpoint ? d->endpoint->path : "", d->outcome, r->remote_addr, d->answered)))
+		return;
+	log_begin(&e, level);
+	if (d->endpoint)
+		log_text(&e, "endpoint", d->endpoint->path);
+	if (d->endpoint)
+		log_text(&e, "name", d->endpoint->name);
+	else
+		log_cut(&e, "path", slice_text(r->path), d);
+	log_text(&e, "outcome", info->code);
+	if (d->outcome == OUTCOME_METHOD)
+		log_cut(&e, "method", slice_text(d->method), d);
+	if (d->outcome == OUTCOME_CONTENT_TYPE)
+		log_cut(&e, "content_type", slice_text(d->content_type), d);
+	if (d->id)
+		log_number(&e, "id", d->id);
+	log_cut(&e, "event", d->event.field[FIELD_EVENT], d);
+	log_cut(&e, "key", d->event.id, d);
+	log_cut(&e, "sender", d->event.field[FIELD_SENDER_NAME], d);
+	if (d->secret)
+		log_number(&e, "secret", d->secret);
+	log_number(&e, "bytes", (int64_t)r->body.len);
+	log_millis(&e, "ms", d->answered - d->started);
+	log_text(&e, "remote", r->remote_addr);
+	log_text(&e, "reason", d->reason);
+	log_text(&e, "note", d->note);
+	if (c->log_bodies && !outcome_rejected(d->outcome) && (d->event.field[FIELD_EVENT].p || d->note))
+		log_slice(&e, "body", (struct slice){r->body.data, r->body.len});
+	log_end(&e);
+}
+
+void log_delivery(const struct request *r, const struct conf *c, struct spool *s, const struct delivery *d)
+{
+	write_log(r, c, d);
+	spool_count(s, d->endpoint ? d->endpoint->path : NULL, is_altered(d) ? "altered" : outcome_info(d->outcome)->code,
+		d->secret ? d->endpoint->secrets.item[d->secret - 1].id : 0, d->received_at);
+	if (outcome_noted(d->outcome))
+		note_reject(r, s, d);
+}

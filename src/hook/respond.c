@@ -1,0 +1,75 @@
+/* The answer to a delivery. */
+#include "hook/respond.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/clock.h"
+
+/* RFC 9110 section 15.3; those that answer-status may be. */
+static const char *phrase(unsigned status)
+{
+	return status == 201 ? "Created" : status == 202 ? "Accepted" : status == 204 ? "No Content" : "OK";
+}
+
+/* Our own body, for whoever reads it. */
+static void print_json(const struct delivery *d, char *json, size_t n)
+{
+	const struct outcome_info *info = outcome_info(d->outcome);
+
+	if (info->message)
+		snprintf(json, n, "{\"status\":\"%s\",\"message\":\"%s\"}\n", info->code, info->message);
+	else if (d->id)
+		snprintf(json, n, "{\"status\":\"%s\",\"id\":%lld}\n", info->code, (long long)d->id);
+	else
+		snprintf(json, n, "{\"status\":\"%s\"}\n", info->code);
+}
+
+/* An answer that was chosen; type == NULL: the body is empty. */
+struct answer {
+	unsigned status;
+	const char *type, *body;
+};
+
+static void print_answer(struct buf *out, const struct answer *a, const char *reason, const char *header)
+{
+	buf_printf(out, "Status: %u %s\r\n", a->status, reason);
+	if (a->type)
+		buf_printf(out, "Content-Type: %s\r\n", a->type);
+	if (a->status != 204) /* RFC 9110 section 8.6 */
+		buf_printf(out, "Content-Length: %zu\r\n", strlen(a->body));
+	buf_printf(out, "Cache-Control: no-store\r\n%s\r\n%s", header, a->body);
+}
+
+/* The answer to an accepted delivery: the endpoint's, else the scheme's where the provider shows or needs it, else ours. */
+static struct answer accepted(const struct delivery *d, const char *json)
+{
+	const struct endpoint *e = d->endpoint;
+	const struct scheme_answer *s = &e->scheme.answer;
+	struct answer own = {e->answer_status, "application/json", json};
+
+	if (!e->answer_given)
+		return s->status && (d->event.form.n || !s->to_forms) ? (struct answer){s->status, NULL, ""} : own;
+	if (e->answer_status == 204)
+		return (struct answer){204, NULL, ""};
+	if (e->answer_body)
+		own = (struct answer){e->answer_status, e->answer_type ? e->answer_type : "text/plain", e->answer_body};
+	return own;
+}
+
+void respond(struct delivery *d, struct buf *out)
+{
+	const struct outcome_info *info = outcome_info(d->outcome);
+	struct answer a = {(unsigned)info->status, "application/json", NULL};
+	char json[192], retry[64];
+
+	print_json(d, json, sizeof json);
+	a.body = json;
+	if (d->outcome == OUTCOME_CHALLENGE)
+		a = (struct answer){d->challenge.status, d->challenge.type, buf_str(&d->challenge.body)};
+	else if (d->endpoint && info->status == 200)
+		a = accepted(d, json);
+	snprintf(retry, sizeof retry, "Retry-After: %lld\r\n", (long long)(d->retry_after + 999) / 1000);
+	print_answer(out, &a, info->status == 200 ? phrase(a.status) : info->phrase, d->retry_after ? retry : info->header);
+	d->answered = clock_mono_us();
+}

@@ -1,0 +1,11 @@
+/* The answer to a delivery. */
+#ifndef RESPOND_H
+#define RESPOND_H
+
+#include "core/buf.h"
+#include "hook/handle.h"
+
+/* Appends the answer as a CGI response (RFC 3875 section 6), and notes the time. */
+void respond(struct delivery *d, struct buf *out);
+
+#endif
