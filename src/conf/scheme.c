@@ -54,7 +54,7 @@ enum { MINUTES_5 = 300 * 1000 }; /* what Stripe, Slack, Standard Webhooks and Hu
  * "created_at" that of OpenAI and Resend, "data.from" Resend's, and "* Hook" is an event of GitLab.
  */
 #define STANDARD_WEBHOOKS_FIELDS \
-	[FIELD_EVENT] = {JSON("type"), JSON("event"), JSON("event_type"), HEADER("X-Gitlab-Event"), JSON("object_kind")}, \
+	[FIELD_EVENT] = {JSON("type"), JSON("event"), HEADER("X-Gitlab-Event"), JSON("event_type"), JSON("object_kind")}, \
 	[FIELD_ACCOUNT] = {JSON("instance_id"), GITLAB_ACCOUNT("* Hook")}, \
 	[FIELD_SENDER_ID] = {JSON_OF("email.received", "data.from"), GITLAB_SENDER_ID("* Hook")}, \
 	[FIELD_SENDER_NAME] = {GITLAB_SENDER_NAME("* Hook")}, \

@@ -255,6 +255,66 @@ static void several_values(void **state)
 	event_free(&ev);
 }
 
+/* Payloads that the providers document, and tests/providers has not: fields from the event's name to the text, in order. */
+static void documented_payloads(void **state)
+{
+	static const struct {
+		const char *scheme, *headers, *body, *want; /* want: event, id, account, sender's id and name, conversation, time, text */
+	} cases[] = {
+		{"github", "X-GitHub-Event: issue_comment\nX-GitHub-Delivery: d\n", "{\"action\":\"created\",\"comment\":{\"body\":\"Same here\",\"created_at\":\"2026\","
+			"\"user\":{\"id\":1}},\"repository\":{\"full_name\":\"o/w\"},\"organization\":{\"login\":\"o\"},\"sender\":{\"id\":5,\"login\":\"l\"}}",
+			"issue_comment|d|o/w|5|l||2026|Same here"},
+		{"standard-webhooks", "X-Gitlab-Event: Note Hook\nwebhook-id: w\n", "{\"object_kind\":\"note\",\"event_type\":\"note\",\"user\":{\"id\":4,\"username\":\"f\"},"
+			"\"project\":{\"path_with_namespace\":\"e/w\"},\"object_attributes\":{\"note\":\"Please\",\"created_at\":\"2026\",\"discussion_id\":\"dd\"}}",
+			"Note Hook|w|e/w|4|f|dd|2026|Please"},
+		{"hubspot-v3", "", "{\"portal-id\":62515,\"x\":1}", "request|*|62515|||||"},
+		{"meta", "", "{\"object\":\"page\",\"entry\":[{\"id\":\"p\",\"time\":1,\"messaging\":[{\"sender\":{\"id\":\"u\"},\"recipient\":{\"id\":\"p\"},"
+			"\"timestamp\":2,\"postback\":{\"mid\":\"m2\",\"title\":\"Go\",\"payload\":\"G\"}}]}]}", "postback|m2|p|u||u|2|"},
+		{"meta", "", "{\"object\":\"whatsapp_business_account\",\"entry\":[{\"id\":\"w\",\"changes\":[{\"field\":\"message_template_status_update\","
+			"\"value\":{\"event\":\"APPROVED\",\"message_template_id\":1}}]}]}", "message_template_status_update|*|w|||||"},
+		{"slack", "", "{\"team_id\":\"T\",\"event\":{\"type\":\"reaction_added\",\"user\":\"U\",\"reaction\":\"x\",\"item\":{\"type\":\"message\",\"channel\":\"C\","
+			"\"ts\":\"1.1\"},\"event_ts\":\"2.2\"},\"type\":\"event_callback\",\"event_id\":\"E\",\"event_time\":2}", "reaction_added|E|T|U||C|2.2|"},
+		{"shopify", "shopify-topic: Product\nshopify-action: create\nshopify-webhook-id: w\nshopify-shop-domain: s\nshopify-triggered-at: t\n", "{}",
+			"Product/create|w|s||||t|"},
+		{"stripe", "", "{\"id\":\"evt\",\"object\":\"v2.core.event\",\"type\":\"v1.x\",\"created\":\"2026\",\"context\":\"acct\"}", "v1.x|evt|acct||||2026|"},
+		{"telegram", "", "{\"update_id\":5,\"channel_post\":{\"message_id\":1,\"sender_chat\":{\"id\":-100,\"title\":\"News\",\"type\":\"channel\"},"
+			"\"chat\":{\"id\":-100,\"title\":\"News\",\"type\":\"channel\"},\"date\":1,\"text\":\"Launch\"}}", "channel_post|5||-100|News|-100|1|Launch"},
+		{"telegram", "", "{\"channel_post\":{\"chat\":{\"id\":-100,\"title\":\"News\"},\"date\":1,\"text\":\"Launch\"},\"update_id\":5}",
+			"channel_post|5||-100|News|-100|1|Launch"},
+		{"twilio", "I-Twilio-Idempotency-Token: t\n", "[{\"specversion\":\"1.0\",\"type\":\"com.twilio.m\",\"id\":\"E\",\"time\":\"2026\",\"data\":{\"accountSid\":\"A\"}}]",
+			"com.twilio.m|t|A||||2026|"},
+		{"unipile-v2", "", "{\"id\":\"evt\",\"created_at\":\"2026\",\"account_id\":\"a\",\"type\":\"message.new\",\"payload\":{\"chat_id\":\"c\",\"text\":\"t\","
+			"\"sender\":{\"id\":\"s\",\"name\":\"n\"}}}", "message.new|evt|a|s|n|c|2026|t"},
+		{"zoom", "", "{\"event\":\"chat_message.sent\",\"event_ts\":1,\"payload\":{\"account_id\":\"a\",\"operator\":\"k@e\",\"operator_id\":\"u\","
+			"\"object\":{\"channel_id\":\"c\",\"message\":\"Lunch?\"}}}", "chat_message.sent|*|a|u|k@e|c|1|Lunch?"},
+		{"discord", "", "{\"version\":1,\"application_id\":\"a\",\"type\":1,\"event\":{\"type\":\"LOBBY_MESSAGE_CREATE\",\"timestamp\":\"2026\",\"data\":{\"id\":\"3\","
+			"\"content\":\"gg\",\"lobby_id\":\"4\",\"author\":{\"id\":\"2\",\"username\":\"nia\"}}}}", "LOBBY_MESSAGE_CREATE|3|a|2|nia|4|2026|gg"},
+		{"discord", "", "{\"version\":1,\"application_id\":\"a\",\"type\":0}", "0|*|a|||||"},
+		{"x", "", "{\"for_user_id\":\"9\",\"users\":{\"1\":{}},\"tweet_delete_events\":[{\"status\":{\"id\":\"7\",\"user_id\":\"1\"},\"timestamp_ms\":\"2\"}]}",
+			"tweet_delete_events|7|9|1|||2|"},
+		{"microsoft-graph", "", "{\"value\":[{\"id\":\"1\",\"changeType\":\"a\",\"tenantId\":\"t\"},{\"id\":\"2\",\"changeType\":\"b\",\"tenantId\":\"t\"}]}", "a|1|t|||||"},
+	};
+	struct event ev = {0};
+	char headers[512], got[512];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		snprintf(headers, sizeof headers, "%s%s%s", json, cases[i].headers, strcmp(cases[i].scheme, "twilio") == 0 ? ":query: bodySHA256=" : "");
+		if (strcmp(cases[i].scheme, "twilio") == 0)
+			strcat(headers, "f0f1c3e4a2a4bbd6e3b2bb5c0b1dd0c9f2f0c4a6d6a7d0a4a2c3f0f1e2d3c4b5\n");
+		read_as(scheme_find(cases[i].scheme), headers, cases[i].body, strlen(cases[i].body), &ev);
+		got[0] = '\0';
+		for (int f = 0; f <= FIELD_TEXT; f++) {
+			struct slice s = f != FIELD_KEY ? ev.field[f] : ev.identity == IDENTITY_BODY ? slice_text("*") : ev.id;
+
+			snprintf(got + strlen(got), sizeof got - strlen(got), "%s%.*s", f ? "|" : "", (int)s.n, s.p ? s.p : "");
+		}
+		if (strcmp(got, cases[i].want) != 0)
+			fail_msg("case %zu, %s: %s", i, cases[i].scheme, got);
+	}
+	event_free(&ev);
+}
+
 /* Ten times the members take some ten times as long, and not a hundred times. */
 static void time_grows_with_the_body(void **state)
 {
@@ -289,6 +349,7 @@ int main(void)
 		cmocka_unit_test(kinds_of_bodies),
 		cmocka_unit_test(unreadable_bodies_keep_what_is_outside),
 		cmocka_unit_test(several_values),
+		cmocka_unit_test(documented_payloads),
 		cmocka_unit_test(time_grows_with_the_body),
 	};
 
