@@ -31,6 +31,7 @@ static const struct {
 	{"verify", cli_verify, "check a signature, and find out why it is wrong"},
 	{"export", cli_export, "print events as JSON lines"},
 	{"purge", cli_purge, "delete old events"},
+	{"erase", cli_erase, "delete all that there is of a person"},
 	{"relay", cli_relay, "send events on to their sinks"},
 	{"deliveries", cli_deliveries, "print what was sent to sinks, and what was not"},
 	{"retry", cli_retry, "send dead deliveries again"},

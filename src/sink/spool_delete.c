@@ -11,6 +11,7 @@
 
 #include "core/clock.h"
 #include "sink/spool_reserve.h"
+#include "sink/spool_scrub.h"
 #include "sink/spool_sql.h"
 
 enum {
@@ -191,13 +192,16 @@ bool spool_delete(struct spool_db *db, const struct spool_doomed *order, size_t 
 	return ok;
 }
 
-/* With the lock held as shortly as a checkpoint needs it: a reader may take longer. */
-static int checkpoint(struct spool_db *db, char *why, size_t n)
+/* Without a transaction of others in between: what is in the log then is this process's, and goes to the database. */
+static bool checkpoint(struct spool_db *db, bool *busy, char *why, size_t n)
 {
 	int rc;
 
+	*busy = false;
+	if (!db->wal)
+		return true;
 	if (!spool_db_begin(db, true, why, n))
-		return SQLITE_ERROR;
+		return false;
 	rc = spool_db_commit(db, why, n) ? SQLITE_OK : SQLITE_ERROR;
 	if (rc == SQLITE_OK) {
 		sqlite3_busy_timeout(db->sql, WIPE_BUSY_MS);
@@ -208,21 +212,24 @@ static int checkpoint(struct spool_db *db, char *why, size_t n)
 		else
 			db->wal_pages = 0;
 	}
+	*busy = rc == SQLITE_BUSY;
 	spool_db_end(db);
-	return rc;
+	return rc == SQLITE_OK;
 }
 
 bool spool_delete_wipe(struct spool_db *db, char *why, size_t n)
 {
 	int64_t end = clock_mono_us() + WIPE_WAIT_MS * INT64_C(1000);
 	const struct timespec pause = {.tv_nsec = WIPE_AGAIN_NS};
-	int rc = db->wal ? checkpoint(db, why, n) : SQLITE_OK;
+	bool ok, busy, again;
 
-	while (rc == SQLITE_BUSY && clock_mono_us() < end) {
-		nanosleep(&pause, NULL);
-		rc = checkpoint(db, why, n);
-	}
-	if (rc == SQLITE_BUSY)
-		snprintf(why, n, "what was deleted is still in hookspool.db-wal, as another process reads the spool; run this again");
-	return rc == SQLITE_OK;
+	do {
+		ok = checkpoint(db, &busy, why, n) && spool_scrub(db, &busy, why, n);
+		again = !ok && busy && clock_mono_us() < end;
+		if (again)
+			nanosleep(&pause, NULL);
+	} while (again);
+	if (!ok && busy)
+		snprintf(why, n, "what was deleted is still in a file of the spool, as another process reads it; run this again");
+	return ok;
 }
