@@ -151,7 +151,8 @@ static void say_endpoint(struct check *c, const struct endpoint *e)
 		buf_printf(&more, ", %zu account%s", e->accounts.n, e->accounts.n == 1 ? "" : "s");
 	if (e->allow.n)
 		buf_printf(&more, ", %zu address range%s", e->allow.n, e->allow.n == 1 ? "" : "s");
-	check_say(c, CHECK_OK, "endpoint", "endpoint %s: scheme %s, %zu secret%s, authorization %s%s", e->path, e->scheme.name,
+	check_say(c, CHECK_OK, "endpoint", "endpoint %s%s%s%s: scheme %s, %zu secret%s, authorization %s%s", e->path,
+		e->name ? " (" : "", e->name ? e->name : "", e->name ? ")" : "", e->scheme.name,
 		e->secrets.n, e->secrets.n == 1 ? "" : "s", e->authorizations.n ? "yes" : "no", buf_str(&more));
 	buf_free(&more);
 }
@@ -166,6 +167,7 @@ static void check_all(struct check *c, const char *file)
 	for (size_t i = 0; i < conf->n_endpoints; i++)
 		say_endpoint(c, &conf->endpoints[i]);
 	check_shared_secrets(c, conf);
+	check_identity(c, conf);
 	check_as_owner(c, conf, check_files);
 	check_as_owner(c, conf, check_spool);
 	check_as_owner(c, conf, check_rotation);

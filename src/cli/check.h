@@ -62,6 +62,9 @@ void check_spool(struct check *c, const struct conf *conf);
 /* Does a secret stand in two endpoints? */
 void check_shared_secrets(struct check *c, const struct conf *conf);
 
+/* Which fields of each endpoint does the signature not cover, so that a stranger with a captured delivery can change them? */
+void check_identity(struct check *c, const struct conf *conf);
+
 /* Where an endpoint has several secrets: which of them are still used? */
 void check_rotation(struct check *c, const struct conf *conf);
 

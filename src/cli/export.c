@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/endpoint_name.h"
 #include "cli/filter.h"
 #include "cli/json.h"
 #include "cli/progress.h"
@@ -34,11 +35,13 @@ static bool on_row(void *ctx, const struct spool_row *r)
 	json_begin(&j);
 	json_number(&j, "id", r->id);
 	json_text(&j, "endpoint", r->endpoint);
+	json_text(&j, "name", endpoint_name(e->filter.conf, r->endpoint));
 	json_text(&j, "event", r->event);
 	json_text(&j, "key", r->key);
 	json_text(&j, "account", r->account);
 	json_time(&j, "received_at", r->received_at);
 	json_text(&j, "remote_addr", r->remote_addr);
+	json_text(&j, "note", r->note);
 	json_body(&j, r->body);
 	json_end(&j);
 	progress_update(++e->done);

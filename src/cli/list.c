@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "cli/cli.h"
+#include "cli/endpoint_name.h"
 #include "cli/filter.h"
 #include "cli/forward.h"
 #include "cli/json.h"
@@ -15,7 +16,7 @@
 #include "cli/terminal.h"
 #include "core/clock.h"
 
-enum { POLL_NS = 200 * 1000 * 1000 };
+enum { NAME_WIDTH = 16, POLL_NS = 200 * 1000 * 1000 };
 
 static const char list_help[] =
 	"Usage: hookspool list [OPTION]...\n"
@@ -76,6 +77,11 @@ static void print_row(struct list *l, const struct spool_row *r)
 	plain_cell(stdout, r->sender_name, l->width ? 20 : 0);
 	fputs("  ", stdout);
 	left = 6 + 2 + (size_t)terminal_time_width() + 2 + 18 + 2 + 20 + 2;
+	if (endpoint_name_any(l->filter.conf)) {
+		plain_cell(stdout, endpoint_name(l->filter.conf, r->endpoint), l->width ? NAME_WIDTH : 0);
+		fputs("  ", stdout);
+		left += NAME_WIDTH + 2;
+	}
 	plain_print(stdout, text, !l->width ? 0 : l->width > left + 10 ? l->width - left : 10);
 	putchar('\n');
 }
@@ -86,6 +92,7 @@ static void print_json(struct list *l, const struct spool_row *r)
 
 	json_begin(&j);
 	json_row(&j, r);
+	json_text(&j, "name", endpoint_name(l->filter.conf, r->endpoint));
 	json_number(&j, "bytes", (int64_t)r->body.n);
 	json_text(&j, "text", filter_row_text(&l->filter, r));
 	json_end(&j);
@@ -150,7 +157,8 @@ static bool follow(struct list *l, struct spool_db *db, char *why, size_t n)
 static bool print_all(struct list *l, struct spool_db *db, char *why, size_t n)
 {
 	if (!l->json)
-		printf("%6s  %-*s  %-18s  %-20s  %s\n", "ID", terminal_time_width(), "RECEIVED", "EVENT", "SENDER", "TEXT");
+		printf("%6s  %-*s  %-18s  %-20s  %s%s\n", "ID", terminal_time_width(), "RECEIVED", "EVENT", "SENDER",
+			endpoint_name_any(l->filter.conf) ? "ENDPOINT          " : "", "TEXT");
 	if (!spool_query_newest(db, &l->filter.spool.last, why, n))
 		return false;
 	if (l->n > 0 ? !print_newest(l, db, why, n) : !l->tail && !spool_query_events(db, &l->filter.spool, on_row, l, why, n))

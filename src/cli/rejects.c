@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/endpoint_name.h"
 #include "cli/json.h"
 #include "cli/plain.h"
 #include "cli/terminal.h"
@@ -50,6 +51,7 @@ static void print_json(const struct rejects *rejects, const struct spool_reject_
 	json_number(&j, "id", r->id);
 	json_time(&j, "received_at", r->received_at);
 	json_text(&j, "endpoint", r->endpoint);
+	json_text(&j, "name", endpoint_name(rejects->conf, r->endpoint));
 	json_text(&j, "path", r->path);
 	json_text(&j, "outcome", r->code);
 	json_text(&j, "reason", r->reason);
@@ -100,7 +102,7 @@ static void print_row(const struct rejects *rejects, const struct spool_reject_r
 	for (size_t used = plain_print(stdout, r->remote_addr, 0); used < 15; used++)
 		putchar(' '); /* a longer one, IPv6, whole */
 	printf("  %7" PRId64 " B  ", r->bytes);
-	plain_print(stdout, r->endpoint.p ? r->endpoint : r->path, 0);
+	endpoint_name_print(rejects->conf, r->endpoint.p ? r->endpoint : r->path);
 	print_detail(r);
 	if (r->reason.p) {
 		fputs("  ", stdout);
@@ -129,6 +131,7 @@ static void print_full(const struct rejects *rejects, const struct spool_reject_
 
 	printf("%-13s %" PRId64 "\n%-13s %s\n", "id", r->id, "received", terminal_time(r->received_at, at));
 	print_field("endpoint", r->endpoint);
+	print_field("name", endpoint_name(rejects->conf, r->endpoint));
 	print_field("path", r->path);
 	print_field("from", r->remote_addr);
 	print_field("outcome", r->code);

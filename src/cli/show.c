@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/endpoint_name.h"
 #include "cli/json.h"
 #include "cli/plain.h"
 #include "cli/terminal.h"
@@ -137,6 +138,7 @@ static void print_pretty(struct show *s, const struct spool_row *r, const char *
 
 	printf("%-13s %" PRId64 "\n%-13s %s\n", "id", r->id, "received", terminal_time(r->received_at, at));
 	print_field("endpoint", r->endpoint);
+	print_field("name", endpoint_name(s->conf, r->endpoint));
 	print_field("from", r->remote_addr);
 	print_field("event", r->event);
 	print_field("key", r->key);
@@ -162,6 +164,7 @@ static void print_json(struct show *s, const struct spool_row *r, const char *ve
 
 	json_begin(&j);
 	json_row(&j, r);
+	json_text(&j, "name", endpoint_name(s->conf, r->endpoint));
 	json_text(&j, "headers", r->headers);
 	json_string(&j, "verdict", verdict);
 	json_list(&j, "deliveries");

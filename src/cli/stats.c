@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "cli/cli.h"
+#include "cli/endpoint_name.h"
 #include "cli/json.h"
 #include "cli/plain.h"
 #include "cli/terminal.h"
@@ -83,13 +84,24 @@ static void print_title(const char *kind, const char *name)
 	putchar('\n');
 }
 
+static void print_endpoint(const struct conf *conf, const char *endpoint)
+{
+	if (!*endpoint) {
+		print_title("", "paths that no endpoint has");
+		return;
+	}
+	putchar('\n');
+	endpoint_name_print(conf, slice_text(endpoint));
+	putchar('\n');
+}
+
 static void print_counter(void *ctx, const char *endpoint, const char *code, int64_t secret, int64_t n, int64_t last_at)
 {
 	struct counters *c = ctx;
 	char last[TERMINAL_TIME];
 
 	if (!c->any || strcmp(c->group, endpoint) != 0)
-		print_title("", *endpoint ? endpoint : "paths that no endpoint has");
+		print_endpoint(c->conf, endpoint);
 	c->any = true;
 	snprintf(c->group, sizeof c->group, "%s", endpoint);
 	fputs("  ", stdout);
@@ -136,6 +148,7 @@ static void add_counter(void *ctx, const char *endpoint, const char *code, int64
 	snprintf(hex, sizeof hex, "%" PRIx64, id);
 	json_item(j);
 	json_string(j, "endpoint", endpoint);
+	json_text(j, "name", endpoint_name(c->conf, slice_text(endpoint)));
 	json_string(j, "outcome", code);
 	json_number(j, "secret", number);
 	json_text(j, "secret_id", (struct slice){id ? hex : NULL, strlen(hex)});

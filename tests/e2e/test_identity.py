@@ -103,3 +103,30 @@ def test_the_rules_outlive_a_purge(gh):
     expect(github(gh, PUSH, "one", path="/day"), "duplicate")
     expect(github(gh, PUSH, "two", path="/day"), "duplicate")
     expect(github(gh, PUSH + b" ", "one", path="/day"), "stored")
+
+
+def test_check_tells_what_nothing_signs(receiver):
+    home = Home(endpoint("/gh", scheme="github"), endpoint("/w", secret_file=["secret2"]))
+    lines = home.cli("check").stdout.decode().splitlines()
+    assert any(line.startswith("ok   endpoint /gh: nothing signs event, dedupe-key;") for line in lines), lines
+    assert any(line.startswith("ok   endpoint /w: all fields come from what the sender proves;") for line in lines), lines
+    assert sum("must belong to one sender" in line for line in lines) == 2
+
+
+def test_a_name_is_printed_wherever_its_endpoint_is(receiver):
+    """In the log, the listings and their JSON, and what check says; the path stays what an option takes."""
+    name, path = "Lead → CRM", "/webhook/linkedin"
+    home = Home(endpoint(name=name), endpoint("/other", secret_file=["secret2"]))
+    one = receiver(home=home)
+    expect(fcgi_client.deliver(one.socket, message()), "stored")
+    expect(fcgi_client.deliver(one.socket, b"not JSON", headers=[("X-Webhook-Signature", None)]), "unauthorized")
+    assert one.until_entry(outcome="stored")["name"] == name
+    until(lambda: sum(home.spool.counters().values()) == 2, "the counters")
+    for command in (["list"], ["show", "1"], ["stats"], ["rejects"], ["check"]):
+        assert name in home.cli(*command).stdout.decode(), command
+    for command in (["list", "--json"], ["show", "--json", "1"], ["rejects", "--json"], ["export"]):
+        printed = json.loads(home.cli(*command).stdout.decode().splitlines()[0])
+        assert (printed["name"], printed["endpoint"]) == (name, path), command
+    assert {c["name"] for c in json.loads(home.cli("stats", "--json").stdout.decode())["counters"]} == {name}
+    home.configure(endpoint(), endpoint("/other", secret_file=["secret2"]))
+    assert json.loads(home.cli("list", "--json").stdout.decode())["name"] is None
