@@ -32,6 +32,7 @@ static const struct {
 	{"export", cli_export, "print events as JSON lines"},
 	{"purge", cli_purge, "delete old events"},
 	{"erase", cli_erase, "delete all that there is of a person"},
+	{"reload", cli_reload, "have receiver and relay read their configuration anew, and wait for it"},
 	{"relay", cli_relay, "send events on to their sinks"},
 	{"deliveries", cli_deliveries, "print what was sent to sinks, and what was not"},
 	{"retry", cli_retry, "send dead deliveries again"},

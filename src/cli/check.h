@@ -80,6 +80,9 @@ void check_sinks(struct check *c, const struct conf *conf);
  */
 void check_programs(struct check *c, const struct conf *conf);
 
+/* Notes the pid of each receiver that has told the spool of itself as "receiver", and says nothing. */
+void check_note_receivers(struct check *c, const struct conf *conf);
+
 /* True when a process holds the relay's lock. */
 bool check_relay_runs(const char *spool);
 

@@ -163,6 +163,26 @@ static void look_at_relay(struct looking *l)
 		check_say(l->check, CHECK_WARN, "relay", "relay: none runs; start hookspool relay, or have cron run hookspool relay --once each minute");
 }
 
+static void note_receiver(void *ctx, const struct spool_program *p)
+{
+	char pid[24];
+
+	snprintf(pid, sizeof pid, "%" PRId64, p->process.pid);
+	if (strcmp(p->role, SPOOL_PROGRAM_RECEIVER) == 0)
+		check_note(ctx, "receiver", pid);
+}
+
+void check_note_receivers(struct check *c, const struct conf *conf)
+{
+	char why[PATH_MAX + 256];
+	struct spool_db db = {0};
+
+	if (spool_db_exists(conf->spool) && spool_db_open(&db, conf->spool, conf->journal, SPOOL_MANAGE, why, sizeof why)) {
+		spool_program_list(&db, note_receiver, c, why, sizeof why);
+		spool_db_close(&db);
+	}
+}
+
 void check_programs(struct check *c, const struct conf *conf)
 {
 	struct looking l = {.check = c, .conf = conf};

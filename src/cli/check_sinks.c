@@ -20,7 +20,11 @@
 #include "relay/http.h"
 #endif
 
-enum { LATE_MS = 2 * 60 * 1000 }; /* cron's relay runs each minute */
+enum {
+	LATE_MS = 2 * 60 * 1000, /* without a relay: cron's runs each minute */
+	OLD_MS = 10 * 60 * 1000, /* with one: a sink that fails for so long needs to be looked at... */
+	DOWN_MS = 60 * 60 * 1000, /* ...and for so long, it is down, as it is where no relay runs */
+};
 
 static bool is_named(const struct conf *conf, const struct sink *s)
 {
@@ -139,6 +143,7 @@ static void check_sink(struct check *c, const struct conf *conf, const struct si
 struct counting {
 	struct check *check;
 	const struct conf *conf;
+	bool relay_runs;
 };
 
 static const char *deliveries_are(int64_t n)
@@ -159,19 +164,35 @@ static void on_count(void *ctx, const char *sink, enum spool_relay_state state, 
 			deliveries_are(n), sink, n == 1 ? "it" : "them");
 }
 
+static enum check_grade grade_of(int64_t since)
+{
+	return clock_now() - since > DOWN_MS ? CHECK_FAIL : CHECK_WARN;
+}
+
 static void on_late(void *ctx, const char *sink, int64_t n, int64_t since)
 {
 	const struct counting *counting = ctx;
 	char time[CLOCK_TEXT];
 
-	if (conf_sink(counting->conf, sink) && !check_relay_runs(counting->conf->spool))
-		check_say(counting->check, CHECK_WARN, "deliveries", "sink %s: %" PRId64 " %s due since %s, and no relay has run since; start hookspool relay", sink, n,
+	if (conf_sink(counting->conf, sink) && !counting->relay_runs)
+		check_say(counting->check, grade_of(since), "deliveries", "sink %s: %" PRId64 " %s due since %s, and no relay has run since; start hookspool relay", sink, n,
 			deliveries_are(n), clock_format(since, time));
+}
+
+/* The relay tries, and the sink takes nothing, or not as fast as events come. */
+static void on_age(void *ctx, const char *sink, int64_t n, int64_t since)
+{
+	const struct counting *counting = ctx;
+	char time[CLOCK_TEXT];
+
+	if (conf_sink(counting->conf, sink) && counting->relay_runs && clock_now() - since > OLD_MS)
+		check_say(counting->check, grade_of(since), "deliveries", "sink %s: %" PRId64 " %s pending, the oldest since %s, though a relay runs; "
+			"hookspool deliveries --sink %s shows why", sink, n, deliveries_are(n), clock_format(since, time), sink);
 }
 
 void check_sinks(struct check *c, const struct conf *conf)
 {
-	struct counting counting = {c, conf};
+	struct counting counting = {c, conf, check_relay_runs(conf->spool)};
 	char why[PATH_MAX + 256];
 	struct spool_db db = {0};
 
@@ -180,7 +201,8 @@ void check_sinks(struct check *c, const struct conf *conf)
 	if (!spool_db_exists(conf->spool) || !spool_db_open(&db, conf->spool, conf->journal, SPOOL_MANAGE, why, sizeof why))
 		return; /* check_spool() has said so */
 	if (!spool_deliveries_counts(&db, on_count, &counting, why, sizeof why) ||
-	    !spool_deliveries_late(&db, clock_now() - LATE_MS, on_late, &counting, why, sizeof why))
+	    !spool_deliveries_late(&db, clock_now() - LATE_MS, on_late, &counting, why, sizeof why) ||
+	    !spool_deliveries_ages(&db, on_age, &counting, why, sizeof why))
 		check_say(c, CHECK_FAIL, "deliveries", "sinks: %s", why);
 	spool_db_close(&db);
 }

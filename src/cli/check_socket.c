@@ -70,8 +70,19 @@ static bool is_noted(const struct check *c, int64_t pid)
 	return false;
 }
 
+/*
+ * True when a receiver that has told the spool of itself has that pid. One that was only starting has written its row by the
+ * time it answers, so that the rows are read again.
+ */
+static bool is_known(struct check *c, const struct conf *conf, int64_t pid)
+{
+	if (!is_noted(c, pid))
+		check_as_relay(c, conf, check_note_receivers);
+	return is_noted(c, pid);
+}
+
 /* The probe was answered: what does the answer say? True where all is well. */
-static bool say_answer(struct check *c, const char *where, const struct probe_result *r)
+static bool say_answer(struct check *c, const struct conf *conf, const char *where, const struct probe_result *r)
 {
 	if (!r->writable && strncmp(r->error, "lock: held", 10) == 0)
 		check_say(c, CHECK_WARN, "socket", "socket %s: the receiver (pid %" PRId64 ") answers, but another process held the spool's lock for 1 s; "
@@ -79,7 +90,7 @@ static bool say_answer(struct check *c, const char *where, const struct probe_re
 	else if (!r->writable)
 		check_say(c, CHECK_FAIL, "socket", "socket %s: the receiver (pid %" PRId64 ") answers, but can't write its spool, so that deliveries "
 			"are answered 503: %s", where, r->pid, r->error);
-	else if (!is_noted(c, r->pid))
+	else if (!is_known(c, conf, r->pid))
 		check_say(c, CHECK_FAIL, "socket", "socket %s: the receiver there (pid %" PRId64 ") does not use this configuration's spool; "
 			"is it another one's, or was the spool moved? restart it with -c", where, r->pid);
 	else
@@ -88,13 +99,13 @@ static bool say_answer(struct check *c, const char *where, const struct probe_re
 }
 
 /* Sends a request through the socket. True where the receiver answers it, and has nothing to complain of. */
-static bool probe(struct check *c, const char *where, int fd)
+static bool probe(struct check *c, const struct conf *conf, const char *where, int fd)
 {
 	struct probe_result r;
 
 	switch (probe_ask(fd, PROBE_MS, &r)) {
 	case PROBE_ANSWERED:
-		return say_answer(c, where, &r);
+		return say_answer(c, conf, where, &r);
 	case PROBE_SILENT:
 		check_say(c, CHECK_FAIL, "socket", "socket %s: no receiver answers within %d s: it hangs, is stopped, or systemd holds the socket "
 			"of one that does not start; see its log, and restart it", where, PROBE_MS / 1000);
@@ -110,7 +121,7 @@ static bool probe(struct check *c, const char *where, int fd)
 	return false;
 }
 
-static void look(struct check *c, const char *where)
+static void look(struct check *c, const struct conf *conf, const char *where)
 {
 	char why[PATH_MAX];
 	bool well;
@@ -122,7 +133,7 @@ static void look(struct check *c, const char *where)
 		check_say(c, CHECK_FAIL, "socket", "socket %s%s", why, fix_for(errno));
 		return;
 	}
-	well = probe(c, where, fd);
+	well = probe(c, conf, where, fd);
 	close(fd);
 	if (!well)
 		return;
@@ -141,7 +152,7 @@ static bool is_there(const char *address)
 }
 
 /* The sockets that receivers have noted, each once. False when there is none. */
-static bool look_at_noted(struct check *c)
+static bool look_at_noted(struct check *c, const struct conf *conf)
 {
 	const char *seen[SOCKETS_MAX], *address = NULL;
 	size_t n = 0, i;
@@ -152,7 +163,7 @@ static bool look_at_noted(struct check *c)
 		if (i < n || !is_there(address))
 			continue;
 		seen[n++] = address;
-		look(c, address);
+		look(c, conf, address);
 	}
 	return n > 0;
 }
@@ -164,8 +175,8 @@ void check_socket(struct check *c, const struct conf *conf)
 	if (where && strcmp(where, "none") == 0)
 		check_say(c, CHECK_OK, "socket", "socket: there is none to ask, since the web server starts the receiver");
 	else if (where)
-		look(c, where);
-	else if (!look_at_noted(c))
+		look(c, conf, where);
+	else if (!look_at_noted(c, conf))
 		check_say(c, CHECK_WARN, "socket", "socket not checked: no receiver has told the spool of one; name it with --socket unix:PATH, "
 			"or write --socket none where the web server starts the receiver, as for CGI and mod_fcgid");
 }

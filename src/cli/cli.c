@@ -44,20 +44,20 @@ static void report(void *ctx, enum log_level level, const char *message)
 		cli_error("%s", message);
 }
 
-struct conf *cli_conf(const struct cli *cli)
+struct conf *cli_conf(const struct cli *cli, enum conf_secrets secrets)
 {
 	char file[PATH_MAX];
 
-	return conf_load(conf_find(cli->conf_file, file, sizeof file), report, NULL);
+	return conf_load_with(conf_find(cli->conf_file, file, sizeof file), secrets, report, NULL);
 }
 
-int cli_open(const struct cli *cli, struct conf **conf, struct spool_db *db)
+int cli_open(const struct cli *cli, enum conf_secrets secrets, struct conf **conf, struct spool_db *db)
 {
 	char why[PATH_MAX + 256];
 	bool there;
 
 	*db = (struct spool_db){0};
-	*conf = cli_conf(cli);
+	*conf = cli_conf(cli, secrets);
 	if (!*conf)
 		return CLI_CONFIG;
 	if (!owner_become((*conf)->spool, why, sizeof why)) {

@@ -27,17 +27,20 @@ typedef int cli_run(const struct cli *cli, int argc, char **argv);
 
 cli_run cli_check, cli_keygen, cli_send, cli_list, cli_show, cli_tail, cli_stats, cli_rejects, cli_verify, cli_export,
 	cli_purge, cli_relay, cli_deliveries, cli_retry, cli_drop,
-	cli_replay, cli_erase;
+	cli_replay, cli_erase, cli_reload;
 
-/* Loads the configuration, errors to stderr. NULL after an error; exit then with CLI_CONFIG. The caller frees. */
-struct conf *cli_conf(const struct cli *cli);
+/*
+ * Loads the configuration, errors to stderr. NULL after an error; exit then with CLI_CONFIG. The caller frees. A command that
+ * judges signatures needs all secrets; another one runs with those that can be read: CONF_SECRETS_THERE.
+ */
+struct conf *cli_conf(const struct cli *cli, enum conf_secrets secrets);
 
 /*
  * Loads the configuration and opens its spool. Run by root, the process becomes the spool's owner in between, for good: files
  * that only root may use are opened before. Anything but CLI_OK is the status to exit with, after a message, and nothing is
  * then open. Otherwise cli_close() must follow.
  */
-int cli_open(const struct cli *cli, struct conf **conf, struct spool_db *db);
+int cli_open(const struct cli *cli, enum conf_secrets secrets, struct conf **conf, struct spool_db *db);
 
 /* Closes both, and prints why unless ok. Returns the status to exit with. */
 int cli_close(struct conf *conf, struct spool_db *db, bool ok, const char *why);

@@ -201,7 +201,7 @@ int cli_deliveries(const struct cli *cli, int argc, char **argv)
 	}
 	if (argc - optind > 1 || (optind < argc && (!take_number(argv[optind], &filter.id) || filter.id == 0)))
 		return cli_usage("deliveries", "\"%s\" is no ID, or there are several", argv[optind]);
-	status = cli_open(cli, &conf, &db);
+	status = cli_open(cli, CONF_SECRETS_THERE, &conf, &db);
 	if (status != CLI_OK)
 		return status;
 	ok = find_sink(conf, &db, filter.sink, &none, why, sizeof why) &&
@@ -244,7 +244,7 @@ static int change_all(const struct cli *cli, const char *sink, char **ids, chang
 	int64_t total = 0;
 	struct spool_db db;
 	struct conf *conf;
-	int status = cli_open(cli, &conf, &db);
+	int status = cli_open(cli, CONF_SECRETS_THERE, &conf, &db);
 	bool none = false, missing = false, ok;
 
 	if (status != CLI_OK)

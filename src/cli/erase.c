@@ -74,7 +74,7 @@ static int erase(const struct cli *cli, struct options *o)
 	char why[PATH_MAX + 256];
 	struct spool_db db;
 	struct conf *conf;
-	int status = cli_open(cli, &conf, &db);
+	int status = cli_open(cli, CONF_SECRETS_THERE, &conf, &db);
 	bool ok;
 
 	if (status != CLI_OK)

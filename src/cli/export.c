@@ -73,7 +73,7 @@ int cli_export(const struct cli *cli, int argc, char **argv)
 	}
 	if (optind < argc)
 		return cli_usage("export", "it takes no %s", argv[optind]);
-	status = cli_open(cli, &conf, &db);
+	status = cli_open(cli, CONF_SECRETS_THERE, &conf, &db);
 	if (status != CLI_OK)
 		return status;
 	e.filter.conf = conf;

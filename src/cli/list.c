@@ -268,7 +268,7 @@ static int run(const struct cli *cli, const char *help, struct list *l, int argc
 	l->width = plain_width();
 	filter_init(&l->filter);
 	status = parse(l, argv[0], help, argc, argv);
-	if (status == CLI_OK && (status = cli_open(cli, &conf, &db)) == CLI_OK) {
+	if (status == CLI_OK && (status = cli_open(cli, CONF_SECRETS_THERE, &conf, &db)) == CLI_OK) {
 		l->filter.conf = conf;
 		if (l->forward.url) {
 			status = forward(l, &db, why, sizeof why);

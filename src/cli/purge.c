@@ -75,7 +75,7 @@ static bool rules(struct spool_retention *r, const struct conf *conf, const stru
 /* Before the spool is opened, as wrong usage is the first thing to say. */
 static int check_usage(const struct cli *cli)
 {
-	struct conf *conf = cli_conf(cli);
+	struct conf *conf = cli_conf(cli, CONF_SECRETS_THERE);
 	int status = !conf ? CLI_CONFIG : spool_retention_shortest(conf) ? CLI_OK : CLI_USAGE;
 
 	conf_free(conf);
@@ -93,7 +93,7 @@ static int purge(const struct cli *cli, const struct options *o)
 	bool ok;
 
 	if (status == CLI_OK)
-		status = cli_open(cli, &conf, &db);
+		status = cli_open(cli, CONF_SECRETS_THERE, &conf, &db);
 	if (status != CLI_OK)
 		return status;
 	ok = rules(&r, conf, o) && delete_old(&db, &r, &sum, why, sizeof why);

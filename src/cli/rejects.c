@@ -200,7 +200,7 @@ static int run(const struct cli *cli, struct rejects *rejects, const char *endpo
 	char why[PATH_MAX + 256] = "memory is short";
 	struct spool_db db;
 	struct conf *conf;
-	int status = cli_open(cli, &conf, &db);
+	int status = cli_open(cli, rejects->again ? CONF_SECRETS_ALL : CONF_SECRETS_THERE, &conf, &db);
 	bool ok, found = true;
 
 	if (status != CLI_OK)

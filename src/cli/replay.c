@@ -136,7 +136,7 @@ static int run(const struct cli *cli, struct replay *r, const char *name)
 {
 	struct spool_db db;
 	struct conf *conf;
-	int status = cli_open(cli, &conf, &db);
+	int status = cli_open(cli, CONF_SECRETS_THERE, &conf, &db);
 	bool ok = false, meant;
 
 	if (status != CLI_OK)

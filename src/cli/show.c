@@ -39,9 +39,19 @@ struct show {
 	bool ok;
 };
 
+/* The first secret that could not be read; NULL: all were. */
+static const struct secret *missing_secret(const struct endpoint *e)
+{
+	for (size_t i = 0; i < e->secrets.n; i++)
+		if (!e->secrets.item[i].key)
+			return &e->secrets.item[i];
+	return NULL;
+}
+
 /* The signature as it stands; its timestamp was judged when it came. */
 static void verify(const struct endpoint *e, const struct spool_row *r, struct buf *out)
 {
+	const struct secret *missing = missing_secret(e);
 	struct endpoint timeless = *e;
 	struct stored stored = {0};
 	struct verify v = {0};
@@ -51,6 +61,8 @@ static void verify(const struct endpoint *e, const struct spool_row *r, struct b
 		buf_printf(out, "signature not checked: memory is short");
 	else if (verify_delivery(&stored.request, &timeless, 0, &v) == VERIFY_OK)
 		buf_printf(out, "signature ok, secret %d (%s)", v.secret, e->secrets.item[v.secret - 1].source);
+	else if (missing)
+		buf_printf(out, "signature not checked: the secret from %s can't be read, or is none of this scheme", missing->source);
 	else if (strcmp(v.reason, "wrong signature") == 0)
 		buf_printf(out, "signature does not match any configured secret; when received it matched secret %d", r->secret);
 	else
@@ -198,7 +210,7 @@ static int show(const struct cli *cli, struct show *s, int64_t id)
 	bool found = false, ok;
 	struct spool_db db;
 	struct conf *conf;
-	int status = cli_open(cli, &conf, &db);
+	int status = cli_open(cli, CONF_SECRETS_THERE, &conf, &db);
 
 	if (status != CLI_OK)
 		return status;

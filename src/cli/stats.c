@@ -220,7 +220,7 @@ int cli_stats(const struct cli *cli, int argc, char **argv)
 	}
 	if (optind < argc)
 		return cli_usage("stats", "it takes no %s", argv[optind]);
-	status = cli_open(cli, &conf, &db);
+	status = cli_open(cli, CONF_SECRETS_THERE, &conf, &db);
 	if (status != CLI_OK)
 		return status;
 	ok = spool_query_totals(&db, &totals, why, sizeof why);

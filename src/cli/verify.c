@@ -270,7 +270,7 @@ static int verify_stored(const struct cli *cli, const struct verify_options *o)
 	bool found = false, ok;
 	struct spool_db db;
 	struct conf *conf;
-	int status = cli_open(cli, &conf, &db);
+	int status = cli_open(cli, CONF_SECRETS_ALL, &conf, &db);
 
 	if (status != CLI_OK)
 		return status;
@@ -298,7 +298,7 @@ static bool read_whole(const char *file, struct buf *out, size_t max)
 
 static int verify_file(const struct cli *cli, const struct verify_options *o, const char *file)
 {
-	struct conf *conf = cli_conf(cli);
+	struct conf *conf = cli_conf(cli, CONF_SECRETS_ALL);
 	struct buf body = {0};
 	int status = CLI_NO;
 

@@ -106,6 +106,8 @@ static void add_keys(struct endpoint *e, enum conf_secrets which, bool *ok)
 	for (size_t i = 0; *ok && scheme_has_key(&e->scheme) && i < e->secrets.n; i++) {
 		struct secret *s = &e->secrets.item[i];
 
+		if (!s->len)
+			continue; /* it could not be read, and an empty key would be one */
 		s->key = scheme_key(&e->scheme, s->text, s->len, false, &why);
 		s->other_key = scheme_other_key(&e->scheme, s->text, s->len, &why);
 		*ok = (s->key && (s->other_key || !e->scheme.other_algorithm)) || which == CONF_SECRETS_THERE;

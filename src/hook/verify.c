@@ -360,7 +360,7 @@ int verify_secret(const struct secrets *secrets, struct slice value)
 	int match = 0, number, same;
 
 	for (size_t i = 0; i < secrets->n; i++) {
-		if (secrets->item[i].len != value.n)
+		if (secrets->item[i].len != value.n || value.n == 0) /* an empty one could not be read */
 			continue;
 		same = CRYPTO_memcmp(secrets->item[i].text, value.p, value.n) == 0;
 		number = (int)i + 1;

@@ -182,6 +182,20 @@ bool spool_deliveries_late(struct spool_db *db, int64_t before, void (*visit)(vo
 	return rc == SQLITE_DONE || spool_sql_fail(db, why, n);
 }
 
+bool spool_deliveries_ages(struct spool_db *db, void (*visit)(void *ctx, const char *sink, int64_t n, int64_t since), void *ctx, char *why,
+	size_t n)
+{
+	sqlite3_stmt *st;
+	int rc;
+
+	if (!spool_sql_prepare(db, "SELECT sink, count(*), min(since) FROM relay WHERE state = 0 GROUP BY sink", &st, why, n))
+		return false;
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW)
+		visit(ctx, (const char *)sqlite3_column_text(st, 0), sqlite3_column_int64(st, 1), sqlite3_column_int64(st, 2));
+	sqlite3_finalize(st);
+	return rc == SQLITE_DONE || spool_sql_fail(db, why, n);
+}
+
 static bool last_id(struct spool_db *db, int64_t *id, char *why, size_t n)
 {
 	sqlite3_stmt *st;

@@ -51,6 +51,10 @@ bool spool_deliveries_counts(struct spool_db *db, void (*visit)(void *ctx, const
 bool spool_deliveries_late(struct spool_db *db, int64_t before, void (*visit)(void *ctx, const char *sink, int64_t n, int64_t since),
 	void *ctx, char *why, size_t why_size);
 
+/* Visits each sink that has pending deliveries: how many, and when the time of the oldest one to be tried began. */
+bool spool_deliveries_ages(struct spool_db *db, void (*visit)(void *ctx, const char *sink, int64_t n, int64_t since), void *ctx, char *why,
+	size_t why_size);
+
 extern const char *const spool_deliveries_states[]; /* the names of enum spool_relay_state */
 
 /*

@@ -339,3 +339,151 @@ def test_the_spool_has_no_secret_of_the_fingerprints(healthy):
     row = healthy.home.spool.query("SELECT * FROM program")[0]
     assert len(row["files"]) == len(row["secrets"]) == 64 and row["ended_at"] >= row["started_at"] > 0
     assert all(SECRET.encode() not in path.read_bytes() for path in healthy.home.spool.dir.iterdir() if path.is_file())
+
+
+# ---- reload, which waits for its result
+
+def test_reload_waits_for_receiver_and_relay(healthy, relay, target):
+    home = healthy.home
+    home.configure(endpoint(PATH, relay=["out"]), sink("out", url=target.url))
+    running = relay(home).ready()
+    home.configure(endpoint(PATH, relay=["out"], events=["message.received"]), sink("out", url=target.url))
+    done = home.cli("reload")
+    assert done.returncode == 0 and sorted(line.split()[0] for line in done.stdout.splitlines()) == [b"receiver", b"relay"], done
+    assert not named(bad(check(home)[1]), "receiver") + named(bad(check(home)[1]), "relay")
+    for args in (["receiver"], ["relay"], ["--pid", str(running.pid)], ["--pid", str(healthy.pid), "receiver"]):
+        done = home.cli("reload", *args)
+        assert done.returncode == 0 and len(done.stdout.splitlines()) == 1
+    assert healthy.text().count("configuration reloaded") == 3
+
+
+def test_reload_fails_where_the_configuration_is_refused(healthy, relay, target):
+    """The command reads the configuration first; what only the process can know comes back through the spool."""
+    home = healthy.home
+    right = home.conf.read_text()
+    home.write("hookspool.conf", right + "frobnicate = 1\n")
+    done = home.cli("reload")
+    assert done.returncode == 78 and b"no such option 'frobnicate'" in done.stderr and "reload failed" not in healthy.text()
+    home.write("hookspool.conf", right + f'listen = "unix:{home.dir}/other"\n')
+    done = home.cli("reload")
+    assert done.returncode == 1 and b"listen can't change on a reload; restart" in done.stderr
+    home.write("hookspool.conf", right)
+    home.write("secret", " ")
+    done = home.cli("reload")
+    assert done.returncode == 1 and b"only white space" in done.stderr
+    home.write("secret", SECRET)
+    assert home.cli("reload").returncode == 0
+
+
+def test_reload_of_a_relay_that_refuses(healthy, relay, target):
+    home = healthy.home
+    home.write("token", "Bearer abc\n")
+    home.configure(endpoint(PATH, relay=["out"]), sink("out", url=target.url, authorization_file="token"))
+    running = relay(home).ready()
+    (home.dir / "token").unlink()
+    done = home.cli("reload", "relay")
+    assert done.returncode == 1 and b"reload failed" in done.stderr and b"token" in done.stderr
+    told = named(bad(check(home)[1]), "relay")
+    assert told[0][1] == "fail" and "its reload at" in told[0][2]
+    home.write("token", "Bearer abc\n")
+    assert home.cli("reload", "--pid", str(running.pid)).returncode == 0
+
+
+def test_reload_without_anything_to_reload(healthy):
+    assert healthy.home.cli("reload", "relay").returncode == 1
+    assert healthy.home.cli("reload", "--pid", "1").returncode == 1, "no program of this spool"
+    for wrong in (["somebody"], ["--pid", "x"], ["--pid", "-1"], ["--pid"], ["receiver", "relay"], ["--frobnicate"]):
+        assert healthy.home.cli("reload", *wrong).returncode == 64
+    healthy.signal(signal.SIGKILL)
+    healthy.wait(5)
+    healthy.end()
+    done = healthy.home.cli("reload")
+    assert done.returncode == 1 and b"nothing was sent" in done.stderr
+    assert Home().cli("reload").returncode == 66
+
+
+# ---- the relay and what waits for it
+
+@pytest.fixture
+def relayed(receiver, target):
+    home = home_with(sink("out", url=target.url))
+    one = receiver(home=home)
+    fcgi_client.deliver(one.socket, message())
+    return one
+
+
+def test_no_relay_though_endpoints_name_sinks(relayed, relay):
+    told = named(check(relayed.home)[1], "relay")
+    assert told[0][1] == "warn" and "none runs; start hookspool relay" in told[0][2]
+    assert relayed.home.cli("relay", "--once").returncode == 0
+    told = named(check(relayed.home)[1], "relay")
+    assert told[0][1] == "ok" and "one did at" in told[0][2], "as by cron"
+    os.utime(relayed.home.spool.dir / "relay.lock", (1, time.time() - 601))
+    assert named(check(relayed.home)[1], "relay")[0][1] == "warn"
+    relay(relayed.home).ready()
+    assert [status for _, status, _ in named(check(relayed.home)[1], "relay")] == ["ok"]
+
+
+def test_a_relay_that_hangs_fails(relayed, relay):
+    running = relay(relayed.home).ready()
+    lock = relayed.home.spool.dir / "relay.lock"
+    until(lambda: time.time() - lock.stat().st_mtime < 10, "it shows that it lives")
+    os.utime(lock, (1, 1))
+    until(lambda: time.time() - lock.stat().st_mtime < 10, "and again", 15)
+    running.signal(signal.SIGSTOP)
+    try:
+        assert ("relay", "fail", f"relay (pid {running.pid}): is stopped by a signal; kill -CONT {running.pid}") in check(relayed.home)[1]
+        os.utime(lock, (1, time.time() - 61))
+        assert any("hangs" in text for _, status, text in named(check(relayed.home)[1], "relay") if status == "fail")
+    finally:
+        running.signal(signal.SIGCONT)
+
+
+def test_a_relay_with_an_older_configuration_is_told_of(relayed, relay, target):
+    running = relay(relayed.home).ready()
+    home = relayed.home
+    home.configure(endpoint(PATH, relay=["out"]), sink("out", url=target.url + "/new"))
+    assert home.cli("reload", "receiver").returncode == 0
+    told = bad(check(home)[1])
+    assert [(name, status) for name, status, _ in told] == [("relay", "warn")] and "hookspool-relay" in told[0][2], told
+    assert home.cli("reload", "relay").returncode == 0 and not bad(check(home)[1])
+    running.signal(signal.SIGKILL)
+    running.wait(5)
+    running.end()
+    os.utime(home.spool.dir / "relay.lock", (1, 1))
+    assert [(name, status) for name, status, _ in bad(check(home)[1])] == [("relay", "warn")]
+
+
+@pytest.mark.parametrize("alive", [True, False])
+@pytest.mark.parametrize("minutes, status", [(5, None), (11, "warn"), (61, "fail"), (300, "fail")])
+def test_a_sink_that_is_down_for_hours(relayed, relay, target, minutes, status, alive):
+    home = relayed.home
+    target.answers = [{"status": 503}] * 50
+    if alive:
+        relay(home).ready()
+        target.until(1)
+    with sqlite3.connect(home.spool.dir / "hookspool.db", timeout=10) as db:
+        db.execute("UPDATE relay SET since = since - ?1, due = iif(?2, due + 3600000, due - ?1)", (minutes * 60000, alive))
+    told = [s for name, s, text in check(home)[1] if name == "deliveries" and "sink out: 1 delivery" in text]
+    assert told == ([status] if status else ["warn"] if not alive else [])
+
+
+# ---- commands that need no secret
+
+@pytest.mark.parametrize("how", ["missing", "unreadable", "blank", "environment"])
+def test_looking_after_the_spool_needs_no_secret(healthy, how):
+    home = healthy.home
+    if how == "environment":
+        home.configure(endpoint(PATH, secret_env=["NOT_THERE"]))
+    elif how == "missing":
+        (home.dir / "secret").unlink()
+    else:
+        home.write("secret", " \n" if how == "blank" else SECRET, mode=0o604)
+    for command in (["list"], ["list", "--json"], ["stats"], ["stats", "--json"], ["export"], ["rejects"], ["deliveries"], ["show", "1"],
+                    ["show", "1", "--json"], ["tail"], ["purge", "--older-than", "1d", "--dry-run"]):
+        done = home.cli(*command)
+        assert done.returncode == 0 and not done.stderr, (command, done)
+    assert b"signature not checked: the secret from" in home.cli("show", "1").stdout
+    for command in (["rejects", "--verify"], ["verify", "--id", "1"], ["send", "http://127.0.0.1:1" + PATH]):
+        assert home.cli(*command).returncode == 78, command
+    assert check(home)[0] == 2

@@ -242,7 +242,7 @@ def test_no_spool_yet(command):
 
 
 @pytest.mark.parametrize("command", ["check", "keygen", "send", "list", "show", "tail", "stats", "rejects", "export", "purge",
-                                     "verify", "relay", "deliveries", "retry", "replay", "drop"])
+                                     "verify", "reload", "relay", "deliveries", "retry", "replay", "drop"])
 def test_help(command):
     done = Home().cli(command, "--help")
     assert done.returncode == 0 and command.encode() in done.stdout and not done.stderr

@@ -93,7 +93,7 @@ def test_what_stats_counts_is_described():
 @pytest.mark.parametrize("program, page, args", [("hookspool.fcgi", "hookspool.fcgi.8", []), *(
     ("hookspool", "hookspool.1", [command])
     for command in ("check", "keygen", "send", "list", "show", "tail", "stats", "rejects", "verify", "export", "purge",
-                    "relay", "deliveries", "retry", "replay", "drop"))],
+                    "reload", "relay", "deliveries", "retry", "replay", "drop"))],
     ids=lambda v: v[0] if isinstance(v, list) and v else None)
 def test_every_option_of_the_programs_is_described(program, page, args):
     usage = run([BIN / program, *args, "--help"]).stdout.decode()
