@@ -44,7 +44,7 @@ struct keys {
 struct parse {
 	struct buf *arena;
 	const char *reason;
-	bool no_memory;
+	bool no_memory, members; /* members: a path has a "!..." */
 	int depth;
 	bool in_array[MAX_DEPTH + 1];
 	size_t index[MAX_DEPTH + 1]; /* of the next element */
@@ -219,12 +219,14 @@ static int on_key(void *ctx, const unsigned char *s, size_t n)
 	for (t = p->trail; t < p->trail + p->n; t++) {
 		if (!at_depth(t, p->depth))
 			continue;
-		if (*t->part[p->depth - 1] == '!') {
+		if (p->members && *t->part[p->depth - 1] == '!') {
 			t->twice |= !on_member(p, t, s, n);
 		} else if (t->size[p->depth - 1] == n && memcmp(t->part[p->depth - 1], s, n) == 0) {
 			t->twice |= p->depth > 1 && t->seen & 1U << (p->depth - 1);
 			t->seen |= 1U << (p->depth - 1);
 			step(t, p->depth);
+		} else {
+			continue;
 		}
 		if (t->twice && !p->paths[t - p->trail].lenient)
 			return refuse(p, "a routing key is there twice");
@@ -257,10 +259,8 @@ static int begin_value(struct parse *p)
 /* The string that yajl has just read, or the text of it that stands in the JSON where yajl's is wrong. */
 static bool keep_string(struct parse *p, bool exact, struct span *span, const void *s, size_t n)
 {
-	struct slice inside = {0};
+	struct slice inside = unescape_inside(p->json, yajl_get_bytes_consumed(p->handle), n);
 
-	if (unescape_wanted(s, n))
-		inside = unescape_inside(p->json, yajl_get_bytes_consumed(p->handle));
 	if (!inside.p)
 		return keep(p, span, s, n);
 	*span = (struct span){p->arena->len, 0, true};
@@ -445,6 +445,7 @@ static void set_trails(struct parse *p)
 		const char *text = p->paths[i].text;
 
 		p->trail[i] = (struct trail){.part = {text}, .size = {part_size(text)}, .every = strchr(text, '*') != NULL};
+		p->members |= strchr(text, '!') != NULL;
 	}
 }
 

@@ -6,14 +6,6 @@
 
 #include "core/encode.h"
 
-bool unescape_wanted(const char *p, size_t n)
-{
-	for (const char *end = p + n; p < end; p++)
-		if (*p == '?' || *p == '\\' || (unsigned char)*p == 0xED || (unsigned char)*p >= 0xF0)
-			return true;
-	return false;
-}
-
 /* The text has "\\ud" in either case. */
 static bool has_surrogate(const char *p, size_t n)
 {
@@ -23,10 +15,12 @@ static bool has_surrogate(const char *p, size_t n)
 	return false;
 }
 
-struct slice unescape_inside(const char *json, size_t end)
+struct slice unescape_inside(const char *json, size_t end, size_t n)
 {
 	size_t at, slashes;
 
+	if (end >= n + 2 && json[end - 2 - n] == '"' && !memchr(json + end - 1 - n, '\\', n))
+		return (struct slice){0}; /* it has no escape at all */
 	if (end < 2 || json[end - 1] != '"')
 		return (struct slice){0};
 	for (at = end - 2; at > 0; at--) {

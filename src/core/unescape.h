@@ -1,20 +1,20 @@
-/* The text of a JSON string with escapes, where its surrogates are no pairs. */
+/*
+ * The text of a JSON string with escapes, where its surrogates (\ud800 to \udfff) are no pairs: yajl makes "?" of a high one
+ * alone, joins it with any escape behind it, and makes bytes that are not UTF-8 of a low one.
+ */
 #ifndef UNESCAPE_H
 #define UNESCAPE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "core/buf.h"
 
 /*
- * True when the n bytes at p, which yajl made of a string, may have come from surrogate escapes (\ud800 to \udfff) or have a
- * backslash. yajl makes "?" of a high surrogate alone, joins it with any escape behind it, and makes bytes that are not UTF-8
- * of a low one.
+ * The inside of the string whose closing quote is json[end - 1], and of which yajl made n bytes; p == NULL when it has no
+ * escape of a surrogate.
  */
-bool unescape_wanted(const char *p, size_t n);
-
-/* The inside of the string whose closing quote is json[end - 1]; p == NULL when it has no escape of a surrogate. */
-struct slice unescape_inside(const char *json, size_t end);
+struct slice unescape_inside(const char *json, size_t end, size_t n);
 
 /*
  * Appends the text of a string's inside, which a JSON parser took. A surrogate without its other half is "?". With `exact`

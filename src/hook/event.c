@@ -18,7 +18,7 @@ struct reading {
 	struct path *paths;
 	size_t n_paths, first[FIELD_COUNT]; /* where the paths of a field begin */
 	size_t joined_at[FIELD_COUNT];      /* in ev->joined, which moves as it grows; of fields in `joined` */
-	unsigned joined, unsigned_fields;   /* bit f: the field was put together; nothing signs its value */
+	unsigned joined, unsigned_fields;   /* bit f: the field was put together; nothing signs its value (of key, event, account) */
 };
 
 static bool is_path(const struct source *source)
@@ -241,11 +241,22 @@ static bool applies(const struct reading *rd, const struct source *source)
 /* Appends a further part of a key: behind a space, and with none in it, so that no two lists of parts give the same key. */
 static bool add_part(struct buf *b, struct slice part)
 {
-	bool ok = buf_add(b, " ", 1);
+	char *out;
 
-	for (size_t i = 0; ok && i < part.n; i++)
-		ok = part.p[i] == ' ' ? buf_add(b, "%20", 3) : part.p[i] == '%' ? buf_add(b, "%25", 3) : buf_add(b, part.p + i, 1);
-	return ok;
+	if (!buf_reserve(b, 1 + 3 * part.n))
+		return false;
+	out = b->data + b->len;
+	*out++ = ' ';
+	for (const char *p = part.p, *end = part.n ? p + part.n : p; p < end; p++) {
+		if (*p != ' ' && *p != '%') {
+			*out++ = *p;
+			continue;
+		}
+		memcpy(out, *p == ' ' ? "%20" : "%25", 3);
+		out += 3;
+	}
+	b->len = (size_t)(out - b->data);
+	return true;
 }
 
 /* The values of n sources that are joined, or of one. */
@@ -279,7 +290,7 @@ static bool take(struct reading *rd, enum field f, const struct parts *parts)
 	unsigned scope = parts->source->thing ? rd->unsigned_fields & (1U << FIELD_EVENT | 1U << FIELD_ACCOUNT) : 0;
 	enum source_kind kind = parts->source->kind;
 
-	for (size_t i = 0; i < parts->n; i++)
+	for (size_t i = 0; i < parts->n && (f == FIELD_KEY || f == FIELD_EVENT || f == FIELD_ACCOUNT); i++)
 		if (!scheme_signs_source(rd->s, &parts->source[i]))
 			rd->unsigned_fields |= 1U << f;
 	if (f == FIELD_KEY) {
