@@ -26,13 +26,16 @@ void cli_error(const char *fmt, ...)
 
 int cli_usage(const char *name, const char *fmt, ...)
 {
+	struct buf text = {0};
 	va_list ap;
 
-	fprintf(stderr, "hookspool %s: ", name);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	buf_vprintf(&text, fmt, ap);
 	va_end(ap);
+	fprintf(stderr, "hookspool %s: ", name);
+	plain_json(stderr, (struct slice){text.data, text.len}); /* as above */
 	fprintf(stderr, "\nTry: hookspool %s --help\n", name);
+	buf_free(&text);
 	return CLI_USAGE;
 }
 

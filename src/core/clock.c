@@ -34,7 +34,7 @@ void clock_lower(int64_t *wait, int64_t ms)
 const char *clock_format(int64_t ms, char out[CLOCK_TEXT])
 {
 	int64_t below = ms % 1000 < 0 ? ms % 1000 + 1000 : ms % 1000;
-	time_t s = (time_t)((ms - below) / 1000);
+	time_t s = (time_t)(ms / 1000 - (ms % 1000 < 0)); /* rounded down, at both ends of the range too */
 	struct tm tm;
 	size_t n;
 

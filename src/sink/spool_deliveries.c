@@ -34,6 +34,14 @@ static bool copy(struct buf *arena, sqlite3_stmt *st, int i, struct slice *out)
 	return buf_add(arena, from.p, from.n);
 }
 
+/* A state that there is none of can't be sent, and isn't on the way. */
+static enum spool_relay_state read_state(sqlite3_stmt *st, int column)
+{
+	int64_t state = sqlite3_column_int64(st, column);
+
+	return state < RELAY_PENDING || state > RELAY_DEAD ? RELAY_DEAD : (enum spool_relay_state)state;
+}
+
 static bool read_status(sqlite3_stmt *st, struct buf *arena, struct spool_delivery *s)
 {
 	size_t sum = 1;
@@ -44,12 +52,12 @@ static bool read_status(sqlite3_stmt *st, struct buf *arena, struct spool_delive
 	*s = (struct spool_delivery){
 		.id = sqlite3_column_int64(st, 0),
 		.event = sqlite3_column_int64(st, 1),
-		.state = (enum spool_relay_state)sqlite3_column_int(st, 2),
-		.due = sqlite3_column_int64(st, 3),
-		.attempts = sqlite3_column_int(st, 4),
-		.last_at = sqlite3_column_int64(st, 5),
-		.ms = sqlite3_column_int64(st, 6),
-		.status = sqlite3_column_int(st, 7),
+		.state = read_state(st, 2),
+		.due = spool_sql_time(st, 3),
+		.attempts = spool_sql_int(st, 4),
+		.last_at = spool_sql_time(st, 5),
+		.ms = spool_sql_count(st, 6),
+		.status = spool_sql_int(st, 7),
 	};
 	return buf_reserve(arena, sum) && copy(arena, st, 8, &s->sink) && copy(arena, st, 9, &s->endpoint) &&
 		copy(arena, st, 10, &s->error) && copy(arena, st, 11, &s->answer);
@@ -137,9 +145,9 @@ bool spool_deliveries_attempts(struct spool_db *db, int64_t id, void (*visit)(vo
 	sqlite3_bind_int64(st, 1, id);
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
 		a = (struct spool_delivery_attempt){
-			.at = sqlite3_column_int64(st, 0),
-			.ms = sqlite3_column_int64(st, 1),
-			.status = sqlite3_column_int(st, 2),
+			.at = spool_sql_time(st, 0),
+			.ms = spool_sql_count(st, 1),
+			.status = spool_sql_int(st, 2),
 			.error = spool_sql_slice(st, 3),
 			.answer = spool_sql_slice(st, 4),
 		};
@@ -158,8 +166,7 @@ bool spool_deliveries_counts(struct spool_db *db, void (*visit)(void *ctx, const
 	if (!spool_sql_prepare(db, "SELECT sink, state, count(*) FROM relay GROUP BY sink, state ORDER BY sink, state", &st, why, n))
 		return false;
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW)
-		visit(ctx, (const char *)sqlite3_column_text(st, 0), (enum spool_relay_state)sqlite3_column_int(st, 1),
-			sqlite3_column_int64(st, 2));
+		visit(ctx, spool_sql_text(st, 0), read_state(st, 1), spool_sql_count(st, 2));
 	sqlite3_finalize(st);
 	return rc == SQLITE_DONE || spool_sql_fail(db, why, n);
 }
@@ -177,7 +184,7 @@ bool spool_deliveries_late(struct spool_db *db, int64_t before, void (*visit)(vo
 		return false;
 	sqlite3_bind_int64(st, 1, before);
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW)
-		visit(ctx, (const char *)sqlite3_column_text(st, 0), sqlite3_column_int64(st, 1), sqlite3_column_int64(st, 2));
+		visit(ctx, spool_sql_text(st, 0), spool_sql_count(st, 1), spool_sql_time(st, 2));
 	sqlite3_finalize(st);
 	return rc == SQLITE_DONE || spool_sql_fail(db, why, n);
 }

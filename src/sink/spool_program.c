@@ -55,8 +55,8 @@ static void read_row(sqlite3_stmt *st, struct spool_program *p)
 {
 	*p = (struct spool_program){
 		.process = {sqlite3_column_int64(st, 1), sqlite3_column_int64(st, 2), sqlite3_column_int64(st, 3)},
-		.started_at = sqlite3_column_int64(st, 4), .ended_at = sqlite3_column_int64(st, 5),
-		.loaded_at = sqlite3_column_int64(st, 9), .reloads = sqlite3_column_int64(st, 11), .reload_at = sqlite3_column_int64(st, 12),
+		.started_at = spool_sql_time(st, 4), .ended_at = spool_sql_time(st, 5),
+		.loaded_at = spool_sql_time(st, 9), .reloads = spool_sql_count(st, 11), .reload_at = spool_sql_time(st, 12),
 	};
 	read_text(st, 0, p->role, sizeof p->role);
 	read_text(st, 6, p->version, sizeof p->version);

@@ -42,14 +42,18 @@ static bool copy_columns(sqlite3_stmt *st, int first, struct slice *const *to, i
 static bool copy_row(sqlite3_stmt *st, void *out, struct buf *arena)
 {
 	struct spool_row *r = out;
+	struct slice *const always[] = {&r->endpoint, &r->event, &r->headers, &r->body};
 	struct slice *const to[] = {&r->endpoint, &r->event, &r->key, &r->account, &r->sender_id, &r->sender_name,
 		&r->conversation, &r->sent_at, &r->remote_addr, &r->headers, &r->body, &r->note};
 
 	r->id = sqlite3_column_int64(st, 0);
-	r->received_at = sqlite3_column_int64(st, 1);
-	r->secret = sqlite3_column_int(st, 2);
+	r->received_at = spool_sql_time(st, 1);
+	r->secret = spool_sql_int(st, 2);
 	if (!copy_columns(st, 3, to, sizeof to / sizeof *to, arena))
 		return false;
+	for (size_t i = 0; i < sizeof always / sizeof *always; i++)
+		if (!always[i]->p)
+			*always[i] = (struct slice){"", 0}; /* the schema's NOT NULL binds no forger */
 	r->key = spool_store_plain_key(r->key, r->event, r->account,
 		sqlite3_column_type(st, 3 + sizeof to / sizeof *to) != SQLITE_NULL);
 	return true;
@@ -62,8 +66,8 @@ static bool copy_reject(sqlite3_stmt *st, void *out, struct buf *arena)
 		&r->path, &r->method, &r->content_type};
 
 	r->id = sqlite3_column_int64(st, 0);
-	r->received_at = sqlite3_column_int64(st, 1);
-	r->bytes = sqlite3_column_int64(st, 2);
+	r->received_at = spool_sql_time(st, 1);
+	r->bytes = spool_sql_count(st, 2);
 	return copy_columns(st, 3, to, sizeof to / sizeof *to, arena);
 }
 
@@ -263,8 +267,8 @@ bool spool_query_counters(struct spool_db *db,
 	if (!spool_sql_prepare(db, "SELECT endpoint, code, secret, n, last_at FROM counter ORDER BY endpoint, code, secret", &st, why, n))
 		return false;
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW)
-		visit(ctx, (const char *)sqlite3_column_text(st, 0), (const char *)sqlite3_column_text(st, 1),
-			sqlite3_column_int64(st, 2), sqlite3_column_int64(st, 3), sqlite3_column_int64(st, 4));
+		visit(ctx, spool_sql_text(st, 0), spool_sql_text(st, 1), sqlite3_column_int64(st, 2), spool_sql_count(st, 3),
+			spool_sql_time(st, 4));
 	sqlite3_finalize(st);
 	return rc == SQLITE_DONE || spool_sql_fail(db, why, n);
 }
@@ -278,7 +282,7 @@ bool spool_query_totals(struct spool_db *db, struct spool_totals *t, char *why, 
 			" (SELECT received_at FROM event ORDER BY id DESC LIMIT 1)", &st, why, n))
 		return false;
 	ok = sqlite3_step(st) == SQLITE_ROW;
-	*t = (struct spool_totals){sqlite3_column_int64(st, 0), sqlite3_column_int64(st, 1), sqlite3_column_int64(st, 2)};
+	*t = (struct spool_totals){spool_sql_count(st, 0), spool_sql_time(st, 1), spool_sql_time(st, 2)};
 	sqlite3_finalize(st);
 	return ok || spool_sql_fail(db, why, n);
 }

@@ -11,16 +11,16 @@ enum { LOOK_MOST = 1000 /* relays that one reading looks at */ };
 static void read_row(sqlite3_stmt *st, struct spool_relay_row *r)
 {
 	r->id = sqlite3_column_int64(st, 0);
-	r->due = sqlite3_column_int64(st, 1);
-	r->since = sqlite3_column_int64(st, 15);
-	r->attempts = sqlite3_column_int(st, 2);
+	r->due = spool_sql_time(st, 1);
+	r->since = spool_sql_time(st, 15);
+	r->attempts = spool_sql_int(st, 2);
 	r->judge = sqlite3_column_int(st, 16);
 	r->reply = spool_sql_slice(st, 17);
 	r->event = (struct spool_row){
 		.id = sqlite3_column_int64(st, 3),
-		.received_at = sqlite3_column_int64(st, 4),
-		.endpoint = spool_sql_slice(st, 5),
-		.event = spool_sql_slice(st, 6),
+		.received_at = spool_sql_time(st, 4),
+		.endpoint = spool_sql_present(st, 5),
+		.event = spool_sql_present(st, 6),
 		.key = spool_store_plain_key(spool_sql_slice(st, 7), spool_sql_slice(st, 6), spool_sql_slice(st, 8),
 			sqlite3_column_int(st, 18)),
 		.account = spool_sql_slice(st, 8),
@@ -28,8 +28,8 @@ static void read_row(sqlite3_stmt *st, struct spool_relay_row *r)
 		.sender_name = spool_sql_slice(st, 10),
 		.conversation = spool_sql_slice(st, 11),
 		.sent_at = spool_sql_slice(st, 12),
-		.headers = spool_sql_slice(st, 13),
-		.body = spool_sql_slice(st, 14),
+		.headers = spool_sql_present(st, 13),
+		.body = spool_sql_present(st, 14),
 	};
 }
 
@@ -72,7 +72,7 @@ bool spool_relay_next(struct spool_db *db, const char *sink, int64_t now, int64_
 	sqlite3_bind_text(st, 1, sink, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(st, 2, now);
 	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db, why, n);
-	*due = sqlite3_column_int64(st, 0);
+	*due = spool_sql_time(st, 0);
 	sqlite3_finalize(st);
 	return ok;
 }
@@ -253,7 +253,7 @@ bool spool_relay_name(struct spool_db *db, char name[16], char *why, size_t n)
 		return false;
 	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db, why, n);
 	if (ok)
-		snprintf(name, 16, "%s", (const char *)sqlite3_column_text(st, 0));
+		snprintf(name, 16, "%s", spool_sql_text(st, 0));
 	sqlite3_finalize(st);
 	return ok;
 }

@@ -32,3 +32,39 @@ struct slice spool_sql_slice(sqlite3_stmt *st, int column)
 {
 	return (struct slice){sqlite3_column_blob(st, column), (size_t)sqlite3_column_bytes(st, column)};
 }
+
+const char *spool_sql_text(sqlite3_stmt *st, int column)
+{
+	const unsigned char *text = sqlite3_column_text(st, column);
+
+	return text ? (const char *)text : "";
+}
+
+struct slice spool_sql_present(sqlite3_stmt *st, int column)
+{
+	struct slice s = spool_sql_slice(st, column);
+
+	return s.p ? s : (struct slice){"", 0};
+}
+
+int64_t spool_sql_number(sqlite3_stmt *st, int column, int64_t min, int64_t max)
+{
+	int64_t v = sqlite3_column_int64(st, column);
+
+	return v < min ? min : v > max ? max : v;
+}
+
+int64_t spool_sql_time(sqlite3_stmt *st, int column)
+{
+	return spool_sql_number(st, column, -62135596800000, 253402300799999);
+}
+
+int64_t spool_sql_count(sqlite3_stmt *st, int column)
+{
+	return spool_sql_number(st, column, 0, 1000000000000000);
+}
+
+int spool_sql_int(sqlite3_stmt *st, int column)
+{
+	return (int)spool_sql_number(st, column, 0, 1000000);
+}

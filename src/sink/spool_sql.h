@@ -17,4 +17,15 @@ bool spool_sql_run(struct spool_db *db, const char *sql, int64_t one, int64_t tw
 /* A column of the row, borrowed until the next step; p == NULL: it has no value. */
 struct slice spool_sql_slice(sqlite3_stmt *st, int column);
 
+/*
+ * What other columns must hold. A spool may be damaged, or forged by another user, and the schema binds its writers only: a
+ * value that is missing, or out of range, becomes the nearest that is right.
+ */
+const char *spool_sql_text(sqlite3_stmt *st, int column); /* NULL: "" */
+struct slice spool_sql_present(sqlite3_stmt *st, int column); /* a slice whose p isn't NULL */
+int64_t spool_sql_number(sqlite3_stmt *st, int column, int64_t min, int64_t max);
+int64_t spool_sql_time(sqlite3_stmt *st, int column); /* ms; the years 1 to 9999, so that differences fit */
+int64_t spool_sql_count(sqlite3_stmt *st, int column); /* of things, bytes or ms: sums of many fit */
+int spool_sql_int(sqlite3_stmt *st, int column); /* 0 to a million */
+
 #endif

@@ -3,6 +3,7 @@ import os
 import re
 import shutil
 import sqlite3
+import subprocess
 import sys
 from pathlib import Path
 
@@ -181,3 +182,63 @@ def test_a_link_to_the_spools_directory_is_followed(receiver):
     assert home.cli("list").returncode == 0
     one = receiver(home=home)
     expect(fcgi_client.deliver(one.socket, message()), "stored")
+
+
+FORGED = {"null": None, "minus one": -1, "largest": 2 ** 63 - 1, "smallest": -2 ** 63, "out of range": 99, "text": "9\x1b[2J\u202ex" * 40,
+          "empty": "", "blob": b"\x00\xff\x00", "real": 1e300}
+READERS = [["list"], ["list", "--json"], ["show", "1"], ["show", "1", "--json"], ["stats"], ["stats", "--json"], ["rejects"],
+           ["rejects", "--json"], ["rejects", "--verify"], ["deliveries"], ["deliveries", "--json"], ["deliveries", "--shape"],
+           ["deliveries", "--event", "1"], ["export"], ["tail", "-n", "0", "--since", "1h"], ["verify", "--id", "1"], ["check"], ["relay", "--once"],
+           ["retry", "--sink", "out"], ["replay", "1", "--sink", "out"], ["drop", "--sink", "out"], ["purge"], ["purge", "--older-than", "1h"]]
+
+
+def forge(home, value):
+    """Sets all columns of all tables but the rows' ids to this value, also where the schema forbids it."""
+    file = home.spool.dir / "hookspool.db"
+    with sqlite3.connect(file) as db:
+        schema = db.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
+        version, = db.execute("PRAGMA schema_version").fetchone()
+        db.executescript("PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql = replace(sql, ' NOT NULL', '') WHERE type = 'table';"
+                         f"PRAGMA schema_version={version + 1}")
+    with sqlite3.connect(file) as db:
+        for name, in db.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
+            db.execute(f'DROP TRIGGER "{name}"')
+        for table, in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'").fetchall():
+            for _, column, _, _, _, key in db.execute(f'PRAGMA table_info("{table}")').fetchall():
+                if not key and (table, column) != ("event", "key"):
+                    db.execute(f'UPDATE OR IGNORE "{table}" SET "{column}" = ?', (value,))
+    with sqlite3.connect(file) as db:
+        db.execute("PRAGMA writable_schema=ON")
+        for name, sql in schema:
+            if not db.execute("UPDATE sqlite_schema SET sql = ? WHERE name = ?", (sql, name)).rowcount:
+                db.execute("INSERT INTO sqlite_schema VALUES('trigger', ?, ?, 0, ?)", (name, sql.split(" ON ")[1].split()[0], sql))
+        db.execute(f"PRAGMA schema_version={version + 2}")
+        db.commit()
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    for path in home.spool.dir.iterdir():
+        own(path)
+
+
+@pytest.mark.parametrize("value", FORGED.values(), ids=FORGED)
+def test_forged_values_end_no_command(receiver, target, value):
+    """Neither a signal nor a sanitizer's report, and nothing that steers a terminal."""
+    home = home_with(sink("out", url=target.url), reject_bodies=True, reject_keep=10)
+    one = receiver(home=home)
+    deliver(one, 3)
+    target.answers = [{"status": 404}, {"status": 503}]
+    expect(fcgi_client.deliver(one.socket, message(), headers={"X-Webhook-Signature": "sha256=" + "0" * 64}), "unauthorized")
+    home.cli("relay", "--once")
+    one.stop()
+    forge(home, value)
+    for command in READERS:
+        try:
+            done = home.cli(*command, within=5)
+        except subprocess.TimeoutExpired as ended:
+            assert command[0] == "tail"
+            done = ended
+        else:
+            assert done.returncode in (0, 1, 2, 64, 65, 66, 75, 78), (command, done)
+        out = (done.stdout or b"") + (done.stderr or b"")
+        assert b"schema:" not in out, (command, out)
+        if command[0] != "export":
+            assert b"\x1b" not in out and "\u202e".encode() not in out, (command, out)
