@@ -237,7 +237,7 @@ static const struct scheme schemes[] = {
 		.timestamp_header = "X-Slack-Request-Timestamp",
 		.tolerance = MINUTES_5,
 		.handshake = HANDSHAKE_URL_VERIFICATION,
-		.answer = {200, true}, /* it shows the answer to a command, and takes JSON for a message; Bolt's is empty */
+		.answer = {200, true, NULL, ""}, /* it shows the answer to a command, and takes JSON for a message; Bolt's is empty */
 		.bodies = CONTENT_JSON | CONTENT_FORM,
 		.source = {
 			[FIELD_EVENT] = {JSON("event.type"), JSON("type"), FORM("command")},
@@ -381,7 +381,7 @@ static const struct scheme schemes[] = {
 		.other_algorithm = ALGORITHM_HMAC_SHA256,
 		.any_port = true,
 		.takes_get = true,
-		.answer = {204, true}, /* error 12300: it takes TwiML or nothing */
+		.answer = {200, true, "text/xml", "<Response/>"}, /* error 12300: it takes TwiML or nothing; this says to do nothing */
 		.bodies = CONTENT_JSON | CONTENT_FORM,
 		.source = {
 			[FIELD_EVENT] = {FORM("EventType"), FORM("MessageStatus"), FORM("SmsStatus"), FORM("CallStatus"), JSON("*.type"),
@@ -409,7 +409,7 @@ static const struct scheme schemes[] = {
 		.signs = "{timestamp}{body}",
 		.timestamp_header = "X-Signature-Timestamp",
 		.handshake = HANDSHAKE_PING,
-		.answer = {204, false}, /* "Webhook events"; an interaction wants a response that the spool cannot give */
+		.answer = {204, false, NULL, ""}, /* "Webhook events"; an interaction wants a response that the spool cannot give */
 		.bodies = CONTENT_JSON,
 		.source = {
 			/* Webhook events have a name, interactions a number; both have a "ping". */
@@ -577,6 +577,11 @@ bool scheme_signs(const struct scheme *s, enum placeholder p)
 bool scheme_signs_for_strangers(const struct scheme *s)
 {
 	return s->handshake == HANDSHAKE_CHALLENGE_CODE || s->handshake == HANDSHAKE_CRC_TOKEN;
+}
+
+bool scheme_takes_get(const struct scheme *s)
+{
+	return s->takes_get && scheme_signs_url(s);
 }
 
 bool scheme_signs_url(const struct scheme *s)

@@ -85,10 +85,12 @@ struct source {
 	bool more;         /* the value is joined with that of the next source; without one of them there is none */
 };
 
-/* What is answered to an accepted delivery, with an empty body, where the provider shows the answer or wants one of its own kind. */
+/* What is answered to an accepted delivery, where the provider shows the answer or wants one of its own kind. */
 struct scheme_answer {
-	unsigned status; /* 0: as any other */
-	bool to_forms;   /* to forms alone */
+	unsigned status;  /* 0: as any other */
+	bool to_forms;    /* to forms alone */
+	const char *type; /* NULL: an empty body */
+	const char *body;
 };
 
 /* The headers that prove a delivery. */
@@ -116,7 +118,7 @@ struct scheme {
 	struct proof_headers other_headers; /* the same under other names; all NULL: there are none */
 	enum algorithm other_algorithm; /* that a signature of its length has, with the same key bytes; ALGORITHM_NONE: no other */
 	bool any_port;                /* the URL was signed with its port or without, as the provider likes */
-	bool takes_get;               /* GET too: without a body, the parameters stand in the signed query */
+	bool takes_get;               /* GET too, where the URL is signed: without a body, the parameters stand in its query */
 	enum handshake handshake;
 	struct scheme_answer answer;
 	unsigned bodies;              /* enum content, or-ed */
@@ -150,6 +152,9 @@ bool scheme_signs(const struct scheme *s, enum placeholder p);
  * Such a text is never a JSON object; hook/handshake.h says which it can be.
  */
 bool scheme_signs_for_strangers(const struct scheme *s);
+
+/* True when a delivery may be a GET, whose parameters stand in the signed URL. */
+bool scheme_takes_get(const struct scheme *s);
 
 /* True when it has the URL, in either form. */
 bool scheme_signs_url(const struct scheme *s);

@@ -7,7 +7,7 @@
 
 bool content_expected(const struct request *r, const struct scheme *s)
 {
-	if (s->takes_get && strcmp(r->method, "GET") == 0)
+	if (scheme_takes_get(s) && strcmp(r->method, "GET") == 0)
 		return true; /* it has no body */
 	return s->bodies & CONTENT_ANY || (s->bodies & CONTENT_JSON && request_is_json(r)) ||
 		(s->bodies & CONTENT_FORM && request_is(r, REQUEST_FORM));
@@ -28,7 +28,7 @@ enum content_kind content_kind(const struct request *r, const struct scheme *s, 
 	struct slice body = {r->body.data, r->body.len};
 	bool json = begins_json(body);
 
-	if (s->takes_get && body.n == 0)
+	if (scheme_takes_get(s) && body.n == 0)
 		return CONTENT_IS_QUERY;
 	if (scheme_signs(s, PLACEHOLDER_FORM) && !scheme_signs(s, PLACEHOLDER_BODY)) {
 		switch (signed_by_hash(s, r->query, scratch)) {

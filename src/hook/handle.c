@@ -85,7 +85,7 @@ static enum outcome check_method(const struct request *r, struct delivery *d)
 	case HANDSHAKE_ABSENT:
 		break;
 	}
-	if (strcmp(r->method, "POST") == 0 || (d->endpoint->scheme.takes_get && strcmp(r->method, "GET") == 0))
+	if (strcmp(r->method, "POST") == 0 || (scheme_takes_get(&d->endpoint->scheme) && strcmp(r->method, "GET") == 0))
 		return GO_ON;
 	return OUTCOME_METHOD;
 }

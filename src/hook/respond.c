@@ -49,7 +49,7 @@ static struct answer accepted(const struct delivery *d, const char *json)
 	struct answer own = {e->answer_status, "application/json", json};
 
 	if (!e->answer_given)
-		return s->status && (d->event.form.n || !s->to_forms) ? (struct answer){s->status, NULL, ""} : own;
+		return s->status && (d->event.form.n || !s->to_forms) ? (struct answer){s->status, s->type, s->body} : own;
 	if (e->answer_status == 204)
 		return (struct answer){204, NULL, ""};
 	if (e->answer_body)

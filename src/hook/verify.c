@@ -132,6 +132,15 @@ static enum verify_result take_signatures(const struct scheme *s, struct verify 
 	return v->n_signatures ? VERIFY_OK : wrong(v, "the signature header is malformed");
 }
 
+/*
+ * Nothing but its length separates the timestamp from what is signed beside it: digits could be moved into a body that is kept
+ * unread. From 2001 to 2286 a time has 10 digits in s, and 13 in ms.
+ */
+static bool joined(const struct scheme *s)
+{
+	return s->signs && (strstr(s->signs, "{timestamp}{") || strstr(s->signs, "}{timestamp}"));
+}
+
 /* Digits and nothing else: no sign, no white space, no second value behind a comma. */
 static enum verify_result take_timestamp(const struct scheme *s, struct verify *v)
 {
@@ -139,6 +148,8 @@ static enum verify_result take_timestamp(const struct scheme *s, struct verify *
 		return scheme_signs(s, PLACEHOLDER_TIMESTAMP) ? wrong(v, "the signature header has no timestamp") : VERIFY_OK;
 	if (!is_number(v->timestamp))
 		return wrong(v, "the timestamp is no number");
+	if (joined(s) && v->timestamp.n != (s->timestamp_ms ? 13 : 10))
+		return wrong(v, "the timestamp is longer or shorter than a time is");
 	for (size_t i = 0; i < v->timestamp.n; i++)
 		v->at = v->at * 10 + (v->timestamp.p[i] - '0');
 	if (!s->timestamp_ms)

@@ -623,6 +623,43 @@ static void what_strangers_can_have_signed(void **state)
 	verify_free(&v);
 }
 
+/* Where nothing separates timestamp and body, digits of one are not taken for the other's; nor is a hash in an unsigned URL. */
+static void borders_of_the_signed_string(void **state)
+{
+	static const struct {
+		const char *signs, *signed_text, *headers, *body;
+		bool right;
+	} cases[] = {
+		{"{timestamp}{body}", "1780315200{}", "X-T: 1780315200\n", "{}", true}, {"{timestamp}{body}", "1780315200{}", "X-T: 178031520\n", "0{}", false},
+		{"{timestamp}{body}", "1780315200{}", "X-T: 1\n", "780315200{}", false}, {"{timestamp}{body}", "17803152001{}", "X-T: 17803152001\n", "{}", false},
+		{"{body}{timestamp}", "{}1780315200", "X-T: 1780315200\n", "{}", true}, {"{body}{timestamp}", "{}1780315200", "X-T: 780315200\n", "{}1", false},
+		{"{timestamp}.{body}", "1.{}", "X-T: 1\n", "{}", true},
+		{"{form}", "a1", "", "a=1", true}, {"{form}", "a1", ":query: " HASH "\n", "{\"a\":1}", false}, {"{form}", "", ":query: " HASH "\n", "{\"a\":1}", false},
+		{"{form}", "a1", ":query: " HASH "\n", "a=1", true},
+	};
+	const char *secrets[] = {"12345"};
+	struct key *key = key_new(KEY_HMAC_SHA256, "12345", 5);
+	unsigned char bytes[KEY_SIGNATURE_MAX];
+	char headers[512], encoded[128];
+	struct verify v = {0};
+	struct fixture f;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		set_up(&f, "connectsafely", secrets, 1);
+		f.e.scheme.signs = cases[i].signs;
+		f.e.scheme.timestamp_header = strstr(cases[i].signs, "timestamp") ? "X-T" : NULL;
+		assert_true(key_sign(key, cases[i].signed_text, strlen(cases[i].signed_text), bytes));
+		encode(ENCODING_HEX, bytes, 32, encoded);
+		snprintf(headers, sizeof headers, "X-Webhook-Signature: sha256=%s\n%s", encoded, cases[i].headers);
+		if ((verify(&f, headers, text(cases[i].body), 1780315200000, &v) == VERIFY_OK) != cases[i].right)
+			fail_msg("%s: %s%s: %s", cases[i].signs, cases[i].headers, cases[i].body, v.reason);
+		tear_down(&f);
+	}
+	key_free(key);
+	verify_free(&v);
+}
+
 /* Whatever the signatures are, as many bytes are looked at: a right one in front doesn't spare those behind. */
 static void all_signatures_are_compared(void **state)
 {
@@ -832,6 +869,7 @@ int main(void)
 		cmocka_unit_test(tolerance),
 		cmocka_unit_test(lists),
 		cmocka_unit_test(long_lists),
+		cmocka_unit_test(borders_of_the_signed_string),
 		cmocka_unit_test(what_strangers_can_have_signed),
 		cmocka_unit_test(other_names),
 		cmocka_unit_test(twilio_signatures),
