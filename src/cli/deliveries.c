@@ -1,4 +1,4 @@
-/* hookspool deliveries, retry, drop: what became of events on their way to the sinks, and what is to be done about it. */
+/* hookspool deliveries: what became of events on their way to the sinks. */
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -8,43 +8,28 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/deliveries.h"
 #include "cli/json.h"
 #include "cli/plain.h"
+#include "cli/terminal.h"
 #include "core/clock.h"
-#include "sink/spool_poke.h"
 #include "sink/spool_deliveries.h"
+#include "sink/spool_pause.h"
 
 static const char deliveries_help[] =
 	"Usage: hookspool deliveries [OPTION]... [ID]\n"
 	"\n"
-	"Prints the newest deliveries to sinks, the newest last: its ID, the event, the sink, its\n"
-	"state, the attempts, what the last one gave, and when the next is due. With an ID, that\n"
-	"one, and its last attempts with what was answered.\n"
+	"Prints deliveries to sinks: those that fail first, then the dead, the pending and the\n"
+	"delivered, each with the newest first. Says before that which sinks the relay pauses for.\n"
+	"With an ID, prints that one, and its last attempts with what was answered.\n"
 	"\n"
 	"  --sink NAME        to this sink\n"
 	"  --event ID         of this event\n"
 	"  --state STATE      pending, delivered or dead\n"
 	"  -n N               at most N (default 20; 0: all)\n"
-	"  --json             one JSON object a line; with the beginning of the last answer\n"
-	"  --help             this\n";
-
-static const char retry_help[] =
-	"Usage: hookspool retry --sink NAME | ID...\n"
-	"\n"
-	"Makes deliveries due now: dead ones as if they were new, and pending ones that wait for\n"
-	"their next attempt. Those of a sink, or those with the IDs that hookspool deliveries\n"
-	"prints. A sink that the relay pauses for is tried at once.\n"
-	"\n"
-	"  --sink NAME        all that this sink has not got\n"
-	"  --help             this\n";
-
-static const char drop_help[] =
-	"Usage: hookspool drop --sink NAME | ID...\n"
-	"\n"
-	"Gives pending deliveries up: they are dead then, and hookspool retry brings them back. An\n"
-	"attempt that is on the way is not called back.\n"
-	"\n"
-	"  --sink NAME        all pending ones of this sink\n"
+	"  --shape            how many are pending, by sink and by age in minutes\n"
+	"  --json             one JSON object a line, the newest last; with the beginning of the\n"
+	"                     last answer\n"
 	"  --help             this\n";
 
 static void print_json(void *ctx, const struct spool_delivery *s)
@@ -69,28 +54,51 @@ static void print_json(void *ctx, const struct spool_delivery *s)
 	}
 	if (s->state == RELAY_PENDING)
 		json_time(&j, "due", s->due);
+	if (s->paused_until > clock_now())
+		json_time(&j, "paused_until", s->paused_until);
 	json_end(&j);
+}
+
+static void print_head(void)
+{
+	printf("%6s  %6s  %-16s  %-9s  %5s  %-*s  %-*s  %s\n", "ID", "EVENT", "SINK", "STATE", "TRIES", terminal_time_width(), "LAST TRY",
+		terminal_time_width(), "NEXT TRY", "RESULT");
+}
+
+static const char *colour_of(const struct spool_delivery *s)
+{
+	return terminal_colour(s->state == RELAY_DEAD ? TERMINAL_RED : s->state == RELAY_PENDING && s->attempts ? TERMINAL_YELLOW : TERMINAL_PLAIN);
+}
+
+static void print_result(const struct spool_delivery *s)
+{
+	if (s->status)
+		printf("%d in %" PRId64 " ms", s->status, s->ms);
+	else if (s->last_at && !s->error.p)
+		printf("in %" PRId64 " ms", s->ms);
+	if (s->status && s->error.p)
+		fputs(", ", stdout);
+	if (s->error.p)
+		plain_print(stdout, s->error, 0);
+	if (!s->last_at)
+		putchar('-');
 }
 
 static void print_row(void *ctx, const struct spool_delivery *s)
 {
+	char last[TERMINAL_TIME], next[TERMINAL_TIME];
+	const char *colour = colour_of(s);
 	bool *found = ctx;
-	char due[CLOCK_TEXT];
 
+	if (!*found)
+		print_head();
 	*found = true;
-	printf("%6" PRId64 "  event %-6" PRId64 "  ", s->id, s->event);
+	printf("%6" PRId64 "  %6" PRId64 "  ", s->id, s->event);
 	plain_cell(stdout, s->sink, 16);
-	printf("  %-9s  %3d attempt%s", spool_deliveries_states[s->state], s->attempts, s->attempts == 1 ? " " : "s");
-	if (s->status)
-		printf("  %d in %" PRId64 " ms", s->status, s->ms);
-	else if (s->last_at && !s->error.p)
-		printf("  in %" PRId64 " ms", s->ms);
-	if (s->error.p) {
-		fputs("  ", stdout);
-		plain_print(stdout, s->error, 0);
-	}
-	if (s->state == RELAY_PENDING)
-		printf("  next %s", clock_format(s->due, due));
+	printf("  %s%-9s%s  %5d  ", colour, spool_deliveries_states[s->state], *colour ? terminal_colour(TERMINAL_PLAIN) : "", s->attempts);
+	printf("%-*s  %-*s  ", terminal_time_width(), s->last_at ? terminal_time(s->last_at, last) : "-", terminal_time_width(),
+		s->state == RELAY_PENDING ? terminal_time(s->due, next) : "-");
+	print_result(s);
 	putchar('\n');
 }
 
@@ -110,10 +118,10 @@ static void print_attempt_json(void *ctx, const struct spool_delivery_attempt *a
 
 static void print_attempt(void *ctx, const struct spool_delivery_attempt *a)
 {
-	char at[CLOCK_TEXT];
+	char at[TERMINAL_TIME];
 
 	(void)ctx;
-	printf("        %s  %" PRId64 " ms", clock_format(a->at, at), a->ms);
+	printf("        %s  %" PRId64 " ms", terminal_time(a->at, at), a->ms);
 	if (a->status)
 		printf("  %d", a->status);
 	if (a->error.p) {
@@ -127,7 +135,7 @@ static void print_attempt(void *ctx, const struct spool_delivery_attempt *a)
 	putchar('\n');
 }
 
-static bool take_number(const char *text, int64_t *out)
+bool deliveries_number(const char *text, int64_t *out)
 {
 	char *end;
 
@@ -144,8 +152,7 @@ static bool take_state(const char *text, int *out)
 	return false;
 }
 
-/* A sink that was removed is one as long as there are deliveries for it. False with the reason in why; *none where there is no such sink. */
-static bool find_sink(const struct conf *conf, struct spool_db *db, const char *sink, bool *none, char *why, size_t n)
+bool deliveries_sink(const struct conf *conf, struct spool_db *db, const char *sink, bool *none, char *why, size_t n)
 {
 	const struct spool_delivery_filter filter = {.sink = sink, .state = -1};
 	bool found = !sink || conf_sink(conf, sink);
@@ -158,13 +165,40 @@ static bool find_sink(const struct conf *conf, struct spool_db *db, const char *
 	return found;
 }
 
+static void print_pause(void *ctx, const char *sink, int64_t until, int failures)
+{
+	char text[TERMINAL_TIME];
+	const char *only = ctx;
+
+	if (only && strcmp(only, sink) != 0)
+		return;
+	fputs("sink ", stdout);
+	plain_print(stdout, slice_text(sink), 0);
+	printf(" pauses until %s, after %d failure%s in a row\n", terminal_time(until, text), failures, failures == 1 ? "" : "s");
+}
+
+/* The delivery of an id and its attempts are few: they are read in one transaction, as they are at one moment. */
+static bool list(struct spool_db *db, const struct spool_delivery_filter *f, int64_t n, bool json, bool *found, char *why, size_t why_size)
+{
+	bool ok;
+
+	if (!f->id)
+		return spool_deliveries_list(db, f, n, json ? print_json : print_row, found, why, why_size);
+	sqlite3_exec(db->sql, "BEGIN", NULL, NULL, NULL);
+	ok = spool_deliveries_list(db, f, n, json ? print_json : print_row, found, why, why_size) &&
+		(!*found || spool_deliveries_attempts(db, f->id, json ? print_attempt_json : print_attempt, NULL, why, why_size));
+	sqlite3_exec(db->sql, "COMMIT", NULL, NULL, NULL);
+	return ok;
+}
+
 int cli_deliveries(const struct cli *cli, int argc, char **argv)
 {
 	static const struct option options[] = {{"sink", required_argument, NULL, 's'}, {"event", required_argument, NULL, 'e'},
-		{"state", required_argument, NULL, 't'}, {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+		{"state", required_argument, NULL, 't'}, {"json", no_argument, NULL, 'j'}, {"shape", no_argument, NULL, 'q'},
+		{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	struct spool_delivery_filter filter = {.state = -1};
 	char why[PATH_MAX + 256] = "";
-	bool json = false, found = false, none = false, ok;
+	bool json = false, shape = false, found = false, none = false, ok;
 	struct spool_db db;
 	struct conf *conf;
 	int64_t n = 20;
@@ -181,126 +215,44 @@ int cli_deliveries(const struct cli *cli, int argc, char **argv)
 			filter.sink = optarg;
 			break;
 		case 'e':
-			if (!take_number(optarg, &filter.event) || filter.event == 0)
+			if (!deliveries_number(optarg, &filter.event) || filter.event == 0)
 				return cli_usage("deliveries", "--event: \"%s\" is no ID; list prints them", optarg);
 			break;
 		case 'j':
 			json = true;
+			break;
+		case 'q':
+			shape = true;
 			break;
 		case 't':
 			if (!take_state(optarg, &filter.state))
 				return cli_usage("deliveries", "--state: \"%s\" is none; write pending, delivered or dead", optarg);
 			break;
 		case 'n':
-			if (!take_number(optarg, &n))
+			if (!deliveries_number(optarg, &n))
 				return cli_usage("deliveries", "-n: \"%s\" is no number", optarg);
 			break;
 		default:
 			return cli_usage("deliveries", c == ':' ? "%s needs a value" : "unknown option %s", argv[optind - 1]);
 		}
 	}
-	if (argc - optind > 1 || (optind < argc && (!take_number(argv[optind], &filter.id) || filter.id == 0)))
+	if (shape && (filter.event || filter.state >= 0 || optind < argc))
+		return cli_usage("deliveries", "--shape counts what is pending; of the other options it takes --sink and --json");
+	if (argc - optind > 1 || (optind < argc && (!deliveries_number(argv[optind], &filter.id) || filter.id == 0)))
 		return cli_usage("deliveries", "\"%s\" is no ID, or there are several", argv[optind]);
 	status = cli_open(cli, CONF_SECRETS_THERE, &conf, &db);
 	if (status != CLI_OK)
 		return status;
-	ok = find_sink(conf, &db, filter.sink, &none, why, sizeof why) &&
-		spool_deliveries_list(&db, &filter, n, json ? print_json : print_row, &found, why, sizeof why) &&
-		(!filter.id || !found ||
-			spool_deliveries_attempts(&db, filter.id, json ? print_attempt_json : print_attempt, NULL, why, sizeof why));
+	filter.failing_first = !json;
+	ok = deliveries_sink(conf, &db, filter.sink, &none, why, sizeof why);
+	if (ok && shape)
+		ok = deliveries_shape(&db, filter.sink, json, why, sizeof why);
+	else if (ok)
+		ok = (json || filter.id || filter.event || spool_pause_list(&db, clock_now(), print_pause, (void *)(uintptr_t)filter.sink, why, sizeof why)) &&
+			list(&db, &filter, n, json, &found, why, sizeof why);
 	if (ok && filter.id && !found)
 		cli_error("there is no delivery %" PRId64, filter.id);
 	status = cli_close(conf, &db, ok, why);
 	return none || (status == CLI_OK && filter.id && !found) ? CLI_NO : status;
 }
 
-/* retry and drop differ in what they do with those that are meant. */
-typedef bool change(struct spool_db *db, const struct spool_delivery_filter *f, int64_t now, int64_t *n, char *why, size_t why_size);
-
-/* Those with the ids; *missing where one of them is no delivery's. */
-static bool change_ids(struct spool_db *db, char **ids, change *run, int64_t *total, bool *missing, char *why, size_t n)
-{
-	struct spool_delivery_filter filter = {.state = -1};
-	int64_t changed = 0;
-	bool ok = true, found;
-
-	for (; ok && *ids; ids++) {
-		take_number(*ids, &filter.id);
-		ok = spool_deliveries_exist(db, &filter, &found, why, n) && run(db, &filter, clock_now(), &changed, why, n);
-		*total += ok ? changed : 0;
-		if (ok && !found) {
-			cli_error("there is no delivery %" PRId64, filter.id);
-			*missing = true;
-		}
-	}
-	return ok;
-}
-
-static int change_all(const struct cli *cli, const char *sink, char **ids, change *run, const char *const done[2])
-{
-	const struct spool_delivery_filter filter = {.sink = sink};
-	struct spool_poke poke = {-1};
-	char why[PATH_MAX + 256] = "";
-	int64_t total = 0;
-	struct spool_db db;
-	struct conf *conf;
-	int status = cli_open(cli, CONF_SECRETS_THERE, &conf, &db);
-	bool none = false, missing = false, ok;
-
-	if (status != CLI_OK)
-		return status;
-	ok = find_sink(conf, &db, sink, &none, why, sizeof why) &&
-		(sink ? run(&db, &filter, clock_now(), &total, why, sizeof why)
-			: change_ids(&db, ids, run, &total, &missing, why, sizeof why));
-	if (total)
-		printf("%" PRId64 " %s\n", total, done[total != 1]);
-	else if (ok && !missing)
-		cli_error("nothing to do; hookspool deliveries shows what there is, and replay sends what was delivered once more");
-	if (ok) /* what is due may wait for a pause to end */
-		spool_poke_send(&poke, conf->spool, true);
-	spool_poke_close(&poke);
-	status = cli_close(conf, &db, ok, why);
-	return none || (status == CLI_OK && (missing || total == 0)) ? CLI_NO : status;
-}
-
-static int change_command(const struct cli *cli, int argc, char **argv, const char *help, change *run,
-	const char *const done[2])
-{
-	static const struct option options[] = {
-		{"sink", required_argument, NULL, 's'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-	const char *name = argv[0], *sink = NULL;
-	int64_t id;
-	int c;
-
-	optind = 0;
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-		if (c == 'h') {
-			fputs(help, stdout);
-			return CLI_OK;
-		}
-		if (c != 's')
-			return cli_usage(name, c == ':' ? "%s needs a value" : "unknown option %s", argv[optind - 1]);
-		sink = optarg;
-	}
-	if (!sink == (optind == argc))
-		return cli_usage(name, "which? a --sink, or IDs; hookspool deliveries prints them");
-	for (int i = optind; i < argc; i++)
-		if (!take_number(argv[i], &id) || id == 0)
-			return cli_usage(name, "\"%s\" is no ID; hookspool deliveries prints them", argv[i]);
-	return change_all(cli, sink, argv + optind, run, done);
-}
-
-int cli_retry(const struct cli *cli, int argc, char **argv)
-{
-	static const char *const done[] = {"delivery is due again", "deliveries are due again"};
-
-	return change_command(cli, argc, argv, retry_help, spool_deliveries_retry, done);
-}
-
-int cli_drop(const struct cli *cli, int argc, char **argv)
-{
-	static const char *const done[] = {"delivery dropped", "deliveries dropped"};
-
-	return change_command(cli, argc, argv, drop_help, spool_deliveries_drop, done);
-}

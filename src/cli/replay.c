@@ -10,9 +10,11 @@
 #include "cli/cli.h"
 #include "cli/filter.h"
 #include "cli/progress.h"
+#include "cli/terminal.h"
 #include "core/clock.h"
-#include "sink/spool_poke.h"
 #include "sink/spool_deliveries.h"
+#include "sink/spool_pause.h"
+#include "sink/spool_poke.h"
 
 static const char help[] =
 	"Usage: hookspool replay --sink NAME [OPTION]...\n"
@@ -132,6 +134,17 @@ static bool replay_ids(struct replay *r, struct spool_db *db)
 	return ok;
 }
 
+/* What is due for a sink that the relay pauses for is sent later. */
+static void on_pause(void *ctx, const char *sink, int64_t until, int failures)
+{
+	const struct replay *r = ctx;
+	char text[TERMINAL_TIME];
+
+	(void)failures;
+	if (!r->sink || strcmp(sink, r->sink->name) == 0)
+		printf("sink %s pauses until %s; hookspool retry --sink %s ends the pause\n", sink, terminal_time(until, text), sink);
+}
+
 static int run(const struct cli *cli, struct replay *r, const char *name)
 {
 	struct spool_db db;
@@ -149,7 +162,8 @@ static int run(const struct cli *cli, struct replay *r, const char *name)
 	else if (!meant)
 		snprintf(r->why, sizeof r->why, "sink \"%s\" sends answers, and no events; hookspool retry sends those again", name);
 	else if (spool_db_open(&r->db, conf->spool, conf->journal, SPOOL_MANAGE, r->why, sizeof r->why))
-		ok = *r->ids ? replay_ids(r, &db) : replay_all(r, &db);
+		ok = (*r->ids ? replay_ids(r, &db) : replay_all(r, &db)) &&
+			(r->dry_run || spool_pause_list(&r->db, clock_now(), on_pause, r, r->why, sizeof r->why));
 	filter_free(&r->filter);
 	spool_db_close(&r->db);
 	status = cli_close(conf, &db, ok, r->why);

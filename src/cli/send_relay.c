@@ -1,12 +1,15 @@
 /* hookspool send --relay: one attempt of a sink with a sample event, as the Test button of a dashboard makes. */
 #include "cli/send_relay.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/owner.h"
 #include "cli/plain.h"
 #include "cli/sample.h"
 #include "core/clock.h"
@@ -202,6 +205,17 @@ static void print_head(const struct test *t)
 	fflush(stdout);
 }
 
+/* Root must not run a sink's program, nor pass with files that the relay can't read. */
+static bool become_relay(const char *spool, char *why, size_t n)
+{
+	if (geteuid() == 0 && access(spool, F_OK) != 0) {
+		snprintf(why, n, "%s: %s; root doesn't send to a sink, and the spool's owner is the user that does: start the receiver first, or "
+			"run this as that user", spool, strerror(errno));
+		return false;
+	}
+	return owner_become_relay(spool, why, n);
+}
+
 int send_relay(const struct send_relay *s)
 {
 	char why[PATH_MAX + 256];
@@ -212,6 +226,10 @@ int send_relay(const struct send_relay *s)
 
 	if (status != CLI_OK)
 		return status;
+	if (!become_relay(s->conf->spool, why, sizeof why)) {
+		cli_error("%s", why);
+		return CLI_TEMPFAIL;
+	}
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL);
 	signal(SIGINT, on_interrupt);

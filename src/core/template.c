@@ -12,7 +12,7 @@
 
 enum { FILTERS_MAX = 4, DEPTH_MAX = 16, TRUNCATE_MAX = 1000000 };
 
-enum filter_kind { FILTER_DEFAULT, FILTER_TRUNCATE, FILTER_HTML, FILTER_MRKDWN, FILTER_HEADER };
+enum filter_kind { FILTER_DEFAULT, FILTER_TRUNCATE, FILTER_HTML, FILTER_MRKDWN, FILTER_MARKDOWN, FILTER_HEADER };
 
 struct filter {
 	enum filter_kind kind;
@@ -202,9 +202,9 @@ static bool read_filter(struct reader *r, struct node *node)
 		r->p = end;
 		return true;
 	}
-	f->kind = take_word(r, "html") ? FILTER_HTML : take_word(r, "mrkdwn") ? FILTER_MRKDWN : FILTER_HEADER;
+	f->kind = take_word(r, "html") ? FILTER_HTML : take_word(r, "mrkdwn") ? FILTER_MRKDWN : take_word(r, "markdown") ? FILTER_MARKDOWN : FILTER_HEADER;
 	return f->kind != FILTER_HEADER || take_word(r, "header") ||
-		wrong(r, "there is no such filter; write default \"...\", truncate N, html, mrkdwn or header");
+		wrong(r, "there is no such filter; write default \"...\", truncate N, html, mrkdwn, markdown or header");
 }
 
 static bool read_value(struct reader *r, struct node *node)
@@ -438,6 +438,16 @@ static bool print_header(struct slice v, struct buf *out)
 	return ok;
 }
 
+/* CommonMark section 2.4: a backslash takes any ASCII punctuation literally; so no link, mention, list or emphasis begins. */
+static bool print_markdown(struct slice v, struct buf *out)
+{
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < v.n; i++)
+		ok = (!ispunct((unsigned char)v.p[i]) || (unsigned char)v.p[i] >= 0x80 || buf_add(out, "\\", 1)) && buf_add(out, &v.p[i], 1);
+	return ok;
+}
+
 static bool filter(const struct filter *f, struct slice *v, struct buf *out)
 {
 	/* docs.slack.dev, "Formatting text for app surfaces": these three, and nothing else */
@@ -460,6 +470,9 @@ static bool filter(const struct filter *f, struct slice *v, struct buf *out)
 		break;
 	case FILTER_HEADER:
 		ok = print_header(*v, out);
+		break;
+	case FILTER_MARKDOWN:
+		ok = print_markdown(*v, out);
 		break;
 	default:
 		ok = replace(*v, f->kind == FILTER_HTML ? html : mrkdwn, out);

@@ -8,6 +8,7 @@
  *   {{x | default "nobody"}}         when there is no value
  *   {{x | truncate 3000}}            at most so many characters, the last of them "…"
  *   {{x | html}} {{x | mrkdwn}}      escaped for HTML, or for Slack's mrkdwn, before it is for where it stands
+ *   {{x | markdown}}                 with a backslash before all punctuation, so that Markdown shows it as it is
  *   {{x | header}}                   one line of a mail's head
  *   {{#if x}}...{{else}}...{{/if}}   when x has a value other than "", 0 and false, or is a list or object with something in it
  *

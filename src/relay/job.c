@@ -58,6 +58,7 @@ struct job *job_new(const struct spool_relay_row *row, const char *spool)
 	j->relay = row->id;
 	j->event = e->id;
 	j->since = row->since;
+	j->due = row->due;
 	j->attempt = row->attempts + 1;
 	j->judge = row->judge;
 	j->once = row->reply.p != NULL;

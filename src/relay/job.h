@@ -16,7 +16,7 @@
 struct job {
 	struct job *next;
 	struct lane *lane;
-	int64_t relay, event, since;
+	int64_t relay, event, since, due;
 	int attempt; /* this is number, from 1 */
 	bool judge;  /* whether the sink wants it is still to be found out */
 	bool once;   /* it must not arrive twice: it is somebody's answer to a person */

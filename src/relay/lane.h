@@ -25,6 +25,8 @@ struct lane {
 	/* the circuit breaker: after some failures in a row one attempt at a time, after a pause that grows */
 	unsigned failures;
 	int64_t paused_until; /* clock_mono_us() */
+	bool published;       /* the spool says that it pauses, or is about to */
+	bool still;           /* scratch of the relay: the spool says so now */
 	int64_t rate_due; /* rate_pass() */
 	int64_t held_ms;  /* by the rate, when one was to be taken the last time; 0: it went */
 };

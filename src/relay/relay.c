@@ -203,13 +203,10 @@ static void on_signal(struct relay *r)
 
 static void on_poke(struct relay *r)
 {
-	bool hurry = spool_poke_hear(r->poke);
-
-	for (struct lane *l = r->lanes; l < r->lanes + r->n_lanes; l++) {
+	if (spool_poke_hear(r->poke))
+		watch_pauses(r);
+	for (struct lane *l = r->lanes; l < r->lanes + r->n_lanes; l++)
 		l->more = true;
-		if (hurry)
-			l->paused_until = 0;
-	}
 }
 
 static bool open_spool(struct relay *r, char *why, size_t n)
@@ -235,6 +232,7 @@ static void loop(struct relay *r)
 	for (;;) {
 		now = clock_now();
 		wait = LOOK_MS;
+		watch_clock(r, now);
 		if (clock_mono_us() - looked > LOOK_MS * INT64_C(1000)) {
 			looked = clock_mono_us();
 			if (spool_db_moved(&r->db)) {
@@ -374,7 +372,7 @@ static bool look_back(struct relay *r, char *why, size_t n)
 static bool open_all(struct relay *r, char *why, size_t n)
 {
 	io_raise_limit();
-	if (!open_spool(r, why, n) || !look_back(r, why, n) || !open_lanes(r, why, n))
+	if (!open_spool(r, why, n) || !look_back(r, why, n) || !watch_begin(r, why, n) || !open_lanes(r, why, n))
 		return false;
 	crowd_open(&r->crowd);
 	r->poke = r->once ? -1 : spool_poke_listen(r->conf->spool);

@@ -43,19 +43,40 @@ static bool again(const struct job *j, const struct attempt_result *a)
 	return a->again && !(j->once && a->in_doubt);
 }
 
+/* Takes note of whether the sink pauses now, and of what the spool is to say of it. */
+static void note_pause(struct job *j, const struct attempt_result *a, int64_t now)
+{
+	struct lane *l = j->lane;
+	const struct sink *s = l->sink;
+	int64_t before = l->paused_until, pause;
+	char until[CLOCK_TEXT];
+
+	pause = lane_note(l, !a->done && a->again, a->retry_after < s->retry.most ? a->retry_after : s->retry.most);
+	if (pause)
+		log_message(LOG_LEVEL_WARNING, "sink %s pauses until %s", s->name, clock_format(now + pause, until));
+	if (l->paused_until != before)
+		l->published = true;
+	else if (!l->published || l->failures)
+		return;
+	else
+		l->published = false;
+	j->result.pauses = s->name;
+	j->result.pause_until = l->published ? now + (l->paused_until - clock_mono_us()) / 1000 : 0;
+	j->result.pause_failures = (int)l->failures;
+}
+
 static void decide(struct job *j, const struct attempt_result *a, int64_t now)
 {
 	const struct sink *s = j->lane->sink;
-	int64_t last = j->since + s->retry.within, pause;
-	char until[CLOCK_TEXT];
+	int64_t last;
 
 	j->result.state = a->done ? RELAY_DONE : RELAY_DEAD;
-	pause = lane_note(j->lane, !a->done && a->again, a->retry_after < s->retry.most ? a->retry_after : s->retry.most);
-	if (pause)
-		log_message(LOG_LEVEL_WARNING, "sink %s pauses until %s", s->name, clock_format(now + pause, until));
+	j->result.since = schedule_since(&(struct schedule_times){j->attempt, j->since, j->due, j->started, now}, &j->lane->relay->gap);
+	last = j->result.since + s->retry.within;
+	note_pause(j, a, now);
 	if (a->done || !again(j, a))
 		return;
-	j->result.due = schedule_next(&s->retry, j->attempt, j->since, now, (uint64_t)j->relay << 16 ^ (uint64_t)j->attempt);
+	j->result.due = schedule_next(&s->retry, j->attempt, j->result.since, now, (uint64_t)j->relay << 16 ^ (uint64_t)j->attempt);
 	if (!j->result.due)
 		return;
 	if (j->result.due < now + a->retry_after)
@@ -91,10 +112,13 @@ void result_of(void *job, const struct attempt_result *a)
 	static const struct attempt_result no_memory = {.again = true, .error = "memory is short"};
 	struct job *j = job;
 	struct lane *l = j->lane;
+	int64_t now;
 
 	if (a->reply.p && !buf_add(&j->reply, a->reply.p, a->reply.n))
 		a = &no_memory;
-	decide(j, a, clock_now());
+	now = clock_now();
+	watch_clock(l->relay, now);
+	decide(j, a, now);
 	j->result.at = j->started;
 	j->result.ms = a->ms;
 	j->result.status = a->status;
@@ -120,6 +144,7 @@ void result_unjudged(struct relay *r, struct job *j)
 	j->result.state = RELAY_DEAD;
 	j->result.unjudged = true;
 	j->result.at = clock_now();
+	j->result.since = j->since;
 	j->result.error = "its endpoint is no longer configured, so that its text can't be filtered";
 	log_attempt(j, &(struct attempt_result){0});
 	add(r, j);

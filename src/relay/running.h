@@ -10,6 +10,7 @@
 #include "relay/http.h"
 #include "relay/lane.h"
 #include "relay/relay.h"
+#include "relay/schedule.h"
 #include "sink/spool_db.h"
 #include "sink/spool_program.h"
 
@@ -33,6 +34,8 @@ struct relay {
 	int64_t end_at; /* the same, at the latest; 0: not yet */
 	int64_t began; /* the same */
 	int64_t beat_at; /* the same, of the last one */
+	int64_t clock_ahead; /* ms, of clock_now() before clock_mono_us() */
+	struct schedule_gap gap; /* the last in which nothing was tried */
 	struct crowd crowd;
 	relay_may_reload *may_reload;
 	void *may_reload_ctx;
@@ -53,6 +56,20 @@ void fill_lane(struct relay *r, struct lane *l, int64_t now, int64_t *wait);
 
 /* The spool could not be used for the lane: says r->why, and has it read from the beginning a second later, or by the next run. */
 void fill_later(struct relay *r, struct lane *l, int64_t *wait);
+
+/* ---- watch.c: what changes around a running relay */
+
+/* Finds the gap before this relay: the time since the last attempt. Mends what a wrong clock wrote. False with the reason in why. */
+bool watch_begin(struct relay *r, char *why, size_t n);
+
+/*
+ * The clock may be set while the relay runs, or go on while the machine sleeps: what passed on it alone is no delivery's time, and
+ * what was stored by a clock that was ahead is due now.
+ */
+void watch_clock(struct relay *r, int64_t now);
+
+/* Ends the pauses that were written down, and are no longer there: the administrator ended them. */
+void watch_pauses(struct relay *r);
 
 /* ---- result.c: what became of a job */
 

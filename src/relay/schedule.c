@@ -19,3 +19,13 @@ int64_t schedule_next(const struct retry *r, int attempt, int64_t since, int64_t
 	delay = limit / 10 + (int64_t)(scatter(seed) % (uint64_t)(limit - limit / 10 + 1));
 	return now + delay - since > r->within ? 0 : now + delay;
 }
+
+int64_t schedule_since(const struct schedule_times *t, const struct schedule_gap *gap)
+{
+	int64_t since = t->attempt == 1 || t->since > t->started ? t->started : t->since, waits = t->attempt == 1 ? t->started : t->due;
+	int64_t from = gap->from > waits ? gap->from : waits;
+
+	if (gap->to > from && gap->to <= t->now)
+		since += gap->to - from;
+	return since < t->now ? since : t->now;
+}

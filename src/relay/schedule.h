@@ -14,4 +14,21 @@
  */
 int64_t schedule_next(const struct retry *r, int attempt, int64_t since, int64_t now, uint64_t seed);
 
+/* A time in which no relay ran, or that passed only on the clock, as it was set; in ms since the epoch. */
+struct schedule_gap {
+	int64_t from, to;
+};
+
+/* Of an attempt that ended at `now`: its number from 1, when it was due, when it began, and when the time for attempts began. */
+struct schedule_times {
+	int attempt;
+	int64_t since, due, started, now;
+};
+
+/*
+ * When the time for a delivery's attempts began: with the first one. It began later by what the delivery waited of the gap behind
+ * the time it was due, and not in the future.
+ */
+int64_t schedule_since(const struct schedule_times *t, const struct schedule_gap *gap);
+
 #endif

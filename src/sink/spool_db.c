@@ -152,7 +152,13 @@ static const char *const migrations[SCHEMA_VERSION] = {
 	"UPDATE purged SET key = key_hash((SELECT salt FROM spool), key);"
 	/* When the receiver last deleted what is older than \"keep\", when it last looked at all events, and how far it is. */
 	"CREATE TABLE retention(passed_at INTEGER NOT NULL, whole_at INTEGER NOT NULL, after INTEGER NOT NULL);"
-	"INSERT INTO retention VALUES(0, 0, 0);",
+	"INSERT INTO retention VALUES(0, 0, 0);"
+	/* What drop gives back to a relay that replay made pending again; state 0: nothing. */
+	"ALTER TABLE relay ADD COLUMN was_state INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE relay ADD COLUMN was_attempts INTEGER NOT NULL DEFAULT 0;"
+	"CREATE INDEX relay_dead ON relay(id) WHERE state = 2;"
+	/* The sinks that the running relay sends nothing to, until then. */
+	"CREATE TABLE pause(sink TEXT PRIMARY KEY, until INTEGER NOT NULL, failures INTEGER NOT NULL) WITHOUT ROWID;",
 };
 
 static bool fail(char *why, size_t n, const char *what, const char *detail)

@@ -58,27 +58,10 @@ static bool read_status(sqlite3_stmt *st, struct buf *arena, struct spool_delive
 		.last_at = spool_sql_time(st, 5),
 		.ms = spool_sql_count(st, 6),
 		.status = spool_sql_int(st, 7),
+		.paused_until = spool_sql_time(st, 12),
 	};
 	return buf_reserve(arena, sum) && copy(arena, st, 8, &s->sink) && copy(arena, st, 9, &s->endpoint) &&
 		copy(arena, st, 10, &s->error) && copy(arena, st, 11, &s->answer);
-}
-
-/* The id before the first of the newest `limit`. */
-static bool before_first(struct spool_db *db, const struct spool_delivery_filter *f, int64_t limit, int64_t *id, char *why, size_t n)
-{
-	char sql[512];
-	sqlite3_stmt *st;
-	bool ok;
-
-	snprintf(sql, sizeof sql, "SELECT min(id) - 1 FROM (SELECT id FROM relay WHERE %s ORDER BY id DESC LIMIT ?4)", matches(f));
-	if (!spool_sql_prepare(db, sql, &st, why, n))
-		return false;
-	bind_filter(st, f);
-	sqlite3_bind_int64(st, 4, limit > 0 ? limit : -1);
-	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db, why, n);
-	*id = sqlite3_column_int64(st, 0);
-	sqlite3_finalize(st);
-	return ok;
 }
 
 bool spool_deliveries_exist(struct spool_db *db, const struct spool_delivery_filter *f, bool *found, char *why, size_t n)
@@ -97,38 +80,62 @@ bool spool_deliveries_exist(struct spool_db *db, const struct spool_delivery_fil
 	return *found || rc == SQLITE_DONE || spool_sql_fail(db, why, n);
 }
 
-bool spool_deliveries_list(struct spool_db *db, const struct spool_delivery_filter *f, int64_t limit,
-	void (*visit)(void *ctx, const struct spool_delivery *s), void *ctx, char *why, size_t n)
+/* What fails is tried again and again; then come the dead, then what waits for its first attempt. */
+#define FAILING_FIRST "CASE WHEN state = 0 AND attempts > 0 THEN 0 WHEN state = 2 THEN 1 WHEN state = 0 THEN 2 ELSE 3 END, id DESC"
+#define LISTED_FAILING_FIRST \
+	"CASE WHEN l.state = 0 AND l.attempts > 0 THEN 0 WHEN l.state = 2 THEN 1 WHEN l.state = 0 THEN 2 ELSE 3 END, l.id DESC"
+
+/*
+ * Copies what is to be visited, as it is at one moment, into a table of this connection's own: a visit may block, and an open
+ * read holds up the receiver's checkpoints.
+ */
+static bool take_snapshot(struct spool_db *db, const struct spool_delivery_filter *f, int64_t limit, char *why, size_t n)
+{
+	char sql[2048];
+	sqlite3_stmt *st;
+	bool ok;
+
+	snprintf(sql, sizeof sql, "CREATE TEMP TABLE shown AS SELECT l.id, l.event, l.state, l.due, l.attempts, a.at, a.ms, a.status, l.sink,"
+		" e.endpoint, a.error, a.answer, p.until FROM (SELECT * FROM relay WHERE %s ORDER BY %s LIMIT ?4) AS l"
+		" LEFT JOIN event AS e ON e.id = l.event"
+		" LEFT JOIN attempt AS a ON a.id = (SELECT max(id) FROM attempt WHERE relay = l.id)"
+		" LEFT JOIN pause AS p ON p.sink = l.sink AND l.state = 0 ORDER BY %s", matches(f), f->failing_first ? FAILING_FIRST : "id DESC",
+		f->failing_first ? LISTED_FAILING_FIRST : "l.id");
+	if (!spool_sql_prepare(db, sql, &st, why, n))
+		return false;
+	bind_filter(st, f);
+	sqlite3_bind_int64(st, 4, limit > 0 ? limit : -1);
+	ok = sqlite3_step(st) == SQLITE_DONE || spool_sql_fail(db, why, n);
+	sqlite3_finalize(st);
+	return ok;
+}
+
+static bool visit_snapshot(struct spool_db *db, void (*visit)(void *ctx, const struct spool_delivery *s), void *ctx, char *why, size_t n)
 {
 	struct spool_delivery s;
 	struct buf arena = {0};
-	bool ok = true, found = true;
-	char sql[1024];
+	bool ok = true;
 	sqlite3_stmt *st;
-	int64_t last;
-	int rc;
+	int rc = SQLITE_DONE;
 
-	snprintf(sql, sizeof sql, "SELECT l.id, l.event, l.state, l.due, l.attempts, a.at, a.ms, a.status, l.sink, e.endpoint, a.error,"
-		" a.answer FROM (SELECT * FROM relay WHERE %s AND id > ?4 ORDER BY id LIMIT 1) AS l"
-		" LEFT JOIN event AS e ON e.id = l.event"
-		" LEFT JOIN attempt AS a ON a.id = (SELECT max(id) FROM attempt WHERE relay = l.id)", matches(f));
-	if (!before_first(db, f, limit, &last, why, n) || !spool_sql_prepare(db, sql, &st, why, n))
+	if (!spool_sql_prepare(db, "SELECT * FROM temp.shown ORDER BY rowid", &st, why, n))
 		return false;
-	bind_filter(st, f);
-	/* one a transaction: whoever is shown it may block, and an open read holds up the receiver's checkpoints */
-	while (ok && found) {
-		sqlite3_bind_int64(st, 4, last);
-		rc = sqlite3_step(st);
-		found = rc == SQLITE_ROW;
-		ok = rc == SQLITE_DONE || (found && read_status(st, &arena, &s)) || spool_sql_fail(db, why, n);
-		sqlite3_reset(st);
-		if (!ok || !found)
-			break;
-		last = s.id;
-		visit(ctx, &s);
+	while (ok && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+		ok = read_status(st, &arena, &s);
+		if (ok)
+			visit(ctx, &s);
 	}
 	sqlite3_finalize(st);
 	buf_free(&arena);
+	return (ok && rc == SQLITE_DONE) || spool_sql_fail(db, why, n);
+}
+
+bool spool_deliveries_list(struct spool_db *db, const struct spool_delivery_filter *f, int64_t limit,
+	void (*visit)(void *ctx, const struct spool_delivery *s), void *ctx, char *why, size_t n)
+{
+	bool ok = take_snapshot(db, f, limit, why, n) && visit_snapshot(db, visit, ctx, why, n);
+
+	sqlite3_exec(db->sql, "DROP TABLE IF EXISTS temp.shown", NULL, NULL, NULL);
 	return ok;
 }
 
@@ -167,6 +174,30 @@ bool spool_deliveries_counts(struct spool_db *db, void (*visit)(void *ctx, const
 		return false;
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW)
 		visit(ctx, spool_sql_text(st, 0), read_state(st, 1), spool_sql_count(st, 2));
+	sqlite3_finalize(st);
+	return rc == SQLITE_DONE || spool_sql_fail(db, why, n);
+}
+
+/* Those of qshape(1), Postfix's. */
+const int spool_deliveries_ages[SPOOL_AGES - 1] = {5, 10, 20, 40, 80, 160, 320, 640, 1280};
+
+bool spool_deliveries_shape(struct spool_db *db, int64_t now, void (*visit)(void *ctx, const char *sink, int age, int64_t n), void *ctx,
+	char *why, size_t n)
+{
+	char sql[1024];
+	int at, rc;
+	sqlite3_stmt *st;
+
+	at = snprintf(sql, sizeof sql, "SELECT sink, CASE");
+	for (int i = 0; i < SPOOL_AGES - 1; i++)
+		at += snprintf(sql + at, sizeof sql - (size_t)at, " WHEN ?1 - since < %d * 60000 THEN %d", spool_deliveries_ages[i], i);
+	snprintf(sql + at, sizeof sql - (size_t)at, " ELSE %d END AS age, count(*) FROM relay WHERE state = 0 GROUP BY sink, age ORDER BY sink, age",
+		SPOOL_AGES - 1);
+	if (!spool_sql_prepare(db, sql, &st, why, n))
+		return false;
+	sqlite3_bind_int64(st, 1, now);
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW)
+		visit(ctx, spool_sql_text(st, 0), sqlite3_column_int(st, 1), spool_sql_count(st, 2));
 	sqlite3_finalize(st);
 	return rc == SQLITE_DONE || spool_sql_fail(db, why, n);
 }
@@ -218,7 +249,8 @@ static bool last_id(struct spool_db *db, int64_t *id, char *why, size_t n)
 
 /* What is done to relays: their columns are set, of those that are so; with a note, as what the last attempt gave. */
 struct change {
-	const char *set, *which, *note;
+	const char *set, *which;
+	const char *note, *noted; /* of those of them that are so */
 };
 
 /* Those of the filter with ids in a range. */
@@ -247,14 +279,15 @@ static bool update_range(struct spool_db *db, const struct change *c, const stru
 	int64_t now, int64_t *changed, char *why, size_t n)
 {
 	static const char take_note[] = "INSERT INTO attempt(relay, at, ms, status, error) SELECT id, ?4, 0, 0, ?6 FROM relay";
-	char set[256];
+	char set[256], noted[256];
 	int64_t here;
 	bool ok;
 
 	snprintf(set, sizeof set, "UPDATE relay SET %s", c->set);
+	snprintf(noted, sizeof noted, "%s AND %s", c->which, c->noted ? c->noted : "1");
 	if (!spool_db_begin(db, true, why, n))
 		return false;
-	ok = (!c->note || run_on(db, take_note, c->which, f, from, to, now, c->note, why, n)) &&
+	ok = (!c->note || run_on(db, take_note, noted, f, from, to, now, c->note, why, n)) &&
 		run_on(db, set, c->which, f, from, to, now, NULL, why, n);
 	here = sqlite3_changes(db->sql);
 	ok = ok && spool_db_commit(db, why, n);
@@ -288,9 +321,31 @@ bool spool_deliveries_retry(struct spool_db *db, const struct spool_delivery_fil
 	return update(db, &retried, f, now, changed, why, n);
 }
 
+bool spool_deliveries_replayed(struct spool_db *db, const struct spool_delivery_filter *f, int64_t *count, char *why, size_t n)
+{
+	sqlite3_stmt *st;
+	bool ok;
+
+	if (!spool_sql_prepare(db, "SELECT count(*) FROM relay WHERE state = 0 AND was_state <> 0 AND (?1 IS NULL OR sink = ?1)"
+			" AND (?2 = 0 OR id = ?2)", &st, why, n))
+		return false;
+	sqlite3_bind_text(st, 1, f->sink, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(st, 2, f->id);
+	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db, why, n);
+	*count = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	return ok;
+}
+
 bool spool_deliveries_drop(struct spool_db *db, const struct spool_delivery_filter *f, int64_t now, int64_t *changed, char *why, size_t n)
 {
-	static const struct change dropped = {.set = "state = 2", .which = "state = 0", .note = "dropped by hand"};
+	/* what replay made pending is again what it was */
+	static const struct change dropped = {
+		.set = "state = iif(was_state, was_state, 2), attempts = attempts + was_attempts, was_state = 0, was_attempts = 0",
+		.which = "state = 0",
+		.note = "dropped by hand",
+		.noted = "was_state <> 1",
+	};
 
 	return update(db, &dropped, f, now, changed, why, n);
 }
@@ -323,7 +378,8 @@ bool spool_deliveries_replay(struct spool_db *db, const struct sink *sink, const
 	*changed = 0;
 	if (!spool_db_begin(db, true, why, n))
 		return false;
-	ok = spool_sql_prepare(db, "UPDATE relay SET state = 0, since = ?3, due = ?3, attempts = 0, judge = 0 WHERE event = ?1 AND sink = ?2 AND state <> 0",
+	ok = spool_sql_prepare(db, "UPDATE relay SET was_state = state, was_attempts = attempts, state = 0, since = ?3, due = ?3, attempts = 0, judge = 0"
+			" WHERE event = ?1 AND sink = ?2 AND state <> 0",
 			&again, why, n) &&
 		spool_sql_prepare(db, "INSERT INTO relay(event, sink, state, since, due, attempts, conversation)"
 			" SELECT id, ?2, 0, ?3, ?3, 0, iif(?4, conversation, NULL) FROM event"

@@ -10,6 +10,7 @@ struct spool_delivery_filter {
 	int64_t id;
 	int64_t event; /* for spool_deliveries_list() and _exist() without an id */
 	int state; /* enum spool_relay_state, or -1 */
+	bool failing_first; /* for a list: what fails, then what is dead, pending, delivered, each with the newest first */
 };
 
 /* A relay as it stands, with its last attempt; borrowed for the length of a visit. */
@@ -20,12 +21,16 @@ struct spool_delivery {
 	struct slice sink, endpoint, error, answer; /* p == NULL: none */
 	int64_t last_at, ms;                        /* 0: there was no attempt */
 	int status;
+	int64_t paused_until; /* of a pending one: the sink pauses; may be over; 0: it doesn't */
 };
 
 /* *found becomes whether a relay passes the filter. False with the reason in why. */
 bool spool_deliveries_exist(struct spool_db *db, const struct spool_delivery_filter *f, bool *found, char *why, size_t why_size);
 
-/* Visits the newest n relays (0: all) that pass the filter, the oldest of them first. False with the reason in why. */
+/*
+ * Visits the first n relays (0: all) that pass the filter, as they are at one moment: the newest, the oldest of them first, or as
+ * failing_first has it. False with the reason in why.
+ */
 bool spool_deliveries_list(struct spool_db *db, const struct spool_delivery_filter *f, int64_t n,
 	void (*visit)(void *ctx, const struct spool_delivery *s), void *ctx, char *why, size_t why_size);
 
@@ -43,6 +48,16 @@ bool spool_deliveries_attempts(struct spool_db *db, int64_t id, void (*visit)(vo
 /* Visits how many relays there are of each sink in each state. False with the reason in why. */
 bool spool_deliveries_counts(struct spool_db *db, void (*visit)(void *ctx, const char *sink, enum spool_relay_state state, int64_t n),
 	void *ctx, char *why, size_t why_size);
+
+enum { SPOOL_AGES = 10 };
+extern const int spool_deliveries_ages[SPOOL_AGES - 1]; /* minutes; each but the last ends below one of them */
+
+/*
+ * Visits how many relays of each sink are pending, by the time since they were stored or asked for again, or since their first
+ * attempt: `age` counts up to SPOOL_AGES - 1. False with the reason in why.
+ */
+bool spool_deliveries_shape(struct spool_db *db, int64_t now, void (*visit)(void *ctx, const char *sink, int age, int64_t n), void *ctx,
+	char *why, size_t why_size);
 
 /*
  * Visits how many relays of each sink are pending and were due before then, and since when; none where there was an attempt
@@ -63,9 +78,12 @@ extern const char *const spool_deliveries_states[]; /* the names of enum spool_r
  */
 bool spool_deliveries_retry(struct spool_db *db, const struct spool_delivery_filter *f, int64_t now, int64_t *n, char *why, size_t why_size);
 
+/* Counts those of the filter, whatever its state, that are pending as replay made them so. False with the reason in why. */
+bool spool_deliveries_replayed(struct spool_db *db, const struct spool_delivery_filter *f, int64_t *n, char *why, size_t why_size);
+
 /*
- * Makes those of the filter, whatever its state, that are pending dead, and notes that as if it were an attempt; many in several
- * transactions. *n becomes how many. False with the reason in why.
+ * Gives those of the filter up, whatever its state, that are pending: one that replay made pending is again what it was, others
+ * are dead, which is noted as if it were an attempt; many in several transactions. *n becomes how many. False with the reason in why.
  */
 bool spool_deliveries_drop(struct spool_db *db, const struct spool_delivery_filter *f, int64_t now, int64_t *n, char *why, size_t why_size);
 

@@ -102,7 +102,7 @@ bool spool_relay_pending(struct spool_db *db, struct spool_relay_key *keys, size
 
 /* The statements that record(). */
 struct recorder {
-	sqlite3_stmt *attempt, *state, *cut, *forget, *forget_attempts, *reply;
+	sqlite3_stmt *attempt, *state, *cut, *forget, *forget_attempts, *reply, *pause, *go_on;
 };
 
 /* The first two parameters of each are the relay and its event. */
@@ -111,7 +111,8 @@ static bool prepare_recorder(struct spool_db *db, struct recorder *r, char *why,
 	return spool_sql_prepare(db, "INSERT INTO attempt(relay, at, ms, status, error, answer) SELECT ?1, ?3, ?4, ?5, ?6, ?7"
 			" WHERE EXISTS(SELECT 1 FROM relay WHERE id = ?1 AND event = ?2)", &r->attempt, why, n) &&
 		spool_sql_prepare(db, "UPDATE relay SET state = iif(state = 0 OR ?3 = 1, ?3, state), due = ?4, attempts = attempts + 1,"
-			" judge = ?5, sending = 0 WHERE id = ?1 AND event = ?2", &r->state, why, n) &&
+			" since = ?6, judge = ?5, sending = 0, was_state = iif(?3 = 0, was_state, 0), was_attempts = iif(?3 = 0, was_attempts, 0)"
+			" WHERE id = ?1 AND event = ?2", &r->state, why, n) &&
 		spool_sql_prepare(db, "DELETE FROM attempt WHERE relay = ?1 AND id <= (SELECT id FROM attempt WHERE relay = ?1"
 			" ORDER BY id DESC LIMIT 1 OFFSET ?3)", &r->cut, why, n) &&
 		spool_sql_prepare(db, "DELETE FROM relay WHERE id = ?1 AND event = ?2", &r->forget, why, n) &&
@@ -120,7 +121,9 @@ static bool prepare_recorder(struct spool_db *db, struct recorder *r, char *why,
 		spool_sql_prepare(db, "INSERT INTO relay(event, sink, state, since, due, attempts, conversation, reply)"
 			" SELECT e.id, ?3, 0, ?4, ?4, 0, iif(?5, e.conversation, NULL), ?6"
 			" FROM relay AS r CROSS JOIN event AS e ON e.id = r.event WHERE r.id = ?1 AND r.event = ?2"
-			" AND NOT EXISTS(SELECT 1 FROM relay WHERE event = e.id AND sink = ?3)", &r->reply, why, n);
+			" AND NOT EXISTS(SELECT 1 FROM relay WHERE event = e.id AND sink = ?3)", &r->reply, why, n) &&
+		spool_sql_prepare(db, "INSERT OR REPLACE INTO pause(sink, until, failures) VALUES(?1, ?2, ?3)", &r->pause, why, n) &&
+		spool_sql_prepare(db, "DELETE FROM pause WHERE sink = ?1", &r->go_on, why, n);
 }
 
 static void free_recorder(struct recorder *r)
@@ -131,6 +134,8 @@ static void free_recorder(struct recorder *r)
 	sqlite3_finalize(r->forget);
 	sqlite3_finalize(r->forget_attempts);
 	sqlite3_finalize(r->reply);
+	sqlite3_finalize(r->pause);
+	sqlite3_finalize(r->go_on);
 }
 
 static bool run(sqlite3_stmt *st, const struct spool_attempt *a)
@@ -160,6 +165,7 @@ static bool write_state(sqlite3_stmt *st, const struct spool_attempt *a)
 	sqlite3_bind_int(st, 3, a->state);
 	sqlite3_bind_int64(st, 4, a->due);
 	sqlite3_bind_int(st, 5, a->unjudged);
+	sqlite3_bind_int64(st, 6, a->since);
 	return run(st, a);
 }
 
@@ -178,8 +184,25 @@ static bool write_reply(sqlite3_stmt *st, const struct spool_attempt *a)
 	return run(st, a);
 }
 
+static bool write_pause(const struct recorder *r, const struct spool_attempt *a)
+{
+	sqlite3_stmt *st = a->pause_until ? r->pause : r->go_on;
+	bool ok;
+
+	sqlite3_bind_text(st, 1, a->pauses, -1, SQLITE_STATIC);
+	if (a->pause_until) {
+		sqlite3_bind_int64(st, 2, a->pause_until);
+		sqlite3_bind_int(st, 3, a->pause_failures);
+	}
+	ok = sqlite3_step(st) == SQLITE_DONE;
+	sqlite3_reset(st);
+	return ok;
+}
+
 static bool record(const struct recorder *r, const struct spool_attempt *a)
 {
+	if (a->pauses && !write_pause(r, a))
+		return false;
 	if (a->state == RELAY_UNWANTED)
 		return run(r->forget, a) && run(r->forget_attempts, a);
 	return write_attempt(r->attempt, a) && write_state(r->state, a) && cut_attempts(r->cut, a) &&
@@ -236,10 +259,61 @@ bool spool_relay_doubt(struct spool_db *db, int64_t *count, char *why, size_t n)
 		return false;
 	ok = sqlite3_exec(db->sql, "INSERT INTO attempt(relay, at, ms, status, error) SELECT id, sending, 0, 0,"
 		" 'the relay ended meanwhile; it may have arrived' FROM relay WHERE sending <> 0;"
-		"UPDATE relay SET state = 2, attempts = attempts + 1, sending = 0 WHERE sending <> 0", NULL, NULL, NULL) == SQLITE_OK ||
+		"UPDATE relay SET state = 2, attempts = attempts + 1, sending = 0, was_state = 0 WHERE sending <> 0", NULL, NULL, NULL) == SQLITE_OK ||
 		spool_sql_fail(db, why, n);
 	*count = sqlite3_changes(db->sql);
 	ok = ok && spool_db_commit(db, why, n);
+	spool_db_end(db);
+	return ok;
+}
+
+/* Small differences are no other clock: an event is stored a moment after it is received, and a relay's clock is read before. */
+#define AHEAD "state = 0 AND due > ?1 + 60000 AND (attempts = 0 OR due > ?1 + ?2)"
+
+static bool find_times(struct spool_db *db, int64_t now, int64_t longest, int64_t *last_attempt, bool *wrong, char *why, size_t n)
+{
+	sqlite3_stmt *st;
+	bool ok;
+
+	if (!spool_sql_prepare(db, "SELECT ifnull((SELECT at + ms FROM attempt ORDER BY id DESC LIMIT 1), 0),"
+			" EXISTS(SELECT 1 FROM relay WHERE " AHEAD "), EXISTS(SELECT 1 FROM pause)", &st, why, n))
+		return false;
+	sqlite3_bind_int64(st, 1, now);
+	sqlite3_bind_int64(st, 2, longest);
+	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db, why, n);
+	*last_attempt = sqlite3_column_int64(st, 0);
+	*wrong = sqlite3_column_int(st, 1) || sqlite3_column_int(st, 2);
+	sqlite3_finalize(st);
+	return ok;
+}
+
+static bool mend_times(struct spool_db *db, int64_t now, int64_t longest, int64_t *changed, char *why, size_t n)
+{
+	sqlite3_stmt *st;
+	bool ok;
+
+	if (!spool_sql_prepare(db, "UPDATE relay SET due = ?1, since = min(since, ?1) WHERE " AHEAD, &st, why, n))
+		return false;
+	sqlite3_bind_int64(st, 1, now);
+	sqlite3_bind_int64(st, 2, longest);
+	ok = sqlite3_step(st) == SQLITE_DONE;
+	*changed = sqlite3_changes(db->sql);
+	sqlite3_finalize(st);
+	return (ok && sqlite3_exec(db->sql, "DELETE FROM pause", NULL, NULL, NULL) == SQLITE_OK) || spool_sql_fail(db, why, n);
+}
+
+bool spool_relay_begin(struct spool_db *db, int64_t now, int64_t longest, int64_t *last_attempt, int64_t *changed, char *why, size_t n)
+{
+	bool ok, wrong;
+
+	*changed = 0;
+	if (!find_times(db, now, longest, last_attempt, &wrong, why, n))
+		return false;
+	if (!wrong)
+		return true;
+	if (!spool_db_begin(db, true, why, n))
+		return false;
+	ok = mend_times(db, now, longest, changed, why, n) && spool_db_commit(db, why, n);
 	spool_db_end(db);
 	return ok;
 }

@@ -58,6 +58,13 @@ class Example(Home):
         return start + ("{" + listed + "}" if names.startswith("{") else listed)
 
 
+def with_endpoint(*texts):
+    """The sinks' examples, and an endpoint that names the sinks that each file says."""
+    names = [re.search(r"^# In the endpoint's section: relay = \{(.*)\}$", text, re.M)[1] for text in texts]
+    endpoint = f'endpoint "/webhook/linkedin" {{\n\tsecret-file = {{"/etc/hookspool/linkedin.secret"}}\n\trelay = {{{", ".join(names)}}}\n}}\n'
+    return "".join(texts) + endpoint
+
+
 class SinkExample(Example):
     """The same for one with sinks, which send to a target of ours; programs get what `words` has for theirs."""
 

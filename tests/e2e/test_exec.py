@@ -13,7 +13,7 @@ import pytest
 
 import fcgi_client
 from outcomes import expect
-from place import BIN, SANITIZER, SLOW, until
+from place import BIN, ROOT, SANITIZER, SLOW, USER, until
 from proc import Child
 from receiver import endpoint, options
 from relaying import PATH, deliver, home_with, settled, sink, states
@@ -74,7 +74,7 @@ def test_its_time_is_listed(receiver):
     deliver(one)
     assert home.cli("relay", "--once").returncode == 0
     line = home.cli("deliveries").stdout.decode()
-    assert re.search(r"  delivered    1 attempt   in \d+ ms\n$", line), line
+    assert re.search(r"  delivered      1  20\S+  -  +in \d+ ms\n$", line), line
 
 
 def test_a_template_is_its_standard_input(receiver, relay):
@@ -729,3 +729,18 @@ def test_send_relay_of_other_providers(target):
     assert home.cli("send", "--relay", "out").returncode == 0 and target.bodies() == [b"issues /github"]
     assert home.cli("send", "--relay", "out", "--endpoint", "/a").returncode == 0 and target.bodies()[1] == b"message.received /a"
     assert home.cli("send", "--relay", "out", "--endpoint", "/b").returncode == 64
+
+
+@pytest.mark.skipif(not ROOT, reason="only root has another user's rights")
+def test_a_test_by_root_has_the_relays_identity(receiver, target):
+    """The program doesn't run as root, and a file that the relay can't read is none that it could use."""
+    home = home_with(program("out", "./program"), sink("web", url=target.url, authorization_file="token"), files={"token": "Bearer abc"}, relay=("out", "web"))
+    script(home, "#!/bin/sh\nid -un\nid -G\n")
+    assert home.cli("send", "--relay", "out", user=None).returncode == 75, "no spool says who the relay is"
+    receiver(home=home)
+    done = home.cli("send", "--relay", "out", user=None)
+    assert done.returncode == 0 and f"it printed: {USER} ".encode() in done.stdout and b" 0" not in done.stdout.split(b"it printed")[1]
+    assert home.cli("send", "--relay", "web", user=None).returncode == 0
+    os.chown(home.dir / "token", 0, 0)
+    done = home.cli("send", "--relay", "web", user=None)
+    assert done.returncode == 78 and b"token: Permission denied" in done.stderr and len(target.got) == 1

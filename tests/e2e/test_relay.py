@@ -548,7 +548,7 @@ def test_deliveries_retry_and_drop(receiver, relay, target):
     one_of_them, attempt = listed(str(first["id"]))
     assert one_of_them == first and (attempt["status"], attempt["answer"]) == (404, "no such hook") and attempt["at"] == first["last_at"]
     lines = home.cli("deliveries", str(first["id"])).stdout.decode().splitlines()
-    assert len(lines) == 2 and lines[1].endswith(" 404  no such hook")
+    assert len(lines) == 3 and lines[0].split()[0] == "ID" and lines[2].endswith(" 404  no such hook")
     for others in (["999"], ["--sink", "idle", str(first["id"])], ["--state", "pending", str(first["id"])]):
         unknown = home.cli("deliveries", *others)
         assert unknown.returncode == 1 and not unknown.stdout and f"no delivery {others[-1]}".encode() in unknown.stderr
@@ -577,7 +577,7 @@ def test_the_readme_leads_to_what_was_answered(receiver, target):
     deliver(one)
     assert home.cli("relay", "--once").returncode == 0
     listed, why = (home.cli(*command.split()).stdout for command in commands)
-    assert listed.startswith(b"     1  ") and b"404" in listed and b"404  no such hook" in why
+    assert listed.splitlines()[1].startswith(b"     1  ") and b"404" in listed and b"404  no such hook" in why
 
 
 def test_sinks_that_there_are_not(receiver, target):

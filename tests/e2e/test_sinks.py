@@ -13,7 +13,7 @@ from html.parser import HTMLParser
 import pytest
 
 import fcgi_client
-from examples import EXAMPLES, KEY, SinkExample
+from examples import EXAMPLES, KEY, SinkExample, with_endpoint
 from outcomes import expect
 from place import need, new_dir, run, until
 from relaying import Relay, Target, states
@@ -43,7 +43,7 @@ def relayed(target, children):
         assert re.match("# .* The (URL|program): .*\n", text)
         if commented:
             text = re.sub(r"^(\s*)#(?=[a-z-]+ = )", r"\1", text, flags=re.M)
-        home = SinkExample(text, target.url)
+        home = SinkExample(with_endpoint(text), target.url)
         one = home.start(env=home.env)
         done = home.cli("check", "--socket", f"unix:{one.socket}", env=home.env)
         assert done.returncode in (0, 1) and b"FAIL" not in done.stdout, done.stdout.decode() + done.stderr.decode()
@@ -104,15 +104,16 @@ def test_slack(payloads):
 
 
 def test_discord(payloads):
+    """Each punctuation character of a stranger's is behind a backslash, so that no link, mention or format is one; and nothing is previewed."""
     sent = payloads("discord")
     for one in sent:
-        embed, = one["embeds"]
-        assert set(one) == {"content", "allowed_mentions", "embeds"} and set(embed) == {"author", "description"}
-        assert one["allowed_mentions"] == {"parse": []} and one["content"] == "New message"
-        assert 0 < units16(embed["author"]["name"]) <= 256 and units16(embed["description"]) <= 4096
-        assert len(embed["description"]) <= 2000 and units16(embed["author"]["name"] + embed["description"]) < 6000
-    assert sent[0]["embeds"] == [{"author": {"name": f"From {cut(NAME, 100)}"}, "description": cut(TEXT, 2000)}]
-    assert all(one["embeds"][0]["author"]["name"] == "From somebody" for one in sent[4:])
+        assert set(one) == {"content", "allowed_mentions", "flags"} and one["allowed_mentions"] == {"parse": []} and one["flags"] == 1 << 2
+        assert one["content"].startswith("**New message from** ") and units16(one["content"]) <= 2000
+        theirs = one["content"].removeprefix("**New message from** ")
+        assert not re.search(r"[!-/:-@[-`{-~]", re.sub(r"\\[!-/:-@[-`{-~]", "", theirs))
+    shown = re.sub(r"\\([!-/:-@[-`{-~])", r"\1", sent[0]["content"].removeprefix("**New message from** "))
+    assert shown == f"{cut(NAME, 100)}\n{cut(TEXT, 800)}"
+    assert all(one["content"].startswith("**New message from** somebody\n") for one in sent[4:])
 
 
 class TelegramText(HTMLParser):
@@ -198,7 +199,7 @@ def started(name, url, words):
     """A home with the example, and a receiver; hookspool check finds nothing wrong."""
     text = (EXAMPLES / "sinks" / f"{name}.conf").read_text()
     assert re.match("# .* The program: .*\n", text)
-    home = SinkExample(text, url, words)
+    home = SinkExample(with_endpoint(text), url, words)
     one = home.start(env=home.env)
     done = home.cli("check", "--socket", f"unix:{one.socket}", env=home.env)
     assert done.returncode in (0, 1) and b"FAIL" not in done.stdout, done.stdout.decode() + done.stderr.decode()
@@ -366,3 +367,27 @@ def test_mail(mail_server, children):
 def test_all_are_tried():
     tried = {"assistant", "hubspot", "mail", "slack", "discord", "telegram", "salesforce", "json", "make", "n8n", "zapier"}
     assert {path.stem for path in (EXAMPLES / "sinks").iterdir()} == tried
+
+
+def test_all_go_into_one_directory(receiver, relay, target):
+    """As they are, with the endpoint in the main file: none defines what another one does, and each gets what is stored."""
+    texts = {path.stem: path.read_text() for path in (EXAMPLES / "sinks").glob("*.conf")}
+    assert not any(line.startswith("endpoint") for text in texts.values() for line in text.splitlines())
+    home = SinkExample(with_endpoint(*texts.values()), target.url, {"/usr/sbin/sendmail": ["true"], "python3": ["true"]})
+    whole = home.conf.read_text()
+    for number, section in enumerate(re.findall(r"^sink .*?^}\n", whole, re.M | re.S)):
+        home.write(f"conf.d/{number}.conf", section)
+    home.write("hookspool.conf", re.sub(r"^sink .*?^}\n", "", whole, flags=re.M | re.S) + 'include("conf.d")\n')
+    assert "sink " not in re.sub(r"#.*", "", home.conf.read_text())
+    one = home.start(env=home.env)
+    done = home.cli("check", "--socket", f"unix:{one.socket}", env=home.env)
+    assert b"FAIL" not in done.stdout, done.stdout.decode()
+    give(one, message())
+    relay(home).ready()
+    until(lambda: states(home) == [1] * len(texts), f"all: {states(home)}", 30)
+    one.stop()
+
+
+def test_an_n8n_on_this_machine():
+    """The example names the option that its most usual place needs."""
+    assert re.search(r"^\t#allow-private = true$", (EXAMPLES / "sinks/n8n.conf").read_text(), re.M)

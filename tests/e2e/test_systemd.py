@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import fcgi_client
-from examples import EXAMPLES
+from examples import EXAMPLES, with_endpoint
 from outcomes import expect
 from place import BASE, BIN, ROOT, SANITIZER, need, new_dir, run, until
 from proc import Child
@@ -152,7 +152,7 @@ def service():
 @pytest.fixture(scope="module")
 def machine(service):
     """One with the assistant of conf-examples."""
-    text = (EXAMPLES / "sinks/assistant.conf").read_text()
+    text = with_endpoint((EXAMPLES / "sinks/assistant.conf").read_text())
     text = text.replace("https://api.openai.com/v1", f"http://127.0.0.1:{service.port}/v1")
     text = re.sub(r'^\turl = .*', f'\turl = "{service.url}"\n\tallow-private = true', text, flags=re.M)
     one = Machine({

@@ -31,6 +31,7 @@ static void templates(void **state)
 		{TEMPLATE_PLAIN, "{{data.n}}{{data.yes}}{{data.no}}{{data.zero}}", "-1.50truefalse0.0e5"},
 		{TEMPLATE_PLAIN, "[{{data.sender.id}}{{data.none}}{{data.list}}{{data}}{{data.empty}}]", "[]"},
 		{TEMPLATE_PLAIN, "{{data.list.0}}{{data.list.1.b}}", "ac"},
+		{TEMPLATE_PLAIN, "{{data.none | default \"[x](https://a.b) <@1> *é* \\ 1\" | markdown}}", "\\[x\\]\\(https\\:\\/\\/a\\.b\\) \\<\\@1\\> \\*é\\* \\\\ 1"},
 		{TEMPLATE_PLAIN, "{{data.twice.a}}{{data.twice.a.b}}{{#if data.twice.c}}1{{/if}}{{data.twice.d}}", "3"},
 		{TEMPLATE_PLAIN, "{{data.none | default \"nobody\"}}, {{data.n|default \"x\"}}", "nobody, -1.50"},
 		{TEMPLATE_JSON, "{{data.none | default \"a\tb\"}}", "a\\u0009b"},
@@ -157,6 +158,30 @@ static void schedules(void **state)
 	assert_in_range(schedule_next(&(struct retry){5000, 1000, 10000}, 3, now, now, 1), now + 100, now + 1000);
 }
 
+static void the_time_counts_from_the_first_attempt(void **state)
+{
+	static const struct {
+		struct schedule_times t; /* attempt, since, due, started, now */
+		struct schedule_gap gap;
+		int64_t want;
+	} cases[] = {
+		{{1, 100, 100, 900, 910}, {0}, 900},           /* whenever it was stored */
+		{{2, 100, 200, 210, 220}, {0}, 100},
+		{{2, 100, 200, 900, 910}, {150, 900}, 800},    /* no relay ran since before it was due: it counts 100 so far, and 10 */
+		{{2, 100, 200, 900, 910}, {500, 900}, 500},    /* it waited for 300 while a relay ran */
+		{{2, 100, 200, 900, 910}, {50, 150}, 100},     /* the gap was before it waited */
+		{{2, 100, 200, 900, 910}, {880, 2000}, 100},   /* a gap that isn't over is none */
+		{{1, 100, 100, 900, 5900}, {910, 5900}, 5890}, /* the clock was set during the attempt */
+		{{2, 9000, 9000, 200, 210}, {0}, 200},         /* the clock was ahead when it was stored, */
+		{{1, 100, 100, 900, 210}, {210, 210}, 210},    /* or goes back during the attempt */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		if (schedule_since(&cases[i].t, &cases[i].gap) != cases[i].want)
+			fail_msg("case %zu: %lld", i, (long long)schedule_since(&cases[i].t, &cases[i].gap));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -164,6 +189,7 @@ int main(void)
 		cmocka_unit_test(raw_is_the_body),
 		cmocka_unit_test(wrong_templates),
 		cmocka_unit_test(schedules),
+		cmocka_unit_test(the_time_counts_from_the_first_attempt),
 	};
 
 	return cmocka_run_group_tests_name("relay", tests, NULL, NULL);

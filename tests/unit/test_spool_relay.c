@@ -127,6 +127,42 @@ static void attempts(void **state)
 	spool_close(s);
 }
 
+struct listing {
+	struct spool *spool;
+	int n;
+};
+
+/* The receiver goes on while the list is shown. */
+static void on_listed(void *ctx, const struct spool_delivery *d)
+{
+	struct listing *l = ctx;
+
+	(void)d;
+	l->n++;
+	put(l->spool, &plain, NULL);
+}
+
+static void a_list_is_of_one_moment(void **state)
+{
+	struct spool *s = spool_new("moment", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
+	struct spool_delivery_filter all = {.state = -1}, failing = {.state = -1, .failing_first = true};
+	struct listing l = {.spool = s};
+	struct spool_db db;
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		put(s, &plain, NULL);
+	open_db(&db, "moment");
+	assert_true(spool_deliveries_list(&db, &all, 2, on_listed, &l, why, sizeof why));
+	assert_int_equal(l.n, 2);
+	assert_true(spool_deliveries_list(&db, &all, 0, on_listed, &l, why, sizeof why));
+	assert_int_equal(l.n, 2 + 5);
+	assert_true(spool_deliveries_list(&db, &failing, 4, on_listed, &l, why, sizeof why));
+	assert_int_equal(l.n, 2 + 5 + 4);
+	spool_db_close(&db);
+	spool_close(s);
+}
+
 static void unwanted_ones_are_forgotten(void **state)
 {
 	struct spool *s = spool_new("unwanted", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
@@ -372,6 +408,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(attempts),
+		cmocka_unit_test(a_list_is_of_one_moment),
 		cmocka_unit_test(unwanted_ones_are_forgotten),
 		cmocka_unit_test(replies),
 		cmocka_unit_test(doubt),

@@ -1,0 +1,23 @@
+/* What hookspool deliveries, retry and drop share. */
+#ifndef DELIVERIES_H
+#define DELIVERIES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "conf/conf.h"
+#include "sink/spool_db.h"
+
+/* The number that is the whole text, 0 or more. */
+bool deliveries_number(const char *text, int64_t *out);
+
+/*
+ * True when there is a sink of that name (NULL: any): in the configuration, or a removed one that has deliveries. False with the
+ * reason in why; *none is set where there is no such sink.
+ */
+bool deliveries_sink(const struct conf *conf, struct spool_db *db, const char *sink, bool *none, char *why, size_t why_size);
+
+/* Prints how many deliveries of each sink (NULL: all) are pending, by their age. False with the reason in why. */
+bool deliveries_shape(struct spool_db *db, const char *sink, bool json, char *why, size_t why_size);
+
+#endif

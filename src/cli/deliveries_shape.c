@@ -1,0 +1,150 @@
+/* hookspool deliveries --shape: pending deliveries by sink and age, as qshape(1) of Postfix shows a queue. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/deliveries.h"
+#include "cli/json.h"
+#include "cli/plain.h"
+#include "cli/terminal.h"
+#include "core/clock.h"
+#include "sink/spool_deliveries.h"
+#include "sink/spool_pause.h"
+
+enum { NAME_COLUMNS = 18 };
+
+struct row {
+	char *sink;
+	int64_t n[SPOOL_AGES], paused_until;
+};
+
+struct shape {
+	const char *only; /* a sink's name; NULL: all */
+	struct row *row;
+	size_t n;
+	bool no_memory;
+};
+
+/* The row of the sink; a new one where it has none. NULL when memory is short. */
+static struct row *row_of(struct shape *s, const char *sink)
+{
+	struct row *more;
+
+	for (size_t i = 0; i < s->n; i++)
+		if (strcmp(s->row[i].sink, sink) == 0)
+			return &s->row[i];
+	more = realloc(s->row, (s->n + 1) * sizeof *more);
+	if (!more)
+		return NULL;
+	s->row = more;
+	s->row[s->n] = (struct row){.sink = strdup(sink)};
+	return s->row[s->n].sink ? &s->row[s->n++] : NULL;
+}
+
+static void add_count(void *ctx, const char *sink, int age, int64_t n)
+{
+	struct shape *s = ctx;
+	struct row *r;
+
+	if (s->only && strcmp(sink, s->only) != 0)
+		return;
+	r = row_of(s, sink);
+	if (r)
+		r->n[age] = n;
+	s->no_memory = s->no_memory || !r;
+}
+
+static void add_pause(void *ctx, const char *sink, int64_t until, int failures)
+{
+	struct shape *s = ctx;
+	struct row *r;
+
+	(void)failures;
+	if (s->only && strcmp(sink, s->only) != 0)
+		return;
+	r = row_of(s, sink);
+	if (r)
+		r->paused_until = until;
+	s->no_memory = s->no_memory || !r;
+}
+
+static int64_t sum(const struct row *r)
+{
+	int64_t all = 0;
+
+	for (int i = 0; i < SPOOL_AGES; i++)
+		all += r->n[i];
+	return all;
+}
+
+static void print_row(const struct row *r)
+{
+	char until[TERMINAL_TIME];
+
+	plain_cell(stdout, slice_text(r->sink), NAME_COLUMNS);
+	printf(" %7" PRId64, sum(r));
+	for (int i = 0; i < SPOOL_AGES; i++)
+		printf(" %6" PRId64, r->n[i]);
+	if (r->paused_until)
+		printf("  paused until %s", terminal_time(r->paused_until, until));
+	putchar('\n');
+}
+
+/* The ages are minutes: a column has those that are younger than its head says, and not younger than the one before. */
+static void print_table(const struct shape *s)
+{
+	static char name[] = "TOTAL";
+	struct row total = {.sink = name};
+
+	printf("%-*s %7s", NAME_COLUMNS, "SINK", "T");
+	for (int i = 0; i < SPOOL_AGES - 1; i++)
+		printf(" %6d", spool_deliveries_ages[i]);
+	printf(" %5d+\n", spool_deliveries_ages[SPOOL_AGES - 2]);
+	for (size_t k = 0; k < s->n; k++)
+		for (int i = 0; i < SPOOL_AGES; i++)
+			total.n[i] += s->row[k].n[i];
+	print_row(&total);
+	for (size_t k = 0; k < s->n; k++)
+		print_row(&s->row[k]);
+}
+
+static void print_json(const struct row *r)
+{
+	char name[24];
+	struct json j;
+
+	json_begin(&j);
+	json_string(&j, "sink", r->sink);
+	json_number(&j, "pending", sum(r));
+	for (int i = 0; i < SPOOL_AGES; i++) {
+		if (i < SPOOL_AGES - 1)
+			snprintf(name, sizeof name, "below_%d_min", spool_deliveries_ages[i]);
+		else
+			snprintf(name, sizeof name, "from_%d_min", spool_deliveries_ages[i - 1]);
+		json_number(&j, name, r->n[i]);
+	}
+	if (r->paused_until)
+		json_time(&j, "paused_until", r->paused_until);
+	json_end(&j);
+}
+
+bool deliveries_shape(struct spool_db *db, const char *sink, bool json, char *why, size_t n)
+{
+	struct shape s = {.only = sink};
+	int64_t now = clock_now();
+	bool ok = spool_deliveries_shape(db, now, add_count, &s, why, n) && spool_pause_list(db, now, add_pause, &s, why, n);
+
+	if (ok && s.no_memory) {
+		snprintf(why, n, "memory is short");
+		ok = false;
+	}
+	if (ok && !json)
+		print_table(&s);
+	for (size_t i = 0; ok && json && i < s.n; i++)
+		print_json(&s.row[i]);
+	for (size_t i = 0; i < s.n; i++)
+		free(s.row[i].sink);
+	free(s.row);
+	return ok;
+}

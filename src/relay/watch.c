@@ -1,0 +1,87 @@
+/* What changes around a running relay: the clock, and the pauses that the administrator ends. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "relay/running.h"
+#include "sink/spool_pause.h"
+
+enum {
+	JUMP_MS = 5000,             /* of the clock against the monotonic one */
+	WAIT_MS = 7 * 86400 * 1000, /* http.c's RETRY_AFTER_MAX_S */
+};
+
+/* ---- pauses */
+
+static void on_pause(void *ctx, const char *sink, int64_t until, int failures)
+{
+	struct relay *r = ctx;
+
+	(void)until;
+	(void)failures;
+	for (struct lane *l = r->lanes; l < r->lanes + r->n_lanes; l++)
+		l->still = l->still || strcmp(l->sink->name, sink) == 0;
+}
+
+void watch_pauses(struct relay *r)
+{
+	result_record(r); /* a pause that just began is to be found */
+	for (struct lane *l = r->lanes; l < r->lanes + r->n_lanes; l++)
+		l->still = false;
+	if (r->results || !spool_pause_list(&r->db, 0, on_pause, r, r->why, sizeof r->why))
+		return;
+	for (struct lane *l = r->lanes; l < r->lanes + r->n_lanes; l++) {
+		if (!l->published || l->still)
+			continue;
+		l->published = false;
+		l->paused_until = 0;
+	}
+}
+
+/* ---- the clock */
+
+/* The longest that a delivery waits for its next attempt: a pause of retry, or a Retry-After. */
+static int64_t longest_wait(const struct conf *c)
+{
+	int64_t longest = WAIT_MS;
+
+	for (size_t i = 0; i < c->n_sinks; i++)
+		longest = longest < c->sinks[i].retry.most ? c->sinks[i].retry.most : longest;
+	return longest;
+}
+
+static bool begin(struct relay *r, int64_t now, int64_t *last_attempt)
+{
+	int64_t changed = 0;
+
+	if (!spool_relay_begin(&r->db, now, longest_wait(r->conf), last_attempt, &changed, r->why, sizeof r->why))
+		return false;
+	if (changed)
+		log_message(LOG_LEVEL_WARNING, "%" PRId64 " deliver%s due in the future by a wrong clock; due now", changed, changed == 1 ? "y was" : "ies were");
+	return true;
+}
+
+void watch_clock(struct relay *r, int64_t now)
+{
+	int64_t ahead = now - clock_mono_us() / 1000, jump = ahead - r->clock_ahead, last;
+
+	if (jump < JUMP_MS && jump > -JUMP_MS)
+		return;
+	r->clock_ahead = ahead;
+	r->gap = (struct schedule_gap){now - (jump > 0 ? jump : 0), now};
+	log_message(LOG_LEVEL_WARNING, "the clock was set by %" PRId64 " s", jump / 1000);
+	result_record(r); /* their times are of the clock before */
+	if (!begin(r, now, &last))
+		log_message(LOG_LEVEL_ERROR, "%s", r->why);
+}
+
+bool watch_begin(struct relay *r, char *why, size_t n)
+{
+	r->gap.to = clock_now();
+	r->clock_ahead = r->gap.to - clock_mono_us() / 1000;
+	if (begin(r, r->gap.to, &r->gap.from))
+		return true;
+	snprintf(why, n, "%s", r->why);
+	return false;
+}
