@@ -99,8 +99,8 @@ static void print_table(const struct shape *s)
 
 	printf("%-*s %7s", NAME_COLUMNS, "SINK", "T");
 	for (int i = 0; i < SPOOL_AGES - 1; i++)
-		printf(" %6d", spool_deliveries_ages[i]);
-	printf(" %5d+\n", spool_deliveries_ages[SPOOL_AGES - 2]);
+		printf(" %6d", spool_deliveries_bounds[i]);
+	printf(" %5d+\n", spool_deliveries_bounds[SPOOL_AGES - 2]);
 	for (size_t k = 0; k < s->n; k++)
 		for (int i = 0; i < SPOOL_AGES; i++)
 			total.n[i] += s->row[k].n[i];
@@ -119,9 +119,9 @@ static void print_json(const struct row *r)
 	json_number(&j, "pending", sum(r));
 	for (int i = 0; i < SPOOL_AGES; i++) {
 		if (i < SPOOL_AGES - 1)
-			snprintf(name, sizeof name, "below_%d_min", spool_deliveries_ages[i]);
+			snprintf(name, sizeof name, "below_%d_min", spool_deliveries_bounds[i]);
 		else
-			snprintf(name, sizeof name, "from_%d_min", spool_deliveries_ages[i - 1]);
+			snprintf(name, sizeof name, "from_%d_min", spool_deliveries_bounds[i - 1]);
 		json_number(&j, name, r->n[i]);
 	}
 	if (r->paused_until)

@@ -179,7 +179,7 @@ bool spool_deliveries_counts(struct spool_db *db, void (*visit)(void *ctx, const
 }
 
 /* Those of qshape(1), Postfix's. */
-const int spool_deliveries_ages[SPOOL_AGES - 1] = {5, 10, 20, 40, 80, 160, 320, 640, 1280};
+const int spool_deliveries_bounds[SPOOL_AGES - 1] = {5, 10, 20, 40, 80, 160, 320, 640, 1280};
 
 bool spool_deliveries_shape(struct spool_db *db, int64_t now, void (*visit)(void *ctx, const char *sink, int age, int64_t n), void *ctx,
 	char *why, size_t n)
@@ -190,7 +190,7 @@ bool spool_deliveries_shape(struct spool_db *db, int64_t now, void (*visit)(void
 
 	at = snprintf(sql, sizeof sql, "SELECT sink, CASE");
 	for (int i = 0; i < SPOOL_AGES - 1; i++)
-		at += snprintf(sql + at, sizeof sql - (size_t)at, " WHEN ?1 - since < %d * 60000 THEN %d", spool_deliveries_ages[i], i);
+		at += snprintf(sql + at, sizeof sql - (size_t)at, " WHEN ?1 - since < %d * 60000 THEN %d", spool_deliveries_bounds[i], i);
 	snprintf(sql + at, sizeof sql - (size_t)at, " ELSE %d END AS age, count(*) FROM relay WHERE state = 0 GROUP BY sink, age ORDER BY sink, age",
 		SPOOL_AGES - 1);
 	if (!spool_sql_prepare(db, sql, &st, why, n))

@@ -50,7 +50,7 @@ bool spool_deliveries_counts(struct spool_db *db, void (*visit)(void *ctx, const
 	void *ctx, char *why, size_t why_size);
 
 enum { SPOOL_AGES = 10 };
-extern const int spool_deliveries_ages[SPOOL_AGES - 1]; /* minutes; each but the last ends below one of them */
+extern const int spool_deliveries_bounds[SPOOL_AGES - 1]; /* minutes; each but the last ends below one of them */
 
 /*
  * Visits how many relays of each sink are pending, by the time since they were stored or asked for again, or since their first
