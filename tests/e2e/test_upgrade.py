@@ -1,0 +1,89 @@
+"""A spool of release 0.1: it migrates, and what it has stored or purged is known when it is delivered again."""
+import hashlib
+import hmac
+import json
+import sqlite3
+
+import pytest
+
+import fcgi_client
+from outcomes import expect
+from place import SOURCE, own, until
+from receiver import Home, endpoint
+from sender import SECRET, message, sign
+from test_identity import github
+
+LINKEDIN = {"type": "ORGANIZATION_SOCIAL_ACTION_NOTIFICATIONS", "notifications": [
+    {"notificationId": 5001, "organizationalEntity": "urn:li:organization:1", "action": "COMMENT"}]}
+APP = "the-secret-of-the-linkedin-app"
+UNIPILE = {"event": "message_received", "account_id": "acc_U1", "message_id": "msg_U1", "message": "Hi", "chat_id": "c"}
+
+
+def urn(number):
+    return f"urn:li:messagingMessage:2-legacy{number}"
+
+
+def linkedin(one, content):
+    body = json.dumps(content).encode()
+    signature = hmac.new(APP.encode(), b"hmacsha256=" + body, hashlib.sha256).hexdigest()
+    return fcgi_client.deliver(one.socket, body, path="/li", headers={"X-Webhook-Signature": None, "X-LI-Signature": signature})
+
+
+def unipile(one, **changed):
+    body = json.dumps({**UNIPILE, **changed}).encode()
+    return fcgi_client.deliver(one.socket, body, path="/uni", headers={"X-Webhook-Signature": None, "Unipile-Auth": SECRET})
+
+
+@pytest.fixture
+def one(receiver):
+    """A receiver on a spool in which 0.1 stored messages 2 to 6, and purged 1 and 2."""
+    home = Home(endpoint(), endpoint("/gh", scheme="github"), endpoint("/li", scheme="linkedin", secret_file=["li"]),
+                endpoint("/uni", scheme="unipile-v1"), files={"li": APP})
+    own(home.spool.dir.mkdir(mode=0o700) or home.spool.dir)
+    db = sqlite3.connect(home.spool.dir / "hookspool.db")
+    db.executescript((SOURCE / "tests/e2e/spool-0.1.sql").read_text())
+    db.close()
+    own(home.spool.dir / "hookspool.db").chmod(0o600)
+    return receiver(home=home)
+
+
+def test_an_old_spool_migrates_whole(one):
+    before = {3: "/webhook/linkedin", 4: "/gh", 5: "/li", 6: "/uni"}
+    assert expect(fcgi_client.deliver(one.socket, message()), "stored").json["id"] == 7
+    assert {e["id"]: e["endpoint"] for e in one.home.spool.events() if e["id"] < 7} == before
+    assert one.home.spool.query("PRAGMA user_version") == [{"user_version": 5}]
+    assert one.home.spool.query("SELECT legacy_id FROM spool") == [{"legacy_id": 6}]
+    assert one.home.spool.sound()
+
+
+def test_what_was_stored_before_is_a_duplicate(one):
+    """The same event, whatever its key is called now: by a message's id, a delivery's, the bytes."""
+    assert expect(fcgi_client.deliver(one.socket, message(urn(2))), "duplicate").json["id"] == 3
+    assert expect(github(one, b'{"zen":"kept"}', "legacy-kept"), "duplicate").json["id"] == 4
+    assert expect(linkedin(one, LINKEDIN), "duplicate").json["id"] == 5
+    assert expect(unipile(one), "duplicate").json["id"] == 6
+    assert expect(unipile(one, message="Hi, once more"), "duplicate").json["id"] == 6  # 0.1 has no account for it
+    assert len(one.home.spool.events()) == 4
+
+
+def test_another_event_of_the_same_thing_is_stored(one):
+    expect(fcgi_client.deliver(one.socket, message(urn(2), event="message.read")), "stored")
+    expect(fcgi_client.deliver(one.socket, message(urn(2), account_id="acc-2")), "stored")
+    expect(unipile(one, event="message_reaction"), "stored")
+    expect(github(one, b'{"zen":"another"}', "legacy-kept"), "stored")
+    expect(linkedin(one, {**LINKEDIN, "notifications": [{**LINKEDIN["notifications"][0], "notificationId": 5002}]}), "stored")
+
+
+def test_what_was_purged_before(one):
+    """An unsigned id is still known. What a message's id stands for is not, so that the delivery is kept."""
+    assert expect(github(one, b'{"zen":"purged"}', "legacy-purged"), "duplicate").json["id"] == 2
+    expect(fcgi_client.deliver(one.socket, message(urn(1))), "stored")
+
+
+def test_old_events_are_known_after_a_purge_too(one):
+    expect(fcgi_client.deliver(one.socket, message(urn(2))), "duplicate")
+    done = one.home.cli("purge", "--older-than", "1s")
+    until(lambda: one.home.cli("purge", "--older-than", "1s") and not one.home.spool.events(), f"the purge: {done}")
+    assert expect(github(one, b'{"zen":"kept"}', "legacy-kept"), "duplicate").json["id"] == 4
+    assert expect(unipile(one), "duplicate").json["id"] == 6
+    expect(unipile(one, event="message_reaction"), "stored")
