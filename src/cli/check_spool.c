@@ -14,9 +14,11 @@
 #include <unistd.h>
 
 #include "cli/check.h"
+#include "core/clock.h"
 #include "sink/spool_db.h"
 #include "sink/spool_fs.h"
 #include "sink/spool_program.h"
+#include "sink/spool_query.h"
 #include "sink/spool_relay.h"
 
 static void check_file_system(struct check *c, const char *dir, enum journal journal)
@@ -167,6 +169,18 @@ static const char *fix_of(int rc)
 	}
 }
 
+enum { CLOCK_SLACK_MS = 60 * 1000 };
+
+static void check_clock(struct check *c, struct spool_db *db)
+{
+	int64_t events, latest;
+	char why[256], text[CLOCK_TEXT];
+
+	if (spool_query_ahead(db, clock_now() + CLOCK_SLACK_MS, &events, &latest, why, sizeof why) && events)
+		check_say(c, CHECK_WARN, "clock", "%" PRId64 " of the newest 1000 events %s from the future, up to %s: the clock was wrong when "
+			"they came, or is wrong now; keep it right with NTP", events, events == 1 ? "is" : "are", clock_format(latest, text));
+}
+
 static void check_transaction(struct check *c, const struct conf *conf)
 {
 	char why[PATH_MAX + 256];
@@ -191,6 +205,7 @@ static void check_transaction(struct check *c, const struct conf *conf)
 			check_say(c, CHECK_FAIL, "spool-database", "spool database: can't be written: %s%s", sqlite3_errstr(rc), fix_of(rc));
 		spool_db_end(&db);
 	}
+	check_clock(c, &db);
 	spool_db_close(&db);
 }
 

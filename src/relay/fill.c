@@ -142,6 +142,21 @@ static bool know_first(struct reading *reading, bool *all)
 	return true;
 }
 
+/* Of deliveries that are due later than any schedule says, the clock was wrong: they don't wait for that time. */
+static bool unwait(struct relay *r, struct lane *l, int64_t now)
+{
+	int64_t n;
+
+	if (!spool_relay_unwait(&r->db, l->sink->name, now, now + l->sink->retry.most, &n, r->why, sizeof r->why))
+		return false;
+	if (n) {
+		log_message(LOG_LEVEL_WARNING, "sink %s: %" PRId64 " deliver%s due later than any pause lasts, as a clock was wrong: due now",
+			l->sink->name, n, n == 1 ? "y was" : "ies were");
+		l->more = true;
+	}
+	return true;
+}
+
 /* What was read before and isn't recorded yet is found again, and passed over. */
 static bool read_due(struct reading *reading, int64_t now)
 {
@@ -155,7 +170,7 @@ static bool read_due(struct reading *reading, int64_t now)
 		return true;
 	/* from the first again, the next time: for those that were put off, and those of ordered conversations */
 	l->cursor = (struct spool_relay_cursor){0, 0};
-	return spool_relay_next(&r->db, l->sink->name, now, &l->next_due, r->why, sizeof r->why);
+	return unwait(r, l, now) && spool_relay_next(&r->db, l->sink->name, now, &l->next_due, r->why, sizeof r->why);
 }
 
 static void pause_reading(struct lane *l, int64_t us)

@@ -287,6 +287,22 @@ bool spool_query_totals(struct spool_db *db, struct spool_totals *t, char *why, 
 	return ok || spool_sql_fail(db, why, n);
 }
 
+bool spool_query_ahead(struct spool_db *db, int64_t now, int64_t *events, int64_t *latest, char *why, size_t n)
+{
+	sqlite3_stmt *st;
+	bool ok;
+
+	if (!spool_sql_prepare(db, "SELECT count(*), ifnull(max(received_at), 0) FROM"
+			" (SELECT received_at FROM event ORDER BY id DESC LIMIT 1000) WHERE received_at > ?1", &st, why, n))
+		return false;
+	sqlite3_bind_int64(st, 1, now);
+	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db, why, n);
+	*events = sqlite3_column_int64(st, 0);
+	*latest = sqlite3_column_int64(st, 1);
+	sqlite3_finalize(st);
+	return ok;
+}
+
 bool spool_query_newest(struct spool_db *db, int64_t *id, char *why, size_t n)
 {
 	int64_t oldest;

@@ -68,6 +68,12 @@ struct spool_totals {
 /* False with the reason in why. */
 bool spool_query_totals(struct spool_db *db, struct spool_totals *t, char *why, size_t why_size);
 
+/*
+ * How many of the newest 1,000 events have a time later than `now`, and the latest of those times: a clock is wrong, or was.
+ * False with the reason in why.
+ */
+bool spool_query_ahead(struct spool_db *db, int64_t now, int64_t *events, int64_t *latest, char *why, size_t why_size);
+
 /* The id of the event stored last; 0 without events. Cheap. False with the reason in why. */
 bool spool_query_newest(struct spool_db *db, int64_t *id, char *why, size_t why_size);
 

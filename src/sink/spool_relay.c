@@ -77,6 +77,54 @@ bool spool_relay_next(struct spool_db *db, const char *sink, int64_t now, int64_
 	return ok;
 }
 
+static bool any_after(struct spool_db *db, const char *sink, int64_t latest, bool *any, char *why, size_t n)
+{
+	sqlite3_stmt *st;
+	bool ok;
+
+	if (!spool_sql_prepare(db, "SELECT max(due) FROM relay WHERE sink = ?1 AND state = 0", &st, why, n))
+		return false;
+	sqlite3_bind_text(st, 1, sink, -1, SQLITE_STATIC);
+	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db, why, n);
+	*any = ok && sqlite3_column_int64(st, 0) > latest;
+	sqlite3_finalize(st);
+	return ok;
+}
+
+static bool write_due(struct spool_db *db, const char *sink, int64_t now, int64_t latest, char *why, size_t n)
+{
+	sqlite3_stmt *st;
+	bool ok;
+
+	if (!spool_sql_prepare(db, "UPDATE relay SET due = ?2, since = min(since, ?2) WHERE sink = ?1 AND state = 0 AND due > ?3", &st, why, n))
+		return false;
+	sqlite3_bind_text(st, 1, sink, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(st, 2, now);
+	sqlite3_bind_int64(st, 3, latest);
+	ok = sqlite3_step(st) == SQLITE_DONE || spool_sql_fail(db, why, n);
+	sqlite3_finalize(st);
+	return ok;
+}
+
+bool spool_relay_unwait(struct spool_db *db, const char *sink, int64_t now, int64_t latest, int64_t *n, char *why, size_t why_size)
+{
+	bool any, ok;
+
+	*n = 0;
+	if (!any_after(db, sink, latest, &any, why, why_size))
+		return false;
+	if (!any)
+		return true;
+	if (!spool_db_begin(db, false, why, why_size))
+		return false;
+	ok = write_due(db, sink, now, latest, why, why_size);
+	if (ok)
+		*n = sqlite3_changes(db->sql);
+	ok = ok && spool_db_commit(db, why, why_size);
+	spool_db_end(db);
+	return ok;
+}
+
 bool spool_relay_pending(struct spool_db *db, struct spool_relay_key *keys, size_t count, char *why, size_t n)
 {
 	sqlite3_stmt *st;

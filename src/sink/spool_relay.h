@@ -38,6 +38,12 @@ bool spool_relay_due(struct spool_db *db, const char *sink, int64_t now, struct 
 /* The time after now when the sink's next relay is due; 0: none is. False with the reason in why. */
 bool spool_relay_next(struct spool_db *db, const char *sink, int64_t now, int64_t *due, char *why, size_t why_size);
 
+/*
+ * Makes those relays of the sink due at `now` that are due after `latest`, which no schedule gives: a clock was wrong when they were
+ * stored or last tried. *n becomes how many. Cheap where there is none. False with the reason in why.
+ */
+bool spool_relay_unwait(struct spool_db *db, const char *sink, int64_t now, int64_t latest, int64_t *n, char *why, size_t why_size);
+
 /* The id of a relay is used again when it is gone, that of an event is not: the two together tell which is meant. */
 struct spool_relay_key {
 	int64_t relay, event;

@@ -7,9 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/clock.h"
 #include "core/encode.h"
+#include "core/log.h"
 
-enum { NOTE_SIZE = 256 };
+enum {
+	NOTE_SIZE = 256,
+	CLOCK_STEP_MS = 60 * 1000, /* NTP slews less, and workers store out of order by less */
+};
 
 static const char *const statements[STORE_COUNT] = {
 	[STORE_NEXT] = "SELECT max(last_id, (SELECT ifnull(max(id), 0) FROM event)) + 1, EXISTS(SELECT 1 FROM purged) FROM deleted",
@@ -79,6 +84,18 @@ static sqlite3_stmt *get(struct spool_store *s, enum spool_store_sql which)
 	return s->st[which];
 }
 
+/* Tells that the event stored last is from later than `at`: a clock is wrong, or was. Its events stay as they are. */
+static void tell_clock(struct spool_store *s, int64_t at)
+{
+	char newest[CLOCK_TEXT], now[CLOCK_TEXT];
+
+	if (s->received_at <= at + CLOCK_STEP_MS)
+		return;
+	log_message(LOG_LEVEL_WARNING, "the clock: the newest event is of %s, and it is %s now; one of them is wrong",
+		clock_format(s->received_at, newest), clock_format(at, now));
+	s->received_at = 0;
+}
+
 static bool read_legacy(struct spool_store *s)
 {
 	sqlite3_stmt *st;
@@ -107,7 +124,10 @@ static bool read_legacy(struct spool_store *s)
 bool spool_store_open(struct spool_store *s, sqlite3 *sql)
 {
 	s->sql = sql;
-	return get(s, STORE_NEXT) && get(s, STORE_INSERT) && read_legacy(s);
+	if (!get(s, STORE_NEXT) || !get(s, STORE_INSERT) || !read_legacy(s))
+		return false;
+	tell_clock(s, clock_now());
+	return true;
 }
 
 void spool_store_close(struct spool_store *s)
@@ -399,6 +419,10 @@ static bool insert(struct spool_store *s, struct spool_event *ev, const struct k
 			return duplicate_of(ev, &f);
 		if (!release_key(s, f.id) || !insert_row(s, ev, k) || sqlite3_changes(s->sql) == 0)
 			return false;
+	}
+	if (!ev->reject) { /* one that was refused has the time it came then */
+		tell_clock(s, ev->received_at);
+		s->received_at = ev->received_at;
 	}
 	ev->id = s->next_id++;
 	return add_relays(s, ev);

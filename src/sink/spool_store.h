@@ -35,7 +35,7 @@ struct spool_store {
 	sqlite3_stmt *st[STORE_COUNT]; /* NULL: not prepared yet */
 	int64_t next_id;
 	int64_t legacy_id;   /* the last event of release 0.1; 0: all of those are gone */
-	int64_t received_at; /* of the event stored last; 0: none */
+	int64_t received_at; /* of the event stored last; 0: none, or the clock was told of */
 	bool any_purged;     /* keys are known whose events are gone */
 	bool relayed;        /* pending relays were added; the caller clears it */
 	struct buf key;

@@ -404,9 +404,36 @@ static void what_waits_for_an_older_one_is_passed_over_in_parts(void **state)
 	spool_close(s);
 }
 
+/* What is due later than any pause lasts is due now: a clock was wrong. */
+static void a_clock_that_was_ahead(void **state)
+{
+	struct spool *s = spool_new("ahead", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
+	struct sink sink = {.name = (char *)(uintptr_t)"t"};
+	struct spool_db db = {0};
+	int64_t n, due;
+
+	(void)state;
+	put_at(s, &sink, NULL, 5000);
+	put_at(s, &sink, NULL, INT64_C(1) << 50);
+	spool_close(s);
+	open_db(&db, "ahead");
+	assert_true(spool_relay_unwait(&db, "other", 1000, 6000, &n, why, sizeof why));
+	assert_int_equal(n, 0);
+	assert_true(spool_relay_unwait(&db, "t", 1000, 6000, &n, why, sizeof why));
+	assert_int_equal(n, 1);
+	assert_true(spool_relay_next(&db, "t", 0, &due, why, sizeof why));
+	assert_int_equal(due, 1000);
+	assert_true(spool_relay_next(&db, "t", 1000, &due, why, sizeof why));
+	assert_int_equal(due, 5000); /* an ordinary pause stays */
+	assert_true(spool_relay_unwait(&db, "t", 1000, 6000, &n, why, sizeof why));
+	assert_int_equal(n, 0);
+	spool_db_close(&db);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_clock_that_was_ahead),
 		cmocka_unit_test(attempts),
 		cmocka_unit_test(a_list_is_of_one_moment),
 		cmocka_unit_test(unwanted_ones_are_forgotten),
