@@ -280,6 +280,8 @@ static bool take(struct parse *p, int i, const void *s, size_t n, enum path_kind
 	struct span span;
 
 	t->waiting = 0;
+	if (p->paths[i].each)
+		p->paths[i].each(p->paths[i].ctx, kind, (struct slice){s, n});
 	if (t->differ)
 		return true;
 	if (!(kind == PATH_STRING ? keep_string(p, p->paths[i].exact, &span, s, n) : keep(p, &span, s, n)))
@@ -456,6 +458,7 @@ static void set_values(struct parse *p)
 
 		p->paths[i].filled = t->filled && !t->twice;
 		p->paths[i].several = t->differ || t->many;
+		p->paths[i].missing = t->missing || t->waiting;
 		if (t->value.set && !t->twice && !t->many && !(t->every && (t->differ || t->missing || t->waiting)))
 			p->paths[i].value = (struct slice){p->arena->data + t->value.at, t->value.n};
 	}

@@ -17,14 +17,20 @@ enum { PATHS_MAX = 120, PATH_PARTS_MAX = 12 };
  */
 enum path_kind { PATH_STRING, PATH_NUMBER, PATH_BOOLEAN };
 
+/* Is given each value that the path leads to, in the order of the text; borrowed for the call. */
+typedef void path_visitor(void *ctx, enum path_kind kind, struct slice value);
+
 struct path {
 	const char *text;
+	path_visitor *each; /* NULL: the value alone is asked for */
+	void *ctx;          /* of it */
 	bool lenient; /* a key on it that is there twice leaves it without a value; otherwise the text is MALFORMED */
 	bool exact;   /* different strings have different values, also where they are no Unicode: unescape.h */
 	bool member;  /* the value is the name of the member that the last part, "!...", leads to */
 	struct slice value; /* a string that isn't empty, a number's digits, "true" or "false"; otherwise p == NULL */
 	enum path_kind kind;
 	bool filled;  /* a list or an object is there, and has something in it; of a path with a *: at one index or more */
+	bool missing; /* an element of a * has no value */
 	bool several; /* a * or = has no value because there are several different ones, or several elements */
 };
 

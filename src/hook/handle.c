@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "core/clock.h"
+#include "hook/client_state.h"
 #include "hook/content.h"
 #include "hook/stored.h"
 
@@ -205,17 +206,22 @@ static enum outcome check_content(const struct request *r, struct delivery *d)
 }
 
 /* Where the secret stands in the body, it could not be looked at before. */
-static enum outcome check_client_state(struct delivery *d)
+static enum outcome check_client_state(const struct request *r, struct delivery *d)
 {
-	struct slice state = d->event.field[FIELD_CLIENT_STATE];
-
-	if (d->endpoint->scheme.algorithm != ALGORITHM_CLIENT_STATE)
+	if (d->endpoint->scheme.algorithm != ALGORITHM_CLIENT_STATE || d->unread)
+		return GO_ON; /* what cannot be read proves nothing */
+	switch (client_state_check(r, d->endpoint, &d->event, &d->secret)) {
+	case CLIENT_STATE_OK:
+		d->proven = true;
 		return GO_ON;
-	if (d->unread)
-		return GO_ON; /* it proves nothing */
-	d->secret = state.p ? verify_secret(&d->endpoint->secrets, state) : 0;
-	d->proven = d->secret != 0;
-	return d->proven ? GO_ON : because(d, state.p ? "wrong secret in the body" : "no secret in the body", OUTCOME_UNAUTHORIZED);
+	case CLIENT_STATE_ABSENT:
+		return because(d, "no secret in the body, or in one of its notifications", OUTCOME_UNAUTHORIZED);
+	case CLIENT_STATE_WRONG:
+		return because(d, "wrong secret in the body", OUTCOME_UNAUTHORIZED);
+	case CLIENT_STATE_UNAVAILABLE:
+		break;
+	}
+	return because(d, "memory is short", OUTCOME_UNAVAILABLE);
 }
 
 static enum outcome check_handshake(struct delivery *d)
@@ -307,7 +313,7 @@ static enum outcome judge_body(const struct request *r, struct delivery *d)
 	if ((o = check_probe(r, d)) != GO_ON ||
 	    (o = check_signature(r, d)) != GO_ON || /* before any parser sees the bytes */
 	    (o = parse(r, d)) != GO_ON ||
-	    (o = check_client_state(d)) != GO_ON ||
+	    (o = check_client_state(r, d)) != GO_ON ||
 	    (o = check_content(r, d)) != GO_ON ||
 	    (o = check_handshake(d)) != GO_ON ||
 	    (o = filter(d)) != GO_ON)

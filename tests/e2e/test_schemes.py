@@ -279,6 +279,26 @@ def test_twilio_by_get(front):
     expect(front.deliver("/slack", b"", {}, method="GET"), "method_not_allowed")
 
 
+@pytest.mark.parametrize("states, code", [
+    (["one"], "stored"), (["one", "one"], "stored"), (["one", "two"], "stored"), (["two", "one", "two", "one"], "stored"),
+    (["one", "wrong"], "unauthorized"), (["wrong", "one"], "unauthorized"), (["one", "two", "on"], "unauthorized"),
+    (["one", None], "unauthorized"), ([None, "one", "two"], "unauthorized"), (["one", "two", None, "one"], "unauthorized"),
+    (["one", ""], "unauthorized"), (["one", "two", 1], "unauthorized"), (["one", "two", ["one"]], "unauthorized"), ([], "unauthorized"),
+    (["one", "two"] * 2000, "stored"), (["one", "two"] * 2000 + ["wrong"], "unauthorized")], ids=lambda value: str(value)[:40])
+def test_each_notification_has_a_right_secret(graph, states, code):
+    """Microsoft Graph puts the notifications of several subscriptions into one request."""
+    value = [{"changeType": "created", "id": f"{time.time_ns()}-{i}", **({} if state is None else {"clientState": state})}
+             for i, state in enumerate(states)]
+    expect(post(graph, "/graph", json.dumps({"value": value}).encode(), {}), code)
+
+
+@pytest.fixture(scope="module")
+def graph():
+    server = nginx(Home(endpoint("/graph", scheme="microsoft-graph", secret_file=["one.key", "two.key"]), files={"one.key": "one", "two.key": "two"}))
+    yield server
+    server.stop()
+
+
 def test_the_order_of_parameters_chooses_no_value(front):
     """Twilio signs them sorted: of two values of one name none is the first."""
     body = b"SmsStatus=received&From=%2B1&From=%2B2&Body=two"
