@@ -65,6 +65,9 @@ void check_shared_secrets(struct check *c, const struct conf *conf);
 /* Which fields of each endpoint does the signature not cover, so that a stranger with a captured delivery can change them? */
 void check_identity(struct check *c, const struct conf *conf);
 
+/* The database: a write that is taken back, whether it is whole (read wholly where it is small, or with --deep), and its times. */
+void check_database(struct check *c, const struct conf *conf);
+
 /* Where an endpoint has several secrets: which of them are still used? */
 void check_rotation(struct check *c, const struct conf *conf);
 

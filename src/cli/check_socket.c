@@ -25,8 +25,6 @@ static const char *fix_for(int error)
 		return "; is the receiver running, and on this path?";
 	case ECONNREFUSED:
 		return "; nobody listens: start the receiver";
-	case EACCES:
-		return "; this user is not in the socket's group: see socket-group and socket-mode";
 	case EAGAIN:
 	case ETIMEDOUT:
 	case EINPROGRESS:
@@ -46,8 +44,8 @@ static const char *group_name(gid_t gid, char *number, size_t n)
 	return number;
 }
 
-/* A socket that everybody may connect to is fed by everybody: FastCGI has no authentication. */
-static void say_mode(struct check *c, const char *where, const char *path)
+/* A socket that any user may connect to is fed by any user: FastCGI has no authentication. */
+static void say_mode(struct check *c, const struct conf *conf, const char *where, const char *path)
 {
 	char number[24];
 	struct stat st;
@@ -55,7 +53,8 @@ static void say_mode(struct check *c, const char *where, const char *path)
 	if (stat(path, &st) != 0)
 		check_say(c, CHECK_FAIL, "socket", "socket %s: %s", where, strerror(errno));
 	else if (st.st_mode & 002)
-		check_say(c, CHECK_WARN, "socket", "socket %s: a receiver answers, also to any local user; set socket-mode = \"0660\"", where);
+		check_say(c, CHECK_WARN, "socket", "socket %s: a receiver answers, also to any local user; set %s", where,
+			conf->listen ? "socket-mode = \"0660\"" : "SocketMode=0660 in hookspool.socket, spawn-fcgi's -M 0660, or --socket-mode 0660");
 	else
 		check_say(c, CHECK_OK, "socket", "socket %s: a receiver answers; mode %03o, user %s, group %s: the web server must be one of them", where,
 			(unsigned)st.st_mode & 0777, check_user(st.st_uid), group_name(st.st_gid, number, sizeof number));
@@ -129,6 +128,11 @@ static void look(struct check *c, const struct conf *conf, const char *where)
 
 	errno = 0;
 	fd = listen_connect(where, why, sizeof why);
+	if (fd < 0 && errno == EACCES) {
+		check_say(c, CHECK_WARN, "socket", "socket %s: user %s may not connect, so that it can't be asked; check as root, or as a user "
+			"of the socket's group", where, check_user(geteuid()));
+		return;
+	}
 	if (fd < 0) {
 		check_say(c, CHECK_FAIL, "socket", "socket %s%s", why, fix_for(errno));
 		return;
@@ -138,7 +142,7 @@ static void look(struct check *c, const struct conf *conf, const char *where)
 	if (!well)
 		return;
 	if (strncmp(where, "unix:", 5) == 0)
-		say_mode(c, where, where + 5);
+		say_mode(c, conf, where, where + 5);
 	else
 		check_say(c, CHECK_OK, "socket", "socket %s: a receiver answers; so it does to any local user, unlike at a unix: socket", where);
 }

@@ -1,5 +1,5 @@
 /*
- * hookspool check, the spool: is it there, whose is it, and does a transaction begin? Nothing is
+ * hookspool check, the spool: is it there, whose is it, and is there room? Nothing is
  * made or changed: what the receiver would put right by itself is only said, and not tried.
  */
 #include <errno.h>
@@ -14,12 +14,7 @@
 #include <unistd.h>
 
 #include "cli/check.h"
-#include "core/clock.h"
-#include "sink/spool_db.h"
 #include "sink/spool_fs.h"
-#include "sink/spool_program.h"
-#include "sink/spool_query.h"
-#include "sink/spool_relay.h"
 
 static void check_file_system(struct check *c, const char *dir, enum journal journal)
 {
@@ -95,7 +90,37 @@ static void check_missing(struct check *c, const struct conf *conf)
 	check_room(c, parent, conf->min_free);
 }
 
-/* A file of the spool that is somebody else's stops the receiver: the usual leftover of a command run as root. */
+/* Says that a file or directory should be another user's, and how it becomes that. */
+static void say_foreign(struct check *c, const char *path, uid_t is, uid_t right)
+{
+	char owner[64];
+
+	snprintf(owner, sizeof owner, "%s", check_user(right));
+	check_say(c, CHECK_FAIL, "spool", "%s: belongs to user %s; as root: chown %s %s", path, check_user(is), owner, path);
+}
+
+/*
+ * True when all files of the spool belong to one user, who does not own the directory: then it is the directory that was given
+ * away. Files that root made in another user's directory are the other case.
+ */
+static bool is_given_away(const char *dir, const struct stat *place, uid_t *owner)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	size_t n = 0;
+
+	for (const char *const *name = spool_fs_files; *name; name++) {
+		snprintf(path, sizeof path, "%s/%s", dir, *name);
+		if (lstat(path, &st) != 0)
+			continue;
+		if (n++ > 0 && st.st_uid != *owner)
+			return false;
+		*owner = st.st_uid;
+	}
+	return n > 0 && *owner != place->st_uid && *owner != 0;
+}
+
+/* A file of the spool that another user owns stops the receiver: the usual leftover of a command that root ran. */
 static bool check_owned(struct check *c, const char *dir, const char *name, const struct stat *place)
 {
 	bool shared = spool_fs_shared(place);
@@ -108,7 +133,7 @@ static bool check_owned(struct check *c, const char *dir, const char *name, cons
 	if (shared && st.st_gid == place->st_gid && (st.st_mode & 0667) == 0660)
 		return true;
 	if (st.st_uid != place->st_uid) {
-		check_say(c, CHECK_FAIL, "spool", "%s: belongs to user %s; chown it to the spool's owner", path, check_user(st.st_uid));
+		say_foreign(c, path, st.st_uid, place->st_uid);
 		return false;
 	}
 	if (shared && st.st_gid != place->st_gid) {
@@ -124,16 +149,34 @@ static bool check_owned(struct check *c, const char *dir, const char *name, cons
 	return true;
 }
 
+/* What is in it can't be seen, and so neither whose mistake it is. */
+static void say_unusable(struct check *c, const char *dir, uid_t owner)
+{
+	char me[64];
+
+	snprintf(me, sizeof me, "%s", check_user(geteuid()));
+	check_say(c, CHECK_FAIL, "spool", "spool %s: belongs to user %s, and this is user %s; if the receiver runs as %s, as root: chown -R %s %s; "
+		"else check as root", dir, check_user(owner), me, me, me, dir);
+}
+
 static bool check_directory(struct check *c, const char *dir, const struct stat *st)
 {
 	bool ok = true, shared = spool_fs_shared(st);
+	char name[64];
+	uid_t owner = 0;
 
 	if (!S_ISDIR(st->st_mode)) {
 		check_say(c, CHECK_FAIL, "spool", "spool %s: not a directory; move it away", dir);
 		return false;
 	}
 	if (st->st_uid != geteuid() && !(shared && access(dir, R_OK | W_OK | X_OK) == 0)) {
-		check_say(c, CHECK_FAIL, "spool", "spool %s: belongs to user %s; check as that user or as root", dir, check_user(st->st_uid));
+		say_unusable(c, dir, st->st_uid);
+		return false;
+	}
+	if (!shared && is_given_away(dir, st, &owner)) {
+		snprintf(name, sizeof name, "%s", check_user(owner));
+		check_say(c, CHECK_FAIL, "spool", "spool %s: belongs to user %s, and all its files to user %s; as root: chown %s %s", dir,
+			check_user(st->st_uid), name, name, dir);
 		return false;
 	}
 	if ((st->st_mode & 0777) != (shared ? 0770 : 0700)) {
@@ -141,72 +184,14 @@ static bool check_directory(struct check *c, const char *dir, const struct stat 
 			st->st_mode & 077 ? "others may enter it" : "its owner can't use it", shared ? "2770" : "700");
 		return false;
 	}
-	for (const char *const *name = spool_fs_files; *name; name++)
-		ok = check_owned(c, dir, *name, st) && ok;
+	for (const char *const *file = spool_fs_files; *file; file++)
+		ok = check_owned(c, dir, *file, st) && ok;
 	if (ok && st->st_uid == 0)
 		check_say(c, CHECK_WARN, "spool", "spool %s: root's; let the receiver run as an ordinary user and chown -R it to that", dir);
 	else if (ok)
 		check_say(c, CHECK_OK, "spool", "spool %s: user %s's%s, closed to others", dir, check_user(st->st_uid),
 			shared ? ", shared with its group" : "");
 	return ok;
-}
-
-/* What to do about an error of SQLite's. */
-static const char *fix_of(int rc)
-{
-	switch (rc & 0xFF) {
-	case SQLITE_FULL:
-		return "; make room, or purge events";
-	case SQLITE_READONLY:
-		return "; give the spool's owner write access to each of its files, and remount a disk that is read-only";
-	case SQLITE_IOERR:
-		return "; look for errors of the disk in dmesg";
-	case SQLITE_CORRUPT:
-	case SQLITE_NOTADB:
-		return "; it is damaged: stop the receiver, keep a copy, and restore a backup";
-	default:
-		return "";
-	}
-}
-
-enum { CLOCK_SLACK_MS = 60 * 1000 };
-
-static void check_clock(struct check *c, struct spool_db *db)
-{
-	int64_t events, latest;
-	char why[256], text[CLOCK_TEXT];
-
-	if (spool_query_ahead(db, clock_now() + CLOCK_SLACK_MS, &events, &latest, why, sizeof why) && events)
-		check_say(c, CHECK_WARN, "clock", "%" PRId64 " of the newest 1000 events %s from the future, up to %s: the clock was wrong when "
-			"they came, or is wrong now; keep it right with NTP", events, events == 1 ? "is" : "are", clock_format(latest, text));
-}
-
-static void check_transaction(struct check *c, const struct conf *conf)
-{
-	char why[PATH_MAX + 256];
-	struct spool_db db = {0};
-
-	if (!spool_db_exists(conf->spool)) {
-		check_say(c, CHECK_OK, "spool-database", "spool database: not there yet; the receiver makes it when it starts");
-		return;
-	}
-	if (!spool_db_open(&db, conf->spool, conf->journal, SPOOL_MANAGE, why, sizeof why)) {
-		check_say(c, CHECK_FAIL, "spool-database", "spool database: %s", why);
-		return;
-	}
-	if (!spool_db_begin(&db, true, why, sizeof why)) {
-		check_say(c, CHECK_FAIL, "spool-database", "spool database: %s", why);
-	} else {
-		int rc = spool_program_try(db.sql);
-
-		if (rc == SQLITE_OK)
-			check_say(c, CHECK_OK, "spool-database", "spool database: can be written");
-		else
-			check_say(c, CHECK_FAIL, "spool-database", "spool database: can't be written: %s%s", sqlite3_errstr(rc), fix_of(rc));
-		spool_db_end(&db);
-	}
-	check_clock(c, &db);
-	spool_db_close(&db);
 }
 
 void check_spool(struct check *c, const struct conf *conf)
@@ -223,5 +208,5 @@ void check_spool(struct check *c, const struct conf *conf)
 	check_file_system(c, conf->spool, conf->journal);
 	check_room(c, conf->spool, conf->min_free);
 	if (check_directory(c, conf->spool, &st))
-		check_transaction(c, conf);
+		check_database(c, conf);
 }

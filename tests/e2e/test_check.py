@@ -1,6 +1,7 @@
 """hookspool check: what it finds, how it says so, and what it must not miss; secrets and configurations with characters unseen."""
 import json
 import os
+import pwd
 import re
 import signal
 import socket
@@ -487,3 +488,102 @@ def test_looking_after_the_spool_needs_no_secret(healthy, how):
     for command in (["rejects", "--verify"], ["verify", "--id", "1"], ["send", "http://127.0.0.1:1" + PATH]):
         assert home.cli(*command).returncode == 78, command
     assert check(home)[0] == 2
+
+
+# ---- the spool: whose it is, and whether it is whole
+
+def owner(name):
+    return pwd.getpwnam(name).pw_uid
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_advice_for_a_directory_that_was_given_to_root(healthy):
+    """It told to give root the files as well, and then no receiver could use any."""
+    spool = healthy.home.spool.dir
+    os.chown(spool, 0, 0)
+    status, found = check(healthy.home, socket=healthy.socket, user=None)
+    told = named(bad(found), "spool")
+    assert status == 2 and len(told) == 1 and f"chown {USER} {spool}" in told[0][2] and "belongs to user root" in told[0][2]
+    status, found = check(healthy.home, socket=healthy.socket)
+    told = named(bad(found), "spool")
+    assert status == 2 and f"if the receiver runs as {USER}, as root: chown -R {USER} {spool}" in told[0][2]
+    run(["sh", "-c", re.search(r"chown \S+ \S+", f"chown {USER} {spool}")[0]])
+    assert not bad(check(healthy.home, socket=healthy.socket, user=None)[1])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize("name", ["hookspool.db-wal", "lock", "hookspool.db"])
+def test_advice_for_a_file_that_was_given_to_root(healthy, name):
+    path = healthy.home.spool.dir / name
+    os.chown(path, 0, 0)
+    told = named(bad(check(healthy.home, socket=healthy.socket, user=None)[1]), "spool")
+    assert len(told) == 1 and f"{path}: belongs to user root; as root: chown {USER} {path}" in told[0][2]
+    os.chown(path, owner(USER), -1)
+    assert not bad(check(healthy.home, socket=healthy.socket, user=None)[1])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_advice_for_a_directory_of_a_third_user(healthy):
+    spool = healthy.home.spool.dir
+    os.chown(spool, owner("daemon"), -1)
+    told = named(bad(check(healthy.home, socket=healthy.socket, user=None)[1]), "spool")
+    assert len(told) == 1 and f"chown {USER} {spool}" in told[0][2]
+    os.chown(spool, owner(USER), -1)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="another user has to look")
+def test_a_user_who_may_not_connect_is_told_to_look_as_another(healthy):
+    os.chmod(healthy.socket, 0o600)
+    os.chown(healthy.socket, 0, 0)
+    told = named(check(healthy.home, socket=healthy.socket)[1], "socket")
+    assert told[0][1] == "warn" and "may not connect" in told[0][2] and "check as root" in told[0][2]
+    assert named(check(healthy.home, socket=healthy.socket, user=None)[1], "socket")[0][1] == "ok"
+
+
+def fill(one, n=60):
+    for _ in range(n):
+        fcgi_client.deliver(one.socket, message(text="x" * 4000))
+    one.stop()
+    with sqlite3.connect(one.home.spool.dir / "hookspool.db") as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def test_a_database_damaged_in_the_middle_fails(healthy):
+    fill(healthy)
+    path = healthy.home.spool.dir / "hookspool.db"
+    assert not named(bad(check(healthy.home, "--socket", "none", "--deep")[1]), "spool-integrity")
+    data = bytearray(path.read_bytes())
+    at = len(data) // 2 // 16384 * 16384
+    data[at:at + 8192] = os.urandom(8192)
+    path.write_bytes(data)
+    for args in ((), ("--deep",)):
+        status, found = check(healthy.home, "--socket", "none", *args)
+        told = named(bad(found), "spool-integrity")
+        assert status == 2 and told and "damaged" in told[0][2] and "restore a backup" in told[0][2]
+
+
+def test_deep_compares_indexes_with_their_tables(healthy):
+    """An index that lacks a row is no fault of a page: only check --deep finds it."""
+    fill(healthy, 5)
+    with sqlite3.connect(healthy.home.spool.dir / "hookspool.db") as db:
+        root = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'event_key'").fetchone()[0]
+        db.execute("PRAGMA writable_schema = ON")
+        db.execute("UPDATE sqlite_schema SET sql = 'CREATE TABLE other_key(x)', type = 'table', tbl_name = 'other_key', name = 'other_key'"
+                   " WHERE name = 'event_key'")
+        kept = db.execute("SELECT sql FROM sqlite_schema WHERE name = 'event'").fetchone()[0]
+    assert root and kept
+    with sqlite3.connect(healthy.home.spool.dir / "hookspool.db") as db:  # without that index: the row stays in it alone
+        db.execute("DELETE FROM event WHERE id = 3")
+        db.execute("PRAGMA writable_schema = ON")
+        db.execute("UPDATE sqlite_schema SET sql = 'CREATE UNIQUE INDEX event_key ON event(endpoint, key) WHERE key IS NOT NULL', type = 'index',"
+                   " tbl_name = 'event', name = 'event_key' WHERE name = 'other_key'")
+    shallow, deep = (named(bad(check(healthy.home, "--socket", "none", *args)[1]), "spool-integrity") for args in ((), ("--deep",)))
+    assert deep and deep[0][1] == "fail" and not shallow
+
+
+def test_rows_without_their_owner_are_damage(healthy):
+    healthy.stop()
+    with sqlite3.connect(healthy.home.spool.dir / "hookspool.db") as db:
+        db.execute("INSERT INTO attempt(relay, at, ms, status) VALUES(77, 1, 1, 200)")
+    told = named(bad(check(healthy.home, "--socket", "none")[1]), "spool-integrity")
+    assert told and "1 attempts without their delivery" in told[0][2]
