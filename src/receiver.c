@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "conf/conf.h"
+#include "core/pattern.h"
 #include "core/sandbox.h"
 #include "gate/cgi.h"
 #include "gate/listen.h"
@@ -149,6 +150,7 @@ int main(int argc, char **argv)
 	if (!arguments_from_query() && (status = parse(argc, argv, &o)) >= 0)
 		return status;
 	umask(077);
+	pattern_defer(); /* the relay looks for texts */
 	conf = conf_load(conf_find(o.conf, file, sizeof file), report, NULL);
 	fd = o.listen || o.mode == MODE_CGI ? -1 : listen_inherited();
 	if (fd < 0 && !o.listen && o.mode != MODE_FASTCGI && getenv("GATEWAY_INTERFACE"))

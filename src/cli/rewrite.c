@@ -1,17 +1,27 @@
 /* A JSON text as some program would write it that parsed it. */
 #include "cli/rewrite.h"
 
+#include <ctype.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 #include <wchar.h>
 
 /* Four hexadecimal digits at p; -1: there are none. */
 static long code_unit(const char *p, const char *end)
 {
-	unsigned v;
+	static const char digits[] = "0123456789abcdef";
+	const char *digit;
+	long v = 0;
 
-	return end - p >= 4 && strspn(p, "0123456789abcdefABCDEF") >= 4 && sscanf(p, "%4x", &v) == 1 ? (long)v : -1;
+	if (end - p < 4)
+		return -1;
+	for (int i = 0; i < 4; i++) { /* the text has no NUL behind it: nothing of string.h that looks for one */
+		digit = memchr(digits, tolower((unsigned char)p[i]), sizeof digits - 1);
+		if (!digit)
+			return -1;
+		v = v << 4 | (digit - digits);
+	}
+	return v;
 }
 
 static bool add_utf8(uint32_t c, struct buf *out)

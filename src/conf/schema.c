@@ -115,6 +115,15 @@ void schema_warn(cfg_t *cfg, const char *fmt, ...)
 	va_end(ap);
 }
 
+void schema_fault(cfg_t *cfg, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	report_at(LOG_LEVEL_ERROR, cfg->filename, cfg->line, fmt, ap);
+	va_end(ap);
+}
+
 cfg_t *schema_tree(void)
 {
 	return load.tree;

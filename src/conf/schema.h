@@ -37,6 +37,9 @@ bool schema_check_title(cfg_t *sec, bool right, const char *fix);
 /* Reports a warning with the file and line where the parser is. */
 void schema_warn(cfg_t *cfg, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* The same for an error that the configuration is loaded with all the same. */
+void schema_fault(cfg_t *cfg, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
 /* Writes `path`, taken from the directory of `file` when it is relative, to out of size n; returns out. */
 const char *schema_path(const char *file, const char *path, char *out, size_t n);
 

@@ -8,6 +8,8 @@
 #include "core/units.h"
 #include "core/paths.h"
 
+static const int64_t TOLERANCE_MAX_MS = 365 * INT64_C(86400000);
+
 const char *const schema_bodies[] = {"json", "form", "any", NULL};
 
 static const char *const algorithms[] = {"none", "hmac-sha256", "hmac-sha1", "ed25519", "secret", "client-state", NULL};
@@ -136,8 +138,15 @@ static bool set_tolerance(const struct build *b)
 {
 	const char *value = cfg_getstr(b->sec, "tolerance");
 
-	return !value || units_duration(value, &b->s->tolerance) ||
-		wrong(b, "tolerance", value, "it is no time; write \"300s\", or \"0s\" for any");
+	if (value && !units_duration(value, &b->s->tolerance))
+		return wrong(b, "tolerance", value, "it is no time; write \"300s\", or \"0s\" for any");
+	if (!value || b->s->tolerance <= TOLERANCE_MAX_MS)
+		return true;
+	b->s->tolerance = TOLERANCE_MAX_MS; /* 0.1 took any: it goes on receiving, and check fails */
+	if (b->cfg)
+		schema_fault(schema_at(b->sec, "tolerance", value), "scheme \"%s\": tolerance = \"%s\" is longer than 365d, which is taken; "
+			"write a shorter time, or \"0s\" for any", cfg_title(b->sec), value);
+	return true;
 }
 
 static const struct {

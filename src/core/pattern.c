@@ -11,7 +11,12 @@
 
 #include "core/clock.h"
 
-enum { LONG_US = 20 * 1000 }; /* of one text */
+enum {
+	LONG_US = 20 * 1000, /* of one text */
+	SIZE_LIMIT = 1000,   /* regcomp(3) needs memory for the square of the size */
+};
+
+static bool deferred;
 
 struct pattern {
 	regex_t regex;
@@ -34,6 +39,108 @@ static void forget(struct pattern *p)
 	p->compiled = false;
 }
 
+/* From "[" to behind the "]" that closes it; the first character may be a "]" itself. */
+static const char *skip_bracket(const char *p)
+{
+	const char *end;
+
+	p += p[1] == '^' ? 2 : 1;
+	if (*p == ']')
+		p++;
+	while (*p && *p != ']') {
+		end = *p == '[' && p[1] && strchr(":.=", p[1]) ? strchr(p + 2, ']') : NULL;
+		p = end ? end + 1 : p + 1;
+	}
+	return *p ? p + 1 : p;
+}
+
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* How many copies regcomp(3) makes of what is before a "{", "+", "*" or "?", which *p is then behind. "a+" is made "aa*". */
+static size_t read_repeat(const char **p)
+{
+	size_t n = 0, most = 1;
+
+	if (**p != '{')
+		return *(*p)++ == '+' ? 2 : 1;
+	for (++*p; isdigit((unsigned char)**p) || **p == ','; ++*p) {
+		n = **p == ',' ? 0 : least(n * 10 + (size_t)(**p - '0'), SIZE_LIMIT + 1);
+		most += **p == ',';
+		most = n > most ? n : most;
+	}
+	if (**p == '}')
+		++*p;
+	return most;
+}
+
+/*
+ * How many characters, classes and groups the expression from *p to the end of its group has when its bounds are written
+ * out, as regcomp(3) does; at most SIZE_LIMIT + 1. *p is then at the ")", or the end.
+ */
+static size_t measure(const char **p)
+{
+	size_t all = 0, last = 0;
+
+	while (**p && **p != ')' && all <= SIZE_LIMIT) {
+		if (strchr("{+*?", **p) && last) {
+			all -= last;
+			last = least(last * read_repeat(p), SIZE_LIMIT + 1);
+			all += last;
+			continue;
+		}
+		last = 1;
+		if (**p == '(') {
+			++*p;
+			last += measure(p);
+			*p += **p == ')';
+		} else if (**p == '[') {
+			*p = skip_bracket(*p);
+		} else {
+			*p += **p == '\\' && (*p)[1] ? 2 : 1;
+		}
+		all += last;
+	}
+	return least(all, SIZE_LIMIT + 1);
+}
+
+/* The whole, where a ")" too many is a character. */
+static bool is_small(const char *text)
+{
+	size_t size = 0;
+
+	while (*text && size <= SIZE_LIMIT) {
+		size += measure(&text);
+		text += *text == ')';
+	}
+	return size <= SIZE_LIMIT;
+}
+
+static bool check_text(const char *text, char *why, size_t n)
+{
+	if (strlen(text) > PATTERN_MAX) {
+		snprintf(why, n, "it is longer than %d bytes; write a shorter one", PATTERN_MAX);
+		return false;
+	}
+	for (const char *c = text; *c; c++) {
+		if (*c != '\\' || !c[1] || !isdigit((unsigned char)*++c))
+			continue;
+		snprintf(why, n, "it must not refer to a group; write the text again");
+		return false;
+	}
+	if (is_small(text))
+		return true;
+	snprintf(why, n, "its bounds multiply to more than %d characters; write smaller numbers in braces", SIZE_LIMIT);
+	return false;
+}
+
+void pattern_defer(void)
+{
+	deferred = true;
+}
+
 struct pattern *pattern_new(const char *text, char *why, size_t n)
 {
 	size_t size = strlen(text) + 1;
@@ -41,12 +148,8 @@ struct pattern *pattern_new(const char *text, char *why, size_t n)
 	char reason[128];
 	int error;
 
-	for (const char *c = text; *c; c++) {
-		if (*c != '\\' || !c[1] || !isdigit((unsigned char)*++c))
-			continue;
-		snprintf(why, n, "it must not refer to a group; write the text again");
+	if (!check_text(text, why, n))
 		return NULL;
-	}
 	p = malloc(sizeof *p + size);
 	if (!p) {
 		snprintf(why, n, "memory is short");
@@ -54,7 +157,7 @@ struct pattern *pattern_new(const char *text, char *why, size_t n)
 	}
 	p->compiled = false;
 	memcpy(p->text, text, size);
-	error = compile(p);
+	error = deferred ? 0 : compile(p);
 	if (!error)
 		return p;
 	regerror(error, NULL, reason, sizeof reason);

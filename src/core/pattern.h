@@ -4,11 +4,17 @@
 
 #include <stddef.h>
 
+enum { PATTERN_MAX = 1000 }; /* bytes of a pattern's text */
+
 struct pattern;
+
+/* From now on pattern_new() compiles nothing: for a program that reads a configuration and looks for no texts. */
+void pattern_defer(void);
 
 /*
  * Freed by the caller. NULL with the reason, and the fix, in why. A reference to what a group matched is refused: with one, a
- * stranger's text can take any time (regex(7), BUGS).
+ * stranger's text can take any time (regex(7), BUGS). Refused before it is compiled is what would take gigabytes: a pattern that has
+ * more than 1000 characters when its bounds are written out.
  */
 struct pattern *pattern_new(const char *text, char *why, size_t why_size);
 void pattern_free(struct pattern *p);

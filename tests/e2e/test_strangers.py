@@ -1,4 +1,5 @@
 """What a peer of the socket, or a stranger who only has the URL, can do to the receiver: nothing that outlasts it."""
+import hmac
 import json
 import os
 import time
@@ -9,9 +10,9 @@ import pytest
 import fcgi_client
 from fcgi_client import GET_VALUES, PARAMS, STDIN, Fcgi, begin, opening, pairs, params, record, stdin, whole
 from outcomes import expect
-from place import need, until
+from place import BIN, need, run, until
 from receiver import Home, endpoint
-from sender import message
+from sender import SECRET, message
 
 MARKS = {"CSI": "\u009b", "OSC": "\u009d", "DEL": "\x7f", "RLO": "\u202e", "LRI": "\u2066", "RLM": "\u200f", "ALM": "\u061c", "ESC": "\x1b"}
 HOSTILE = "".join(f"a{mark}" for mark in MARKS.values())
@@ -252,6 +253,34 @@ def test_check_warns_of_a_rate_behind_a_proxy(receiver, addresses, warned):
     found = [c for c in json.loads(one.home.cli("check", "--json").stdout)["checks"] if c["name"] == "rate"]
     assert [c["status"] for c in found] == ["warn"] * warned
     assert not warned or (addresses[0] in found[0]["message"] and "realip" in found[0]["message"])
+
+
+# ---- configurations that would cost, or overflow
+
+def test_a_pattern_of_nested_bounds_costs_nothing(receiver):
+    """check refuses it in no memory. The receiver compiles none, also none that is no pattern."""
+    home = Home(endpoint(relay=["out"]), 'sink "out" { url = "http://127.0.0.1:9/" allow-private = true text-regex = "((a{1,200}){1,200}){1,200}" }\n')
+    done = run([need("prlimit"), "--as=300000000", BIN / "hookspool", "-c", home.conf, "check"], within=20)
+    assert done.returncode == 2 and b"smaller numbers" in done.stdout + done.stderr
+    home = Home(endpoint(relay=["out"]), 'sink "out" { url = "http://127.0.0.1:9/" allow-private = true text-regex = "a(" }\n')
+    assert home.cli("check").returncode == 2
+    expect(fcgi_client.deliver(receiver(home=home).socket, message()), "stored")
+
+
+def test_an_endless_tolerance_is_a_year(receiver):
+    """It would overflow. check fails; the receiver goes on receiving."""
+    scheme = 'scheme "s" { like = "stripe" tolerance = "9223372036854775807ms" }\n'
+    home = Home(scheme, endpoint("/stripe", scheme="s"))
+    done = home.cli("check")
+    assert done.returncode == 2 and b"longer than 365d" in done.stdout
+    body, now = b'{"id":"evt_1","type":"a"}', int(time.time())
+    one = receiver(home=home)
+    for at, code in ((now, "stored"), (now - 400 * 86400, "unauthorized"), (999_999_999_999_999, "unauthorized")):
+        signature = hmac.new(SECRET.encode(), b"%d." % at + body, "sha256").hexdigest()
+        listed = [p for p in params("/stripe", body) if p[0] != "HTTP_X_WEBHOOK_SIGNATURE"] + [("HTTP_STRIPE_SIGNATURE", f"t={at},v1={signature}")]
+        with Fcgi(one.socket) as fcgi:
+            fcgi.send(whole(listed, body))
+            expect(fcgi.reply(), code)
 
 
 # ---- output

@@ -551,6 +551,29 @@ static void errors_name_the_options_line(void **state)
 	}
 }
 
+/* A tolerance at the end of the numbers would overflow when it is added to a time. */
+static void tolerance_is_at_most_a_year(void **state)
+{
+	static const struct {
+		const char *text;
+		bool fault;
+	} cases[] = {{"365d", false}, {"366d", true}, {"9223372036854775807ms", true}, {"106751991167d", true}};
+	char text[256];
+	struct conf *c;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		snprintf(text, sizeof text, "scheme \"s\" { like = \"stripe\" tolerance = \"%s\" }\n"
+			"endpoint \"/w\" { scheme = \"s\" secret-file = {\"one\"} }\n", cases[i].text);
+		c = load(text);
+		assert_non_null(c);
+		assert_int_equal(strstr(messages, "test.conf:1: ") && strstr(messages, "longer than 365d"), cases[i].fault);
+		assert_int_equal(c->endpoints[0].scheme.tolerance, 365 * INT64_C(86400000));
+		conf_free(c);
+	}
+	assert_null(load("scheme \"s\" { like = \"stripe\" tolerance = \"106751991168d\" }\n")); /* no number of 64 bits */
+}
+
 static void none_warns(void **state)
 {
 	struct conf *c = load("endpoint \"/w\" { scheme = \"none\" }\n");
@@ -693,6 +716,7 @@ int main(void)
 		cmocka_unit_test(errors_name_file_and_line),
 		cmocka_unit_test(secrets_that_strangers_can_use),
 		cmocka_unit_test(errors_name_the_options_line),
+		cmocka_unit_test(tolerance_is_at_most_a_year),
 		cmocka_unit_test(none_warns),
 		cmocka_unit_test(secrets_stay_out_of_messages),
 		cmocka_unit_test(ranges),

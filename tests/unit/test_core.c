@@ -455,7 +455,9 @@ static void patterns(void **state)
 		{"^(hi|hello).* (price|d.mo)", "Hello, what is the price?", PATTERN_FOUND}, {"^hi", "oh hi", PATTERN_NOT_FOUND},
 		{"(x|a)*x(x|a){20}y", "xaxaxaxaxaxaxaxaxaxaxaxaxy", PATTERN_FOUND}, {"", "", PATTERN_FOUND},
 	};
-	static const char *const wrong[] = {"a(", "(a)\\1", "[", "a{2,1}"};
+	static const char *const wrong[] = {"a(", "(a)\\1", "[", "a{2,1}", "((a{1,100}){1,100}){1,100}", "a{32767}", "(((a{9}){9}){9}){9}",
+		"a{50}{50}", "(ab){600}", "[[:alpha:]]{1001}", "a{1000,}b{1}", "x|(y{501}){2}", "a+++++++++++", "((((((((((a+)+)+)+)+)+)+)+)+)+)+", "(a)){40}b{999999999999999999999}"};
+	static const char *const large[] = {"a{1000}", "((a{9}){9}){9}", "[]a{9}]{999}", "\\(a{1}){9}\\{2000}", "a{2,999}"};
 	struct pattern *p;
 	char why[128], text[2001];
 	long before = 0;
@@ -474,6 +476,15 @@ static void patterns(void **state)
 		assert_null(pattern_new(wrong[i], why, sizeof why));
 		assert_non_null(strstr(why, "write "));
 	}
+	for (size_t i = 0; i < COUNT(large); i++) {
+		p = pattern_new(large[i], why, sizeof why);
+		if (!p)
+			fail_msg("%s: %s", large[i], why);
+		pattern_free(p);
+	}
+	memset(text, 'a', sizeof text);
+	text[PATTERN_MAX + 1] = '\0';
+	assert_null(pattern_new(text, why, sizeof why));
 	p = pattern_new("(x|a)*x(x|a){20}y", why, sizeof why);
 	for (int i = 0; i < 8; i++) {
 		for (size_t k = 0; k < sizeof text - 1; k++)
@@ -487,6 +498,21 @@ static void patterns(void **state)
 		fail_msg("%ld KiB, and %ld after two texts", resident_kib(), before);
 #endif
 	pattern_free(p);
+}
+
+/* Last: it can't be taken back. */
+static void deferred_patterns_are_not_compiled(void **state)
+{
+	struct pattern *p;
+	char why[128];
+
+	(void)state;
+	pattern_defer();
+	p = pattern_new("a(", why, sizeof why);
+	assert_non_null(p);
+	assert_int_equal(pattern_find(p, "a"), PATTERN_NO_MEMORY);
+	pattern_free(p);
+	assert_null(pattern_new("((a{1,100}){1,100}){1,100}", why, sizeof why));
 }
 
 int main(void)
@@ -506,6 +532,7 @@ int main(void)
 		cmocka_unit_test(log_escapes_what_steers_a_terminal),
 		cmocka_unit_test(characters_that_steer),
 		cmocka_unit_test(held_lines_stay_whole_and_in_order),
+		cmocka_unit_test(deferred_patterns_are_not_compiled),
 	};
 
 	return cmocka_run_group_tests_name("core", tests, unit_enter, unit_leave);
