@@ -420,8 +420,8 @@ static void check_printed(const struct template *t, struct reading *r, const cha
 	assert(template_print(t, r->values, &twice));
 	assert(twice.len == 2 * n && (n == 0 || memcmp(twice.data, twice.data + n, n) == 0));
 	add(&body, r->values->body.p, r->values->body.n);
-	/* the tree's strings end at a NUL */
-	if (!strstr(buf_str(&body), "\\u0000")) {
+	/* the tree's strings end at a NUL, and its surrogates are yajl's */
+	if (!strstr(buf_str(&body), "\\u0000") && !strstr(buf_str(&body), "\\ud") && !strstr(buf_str(&body), "\\uD")) {
 		r->tree = tree_of(r, buf_str(&body));
 		assert(read_all(r, text));
 		assert(r->out.len == n && (n == 0 || memcmp(r->out.data, twice.data, n) == 0));
