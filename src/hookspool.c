@@ -33,6 +33,8 @@ static const struct {
 	{"purge", cli_purge, "delete old events"},
 	{"erase", cli_erase, "delete all that there is of a person"},
 	{"reload", cli_reload, "have receiver and relay read their configuration anew, and wait for it"},
+	{"backup", cli_backup, "copy the spool while it is in use"},
+	{"restore", cli_restore, "make a spool of a backup"},
 	{"relay", cli_relay, "send events on to their sinks"},
 	{"deliveries", cli_deliveries, "print what was sent to sinks, and what was not"},
 	{"retry", cli_retry, "send dead deliveries again"},

@@ -27,7 +27,7 @@ typedef int cli_run(const struct cli *cli, int argc, char **argv);
 
 cli_run cli_check, cli_keygen, cli_send, cli_list, cli_show, cli_tail, cli_stats, cli_rejects, cli_verify, cli_export,
 	cli_purge, cli_relay, cli_deliveries, cli_retry, cli_drop,
-	cli_replay, cli_erase, cli_reload;
+	cli_replay, cli_erase, cli_reload, cli_backup, cli_restore;
 
 /*
  * Loads the configuration, errors to stderr. NULL after an error; exit then with CLI_CONFIG. The caller frees. A command that

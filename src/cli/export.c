@@ -1,5 +1,6 @@
 /* hookspool export: events as JSON lines, each with its exact body. */
 #include <getopt.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -14,8 +15,9 @@ static const char help[] =
 	"Usage: hookspool export [OPTION]...\n"
 	"\n"
 	"Prints events as JSON, one object a line, the oldest first: id, endpoint, event, key,\n"
-	"account, received_at, remote_addr, and body with the exact text received, or\n"
-	"body_base64 where that isn't UTF-8.\n"
+	"account, received_at, remote_addr, headers, and body with the exact text received, or\n"
+	"body_base64 where that isn't UTF-8. Goes on past events that can't be read, as a page of\n"
+	"the database is damaged; then it says how many, and exits with 1.\n"
 	"\n"
 	FILTER_HELP
 	"  --help             this\n";
@@ -42,16 +44,28 @@ static bool on_row(void *ctx, const struct spool_row *r)
 	json_time(&j, "received_at", r->received_at);
 	json_text(&j, "remote_addr", r->remote_addr);
 	json_text(&j, "note", r->note);
+	json_text(&j, "headers", r->headers);
 	json_body(&j, r->body);
 	json_end(&j);
 	progress_update(++e->done);
 	return !ferror(stdout);
 }
 
+/* Of damaged pages. Returns the status to exit with. */
+static int say_lost(const struct spool_lost *lost)
+{
+	if (!lost->events)
+		return CLI_OK;
+	cli_error("%" PRId64 " event%s can't be read and %s left out (id %" PRId64 " to %" PRId64 "): the database is damaged; see hookspool"
+		" check --deep", lost->events, lost->events == 1 ? "" : "s", lost->events == 1 ? "is" : "are", lost->first, lost->last);
+	return CLI_NO;
+}
+
 int cli_export(const struct cli *cli, int argc, char **argv)
 {
 	static const struct option options[] = {FILTER_OPTIONS, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	struct export e = {0};
+	struct spool_lost lost = {0};
 	char why[PATH_MAX + 256] = "";
 	struct spool_db db;
 	struct conf *conf;
@@ -77,10 +91,12 @@ int cli_export(const struct cli *cli, int argc, char **argv)
 	if (status != CLI_OK)
 		return status;
 	e.filter.conf = conf;
+	e.filter.spool.lost = &lost;
 	if (!isatty(STDOUT_FILENO)) /* not between the lines */
 		progress_start("exported", 0);
 	ok = spool_query_events(&db, &e.filter.spool, on_row, &e, why, sizeof why);
 	progress_end();
 	filter_free(&e.filter);
-	return cli_close(conf, &db, ok, why);
+	status = cli_close(conf, &db, ok, why);
+	return status == CLI_OK ? say_lost(&lost) : status;
 }

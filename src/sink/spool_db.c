@@ -27,7 +27,7 @@
 #endif
 
 enum {
-	SCHEMA_VERSION = 5,
+	SCHEMA_VERSION = SPOOL_DB_SCHEMA,
 	LOCK_WAIT_S = 8,       /* the sender gives up after 15 s */
 	LOCK_WAIT_SHORT_S = 1, /* for who has waited behind one that waited in vain, and for what may be written later */
 	LOCK_NUDGE_NS = 100 * 1000 * 1000,

@@ -8,6 +8,8 @@
 
 #include "sink/spool.h"
 
+enum { SPOOL_DB_SCHEMA = 5 }; /* the version that this program makes and migrates to: PRAGMA user_version */
+
 enum { SPOOL_DB_BUSY_MS = 5000 }; /* a statement waits for other processes: recovery, readers' checkpoints; writers queue on the lock */
 
 struct spool_db {

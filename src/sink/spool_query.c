@@ -90,8 +90,38 @@ static bool take_row(struct spool_db *db, sqlite3_stmt *st, bool (*copy)(sqlite3
 	return ok;
 }
 
+static bool is_damage(struct spool_db *db)
+{
+	int code = sqlite3_extended_errcode(db->sql) & 0xFF;
+
+	return code == SQLITE_CORRUPT || code == SQLITE_IOERR;
+}
+
+/* A page that could not be read whole, event by event. */
+static bool salvage_page(struct spool_db *db, sqlite3_stmt *st, int64_t first, int64_t last, struct spool_lost *lost, struct buf *arena,
+	spool_visit *visit, void *ctx, bool *go_on, char *why, size_t n)
+{
+	struct spool_row r;
+	bool found;
+
+	for (int64_t id = first; *go_on && id <= last; id++) {
+		sqlite3_bind_int64(st, 1, id);
+		sqlite3_bind_int64(st, 2, id);
+		if (take_row(db, st, copy_row, &r, arena, &found, why, n)) {
+			*go_on = !found || visit(ctx, &r);
+			continue;
+		}
+		if (!is_damage(db))
+			return false;
+		if (lost->events++ == 0)
+			lost->first = id;
+		lost->last = id;
+	}
+	return true;
+}
+
 /* Visits one page, the ids from first to last. *go_on becomes false when a visit wants no more. */
-static bool visit_page(struct spool_db *db, sqlite3_stmt *st, int64_t first, int64_t last, bool newest_first,
+static bool visit_page(struct spool_db *db, sqlite3_stmt *st, int64_t first, int64_t last, const struct spool_filter *f,
 	struct buf *arena, spool_visit *visit, void *ctx, bool *go_on, char *why, size_t n)
 {
 	struct spool_row r;
@@ -101,16 +131,44 @@ static bool visit_page(struct spool_db *db, sqlite3_stmt *st, int64_t first, int
 		sqlite3_bind_int64(st, 1, first);
 		sqlite3_bind_int64(st, 2, last);
 		if (!take_row(db, st, copy_row, &r, arena, &found, why, n))
-			return false;
+			return f->lost && is_damage(db) &&
+				salvage_page(db, st, first, last, f->lost, arena, visit, ctx, go_on, why, n);
 		if (!found)
 			break;
 		*go_on = visit(ctx, &r);
-		if (newest_first)
+		if (f->newest_first)
 			last = r.id - 1;
 		else
 			first = r.id + 1;
 	}
 	return true;
+}
+
+static bool get_number(struct spool_db *db, const char *sql, int64_t *value)
+{
+	sqlite3_stmt *st = NULL;
+	bool ok = sqlite3_prepare_v2(db->sql, sql, -1, &st, NULL) == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW;
+
+	if (ok)
+		*value = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	return ok;
+}
+
+/* Where the first or the last page is damaged: from the indexes, which have the ids too. */
+static bool salvage_range(struct spool_db *db, int64_t *min, int64_t *max, char *why, size_t n)
+{
+	int64_t by_relay = 0, by_key = 0;
+	bool ok;
+
+	if (!get_number(db, "SELECT min(id) FROM event", min))
+		*min = 1;
+	if (get_number(db, "SELECT max(id) FROM event", max))
+		return true;
+	ok = get_number(db, "SELECT max(id) FROM event INDEXED BY event_key WHERE key IS NOT NULL", &by_key);
+	ok = get_number(db, "SELECT max(event) FROM relay", &by_relay) || ok;
+	*max = by_key > by_relay ? by_key : by_relay;
+	return ok || spool_sql_fail(db, why, n);
 }
 
 static bool id_range(struct spool_db *db, int64_t *min, int64_t *max, char *why, size_t n)
@@ -154,7 +212,7 @@ bool spool_query_events(struct spool_db *db, const struct spool_filter *f, spool
 	int64_t min, max, at;
 	sqlite3_stmt *st;
 
-	if (!id_range(db, &min, &max, why, n))
+	if (!id_range(db, &min, &max, why, n) && (!f->lost || !is_damage(db) || !salvage_range(db, &min, &max, why, n)))
 		return false;
 	if (min <= f->after)
 		min = f->after + 1;
@@ -166,10 +224,10 @@ bool spool_query_events(struct spool_db *db, const struct spool_filter *f, spool
 		return false;
 	if (f->newest_first)
 		for (at = max; ok && go_on && at >= min; at -= PAGE)
-			ok = visit_page(db, st, at - PAGE < min ? min : at - PAGE + 1, at, true, &arena, visit, ctx, &go_on, why, n);
+			ok = visit_page(db, st, at - PAGE < min ? min : at - PAGE + 1, at, f, &arena, visit, ctx, &go_on, why, n);
 	else
 		for (at = min; ok && go_on && at <= max; at += PAGE)
-			ok = visit_page(db, st, at, max - at < PAGE ? max : at + PAGE - 1, false, &arena, visit, ctx, &go_on, why, n);
+			ok = visit_page(db, st, at, max - at < PAGE ? max : at + PAGE - 1, f, &arena, visit, ctx, &go_on, why, n);
 	sqlite3_finalize(st);
 	buf_free(&arena);
 	return ok;

@@ -8,12 +8,18 @@
 #include "core/buf.h"
 #include "sink/spool_db.h"
 
+/* Events that damaged pages of the database, or of the disk, have. */
+struct spool_lost {
+	int64_t events, first, last; /* how many, and the ids of the first and the last */
+};
+
 /* Which events; spool_filter_all is every one of them. Borrowed strings. */
 struct spool_filter {
 	const char *endpoint, *event, *account; /* exact; NULL: any */
 	int64_t since, until;                   /* received_at, ms: since <= it < until */
 	int64_t after, last;                    /* ids: after < id <= last */
 	bool newest_first;
+	struct spool_lost *lost; /* with the oldest first: what can't be read is passed over and counted there; NULL: it fails */
 };
 
 extern const struct spool_filter spool_filter_all;

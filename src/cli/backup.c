@@ -1,0 +1,154 @@
+/*
+ * hookspool backup: copies the spool while it is in use.
+ *
+ * The file is the caller's, the spool another user's: a child becomes the spool's owner and writes to the file that the parent has
+ * opened. The parent, which may be root, reads nothing of the spool.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/child.h"
+#include "cli/cli.h"
+#include "cli/progress.h"
+#include "sink/spool_backup.h"
+
+static const char help[] =
+	"Usage: hookspool backup FILE\n"
+	"\n"
+	"Copies the whole spool, as it is at one moment, to FILE, while receiving goes on. FILE\n"
+	"is the caller's, with mode 0600, and has its name only when it is complete and on the\n"
+	"disk. A backup that is there already is replaced; any other file is not. hookspool\n"
+	"restore makes a spool of it.\n"
+	"\n"
+	"  --help   this\n"
+	"\n"
+	"Exit status: 0 FILE is complete; 1 it is complete, but the spool is damaged; 66 there is\n"
+	"no spool; 75 no backup was made.\n";
+
+struct backup {
+	const struct cli *cli;
+	int fd;
+};
+
+static void on_progress(uint64_t done, uint64_t total)
+{
+	(void)total;
+	progress_update(done);
+}
+
+/* In the child. */
+static int copy(void *ctx)
+{
+	struct backup *b = ctx;
+	char why[PATH_MAX + 256];
+	struct spool_db db;
+	struct conf *conf;
+	int status = cli_open(b->cli, CONF_SECRETS_NONE, &conf, &db);
+	bool ok;
+
+	if (status != CLI_OK)
+		return status;
+	progress_start("pages copied", 0);
+	ok = spool_backup(&db, b->fd, on_progress, why, sizeof why);
+	progress_end();
+	status = cli_close(conf, &db, ok, why);
+	if (status == CLI_OK && !spool_backup_check(b->fd, why, sizeof why)) {
+		cli_error("the backup is as damaged as the spool: %s; see hookspool check --deep", why);
+		status = CLI_NO;
+	}
+	return status;
+}
+
+/* Nobody's file is lost by a wrong name. */
+static bool may_replace(const char *file)
+{
+	static const char magic[16] = "SQLite format 3";
+	char begin[sizeof magic];
+	struct stat st;
+	int fd = open(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	bool ok = fd < 0 && errno == ENOENT;
+
+	if (fd >= 0) {
+		ok = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && pread(fd, begin, sizeof begin, 0) == sizeof begin &&
+			memcmp(begin, magic, sizeof magic) == 0;
+		close(fd);
+	}
+	if (!ok)
+		cli_error("%s: there is another file of that name; remove it, or choose another name", file);
+	return ok;
+}
+
+static bool sync_directory(const char *file)
+{
+	char path[PATH_MAX];
+	int fd;
+	bool ok;
+
+	snprintf(path, sizeof path, "%s", file);
+	fd = open(dirname(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ok = fd >= 0 && fsync(fd) == 0;
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+static bool finish(const char *new, const char *file)
+{
+	if (rename(new, file) == 0 && sync_directory(file))
+		return true;
+	cli_error("%s: %s", file, strerror(errno));
+	return false;
+}
+
+static int backup(const struct cli *cli, const char *file)
+{
+	struct backup b = {.cli = cli};
+	char new[PATH_MAX];
+	int status;
+
+	if (snprintf(new, sizeof new, "%s.%ld.new", file, (long)getpid()) >= (int)sizeof new) {
+		cli_error("%s: the name is too long", file);
+		return CLI_TEMPFAIL;
+	}
+	if (!may_replace(file))
+		return CLI_TEMPFAIL;
+	b.fd = open(new, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (b.fd < 0) {
+		cli_error("%s: %s", new, strerror(errno));
+		return CLI_TEMPFAIL;
+	}
+	status = child_run(copy, &b);
+	close(b.fd);
+	if ((status == CLI_OK || status == CLI_NO) && !finish(new, file))
+		status = CLI_TEMPFAIL;
+	if (status != CLI_OK && status != CLI_NO)
+		unlink(new);
+	return status;
+}
+
+int cli_backup(const struct cli *cli, int argc, char **argv)
+{
+	static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	int c;
+
+	optind = 0;
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+		if (c == 'h') {
+			fputs(help, stdout);
+			return CLI_OK;
+		}
+		return cli_usage("backup", "unknown option %s", argv[optind - 1]);
+	}
+	if (optind + 1 != argc)
+		return cli_usage("backup", "name one file");
+	return backup(cli, argv[optind]);
+}

@@ -1,0 +1,273 @@
+/*
+ * hookspool restore: makes a spool of a backup.
+ *
+ * The copy is checked and made ready under another name, and gets its own under the spool's lock: a receiver that starts meanwhile
+ * finds no spool or the whole one.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/child.h"
+#include "cli/cli.h"
+#include "cli/owner.h"
+#include "core/clock.h"
+#include "sink/spool_backup.h"
+#include "sink/spool_fs.h"
+
+static const char help[] =
+	"Usage: hookspool restore [--pending hold|send|drop] FILE\n"
+	"\n"
+	"Makes the spool that the configuration names of a backup. There must be no spool yet:\n"
+	"move an old one away, and stop the receiver before. FILE is read whole and checked\n"
+	"first. Events, dedupe keys, deliveries and refusals are as they were; ids of new events\n"
+	"go on 10 million further on.\n"
+	"\n"
+	"  --pending hold   pending deliveries become dead letters, as the sinks may have got them\n"
+	"                   after the backup: hookspool retry sends them (the default)\n"
+	"  --pending send   they stay pending: the relay sends them\n"
+	"  --pending drop   they are forgotten: hookspool replay sends their events\n"
+	"  --help           this\n"
+	"\n"
+	"Exit status: 0 restored; 1 FILE is no good backup, or there is a spool; 75 it failed, and\n"
+	"nothing is changed.\n";
+
+#define COPY "hookspool.db.restore"
+
+struct restore {
+	const char *dir, *file;
+	int from;
+	enum spool_pending pending;
+};
+
+static int fail(const char *what, const char *why, int status)
+{
+	cli_error("%s: %s", what, why);
+	return status;
+}
+
+static bool has_spool(int dir)
+{
+	struct stat st;
+
+	return fstatat(dir, "hookspool.db", &st, AT_SYMLINK_NOFOLLOW) == 0 ? st.st_size > 0 : errno != ENOENT;
+}
+
+static bool copy_bytes(int from, int to)
+{
+	char block[65536];
+	off_t at = 0;
+	ssize_t n, put;
+
+	while ((n = pread(from, block, sizeof block, at)) > 0)
+		for (ssize_t done = 0; done < n; done += put, at += put) {
+			put = pwrite(to, block + done, (size_t)(n - done), at);
+			if (put < 0)
+				return false;
+		}
+	return n == 0;
+}
+
+/* As the receiver does: at most 8 s. */
+static bool wait_for_lock(int fd)
+{
+	const struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
+	int64_t end = clock_mono_us() + 8 * INT64_C(1000000);
+
+	while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+		if (errno != EWOULDBLOCK || clock_mono_us() > end)
+			return false;
+		nanosleep(&pause, NULL);
+	}
+	return true;
+}
+
+/* What a database that is gone has left would be taken for the new one's. */
+static bool remove_left(int dir)
+{
+	static const char *const names[] = {"hookspool.db", "hookspool.db-wal", "hookspool.db-shm", "hookspool.db-journal"};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (unlinkat(dir, names[i], 0) != 0 && errno != ENOENT)
+			return false;
+	return true;
+}
+
+static int put_in_place(const struct restore *r, int dir)
+{
+	int lock = openat(dir, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600), status = CLI_OK;
+
+	if (lock < 0 || !spool_fs_give(dir, lock) || !wait_for_lock(lock))
+		status = fail(r->dir, lock < 0 ? strerror(errno) : "another process holds its lock", CLI_TEMPFAIL);
+	else if (has_spool(dir))
+		status = fail(r->dir, "there is a spool; stop the receiver, move the directory away, and run this again", CLI_NO);
+	else if (!remove_left(dir) || renameat(dir, COPY, dir, "hookspool.db") != 0 || fsync(dir) != 0)
+		status = fail(r->dir, strerror(errno), CLI_TEMPFAIL);
+	if (lock >= 0)
+		close(lock);
+	return status;
+}
+
+static void say(const struct restore *r, const struct spool_restored *done)
+{
+	static const char *const what[] = {
+		[SPOOL_PENDING_HOLD] = "held as dead letters; hookspool retry sends them",
+		[SPOOL_PENDING_SEND] = "sent by the relay; the sinks may have got them before",
+		[SPOOL_PENDING_DROP] = "forgotten; hookspool replay sends their events",
+	};
+	char at[CLOCK_TEXT];
+
+	printf("%" PRId64 " event%s restored to %s", done->events, done->events == 1 ? "" : "s", r->dir);
+	if (done->newest)
+		printf(", the newest of %s", clock_format(done->newest, at));
+	printf("; new ones begin with id %" PRId64 "\n", done->next_id);
+	printf("%" PRId64 " pending %s: %s\n", done->pending, done->pending == 1 ? "delivery" : "deliveries", what[r->pending]);
+}
+
+static int restore_to(const struct restore *r, int dir, int to)
+{
+	char why[PATH_MAX + 256];
+	struct spool_restored done;
+	int status;
+
+	if (!spool_fs_give(dir, to) || !copy_bytes(r->from, to))
+		return fail(r->dir, strerror(errno), CLI_TEMPFAIL);
+	if (!spool_backup_check(to, why, sizeof why))
+		return fail(r->file, why, CLI_NO);
+	if (!spool_backup_prepare(to, r->pending, clock_now(), &done, why, sizeof why))
+		return fail(r->dir, why, CLI_TEMPFAIL);
+	status = put_in_place(r, dir);
+	if (status == CLI_OK)
+		say(r, &done);
+	return status;
+}
+
+/* In the child, as the spool's owner from here on. */
+static int restore_as_owner(void *ctx)
+{
+	const struct restore *r = ctx;
+	char why[PATH_MAX + 256];
+	int dir, to = -1, status;
+
+	if (!owner_become(r->dir, why, sizeof why)) {
+		cli_error("%s", why);
+		return CLI_TEMPFAIL;
+	}
+	dir = open(r->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir >= 0 && has_spool(dir)) {
+		close(dir);
+		return fail(r->dir, "there is a spool; stop the receiver, move the directory away, and run this again", CLI_NO);
+	}
+	if (dir >= 0 && (unlinkat(dir, COPY, 0) == 0 || errno == ENOENT))
+		to = openat(dir, COPY, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	status = to < 0 ? fail(r->dir, strerror(errno), CLI_TEMPFAIL) : restore_to(r, dir, to);
+	if (to >= 0 && status != CLI_OK)
+		unlinkat(dir, COPY, 0);
+	if (to >= 0)
+		close(to);
+	if (dir >= 0)
+		close(dir);
+	return status;
+}
+
+/* Root gives a new directory to the owner of the one above. */
+static bool make_directory(const char *dir)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	bool ok;
+
+	if (mkdir(dir, 0700) != 0)
+		return errno == EEXIST;
+	snprintf(path, sizeof path, "%s", dir);
+	ok = geteuid() != 0 || (stat(dirname(path), &st) == 0 && chown(dir, st.st_uid, st.st_gid) == 0);
+	if (ok && geteuid() == 0 && st.st_uid == 0)
+		cli_error("%s belongs to root; where the receiver runs as another user, chown -R it to that user", dir);
+	return ok;
+}
+
+/* A database whose newest events are in a log beside it is no backup. */
+static bool has_log(const char *file)
+{
+	char log[PATH_MAX];
+	struct stat st;
+
+	return snprintf(log, sizeof log, "%s-wal", file) < (int)sizeof log && stat(log, &st) == 0 && st.st_size > 0;
+}
+
+static int restore(const struct cli *cli, struct restore *r)
+{
+	struct conf *conf = cli_conf(cli, CONF_SECRETS_NONE);
+	struct stat st;
+	int status;
+
+	if (!conf)
+		return CLI_CONFIG;
+	r->dir = conf->spool;
+	r->from = open(r->file, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (r->from < 0 || fstat(r->from, &st) != 0)
+		status = fail(r->file, strerror(errno), CLI_NO);
+	else if (!S_ISREG(st.st_mode))
+		status = fail(r->file, "it is no regular file", CLI_NO);
+	else if (has_log(r->file))
+		status = fail(r->file, "there is a -wal file beside it, so it is a spool in use and no backup; hookspool backup makes one", CLI_NO);
+	else if (!make_directory(r->dir))
+		status = fail(r->dir, strerror(errno), CLI_TEMPFAIL);
+	else
+		status = child_run(restore_as_owner, r);
+	if (r->from >= 0)
+		close(r->from);
+	conf_free(conf);
+	return status;
+}
+
+static bool read_pending(const char *word, enum spool_pending *pending)
+{
+	static const char *const words[] = {
+		[SPOOL_PENDING_HOLD] = "hold", [SPOOL_PENDING_SEND] = "send", [SPOOL_PENDING_DROP] = "drop"};
+
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+		if (strcmp(words[i], word) == 0) {
+			*pending = (enum spool_pending)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+int cli_restore(const struct cli *cli, int argc, char **argv)
+{
+	static const struct option options[] = {{"pending", required_argument, NULL, 'p'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	struct restore r = {.pending = SPOOL_PENDING_HOLD};
+	int c;
+
+	optind = 0;
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+		switch (c) {
+		case 'h':
+			fputs(help, stdout);
+			return CLI_OK;
+		case 'p':
+			if (!read_pending(optarg, &r.pending))
+				return cli_usage("restore", "--pending: write hold, send or drop, not \"%s\"", optarg);
+			break;
+		default:
+			return cli_usage("restore", c == ':' ? "%s needs a value" : "unknown option %s", argv[optind - 1]);
+		}
+	}
+	if (optind + 1 != argc)
+		return cli_usage("restore", "name one file");
+	r.file = argv[optind];
+	return restore(cli, &r);
+}
