@@ -142,12 +142,12 @@ static bool know_first(struct reading *reading, bool *all)
 	return true;
 }
 
-/* Of deliveries that are due later than any schedule says, the clock was wrong: they don't wait for that time. */
+/* Of deliveries that are due later than any schedule or Retry-After says, the clock was wrong: they don't wait for that time. */
 static bool unwait(struct relay *r, struct lane *l, int64_t now)
 {
-	int64_t n;
+	int64_t n, longest = l->sink->retry.most > HTTP_RETRY_AFTER_MAX_MS ? l->sink->retry.most : HTTP_RETRY_AFTER_MAX_MS;
 
-	if (!spool_relay_unwait(&r->db, l->sink->name, now, now + l->sink->retry.most, &n, r->why, sizeof r->why))
+	if (!spool_relay_unwait(&r->db, l->sink->name, now, now + longest, &n, r->why, sizeof r->why))
 		return false;
 	if (n) {
 		log_message(LOG_LEVEL_WARNING, "sink %s: %" PRId64 " deliver%s due later than any pause lasts, as a clock was wrong: due now",

@@ -10,7 +10,7 @@
 
 #include "core/clock.h"
 
-enum { REDIRECTS_MAX = 5, ANSWER_MAX = 1 << 20, CONNECTIONS_KEPT = 256, RETRY_AFTER_MAX_S = 7 * 86400 };
+enum { REDIRECTS_MAX = 5, ANSWER_MAX = 1 << 20, CONNECTIONS_KEPT = 256 };
 
 /* One attempt; used again for the next. */
 struct transfer {
@@ -398,7 +398,7 @@ static void finish(struct http *h, struct transfer *t, CURLcode code)
 		(r.status < SINK_STATUS_MAX && t->target->sink->retry_on[r.status]));
 	/* RFC 9110 section 15.6: a server's error says nothing of what it did before, but for 503, "unable to handle the request" */
 	r.in_doubt = t->begun && (r.status == 0 || (r.status >= 500 && r.status != 503));
-	r.retry_after = (after < RETRY_AFTER_MAX_S ? after : RETRY_AFTER_MAX_S) * 1000;
+	r.retry_after = after < HTTP_RETRY_AFTER_MAX_MS / 1000 ? after * 1000 : HTTP_RETRY_AFTER_MAX_MS;
 	curl_multi_remove_handle(h->multi, t->easy);
 	h->done(t->job, &r);
 	release(h, t);

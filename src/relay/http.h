@@ -11,7 +11,10 @@
 
 struct http;
 
-enum { HTTP_ANSWER_KEPT = 1024 }; /* bytes of an answer's beginning */
+enum {
+	HTTP_ANSWER_KEPT = 1024,                     /* bytes of an answer's beginning */
+	HTTP_RETRY_AFTER_MAX_MS = 7 * 86400 * 1000, /* what is heeded of a longer Retry-After */
+};
 
 /* NULL when memory is short. */
 struct http *http_new(attempt_done *done);

@@ -7,10 +7,7 @@
 #include "relay/running.h"
 #include "sink/spool_pause.h"
 
-enum {
-	JUMP_MS = 5000,             /* of the clock against the monotonic one */
-	WAIT_MS = 7 * 86400 * 1000, /* http.c's RETRY_AFTER_MAX_S */
-};
+enum { JUMP_MS = 5000 /* of the clock against the monotonic one */ };
 
 /* ---- pauses */
 
@@ -41,24 +38,14 @@ void watch_pauses(struct relay *r)
 
 /* ---- the clock */
 
-/* The longest that a delivery waits for its next attempt: a pause of retry, or a Retry-After. */
-static int64_t longest_wait(const struct conf *c)
-{
-	int64_t longest = WAIT_MS;
-
-	for (size_t i = 0; i < c->n_sinks; i++)
-		longest = longest < c->sinks[i].retry.most ? c->sinks[i].retry.most : longest;
-	return longest;
-}
-
 static bool begin(struct relay *r, int64_t now, int64_t *last_attempt)
 {
 	int64_t changed = 0;
 
-	if (!spool_relay_begin(&r->db, now, longest_wait(r->conf), last_attempt, &changed, r->why, sizeof r->why))
+	if (!spool_relay_begin(&r->db, now, last_attempt, &changed, r->why, sizeof r->why))
 		return false;
 	if (changed)
-		log_message(LOG_LEVEL_WARNING, "%" PRId64 " deliver%s due in the future by a wrong clock; due now", changed, changed == 1 ? "y was" : "ies were");
+		log_message(LOG_LEVEL_WARNING, "%" PRId64 " deliver%s due later than any pause lasts, as a clock was wrong: due now", changed, changed == 1 ? "y was" : "ies were");
 	return true;
 }
 

@@ -94,11 +94,11 @@ bool spool_relay_sending(struct spool_db *db, struct spool_relay_key *key, int64
 bool spool_relay_doubt(struct spool_db *db, int64_t *n, char *why, size_t why_size);
 
 /*
- * Finds out when the last attempt was made, in ms since the epoch; 0: there is none. Makes due now what a wrong clock made due
- * later: what was never tried, and what is due later than `longest` ms from now; *changed becomes how many. And forgets the pauses
- * of a relay before this one. For the only relay of the spool, at its start and when the clock was set. False with the reason in why.
+ * Finds out when the last attempt was made, in ms since the epoch; 0: there is none. Makes due now what
+ * was never tried and is due later, as the clock was wrong when it was stored; *changed becomes how many. And forgets the pauses of
+ * a relay before this one. For the only relay of the spool, at its start and when the clock was set. False with the reason in why.
  */
-bool spool_relay_begin(struct spool_db *db, int64_t now, int64_t longest, int64_t *last_attempt, int64_t *changed, char *why, size_t why_size);
+bool spool_relay_begin(struct spool_db *db, int64_t now, int64_t *last_attempt, int64_t *changed, char *why, size_t why_size);
 
 /* The name of the spool, at most 16 bytes with the NUL, which tells its events from those of others. False with the reason in why. */
 bool spool_relay_name(struct spool_db *db, char name[16], char *why, size_t why_size);
