@@ -1,6 +1,7 @@
-"""What providers sign by, their own packages, is taken; and what we sign, these packages take."""
+"""What providers sign by, their own packages, is taken; what we sign, these packages take; and of samples they think as we do."""
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -11,6 +12,7 @@ from place import BASE, SOURCE, need, run, until
 from proc import Child
 from receiver import Home, endpoint
 from servers import nginx
+from test_providers import FILES, home_for, load, outcome, post
 
 SECRETS = {"github": "It's a Secret to Everybody", "standard-webhooks": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
            "stripe": "whsec_test_secret"}
@@ -24,7 +26,7 @@ def packages():
     where = BASE / "signers"
     shutil.copytree(SOURCE / "tests/e2e/signers", where, ignore=shutil.ignore_patterns("node_modules"))
     need("node")
-    done = subprocess.run([need("npm"), "ci", "--no-audit", "--no-fund"], cwd=where, capture_output=True, text=True,
+    done = subprocess.run([need("npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=where, capture_output=True, text=True,
                           env={**os.environ, "npm_config_cache": str(BASE / "npm")})
     assert done.returncode == 0, done.stderr
     return where
@@ -77,3 +79,52 @@ def test_ours_is_taken_by_theirs(packages, front, scheme, children):
     done = front.home.cli(*send)
     assert done.returncode == 0 and b"200 after" in done.stdout, done.stdout.decode() + done.stderr.decode()
     assert front.home.cli(*send, "--bad-signature").returncode == 1
+
+
+def flipped(text):
+    """The text with one letter changed, in the middle."""
+    at = len(text) // 2
+    return text[:at] + ("x" if text[at] != "x" else "y") + text[at + 1:]
+
+
+def changed(sample):
+    """The sample, and how it is no longer what the provider signed: body, signatures and secret, each with one letter changed."""
+    wrong = {name: re.sub(r"[\w+/]{20,}", lambda one: flipped(one[0]), value) for name, value in sample["headers"].items()
+             if "signature" in name.lower() or "hmac" in name.lower()}
+    yield "as it came", sample
+    if sample["method"] == "POST":
+        yield "body", {**sample, "body": flipped(sample["body"])}
+    yield "signature", {**sample, "headers": {**sample["headers"], **wrong}}
+    yield "secret", {**sample, "secret": flipped(sample["secret"])}
+
+
+@pytest.fixture(scope="module")
+def verdicts(packages):
+    """What the provider's package says of each sample and each change; None: there is no such package."""
+    asked = [(name, what, one) for name in FILES if load(name).get("verified_by") and not load(name).get("answer")
+             for what, one in changed(load(name))]
+    done = run([need("node"), "judge.js"], stdin=json.dumps([one for _, _, one in asked]).encode(), cwd=packages)
+    assert done.returncode == 0, done.stderr.decode()
+    said = json.loads(done.stdout)
+    assert len(said) == len(asked)
+    return {(name, what): (one, verdict) for (name, what, one), verdict in zip(asked, said)}
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if load(name).get("verified_by") and not load(name).get("answer")])
+def test_the_package_agrees(verdicts, name):
+    """Accepted where the provider's package accepts, unauthorized where it does not."""
+    compared = 0
+    for what in ("as it came", "body", "signature", "secret"):
+        sample, right = verdicts.get((name, what), (None, None))
+        if sample is None:
+            continue
+        assert right is (what == "as it came"), f"the package says {right} of the {what}"
+        try:
+            _, log = post(home_for(sample), sample)
+            got = outcome(log)
+        except IndexError:
+            got = "unauthorized"  # a changed secret may be none at all: the receiver says so, and takes nothing
+            assert what == "secret", log
+        assert got == ("stored" if right else "unauthorized"), (what, log)
+        compared += 1
+    assert compared >= 3

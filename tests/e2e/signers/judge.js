@@ -1,0 +1,98 @@
+// node judge.js: reads samples, a JSON list, from standard input, and prints a JSON list of what the provider's own package
+// says of each: true, its signature is right; false, it is not; null, no package here verifies it.
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { once } from "node:events";
+import { verify as octokit } from "@octokit/webhooks-methods";
+import { verifyWebhook as clerk } from "@clerk/backend/webhooks";
+import { isValidSlackRequest } from "@slack/bolt/dist/receivers/verify-request.js";
+import { Signature } from "@hubspot/api-client";
+import "@shopify/shopify-api/adapters/node";
+import { shopifyApi, ApiVersion } from "@shopify/shopify-api";
+import { TeamChatClient } from "@zoom/rivet/teamchat";
+import discord from "discord-interactions";
+import OpenAI from "openai";
+import { Resend } from "resend";
+import { Webhook } from "standardwebhooks";
+import Stripe from "stripe";
+import { Webhook as Svix } from "svix";
+import autohook from "twitter-autohook";
+import twilio from "twilio";
+
+const RealDate = Date;
+let now = RealDate.now();
+
+// The packages look at the clock: it stands at the time of the sample.
+globalThis.Date = class extends RealDate {
+  constructor(...args) {
+    super(...(args.length ? args : [now]));
+  }
+  static now() {
+    return now;
+  }
+};
+
+async function shopify({ secret, body, headers }) {
+  const api = shopifyApi({
+    apiKey: "unused", apiSecretKey: secret, scopes: [], hostName: "hooks.example.com", isEmbeddedApp: false, apiVersion: ApiVersion.July26 ?? "2026-07",
+    logger: { log() {} },
+  });
+  return (await api.webhooks.validate({ rawBody: body, rawRequest: { headers, url: "/", method: "POST" }, rawResponse: {} })).valid;
+}
+
+// Its receiver is an HTTP server: it is asked as Zoom would.
+async function zoom({ secret, body, headers }) {
+  const client = new TeamChatClient({ clientId: "x", clientSecret: "x", webhooksSecretToken: secret, installerOptions: {
+    redirectUri: "http://localhost/x", stateStore: "long-enough-for-a-state-store-secret" }, receiverOptions: { port: 0 } });
+  const server = await client.start();
+  const { port } = server.address();
+  const answer = await fetch(`http://127.0.0.1:${port}/zoom/events`, { method: "POST", headers: { ...headers, "content-type": "application/json" }, body });
+  await client.stop?.();
+  server.close();
+  return answer.status === 200;
+}
+
+const packages = {
+  github: ({ secret, body, headers }) => octokit(secret, body, headers["x-hub-signature-256"]),
+  stripe: ({ secret, body, headers }) => new Stripe("sk_test_unused").webhooks.signature.verifyHeader(body, headers["stripe-signature"], secret, 300),
+  slack: ({ secret, body, headers }) => isValidSlackRequest({ signingSecret: secret, body, headers }),
+  "hubspot-v3": ({ secret, method, url, body, headers }) => Signature.isValid({
+    signatureVersion: "v3", signature: headers["x-hubspot-signature-v3"], clientSecret: secret, method, url, requestBody: body,
+    timestamp: Number(headers["x-hubspot-request-timestamp"]) }),
+  discord: ({ secret, body, headers }) => discord.verifyKey(body, headers["x-signature-ed25519"], headers["x-signature-timestamp"], secret),
+  x: ({ secret, body, headers }) => autohook.validateSignature(headers, { consumer_secret: secret }, body),
+  shopify,
+  zoom,
+  "standard-webhooks": ({ secret, body, headers }) => new Webhook(secret).verify(body, headers),
+  svix: ({ secret, body, headers }) => new Svix(secret).verify(body, headers),
+  openai: ({ secret, body, headers }) => new OpenAI({ apiKey: "unused" }).webhooks.verifySignature(body, headers, secret).then(() => true),
+  clerk: ({ secret, body, headers }) => clerk(new Request("https://hooks.example.com/", { method: "POST", body, headers }), { signingSecret: secret }),
+  resend: ({ secret, body, headers }) => new Resend("re_unused").webhooks.verify({
+    payload: body, webhookSecret: secret,
+    headers: { id: headers["svix-id"], timestamp: headers["svix-timestamp"], signature: headers["svix-signature"] } }),
+  twilio({ secret, body, url, headers, content_type: type, method }) {
+    const algorithm = twilio.getSignatureAlgorithm(headers["x-twilio-webhooks-signature-settings"]);
+    const signature = headers["x-twilio-signature"];
+    if (url.includes("bodySHA256="))
+      return twilio.validateRequestWithBody(secret, signature, url, body, algorithm);
+    return twilio.validateRequest(secret, signature, url, method === "GET" ? {} : Object.fromEntries(new URLSearchParams(body)), algorithm);
+  },
+};
+
+async function judge(sample) {
+  const verify = packages[sample.provider] ?? packages[sample.scheme];
+  if (!verify) return null;
+  now = sample.at * 1000;
+  const headers = Object.fromEntries(Object.entries(sample.headers).map(([name, value]) => [name.toLowerCase(), value]));
+  const query = sample.query ? `?${sample.query}` : "";
+  try {
+    return (await verify({ ...sample, headers, url: sample.url_signed ?? `${sample.url ?? ""}${query}` })) !== false;
+  } catch {
+    return false; // most packages throw where a signature is wrong
+  }
+}
+
+const verdicts = [];
+for (const sample of JSON.parse(readFileSync(0, "utf8"))) verdicts.push(await judge(sample));
+console.log(JSON.stringify(verdicts));
+process.exit(0);
