@@ -177,14 +177,14 @@ def test_through_nginx(served, kind):
         for code, how in EARLY.items():
             reply = site.deliver(how.get("path", "/webhook/linkedin"), body, how.get("headers", {}), method=how.get("method", "POST"))
             assert reply.status == STATUS[code]
-            assert site.deliver("/webhook/linkedin", b"{}").status == 400
+            assert site.deliver("/webhook/plain", b"{}").status == 400
     check_nothing_forged(site.receivers[0])
 
 
 def test_through_nginx_late(served):
     """nginx passes the body on as it comes: the answer is out before the forged request is in."""
     site = served("nginx-streaming", forged_home())
-    senders = [(shift, *early, site.connect()) for shift, early in enumerate(EARLY.items()) if early[1]]
+    senders = [(shift, *early, site.connect()) for shift, early in enumerate(EARLY.items()) if early[0] != "malformed"]
     for shift, code, how, http in senders:
         headers = signed_headers(forged(shift), how.get("headers", {})) + [("Content-Length", str(len(forged(shift))))]
         http.send(sender.head(how.get("path", "/webhook/linkedin"), headers, how.get("method", "POST")))
