@@ -9,6 +9,7 @@
 
 #include "cli/cli.h"
 #include "cli/deliveries.h"
+#include "cli/endpoint_name.h"
 #include "cli/json.h"
 #include "cli/plain.h"
 #include "cli/terminal.h"
@@ -32,16 +33,23 @@ static const char deliveries_help[] =
 	"                     last answer\n"
 	"  --help             this\n";
 
+/* What rows are printed with. */
+struct printing {
+	const struct conf *conf;
+	bool found; /* there was one */
+};
+
 static void print_json(void *ctx, const struct spool_delivery *s)
 {
-	bool *found = ctx;
+	struct printing *p = ctx;
 	struct json j;
 
-	*found = true;
+	p->found = true;
 	json_begin(&j);
 	json_number(&j, "id", s->id);
 	json_number(&j, "event", s->event);
 	json_text(&j, "endpoint", s->endpoint);
+	json_text(&j, "name", endpoint_name(p->conf, s->endpoint));
 	json_text(&j, "sink", s->sink);
 	json_string(&j, "state", spool_deliveries_states[s->state]);
 	json_number(&j, "attempts", s->attempts);
@@ -59,9 +67,9 @@ static void print_json(void *ctx, const struct spool_delivery *s)
 	json_end(&j);
 }
 
-static void print_head(void)
+static void print_head(bool names)
 {
-	printf("%6s  %6s  %-16s  %-9s  %5s  %-*s  %-*s  %s\n", "ID", "EVENT", "SINK", "STATE", "TRIES", terminal_time_width(), "LAST TRY",
+	printf("%6s  %6s  %-16s  %s%-9s  %5s  %-*s  %-*s  %s\n", "ID", "EVENT", "SINK", names ? "ENDPOINT          " : "", "STATE", "TRIES", terminal_time_width(), "LAST TRY",
 		terminal_time_width(), "NEXT TRY", "RESULT");
 }
 
@@ -88,13 +96,19 @@ static void print_row(void *ctx, const struct spool_delivery *s)
 {
 	char last[TERMINAL_TIME], next[TERMINAL_TIME];
 	const char *colour = colour_of(s);
-	bool *found = ctx;
+	bool names;
+	struct printing *p = ctx;
 
-	if (!*found)
-		print_head();
-	*found = true;
+	names = endpoint_name_any(p->conf);
+	if (!p->found)
+		print_head(names);
+	p->found = true;
 	printf("%6" PRId64 "  %6" PRId64 "  ", s->id, s->event);
 	plain_cell(stdout, s->sink, 16);
+	if (names) {
+		fputs("  ", stdout);
+		plain_cell(stdout, endpoint_name(p->conf, s->endpoint), 16);
+	}
 	printf("  %s%-9s%s  %5d  ", colour, spool_deliveries_states[s->state], *colour ? terminal_colour(TERMINAL_PLAIN) : "", s->attempts);
 	printf("%-*s  %-*s  ", terminal_time_width(), s->last_at ? terminal_time(s->last_at, last) : "-", terminal_time_width(),
 		s->state == RELAY_PENDING ? terminal_time(s->due, next) : "-");
@@ -178,15 +192,16 @@ static void print_pause(void *ctx, const char *sink, int64_t until, int failures
 }
 
 /* The delivery of an id and its attempts are few: they are read in one transaction, as they are at one moment. */
-static bool list(struct spool_db *db, const struct spool_delivery_filter *f, int64_t n, bool json, bool *found, char *why, size_t why_size)
+static bool list(struct spool_db *db, const struct spool_delivery_filter *f, int64_t n, bool json, struct printing *p, char *why,
+	size_t why_size)
 {
 	bool ok;
 
 	if (!f->id)
-		return spool_deliveries_list(db, f, n, json ? print_json : print_row, found, why, why_size);
+		return spool_deliveries_list(db, f, n, json ? print_json : print_row, p, why, why_size);
 	sqlite3_exec(db->sql, "BEGIN", NULL, NULL, NULL);
-	ok = spool_deliveries_list(db, f, n, json ? print_json : print_row, found, why, why_size) &&
-		(!*found || spool_deliveries_attempts(db, f->id, json ? print_attempt_json : print_attempt, NULL, why, why_size));
+	ok = spool_deliveries_list(db, f, n, json ? print_json : print_row, p, why, why_size) &&
+		(!p->found || spool_deliveries_attempts(db, f->id, json ? print_attempt_json : print_attempt, NULL, why, why_size));
 	sqlite3_exec(db->sql, "COMMIT", NULL, NULL, NULL);
 	return ok;
 }
@@ -198,7 +213,8 @@ int cli_deliveries(const struct cli *cli, int argc, char **argv)
 		{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	struct spool_delivery_filter filter = {.state = -1};
 	char why[PATH_MAX + 256] = "";
-	bool json = false, shape = false, found = false, none = false, ok;
+	bool json = false, shape = false, none = false, ok;
+	struct printing p = {0};
 	struct spool_db db;
 	struct conf *conf;
 	int64_t n = 20;
@@ -244,15 +260,16 @@ int cli_deliveries(const struct cli *cli, int argc, char **argv)
 	if (status != CLI_OK)
 		return status;
 	filter.failing_first = !json;
+	p.conf = conf;
 	ok = deliveries_sink(conf, &db, filter.sink, &none, why, sizeof why);
 	if (ok && shape)
 		ok = deliveries_shape(&db, filter.sink, json, why, sizeof why);
 	else if (ok)
 		ok = (json || filter.id || filter.event || spool_pause_list(&db, clock_now(), print_pause, (void *)(uintptr_t)filter.sink, why, sizeof why)) &&
-			list(&db, &filter, n, json, &found, why, sizeof why);
-	if (ok && filter.id && !found)
+			list(&db, &filter, n, json, &p, why, sizeof why);
+	if (ok && filter.id && !p.found)
 		cli_error("there is no delivery %" PRId64, filter.id);
 	status = cli_close(conf, &db, ok, why);
-	return none || (status == CLI_OK && filter.id && !found) ? CLI_NO : status;
+	return none || (status == CLI_OK && filter.id && !p.found) ? CLI_NO : status;
 }
 

@@ -116,15 +116,16 @@ def test_check_tells_what_nothing_signs(receiver):
 def test_a_name_is_printed_wherever_its_endpoint_is(receiver):
     """In the log, the listings and their JSON, and what check says; the path stays what an option takes."""
     name, path = "Lead → CRM", "/webhook/linkedin"
-    home = Home(endpoint(name=name), endpoint("/other", secret_file=["secret2"]))
+    out = 'sink "out" { url = "https://example.com/" }\n'
+    home = Home(out, endpoint(name=name, relay=["out"]), endpoint("/other", secret_file=["secret2"]))
     one = receiver(home=home)
     expect(fcgi_client.deliver(one.socket, message()), "stored")
     expect(fcgi_client.deliver(one.socket, b"not JSON", headers=[("X-Webhook-Signature", None)]), "unauthorized")
     assert one.until_entry(outcome="stored")["name"] == name
     until(lambda: sum(home.spool.counters().values()) == 2, "the counters")
-    for command in (["list"], ["show", "1"], ["stats"], ["rejects"], ["check"]):
+    for command in (["list"], ["show", "1"], ["stats"], ["rejects"], ["deliveries"], ["check"]):
         assert name in home.cli(*command).stdout.decode(), command
-    for command in (["list", "--json"], ["show", "--json", "1"], ["rejects", "--json"], ["export"]):
+    for command in (["list", "--json"], ["show", "--json", "1"], ["rejects", "--json"], ["deliveries", "--json"], ["export"]):
         printed = json.loads(home.cli(*command).stdout.decode().splitlines()[0])
         assert (printed["name"], printed["endpoint"]) == (name, path), command
     assert {c["name"] for c in json.loads(home.cli("stats", "--json").stdout.decode())["counters"]} == {name}
