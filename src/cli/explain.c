@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/rewrite.h"
+#include "hook/handshake.h"
 
 /* Whether the delivery would be right, whatever its time. */
 static bool holds(const struct request *r, const struct endpoint *e)
@@ -171,10 +172,10 @@ static bool try_schemes(const struct request *r, const struct endpoint *e, struc
 /* A header of another scheme that is there instead. */
 static bool name_headers(const struct request *r, const struct endpoint *e, struct buf *out)
 {
+	const char *value, *other = e->scheme.other_headers.signature;
 	const struct scheme *s;
-	const char *value;
 
-	if (request_header(r, e->scheme.header, &value) != HEADER_ABSENT)
+	if (request_header(r, e->scheme.header, &value) != HEADER_ABSENT || (other && request_header(r, other, &value) != HEADER_ABSENT))
 		return true;
 	for (size_t i = 0; (s = scheme_at(i)); i++)
 		if (s->header && request_header(r, s->header, &value) != HEADER_ABSENT)
@@ -193,6 +194,8 @@ bool explain_cause(const struct request *r, const struct endpoint *e, const stru
 		return true; /* the time: the verdict says all */
 	if (!scheme_has_key(&e->scheme))
 		return e->scheme.header ? name_headers(r, e, out) : true;
+	if (handshake_signs(&e->scheme, v->message))
+		cause = "the body is no JSON: the handshake of this scheme gives the signature of such a text to anyone";
 	for (size_t i = 0; !cause && i < sizeof tries / sizeof *tries; i++)
 		cause = tries[i](r, e);
 	if (cause)

@@ -61,6 +61,7 @@ void respond(struct delivery *d, struct buf *out)
 {
 	const struct outcome_info *info = outcome_info(d->outcome);
 	struct answer a = {(unsigned)info->status, "application/json", NULL};
+	const char *header = info->header;
 	char json[192], retry[64];
 
 	print_json(d, json, sizeof json);
@@ -70,6 +71,8 @@ void respond(struct delivery *d, struct buf *out)
 	else if (d->endpoint && info->status == 200)
 		a = accepted(d, json);
 	snprintf(retry, sizeof retry, "Retry-After: %lld\r\n", (long long)(d->retry_after + 999) / 1000);
-	print_answer(out, &a, info->status == 200 ? phrase(a.status) : info->phrase, d->retry_after ? retry : info->header);
+	if (d->outcome == OUTCOME_METHOD && d->endpoint && scheme_takes_get(&d->endpoint->scheme))
+		header = "Allow: GET, POST\r\n";
+	print_answer(out, &a, info->status == 200 ? phrase(a.status) : info->phrase, d->retry_after ? retry : header);
 	d->answered = clock_mono_us();
 }

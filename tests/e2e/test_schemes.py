@@ -251,6 +251,18 @@ def test_forms_are_answered_as_their_provider_shows_it(front, scheme, sign, answ
     assert front.home.spool.event(body=body)
 
 
+@pytest.mark.parametrize("scheme, headers", [("bearer", {"Authorization": f"Bearer {TEXT}"}), ("gitlab", {"X-Gitlab-Token": TEXT}),
+                                              ("telegram", {"X-Telegram-Bot-Api-Secret-Token": TEXT}), ("unipile-v1", {"Unipile-Auth": TEXT})])
+def test_secret_in_a_header_proves_a_delivery_too(front, scheme, headers):
+    for i, (body, kind) in enumerate([(b"{", "application/json"), (b"<a/>", "text/xml"), (b"\xff", None)]):
+        body += str(time.time_ns()).encode()
+        reply = post(front, f"/{scheme}", body, {**headers, "Content-Type": kind})
+        expect(reply, "stored")
+        event = front.home.spool.event(id=reply.json["id"])
+        assert (event["body"], event["event"]) == (body, "") and event["note"]
+        expect(post(front, f"/{scheme}", body, {**{name: value + "x" for name, value in headers.items()}, "Content-Type": kind}), "unauthorized")
+
+
 def test_answer_of_the_endpoint_comes_first():
     home = Home(section("twilio", answer_body="<Response/>", answer_type="text/xml"), endpoint("/plain", scheme="twilio", answer_status=200,
                 secret_file=["twilio.key"], url="https://example.com/twilio"), files={"twilio.key": TEXT})
@@ -277,6 +289,8 @@ def test_twilio_by_get(front):
     done = front.home.cli("verify", "--endpoint", "/twilio", "--id", str(event["id"]))
     assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
     expect(front.deliver("/slack", b"", {}, method="GET"), "method_not_allowed")
+    reply = front.deliver("/twilio", b"x", {}, method="PUT")
+    assert (reply.status, reply.headers["allow"]) == (405, "GET, POST")
 
 
 @pytest.mark.parametrize("states, code", [
@@ -404,6 +418,8 @@ def hex_header(signed, secret=TEXT):
     ("stripe", COMPACT, f"Stripe-Signature: t=1700000000,v1={mac(b'1700000000.' + COMPACT).hexdigest()}", "too old"),
     ("standard-webhooks", COMPACT, "webhook-id: a\nwebhook-timestamp: 1\nwebhook-signature: v1,"
      + base64.b64encode(mac(b"a.1." + COMPACT, WHSEC).digest()).decode(), "without decoding it"),
+    ("x", b"forged", "x-twitter-webhooks-signature: sha256=" + base64.b64encode(mac(b"forged", APP).digest()).decode(), "gives the signature of such"),
+    ("svix", COMPACT, "webhook-id: a\nwebhook-timestamp: 1\nwebhook-signature: v1,AAAA", "not found"),
     ("twilio", b"a=1", "Content-Type: application/x-www-form-urlencoded\nX-Twilio-Signature: "
      + base64.b64encode(mac("http://example.com/twilioa1", digest=hashlib.sha1).digest()).decode(), "http and https")])
 def test_explain(scheme, body, header, words):
