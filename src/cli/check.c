@@ -159,7 +159,7 @@ static void say_endpoint(struct check *c, const struct endpoint *e)
 
 static void check_all(struct check *c, const char *file)
 {
-	struct conf *conf = conf_load(file, on_report, c);
+	struct conf *conf = conf_load_with(file, CONF_SECRETS_CHECK, on_report, c);
 
 	if (!conf)
 		return;

@@ -14,6 +14,7 @@
 #include "cli/plain.h"
 #include "core/clock.h"
 #include "core/program.h"
+#include "core/writable.h"
 #include "sink/spool_deliveries.h"
 
 #ifdef HAVE_CURL
@@ -51,6 +52,18 @@ static void say_target(struct check *c, const struct sink *s)
 	check_say(c, CHECK_OK, "sink", "sink %s: %s to %.*s%s", s->name, s->method, before, s->url, rest);
 }
 
+struct command {
+	struct check *check;
+	const struct sink *sink;
+};
+
+static void on_writable(void *ctx, enum writable by, const char *why)
+{
+	const struct command *command = ctx;
+
+	check_say(command->check, by == WRITABLE_BY_ALL ? CHECK_FAIL : CHECK_WARN, "sink", "sink %s: %s", command->sink->name, why);
+}
+
 static void check_program(struct check *c, const struct sink *s)
 {
 	char program[PATH_MAX], why[PATH_MAX + 512];
@@ -62,6 +75,7 @@ static void check_program(struct check *c, const struct sink *s)
 		check_say(c, CHECK_FAIL, "sink", "sink %s: %s", s->name, why);
 	else
 		check_say(c, CHECK_OK, "sink", "sink %s: runs %s", s->name, program);
+	writable_command(s->command.item, s->command.n, on_writable, &(struct command){c, s});
 }
 
 static bool is_json(struct slice text)

@@ -12,6 +12,7 @@
 
 #include "cli/owner.h"
 #include "core/notify.h"
+#include "core/writable.h"
 #include "relay/relay.h"
 #include "sink/spool_program.h"
 
@@ -38,12 +39,30 @@ static void report(void *ctx, enum log_level level, const char *message)
 	log_message(level, "%s", message);
 }
 
+static void on_writable(void *ctx, enum writable by, const char *why)
+{
+	const struct sink *s = ctx;
+
+	if (by == WRITABLE_BY_ALL)
+		log_message(LOG_LEVEL_WARNING, "sink \"%s\" runs what others may change: %s", s->name, why);
+}
+
+/* Their modes may be another package's doing, so they are told of, and not refused. */
+static void look_at_programs(const struct conf *c)
+{
+	for (size_t i = 0; i < c->n_sinks; i++)
+		if (c->sinks[i].type == SINK_EXEC)
+			writable_command(c->sinks[i].command.item, c->sinks[i].command.n, on_writable, &c->sinks[i]);
+}
+
 /* NULL, when all of what is wrong was said; the first of it is in error. */
 static struct conf *load(const char *file, char error[SPOOL_PROGRAM_ERROR])
 {
 	struct conf *c = conf_load_with(file, CONF_SECRETS_NONE, report, error);
 	char why[1024];
 
+	if (c)
+		look_at_programs(c);
 	if (!c || relay_check(c, why, sizeof why))
 		return c;
 	report(error, LOG_LEVEL_ERROR, why);

@@ -108,7 +108,8 @@ typedef void conf_report(void *ctx, enum log_level level, const char *message);
 
 /* What conf_load_with() does about the secrets of endpoints. A sink's are never read here. */
 enum conf_secrets {
-	CONF_SECRETS_ALL,   /* each is read; one that cannot be is an error: for the receiver, check, verify and send */
+	CONF_SECRETS_ALL,   /* each is read; one that cannot be is an error: for the receiver, verify and send */
+	CONF_SECRETS_CHECK, /* the same for check, which reads on where others may change a file, and looks at all of conf->files */
 	CONF_SECRETS_THERE, /* one that cannot be read, or is no key, has len 0, id 0 and key NULL: for list, stats and the like */
 	CONF_SECRETS_NONE,  /* none is read, and all secrets are empty: for the relay */
 };

@@ -23,6 +23,7 @@
 #include "core/invisible.h"
 #include "core/io.h"
 #include "core/units.h"
+#include "core/writable.h"
 
 enum { INCLUDES_MAX = 100, FILE_MAX = 4 << 20 };
 
@@ -131,7 +132,7 @@ cfg_t *schema_tree(void)
 
 bool schema_checks_secrets(void)
 {
-	return load.secrets == CONF_SECRETS_ALL;
+	return load.secrets == CONF_SECRETS_ALL || load.secrets == CONF_SECRETS_CHECK;
 }
 
 /* libconfuse calls this after each of an option's values, and for a list again at its closing brace. */
@@ -329,7 +330,7 @@ static int conf_files(const struct dirent *d)
 /* Notes the file, or the directory's *.conf, to be parsed after the current file. */
 static int on_include(cfg_t *cfg, cfg_opt_t *opt, int argc, const char **argv)
 {
-	char path[PATH_MAX], file[PATH_MAX + 256];
+	char path[PATH_MAX], file[PATH_MAX + 256], why[PATH_MAX + 128];
 	struct dirent **entry;
 	struct stat st;
 	int n, rc = 0;
@@ -346,6 +347,13 @@ static int on_include(cfg_t *cfg, cfg_opt_t *opt, int argc, const char **argv)
 	}
 	if (!S_ISDIR(st.st_mode))
 		return note_include(cfg, path);
+	if (writable_mode(path, &st, why, sizeof why) == WRITABLE_BY_ALL) { /* the sticky bit keeps no new file out */
+		if (load.secrets != CONF_SECRETS_CHECK) {
+			cfg_error(cfg, "include: %s", why);
+			return -1;
+		}
+		load.report(load.ctx, LOG_LEVEL_ERROR, why);
+	}
 	n = scandir(path, &entry, conf_files, alphasort);
 	if (n < 0) {
 		cfg_error(cfg, "include: %s: %s", path, strerror(errno));
@@ -451,25 +459,37 @@ static cfg_t *new_tree(void)
 	return cfg;
 }
 
-static bool refuse_file(const char *file, const char *what)
+static bool refuse(const char *message)
 {
-	char message[PATH_MAX + 128];
-
-	snprintf(message, sizeof message, "%s: %s", file, what);
 	load.errors++;
 	load.report(load.ctx, LOG_LEVEL_ERROR, message);
 	return false;
 }
 
+static bool refuse_file(const char *file, const char *what)
+{
+	char message[PATH_MAX + 128];
+
+	snprintf(message, sizeof message, "%s: %s", file, what);
+	return refuse(message);
+}
+
 /*
  * Appends the file's text. A blank ends it, as fmemopen() takes no empty one, and no line feed, behind
- * which libconfuse would be on a line that the file doesn't have. False with errno set.
+ * which libconfuse would be on a line that the file doesn't have. A file that anybody may change is refused. False after a message, or with errno set.
  */
 static bool read_file(const char *file, struct buf *text)
 {
 	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY), error;
-	bool ok = fd >= 0 && io_read_all(fd, text, FILE_MAX);
+	bool ok = fd >= 0;
+	char why[PATH_MAX + 128];
+	struct stat st;
 
+	if (ok && load.secrets != CONF_SECRETS_CHECK && fstat(fd, &st) == 0 && writable_mode(file, &st, why, sizeof why) == WRITABLE_BY_ALL) {
+		close(fd);
+		return refuse(why);
+	}
+	ok = ok && io_read_all(fd, text, FILE_MAX);
 	error = errno;
 	if (fd >= 0)
 		close(fd);
@@ -547,7 +567,7 @@ static bool parse_one(cfg_t *cfg, const char *file)
 
 	if (!read_file(file, &load.text)) {
 		buf_free(&load.text);
-		return refuse_file(file, strerror(errno));
+		return load.errors == 0 ? refuse_file(file, strerror(errno)) : false;
 	}
 	if (!check_encoding(file, &load.text)) {
 		buf_free(&load.text);

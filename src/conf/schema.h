@@ -13,7 +13,7 @@
  */
 cfg_t *schema_parse(const char *file, enum conf_secrets secrets, conf_report *report, void *ctx);
 
-/* True while a parse checks the secrets of endpoints: they are CONF_SECRETS_ALL. */
+/* True while a parse checks the secrets of endpoints: they are CONF_SECRETS_ALL or CONF_SECRETS_CHECK. */
 bool schema_checks_secrets(void);
 
 /* Hands over the paths of the files that the last schema_parse() read, and the fingerprint of their texts. Free with words_free(). */

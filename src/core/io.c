@@ -60,20 +60,18 @@ static bool refuse(char *why, size_t n, const char *path, const char *text)
 	return false;
 }
 
-bool io_read_regular(const char *path, size_t max, struct buf *out, mode_t *mode, char *why, size_t why_size)
+bool io_read_regular(const char *path, size_t max, struct buf *out, struct stat *st, char *why, size_t why_size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	struct stat st;
 	bool ok = false;
 
-	if (fd < 0 || fstat(fd, &st) != 0) {
+	if (fd < 0 || fstat(fd, st) != 0) {
 		refuse(why, why_size, path, strerror(errno));
-	} else if (!S_ISREG(st.st_mode)) {
+	} else if (!S_ISREG(st->st_mode)) {
 		refuse(why, why_size, path, "not a regular file");
 	} else if (!io_read_all(fd, out, max)) {
 		refuse(why, why_size, path, errno == EFBIG ? "larger than such a file can be" : strerror(errno));
 	} else {
-		*mode = st.st_mode;
 		ok = true;
 	}
 	if (fd >= 0)
@@ -143,13 +141,17 @@ static bool clean_secret(const char *source, struct buf *b, char *why, size_t wh
 
 bool io_read_secret(const char *path, struct buf *out, char *why, size_t why_size)
 {
-	mode_t mode;
+	char text[96];
+	struct stat st;
 
 	out->len = 0;
-	if (!io_read_regular(path, SECRET_MAX, out, &mode, why, why_size))
+	if (!io_read_regular(path, SECRET_MAX, out, &st, why, why_size))
 		return false;
-	if (mode & 007)
-		return refuse(why, why_size, path, "others may read or change it; chmod o= it");
+	if (st.st_mode & 007) {
+		snprintf(text, sizeof text, "others may read or change it (mode %04o, user %u); chmod o= it", (unsigned)st.st_mode & 07777,
+			(unsigned)st.st_uid);
+		return refuse(why, why_size, path, text);
+	}
 	return clean_secret(path, out, why, why_size);
 }
 

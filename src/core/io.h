@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "core/buf.h"
@@ -18,10 +19,10 @@ bool io_write_all(int fd, const void *p, size_t n);
 bool io_read_all(int fd, struct buf *out, size_t max);
 
 /*
- * Appends a regular file to out, at most max bytes, and leaves its mode in mode. What waits, or
+ * Appends a regular file to out, at most max bytes, and leaves what fstat(2) says of it in st. What waits, or
  * never ends, is refused. On failure returns false and leaves a reason in why.
  */
-bool io_read_regular(const char *path, size_t max, struct buf *out, mode_t *mode, char *why, size_t why_size);
+bool io_read_regular(const char *path, size_t max, struct buf *out, struct stat *st, char *why, size_t why_size);
 
 /*
  * Reads a secret from a file into out. White space and invisible characters around it, such as a byte order mark, are not part of

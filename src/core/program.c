@@ -115,16 +115,44 @@ static bool check_other(const char *path, const char *p, size_t len, char *why, 
 	return refuse(why, n, path, "its first line names no interpreter; write one, such as #!/bin/sh, with nothing before the #!");
 }
 
-bool program_check(const char *path, char *why, size_t n)
+/* The file's beginning, as much as the kernel reads of it; -1: it can't be read. */
+static ssize_t read_beginning(const char *path, char line[LINE_MAX_BYTES + 2])
 {
-	char line[LINE_MAX_BYTES + 2];
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	ssize_t len;
 
 	if (fd < 0)
-		return true;
-	len = read(fd, line, sizeof line - 1);
+		return -1;
+	len = read(fd, line, LINE_MAX_BYTES + 1);
 	close(fd);
+	return len;
+}
+
+bool program_interpreter(const char *path, char *out, size_t n)
+{
+	char line[LINE_MAX_BYTES + 2], *rest = line + 2;
+	ssize_t len = read_beginning(path, line);
+	const char *interpreter, *program;
+
+	if (len < 2 || memcmp(line, "#!", 2) != 0)
+		return false;
+	line[len] = '\0';
+	line[strcspn(line, "\r\n")] = '\0';
+	interpreter = next_word(&rest);
+	if (!interpreter)
+		return false;
+	program = of_env(interpreter, rest);
+	if (program && program_find(program, out, n))
+		return true;
+	snprintf(out, n, "%s", interpreter);
+	return true;
+}
+
+bool program_check(const char *path, char *why, size_t n)
+{
+	char line[LINE_MAX_BYTES + 2];
+	ssize_t len = read_beginning(path, line);
+
 	if (len < 0)
 		return true;
 	if (len >= 2 && memcmp(line, "#!", 2) == 0)

@@ -18,4 +18,10 @@ bool program_find(const char *name, char *out, size_t n);
  */
 bool program_check(const char *path, char *why, size_t why_size);
 
+/*
+ * Writes to out the path of what runs the script at path: the interpreter of its #! line, or the program that env(1) would find
+ * there. False where it is no script.
+ */
+bool program_interpreter(const char *path, char *out, size_t n);
+
 #endif

@@ -11,6 +11,7 @@
 
 #include "core/encode.h"
 #include "core/io.h"
+#include "core/writable.h"
 
 enum { CA_FILE_MAX = 16 << 20 };
 
@@ -115,12 +116,12 @@ static bool has_certificates(struct buf *pem)
 static bool check_ca(const struct sink *s, char *why, size_t n)
 {
 	struct buf pem = {0};
-	mode_t mode;
+	struct stat st;
 	bool ok;
 
 	if (!s->ca_file)
 		return true;
-	ok = io_read_regular(s->ca_file, CA_FILE_MAX, &pem, &mode, why, n);
+	ok = io_read_regular(s->ca_file, CA_FILE_MAX, &pem, &st, why, n) && writable_mode(s->ca_file, &st, why, n) != WRITABLE_BY_ALL;
 	if (ok && !(ok = has_certificates(&pem)))
 		snprintf(why, n, "%s: no certificate in PEM, or one that can't be read", s->ca_file);
 	buf_free(&pem);

@@ -242,3 +242,76 @@ def test_forged_values_end_no_command(receiver, target, value):
         assert b"schema:" not in out, (command, out)
         if command[0] != "export":
             assert b"\x1b" not in out and "\u202e".encode() not in out, (command, out)
+
+
+# ---- files that others may change
+
+@pytest.mark.parametrize("name", ["hookspool.conf", "conf.d/a.conf", "conf.d"])
+def test_configuration_that_others_may_change_is_refused(receiver, relay, name):
+    """By the receiver, the relay and each command; a reload keeps the configuration that there is."""
+    home = home_with(sink("out", url="http://127.0.0.1:9/"))
+    (home.dir / "conf.d").mkdir()
+    own(home.dir / "conf.d")
+    home.write("conf.d/a.conf", "dedupe-window = \"1h\"\n")
+    home.conf.write_text('include("conf.d")\n' + home.conf.read_text())
+    one = receiver(home=home)
+    (home.dir / name).chmod(0o777 if name == "conf.d" else 0o646)
+    one.hup()
+    one.until(lambda: "reload failed" in one.text(), "the reload")
+    said = f"{name}: anybody may change it (mode 0{'777' if name == 'conf.d' else '646'}, user "
+    for args in (["relay"], ["list"], ["check"]):
+        done = home.cli(*args)
+        out = (done.stdout + done.stderr).decode().replace("\\", "")
+        assert done.returncode in (78, 2) and said in out and "chmod o-w it" in out, out
+    expect(fcgi_client.deliver(one.socket, message()), "stored")
+
+
+def checked(home, *expected):
+    """What check says in lines that are not ok; each of the expected texts must be in one of them."""
+    lines = [line for line in home.cli("check").stdout.decode().splitlines() if not line.startswith("ok")]
+    for text in expected:
+        assert any(text in line for line in lines), (text, lines)
+    return lines
+
+
+def test_programs_that_others_may_change_are_told_of(receiver, relay):
+    """The program, the interpreter of its first line, a script among the arguments, and a directory in which any of them stands."""
+    home = Home(sink("a", type="exec", command=["@/prog"], allow_private=None), sink("b", type="exec", command=["/bin/sh", "@/script"], allow_private=None),
+                sink("c", type="exec", command=["@/open/prog", "--rules=@/rules"], allow_private=None), endpoint(relay=["a", "b", "c"]))
+    home.conf.write_text(home.conf.read_text().replace("@", str(home.dir)))
+    (home.dir / "open").mkdir()
+    own(home.dir / "open")
+    for name in ("prog", "script", "interpreter", "rules", "open/prog"):
+        home.write(name, f"#!{home.dir}/interpreter\n" if name == "prog" else "#!/bin/sh\n", 0o755)
+    lines = home.cli("check").stdout.decode()
+    assert "anybody" not in lines, lines
+    for name in ("prog", "script", "interpreter", "rules"):
+        (home.dir / name).chmod(0o757)
+    (home.dir / "open").chmod(0o777)
+    found = [f"sink {of}: {home.dir}/{name}: anybody may change it (mode 0757, user " for of, name in
+             (("a", "prog"), ("a", "interpreter"), ("b", "script"), ("c", "rules"))]
+    found.append(f"sink c: {home.dir}/open/prog: anybody may replace it, for {home.dir}/open has mode 0777; chmod o-w that directory")
+    assert all(line.startswith("FAIL") for line in checked(home, *found) if "anybody" in line)
+    one = receiver(home=home)
+    running = relay(home).ready()
+    for text in found:
+        assert text.split(": ", 1)[1].split(" (")[0] in running.text(), running.text()
+    one.stop()
+
+
+def test_files_that_a_group_may_change_are_told_of(receiver):
+    """Of root's group nothing is said."""
+    home = Home(endpoint(verify_token_file=["token"], secret_file=["secret"], scheme="meta"), files={"token": "a-token-of-meta"})
+    for file in (home.conf, home.dir / "token"):
+        file.chmod(0o660)
+        lines = checked(home, f"{file}: its group may change it (mode 0660, user ")
+        assert all(line.startswith("warn") for line in lines if "its group" in line)
+        if ROOT:
+            shutil.chown(file, group="root")
+            file.chmod(0o664 if file == home.conf else 0o660)
+            assert f"{file}: its group" not in home.cli("check", user=None).stdout.decode()
+        own(file)
+        file.chmod(0o600)
+    (home.dir / "token").chmod(0o604)
+    done = home.cli("check")
+    assert done.returncode == 2 and b"token: others may read or change it (mode 0604, user " in done.stdout
