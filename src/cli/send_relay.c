@@ -240,7 +240,7 @@ int send_relay(const struct send_relay *s)
 		status = CLI_CONFIG;
 	} else if (make_event(&t, s) && (read = read_event(&t)) != EVENT_OK && read != EVENT_UNAVAILABLE && s->body.p) {
 		/* our own need not be one of a scheme that the configuration has */
-		cli_error("the file is no event of scheme \"%s\": %s; the receiver would refuse it", t.scheme.name, t.event.reason);
+		cli_error("the file is no event of scheme \"%s\": %s; the receiver would store it without a name", t.scheme.name, t.event.reason);
 		status = CLI_NO;
 	} else if (read == EVENT_UNAVAILABLE || !make_job(&t, s->conf)) {
 		cli_error("memory is short");

@@ -675,16 +675,16 @@ def test_send_relay(target):
 
 
 @pytest.mark.parametrize("text, how, scheme, why", [
-    (b"not json", [], "connectsafely", "not JSON"), (b"", [], "connectsafely", "not JSON"), (b"1", [], "connectsafely", "not a JSON object"),
+    (b"not json", [], "connectsafely", "not JSON"), (b"", [], "connectsafely", "not JSON"), (b"1", [], "connectsafely", "not a JSON object or array"),
     (b'{"text":"hi"}', [], "connectsafely", "no name of the event"), (b'{"text":"hi"}', ["--endpoint", "/stripe"], "stripe", "no name of the event"),
-    (b"not json", ["--type", "text/plain"], "connectsafely", "no name of the event")])
+    (b"not json", ["--type", "text/plain"], "connectsafely", "not JSON")])
 def test_send_relay_of_what_is_no_event(target, text, how, scheme, why):
-    """What the receiver would not store is not sent, either."""
+    """What the receiver would store without a name is not sent."""
     home = home_with(sink("out", url=target.url))
     home.configure(sink("out", url=target.url), endpoint(PATH, relay=["out"]), endpoint("/stripe", scheme="stripe", relay=["out"]))
     done = home.cli("send", "--relay", "out", "--file", "-", *how, stdin=text)
     assert (done.returncode, done.stdout) == (1, b"") and not target.got
-    assert done.stderr.decode() == f'hookspool: the file is no event of scheme "{scheme}": {why}; the receiver would refuse it\n'
+    assert done.stderr.decode() == f'hookspool: the file is no event of scheme "{scheme}": {why}; the receiver would store it without a name\n'
 
 
 def test_send_relay_of_a_scheme_of_ones_own(target):

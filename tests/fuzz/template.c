@@ -404,7 +404,7 @@ static yajl_val tree_of(const struct reading *r, const char *body)
 	for (size_t i = 0; i < r->n_paths; i++)
 		path[i] = (struct path){.text = r->path[i], .lenient = true};
 	if (paths_find(r->values->body.p, r->values->body.n, path, r->n_paths, &arena, &reason) == PATHS_OK)
-		assert((tree = yajl_tree_parse(body, why, sizeof why)));
+		assert((tree = yajl_tree_parse(strncmp(body, "\xEF\xBB\xBF", 3) == 0 ? body + 3 : body, why, sizeof why)));
 	buf_free(&arena);
 	return tree;
 }
