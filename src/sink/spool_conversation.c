@@ -1,6 +1,7 @@
 /* Which event was the first of its conversation: found out for sinks that ask, behind the receiver's back. */
 #include "sink/spool_conversation.h"
 
+#include "sink/spool_delete.h"
 #include "sink/spool_sql.h"
 
 enum { BATCH = 1000 };
@@ -81,9 +82,9 @@ static bool note_all(struct spool_db *db, int64_t before, char *why, size_t n)
 bool spool_conversation_purge(struct spool_db *db, const char *endpoint, int64_t before, char *why, size_t n)
 {
 	sqlite3_stmt *st = NULL;
-	bool ok;
+	bool ok, low;
 
-	if (!note_all(db, before, why, n) || !spool_db_begin(db, true, why, n))
+	if (!note_all(db, before, why, n) || !spool_delete_begin(db, &low, why, n))
 		return false;
 	/* what has come since is little */
 	ok = spool_sql_prepare(db, "DELETE FROM conversation WHERE endpoint = ?1 AND last_at < ?2 AND (endpoint, conversation) NOT IN"
@@ -94,6 +95,6 @@ bool spool_conversation_purge(struct spool_db *db, const char *endpoint, int64_t
 	ok = ok && (sqlite3_step(st) == SQLITE_DONE || spool_sql_fail(db, why, n));
 	sqlite3_finalize(st);
 	ok = ok && spool_db_commit(db, why, n);
-	spool_db_end(db);
+	spool_delete_end(db, low);
 	return ok;
 }

@@ -17,6 +17,7 @@
 enum {
 	WIPE_WAIT_MS = 10 * 1000,
 	WIPE_BUSY_MS = 200, /* with the lock held: a delivery waits as long */
+	VACUUM_BYTES = 64 << 20, /* takes less than a second, and deliveries wait for it */
 	WIPE_AGAIN_NS = 100 * 1000 * 1000,
 };
 
@@ -138,6 +139,25 @@ static bool make_room(struct spool_db *db, char *why, size_t n)
 	return sqlite3_exec(db->sql, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK || spool_sql_fail(db, why, n);
 }
 
+bool spool_delete_begin(struct spool_db *db, bool *low, char *why, size_t n)
+{
+	*low = false;
+	if (!spool_db_begin(db, true, why, n))
+		return false;
+	*low = spool_reserve_release(db->dir_fd);
+	if (!*low || make_room(db, why, n))
+		return true;
+	spool_db_end(db);
+	return false;
+}
+
+void spool_delete_end(struct spool_db *db, bool low)
+{
+	if (low && sqlite3_get_autocommit(db->sql))
+		checkpoint_in_place(db);
+	spool_db_end(db);
+}
+
 /* One transaction. *full becomes whether the disk was too full for it, and nothing is deleted then. */
 static bool delete_batch(struct spool_db *db, struct deletion *d, const struct spool_doomed *order, size_t count, struct spool_deleted *sum,
 	bool *full, char *why, size_t n)
@@ -146,18 +166,15 @@ static bool delete_batch(struct spool_db *db, struct deletion *d, const struct s
 	bool ok, low;
 
 	*full = false;
-	if (!spool_db_begin(db, true, why, n))
+	if (!spool_delete_begin(db, &low, why, n))
 		return false;
-	low = spool_reserve_release(db->dir_fd);
-	ok = (!low || make_room(db, why, n)) && delete_each(db, d, order, count, &new, why, n) &&
+	ok = delete_each(db, d, order, count, &new, why, n) &&
 		(sqlite3_exec(db->sql, "PRAGMA incremental_vacuum", NULL, NULL, NULL) == SQLITE_OK || spool_sql_fail(db, why, n)) &&
 		spool_db_commit(db, why, n);
 	*full = !ok && sqlite3_errcode(db->sql) == SQLITE_FULL;
 	if (ok)
 		*sum = new;
-	if (ok && low)
-		checkpoint_in_place(db);
-	spool_db_end(db);
+	spool_delete_end(db, low);
 	return ok;
 }
 
@@ -217,12 +234,33 @@ static bool checkpoint(struct spool_db *db, bool *busy, char *why, size_t n)
 	return rc == SQLITE_OK;
 }
 
+/*
+ * A database that another program has made anew, from a dump for example, lacks auto_vacuum: it gives no room back, and cannot be
+ * scrubbed. A short VACUUM mends both.
+ */
+static bool add_auto_vacuum(struct spool_db *db, char *why, size_t n)
+{
+	bool ok;
+
+	if (pragma(db, "PRAGMA auto_vacuum") != 0 || pragma(db, "PRAGMA page_count") * pragma(db, "PRAGMA page_size") > VACUUM_BYTES)
+		return true;
+	if (!spool_db_begin(db, true, why, n))
+		return false;
+	/* without the transaction, and with the lock */
+	ok = spool_db_commit(db, why, n) &&
+		(sqlite3_exec(db->sql, "PRAGMA auto_vacuum=INCREMENTAL; VACUUM", NULL, NULL, NULL) == SQLITE_OK || spool_sql_fail(db, why, n));
+	spool_db_end(db);
+	return ok;
+}
+
 bool spool_delete_wipe(struct spool_db *db, char *why, size_t n)
 {
 	int64_t end = clock_mono_us() + WIPE_WAIT_MS * INT64_C(1000);
 	const struct timespec pause = {.tv_nsec = WIPE_AGAIN_NS};
-	bool ok, busy, again;
+	bool ok = add_auto_vacuum(db, why, n), busy, again;
 
+	if (!ok)
+		return false;
 	do {
 		ok = checkpoint(db, &busy, why, n) && spool_scrub(db, &busy, why, n);
 		again = !ok && busy && clock_mono_us() < end;

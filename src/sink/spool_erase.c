@@ -150,13 +150,13 @@ static bool count_conversations(struct erasure *e)
 
 static bool delete_conversations(struct erasure *e)
 {
-	bool ok;
+	bool ok, low;
 
-	if (!spool_db_begin(e->db, true, e->why, e->why_size))
+	if (!spool_delete_begin(e->db, &low, e->why, e->why_size))
 		return false;
 	ok = count_conversations(e) && run(e, "DELETE FROM main.conversation WHERE (endpoint, conversation) IN"
 		" (SELECT endpoint, conversation FROM temp.erase_conversation)") && spool_db_commit(e->db, e->why, e->why_size);
-	spool_db_end(e->db);
+	spool_delete_end(e->db, low);
 	return ok;
 }
 
@@ -164,14 +164,14 @@ static bool delete_refusals(struct erasure *e)
 {
 	const int64_t *id = (const void *)e->refusals.data;
 	size_t n = e->refusals.len / sizeof *id;
-	bool ok = true;
+	bool ok = true, low;
 
-	if (!n || !spool_db_begin(e->db, true, e->why, e->why_size))
+	if (!n || !spool_delete_begin(e->db, &low, e->why, e->why_size))
 		return !n;
 	for (size_t i = 0; ok && i < n; i++)
 		ok = spool_sql_run(e->db, "DELETE FROM reject WHERE id = ?1", id[i], 0, e->why, e->why_size);
 	ok = ok && spool_db_commit(e->db, e->why, e->why_size);
-	spool_db_end(e->db);
+	spool_delete_end(e->db, low);
 	return ok;
 }
 

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "sink/spool_delete.h"
 #include "sink/spool_notes.h"
 #include "sink/spool_sql.h"
 #include "sink/spool_store.h"
@@ -370,11 +371,11 @@ bool spool_query_newest(struct spool_db *db, int64_t *id, char *why, size_t n)
 
 bool spool_query_cut_rejects(struct spool_db *db, const struct reject_limits *limits, int64_t now, char *why, size_t n)
 {
-	bool ok;
+	bool ok, low;
 
-	if (!spool_db_begin(db, true, why, n))
+	if (!spool_delete_begin(db, &low, why, n))
 		return false;
 	ok = (spool_notes_cut(db->sql, limits, now) || spool_sql_fail(db, why, n)) && spool_db_commit(db, why, n);
-	spool_db_end(db);
+	spool_delete_end(db, low);
 	return ok;
 }

@@ -215,16 +215,16 @@ static bool next_endpoint(struct spool_db *db, char *endpoint, size_t size, bool
 static bool forget_keys(struct spool_db *db, int64_t since, char *why, size_t n)
 {
 	int forgotten = KEYS;
-	bool ok = true;
+	bool ok = true, low;
 
 	while (ok && forgotten == KEYS) {
-		if (!spool_db_begin(db, true, why, n))
+		if (!spool_delete_begin(db, &low, why, n))
 			return false;
 		ok = spool_sql_run(db, "DELETE FROM purged WHERE (endpoint, key) IN (SELECT endpoint, key FROM purged WHERE received_at < ?1"
 				" LIMIT ?2)", since, KEYS, why, n);
 		forgotten = sqlite3_changes(db->sql);
 		ok = ok && spool_db_commit(db, why, n);
-		spool_db_end(db);
+		spool_delete_end(db, low);
 	}
 	return ok;
 }

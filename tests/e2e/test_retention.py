@@ -155,9 +155,10 @@ def test_purge_of_events_from_the_future(receiver):
     assert ids(home) == [4]
 
 
-def test_purge_leaves_nothing_in_any_file(receiver, target, relay):
+@pytest.mark.parametrize("journal", ["wal", "delete"])
+def test_purge_leaves_nothing_in_any_file(receiver, target, relay, journal):
     """Bodies, answers, conversations, keys, refusals: also copies that SQLite made when it moved rows about."""
-    home = home_with(sink("out", url=target.url), reject_bodies=True, reject_age="1s")
+    home = home_with(sink("out", url=target.url), reject_bodies=True, reject_age="1s", journal=journal)
     one = receiver(home=home)
     target.answers += [{"body": MARKER.encode()}] * 20
     running = relay(home).ready()
@@ -175,7 +176,8 @@ def test_purge_leaves_nothing_in_any_file(receiver, target, relay):
     assert done.returncode == 0, done.stderr
     assert done.stdout == b"620 events purged\n"
     assert traces(home) == {}
-    assert (home.spool.dir / "hookspool.db-wal").stat().st_size == 0
+    log = home.spool.dir / "hookspool.db-wal"
+    assert not log.exists() or log.stat().st_size == 0
     one.stop()
     assert traces(home) == {} and home.spool.sound()
 
@@ -277,3 +279,37 @@ def test_purge_of_some_leaves_no_copies_in_pages(receiver):
     deliver(one, 3)
     one.stop()
     assert traces(home) == {} and home.spool.sound()
+
+
+def test_purge_of_a_spool_without_auto_vacuum(receiver):
+    """As one from a dump is: it gets it with the first purge, gives room back, and keeps no copies."""
+    one = receiver()
+    home = one.home
+    deliver(one, 100, text=MARKER + "x" * 20_000)
+    one.stop()
+    write(home, "PRAGMA wal_checkpoint(TRUNCATE)")
+    write(home, "PRAGMA journal_mode=DELETE")
+    db = sqlite3.connect(home.spool.dir / "hookspool.db", isolation_level=None)
+    db.executescript("PRAGMA auto_vacuum=NONE; VACUUM")
+    db.close()
+    assert home.spool.query("PRAGMA auto_vacuum") == [{"auto_vacuum": 0}]
+    one = receiver(home=home)
+    assert home.cli("purge", "--older-than", "1ms").returncode == 0
+    assert home.spool.query("PRAGMA auto_vacuum") == [{"auto_vacuum": 2}]
+    assert traces(home) == {} and (home.spool.dir / "hookspool.db").stat().st_size < 500_000
+    deliver(one, 1)
+    assert home.spool.sound()
+
+
+def test_purge_and_erase_with_nothing_old_on_a_full_disk(children):
+    disk = SmallDisk("12m")
+    one = disk.start()
+    while fcgi_client.deliver(one.socket, message(text="x" * 100_000)).status == 200:
+        pass
+    fill(disk.outside / "ballast")
+    done = disk.cli("purge", "--older-than", "1h")
+    assert (done.returncode, done.stdout) == (0, b"0 events purged\n"), done.stderr
+    done = disk.cli("erase", "--sender", "urn:li:fsd_profile:ACoAA1")
+    assert done.returncode == 0, done.stderr
+    assert not disk.spool().events()
+    one.stop()
