@@ -40,7 +40,8 @@ const char *clock_format(int64_t ms, char out[CLOCK_TEXT])
 
 	if (!gmtime_r(&s, &tm) || tm.tm_year < -1900 || tm.tm_year > 8099)
 		return strcpy(out, "0000-00-00T00:00:00.000Z");
-	n = strftime(out, CLOCK_TEXT, "%Y-%m-%dT%H:%M:%S", &tm);
+	n = (size_t)snprintf(out, CLOCK_TEXT, "%04u", (unsigned)(tm.tm_year + 1900) % 10000); /* %Y has no zeros before it */
+	n += strftime(out + n, CLOCK_TEXT - n, "-%m-%dT%H:%M:%S", &tm);
 	snprintf(out + n, CLOCK_TEXT - n, ".%03dZ", (int)below);
 	return out;
 }

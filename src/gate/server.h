@@ -73,6 +73,7 @@ struct server {
 
 	pthread_mutex_t turn;
 	struct fcgi *batch[FCGI_BATCH]; /* under turn; room for requests, NULL until it is needed */
+	int64_t told_at;                /* under turn; clock_mono_us() of the last message that accepting failed; 0: none */
 	unsigned most_conns;            /* under turn; above that idle ones are closed for new ones */
 
 	pthread_mutex_t mutex; /* all below */

@@ -126,6 +126,17 @@ static struct conn *new_conn(struct server *s, int fd)
 	return c;
 }
 
+/* Once a minute: a stranger of the socket's group can have it fail ten times a second. */
+static void tell_accept_failed(struct server *s, int error)
+{
+	int64_t now = clock_mono_us();
+
+	if (s->told_at && now - s->told_at < 60 * 1000 * 1000)
+		return;
+	s->told_at = now;
+	log_message(LOG_LEVEL_ERROR, "accept: %s", strerror(error));
+}
+
 /*
  * Takes one connection. NULL when there is none. It does not block: the worker that has the turn doesn't wait for
  * a peer that reads no answers.
@@ -138,7 +149,7 @@ static struct conn *accept_one(struct server *s)
 	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) && idle_evict(s))
 		fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0 && errno != EAGAIN && errno != ECONNABORTED && errno != EINTR) {
-		log_message(LOG_LEVEL_ERROR, "accept: %s", strerror(errno));
+		tell_accept_failed(s, errno);
 		epoll_ctl(s->ready, EPOLL_CTL_DEL, s->listen_fd, NULL); /* out of descriptors: the main thread tries again */
 		atomic_store(&s->resting, true);
 	}

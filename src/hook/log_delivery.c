@@ -46,7 +46,7 @@ static void write_log(const struct request *r, const struct conf *c, const struc
 	enum log_level level = is_altered(d) ? LOG_LEVEL_WARNING : info->level;
 	struct log_entry e;
 
-	if (!log_on(level) || (outcome_rejected(d->outcome) &&
+	if (!log_on(level) || ((outcome_rejected(d->outcome) || d->outcome == OUTCOME_CHALLENGE) &&
 	    !refusals_pass(d->endpoint ? d->endpoint->path : "", d->outcome, r->remote_addr, d->answered)))
 		return;
 	log_begin(&e, level);

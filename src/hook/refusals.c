@@ -111,7 +111,7 @@ static void log_sum(const struct sum *s, int64_t now_us)
 	log_begin(&e, info->level);
 	log_text(&e, "msg", text);
 	log_text(&e, "endpoint", *s->endpoint ? s->endpoint : NULL);
-	log_text(&e, "refused", info->code);
+	log_text(&e, "like", info->code);
 	log_number(&e, "more", (int64_t)s->more);
 	log_text(&e, "remote", *s->remote ? s->remote : "various");
 	log_end(&e);

@@ -2,6 +2,8 @@
  * Refusals in the log: the first ones of a minute are written at once, what is equal to them is summed up. A stranger
  * can refuse no disk to the spool by having requests refused.
  *
+ * Answers to a handshake count as refusals here: some providers' can be asked for by anyone.
+ *
  * Equal are refusals of one endpoint with one outcome from one network: an IPv4 address, or a /64 of IPv6. For all
  * networks together there is a second, higher limit, so that many addresses fill the log no more than that. What is
  * not written is counted, and the sum is a line of its own when the minute is over.

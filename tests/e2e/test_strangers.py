@@ -150,6 +150,18 @@ def test_kept_connections_make_room_too(children):
     expect(kept[-1].deliver(message()), "stored")
 
 
+def test_connections_with_a_part_of_a_request_make_room(children):
+    """They have a second when descriptors have run out; the log says so once."""
+    one = with_descriptors(200, params_timeout="1m")
+    parts = []
+    for _ in range(400):
+        parts.append(Fcgi(one.socket))
+        parts[-1].send(begin()[:10])
+    with Fcgi(one.socket, timeout=10) as fcgi:
+        expect(fcgi.deliver(message()), "stored")
+    assert len([e for e in one.entries(level="error") if e["msg"].startswith("accept: ")]) <= 1
+
+
 # ---- memory and threads
 
 def status(one, name):
@@ -197,7 +209,7 @@ def test_equal_refusals_are_summed_up_in_the_log(receiver):
         refuse(fcgi, 50, remote="2001:db8::ffff")
         refuse(fcgi, 2, path="/nowhere")
     one.stop()
-    lines, sums = one.entries(outcome="unauthorized"), one.entries(refused="unauthorized")
+    lines, sums = one.entries(outcome="unauthorized"), one.entries(like="unauthorized")
     assert len(lines) == 20 + 3 + 20
     assert {e["remote"]: int(e["more"]) for e in sums} == {"192.0.2.1": 680, "2001:db8::/64": 80}
     assert all(e["msg"].startswith(f"{e['more']} more like this in ") and e["endpoint"] == "/webhook/linkedin" for e in sums)
@@ -211,9 +223,21 @@ def test_refusals_of_many_addresses_are_summed_up_too(receiver):
         for i in range(900):
             refuse(fcgi, 1, remote=f"2001:db8:0:{i:x}::1")
     one.stop()
-    lines, sums = one.entries(outcome="unauthorized"), one.entries(refused="unauthorized")
+    lines, sums = one.entries(outcome="unauthorized"), one.entries(like="unauthorized")
     assert len(lines) == 100
     assert sum(int(e["more"]) for e in sums) == 800 and {e["remote"] for e in sums} == {"various"}
+
+
+def test_handshakes_that_anyone_can_ask_for_are_summed_up(receiver):
+    one = receiver(endpoint("/graph", scheme="microsoft-graph"))
+    with Fcgi(one.socket) as fcgi:
+        for _ in range(50):
+            listed = [(name, "validationToken=x" if name == "QUERY_STRING" else value) for name, value in params("/graph", b"")]
+            fcgi.send(whole(listed))
+            assert fcgi.reply().status == 200
+    one.stop()
+    assert len(one.entries(outcome="challenge")) == 20
+    assert [e["more"] for e in one.entries(like="challenge")] == ["30"]
 
 
 def test_a_refusals_path_is_cut_in_the_log(receiver):

@@ -135,6 +135,7 @@ static void read_numbers(const uint8_t *data, size_t n)
 		assert(ms < first || ms > last || (clock_parse(written, now, &again) && again == ms));
 	}
 	assert(!units_duration(text, &ms) || ms >= 0);
+	clock_format(ms, written);
 	assert(!units_age(text, &ms) || ms >= 0);
 	(void)units_size(text, &size);
 	if (rate_parse(text, &rate))

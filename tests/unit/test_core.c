@@ -86,7 +86,7 @@ static void clock_reads_what_it_writes(void **state)
 		{"2026-05-12T14:33:21Z", "2026-05-12T14:33:21.000Z"},
 		{"2026-05-12 14:33:21+02:00", "2026-05-12T12:33:21.000Z"},
 		{"2026-05-12T14:33:21-05:30", "2026-05-12T20:03:21.000Z"},
-		{"2024-02-29", "2024-02-29T00:00:00.000Z"},
+		{"2024-02-29", "2024-02-29T00:00:00.000Z"}, {"0522-06-12", "0522-06-12T00:00:00.000Z"}, {"0001-01-01", "0001-01-01T00:00:00.000Z"},
 		{"1969-12-31T23:59:59.999Z", "1969-12-31T23:59:59.999Z"},
 		{"15m", "2026-01-01T00:00:00.000Z"}, {"15m ago", "2026-01-01T00:00:00.000Z"}, {"15m  ago", NULL}, {"15 ago", NULL}, {"15m agog", NULL},
 		{"2025-02-29", NULL}, {"2026-13-01", NULL}, {"2026-05-12T25:00:00Z", NULL}, {"2026-05-12T14:33:21", NULL},
@@ -98,6 +98,8 @@ static void clock_reads_what_it_writes(void **state)
 
 	(void)state;
 	assert_true(clock_parse("2026-01-01T00:15:00Z", 0, &now));
+	assert_string_equal(clock_format(INT64_MIN, out), "0000-00-00T00:00:00.000Z");
+	assert_string_equal(clock_format(INT64_MAX, out), "0000-00-00T00:00:00.000Z");
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		assert_int_equal(clock_parse(cases[i].text, now, &ms), cases[i].again != NULL);
 		if (cases[i].again)
