@@ -10,7 +10,7 @@ import pytest
 import fcgi_client
 from fcgi_client import GET_VALUES, PARAMS, STDIN, Fcgi, begin, opening, pairs, params, record, stdin, whole
 from outcomes import expect
-from place import BIN, need, run, until
+from place import BIN, SANITIZER, need, run, until
 from receiver import Home, endpoint
 from sender import SECRET, message
 
@@ -169,6 +169,7 @@ def status(one, name):
     return int(line.split()[1])
 
 
+@pytest.mark.skipif(bool(SANITIZER), reason="a sanitizer keeps what is freed for a while")
 def test_memory_and_threads_of_a_burst_are_given_back(receiver):
     one = receiver(endpoint(), max_body="8m", max_in_flight=64)
     expect(fcgi_client.deliver(one.socket, message()), "stored")
@@ -281,6 +282,7 @@ def test_check_warns_of_a_rate_behind_a_proxy(receiver, addresses, warned):
 
 # ---- configurations that would cost, or overflow
 
+@pytest.mark.skipif(bool(SANITIZER), reason="a sanitizer takes the address space")
 def test_a_pattern_of_nested_bounds_costs_nothing(receiver):
     """check refuses it in no memory. The receiver compiles none, also none that is no pattern."""
     home = Home(endpoint(relay=["out"]), 'sink "out" { url = "http://127.0.0.1:9/" allow-private = true text-regex = "((a{1,200}){1,200}){1,200}" }\n')
