@@ -237,6 +237,33 @@ def test_killed(machine, service, unit):
     assert machine.show(unit, "NRestarts") == "1"
 
 
+@pytest.mark.parametrize("unit", UNITS[1:])
+@pytest.mark.parametrize("wrong", ["frobnicate = 1", 'listen = "unix:/run/other"'])
+def test_reload_fails_where_the_configuration_is_refused(machine, service, unit, wrong):
+    """By the command, which reads it first, or by the process: the receiver can't change where it listens."""
+    conf = machine.path("/etc/hookspool/hookspool.conf")
+    right = conf.read_text()
+    refused = "frobnicate" in wrong or unit == "hookspool.service"
+    conf.write_text(f"{wrong}\n{right}")
+    done = machine.call("systemctl", "reload", unit)
+    assert (done.returncode != 0) == refused
+    assert machine.call("systemctl", "is-active", unit).stdout == b"active\n"
+    conf.write_text(right)
+    machine.do("systemctl", "reload", unit)
+    serves(machine, service)
+    machine.checks()
+
+
+def test_stopped_receiver_behind_the_held_socket(machine, service):
+    """systemd's socket accepts for it. The socket's path is what the receiver has noted."""
+    machine.do("systemctl", "kill", "--signal=STOP", "hookspool.service")
+    done = machine.call("hookspool", "-c", "/etc/hookspool/hookspool.conf", "check")
+    machine.do("systemctl", "kill", "--signal=CONT", "hookspool.service")
+    assert done.returncode == 2 and b"FAIL socket unix:/run/hookspool/hookspool.sock: no receiver answers within" in done.stdout
+    serves(machine, service)
+    machine.checks()
+
+
 def test_reload_and_stop(machine, service):
     """A stop takes the programs with it that run, and what they were to do is done later."""
     conf = machine.path("/etc/hookspool/hookspool.conf")
