@@ -7,6 +7,7 @@
 
 #include "conf/conf.h"
 #include "core/buf.h"
+#include "sink/spool_db.h"
 
 enum check_grade { CHECK_OK, CHECK_WARN, CHECK_FAIL, CHECK_NOTE /* for other parts, and not shown */ };
 
@@ -64,6 +65,12 @@ void check_shared_secrets(struct check *c, const struct conf *conf);
 
 /* Which fields of each endpoint does the signature not cover, so that a stranger with a captured delivery can change them? */
 void check_identity(struct check *c, const struct conf *conf);
+
+/*
+ * Opens the spool's database for a part that comes after check_database(). False where there is none, or where that one has found
+ * that it can't be opened: each part would wait for the same lock again. Otherwise the caller closes it.
+ */
+bool check_open(const struct check *c, const struct conf *conf, struct spool_db *db);
 
 /* The database: a write that is taken back, whether it is whole (read wholly where it is small, or with --deep), and its times. */
 void check_database(struct check *c, const struct conf *conf);

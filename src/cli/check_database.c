@@ -17,6 +17,8 @@ enum {
 	CLOCK_SLACK_MS = 60 * 1000,
 };
 
+#define UNUSABLE "unusable" /* a note */
+
 /* What to do about an error of SQLite's. */
 static const char *fix_of(int rc)
 {
@@ -132,6 +134,15 @@ static int64_t size_of(const char *dir)
 	return stat(path, &st) == 0 ? (int64_t)st.st_size : 0;
 }
 
+bool check_open(const struct check *c, const struct conf *conf, struct spool_db *db)
+{
+	char why[PATH_MAX + 256];
+
+	*db = (struct spool_db){0};
+	return !check_next_note(c, UNUSABLE, NULL) && spool_db_exists(conf->spool) &&
+		spool_db_open(db, conf->spool, conf->journal, SPOOL_MANAGE, why, sizeof why);
+}
+
 void check_database(struct check *c, const struct conf *conf)
 {
 	char why[PATH_MAX + 256];
@@ -143,6 +154,7 @@ void check_database(struct check *c, const struct conf *conf)
 	}
 	if (!spool_db_open(&db, conf->spool, conf->journal, SPOOL_MANAGE, why, sizeof why)) {
 		check_say(c, CHECK_FAIL, "spool-database", "spool database: %s%s", why, fix_of_text(why));
+		check_note(c, UNUSABLE, why);
 		return;
 	}
 	check_write(c, &db);

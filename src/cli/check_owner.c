@@ -33,7 +33,7 @@ struct user {
 static void be_child(const struct check *c, int fd, const struct user *user, const struct conf *conf,
 	void (*part)(struct check *c, const struct conf *conf))
 {
-	struct check found = {.socket = c->socket, .deep = c->deep, .quiet = true, .is_child = true};
+	struct check found = {.socket = c->socket, .deep = c->deep, .quiet = true, .is_child = true, .notes = c->notes};
 
 	if (owner_become_user(user->uid, user->gid))
 		part(&found, conf);

@@ -82,6 +82,14 @@ static void look_at_configuration(struct looking *l, const struct spool_program 
 			clock_format(p->loaded_at, at));
 }
 
+/* mod_fcgid removes the socket of a process that it ends; systemd and spawn-fcgi leave it. */
+static bool has_file(const char *address)
+{
+	struct stat st;
+
+	return *address && (strncmp(address, "unix:", 5) != 0 || stat(address + 5, &st) == 0 || errno != ENOENT);
+}
+
 static void look_at_program(void *ctx, const struct spool_program *p)
 {
 	struct looking *l = ctx;
@@ -89,7 +97,7 @@ static void look_at_program(void *ctx, const struct spool_program *p)
 	enum process_state state;
 	char pid[24];
 
-	if (receiver && *p->address)
+	if (receiver && (p->owns_socket || has_file(p->address)))
 		check_note(l->check, "address", p->address);
 	state = p->ended_at ? PROCESS_GONE : process_look(&p->process);
 	if (state == PROCESS_GONE)
@@ -175,9 +183,9 @@ static void note_receiver(void *ctx, const struct spool_program *p)
 void check_note_receivers(struct check *c, const struct conf *conf)
 {
 	char why[PATH_MAX + 256];
-	struct spool_db db = {0};
+	struct spool_db db;
 
-	if (spool_db_exists(conf->spool) && spool_db_open(&db, conf->spool, conf->journal, SPOOL_MANAGE, why, sizeof why)) {
+	if (check_open(c, conf, &db)) {
 		spool_program_list(&db, note_receiver, c, why, sizeof why);
 		spool_db_close(&db);
 	}
@@ -187,9 +195,9 @@ void check_programs(struct check *c, const struct conf *conf)
 {
 	struct looking l = {.check = c, .conf = conf};
 	char why[PATH_MAX + 256];
-	struct spool_db db = {0};
+	struct spool_db db;
 
-	if (!spool_db_exists(conf->spool) || !spool_db_open(&db, conf->spool, conf->journal, SPOOL_MANAGE, why, sizeof why))
+	if (!check_open(c, conf, &db))
 		return; /* check_spool() has said so */
 	fingerprint_endpoints(conf, l.endpoints);
 	fingerprint_sinks(conf, l.sinks);

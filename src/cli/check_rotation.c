@@ -64,10 +64,9 @@ static void check_endpoint(struct check *c, struct spool_db *db, const struct en
 
 void check_rotation(struct check *c, const struct conf *conf)
 {
-	char why[PATH_MAX + 256];
-	struct spool_db db = {0};
+	struct spool_db db;
 
-	if (!spool_db_exists(conf->spool) || !spool_db_open(&db, conf->spool, conf->journal, SPOOL_MANAGE, why, sizeof why))
+	if (!check_open(c, conf, &db))
 		return; /* check_spool() has said so */
 	for (size_t i = 0; i < conf->n_endpoints; i++)
 		if (conf->endpoints[i].secrets.n > 1)

@@ -208,11 +208,11 @@ void check_sinks(struct check *c, const struct conf *conf)
 {
 	struct counting counting = {c, conf, check_relay_runs(conf->spool)};
 	char why[PATH_MAX + 256];
-	struct spool_db db = {0};
+	struct spool_db db;
 
 	for (size_t i = 0; i < conf->n_sinks; i++)
 		check_sink(c, conf, &conf->sinks[i]);
-	if (!spool_db_exists(conf->spool) || !spool_db_open(&db, conf->spool, conf->journal, SPOOL_MANAGE, why, sizeof why))
+	if (!check_open(c, conf, &db))
 		return; /* check_spool() has said so */
 	if (!spool_deliveries_counts(&db, on_count, &counting, why, sizeof why) ||
 	    !spool_deliveries_late(&db, clock_now() - LATE_MS, on_late, &counting, why, sizeof why) ||

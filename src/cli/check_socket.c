@@ -147,14 +147,6 @@ static void look(struct check *c, const struct conf *conf, const char *where)
 		check_say(c, CHECK_OK, "socket", "socket %s: a receiver answers; so it does to any local user, unlike at a unix: socket", where);
 }
 
-/* mod_fcgid removes the socket of a process that it ends; others leave it, or keep it open. */
-static bool is_there(const char *address)
-{
-	struct stat st;
-
-	return strncmp(address, "unix:", 5) != 0 || stat(address + 5, &st) == 0 || errno != ENOENT;
-}
-
 /* The sockets that receivers have noted, each once. False when there is none. */
 static bool look_at_noted(struct check *c, const struct conf *conf)
 {
@@ -164,7 +156,7 @@ static bool look_at_noted(struct check *c, const struct conf *conf)
 	while (n < SOCKETS_MAX && (address = check_next_note(c, "address", address))) {
 		for (i = 0; i < n && strcmp(seen[i], address) != 0; i++)
 			;
-		if (i < n || !is_there(address))
+		if (i < n)
 			continue;
 		seen[n++] = address;
 		look(c, conf, address);
@@ -181,6 +173,6 @@ void check_socket(struct check *c, const struct conf *conf)
 	else if (where)
 		look(c, conf, where);
 	else if (!look_at_noted(c, conf))
-		check_say(c, CHECK_WARN, "socket", "socket not checked: no receiver has told the spool of one; name it with --socket unix:PATH, "
-			"or write --socket none where the web server starts the receiver, as for CGI and mod_fcgid");
+		check_say(c, CHECK_WARN, "socket", "socket not checked: no receiver that has told the spool of itself has one now; name it with "
+			"--socket unix:PATH, or write --socket none where the web server starts the receiver, as for CGI and mod_fcgid");
 }

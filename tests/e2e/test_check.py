@@ -1,4 +1,5 @@
 """hookspool check: what it finds, how it says so, and what it must not miss; secrets and configurations with characters unseen."""
+import fcntl
 import json
 import os
 import pwd
@@ -16,6 +17,7 @@ from proc import Child
 from receiver import Home, endpoint
 from relaying import home_with, sink
 from sender import AUTHORIZATION, SECRET, message, sign
+from servers import free_port
 
 PATH = "/webhook/linkedin"
 
@@ -289,12 +291,47 @@ def test_a_spool_on_a_full_disk_fails(children):
     assert b"FAIL spool database: can't be written: database or disk is full; make room" in done.stdout, done.stdout + done.stderr
 
 
-def test_without_a_socket_check_says_so(healthy):
+def test_a_receiver_that_was_ended_fails(healthy):
+    """It has removed its socket; what it has noted remains."""
     healthy.stop()
-    (healthy.home.dir / healthy.socket).unlink(missing_ok=True)
-    status, found = check(healthy.home)
-    assert named(found, "socket")[0][1] == "warn" and "--socket none" in named(found, "socket")[0][2]
-    assert not bad(check(healthy.home, "--socket", "none")[1])
+    assert not healthy.socket.exists()
+    told = named(check(healthy.home)[1], "socket")
+    assert [status for _, status, _ in told] == ["fail"] and "is the receiver running" in told[0][2]
+
+
+def test_without_a_socket_check_says_so(healthy):
+    """mod_fcgid has removed the socket; and CGI notes nothing at all."""
+    healthy.stop()
+    for change in ("UPDATE program SET owns_socket = 0", "DELETE FROM program"):
+        with sqlite3.connect(healthy.home.spool.dir / "hookspool.db") as db:
+            db.execute(change)
+        told = named(check(healthy.home)[1], "socket")
+        assert [status for _, status, _ in told] == ["warn"] and "--socket none" in told[0][2]
+        assert not bad(check(healthy.home, "--socket", "none")[1])
+
+
+def test_a_spool_that_is_locked_for_long_fails_once(healthy):
+    with open(healthy.home.spool.dir / "lock", "rb+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        began = time.monotonic()
+        for user in (USER, None):
+            status, found = check(healthy.home, socket=healthy.socket, user=user)
+            told = named(bad(found), "spool-database")
+            assert status == 2 and len(told) == 1 and "lock: held by another process" in told[0][2]
+            assert [s for _, s, _ in named(found, "socket")] in (["warn"], ["fail"])
+        assert time.monotonic() - began < 30
+    assert not bad(check(healthy.home, socket=healthy.socket)[1])
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "[::1]"])
+def test_a_receiver_at_a_port_is_asked(receiver, address):
+    port = free_port()
+    home = Home(endpoint(PATH))
+    one = Child([BIN / "hookspool.fcgi", "-c", home.conf, "--listen", f"tcp:{address}:{port}"], home.dir / "port.log")
+    one.until(lambda: "receiving" in one.text(), "it is ready")
+    told = named(check(home)[1], "socket")
+    one.end()
+    assert [status for _, status, _ in told] == ["ok"] and f"tcp:{address}:{port}: a receiver answers" in told[0][2]
 
 
 # ---- the configuration that a program runs
@@ -462,7 +499,7 @@ def test_a_sink_that_is_down_for_hours(relayed, relay, target, minutes, status, 
     target.answers = [{"status": 503}] * 50
     if alive:
         relay(home).ready()
-        target.until(1)
+        until(lambda: home.spool.query("SELECT attempts FROM relay")[0]["attempts"] == 1, "the first attempt is noted")
     with sqlite3.connect(home.spool.dir / "hookspool.db", timeout=10) as db:
         db.execute("UPDATE relay SET since = since - ?1, due = iif(?2, due + 3600000, due - ?1)", (minutes * 60000, alive))
     told = [s for name, s, text in check(home)[1] if name == "deliveries" and "sink out: 1 delivery" in text]
