@@ -199,10 +199,10 @@ static bool list(struct spool_db *db, const struct spool_delivery_filter *f, int
 
 	if (!f->id)
 		return spool_deliveries_list(db, f, n, json ? print_json : print_row, p, why, why_size);
-	sqlite3_exec(db->sql, "BEGIN", NULL, NULL, NULL);
+	spool_query_snapshot(db, true);
 	ok = spool_deliveries_list(db, f, n, json ? print_json : print_row, p, why, why_size) &&
 		(!p->found || spool_deliveries_attempts(db, f->id, json ? print_attempt_json : print_attempt, NULL, why, why_size));
-	sqlite3_exec(db->sql, "COMMIT", NULL, NULL, NULL);
+	spool_query_snapshot(db, false);
 	return ok;
 }
 

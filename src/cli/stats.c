@@ -223,9 +223,11 @@ int cli_stats(const struct cli *cli, int argc, char **argv)
 	status = cli_open(cli, CONF_SECRETS_THERE, &conf, &db);
 	if (status != CLI_OK)
 		return status;
+	spool_query_snapshot(&db, true);
 	ok = spool_query_totals(&db, &totals, why, sizeof why);
 	bytes = bytes_on_disk(conf->spool);
 	if (ok)
 		ok = json ? print_json(conf, &db, &totals, bytes, why, sizeof why) : print_text(conf, &db, &totals, bytes, why, sizeof why);
+	spool_query_snapshot(&db, false);
 	return cli_close(conf, &db, ok, why);
 }

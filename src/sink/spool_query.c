@@ -346,6 +346,11 @@ bool spool_query_totals(struct spool_db *db, struct spool_totals *t, char *why, 
 	return ok || spool_sql_fail(db, why, n);
 }
 
+void spool_query_snapshot(struct spool_db *db, bool on)
+{
+	sqlite3_exec(db->sql, on ? "BEGIN" : "COMMIT", NULL, NULL, NULL);
+}
+
 bool spool_query_ahead(struct spool_db *db, int64_t now, int64_t *events, int64_t *latest, char *why, size_t n)
 {
 	sqlite3_stmt *st;

@@ -71,6 +71,12 @@ struct spool_totals {
 	int64_t oldest, newest; /* received_at of the first and last event stored; 0 without events */
 };
 
+/*
+ * All queries between `on` and off see the spool as it is at one moment. For short ones: an open read holds up the receiver's
+ * checkpoints.
+ */
+void spool_query_snapshot(struct spool_db *db, bool on);
+
 /* False with the reason in why. */
 bool spool_query_totals(struct spool_db *db, struct spool_totals *t, char *why, size_t why_size);
 

@@ -159,6 +159,12 @@ static void a_list_is_of_one_moment(void **state)
 	assert_int_equal(l.n, 2 + 5);
 	assert_true(spool_deliveries_list(&db, &failing, 4, on_listed, &l, why, sizeof why));
 	assert_int_equal(l.n, 2 + 5 + 4);
+	spool_query_snapshot(&db, true);
+	l.n = (int)ask(&db, "SELECT count(*) FROM relay");
+	put(s, &plain, NULL);
+	assert_int_equal(ask(&db, "SELECT count(*) FROM relay"), l.n);
+	spool_query_snapshot(&db, false);
+	assert_int_equal(ask(&db, "SELECT count(*) FROM relay"), l.n + 1);
 	spool_db_close(&db);
 	spool_close(s);
 }
