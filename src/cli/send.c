@@ -372,7 +372,7 @@ int cli_send(const struct cli *cli, int argc, char **argv)
 
 	if (status != CLI_OK || (!o.url && !o.relay))
 		return status;
-	conf = cli_conf(cli, CONF_SECRETS_ALL);
+	conf = cli_conf(cli, o.relay ? CONF_SECRETS_NONE : CONF_SECRETS_ALL); /* the relay has none of them, either */
 	if (!conf)
 		return CLI_CONFIG;
 	status = o.relay ? send_to_sink(&o, conf) : send_to(&o, conf);

@@ -6,7 +6,8 @@ import sqlite3
 import pytest
 
 from place import SLOW, need, until
-from relaying import Target, deliver, home_with, settled, sink, states
+from receiver import Home, endpoint
+from relaying import PATH, Target, deliver, home_with, settled, sink, states
 
 DAY = 86_400_000
 
@@ -124,6 +125,13 @@ def test_the_failing_ones_are_listed_first(receiver, target):
     assert [c[0] for c in cells if c[6] != "-"] == ["4", "1", "7"] and cells[0][7].startswith("500 in ")
     assert len(home.cli("deliveries", "-n", "2").stdout.splitlines()) == 3
     assert [row["id"] for row in listed(home)] == [1, 2, 3, 4, 5, 6, 7], "for programs, in the order of the ids"
+
+
+def test_the_name_of_the_endpoint_is_listed(receiver, down):
+    home = Home(sink("out", url=down), endpoint(PATH, relay=["out"], name="Lead → CRM"))
+    one = receiver(home=home)
+    deliver(one)
+    assert listed(home)[0]["name"] == "Lead → CRM"
 
 
 def test_the_shape_of_what_is_pending(receiver, down):
