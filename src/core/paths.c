@@ -11,11 +11,12 @@
 #include <string.h>
 #include <yajl/yajl_parse.h>
 
+#include "core/keyset.h"
 #include "core/log.h"
 #include "core/unescape.h"
 #include "core/utf8.h"
 
-enum { MAX_DEPTH = 64, FEW_KEYS = 32 };
+enum { MAX_DEPTH = 64 };
 
 /* A stretch of the arena; offsets, because the arena moves as it grows. */
 struct span {
@@ -34,13 +35,6 @@ struct trail {
 	bool filled;
 };
 
-/* The top-level keys. */
-struct keys {
-	struct span *few; /* FEW_KEYS */
-	struct buf more;  /* further ones */
-	size_t n;
-};
-
 struct parse {
 	struct buf *arena;
 	const char *reason;
@@ -51,7 +45,7 @@ struct parse {
 	struct path *paths;
 	struct trail *trail; /* of each path */
 	int n;
-	struct keys keys;
+	struct keyset keys;
 	struct span key; /* the last one that a path needed; not set: the last key isn't kept */
 	const char *json;
 	yajl_handle handle;
@@ -123,58 +117,23 @@ static bool at_depth(struct trail *t, int depth)
 
 static bool add_top_key(struct parse *p, const void *s, size_t n)
 {
-	struct keys *k = &p->keys;
-	struct span span;
-
-	if (!keep(p, k->n < FEW_KEYS ? &k->few[k->n] : &span, s, n))
-		return false;
-	if (k->n++ < FEW_KEYS || buf_add(&k->more, &span, sizeof span))
+	if (keyset_add(&p->keys, p->arena, s, n))
 		return true;
 	p->no_memory = true;
 	return false;
 }
 
-static int compare_keys(const void *a, const void *b)
-{
-	const struct slice *x = a, *y = b;
-	int order = memcmp(x->p, y->p, x->n < y->n ? x->n : y->n);
-
-	return order ? order : (x->n > y->n) - (x->n < y->n);
-}
-
-/* Many keys are sorted, as comparing each with each would take a stranger's choice of time. */
-static void check_many_keys(struct parse *p)
-{
-	struct slice *sorted = calloc(p->keys.n, sizeof *sorted);
-	const struct span *span;
-
-	if (!sorted) {
-		p->no_memory = true;
-		return;
-	}
-	for (size_t i = 0; i < p->keys.n; i++) {
-		span = i < FEW_KEYS ? &p->keys.few[i] : (const struct span *)(const void *)p->keys.more.data + (i - FEW_KEYS);
-		sorted[i] = (struct slice){p->arena->data + span->at, span->n};
-	}
-	qsort(sorted, p->keys.n, sizeof *sorted, compare_keys);
-	for (size_t i = 1; i < p->keys.n && !p->reason; i++)
-		if (compare_keys(&sorted[i - 1], &sorted[i]) == 0)
-			p->reason = "a top-level key is there twice";
-	free(sorted);
-}
-
 static void check_keys(struct parse *p)
 {
-	const struct span *k = p->keys.few;
-
-	if (p->keys.n > FEW_KEYS) {
-		check_many_keys(p);
+	switch (keyset_check(&p->keys, p->arena->data)) {
+	case KEYSET_DIFFERENT:
 		return;
+	case KEYSET_TWICE:
+		p->reason = "a top-level key is there twice";
+		return;
+	case KEYSET_NO_MEMORY:
+		p->no_memory = true;
 	}
-	for (size_t i = 1; i < p->keys.n; i++)
-		for (size_t j = 0; j < i; j++)
-			if (k[i].n == k[j].n && memcmp(p->arena->data + k[i].at, p->arena->data + k[j].at, k[i].n) == 0)
-				p->reason = "a top-level key is there twice";
 }
 
 /* The key is one of the names in "!a!b". */
@@ -468,7 +427,7 @@ enum paths_result paths_find(const char *json, size_t json_size, struct path *pa
 	const char **reason)
 {
 	struct trail trail[PATHS_MAX];
-	struct span few[FEW_KEYS];
+	struct keyset_span few[KEYSET_FEW];
 	struct parse p = {.arena = arena, .paths = paths, .trail = trail, .n = (int)n, .keys = {.few = few}};
 	set_trails(&p);
 	if (json_size >= 3 && memcmp(json, "\xEF\xBB\xBF", 3) == 0) { /* RFC 8259 section 8.1 allows to pass over it */
@@ -482,7 +441,7 @@ enum paths_result paths_find(const char *json, size_t json_size, struct path *pa
 		p.reason = "not UTF-8";
 	else
 		run(&p, json, json_size);
-	buf_free(&p.keys.more);
+	keyset_free(&p.keys);
 	*reason = p.reason;
 	if (p.no_memory)
 		return PATHS_NO_MEMORY;
