@@ -79,6 +79,7 @@ static bool prepare(struct forward *f)
 	return f->easy && curl_easy_setopt(f->easy, CURLOPT_POST, 1L) == CURLE_OK &&
 		curl_easy_setopt(f->easy, CURLOPT_USERAGENT, "hookspool-tail/" PACKAGE_VERSION) == CURLE_OK &&
 		curl_easy_setopt(f->easy, CURLOPT_TIMEOUT_MS, (long)TIMEOUT_MS) == CURLE_OK &&
+		curl_easy_setopt(f->easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK && /* RFC 8996 */
 		curl_easy_setopt(f->easy, CURLOPT_ERRORBUFFER, f->error) == CURLE_OK &&
 		curl_easy_setopt(f->easy, CURLOPT_WRITEFUNCTION, on_answer) == CURLE_OK &&
 		curl_easy_setopt(f->easy, CURLOPT_NOPROGRESS, 0L) == CURLE_OK &&

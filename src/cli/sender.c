@@ -97,6 +97,7 @@ static bool prepare(struct slot *slot, const struct sender *s)
 		curl_easy_setopt(slot->easy, CURLOPT_POST, 1L) == CURLE_OK &&
 		curl_easy_setopt(slot->easy, CURLOPT_USERAGENT, "hookspool-send/" PACKAGE_VERSION) == CURLE_OK &&
 		curl_easy_setopt(slot->easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
+		curl_easy_setopt(slot->easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK && /* RFC 8996 */
 		curl_easy_setopt(slot->easy, CURLOPT_TIMEOUT_MS, s->timeout) == CURLE_OK &&
 		(!s->direct || curl_easy_setopt(slot->easy, CURLOPT_NOPROXY, "*") == CURLE_OK) &&
 		curl_easy_setopt(slot->easy, CURLOPT_ERRORBUFFER, slot->error) == CURLE_OK &&

@@ -218,6 +218,8 @@ static bool check_http(cfg_t *sec)
 	}
 	if (url && (!authority_of(url) || strpbrk(url, " \t\r\n")))
 		return wrong_url(sec, "write it as \"https://example.com/hook\"");
+	if (url && strstr(url, "{{"))
+		return wrong_url(sec, "it is no template; those are for body and headers");
 	if (url && !check_port(sec, url))
 		return false;
 	/* RFC 9110 section 9.1: a method is case-sensitive, and by convention in capitals; "post" is none that a server knows */
@@ -261,6 +263,10 @@ static bool check_exec(cfg_t *sec)
 		cfg_error(schema_at(sec, "command", NULL), "sink \"%s\" needs a command = {\"/path/of/a/program\", \"its first argument\"}", cfg_title(sec));
 		return false;
 	}
+	for (unsigned i = 0; i < cfg_size(sec, "command"); i++)
+		if (strstr(cfg_getnstr(sec, "command", i), "{{hookspool."))
+			return wrong(sec, "command", cfg_getnstr(sec, "command", i),
+				"arguments are no templates; the program has such values in its environment, as HOOKSPOOL_TEXT");
 	return check_environment(sec);
 }
 
@@ -277,6 +283,8 @@ static bool check_body(cfg_t *sec)
 
 	if (!*type || strpbrk(type, "\r\n"))
 		return wrong(sec, "content-type", type, "write \"application/json\"");
+	if (strstr(type, "{{"))
+		return wrong(sec, "content-type", type, "it is no template; those are for body and headers");
 	if (!cfg_getstr(sec, "body"))
 		return true;
 	body = section_sink_body(sec, why, sizeof why);

@@ -5,13 +5,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LINE_MAX_BYTES = 255 /* of a #! line, without its end: BINPRM_BUF_SIZE of Linux */ };
+enum {
+	LINE_MAX_BYTES = 255, /* of a #! line, without its end: BINPRM_BUF_SIZE of Linux */
+	PARTS_MAX = 256,      /* of an ELF file */
+};
 
 static bool is_program(const char *path)
 {
@@ -99,11 +103,32 @@ static bool check_script(const char *path, char *line, size_t len, char *why, si
 	return check_interpreter(path, line + 2, why, n);
 }
 
-/* ELF is the other kind of program; other kinds are the administrator's own (binfmt_misc), and known by more than their text. */
-static bool check_other(const char *path, const char *p, size_t len, char *why, size_t n)
+/* The loader that a program of this machine's kind names (elf(5), PT_INTERP); a program of another kind is left to the kernel. */
+static bool check_loader(const char *path, int fd, char *why, size_t n)
 {
-	if (len >= 4 && memcmp(p, "\177ELF", 4) == 0)
+	char loader[PATH_MAX] = "";
+	ElfW(Ehdr) head;
+	ElfW(Phdr) part;
+
+	if (pread(fd, &head, sizeof head, 0) != (ssize_t)sizeof head || head.e_ident[EI_CLASS] != (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32))
 		return true;
+	for (unsigned i = 0; i < head.e_phnum && i < PARTS_MAX; i++) {
+		if (pread(fd, &part, sizeof part, (off_t)(head.e_phoff + i * sizeof part)) != (ssize_t)sizeof part || part.p_type != PT_INTERP)
+			continue;
+		if (part.p_filesz < sizeof loader && pread(fd, loader, part.p_filesz, (off_t)part.p_offset) == (ssize_t)part.p_filesz &&
+		    *loader && access(loader, F_OK) != 0) {
+			snprintf(why, n, "%s: the loader that it asks for, %s: %s; it was built for another system", path, loader, strerror(errno));
+			return false;
+		}
+	}
+	return true;
+}
+
+/* ELF is the other kind of program; other kinds are the administrator's own (binfmt_misc), and known by more than their text. */
+static bool check_other(const char *path, int fd, const char *p, size_t len, char *why, size_t n)
+{
+	if (len >= SELFMAG && memcmp(p, ELFMAG, SELFMAG) == 0)
+		return check_loader(path, fd, why, n);
 	if (len == 0)
 		return refuse(why, n, path, "it is empty");
 	if (len >= 5 && memcmp(p, "\xEF\xBB\xBF#!", 5) == 0)
@@ -151,11 +176,15 @@ bool program_interpreter(const char *path, char *out, size_t n)
 bool program_check(const char *path, char *why, size_t n)
 {
 	char line[LINE_MAX_BYTES + 2];
-	ssize_t len = read_beginning(path, line);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	ssize_t len = fd < 0 ? -1 : read(fd, line, sizeof line - 1);
+	bool ok = true;
 
-	if (len < 0)
-		return true;
 	if (len >= 2 && memcmp(line, "#!", 2) == 0)
-		return check_script(path, line, (size_t)len, why, n);
-	return check_other(path, line, (size_t)len, why, n);
+		ok = check_script(path, line, (size_t)len, why, n);
+	else if (len >= 0)
+		ok = check_other(path, fd, line, (size_t)len, why, n);
+	if (fd >= 0)
+		close(fd);
+	return ok;
 }

@@ -369,6 +369,17 @@ static void add_kept(const struct kept *k, struct buf *out)
 	buf_add(out, k->tail, at);
 }
 
+/* POSIX.1-2017 env(1): 126 and 127 say that it could not run a program; so does what a #! line names. */
+static void say_status(const struct sink *s, int code, char *text, size_t n)
+{
+	char path[PATH_MAX], why[480];
+
+	if ((code == 126 || code == 127) && program_find(s->command.item[0], path, sizeof path) && !program_check(path, why, sizeof why))
+		snprintf(text, n, "exit status %d; %s", code, why);
+	else
+		snprintf(text, n, "exit status %d", code);
+}
+
 static void judge_status(const struct run *r, int status, struct attempt_result *result, char *text, size_t n)
 {
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
@@ -380,7 +391,7 @@ static void judge_status(const struct run *r, int status, struct attempt_result 
 	else if (code < 0)
 		snprintf(text, n, "ended by signal %d, %s", WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else
-		snprintf(text, n, "exit status %d", code);
+		say_status(r->sink, code, text, n);
 	if (!result->done)
 		result->error = text;
 	if (!result->done || !r->sink->reply)
@@ -397,7 +408,7 @@ static void finish(struct exec *x, struct run *r, int status)
 {
 	struct attempt_result result = {0};
 	struct buf answer = {0};
-	char text[128];
+	char text[512];
 
 	for (int i = OUT; i <= ERR; i++)
 		for (int reads = 0; r->end[i].fd >= 0 && reads < READS_MAX && read_more(&r->end[i]); reads++)

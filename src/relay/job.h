@@ -27,7 +27,7 @@ struct job {
 	char id[48], received[CLOCK_TEXT];
 	int64_t started;
 	struct spool_attempt result;
-	char error[256];
+	char error[512];
 	struct buf answer, reply; /* of the attempt */
 };
 

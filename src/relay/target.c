@@ -52,8 +52,8 @@ static bool read_url(struct target *t, struct buf *secret, char *why, size_t n)
 			return false;
 		}
 	}
-	if (s->url_file && strpbrk(buf_str(secret), " \t")) {
-		snprintf(why, n, "%s: a URL has no blanks", s->url_file);
+	if (s->url_file && (strpbrk(buf_str(secret), " \t") || strstr(buf_str(secret), "{{"))) {
+		snprintf(why, n, "%s: a URL has no blanks, and is no template", s->url_file);
 		return false;
 	}
 	t->url = strdup(s->url_file ? buf_str(secret) : s->url);

@@ -114,15 +114,17 @@ def test_exit_statuses(receiver, relay, status, state):
     (None, "program: No such file"),
     ("just text", "its first line names no interpreter"),
     ("", "it is empty"),
+    ("#!/usr/bin/env no-such-program\n", "exit status 12"),
+    ("#!/usr/bin/env -S A=b no-such-program -x\n", "its first line looks for no-such-program, and PATH has no such program"),
     ("\x7fELF", "Exec format error"),
-], ids=["a signal", "no interpreter", "no interpreter, blanks", "CR", "nothing named", "a directory", "too long", "BOM", "no program", "no program at all", "empty",
+], ids=["a signal", "no interpreter", "no interpreter, blanks", "CR", "nothing named", "a directory", "too long", "BOM", "no program", "no program at all", "empty", "env", "env with more",
         "half a program"])
 def test_what_does_not_run_is_tried_again(receiver, relay, text, error):
     home = home_with(program("out", "./program"))
     if text is not None:
         script(home, text)
     one = receiver(home=home)
-    if error not in ("Exec format error", "ended by signal 11, Segmentation fault"):
+    if error not in ("exit status 12", "Exec format error", "ended by signal 11, Segmentation fault"):
         line, = [line for line in home.cli("check").stdout.decode().splitlines() if "sink out:" in line]
         assert line.startswith("FAIL") and (error in line or text is None)
     relay(home).ready()
@@ -277,6 +279,19 @@ def test_the_environment_of_the_relay(receiver, children):
     Child([BIN / "hookspool", "-c", home.conf, "relay"], home.dir / "relay.log",
           env={"HOOKSPOOL_ACCOUNT": "wrong", "HOOKSPOOL_CONF": "wrong", "TZ": "UTC", "LC_TIME": "C", "NOTIFY_SOCKET": "@none"})
     assert tried(home)[0]["answer"] == b"acc-1 UTC C\n"
+
+
+def test_a_program_whose_loader_is_missing(receiver, relay):
+    """The kernel says "No such file" of it, too."""
+    home = home_with(program("out", "./program"))
+    binary, loader = Path("/bin/true").read_bytes(), re.search(rb"/lib[\w/.-]*ld-[\w.-]+", Path("/bin/true").read_bytes())[0]
+    (home.dir / "program").write_bytes(binary.replace(loader, loader[:-1] + b"X"))
+    (home.dir / "program").chmod(0o755)
+    one = receiver(home=home)
+    relay(home).ready()
+    deliver(one)
+    wrong = f"the loader that it asks for, {loader[:-1].decode()}X: No such file or directory"
+    assert wrong in tried(home)[0]["error"] and wrong in home.cli("check").stdout.decode()
 
 
 def test_no_secret_of_the_relay_reaches_a_program(receiver, children):
