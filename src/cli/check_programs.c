@@ -97,6 +97,8 @@ static void look_at_program(void *ctx, const struct spool_program *p)
 	enum process_state state;
 	char pid[24];
 
+	if (!receiver && strcmp(p->role, SPOOL_PROGRAM_RELAY) != 0)
+		return; /* no program of this release */
 	if (receiver && (p->owns_socket || has_file(p->address)))
 		check_note(l->check, "address", p->address);
 	state = p->ended_at ? PROCESS_GONE : process_look(&p->process);

@@ -12,7 +12,7 @@ import time
 
 import fcgi_client
 import pytest
-from place import BIN, USER, in_own_mounts, own, run, until
+from place import BIN, SOURCE, USER, in_own_mounts, own, run, until
 from proc import Child
 from receiver import Home, endpoint
 from relaying import home_with, sink
@@ -20,6 +20,7 @@ from sender import AUTHORIZATION, SECRET, message, sign
 from servers import free_port
 
 PATH = "/webhook/linkedin"
+MANUAL = (SOURCE / "man/hookspool.1").read_text().split("Names are stable:")[1].split(".El")[0]
 
 
 def check(home, *args, socket=None, **how):
@@ -29,6 +30,7 @@ def check(home, *args, socket=None, **how):
     done = home.cli("check", "--json", *args, **how)
     told = json.loads(done.stdout)
     worst = {"ok": 0, "warn": 1, "fail": 2}[told["status"]]
+    assert all(re.search(rf"\b{re.escape(c['name'])}\b", MANUAL) for c in told["checks"])
     assert done.returncode == worst == max({"ok": 0, "warn": 1, "fail": 2}[c["status"]] for c in told["checks"])
     return done.returncode, [(c["name"], c["status"], c["message"]) for c in told["checks"]]
 
