@@ -626,3 +626,15 @@ def test_rows_without_their_owner_are_damage(healthy):
         db.execute("INSERT INTO attempt(relay, at, ms, status) VALUES(77, 1, 1, 200)")
     told = named(bad(check(healthy.home, "--socket", "none")[1]), "spool-integrity")
     assert told and "1 attempts without their delivery" in told[0][2]
+
+
+@pytest.mark.parametrize("kind", ["nginx-kept", "mod_fcgid", "mod_proxy_fcgi", "mod_cgid"])
+def test_behind_a_web_server(served, kind):
+    """The socket is the one that receivers have noted; CGI has none, and no web server makes a probe of a header."""
+    home = Home(endpoint(PATH))
+    server = served(kind, home)
+    assert server.deliver(PATH, message(), headers={"HOOKSPOOL_PROBE": "1", "Hookspool-Probe": "1"}).status == 200
+    for user in (USER, None):
+        told = named(check(home, user=user)[1], "socket")
+        assert {status for _, status, _ in told} == ({"warn"} if kind == "mod_cgid" else {"ok"}), told
+    assert not bad(check(home, "--socket", "none")[1])
