@@ -188,6 +188,7 @@ static void kinds_of_bodies(void **state)
 		{"event = {\"json:e\", \"text:x\"} bodies = {\"any\"}", "text/plain", " {\"e\":\"y\"}", "y", EVENT_OK},
 		{"event = {\"json:e\", \"text:x\"} bodies = {\"any\"}", "text/plain", "{no JSON", "x", EVENT_OK},
 		{"event = {\"json:e\", \"text:x\"} bodies = {\"any\"}", "application/json", "{no JSON", NULL, EVENT_MALFORMED},
+		{"event = {\"json:e\", \"text:x\"} bodies = {\"any\"}", "application/a+json;v=1", "{no JSON", NULL, EVENT_MALFORMED},
 		{"event = {\"json:e\", \"text:x\"} bodies = {\"any\"}", "text/plain", "e=y", "x", EVENT_OK},
 		{"event = {\"form:e\", \"json:e\"} bodies = {\"json\", \"form\"}", "application/json", "e=y", "y", EVENT_OK},
 		{"event = {\"form:e\", \"json:e\"} bodies = {\"json\", \"form\"}", "application/x-www-form-urlencoded", "{\"e\":\"y\"}", "y", EVENT_OK},
@@ -223,6 +224,31 @@ static void unreadable_bodies_keep_what_is_outside(void **state)
 	assert_int_equal(ev.identity, IDENTITY_UNSIGNED);
 	assert_int_equal(read_as(scheme_find("connectsafely"), json, "{", 1, &ev), EVENT_MALFORMED);
 	assert_int_equal(ev.identity, IDENTITY_BODY);
+	event_free(&ev);
+}
+
+/* The id of either set of headers is signed, and what a scheme that signs no body reads from there counts as if it were. */
+static void signed_and_unsigned_ids(void **state)
+{
+	static const struct {
+		const char *scheme, *headers;
+		enum identity identity;
+	} cases[] = {
+		{"svix", "svix-id: i\n", IDENTITY_SIGNED}, {"svix", "webhook-id: i\n", IDENTITY_SIGNED}, {"github", "X-GitHub-Delivery: i\n", IDENTITY_UNSIGNED},
+		{"gitlab", "Idempotency-Key: i\n", IDENTITY_UNSIGNED}, {"telegram", "", IDENTITY_SIGNED}, {"connectsafely", "", IDENTITY_SIGNED},
+		{"twilio", "I-Twilio-Idempotency-Token: i\n", IDENTITY_UNSIGNED}, {"dropbox", "", IDENTITY_NONE}, {"zoom", "", IDENTITY_BODY},
+	};
+	static const char body[] = "{\"update_id\":1,\"event\":\"e\",\"data\":{\"id\":\"i\"}}";
+	struct event ev = {0};
+	char headers[128];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		snprintf(headers, sizeof headers, "%s%s", json, cases[i].headers);
+		read_as(scheme_find(cases[i].scheme), headers, body, sizeof body - 1, &ev);
+		if (ev.identity != cases[i].identity)
+			fail_msg("%s %s: %d", cases[i].scheme, cases[i].headers, (int)ev.identity);
+	}
 	event_free(&ev);
 }
 
@@ -267,6 +293,9 @@ static void documented_payloads(void **state)
 		{"standard-webhooks", "X-Gitlab-Event: Note Hook\nwebhook-id: w\n", "{\"object_kind\":\"note\",\"event_type\":\"note\",\"user\":{\"id\":4,\"username\":\"f\"},"
 			"\"project\":{\"path_with_namespace\":\"e/w\"},\"object_attributes\":{\"note\":\"Please\",\"created_at\":\"2026\",\"discussion_id\":\"dd\"}}",
 			"Note Hook|w|e/w|4|f|dd|2026|Please"},
+		{"svix", "svix-id: s\n", "{\"type\":\"email.delivered\",\"created_at\":\"2026\",\"data\":{\"from\":\"a\",\"subject\":\"b\"}}",
+			"email.delivered|s|||||2026|"},
+		{"hubspot-v3", "", "[{\"subscriptionType\":\"contact.creation\",\"portalId\":1,\"objectId\":2,\"occurredAt\":3}]", "contact.creation|*|1||||3|"},
 		{"hubspot-v3", "", "{\"portal-id\":62515,\"x\":1}", "request|*|62515|||||"},
 		{"meta", "", "{\"object\":\"page\",\"entry\":[{\"id\":\"p\",\"time\":1,\"messaging\":[{\"sender\":{\"id\":\"u\"},\"recipient\":{\"id\":\"p\"},"
 			"\"timestamp\":2,\"postback\":{\"mid\":\"m2\",\"title\":\"Go\",\"payload\":\"G\"}}]}]}", "postback|m2|p|u||u|2|"},
@@ -348,6 +377,7 @@ int main(void)
 		cmocka_unit_test(surrogates_stay_different),
 		cmocka_unit_test(kinds_of_bodies),
 		cmocka_unit_test(unreadable_bodies_keep_what_is_outside),
+		cmocka_unit_test(signed_and_unsigned_ids),
 		cmocka_unit_test(several_values),
 		cmocka_unit_test(documented_payloads),
 		cmocka_unit_test(time_grows_with_the_body),

@@ -785,10 +785,15 @@ static void values_at_paths(void **state)
 		{"{\"a\":[{\"b\":\"x\"},{\"b\":\"x\"}]}", "a.*.b", "x"}, {"{\"a\":[{\"b\":\"x\"},{\"b\":\"y\"}]}", "a.*.b", NULL},
 		{"{\"a\":[{\"b\":\"x\"},{}]}", "a.*.b", NULL}, {"{\"a\":[{\"b\":\"x\"},null]}", "a.*.b", NULL}, {"{\"a\":[]}", "a.*.b", NULL},
 		{"{\"a\":[{\"b\":\"x\"},{\"b\":null}]}", "a.*.b", NULL}, {"{\"a\":[{\"b\":\"x\"},{\"b\":[\"x\"]}]}", "a.*.b", NULL},
+		{"{\"a\":[{},{\"b\":\"x\"}]}", "a.*.b", NULL}, {"{\"a\":[{\"b\":[{\"c\":1},{\"c\":1}]},{\"b\":[{\"c\":1}]}]}", "a.*.b.*.c", "1"},
+		{"{\"a\":[{\"b\":[]},{\"b\":[{\"c\":1}]}]}", "a.*.b.*.c", NULL}, {"{\"a\":[{\"b\":[{\"c\":1}]},{\"b\":[{}]}]}", "a.*.b.*.c", NULL},
+		{"{\"a\":[{\"b\":\"x\"}]}", "a.=.b", "x"}, {"{\"a\":[{\"b\":\"x\"},{}]}", "a.=.b", NULL}, {"{\"a\":{\"=\":\"x\"}}", "a.=", "x"},
+		{"{\"i\":1,\"n\":2,\"p\":{\"w\":\"1\"},\"q\":{\"w\":\"2\"}}", "!i.w", "1"}, {"{\"i\":{\"w\":\"1\"},\"q\":[\"2\"]}", "!i.0", "2"},
 		{"{\"c\":{\"a\":{\"b\":\"x\"}}}", "a.b", NULL}, {"{\"a\":{\"c\":{\"b\":\"x\"}}}", "a.b", NULL},
 		{"{\"a\":{\"c\":{\"d\":1},\"b\":\"x\"}}", "a.b", "x"}, {"{\"a\":{\"b\":{\"c\":1}},\"z\":{\"b\":\"x\"}}", "a.b", NULL},
 	};
-	const char *const twice[] = {"{\"a\":{\"b\":\"x\",\"b\":\"y\"}}", "{\"a\":{\"b\":\"x\"},\"a\":{}}", "{\"a\":[{\"b\":1,\"b\":1}]}"};
+	const char *const twice[] = {"{\"a\":{\"b\":\"x\",\"b\":\"y\"}}", "{\"a\":{\"b\":\"x\"},\"a\":{}}", "{\"a\":[{\"b\":1,\"b\":1}]}",
+		"{\"a\":[{\"s\":1,\"k\":{},\"k\":1}]}"};
 	struct buf arena = {0};
 	const char *reason;
 
@@ -802,9 +807,9 @@ static void values_at_paths(void **state)
 			fail_msg("%s at %s: %.*s", cases[i].json, cases[i].path, (int)p.value.n, p.value.p ? p.value.p : "");
 	}
 	for (size_t i = 0; i < COUNT(twice); i++) {
-		struct path p[] = {{.text = "a.b"}, {.text = "a.*.b"}};
+		struct path p[] = {{.text = "a.b"}, {.text = "a.*.b"}, {.text = "a.0.!s", .member = true}};
 
-		assert_int_equal(paths_find(twice[i], strlen(twice[i]), p, 2, &arena, &reason), PATHS_MALFORMED);
+		assert_int_equal(paths_find(twice[i], strlen(twice[i]), p, 3, &arena, &reason), PATHS_MALFORMED);
 	}
 	assert_true(paths_valid("a", false) && paths_valid("a.b.0.c", false) && paths_valid("*.a", false) && paths_valid("a.b.c.d.e.f.g.h.i.j.k.l", false) && paths_valid("*.*.a", false) &&
 		paths_valid("a.=.!b!c.d", false) && paths_valid("a.!b", true));
