@@ -30,7 +30,7 @@ struct slot {
 /* The file, mapped for the life of the process; a process has one spool. Slots of different limits are apart. */
 struct table {
 	_Atomic uint64_t boot; /* of which the times are; clock_mono_us() begins again at a boot */
-	_Atomic uint64_t seed; /* of the keys: nobody can choose addresses that share a slot */
+	_Atomic uint64_t seed; /* of the keys: a stranger can not choose addresses that share a slot */
 	struct slot addresses[ADDRESSES], networks[NETWORKS], endpoints[ENDPOINTS];
 };
 

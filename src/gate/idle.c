@@ -33,7 +33,7 @@ void idle_remove(struct server *s, struct conn *c)
 		s->idle_end = c->link;
 }
 
-/* Nothing has come that nobody has looked at, and nothing is under way. */
+/* All that came was looked at, and nothing is under way. */
 static bool is_idle(const struct conn *c)
 {
 	size_t size;

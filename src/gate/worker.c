@@ -1,5 +1,4 @@
 /* A worker: takes the requests that are there, serves them as one batch, gives their connections back. */
-#define _GNU_SOURCE /* accept4 */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "gate/accept.h"
 #include "gate/idle.h"
 #include "hook/refusals.h"
 
@@ -105,62 +105,6 @@ static void hand_over(struct server *s, struct conn *c, enum conn_state state)
 			atomic_fetch_sub(&s->waiting, 1);
 		worker_drop(s, c);
 	}
-}
-
-static struct conn *new_conn(struct server *s, int fd)
-{
-	struct conn *c = calloc(1, sizeof *c);
-
-	if (!c)
-		return NULL;
-	c->fd = fd;
-	c->used_at = clock_mono_us();
-	pthread_mutex_lock(&s->mutex);
-	c->older = s->conns;
-	c->newer = &s->conns;
-	if (c->older)
-		c->older->newer = &c->older;
-	s->conns = c;
-	pthread_mutex_unlock(&s->mutex);
-	atomic_fetch_add(&s->connections, 1);
-	return c;
-}
-
-/* Once a minute: a stranger of the socket's group can have it fail ten times a second. */
-static void tell_accept_failed(struct server *s, int error)
-{
-	int64_t now = clock_mono_us();
-
-	if (s->told_at && now - s->told_at < 60 * 1000 * 1000)
-		return;
-	s->told_at = now;
-	log_message(LOG_LEVEL_ERROR, "accept: %s", strerror(error));
-}
-
-/*
- * Takes one connection. NULL when there is none. It does not block: the worker that has the turn doesn't wait for
- * a peer that reads no answers.
- */
-static struct conn *accept_one(struct server *s)
-{
-	int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	struct conn *c;
-
-	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) && idle_evict(s))
-		fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (fd < 0 && errno != EAGAIN && errno != ECONNABORTED && errno != EINTR) {
-		tell_accept_failed(s, errno);
-		epoll_ctl(s->ready, EPOLL_CTL_DEL, s->listen_fd, NULL); /* out of descriptors: the main thread tries again */
-		atomic_store(&s->resting, true);
-	}
-	if (fd < 0)
-		return NULL;
-	if (atomic_load(&s->connections) >= s->most_conns)
-		idle_evict(s);
-	c = new_conn(s, fd);
-	if (!c)
-		close(fd);
-	return c;
 }
 
 /* What the worker that has the turn gathers. */
@@ -270,7 +214,7 @@ static void accept_some(struct server *s, struct batch *b)
 {
 	struct conn *c;
 
-	for (int left = FCGI_BATCH; left && b->n < FCGI_BATCH && (c = accept_one(s)); left--)
+	for (int left = FCGI_BATCH; left && b->n < FCGI_BATCH && (c = accept_conn(s)); left--)
 		attend(s, b, c);
 }
 

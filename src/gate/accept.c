@@ -1,0 +1,65 @@
+/* Taking connections, and what is done when there is no descriptor for one. */
+#define _GNU_SOURCE /* accept4 */
+#include "gate/accept.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "gate/idle.h"
+
+static struct conn *new_conn(struct server *s, int fd)
+{
+	struct conn *c = calloc(1, sizeof *c);
+
+	if (!c)
+		return NULL;
+	c->fd = fd;
+	c->used_at = clock_mono_us();
+	pthread_mutex_lock(&s->mutex);
+	c->older = s->conns;
+	c->newer = &s->conns;
+	if (c->older)
+		c->older->newer = &c->older;
+	s->conns = c;
+	pthread_mutex_unlock(&s->mutex);
+	atomic_fetch_add(&s->connections, 1);
+	return c;
+}
+
+/* Once a minute: a stranger of the socket's group can have it fail ten times a second. */
+static void tell_accept_failed(struct server *s, int error)
+{
+	int64_t now = clock_mono_us();
+
+	if (s->told_at && now - s->told_at < 60 * 1000 * 1000)
+		return;
+	s->told_at = now;
+	log_message(LOG_LEVEL_ERROR, "accept: %s", strerror(error));
+}
+
+struct conn *accept_conn(struct server *s)
+{
+	int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct conn *c;
+
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) && idle_evict(s))
+		fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd < 0 && errno != EAGAIN && errno != ECONNABORTED && errno != EINTR) {
+		tell_accept_failed(s, errno);
+		epoll_ctl(s->ready, EPOLL_CTL_DEL, s->listen_fd, NULL); /* out of descriptors: the main thread tries again */
+		atomic_store(&s->resting, true);
+	}
+	if (fd < 0)
+		return NULL;
+	if (atomic_load(&s->connections) >= s->most_conns)
+		idle_evict(s);
+	c = new_conn(s, fd);
+	if (!c)
+		close(fd);
+	return c;
+}
