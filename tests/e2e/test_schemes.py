@@ -418,7 +418,7 @@ def hex_header(signed, secret=TEXT):
     ("stripe", COMPACT, f"Stripe-Signature: t=1700000000,v1={mac(b'1700000000.' + COMPACT).hexdigest()}", "too old"),
     ("standard-webhooks", COMPACT, "webhook-id: a\nwebhook-timestamp: 1\nwebhook-signature: v1,"
      + base64.b64encode(mac(b"a.1." + COMPACT, WHSEC).digest()).decode(), "without decoding it"),
-    ("x", b"forged", "x-twitter-webhooks-signature: sha256=" + base64.b64encode(mac(b"forged", APP).digest()).decode(), "gives the signature of such"),
+    ("x", b"forged", "x-twitter-webhooks-signature: sha256=" + base64.b64encode(mac(b"forged", APP).digest()).decode(), "the body is no JSON: the handshake"),
     ("svix", COMPACT, "webhook-id: a\nwebhook-timestamp: 1\nwebhook-signature: v1,AAAA", "not found"),
     ("twilio", b"a=1", "Content-Type: application/x-www-form-urlencoded\nX-Twilio-Signature: "
      + base64.b64encode(mac("http://example.com/twilioa1", digest=hashlib.sha1).digest()).decode(), "http and https")])

@@ -35,6 +35,7 @@ struct made {
 struct reading {
 	const char *value, *timestamp, *id; /* NULL: not there once */
 	size_t timestamp_len;
+	bool two_ids;     /* the other name's id is there, and another one */
 	struct buf right; /* as text */
 };
 
@@ -84,12 +85,11 @@ static const struct made *made_at(size_t i)
 	return &made[i % n];
 }
 
-/* The value of the variable that is this header, when it is there once. */
-static const char *header(const struct stored *stored, const char *name)
+/* How often the header is there; *value is the last one's. */
+static size_t count(const struct stored *stored, const char *name, const char **value)
 {
 	char variable[128] = "HTTP_";
-	const char *value = NULL;
-	size_t n = 5;
+	size_t n = 5, times = 0;
 
 	for (; name && *name; name++)
 		variable[n++] = (char)(*name == '-' ? '_' : toupper((unsigned char)*name));
@@ -97,11 +97,37 @@ static const char *header(const struct stored *stored, const char *name)
 	for (char **v = stored->envp; name && *v; v++) {
 		if (strncmp(*v, variable, n) != 0)
 			continue;
-		if (value)
-			return NULL;
-		value = *v + n;
+		*value = *v + n;
+		times++;
 	}
-	return value;
+	return times;
+}
+
+/* The value of a header that is there once. */
+static const char *header(const struct stored *stored, const char *name)
+{
+	const char *value;
+
+	return count(stored, name, &value) == 1 ? value : NULL;
+}
+
+static bool is_whole(const struct stored *stored, const struct proof_headers *h)
+{
+	const char *value;
+
+	return count(stored, h->signature, &value) && (!h->timestamp || count(stored, h->timestamp, &value)) &&
+		(!h->id || count(stored, h->id, &value));
+}
+
+/* The names that count: the scheme's own, unless they are not all there and the others are. */
+static const struct proof_headers *names(const struct stored *stored, const struct scheme *s, const struct proof_headers *own)
+{
+	const struct proof_headers *other = &s->other_headers;
+	const char *value;
+
+	if (is_whole(stored, own) || !other->signature)
+		return own;
+	return is_whole(stored, other) || (count(stored, other->signature, &value) && !count(stored, own->signature, &value)) ? other : own;
 }
 
 static void set_right(const struct made *m, const struct stored *stored, struct reading *r)
@@ -171,10 +197,14 @@ static void read_again(const struct made *m, const struct stored *stored, struct
 {
 	const struct scheme *s = &m->e.scheme;
 
-	*r = (struct reading){.value = header(stored, s->header)};
-	r->timestamp = header(stored, s->timestamp_header);
+	const struct proof_headers own = {s->header, s->timestamp_header, s->id_header}, *h = names(stored, s, &own);
+	const char *other_id = h == &own ? s->other_headers.id : own.id, *value;
+
+	*r = (struct reading){.value = header(stored, h->signature)};
+	r->timestamp = header(stored, h->timestamp);
 	r->timestamp_len = r->timestamp ? strlen(r->timestamp) : 0;
-	r->id = header(stored, s->id_header);
+	r->id = header(stored, h->id);
+	r->two_ids = count(stored, other_id, &value) && (count(stored, other_id, &value) > 1 || !r->id || strcmp(value, r->id) != 0);
 	for (const char *p = r->value, *end, *stop; s->timestamp_prefix && p; p = *end ? end + 1 : NULL) {
 		end = stop = element_end(s, p);
 		trim(&p, &stop);
@@ -196,6 +226,8 @@ static bool is_in_time(const struct scheme *s, const struct reading *r)
 	if (!r->timestamp)
 		return !scheme_signs(s, PLACEHOLDER_TIMESTAMP);
 	if (r->timestamp_len == 0 || r->timestamp_len > 15)
+		return false;
+	if ((strstr(s->signs, "{timestamp}{") || strstr(s->signs, "}{timestamp}")) && r->timestamp_len != (s->timestamp_ms ? 13 : 10))
 		return false;
 	for (size_t i = 0; i < r->timestamp_len; i++) {
 		if (!strchr("0123456789", r->timestamp[i]))
@@ -239,7 +271,7 @@ static bool may_be_accepted(const struct scheme *s, struct reading *r)
 
 	if (s->algorithm == ALGORITHM_NONE || s->algorithm == ALGORITHM_CLIENT_STATE)
 		return true;
-	if (!r->value || (s->timestamp_header && !r->timestamp) || (s->id_header && !r->id))
+	if (!r->value || (s->timestamp_header && !r->timestamp) || (s->id_header && !r->id) || r->two_ids)
 		return false;
 	if (s->algorithm == ALGORITHM_SECRET)
 		return strncasecmp(r->value, s->prefix, strlen(s->prefix)) == 0 && strcmp(r->value + strlen(s->prefix), right) == 0;
