@@ -29,6 +29,9 @@ static void check_endpoint(struct check *c, const struct endpoint *e)
 			buf_printf(&names, "%s%s", names.len ? ", " : "", fields[i].name);
 	if (e->scheme.algorithm == ALGORITHM_NONE)
 		check_say(c, CHECK_OK, "identity", "endpoint %s: nothing is signed; anyone can choose all fields", e->path);
+	else if (!scheme_has_key(&e->scheme))
+		check_say(c, CHECK_OK, "identity", "endpoint %s: nothing is signed, its secret%s alone prove%s the sender; anyone with a captured "
+			"delivery can choose all fields, and the secret%s must belong to one sender", e->path, plural, *plural ? "" : "s", plural);
 	else if (names.len)
 		check_say(c, CHECK_OK, "identity", "endpoint %s: nothing signs %s; anyone with a captured delivery can choose them, and its secret%s "
 			"must belong to one sender", e->path, buf_str(&names), plural);

@@ -106,11 +106,12 @@ def test_the_rules_outlive_a_purge(gh):
 
 
 def test_check_tells_what_nothing_signs(receiver):
-    home = Home(endpoint("/gh", scheme="github"), endpoint("/w", secret_file=["secret2"]))
+    home = Home(endpoint("/gh", scheme="github"), endpoint("/w", secret_file=["secret2"]), endpoint("/b", scheme="bearer", secret_file=["auth"]))
     lines = home.cli("check").stdout.decode().splitlines()
     assert any(line.startswith("ok   endpoint /gh: nothing signs event, dedupe-key;") for line in lines), lines
     assert any(line.startswith("ok   endpoint /w: all fields come from what the sender proves;") for line in lines), lines
-    assert sum("must belong to one sender" in line for line in lines) == 2
+    assert sum("must belong to one sender" in line for line in lines) == 3
+    assert any(line.startswith("ok   endpoint /b: nothing is signed, its secret alone proves the sender;") for line in lines), lines
 
 
 def test_a_name_is_printed_wherever_its_endpoint_is(receiver):
