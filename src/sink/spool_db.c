@@ -120,7 +120,10 @@ static const char *const migrations[SCHEMA_VERSION] = {
 
 	/* 5, of release 0.2 */
 	"ALTER TABLE event ADD COLUMN note TEXT;" /* what a reader must know of it; NULL: nothing */
-	"ALTER TABLE event ADD COLUMN digest BLOB;" /* SHA-256 of the body, where nothing signs the id; the key ends with it then */
+	"ALTER TABLE event ADD COLUMN digest BLOB;" /* SHA-256 of the body, where nothing signs the id */
+	"ALTER TABLE event ADD COLUMN scope TEXT NOT NULL DEFAULT '';" /* what makes the key unique: spool_store.h */
+	"DROP INDEX event_key;"
+	"CREATE UNIQUE INDEX event_key ON event(endpoint, key, scope) WHERE key IS NOT NULL;"
 	"CREATE INDEX event_digest ON event(endpoint, digest) WHERE digest IS NOT NULL;"
 	"ALTER TABLE purged ADD COLUMN digest BLOB;" /* SHA-256 of the body; NULL in rows of release 0.1 */
 	"CREATE INDEX purged_digest ON purged(endpoint, digest) WHERE digest IS NOT NULL;"

@@ -27,7 +27,7 @@ enum step { PENDING, KEY, ATTEMPTS, DELIVERIES, EVENT, STEPS };
 static const char *const steps[STEPS] = {
 	[PENDING] = "SELECT count(*) FROM relay WHERE event = ?1 AND state = 0",
 	[KEY] = "INSERT OR REPLACE INTO purged(endpoint, key, id, received_at, digest)"
-		" SELECT endpoint, key_hash((SELECT salt FROM spool), key), id, received_at,"
+		" SELECT endpoint, key_hash((SELECT salt FROM spool), key || scope), id, received_at,"
 		" ifnull(digest, key_hash(X'', body)) FROM event"
 		" WHERE id = ?1 AND received_at >= ?2 AND key IS NOT NULL",
 	[ATTEMPTS] = "DELETE FROM attempt WHERE relay IN (SELECT id FROM relay WHERE event = ?1)",

@@ -6,7 +6,6 @@
 #include "sink/spool_delete.h"
 #include "sink/spool_notes.h"
 #include "sink/spool_sql.h"
-#include "sink/spool_store.h"
 
 enum { PAGE = 1000 }; /* ids looked through in one transaction, at most */
 
@@ -14,7 +13,7 @@ const struct spool_filter spool_filter_all = {.since = INT64_MIN, .until = INT64
 
 #define COLUMNS \
 	"id, received_at, secret, endpoint, event, key, account, sender_id, sender_name, conversation, sent_at," \
-	" remote_addr, headers, body, note, digest"
+	" remote_addr, headers, body, note"
 #define REJECT_COLUMNS "id, received_at, bytes, endpoint, code, reason, remote_addr, body, headers, path, method, content_type"
 
 /* Copies the columns from `first` on into slices of the arena; a null one gets p == NULL. */
@@ -55,8 +54,6 @@ static bool copy_row(sqlite3_stmt *st, void *out, struct buf *arena)
 	for (size_t i = 0; i < sizeof always / sizeof *always; i++)
 		if (!always[i]->p)
 			*always[i] = (struct slice){"", 0}; /* the schema's NOT NULL binds no forger */
-	r->key = spool_store_plain_key(r->key, r->event, r->account,
-		sqlite3_column_type(st, 3 + sizeof to / sizeof *to) != SQLITE_NULL);
 	return true;
 }
 

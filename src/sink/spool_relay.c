@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #include "sink/spool_sql.h"
-#include "sink/spool_store.h"
 
 enum { LOOK_MOST = 1000 /* relays that one reading looks at */ };
 
@@ -21,8 +20,7 @@ static void read_row(sqlite3_stmt *st, struct spool_relay_row *r)
 		.received_at = spool_sql_time(st, 4),
 		.endpoint = spool_sql_present(st, 5),
 		.event = spool_sql_present(st, 6),
-		.key = spool_store_plain_key(spool_sql_slice(st, 7), spool_sql_slice(st, 6), spool_sql_slice(st, 8),
-			sqlite3_column_int(st, 18)),
+		.key = spool_sql_slice(st, 7),
 		.account = spool_sql_slice(st, 8),
 		.sender_id = spool_sql_slice(st, 9),
 		.sender_name = spool_sql_slice(st, 10),
@@ -42,7 +40,7 @@ bool spool_relay_due(struct spool_db *db, const char *sink, int64_t now, struct 
 
 	*more = false;
 	if (!spool_sql_prepare(db, "SELECT r.id, r.due, r.attempts, e.id, e.received_at, e.endpoint, e.event, e.key, e.account, e.sender_id,"
-			" e.sender_name, e.conversation, e.sent_at, e.headers, e.body, r.since, r.judge, r.reply, e.digest IS NOT NULL"
+			" e.sender_name, e.conversation, e.sent_at, e.headers, e.body, r.since, r.judge, r.reply"
 			/* one that waits for an older one of its conversation comes without its event */
 			" FROM relay AS r INDEXED BY relay_due LEFT JOIN event AS e ON e.id = iif(EXISTS(SELECT 1 FROM relay AS o"
 			" WHERE o.sink = r.sink AND o.conversation = r.conversation AND o.state = 0 AND o.id < r.id), NULL, r.event)"

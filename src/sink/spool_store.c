@@ -19,15 +19,15 @@ enum {
 static const char *const statements[STORE_COUNT] = {
 	[STORE_NEXT] = "SELECT max(last_id, (SELECT ifnull(max(id), 0) FROM event)) + 1, EXISTS(SELECT 1 FROM purged) FROM deleted",
 	[STORE_INSERT] = "INSERT INTO event(received_at, endpoint, secret, event, key, account, sender_id, sender_name,"
-		" conversation, sent_at, remote_addr, headers, body, id, note, digest)"
-		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) ON CONFLICT DO NOTHING",
-	[STORE_FIND] = "SELECT id, received_at, body = ?3 FROM event WHERE endpoint = ?1 AND key = ?2",
+		" conversation, sent_at, remote_addr, headers, body, id, note, digest, scope)"
+		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) ON CONFLICT DO NOTHING",
+	[STORE_FIND] = "SELECT id, received_at, body = ?3 FROM event WHERE endpoint = ?1 AND key = ?2 AND scope = ?4",
 	[STORE_FIND_PURGED] = "SELECT id, received_at, digest FROM purged WHERE endpoint = ?1"
 		" AND key = key_hash((SELECT salt FROM spool), ?2)",
 	[STORE_SAME] = "SELECT id, received_at FROM event WHERE endpoint = ?1 AND digest = ?2 ORDER BY id DESC LIMIT 1",
 	[STORE_SAME_PURGED] = "SELECT id, received_at FROM purged WHERE endpoint = ?1 AND digest = ?2 ORDER BY id DESC LIMIT 1",
 	[STORE_LEGACY] = "SELECT id, body = ?3, event = ?4, account IS NULL OR account IS ?5 FROM event"
-		" WHERE endpoint = ?1 AND key = ?2 AND id <= ?6",
+		" WHERE endpoint = ?1 AND key = ?2 AND scope = '' AND id <= ?6",
 	[STORE_RELEASE] = "UPDATE event SET key = NULL WHERE id = ?1",
 	[STORE_ACCEPT] = "DELETE FROM reject WHERE id = ?1",
 	[STORE_RELAY] = "INSERT INTO relay(event, sink, state, since, due, attempts, conversation, judge)"
@@ -36,7 +36,8 @@ static const char *const statements[STORE_COUNT] = {
 
 /* What the rules need to know of an event. */
 struct known {
-	struct slice key; /* as the column has it; p == NULL: none */
+	struct slice whole;      /* key and scope, one behind the other; p == NULL: none */
+	struct slice key, scope; /* as the columns have them */
 	unsigned char digest[SPOOL_DIGEST]; /* of an unsigned identity */
 	const char *note;
 	char text[NOTE_SIZE]; /* storage for note */
@@ -64,16 +65,6 @@ static bool cut_part(struct slice *key, struct slice part)
 		return false;
 	key->n = at - 1;
 	return true;
-}
-
-struct slice spool_store_plain_key(struct slice key, struct slice event, struct slice account, bool has_digest)
-{
-	struct slice plain;
-
-	if (has_digest && key.n >= SPOOL_KEY_SUFFIX)
-		key.n -= SPOOL_KEY_SUFFIX;
-	plain = key;
-	return key.p && cut_part(&plain, account) && cut_part(&plain, event) ? plain : key;
 }
 
 /* The statement, prepared at its first use: most processes need few of them. NULL on failure. */
@@ -168,21 +159,34 @@ static bool within(int64_t window, int64_t a, int64_t b)
 	return (a > b ? a - b : b - a) <= window;
 }
 
-/* The key of the column: that of an unsigned identity, and it alone, with the digest of the bytes. */
-static bool make_key(struct spool_store *s, const struct spool_event *ev, struct known *k)
+/* Adds the digest of the bytes to the key of an unsigned identity. */
+static bool add_digest(struct spool_store *s, const struct spool_event *ev, struct known *k)
 {
 	char hex[2 * SPOOL_DIGEST + 1];
 
-	k->key = ev->identity == SPOOL_IDENTITY_NONE ? (struct slice){0} : ev->key;
-	if (ev->identity != SPOOL_IDENTITY_UNSIGNED || !ev->key.p)
-		return true;
 	if (!spool_store_digest(ev->body, k->digest))
 		return false;
 	encode(ENCODING_HEX, (const char *)k->digest, sizeof k->digest, hex);
 	s->key.len = 0;
 	if (!buf_add(&s->key, ev->key.p, ev->key.n) || !buf_printf(&s->key, " sha256:%.*s", (int)sizeof hex - 1, hex))
 		return false;
-	k->key = (struct slice){s->key.data, s->key.len};
+	k->whole = (struct slice){s->key.data, s->key.len};
+	return true;
+}
+
+static bool make_key(struct spool_store *s, const struct spool_event *ev, struct known *k)
+{
+	struct slice id = ev->key;
+
+	if (ev->identity == SPOOL_IDENTITY_NONE || !ev->key.p)
+		return true;
+	k->whole = ev->key;
+	if (ev->identity == SPOOL_IDENTITY_UNSIGNED && !add_digest(s, ev, k))
+		return false;
+	if (!cut_part(&id, ev->account) || !cut_part(&id, ev->event) || id.n != ev->plain_id.n)
+		id = ev->key;
+	k->key = (struct slice){k->whole.p, id.n};
+	k->scope = (struct slice){k->whole.p + id.n, k->whole.n - id.n};
 	return true;
 }
 
@@ -192,7 +196,7 @@ struct found {
 	bool same_bytes, bytes_known;
 };
 
-static int find(struct spool_store *s, const struct spool_event *ev, struct slice key, struct found *f)
+static int find(struct spool_store *s, const struct spool_event *ev, const struct known *k, struct found *f)
 {
 	sqlite3_stmt *st = get(s, STORE_FIND);
 	int rc;
@@ -200,8 +204,9 @@ static int find(struct spool_store *s, const struct spool_event *ev, struct slic
 	if (!st)
 		return SQLITE_ERROR;
 	sqlite3_bind_text(st, 1, ev->endpoint, -1, SQLITE_STATIC);
-	bind_slice(st, 2, key);
+	bind_slice(st, 2, k->key);
 	bind_body(st, 3, ev->body);
+	bind_slice(st, 4, k->scope);
 	rc = sqlite3_step(st);
 	if (rc == SQLITE_ROW)
 		*f = (struct found){sqlite3_column_int64(st, 0), sqlite3_column_int64(st, 1), sqlite3_column_int(st, 2), true};
@@ -241,7 +246,7 @@ static bool duplicate_of(struct spool_event *ev, const struct found *f)
 static bool look_purged(struct spool_store *s, struct spool_event *ev, const struct known *k)
 {
 	struct found f;
-	int rc = find_purged(s, ev, k->key, &f);
+	int rc = find_purged(s, ev, k->whole, &f);
 
 	if (rc == SQLITE_ROW && (ev->identity != SPOOL_IDENTITY_BODY || within(ev->dedupe_window, f.received_at, ev->received_at)))
 		return duplicate_of(ev, &f);
@@ -317,7 +322,7 @@ static int find_same(struct spool_store *s, enum spool_store_sql which, const st
 static bool look_same(struct spool_store *s, struct spool_event *ev, struct known *k)
 {
 	struct found f;
-	int rc = find(s, ev, k->key, &f);
+	int rc = find(s, ev, k, &f);
 
 	if (rc == SQLITE_ROW)
 		return duplicate_of(ev, &f);
@@ -383,6 +388,7 @@ static bool insert_row(struct spool_store *s, const struct spool_event *ev, cons
 	bind_body(st, 13, ev->body);
 	sqlite3_bind_int64(st, 14, s->next_id);
 	sqlite3_bind_text(st, 15, k->note, -1, SQLITE_STATIC);
+	bind_slice(st, 17, k->scope.p ? k->scope : slice_text(""));
 	if (ev->identity == SPOOL_IDENTITY_UNSIGNED && k->key.p)
 		sqlite3_bind_blob(st, 16, k->digest, sizeof k->digest, SQLITE_STATIC);
 	else
@@ -413,7 +419,7 @@ static bool insert(struct spool_store *s, struct spool_event *ev, const struct k
 	if (!insert_row(s, ev, k))
 		return false;
 	if (sqlite3_changes(s->sql) == 0) {
-		if (find(s, ev, k->key, &f) != SQLITE_ROW)
+		if (find(s, ev, k, &f) != SQLITE_ROW)
 			return false;
 		if (ev->identity != SPOOL_IDENTITY_BODY || within(ev->dedupe_window, f.received_at, ev->received_at))
 			return duplicate_of(ev, &f);
@@ -447,6 +453,6 @@ bool spool_store_put(struct spool_store *s, struct spool_event *ev)
 
 	ev->duplicate = ev->altered = false;
 	ev->same_as = 0;
-	return make_key(s, ev, &k) && (!k.key.p || look(s, ev, &k)) && (ev->duplicate || insert(s, ev, &k)) &&
+	return make_key(s, ev, &k) && (!k.whole.p || look(s, ev, &k)) && (ev->duplicate || insert(s, ev, &k)) &&
 		(!ev->reject || delete_reject(s, ev->reject));
 }

@@ -8,9 +8,10 @@
  *   body       the same bytes, inside the dedupe window          -                          -
  *   none       none                                              -                          -
  *
- * The column `key` is unique for each endpoint. That of an unsigned identity ends with a digest of the body, which readers
- * cut off again. Keys of purged events are known as well. Events of release 0.1 have the plain id as their key; as long as
- * there are such, a new key is also looked for among them by its plain id.
+ * The column `key` is the id as the sender gave it. Together with the column `scope` it is unique for each endpoint: of a message
+ * or the like the scope is the event's name and the account, as hook/event.h joins them to the id; of an unsigned identity it
+ * ends with a digest of the body. Keys of purged events are known as well. Events of release 0.1 have no scope; as long as
+ * there are such, a key that has one is also looked for among them.
  */
 #ifndef SPOOL_STORE_H
 #define SPOOL_STORE_H
@@ -22,7 +23,7 @@
 #include "core/buf.h"
 #include "sink/spool.h"
 
-enum { SPOOL_DIGEST = 32, SPOOL_KEY_SUFFIX = sizeof " sha256:" - 1 + 2 * SPOOL_DIGEST };
+enum { SPOOL_DIGEST = 32 };
 
 enum spool_store_sql {
 	STORE_NEXT, STORE_INSERT, STORE_FIND, STORE_FIND_PURGED, STORE_SAME, STORE_SAME_PURGED, STORE_LEGACY, STORE_RELEASE,
@@ -50,12 +51,6 @@ bool spool_store_begin(struct spool_store *s);
 
 /* Stores the event, or finds the one that it is a duplicate of, and sets what spool_put() sets. False as above. */
 bool spool_store_put(struct spool_store *s, struct spool_event *ev);
-
-/*
- * The id in a key of the column, as the sender gave it: without the digest, which it ends with where the column `digest` is not
- * NULL, and without the event's name and account, by which the id of a message or the like is scoped (hook/event.h).
- */
-struct slice spool_store_plain_key(struct slice key, struct slice event, struct slice account, bool has_digest);
 
 /* The SHA-256 of the bytes. False: OpenSSL failed. */
 bool spool_store_digest(struct slice bytes, unsigned char digest[SPOOL_DIGEST]);

@@ -20,10 +20,9 @@ class Spool:
             db.close()
 
     def events(self, **where):
-        """Events in the order stored; where: a column and its value. Of a key the id alone, without the event's name and account."""
-        found = self.query("SELECT * FROM event ORDER BY id")
-        return [event for event in found if all(event[column] == value or (column == "key" and str(event[column]).split(" ")[0] == value)
-                                                for column, value in where.items())]
+        """Events in the order stored; where: a column and its value."""
+        clause = " AND ".join(f"{column} = ?" for column in where) or "1"
+        return self.query(f"SELECT * FROM event WHERE {clause} ORDER BY id", *where.values())
 
     def event(self, **where):
         """The one event there must be."""

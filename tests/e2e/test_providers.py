@@ -154,7 +154,7 @@ def test_ids_that_are_no_unicode_stay_different():
     home = Home()
     sent = [b'{"event":"e","data":{"id":"%s"}}' % name for name in (rb"\ud800", rb"\ud801", rb"\udc00", b"?", rb"\ud800")]
     assert [request(home, body)[0].code for body in sent] == ["stored"] * 4 + ["duplicate"]
-    assert [row["key"].split()[0] for row in rows(home)] == ["\\ud800", "\\ud801", "\\udc00", "?"]
+    assert [row["key"] for row in rows(home)] == ["\\ud800", "\\ud801", "\\udc00", "?"]
     assert len(home.spool.export()) == 4
 
 

@@ -86,7 +86,7 @@ def test_disk_full(small_disk):
 
     def check():
         spool = small_disk.spool()
-        assert [event["key"].split()[0] for event in spool.events()] == acknowledged
+        assert [event["key"] for event in spool.events()] == acknowledged
         assert spool.sound()
 
     assert send(1000) == 200

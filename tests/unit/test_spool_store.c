@@ -249,6 +249,7 @@ static void key_is_shown_plain(void **state)
 	stores(s, event(SPOOL_IDENTITY_SIGNED, "id", "one"), 2);
 	thing.event = text("a b%");
 	thing.account = text("x");
+	thing.plain_id = text("id");
 	stores(s, thing, 3);
 	thing.identity = SPOOL_IDENTITY_UNSIGNED;
 	stores(s, thing, 4);
@@ -256,6 +257,8 @@ static void key_is_shown_plain(void **state)
 	thing.account = text(NULL);
 	stores(s, thing, 5);
 	spool_close(s);
+	assert_int_equal(ask("plain", "SELECT count(*) FROM event WHERE key = 'id' AND scope = ' a%20b%25 x'"), 1);
+	assert_int_equal(ask("plain", "SELECT count(*) FROM event WHERE key = 'id' AND scope LIKE ' a\\%20b\\%25 x sha256:%' ESCAPE '\\'"), 1);
 	assert_true(spool_db_open(&db, "plain", JOURNAL_WAL, SPOOL_MANAGE, why, sizeof why));
 	assert_true(spool_query_events(&db, &spool_filter_all, on_row, &n, why, sizeof why));
 	spool_db_close(&db);
