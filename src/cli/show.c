@@ -144,6 +144,24 @@ static void visit_deliveries(struct show *s, int64_t event, void (*visit)(void *
 	s->ok = spool_deliveries_list(s->db, &filter, 0, visit, ctx, s->why, s->why_size);
 }
 
+/* A packed one is shown unpacked; --raw has the bytes that came. */
+static void print_body(const struct spool_row *r)
+{
+	struct slice body = r->body;
+	struct buf plain = {0};
+
+	stored_body(r->headers, r->body, &plain, &body);
+	printf("%-13s %zu bytes", "body", r->body.n);
+	if (body.p != r->body.p)
+		printf(", unpacked %zu", body.n);
+	puts("\n");
+	if (!json_pretty(body)) {
+		plain_print(stdout, body, 0);
+		putchar('\n');
+	}
+	buf_free(&plain);
+}
+
 static void print_pretty(struct show *s, const struct spool_row *r, const char *verdict)
 {
 	char at[TERMINAL_TIME];
@@ -163,11 +181,7 @@ static void print_pretty(struct show *s, const struct spool_row *r, const char *
 	print_headers(r->headers);
 	printf("%-13s %s\n", "verdict", verdict);
 	visit_deliveries(s, r->id, print_delivery, NULL);
-	printf("%-13s %zu bytes\n\n", "body", r->body.n);
-	if (!json_pretty(r->body)) {
-		plain_print(stdout, r->body, 0);
-		putchar('\n');
-	}
+	print_body(r);
 }
 
 static void print_json(struct show *s, const struct spool_row *r, const char *verdict)

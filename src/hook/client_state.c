@@ -2,6 +2,7 @@
 #include "hook/client_state.h"
 
 #include "core/paths.h"
+#include "core/unpack.h"
 #include "hook/verify.h"
 
 struct states {
@@ -46,13 +47,28 @@ static enum client_state check_all(const struct request *r, const struct endpoin
 	return result == PATHS_NO_MEMORY ? CLIENT_STATE_UNAVAILABLE : CLIENT_STATE_ABSENT;
 }
 
+/* As event_read() read it. */
+static enum client_state check_body(const struct request *r, const struct endpoint *e, int *secret)
+{
+	const char *coding = request_coding(r);
+	struct request plain = *r;
+	struct buf body = {0};
+	enum client_state state;
+
+	if (coding && unpack(coding, (struct slice){r->body.data, r->body.len}, &body) == UNPACK_OK)
+		plain.body = body;
+	state = check_all(&plain, e, secret);
+	buf_free(&body);
+	return state;
+}
+
 enum client_state client_state_check(const struct request *r, const struct endpoint *e, const struct event *ev, int *secret)
 {
 	struct slice state = ev->field[FIELD_CLIENT_STATE];
 
 	*secret = 0;
 	if (ev->several & 1U << FIELD_CLIENT_STATE)
-		return check_all(r, e, secret);
+		return check_body(r, e, secret);
 	if (!state.p)
 		return CLIENT_STATE_ABSENT;
 	*secret = verify_secret(&e->secrets, state);

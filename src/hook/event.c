@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/paths.h"
+#include "core/unpack.h"
 #include "hook/content.h"
 
 _Static_assert(FIELD_COUNT * SCHEME_SOURCES <= PATHS_MAX, "each source may be a path");
@@ -355,7 +356,7 @@ static enum event_result resolve_all(struct reading *rd)
 	return EVENT_OK;
 }
 
-enum event_result event_read(const struct request *r, const struct scheme *s, struct slice signature, struct event *ev)
+static enum event_result read_plain(const struct request *r, const struct scheme *s, struct slice signature, struct event *ev)
 {
 	struct path paths[PATHS_MAX];
 	struct reading rd = {.r = r, .s = s, .signature = signature, .ev = ev, .paths = paths};
@@ -380,6 +381,32 @@ enum event_result event_read(const struct request *r, const struct scheme *s, st
 		result = EVENT_NAMELESS;
 	}
 	return result;
+}
+
+/* A body that can't be unpacked is read as it is: a proxy may have unpacked it, and left the header. */
+static enum event_result read_packed(const struct request *r, const char *coding, const struct scheme *s, struct slice signature,
+	struct event *ev)
+{
+	struct buf body = {0};
+	enum unpack_result unpacked = unpack(coding, (struct slice){r->body.data, r->body.len}, &body);
+	struct request plain = *r;
+	enum event_result result = EVENT_UNAVAILABLE;
+
+	if (unpacked == UNPACK_OK)
+		plain.body = body;
+	if (unpacked != UNPACK_NO_MEMORY)
+		result = read_plain(&plain, s, signature, ev);
+	if (unpacked != UNPACK_OK && result == EVENT_MALFORMED)
+		ev->reason = unpack_reason(unpacked);
+	buf_free(&body);
+	return result;
+}
+
+enum event_result event_read(const struct request *r, const struct scheme *s, struct slice signature, struct event *ev)
+{
+	const char *coding = request_coding(r);
+
+	return coding ? read_packed(r, coding, s, signature, ev) : read_plain(r, s, signature, ev);
 }
 
 void event_free(struct event *ev)

@@ -152,6 +152,15 @@ static enum outcome check_probe(const struct request *r, struct delivery *d)
 	return handshake_unsigned(r, d->endpoint, &d->event.form, &d->challenge) == HANDSHAKE_ANSWERED ? OUTCOME_CHALLENGE : GO_ON;
 }
 
+/* No stranger's bytes are unpacked, so a signature over the plain bytes can't be checked: the sender is told how (RFC 9110 section 15.5.16). */
+static enum outcome wrong_signature(const struct request *r, struct delivery *d)
+{
+	if (strcmp(d->verify.reason, "wrong signature") != 0 || !request_coding(r))
+		return because(d, d->verify.reason, OUTCOME_UNAUTHORIZED);
+	return because(d, "wrong signature for the packed bytes that came (Content-Encoding); what is sent must be what is signed",
+		OUTCOME_ENCODING);
+}
+
 static enum outcome check_signature(const struct request *r, struct delivery *d)
 {
 	struct verify *v = &d->verify;
@@ -162,7 +171,7 @@ static enum outcome check_signature(const struct request *r, struct delivery *d)
 		d->proven |= v->secret != 0;
 		return GO_ON;
 	case VERIFY_WRONG:
-		return because(d, v->reason, OUTCOME_UNAUTHORIZED);
+		return wrong_signature(r, d);
 	case VERIFY_UNAVAILABLE:
 		break;
 	}
@@ -301,6 +310,8 @@ static enum outcome keep_headers(const struct request *r, struct delivery *d)
 	}
 	if (ok && *r->query && scheme_signs_url(s))
 		ok = add_line(&d->headers, ":query", r->query);
+	if (ok && request_coding(r))
+		ok = keep_header(r, "Content-Encoding", d);
 	if (!ok || !add_line(&d->headers, "Content-Type", r->content_type))
 		return because(d, "no memory for the headers", OUTCOME_UNAVAILABLE);
 	return GO_ON;

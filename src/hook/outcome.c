@@ -28,6 +28,8 @@ static const struct outcome_info table[OUTCOME_COUNT] = {
 		"", LOG_LEVEL_WARNING, EX_DATAERR},
 	[OUTCOME_CONTENT_TYPE] = {"unsupported_type", 415, "Unsupported Media Type", "the Content-Type must be one that this endpoint takes",
 		"", LOG_LEVEL_WARNING, EX_DATAERR},
+	[OUTCOME_ENCODING] = {"unsupported_encoding", 415, "Unsupported Media Type", "the signature must be that of the bytes as they are sent, packed or not",
+		"Accept-Encoding: identity\r\n", LOG_LEVEL_WARNING, EX_DATAERR},
 	[OUTCOME_RATE_LIMITED] = {"rate_limited", 429, "Too Many Requests", "too many deliveries from this address; send it again later",
 		"", LOG_LEVEL_WARNING, EX_TEMPFAIL},
 	[OUTCOME_HEADER_TOO_LARGE] = {"header_too_large", 431, "Request Header Fields Too Large", "the request's header is larger than 128 KiB",

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/unpack.h"
+
 enum { READ_SIZE = 16384 };
 
 const char *request_variable(const struct request *r, const char *name)
@@ -121,6 +123,23 @@ bool request_is_json(const struct request *r)
 
 	return request_is(r, REQUEST_JSON) || request_is(r, "text/json") ||
 		(n > k && strncasecmp(r->content_type + n - k, suffix, k) == 0);
+}
+
+const char *request_coding(const struct request *r)
+{
+	const char *value;
+
+	if (!r->envp)
+		return NULL; /* it was made without variables */
+	switch (request_header(r, "Content-Encoding", &value)) {
+	case HEADER_ABSENT:
+		return NULL;
+	case HEADER_MANY:
+		return "several codings";
+	case HEADER_ONE:
+		break;
+	}
+	return unpack_is_coding(value) ? value : NULL;
 }
 
 enum body_result request_read_body(struct request *r, size_t max)

@@ -63,6 +63,9 @@ bool request_is(const struct request *r, const char *media_type);
 /* True for application/json, text/json, and each type that ends in +json (RFC 6839 section 3.1). */
 bool request_is_json(const struct request *r);
 
+/* The coding that the body is packed with (RFC 9110 section 8.4), as the header says it; NULL where it isn't. */
+const char *request_coding(const struct request *r);
+
 enum body_result { BODY_OK, BODY_SHORT, BODY_TOO_LARGE, BODY_TIMEOUT, BODY_NO_MEMORY };
 
 /* Reads the body to its end into r->body. OK only when it ended cleanly and is as long as CONTENT_LENGTH says. */

@@ -68,7 +68,10 @@ struct job *job_new(const struct spool_relay_row *row, const char *spool)
 		job_free(j);
 		return NULL;
 	}
-	j->values.body = whole(&j->body);
+	if (!stored_body(whole(&j->headers), whole(&j->body), &j->plain, &j->values.body)) {
+		job_free(j);
+		return NULL;
+	}
 	return j;
 }
 
@@ -77,6 +80,7 @@ void job_free(struct job *j)
 	buf_free(&j->endpoint);
 	buf_free(&j->headers);
 	buf_free(&j->body);
+	buf_free(&j->plain);
 	buf_free(&j->message);
 	buf_free(&j->known);
 	buf_free(&j->answer);
@@ -90,7 +94,7 @@ bool job_read_text(struct job *j, const struct conf *c, struct event *ev)
 	enum event_result result = EVENT_UNAVAILABLE;
 	struct stored stored = {0};
 
-	if (stored_request(whole(&j->headers), j->values.body, &stored))
+	if (stored_request(whole(&j->headers), whole(&j->body), &stored))
 		result = event_read(&stored.request, e ? &e->scheme : scheme_find("connectsafely"), (struct slice){0}, ev);
 	j->values.known[TEMPLATE_TEXT] = result != EVENT_UNAVAILABLE ? ev->field[FIELD_TEXT] : (struct slice){0};
 	stored_free(&stored);
@@ -112,7 +116,8 @@ static void content_type(const struct job *j, char *out, size_t n)
 
 bool job_message(struct job *j, const struct sink *s, struct job_message *out)
 {
-	out->body = j->values.body;
+	/* an HTTP target gets the bytes as they came, with their Content-Encoding; a program knows of no headers */
+	out->body = s->type == SINK_EXEC ? j->values.body : whole(&j->body);
 	if (!s->body) {
 		content_type(j, out->type, sizeof out->type);
 		return true;

@@ -21,6 +21,7 @@ struct job {
 	bool judge;  /* whether the sink wants it is still to be found out */
 	bool once;   /* it must not arrive twice: it is somebody's answer to a person */
 	struct buf endpoint, headers, body; /* the event's */
+	struct buf plain;                   /* the body unpacked, where it came packed */
 	struct template_values values;
 	struct buf message;                 /* what is sent, when it isn't the body */
 	struct buf known;                   /* what values borrow from */
