@@ -90,7 +90,7 @@ static void on_reject(void *ctx, const struct spool_reject_row *r)
 {
 	struct erasure *e = ctx;
 
-	if (e->ok && (mentions(e, r->body) || mentions(e, r->headers)) && !buf_add(&e->refusals, &r->id, sizeof r->id))
+	if (e->ok && (mentions(e, r->body) || mentions(e, r->headers) || mentions(e, r->path) || mentions(e, r->reason)) && !buf_add(&e->refusals, &r->id, sizeof r->id))
 		fail_memory(e);
 }
 

@@ -21,7 +21,7 @@ struct spool_erased {
 
 /*
  * Deletes the sender's events with all that belongs to them, conversations that only they belong to, and rejected deliveries whose
- * body or headers mention the id. In batches: receiving goes on. spool_delete_wipe() must follow. False with the reason in why:
+ * body, headers or path mention the id. In batches: receiving goes on. spool_delete_wipe() must follow. False with the reason in why:
  * *sum is what was erased until then, and a second call goes on.
  */
 bool spool_erase(struct spool_db *db, const struct spool_erase *e, struct spool_erased *sum, char *why, size_t why_size);

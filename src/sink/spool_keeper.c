@@ -36,7 +36,8 @@ struct spool_keeper {
 	char *dir;
 	enum journal journal;
 	pthread_t thread;
-	bool told; /* that the last pass failed */
+	bool told;     /* that the last pass failed */
+	bool unwiped;  /* what was deleted is still in a file, as a reader was in the way */
 
 	pthread_mutex_t mutex; /* all below */
 	pthread_cond_t wake;
@@ -131,7 +132,10 @@ static bool pass(struct spool_keeper *k, struct spool_db *db, const struct spool
 		log_message(LOG_LEVEL_INFO, "deleted %" PRId64 " event%s older than keep", c.sum.events, c.sum.events == 1 ? "" : "s");
 	if (!ok || stopped(k))
 		return ok;
-	return spool_retention_forget(db, r, why, n) && (!c.sum.events || spool_delete_wipe(db, why, n));
+	k->unwiped = k->unwiped || c.sum.events;
+	ok = spool_retention_forget(db, r, why, n) && (!k->unwiped || spool_delete_wipe(db, why, n));
+	k->unwiped = k->unwiped && !ok;
+	return ok;
 }
 
 /* Opens the spool for one pass: it may be another one each time, or not there yet. */

@@ -17,6 +17,7 @@
 #include "core/crowd.h"
 #include "core/io.h"
 #include "core/log.h"
+#include "core/mention.h"
 #include "core/pattern.h"
 #include "core/rate.h"
 #include "core/units.h"
@@ -502,6 +503,28 @@ static void patterns(void **state)
 	pattern_free(p);
 }
 
+static void mentions_of_an_id(void **state)
+{
+	static const struct {
+		const char *text, *id;
+		bool found;
+	} cases[] = {
+		{"a urn:li:p:1, b", "urn:li:p:1", true}, {"urn:li:p:1", "urn:li:p:1", true}, {"urn:li:p:12", "urn:li:p:1", false},
+		{"xurn:li:p:1", "urn:li:p:1", false}, {"urn:li:p:1-", "urn:li:p:1", false}, {"urn:li:p:12 urn:li:p:1", "urn:li:p:1", true},
+		{"id=urn%3Ali%3ap%3A1&x", "urn:li:p:1", true}, {"urn%3Ali%3Ap%3A1%32", "urn:li:p:1", false}, {"100% 7", "7", true},
+		{"{\"id\":\"a\\/b\"}", "a/b", true}, {"\"\\u017dofie\"", "\xc5\xbdofie", true}, {"\\ud83d\\ude80", "\xf0\x9f\x9a\x80", true},
+		{"\\u0061", "a", true}, {"\\u006", "006", false}, {"\\", "a", false}, {"%", "a", false}, {"%4", "4", true}, {"\\ud83d", "a", false},
+		{"payload=%7B%22id%22%3A%22a%5Cu0062c%22%7D", "abc", true}, {"abc", "", false}, {"", "abc", false},
+	};
+	bool failed = false;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		if (mention_find(slice_text(cases[i].text), slice_text(cases[i].id), &failed) != cases[i].found)
+			fail_msg("\"%s\" in \"%s\"", cases[i].id, cases[i].text);
+	assert_false(failed);
+}
+
 /* Last: it can't be taken back. */
 static void deferred_patterns_are_not_compiled(void **state)
 {
@@ -533,6 +556,7 @@ int main(void)
 		cmocka_unit_test(log_cannot_be_forged),
 		cmocka_unit_test(log_escapes_what_steers_a_terminal),
 		cmocka_unit_test(characters_that_steer),
+		cmocka_unit_test(mentions_of_an_id),
 		cmocka_unit_test(held_lines_stay_whole_and_in_order),
 		cmocka_unit_test(deferred_patterns_are_not_compiled),
 	};
