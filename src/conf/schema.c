@@ -535,6 +535,9 @@ static void warn_of_variables(cfg_t *cfg)
 	cfg->line = uncomment_unset_line(load.text.data, load.text.len, name, sizeof name);
 	if (cfg->line)
 		schema_warn(cfg, "the environment has no %s; set it where the program is started, or write ${%s:-} where it may be missing", name, name);
+	cfg->line = uncomment_blank_line(load.text.data, load.text.len, name, sizeof name);
+	if (cfg->line)
+		schema_warn(cfg, "the text of %s in the environment has white space or characters around it that can't be seen; set it without", name);
 }
 
 /* Reports what is missing at the file's end: libconfuse takes that for the end of sections, quotes and comments. */

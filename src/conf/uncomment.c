@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/invisible.h"
+
 /* The length of ${...} that begins here; 0: none does. libconfuse takes anything up to the brace, also a quote. */
 static size_t variable(const char *p, size_t n)
 {
@@ -160,7 +162,19 @@ static bool is_unset(const char *p, size_t length, char *out, size_t n)
 	return *out && (!colon || colon[1] != '-') && !getenv(out);
 }
 
-int uncomment_unset_line(const char *text, size_t n, char *name, size_t name_size)
+/* Writes the name to out as well. True when the environment has the variable, and its text begins or ends with what can't be seen. */
+static bool is_blank_around(const char *p, size_t length, char *out, size_t n)
+{
+	const char *value;
+
+	snprintf(out, n, "%.*s", (int)length - 3, p + 2);
+	out[strcspn(out, ":")] = '\0';
+	value = *out ? getenv(out) : NULL;
+	return value && (invisible_begin(value, strlen(value)) || invisible_end(value, strlen(value)));
+}
+
+static int find_variable(const char *text, size_t n, bool (*is_wanted)(const char *p, size_t length, char *out, size_t n), char *name,
+	size_t name_size)
 {
 	char quotes = '\0';
 	size_t length;
@@ -176,9 +190,19 @@ int uncomment_unset_line(const char *text, size_t n, char *name, size_t name_siz
 			quotes = text[i];
 		else
 			length = uncomment_token(text + i, n - i);
-		if (quotes != '\'' && variable(text + i, length) && is_unset(text + i, length, name, name_size))
+		if (quotes != '\'' && variable(text + i, length) && is_wanted(text + i, length, name, name_size))
 			return line;
 		line += line_feeds(text + i, length);
 	}
 	return 0;
+}
+
+int uncomment_unset_line(const char *text, size_t n, char *name, size_t name_size)
+{
+	return find_variable(text, n, is_unset, name, name_size);
+}
+
+int uncomment_blank_line(const char *text, size_t n, char *name, size_t name_size)
+{
+	return find_variable(text, n, is_blank_around, name, name_size);
 }

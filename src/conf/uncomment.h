@@ -32,4 +32,7 @@ int uncomment_section_line(const char *text, size_t n, int line);
  */
 int uncomment_unset_line(const char *text, size_t n, char *name, size_t name_size);
 
+/* The same for the first one whose text has white space or invisible characters around it. 0: none has. */
+int uncomment_blank_line(const char *text, size_t n, char *name, size_t name_size);
+
 #endif

@@ -60,6 +60,27 @@ size_t invisible_at(const char *p, size_t n, const char **name)
 	return 0;
 }
 
+static const char white[] = " \t\r\n\v\f";
+
+size_t invisible_end(const char *p, size_t n)
+{
+	const char *name;
+
+	if (n && memchr(white, p[n - 1], sizeof white - 1))
+		return 1;
+	for (size_t length = 2; length <= 3 && length <= n; length++)
+		if (invisible_at(p + n - length, length, &name) == length)
+			return length;
+	return 0;
+}
+
+size_t invisible_begin(const char *p, size_t n)
+{
+	const char *name;
+
+	return n && memchr(white, *p, sizeof white - 1) ? 1 : invisible_at(p, n, &name);
+}
+
 const char *invisible_encoding(const char *p, size_t n)
 {
 	if (n >= 4 && (memcmp(p, "\xFF\xFE\0\0", 4) == 0 || memcmp(p, "\0\0\xFE\xFF", 4) == 0))

@@ -11,6 +11,12 @@
  */
 size_t invisible_at(const char *p, size_t n, const char **name);
 
+/* The length of the white space or invisible character that ends the n bytes; 0: none does. */
+size_t invisible_end(const char *p, size_t n);
+
+/* The same for the one that begins them. */
+size_t invisible_begin(const char *p, size_t n);
+
 /*
  * The name of the encoding that the first bytes show, where that is not UTF-8: "UTF-16" or "UTF-32", by byte order mark or by
  * NUL bytes. NULL when nothing shows one.

@@ -79,34 +79,15 @@ bool io_read_regular(const char *path, size_t max, struct buf *out, struct stat 
 	return ok;
 }
 
-static const char white[] = " \t\r\n\v\f";
-
-/* The length of a blank or invisible character at the end of the text; 0: none is there. */
-static size_t blank_end(const struct buf *b)
-{
-	const char *name;
-
-	if (b->len && memchr(white, b->data[b->len - 1], sizeof white - 1))
-		return 1;
-	for (size_t n = 2; n <= 3 && n <= b->len; n++)
-		if (invisible_at(b->data + b->len - n, n, &name) == n)
-			return n;
-	return 0;
-}
-
 /* Takes white space and invisible characters around the text out of b. */
 static void trim(struct buf *b)
 {
-	const char *name;
 	size_t from = 0, length;
 
-	while ((length = blank_end(b)))
+	while ((length = invisible_end(b->data, b->len)))
 		b->len -= length;
-	for (; from < b->len; from += length) {
-		length = memchr(white, b->data[from], sizeof white - 1) ? 1 : invisible_at(b->data + from, b->len - from, &name);
-		if (!length)
-			break;
-	}
+	while ((length = invisible_begin(b->data + from, b->len - from)))
+		from += length;
 	memmove(b->data, b->data + from, b->len - from);
 	b->len -= from;
 }

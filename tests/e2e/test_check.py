@@ -161,6 +161,15 @@ def test_a_character_unseen_in_a_configuration_has_its_line(old, new, line):
     assert status == 2 and f"{home.conf}:{line}: " in found[0][2] and "can't be seen" in found[0][2]
 
 
+@pytest.mark.parametrize("after", ["\n", " ", "\u200b"], ids=ascii)
+def test_a_variable_with_blanks_around_it_is_told_of(after):
+    """In a configuration it is part of a name, where nobody sees it."""
+    home = Home(endpoint(PATH, secret_file=["${NAME}"]))
+    status, found = check(home, env={"NAME": "secret" + after})
+    assert status == 2 and any(s == "warn" and "the text of NAME in the environment" in text and f"{home.conf}:3" in text for _, s, text in found)
+    assert not any("NAME" in text for _, _, text in check(home, env={"NAME": "secret"})[1])
+
+
 def test_free_text_and_comments_may_have_characters_unseen():
     home = Home(endpoint(PATH, answer_body="Merci\u00a0!"))
     rewrite(home, lambda text: ("# \u00a0 a comment\n" + text).encode())
