@@ -12,53 +12,74 @@ user=hookspool
 group=hookspool
 web_group=www-data
 
-# A process that has ended but has not been waited for has no exe any more.
-running() {
-	[ -s "$pidfile" ] && read -r pid <"$pidfile" && [ -e "/proc/$pid/exe" ]
+# alive PID: a process that has ended but has not been waited for is none
+alive() {
+	[ -e "/proc/$1/status" ] && ! grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null
 }
 
-# gone COUNT: whether the receiver has ended before COUNT tenths of a second went by
+running() {
+	[ -s "$pidfile" ] && read -r pid <"$pidfile" && alive "$pid"
+}
+
+# gone PID COUNT: whether the process has ended before COUNT tenths of a second went by
 gone() {
-	tenths=$1
-	while running; do
+	tenths=$2
+	while alive "$1"; do
 		[ "$tenths" -gt 0 ] || return 1
 		tenths=$((tenths - 1))
 		sleep 0.1
 	done
 }
 
-start() {
-	if running; then
-		return 0
-	fi
-	mkdir -p "$(dirname "$socket")" "$(dirname "$log")" || return 1
-	rm -f "$socket"
+# spawn SOCKET: starts a receiver on it, and sets new to its process id
+spawn() {
+	mkdir -p "$(dirname "$1")" "$(dirname "$log")" || return 1
+	# log lines name people
+	(umask 027 && : >>"$log") && chmod 640 "$log" || return 1
+	rm -f "$1"
+	address=$1
 	set -- -u "$user" -g "$group" -U "$user" -G "$web_group"
 	[ "$(id -u)" = 0 ] || set --
 	# -n: without it spawn-fcgi sends the log to /dev/null
-	(umask 027 && exec setsid spawn-fcgi -n -s "$socket" -M 0660 -b 4096 "$@" -- "$program" -c "$conf") \
-		</dev/null >>"$log" 2>&1 &
-	echo $! >"$pidfile"
-	if gone 5; then
-		rm -f "$pidfile"
+	setsid spawn-fcgi -n -s "$address" -M 0660 -b 4096 "$@" -- "$program" -c "$conf" </dev/null >>"$log" 2>&1 &
+	new=$!
+	if gone "$new" 5; then
+		rm -f "$address"
 		echo "hookspool.fcgi ended at once:" >&2
 		tail -n 3 "$log" >&2
 		return 1
 	fi
 }
 
+start() {
+	running && return 0
+	spawn "$socket" && echo "$new" >"$pidfile"
+}
+
 stop() {
 	if running; then
 		kill "$pid"
-		gone 50 || return 1
+		gone "$pid" 50 || return 1
 	fi
 	rm -f "$pidfile" "$socket"
+}
+
+# The new receiver takes the socket's name over, so that the web server always finds one that listens. What came to the old one
+# before is still accepted there. Where the new one doesn't start, the old one goes on.
+restart() {
+	running || { start; return; }
+	old=$pid
+	spawn "$socket.new" || return 1
+	mv -f "$socket.new" "$socket" && echo "$new" >"$pidfile" || return 1
+	sleep 0.5
+	kill "$old"
+	gone "$old" 50
 }
 
 case ${1-} in
 start) start ;;
 stop) stop ;;
-restart) stop && start ;;
+restart) restart ;;
 reload) running && kill -HUP "$pid" ;;
 status) running || exit 3 ;;
 *)

@@ -1,6 +1,8 @@
 """Each file in conf-examples, loaded by the program it is for, and a delivery through it."""
 import re
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -211,6 +213,27 @@ def test_sysusers_and_tmpfiles():
             assert (root / "var/lib/hookspool").stat().st_mode & 0o7777 == 0o2770
 
 
+def restarted(does, home, headers):
+    """Restarts it while deliveries come, each over a connection of its own, as a web server makes them. How many were stored; all must be."""
+    ended, count = threading.Event(), [0]
+
+    def send():
+        while not ended.is_set():
+            expect(fcgi_client.deliver(home.dir / "sock1", message(), headers=headers), "stored")
+            count[0] += 1
+
+    with ThreadPoolExecutor(4) as pool:
+        sending = [pool.submit(send) for _ in range(4)]
+        before = (home.dir / "pid").read_text()
+        try:
+            assert does("restart") == 0 and (home.dir / "pid").read_text() != before
+        finally:
+            ended.set()
+        for one in sending:
+            one.result()
+    return count[0]
+
+
 @pytest.mark.parametrize("path", of_kind("spawn-fcgi"))
 def test_spawn_fcgi(path, home, children):
     """Every word of the script, and what the socket and the log are like."""
@@ -232,8 +255,16 @@ def test_spawn_fcgi(path, home, children):
     until(lambda: "outcome=stored" in log.read_text(), "the log")
     assert does("reload") == 0
     until(lambda: "configuration reloaded" in log.read_text(), "the reload")
-    assert [does("restart"), does("status")] == [0, 0]
+    assert log.stat().st_mode & 0o777 == 0o640
+    log.chmod(0o644)
+    assert restarted(does, home, headers) > 20
+    assert does("status") == 0 and log.stat().st_mode & 0o777 == 0o640
+    good, before = home.conf.read_text(), (home.dir / "pid").read_text()
+    home.configure("nonsense\n")
+    assert [does("restart"), does("status")] == [1, 0] and (home.dir / "pid").read_text() == before
     expect(fcgi_client.deliver(home.dir / "sock1", message(), headers=headers), "stored")
+    assert (home.dir / "sock1").stat().st_mode & 0o777 == 0o660 and not (home.dir / "sock1.new").exists()
+    home.write("hookspool.conf", good)
     assert [does("stop"), does("status"), does("stop")] == [0, 3, 0]
     home.configure("nonsense\n")
     assert does("start") == 1
