@@ -393,6 +393,8 @@ static void fill_event(const struct request *r, struct delivery *d)
 		.remote_addr = r->remote_addr,
 		.received_at = d->received_at,
 		.secret = d->secret,
+		.several_events = d->event.several & 1U << FIELD_EVENT,
+		.several_accounts = d->event.several & 1U << FIELD_ACCOUNT,
 		.relay = d->endpoint->relay,
 		.n_relay = d->endpoint->n_relay,
 	};

@@ -67,6 +67,7 @@ struct spool_event {
 	int secret;          /* which of the endpoint's secrets matched, from 1; 0: none */
 	const struct sink *const *relay; /* that it is to be sent to: pending relays, in the same commit */
 	size_t n_relay;
+	bool several_events, several_accounts; /* it has more than `event` and `account` tell: no sink's filter leaves it out by them */
 	int64_t reject;      /* the id of the rejected delivery that it was, which goes in the same commit; 0: none */
 
 	int64_t id;     /* set by spool_put(): its own, or that of the event it is a duplicate of */

@@ -354,7 +354,8 @@ static bool add_relays(struct spool_store *s, const struct spool_event *ev)
 	bool ok = st || !ev->n_relay;
 
 	for (size_t i = 0; ok && i < ev->n_relay; i++) {
-		if (!words_match(&ev->relay[i]->events, ev->event) || !words_match(&ev->relay[i]->accounts, ev->account))
+		if ((!ev->several_events && !words_match(&ev->relay[i]->events, ev->event)) ||
+		    (!ev->several_accounts && !words_match(&ev->relay[i]->accounts, ev->account)))
 			continue;
 		sqlite3_bind_int64(st, 1, ev->id);
 		sqlite3_bind_text(st, 2, ev->relay[i]->name, -1, SQLITE_STATIC);

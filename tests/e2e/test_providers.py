@@ -118,6 +118,18 @@ def test_a_delivery_for_several_accounts_passes_accounts():
     assert outcome(post(home_for(load("meta-whatsapp-message"), only), load("meta-whatsapp-message"))[1]) == "ignored"
 
 
+@pytest.mark.parametrize("name, relayed", [("microsoft-graph-several", ["both", "updates"]), ("microsoft-graph-mail", ["both"])])
+def test_a_delivery_of_several_events_goes_to_the_sink_of_each(name, relayed):
+    """One notification is created, and one updated; of the other delivery the only one is created."""
+    sample = load(name)
+    home = Home('sink "both" { url = "http://127.0.0.1:9/" allow-private = true events = {"created", "updated"} }\n'
+                'sink "updates" { url = "http://127.0.0.1:9/" allow-private = true events = {"updated"} }\n'
+                f'endpoint "{sample["path"]}" {{ scheme = "microsoft-graph" secret-file = {{"own"}} relay = {{"both", "updates"}} }}\n',
+                files={"own": sample["secret"]})
+    assert outcome(post(home, sample)[1]) == "stored"
+    assert sorted(row["sink"] for row in home.spool.query("SELECT sink FROM relay")) == relayed
+
+
 def test_a_header_of_two_fields_is_kept_once():
     """Twice, it could not be read again."""
     home = Home('scheme "own" { header = "X-Sig" event = {"header:X-Topic"} account = {"header:x-topic"} }\n'
