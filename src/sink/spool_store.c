@@ -2,7 +2,6 @@
 #include "sink/spool_store.h"
 
 #include <inttypes.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,36 +35,10 @@ static const char *const statements[STORE_COUNT] = {
 
 /* What the rules need to know of an event. */
 struct known {
-	struct slice whole;      /* key and scope, one behind the other; p == NULL: none */
-	struct slice key, scope; /* as the columns have them */
-	unsigned char digest[SPOOL_DIGEST]; /* of an unsigned identity */
+	struct spool_key key;
 	const char *note;
 	char text[NOTE_SIZE]; /* storage for note */
 };
-
-bool spool_store_digest(struct slice bytes, unsigned char digest[SPOOL_DIGEST])
-{
-	return EVP_Digest(bytes.p ? bytes.p : "", bytes.n, digest, NULL, EVP_sha256(), NULL) == 1;
-}
-
-/* Takes a part of a key off its end, as hook/event.c adds it: behind a space, with spaces and percent signs escaped. */
-static bool cut_part(struct slice *key, struct slice part)
-{
-	size_t at = key->n;
-
-	for (size_t i = part.n; i-- > 0;) {
-		const char *text = part.p[i] == ' ' ? "%20" : part.p[i] == '%' ? "%25" : NULL;
-		size_t n = text ? 3 : 1;
-
-		if (at < n || memcmp(key->p + at - n, text ? text : part.p + i, n) != 0)
-			return false;
-		at -= n;
-	}
-	if (at < 1 || key->p[at - 1] != ' ')
-		return false;
-	key->n = at - 1;
-	return true;
-}
 
 /* The statement, prepared at its first use: most processes need few of them. NULL on failure. */
 static sqlite3_stmt *get(struct spool_store *s, enum spool_store_sql which)
@@ -159,37 +132,6 @@ static bool within(int64_t window, int64_t a, int64_t b)
 	return (a > b ? a - b : b - a) <= window;
 }
 
-/* Adds the digest of the bytes to the key of an unsigned identity. */
-static bool add_digest(struct spool_store *s, const struct spool_event *ev, struct known *k)
-{
-	char hex[2 * SPOOL_DIGEST + 1];
-
-	if (!spool_store_digest(ev->body, k->digest))
-		return false;
-	encode(ENCODING_HEX, (const char *)k->digest, sizeof k->digest, hex);
-	s->key.len = 0;
-	if (!buf_add(&s->key, ev->key.p, ev->key.n) || !buf_printf(&s->key, " sha256:%.*s", (int)sizeof hex - 1, hex))
-		return false;
-	k->whole = (struct slice){s->key.data, s->key.len};
-	return true;
-}
-
-static bool make_key(struct spool_store *s, const struct spool_event *ev, struct known *k)
-{
-	struct slice id = ev->key;
-
-	if (ev->identity == SPOOL_IDENTITY_NONE || !ev->key.p)
-		return true;
-	k->whole = ev->key;
-	if (ev->identity == SPOOL_IDENTITY_UNSIGNED && !add_digest(s, ev, k))
-		return false;
-	if (!cut_part(&id, ev->account) || !cut_part(&id, ev->event) || id.n != ev->plain_id.n)
-		id = ev->key;
-	k->key = (struct slice){k->whole.p, id.n};
-	k->scope = (struct slice){k->whole.p + id.n, k->whole.n - id.n};
-	return true;
-}
-
 /* An event or a purged one: SQLITE_ROW with *id and *at, SQLITE_DONE or an error. */
 struct found {
 	int64_t id, received_at;
@@ -204,9 +146,9 @@ static int find(struct spool_store *s, const struct spool_event *ev, const struc
 	if (!st)
 		return SQLITE_ERROR;
 	sqlite3_bind_text(st, 1, ev->endpoint, -1, SQLITE_STATIC);
-	bind_slice(st, 2, k->key);
+	bind_slice(st, 2, k->key.id);
 	bind_body(st, 3, ev->body);
-	bind_slice(st, 4, k->scope);
+	bind_slice(st, 4, k->key.scope);
 	rc = sqlite3_step(st);
 	if (rc == SQLITE_ROW)
 		*f = (struct found){sqlite3_column_int64(st, 0), sqlite3_column_int64(st, 1), sqlite3_column_int(st, 2), true};
@@ -218,7 +160,7 @@ static int find(struct spool_store *s, const struct spool_event *ev, const struc
 static int find_purged(struct spool_store *s, const struct spool_event *ev, struct slice key, struct found *f)
 {
 	sqlite3_stmt *st = get(s, STORE_FIND_PURGED);
-	unsigned char digest[SPOOL_DIGEST];
+	unsigned char digest[SPOOL_KEY_DIGEST];
 	int rc;
 
 	if (!st)
@@ -227,8 +169,8 @@ static int find_purged(struct spool_store *s, const struct spool_event *ev, stru
 	bind_slice(st, 2, key);
 	rc = sqlite3_step(st);
 	if (rc == SQLITE_ROW) {
-		*f = (struct found){sqlite3_column_int64(st, 0), sqlite3_column_int64(st, 1), true, sqlite3_column_bytes(st, 2) == SPOOL_DIGEST};
-		f->same_bytes = !f->bytes_known || (spool_store_digest(ev->body, digest) && memcmp(sqlite3_column_blob(st, 2), digest, sizeof digest) == 0);
+		*f = (struct found){sqlite3_column_int64(st, 0), sqlite3_column_int64(st, 1), true, sqlite3_column_bytes(st, 2) == SPOOL_KEY_DIGEST};
+		f->same_bytes = !f->bytes_known || (spool_key_digest(ev->body, digest) && memcmp(sqlite3_column_blob(st, 2), digest, sizeof digest) == 0);
 	}
 	sqlite3_reset(st);
 	return rc;
@@ -246,7 +188,7 @@ static bool duplicate_of(struct spool_event *ev, const struct found *f)
 static bool look_purged(struct spool_store *s, struct spool_event *ev, const struct known *k)
 {
 	struct found f;
-	int rc = find_purged(s, ev, k->whole, &f);
+	int rc = find_purged(s, ev, k->key.whole, &f);
 
 	if (rc == SQLITE_ROW && (ev->identity != SPOOL_IDENTITY_BODY || within(ev->dedupe_window, f.received_at, ev->received_at)))
 		return duplicate_of(ev, &f);
@@ -262,7 +204,7 @@ static bool look_purged(struct spool_store *s, struct spool_event *ev, const str
  * Whether an event of release 0.1 under that key is the same: it has the same bytes, or is the same event of the same account of
  * what a signed id names. 0.1 looked for some accounts where they were not, and then has none.
  */
-static bool look_legacy(struct spool_store *s, struct spool_event *ev, struct slice key)
+static bool look_legacy(struct spool_store *s, struct spool_event *ev, const struct known *k, struct slice key)
 {
 	sqlite3_stmt *st = get(s, STORE_LEGACY);
 	bool same_bytes, same_thing;
@@ -279,7 +221,7 @@ static bool look_legacy(struct spool_store *s, struct spool_event *ev, struct sl
 	rc = sqlite3_step(st);
 	if (rc == SQLITE_ROW) {
 		same_bytes = sqlite3_column_int(st, 1);
-		same_thing = ev->identity == SPOOL_IDENTITY_SIGNED && sqlite3_column_int(st, 2) && sqlite3_column_int(st, 3);
+		same_thing = ev->identity == SPOOL_IDENTITY_SIGNED && k->key.by_name && sqlite3_column_int(st, 2) && sqlite3_column_int(st, 3);
 		if (same_bytes || same_thing)
 			duplicate_of(ev, &(struct found){sqlite3_column_int64(st, 0), 0, same_bytes, true});
 	}
@@ -288,17 +230,17 @@ static bool look_legacy(struct spool_store *s, struct spool_event *ev, struct sl
 }
 
 /* By the plain id, and by the body's hash, which some schemes of 0.1 went by that have an id now. */
-static bool look_legacies(struct spool_store *s, struct spool_event *ev)
+static bool look_legacies(struct spool_store *s, struct spool_event *ev, const struct known *k)
 {
-	unsigned char digest[SPOOL_DIGEST];
-	char hex[2 * SPOOL_DIGEST + 1];
+	unsigned char digest[SPOOL_KEY_DIGEST];
+	char hex[2 * SPOOL_KEY_DIGEST + 1];
 
-	if (ev->plain_id.p && !look_legacy(s, ev, ev->plain_id))
+	if (ev->plain_id.p && !look_legacy(s, ev, k, ev->plain_id))
 		return false;
-	if (ev->duplicate || !spool_store_digest(ev->body, digest))
+	if (ev->duplicate || !spool_key_digest(ev->body, digest))
 		return ev->duplicate;
 	encode(ENCODING_HEX, (const char *)digest, sizeof digest, hex);
-	return look_legacy(s, ev, (struct slice){hex, sizeof hex - 1});
+	return look_legacy(s, ev, k, (struct slice){hex, sizeof hex - 1});
 }
 
 static int find_same(struct spool_store *s, enum spool_store_sql which, const struct spool_event *ev, const struct known *k,
@@ -310,7 +252,7 @@ static int find_same(struct spool_store *s, enum spool_store_sql which, const st
 	if (!st)
 		return SQLITE_ERROR;
 	sqlite3_bind_text(st, 1, ev->endpoint, -1, SQLITE_STATIC);
-	sqlite3_bind_blob(st, 2, k->digest, sizeof k->digest, SQLITE_STATIC);
+	sqlite3_bind_blob(st, 2, k->key.digest, sizeof k->key.digest, SQLITE_STATIC);
 	rc = sqlite3_step(st);
 	if (rc == SQLITE_ROW)
 		*f = (struct found){sqlite3_column_int64(st, 0), sqlite3_column_int64(st, 1), true, true};
@@ -344,7 +286,7 @@ static bool look_same(struct spool_store *s, struct spool_event *ev, struct know
 static bool look(struct spool_store *s, struct spool_event *ev, struct known *k)
 {
 	return (!s->any_purged || look_purged(s, ev, k)) &&
-		(ev->duplicate || !s->legacy_id || look_legacies(s, ev)) &&
+		(ev->duplicate || !s->legacy_id || look_legacies(s, ev, k)) &&
 		(ev->duplicate || ev->identity != SPOOL_IDENTITY_UNSIGNED || look_same(s, ev, k));
 }
 
@@ -378,7 +320,7 @@ static bool insert_row(struct spool_store *s, const struct spool_event *ev, cons
 	sqlite3_bind_text(st, 2, ev->endpoint, -1, SQLITE_STATIC);
 	sqlite3_bind_int(st, 3, ev->secret);
 	bind_slice(st, 4, ev->event);
-	bind_slice(st, 5, k->key);
+	bind_slice(st, 5, k->key.id);
 	bind_slice(st, 6, ev->account);
 	bind_slice(st, 7, ev->sender_id);
 	bind_slice(st, 8, ev->sender_name);
@@ -389,9 +331,9 @@ static bool insert_row(struct spool_store *s, const struct spool_event *ev, cons
 	bind_body(st, 13, ev->body);
 	sqlite3_bind_int64(st, 14, s->next_id);
 	sqlite3_bind_text(st, 15, k->note, -1, SQLITE_STATIC);
-	bind_slice(st, 17, k->scope.p ? k->scope : slice_text(""));
-	if (ev->identity == SPOOL_IDENTITY_UNSIGNED && k->key.p)
-		sqlite3_bind_blob(st, 16, k->digest, sizeof k->digest, SQLITE_STATIC);
+	bind_slice(st, 17, k->key.scope.p ? k->key.scope : slice_text(""));
+	if (ev->identity == SPOOL_IDENTITY_UNSIGNED && k->key.id.p)
+		sqlite3_bind_blob(st, 16, k->key.digest, sizeof k->key.digest, SQLITE_STATIC);
 	else
 		sqlite3_bind_null(st, 16);
 	ok = sqlite3_step(st) == SQLITE_DONE;
@@ -454,6 +396,6 @@ bool spool_store_put(struct spool_store *s, struct spool_event *ev)
 
 	ev->duplicate = ev->altered = false;
 	ev->same_as = 0;
-	return make_key(s, ev, &k) && (!k.whole.p || look(s, ev, &k)) && (ev->duplicate || insert(s, ev, &k)) &&
+	return spool_key_make(ev, &s->key, &k.key) && (!k.key.whole.p || look(s, ev, &k)) && (ev->duplicate || insert(s, ev, &k)) &&
 		(!ev->reject || delete_reject(s, ev->reject));
 }

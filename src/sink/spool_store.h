@@ -22,8 +22,7 @@
 
 #include "core/buf.h"
 #include "sink/spool.h"
-
-enum { SPOOL_DIGEST = 32 };
+#include "sink/spool_key.h"
 
 enum spool_store_sql {
 	STORE_NEXT, STORE_INSERT, STORE_FIND, STORE_FIND_PURGED, STORE_SAME, STORE_SAME_PURGED, STORE_LEGACY, STORE_RELEASE,
@@ -51,8 +50,5 @@ bool spool_store_begin(struct spool_store *s);
 
 /* Stores the event, or finds the one that it is a duplicate of, and sets what spool_put() sets. False as above. */
 bool spool_store_put(struct spool_store *s, struct spool_event *ev);
-
-/* The SHA-256 of the bytes. False: OpenSSL failed. */
-bool spool_store_digest(struct slice bytes, unsigned char digest[SPOOL_DIGEST]);
 
 #endif

@@ -74,6 +74,17 @@ def test_another_event_of_the_same_thing_is_stored(one):
     expect(linkedin(one, {**LINKEDIN, "notifications": [{**LINKEDIN["notifications"][0], "notificationId": 5002}]}), "stored")
 
 
+def test_an_event_that_can_happen_again_is_stored(one):
+    """0.1 has no more than one reaction to a message; another one has other bytes."""
+    db = sqlite3.connect(one.home.spool.dir / "hookspool.db", timeout=10)
+    reaction = json.dumps({**UNIPILE, "event": "message_reaction", "reaction": "+1"}).encode()
+    db.execute("UPDATE event SET event = 'message_reaction', body = ? WHERE id = 6", [reaction])
+    db.commit()
+    db.close()
+    expect(unipile(one, event="message_reaction", reaction="+1"), "duplicate")
+    expect(unipile(one, event="message_reaction", reaction="-1"), "stored")
+
+
 def test_what_was_purged_before(one):
     """An unsigned id is still known. What a message's id stands for is not, so that the delivery is kept."""
     assert expect(github(one, b'{"zen":"purged"}', "legacy-purged"), "duplicate").json["id"] == 2

@@ -1,0 +1,26 @@
+/* The key of an event, which is unique for each endpoint: the id as the sender gave it, and what scopes it. */
+#ifndef SPOOL_KEY_H
+#define SPOOL_KEY_H
+
+#include <stdbool.h>
+
+#include "core/buf.h"
+#include "sink/spool.h"
+
+enum { SPOOL_KEY_DIGEST = 32 };
+
+/* Borrows from the event, and from the buffer that it was made with. */
+struct spool_key {
+	struct slice whole;     /* id and scope, one behind the other; p == NULL: there is none, and the event is never a duplicate */
+	struct slice id, scope; /* the columns key and scope */
+	bool by_name;           /* the scope of a signed id is the event's name and the account, and nothing else */
+	unsigned char digest[SPOOL_KEY_DIGEST]; /* SHA-256 of the body; of an unsigned identity */
+};
+
+/* Makes the key. False: memory is short, or OpenSSL failed. */
+bool spool_key_make(const struct spool_event *ev, struct buf *b, struct spool_key *out);
+
+/* The SHA-256 of the bytes. False: OpenSSL failed. */
+bool spool_key_digest(struct slice bytes, unsigned char digest[SPOOL_KEY_DIGEST]);
+
+#endif
