@@ -82,7 +82,8 @@ static void print_row(struct list *l, const struct spool_row *r)
 		fputs("  ", stdout);
 		left += NAME_WIDTH + 2;
 	}
-	plain_print(stdout, text, !l->width ? 0 : l->width > left + 10 ? l->width - left : 10);
+	/* an event that could not be read has nothing else to tell it by */
+	plain_print(stdout, text.n || r->event.n ? text : r->note, !l->width ? 0 : l->width > left + 10 ? l->width - left : 10);
 	putchar('\n');
 }
 

@@ -175,7 +175,7 @@ static bool complete(const struct request *r, const struct proof_headers *h)
  */
 static const struct proof_headers *choose(const struct request *r, const struct proof_headers *own, const struct proof_headers *other)
 {
-	if (complete(r, own) || !other->signature)
+	if (!other->signature || complete(r, own))
 		return own;
 	return complete(r, other) || (!has(r, own->signature) && has(r, other->signature)) ? other : own;
 }

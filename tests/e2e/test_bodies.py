@@ -113,6 +113,14 @@ INCOMPLETE = {
 }
 
 
+def test_length_of_minus_one(raw):
+    """What Caddy passes for a chunked body: its length is unknown."""
+    body = message()
+    with Fcgi(raw.socket) as fcgi:
+        fcgi.send(whole(params(body=body, size=-1), body))
+        expect(fcgi.reply(), "stored")
+
+
 @pytest.mark.parametrize("request_of", INCOMPLETE.values(), ids=INCOMPLETE.keys())
 def test_incomplete(raw, request_of):
     body = message()

@@ -163,6 +163,15 @@ def test_signed_is_kept_whatever_its_type(site, kind):
     expect(site.deliver(LINKEDIN, body, {"Content-Type": kind, "X-Webhook-Signature": sign(b"x")}), "unauthorized")
 
 
+def test_unread_events_are_listed_by_their_note(served):
+    site = served("nginx", Home())
+    for body in (b"\xff\x00", b"", b'{"a":1}'):
+        expect(site.deliver(LINKEDIN, body), "stored")
+    listed = site.home.cli("list").stdout.decode()
+    assert "not UTF-8" in listed and "not JSON" in listed and "no name of the event" in listed, listed
+    assert site.home.cli("show", "1").returncode == 0 and [row["body"] for row in site.home.spool.export()[1:]] == ["", '{"a":1}']
+
+
 def test_authorized_is_kept_where_nothing_else_proves_it(served):
     site = served("nginx", Home(endpoint("/webhook/auth", scheme="none", authorization_file=["auth"])))
     good = {"Authorization": AUTHORIZATION, "X-Webhook-Signature": None}
