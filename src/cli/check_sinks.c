@@ -18,7 +18,8 @@
 #include "sink/spool_deliveries.h"
 
 #ifdef HAVE_CURL
-#include "relay/http.h"
+#include "relay/private.h"
+#include "relay/target.h"
 #endif
 
 enum {
@@ -110,7 +111,7 @@ static void check_target(struct check *c, const struct sink *s)
 
 	if (!target_init(&target, s, why, sizeof why))
 		check_say(c, CHECK_FAIL, "sink", "sink %s: %s", s->name, why);
-	else if (s->type == SINK_HTTP && !s->allow_private && http_is_private(target.url))
+	else if (s->type == SINK_HTTP && !s->allow_private && private_url(target.url))
 		check_say(c, CHECK_FAIL, "sink", "sink %s: its URL has a private address, which is refused; add allow-private = true", s->name);
 	target_free(&target);
 }

@@ -26,8 +26,8 @@
 #include "core/clock.h"
 #include "core/io.h"
 #include "core/program.h"
-
-extern char **environ;
+#include "relay/environment.h"
+#include "relay/kept.h"
 
 enum { KILL_AFTER_MS = 5000, END_MS = 1000, END_LOOK_MS = 10, READ_MAX = 64 * 1024, READS_MAX = 16, EVENTS = 64 };
 
@@ -39,12 +39,6 @@ struct run;
 struct end {
 	struct run *run;
 	int fd; /* -1: closed */
-};
-
-/* The beginning of a stream, and its end in a ring. */
-struct kept {
-	char head[EXEC_KEPT], tail[EXEC_KEPT];
-	size_t n; /* bytes of the whole stream */
 };
 
 struct run {
@@ -182,44 +176,6 @@ static bool make_pipes(struct exec *x, struct run *r, int theirs[ENDS])
 	return true;
 }
 
-/* What programs need to find others, their user's files, and the language and time to print. */
-static const char *const passed_on[] = {"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR"};
-
-static bool has_name(const char *variable, const char *name)
-{
-	size_t n = strlen(name);
-
-	return strncmp(variable, name, n) == 0 && variable[n] == '=';
-}
-
-/* No other variable of the relay's: secrets may be among them, and programs are given what strangers write. */
-static bool is_theirs(const struct sink *s, const char *variable)
-{
-	for (size_t i = 0; i < sizeof passed_on / sizeof *passed_on; i++)
-		if (has_name(variable, passed_on[i]))
-			return true;
-	for (size_t i = 0; i < s->environment.n; i++)
-		if (has_name(variable, s->environment.item[i]))
-			return true;
-	return strncmp(variable, "LC_", 3) == 0;
-}
-
-static char **make_environment(const struct sink *s, const struct buf *ours, size_t n)
-{
-	size_t others = 0, used = 0;
-	char **envp, *p = ours->data;
-
-	while (environ[others])
-		others++;
-	envp = calloc(n + others + 1, sizeof *envp);
-	for (; envp && used < n; p += strlen(p) + 1)
-		envp[used++] = p;
-	for (size_t i = 0; envp && i < others; i++)
-		if (is_theirs(s, environ[i]))
-			envp[used++] = environ[i];
-	return envp;
-}
-
 /* An errno. */
 static int spawn(struct run *r, char **envp, const int theirs[ENDS])
 {
@@ -270,7 +226,7 @@ static void say_not_started(struct exec *x, const struct run *r, int error)
 bool exec_start(struct exec *x, const struct sink *s, const struct buf *environment, size_t n, struct slice body, void *job)
 {
 	struct run *r = calloc(1, sizeof *r);
-	char **envp = make_environment(s, environment, n);
+	char **envp = environment_make(s, environment, n);
 	int theirs[ENDS] = {-1, -1, -1}, error;
 
 	if (!r || !envp) {
@@ -311,17 +267,6 @@ static void write_more(struct run *r)
 		close_end(&r->end[IN]);
 }
 
-static void keep(struct kept *k, const char *p, size_t n)
-{
-	size_t at, part;
-
-	for (; n > 0; p += part, n -= part, k->n += part) {
-		at = k->n % EXEC_KEPT;
-		part = n < EXEC_KEPT - at ? n : EXEC_KEPT - at;
-		memcpy((k->n < EXEC_KEPT ? k->head : k->tail) + at, p, part);
-	}
-}
-
 /* Reads once; false when there is nothing more to read now. */
 static bool read_more(struct end *e)
 {
@@ -330,7 +275,7 @@ static bool read_more(struct end *e)
 	ssize_t n = read(e->fd, bytes, sizeof bytes);
 
 	if (n > 0) {
-		keep(&r->kept, bytes, (size_t)n);
+		kept_add(&r->kept, bytes, (size_t)n);
 		/* one byte more than an answer may have says that there were too many */
 		if (e == &r->end[OUT] && r->sink->reply && r->reply.len <= EXEC_REPLY_MAX && !buf_add(&r->reply, bytes, (size_t)n))
 			r->no_memory = true;
@@ -353,20 +298,6 @@ static struct slice trimmed(struct slice s)
 		s.n--;
 	}
 	return s.n ? s : (struct slice){0};
-}
-
-static void add_kept(const struct kept *k, struct buf *out)
-{
-	size_t at = k->n % EXEC_KEPT, tail = k->n > EXEC_KEPT ? k->n - EXEC_KEPT : 0;
-
-	buf_add(out, k->head, k->n - tail);
-	if (tail <= EXEC_KEPT) {
-		buf_add(out, k->tail, tail);
-		return;
-	}
-	buf_printf(out, "\n[%zu bytes left out]\n", tail - EXEC_KEPT);
-	buf_add(out, k->tail + at, EXEC_KEPT - at);
-	buf_add(out, k->tail, at);
 }
 
 /* POSIX.1-2017 env(1): 126 and 127 say that it could not run a program; so does what a #! line names. */
@@ -414,7 +345,7 @@ static void finish(struct exec *x, struct run *r, int status)
 		for (int reads = 0; r->end[i].fd >= 0 && reads < READS_MAX && read_more(&r->end[i]); reads++)
 			;
 	judge_status(r, status, &result, text, sizeof text);
-	add_kept(&r->kept, &answer);
+	kept_print(&r->kept, &answer);
 	result.answer = (struct slice){answer.data, answer.len};
 	result.ms = (clock_mono_us() - r->began) / 1000;
 	x->done(r->job, &result);

@@ -9,10 +9,7 @@
 
 struct exec;
 
-enum {
-	EXEC_KEPT = 2048,            /* bytes of what a program prints, of its beginning and of its end */
-	EXEC_REPLY_MAX = 64 * 1024,  /* bytes of an answer */
-};
+enum { EXEC_REPLY_MAX = 64 * 1024 /* bytes of an answer */ };
 
 /* NULL when memory or descriptors are short. */
 struct exec *exec_new(attempt_done *done);

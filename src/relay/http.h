@@ -22,9 +22,6 @@ struct http *http_new(attempt_done *done);
 /* Ends all attempts, without attempt_done(). */
 void http_free(struct http *h);
 
-/* True when the URL's host is a private, loopback or link-local address, or localhost, by its look: no name is resolved. */
-bool http_is_private(const char *url);
-
 /* What is sent; all is borrowed until the attempt's end. */
 struct http_message {
 	const char *type; /* Content-Type */
