@@ -38,11 +38,11 @@ void watch_pauses(struct relay *r)
 
 /* ---- the clock */
 
-static bool begin(struct relay *r, int64_t now, int64_t *last_attempt)
+static bool begin(struct relay *r, int64_t now, int64_t back, int64_t *last_attempt)
 {
 	int64_t changed = 0;
 
-	if (!spool_relay_begin(&r->db, now, last_attempt, &changed, r->why, sizeof r->why))
+	if (!spool_relay_begin(&r->db, now, back, last_attempt, &changed, r->why, sizeof r->why))
 		return false;
 	if (changed)
 		log_message(LOG_LEVEL_WARNING, "%" PRId64 " deliver%s due later than any pause lasts, as a clock was wrong: due now", changed, changed == 1 ? "y was" : "ies were");
@@ -59,7 +59,7 @@ void watch_clock(struct relay *r, int64_t now)
 	r->gap = (struct schedule_gap){now - (jump > 0 ? jump : 0), now};
 	log_message(LOG_LEVEL_WARNING, "the clock was set by %" PRId64 " s", jump / 1000);
 	result_record(r); /* their times are of the clock before */
-	if (!begin(r, now, &last))
+	if (!begin(r, now, jump < 0 ? -jump : 0, &last))
 		log_message(LOG_LEVEL_ERROR, "%s", r->why);
 }
 
@@ -67,7 +67,7 @@ bool watch_begin(struct relay *r, char *why, size_t n)
 {
 	r->gap.to = clock_now();
 	r->clock_ahead = r->gap.to - clock_mono_us() / 1000;
-	if (begin(r, r->gap.to, &r->gap.from))
+	if (begin(r, r->gap.to, 0, &r->gap.from))
 		return true;
 	snprintf(why, n, "%s", r->why);
 	return false;

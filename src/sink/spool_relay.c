@@ -314,9 +314,9 @@ bool spool_relay_doubt(struct spool_db *db, int64_t *count, char *why, size_t n)
 }
 
 /* Small differences are no other clock: an event is stored a moment after it is received, and a relay's clock is read before. */
-#define AHEAD "state = 0 AND attempts = 0 AND due > ?1 + 60000"
+#define AHEAD "state = 0 AND due > ?1 + 60000 AND (attempts = 0 OR ?2 > 0)"
 
-static bool find_times(struct spool_db *db, int64_t now, int64_t *last_attempt, bool *wrong, char *why, size_t n)
+static bool find_times(struct spool_db *db, int64_t now, int64_t back, int64_t *last_attempt, bool *wrong, char *why, size_t n)
 {
 	sqlite3_stmt *st;
 	bool ok;
@@ -325,6 +325,7 @@ static bool find_times(struct spool_db *db, int64_t now, int64_t *last_attempt, 
 			" EXISTS(SELECT 1 FROM relay WHERE " AHEAD "), EXISTS(SELECT 1 FROM pause)", &st, why, n))
 		return false;
 	sqlite3_bind_int64(st, 1, now);
+	sqlite3_bind_int64(st, 2, back);
 	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db, why, n);
 	*last_attempt = sqlite3_column_int64(st, 0);
 	*wrong = sqlite3_column_int(st, 1) || sqlite3_column_int(st, 2);
@@ -332,32 +333,33 @@ static bool find_times(struct spool_db *db, int64_t now, int64_t *last_attempt, 
 	return ok;
 }
 
-static bool mend_times(struct spool_db *db, int64_t now, int64_t *changed, char *why, size_t n)
+static bool mend_times(struct spool_db *db, int64_t now, int64_t back, int64_t *changed, char *why, size_t n)
 {
 	sqlite3_stmt *st;
 	bool ok;
 
-	if (!spool_sql_prepare(db, "UPDATE relay SET due = ?1, since = min(since, ?1) WHERE " AHEAD, &st, why, n))
+	if (!spool_sql_prepare(db, "UPDATE relay SET due = iif(attempts = 0, ?1, max(?1, due - ?2)), since = min(?1, since - ?2) WHERE " AHEAD, &st, why, n))
 		return false;
 	sqlite3_bind_int64(st, 1, now);
+	sqlite3_bind_int64(st, 2, back);
 	ok = sqlite3_step(st) == SQLITE_DONE;
 	*changed = sqlite3_changes(db->sql);
 	sqlite3_finalize(st);
 	return (ok && sqlite3_exec(db->sql, "DELETE FROM pause", NULL, NULL, NULL) == SQLITE_OK) || spool_sql_fail(db, why, n);
 }
 
-bool spool_relay_begin(struct spool_db *db, int64_t now, int64_t *last_attempt, int64_t *changed, char *why, size_t n)
+bool spool_relay_begin(struct spool_db *db, int64_t now, int64_t back, int64_t *last_attempt, int64_t *changed, char *why, size_t n)
 {
 	bool ok, wrong;
 
 	*changed = 0;
-	if (!find_times(db, now, last_attempt, &wrong, why, n))
+	if (!find_times(db, now, back, last_attempt, &wrong, why, n))
 		return false;
 	if (!wrong)
 		return true;
 	if (!spool_db_begin(db, true, why, n))
 		return false;
-	ok = mend_times(db, now, changed, why, n) && spool_db_commit(db, why, n);
+	ok = mend_times(db, now, back, changed, why, n) && spool_db_commit(db, why, n);
 	spool_db_end(db);
 	return ok;
 }

@@ -95,10 +95,10 @@ bool spool_relay_doubt(struct spool_db *db, int64_t *n, char *why, size_t why_si
 
 /*
  * Finds out when the last attempt was made, in ms since the epoch; 0: there is none. Makes due now what
- * was never tried and is due later, as the clock was wrong when it was stored; *changed becomes how many. And forgets the pauses of
- * a relay before this one. For the only relay of the spool, at its start and when the clock was set. False with the reason in why.
+ * was never tried and is due later, as the clock was wrong when it was stored, and brings forward what else is due later, where the
+ * clock was set back by `back` ms; *changed becomes how many. And forgets the pauses of a relay before this one. For the only relay of the spool, at its start and when the clock was set. False with the reason in why.
  */
-bool spool_relay_begin(struct spool_db *db, int64_t now, int64_t *last_attempt, int64_t *changed, char *why, size_t why_size);
+bool spool_relay_begin(struct spool_db *db, int64_t now, int64_t back, int64_t *last_attempt, int64_t *changed, char *why, size_t why_size);
 
 /* The name of the spool, at most 16 bytes with the NUL, which tells its events from those of others. False with the reason in why. */
 bool spool_relay_name(struct spool_db *db, char name[16], char *why, size_t why_size);
