@@ -21,6 +21,7 @@ struct erasure {
 	struct spool_erased *sum;
 	sqlite3_stmt *note_event, *note_conversation;
 	struct buf refusals; /* their ids */
+	struct buf plain;    /* a body unpacked */
 	bool ok;
 	char *why;
 	size_t why_size;
@@ -45,6 +46,13 @@ static bool mentions(struct erasure *e, struct slice text)
 	if (failed)
 		fail_memory(e);
 	return found;
+}
+
+static bool delivery_mentions(struct erasure *e, struct slice headers, struct slice body)
+{
+	if (e->what->unpack && !e->what->unpack(headers, body, &e->plain, &body))
+		return fail_memory(e);
+	return mentions(e, body) || mentions(e, headers);
 }
 
 /* ---- lists */
@@ -75,7 +83,7 @@ static bool on_event(void *ctx, const struct spool_row *r)
 	struct erasure *e = ctx;
 	bool theirs = is_sender(e, r);
 
-	if (!theirs && (mentions(e, r->body) || mentions(e, r->headers))) {
+	if (!theirs && delivery_mentions(e, r->headers, r->body)) {
 		theirs = e->what->mentions;
 		e->sum->mentioned += !theirs;
 	}
@@ -90,7 +98,7 @@ static void on_reject(void *ctx, const struct spool_reject_row *r)
 {
 	struct erasure *e = ctx;
 
-	if (e->ok && (mentions(e, r->body) || mentions(e, r->headers) || mentions(e, r->path) || mentions(e, r->reason)) && !buf_add(&e->refusals, &r->id, sizeof r->id))
+	if (e->ok && (delivery_mentions(e, r->headers, r->body) || mentions(e, r->path) || mentions(e, r->reason)) && !buf_add(&e->refusals, &r->id, sizeof r->id))
 		fail_memory(e);
 }
 
@@ -132,6 +140,7 @@ static void drop_lists(struct erasure *e)
 	sqlite3_finalize(e->note_conversation);
 	sqlite3_exec(e->db->sql, "DROP TABLE IF EXISTS temp.erase_event; DROP TABLE IF EXISTS temp.erase_conversation", NULL, NULL, NULL);
 	buf_free(&e->refusals);
+	buf_free(&e->plain);
 }
 
 /* ---- erasing what they have */

@@ -1,4 +1,5 @@
 """hookspool erase: what the spool has of a person goes, from its files too, and nothing else does."""
+import gzip
 import json
 import sqlite3
 import threading
@@ -95,6 +96,16 @@ def test_erase_finds_a_refusal_however_it_is_encoded(receiver, written):
     until(lambda: len(one.home.spool.rejects()) == 3, "the refusals are written")
     assert counts(one.home) == (0, {"rejected": 1})
     assert [row["id"] for row in one.home.spool.rejects()] == [2, 3]
+
+
+def test_erase_reads_compressed_bodies(receiver):
+    one = receiver()
+    for text in (PERSON, PERSON + "x"):
+        body = gzip.compress(message(text=text))
+        expect(fcgi_client.deliver(one.socket, body, path=PATH, headers={"Content-Encoding": "gzip"}), "stored")
+    assert counts(one.home, "--dry-run") == (1, {"mentioned": 1})
+    assert counts(one.home, "--mentions") == (0, {"events": 1})
+    assert ids(one.home) == [2]
 
 
 @pytest.mark.parametrize("args", [[], ["--sender", ""], ["--sender"], ["--sender", "a", "b"], ["--nobody"]], ids=" ".join)
