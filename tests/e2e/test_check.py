@@ -613,18 +613,16 @@ def test_a_database_damaged_in_the_middle_fails(healthy):
 def test_deep_compares_indexes_with_their_tables(healthy):
     """An index that lacks a row is no fault of a page: only check --deep finds it."""
     fill(healthy, 5)
-    with sqlite3.connect(healthy.home.spool.dir / "hookspool.db") as db:
-        root = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'event_key'").fetchone()[0]
+    path = healthy.home.spool.dir / "hookspool.db"
+    with sqlite3.connect(path) as db:
+        sql = db.execute("SELECT sql FROM sqlite_schema WHERE name = 'event_key'").fetchone()[0]
         db.execute("PRAGMA writable_schema = ON")
-        db.execute("UPDATE sqlite_schema SET sql = 'CREATE TABLE other_key(x)', type = 'table', tbl_name = 'other_key', name = 'other_key'"
+        db.execute("UPDATE sqlite_schema SET sql = 'CREATE TABLE other(x)', type = 'table', tbl_name = 'other', name = 'other'"
                    " WHERE name = 'event_key'")
-        kept = db.execute("SELECT sql FROM sqlite_schema WHERE name = 'event'").fetchone()[0]
-    assert root and kept
-    with sqlite3.connect(healthy.home.spool.dir / "hookspool.db") as db:  # without that index: the row stays in it alone
+    with sqlite3.connect(path) as db:  # without that index: the row stays in it alone
         db.execute("DELETE FROM event WHERE id = 3")
         db.execute("PRAGMA writable_schema = ON")
-        db.execute("UPDATE sqlite_schema SET sql = 'CREATE UNIQUE INDEX event_key ON event(endpoint, key) WHERE key IS NOT NULL', type = 'index',"
-                   " tbl_name = 'event', name = 'event_key' WHERE name = 'other_key'")
+        db.execute("UPDATE sqlite_schema SET sql = ?, type = 'index', tbl_name = 'event', name = 'event_key' WHERE name = 'other'", (sql,))
     shallow, deep = (named(bad(check(healthy.home, "--socket", "none", *args)[1]), "spool-integrity") for args in ((), ("--deep",)))
     assert deep and deep[0][1] == "fail" and not shallow
 
