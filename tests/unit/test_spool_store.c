@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include <sqlite3.h>
+#include <sys/wait.h>
 
 #include "sink/spool.h"
 #include "sink/spool_db.h"
@@ -265,6 +266,45 @@ static void key_is_shown_plain(void **state)
 	assert_int_equal(n, 5);
 }
 
+enum { PROCESSES = 4, EACH = 40 };
+
+/* Each puts the same ids with bytes of two senders, which start at other places. */
+static void put_in_a_process(int process)
+{
+	struct spool *s = make("processes");
+	char key[16];
+
+	for (int i = 0; i < 2 * EACH; i++) {
+		int n = (i + process * 17) % (2 * EACH);
+		struct spool_event ev;
+
+		snprintf(key, sizeof key, "%d", n / 2);
+		ev = unsigned_event(key, n % 2 ? key : "the same");
+		if (!spool_put(s, &ev, why, sizeof why))
+			_exit(1);
+	}
+	spool_close(s);
+	_exit(0);
+}
+
+/* The rule for unsigned ids holds among processes. */
+static void unsigned_across_processes(void **state)
+{
+	int status;
+
+	(void)state;
+	for (int i = 0; i < PROCESSES; i++)
+		if (fork() == 0)
+			put_in_a_process(i);
+	for (int i = 0; i < PROCESSES; i++) {
+		assert_true(wait(&status) > 0);
+		assert_int_equal(status, 0);
+	}
+	assert_int_equal(ask("processes", "SELECT count(*) FROM event"), 2 * EACH);
+	assert_int_equal(ask("processes", "SELECT count(DISTINCT key) FROM event"), EACH);
+	assert_int_equal(ask("processes", "SELECT count(*) FROM event WHERE note IS NOT NULL"), EACH - 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -275,6 +315,7 @@ int main(void)
 		cmocka_unit_test(body_identity),
 		cmocka_unit_test(no_identity),
 		cmocka_unit_test(purged_events),
+		cmocka_unit_test(unsigned_across_processes),
 		cmocka_unit_test(key_is_shown_plain),
 	};
 
