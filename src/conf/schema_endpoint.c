@@ -245,6 +245,9 @@ int schema_check_endpoint(cfg_t *cfg, cfg_opt_t *opt)
 		cfg_error(cfg, "endpoint \"%s\" has a secret that scheme = \"%s\" would not use; remove one of them", title, s.name);
 		return -1;
 	}
+	if (cfg_size(sec, "accounts") && s.source[FIELD_ACCOUNT][0].kind == SOURCE_NONE)
+		schema_warn(cfg, "endpoint \"%s\": accounts leaves out every delivery, as scheme = \"%s\" reads no account; "
+			"add account = {\"json:...\"} to the scheme", title, s.name);
 	if (none)
 		schema_warn(cfg, "endpoint \"%s\": scheme = \"none\" checks no signature; anyone who knows the URL can store events", title);
 	return 0;

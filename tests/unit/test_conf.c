@@ -587,6 +587,22 @@ static void none_warns(void **state)
 	conf_free(c);
 }
 
+static void accounts_without_an_account_warn(void **state)
+{
+	struct conf *c = load("scheme \"own\" { header = \"X-Own\" }\n"
+		"endpoint \"/w\" { scheme = \"own\" secret-file = {\"one\"} accounts = {\"a\"} }\n");
+
+	(void)state;
+	assert_non_null(c);
+	assert_non_null(strstr(messages, "reads no account"));
+	conf_free(c);
+	messages[0] = '\0';
+	c = load("endpoint \"/w\" { secret-file = {\"one\"} accounts = {\"a\"} }\n");
+	assert_non_null(c);
+	assert_string_equal(messages, "");
+	conf_free(c);
+}
+
 static void secrets_stay_out_of_messages(void **state)
 {
 	(void)state;
@@ -721,6 +737,7 @@ int main(void)
 		cmocka_unit_test(errors_name_the_options_line),
 		cmocka_unit_test(tolerance_is_at_most_a_year),
 		cmocka_unit_test(none_warns),
+		cmocka_unit_test(accounts_without_an_account_warn),
 		cmocka_unit_test(secrets_stay_out_of_messages),
 		cmocka_unit_test(ranges),
 		cmocka_unit_test(comments),
