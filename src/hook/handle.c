@@ -207,7 +207,7 @@ static enum outcome check_content(const struct request *r, struct delivery *d)
 
 	if (!d->proven && !expected)
 		return OUTCOME_CONTENT_TYPE;
-	if (!d->proven && d->note)
+	if (d->note && (!d->proven || (d->unread && verify_id_touches_body(&d->endpoint->scheme))))
 		return because(d, d->note, OUTCOME_MALFORMED);
 	if (!d->note && !expected && *r->content_type)
 		d->note = "the Content-Type is not one that this endpoint takes";

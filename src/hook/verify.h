@@ -56,6 +56,12 @@ enum verify_result verify_delivery(const struct request *r, const struct endpoin
 int verify_secret(const struct secrets *secrets, struct slice value);
 
 /*
+ * True when nothing in the signed string separates an id from what stands beside it. A body that cannot be read may then be
+ * another than was signed, with a part of the id.
+ */
+bool verify_id_touches_body(const struct scheme *s);
+
+/*
  * The headers, other than the Content-Type, that a scheme may need to judge a delivery: the i-th, or NULL behind the last.
  * Those under the scheme's other names come last.
  */

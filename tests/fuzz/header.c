@@ -271,7 +271,8 @@ static bool may_be_accepted(const struct scheme *s, struct reading *r)
 
 	if (s->algorithm == ALGORITHM_NONE || s->algorithm == ALGORITHM_CLIENT_STATE)
 		return true;
-	if (!r->value || (s->timestamp_header && !r->timestamp) || (s->id_header && !r->id) || r->two_ids)
+	if (!r->value || (s->timestamp_header && !r->timestamp) || (s->id_header && !r->id) || r->two_ids ||
+	    (s->id_header && strpbrk(r->id, "{[\"")))
 		return false;
 	if (s->algorithm == ALGORITHM_SECRET)
 		return strncasecmp(r->value, s->prefix, strlen(s->prefix)) == 0 && strcmp(r->value + strlen(s->prefix), right) == 0;

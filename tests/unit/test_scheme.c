@@ -634,6 +634,8 @@ static void borders_of_the_signed_string(void **state)
 		{"{timestamp}{body}", "1780315200{}", "X-T: 1\n", "780315200{}", false}, {"{timestamp}{body}", "17803152001{}", "X-T: 17803152001\n", "{}", false},
 		{"{body}{timestamp}", "{}1780315200", "X-T: 1780315200\n", "{}", true}, {"{body}{timestamp}", "{}1780315200", "X-T: 780315200\n", "{}1", false},
 		{"{timestamp}.{body}", "1.{}", "X-T: 1\n", "{}", true},
+		{"{id}.{body}", "a.b.{}", "X-I: a.b\n", "{}", true}, {"{id}.{body}", "a.{\"b\":\"c.{}\"}", "X-I: a.{\"b\":\"c\n", "{}\"}", false},
+		{"{id}.{body}", "a.[1.{}]", "X-I: a.[1\n", "{}]", false},
 		{"{form}", "a1", "", "a=1", true}, {"{form}", "a1", ":query: " HASH "\n", "{\"a\":1}", false}, {"{form}", "", ":query: " HASH "\n", "{\"a\":1}", false},
 		{"{form}", "a1", ":query: " HASH "\n", "a=1", true},
 	};
@@ -649,6 +651,7 @@ static void borders_of_the_signed_string(void **state)
 		set_up(&f, "connectsafely", secrets, 1);
 		f.e.scheme.signs = cases[i].signs;
 		f.e.scheme.timestamp_header = strstr(cases[i].signs, "timestamp") ? "X-T" : NULL;
+		f.e.scheme.id_header = strstr(cases[i].signs, "id") ? "X-I" : NULL;
 		assert_true(key_sign(key, cases[i].signed_text, strlen(cases[i].signed_text), bytes));
 		encode(ENCODING_HEX, bytes, 32, encoded);
 		snprintf(headers, sizeof headers, "X-Webhook-Signature: sha256=%s\n%s", encoded, cases[i].headers);
