@@ -44,11 +44,11 @@ def deliver_schemes(address):
         at = str(int(time.time()))
         signature = hmac.new(SECRET.encode(), at.encode() + b"." + body, "sha256").hexdigest()
         given = {"path": "/stripe", "headers": {"X-Webhook-Signature": None, "Stripe-Signature": f"t={at},v1=00,v1={signature}"}}
-        expect(fcgi_client.deliver(address, body, **given), "unauthorized")
-        given["headers"]["Stripe-Signature"] = f"t={at},v1={'00' * 32},v1={signature}"
         expect(fcgi_client.deliver(address, body, **given), "stored")
+        given["headers"]["Stripe-Signature"] = f"t={at},v1={'00' * 32},v1={signature}"
+        expect(fcgi_client.deliver(address, body, **given), "duplicate")
         expect(fcgi_client.deliver(address, body + b" ", **given), "unauthorized")
-        form = b"payload=%7B%22a%22%3A1%7D&b=c"
+        form = b"payload=%%7B%%22a%%22%%3A1%%7D&b=%d" % time.time_ns()
         headers = {"X-Webhook-Signature": None, "X-Hub-Signature-256": sign(form), "X-GitHub-Event": "push",
                    "Content-Type": "application/x-www-form-urlencoded"}
         expect(fcgi_client.deliver(address, form, path="/github", headers=headers), "stored")
