@@ -67,7 +67,7 @@ static int copy(void *ctx)
 	return status;
 }
 
-/* Nobody's file is lost by a wrong name. */
+/* A backup may be replaced. Another file of that name is a mistake of the caller's. */
 static bool may_replace(const char *file)
 {
 	static const char magic[16] = "SQLite format 3";

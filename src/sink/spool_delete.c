@@ -209,7 +209,7 @@ bool spool_delete(struct spool_db *db, const struct spool_doomed *order, size_t 
 	return ok;
 }
 
-/* Without a transaction of others in between: what is in the log then is this process's, and goes to the database. */
+/* Under the lock: a checkpoint beside another process's commit can corrupt the database (SQLite before 3.51.3). */
 static bool checkpoint(struct spool_db *db, bool *busy, char *why, size_t n)
 {
 	int rc;

@@ -11,8 +11,8 @@ import pytest
 
 import fcgi_client
 from outcomes import expect
-from place import BIN, ROOT, USER, new_dir, own, run, until
-from receiver import Home
+from place import BIN, ROOT, SOURCE, USER, new_dir, own, run, until
+from receiver import Home, endpoint
 from relaying import PATH, deliver, home_with, settled, sink, states
 from sender import message
 from test_retention import ids, now, write
@@ -247,6 +247,33 @@ def test_restore_of_a_spool_in_use_is_refused(receiver):
     new = another_home(one.home)
     done = restore(new, one.home.spool.dir / "hookspool.db")
     assert done.returncode == 1 and b"hookspool backup makes one" in done.stderr
+
+
+def test_restore_of_an_older_spool(receiver):
+    """A copy of one that 0.1 made, and stopped: the receiver brings it up to date, with all it has."""
+    home, file = Home(endpoint(), endpoint("/gh", scheme="github")), new_dir("old") / "hookspool.db"
+    db = sqlite3.connect(file)
+    db.executescript((SOURCE / "tests/e2e/spool-0.1.sql").read_text())
+    before = db.execute("SELECT id, headers, body FROM event").fetchall()
+    db.close()
+    own(file).chmod(0o600)
+    done = restore(home, file)
+    assert done.returncode == 0, done.stderr
+    assert b"made by an older hookspool" in home.cli("list").stderr
+    one = receiver(home=home)
+    assert expect(fcgi_client.deliver(one.socket, message()), "stored").json["id"] > 10_000_000
+    assert [(e["id"], e["headers"], e["body"]) for e in home.spool.events()][:-1] == before
+    assert home.spool.query("PRAGMA user_version") == [{"user_version": 5}] and home.spool.sound()
+
+
+def test_restored_spool_can_be_read_before_the_receiver_starts(receiver):
+    one = receiver()
+    deliver(one, 2)
+    file, _ = backup(one.home)
+    new = another_home(one.home)
+    assert restore(new, file).returncode == 0
+    assert [new.cli(*args).returncode for args in (["list"], ["export"], ["stats"], ["deliveries"], ["purge", "--older-than", "1h"])] == [0] * 5
+    assert new.cli("list", "--json").stdout.count(b"\n") == 2
 
 
 def test_restore_killed_at_any_moment(receiver):
