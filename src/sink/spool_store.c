@@ -12,7 +12,8 @@
 
 enum {
 	NOTE_SIZE = 256,
-	CLOCK_STEP_MS = 60 * 1000, /* NTP slews less, and workers store out of order by less */
+	CLOCK_SLACK_MS = 60 * 1000, /* NTP slews less */
+	CLOCK_STEP_MS = 61 * 60 * 1000, /* an event has the time its request began, and body-timeout is at most 1 h */
 };
 
 static const char *const statements[STORE_COUNT] = {
@@ -49,17 +50,18 @@ static sqlite3_stmt *get(struct spool_store *s, enum spool_store_sql which)
 }
 
 /* Tells that the event stored last is from later than `at`: a clock is wrong, or was. Its events stay as they are. */
-static void tell_clock(struct spool_store *s, int64_t at)
+static void tell_clock(struct spool_store *s, int64_t at, int64_t slack)
 {
 	char newest[CLOCK_TEXT], now[CLOCK_TEXT];
 
-	if (s->received_at <= at + CLOCK_STEP_MS)
+	if (s->received_at <= at + slack)
 		return;
 	log_message(LOG_LEVEL_WARNING, "the clock: the newest event is of %s, and it is %s now; one of them is wrong",
 		clock_format(s->received_at, newest), clock_format(at, now));
 	s->received_at = 0;
 }
 
+/* What the spool has of release 0.1, and the time of the event stored last. */
 static bool read_legacy(struct spool_store *s)
 {
 	sqlite3_stmt *st;
@@ -90,7 +92,7 @@ bool spool_store_open(struct spool_store *s, sqlite3 *sql)
 	s->sql = sql;
 	if (!get(s, STORE_NEXT) || !get(s, STORE_INSERT) || !read_legacy(s))
 		return false;
-	tell_clock(s, clock_now());
+	tell_clock(s, clock_now(), CLOCK_SLACK_MS);
 	return true;
 }
 
@@ -132,7 +134,7 @@ static bool within(int64_t window, int64_t a, int64_t b)
 	return (a > b ? a - b : b - a) <= window;
 }
 
-/* An event or a purged one: SQLITE_ROW with *id and *at, SQLITE_DONE or an error. */
+/* An event, or a purged one. The functions that look for one return SQLITE_ROW, SQLITE_DONE or an error. */
 struct found {
 	int64_t id, received_at;
 	bool same_bytes, bytes_known;
@@ -331,11 +333,11 @@ static bool insert_row(struct spool_store *s, const struct spool_event *ev, cons
 	bind_body(st, 13, ev->body);
 	sqlite3_bind_int64(st, 14, s->next_id);
 	sqlite3_bind_text(st, 15, k->note, -1, SQLITE_STATIC);
-	bind_slice(st, 17, k->key.scope.p ? k->key.scope : slice_text(""));
 	if (ev->identity == SPOOL_IDENTITY_UNSIGNED && k->key.id.p)
 		sqlite3_bind_blob(st, 16, k->key.digest, sizeof k->key.digest, SQLITE_STATIC);
 	else
 		sqlite3_bind_null(st, 16);
+	bind_slice(st, 17, k->key.scope.p ? k->key.scope : slice_text(""));
 	ok = sqlite3_step(st) == SQLITE_DONE;
 	sqlite3_reset(st);
 	return ok;
@@ -370,7 +372,7 @@ static bool insert(struct spool_store *s, struct spool_event *ev, const struct k
 			return false;
 	}
 	if (!ev->reject) { /* one that was refused has the time it came then */
-		tell_clock(s, ev->received_at);
+		tell_clock(s, ev->received_at, CLOCK_STEP_MS);
 		s->received_at = ev->received_at;
 	}
 	ev->id = s->next_id++;
