@@ -82,7 +82,7 @@ static void look_at_configuration(struct looking *l, const struct spool_program 
 			clock_format(p->loaded_at, at));
 }
 
-/* mod_fcgid removes the socket of a process that it ends; systemd and spawn-fcgi leave it. */
+/* A receiver that ends removes the socket that it made, and mod_fcgid that of one that it ends; others stay. */
 static bool has_file(const char *address)
 {
 	struct stat st;
@@ -95,12 +95,14 @@ static void look_at_program(void *ctx, const struct spool_program *p)
 	struct looking *l = ctx;
 	bool receiver = strcmp(p->role, SPOOL_PROGRAM_RECEIVER) == 0;
 	enum process_state state;
-	char pid[24];
+	char pid[24], at[CLOCK_TEXT];
 
 	if (!receiver && strcmp(p->role, SPOOL_PROGRAM_RELAY) != 0)
 		return; /* no program of this release */
-	if (receiver && (p->owns_socket || has_file(p->address)))
+	if (receiver && has_file(p->address))
 		check_note(l->check, "address", p->address);
+	else if (receiver && p->ended_at)
+		check_note(l->check, "ended", clock_format(p->ended_at, at));
 	state = p->ended_at ? PROCESS_GONE : process_look(&p->process);
 	if (state == PROCESS_GONE)
 		return; /* whether another has taken its place, the socket and the relay's lock tell */

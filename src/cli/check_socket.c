@@ -166,13 +166,18 @@ static bool look_at_noted(struct check *c, const struct conf *conf)
 
 void check_socket(struct check *c, const struct conf *conf)
 {
-	const char *where = c->socket ? c->socket : conf->listen;
+	const char *where = c->socket ? c->socket : conf->listen, *ended;
 
 	if (where && strcmp(where, "none") == 0)
 		check_say(c, CHECK_OK, "socket", "socket: there is none to ask, since the web server starts the receiver");
 	else if (where)
 		look(c, conf, where);
-	else if (!look_at_noted(c, conf))
-		check_say(c, CHECK_WARN, "socket", "socket not checked: no receiver that has told the spool of itself has one now; name it with "
-			"--socket unix:PATH, or write --socket none where the web server starts the receiver, as for CGI and mod_fcgid");
+	else if (look_at_noted(c, conf))
+		return;
+	else if ((ended = check_next_note(c, "ended", NULL)))
+		check_say(c, CHECK_WARN, "socket", "socket: there is none, as the receiver was ended at %s; start it, or write --socket none where the "
+			"web server starts it, as mod_fcgid does", ended);
+	else
+		check_say(c, CHECK_WARN, "socket", "socket not checked: no receiver has told the spool of one; name it with --socket unix:PATH, "
+			"or write --socket none where the web server starts the receiver, as for CGI and mod_fcgid");
 }

@@ -437,7 +437,6 @@ int serve(int listen_fd, const char *own_address, struct conf *conf)
 	m.self = spool_program_self(SPOOL_PROGRAM_RECEIVER);
 	spool_program_loaded(&m.self, conf);
 	listen_address(listen_fd, m.self.address, sizeof m.self.address);
-	m.self.owns_socket = own_address != NULL;
 	if (s.spool) {
 		spool_tell(s.spool, &m.self);
 		spool_flush(s.spool); /* before a delivery can come: a probe of it finds its row */

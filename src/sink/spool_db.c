@@ -146,7 +146,7 @@ static const char *const migrations[SCHEMA_VERSION] = {
 	" role TEXT NOT NULL, pid INTEGER NOT NULL, ticks INTEGER NOT NULL, space INTEGER NOT NULL,"
 	" started_at INTEGER NOT NULL, ended_at INTEGER NOT NULL, version TEXT NOT NULL,"
 	" files TEXT NOT NULL, secrets TEXT NOT NULL, loaded_at INTEGER NOT NULL, address TEXT NOT NULL,"
-	" reloads INTEGER NOT NULL, reload_at INTEGER NOT NULL, reload_error TEXT NOT NULL, owns_socket INTEGER NOT NULL,"
+	" reloads INTEGER NOT NULL, reload_at INTEGER NOT NULL, reload_error TEXT NOT NULL,"
 	" PRIMARY KEY(role, pid, space)) WITHOUT ROWID;"
 	"CREATE INDEX reject_share ON reject(signed, endpoint, code, net, kept);"
 	/* The key of a deleted event stays known as a hash of it: the key may name a person, who may have been erased. */

@@ -33,7 +33,6 @@ struct spool_program {
 	char secrets[CONF_FINGERPRINT]; /* of the secrets that this role reads; "": unknown */
 	int64_t loaded_at;              /* when that configuration was read */
 	char address[SPOOL_PROGRAM_ADDRESS]; /* of a receiver's socket, as listen_connect() takes it; "": none, or unknown */
-	bool owns_socket;               /* it made the socket, and removes it; else another program holds it */
 	int64_t reloads;                /* tried since its start */
 	int64_t reload_at;              /* of the last one */
 	char reload_error[SPOOL_PROGRAM_ERROR]; /* of that; "": it went well */

@@ -302,23 +302,24 @@ def test_a_spool_on_a_full_disk_fails(children):
     assert b"FAIL spool database: can't be written: database or disk is full; make room" in done.stdout, done.stdout + done.stderr
 
 
-def test_a_receiver_that_was_ended_fails(healthy):
-    """It has removed its socket; what it has noted remains."""
+def test_a_receiver_that_was_ended_is_told_of(healthy):
+    """It has removed its socket; what it has noted remains. An end by a signal may be meant, so that it fails where a socket is named."""
     healthy.stop()
     assert not healthy.socket.exists()
     told = named(check(healthy.home)[1], "socket")
+    assert [status for _, status, _ in told] == ["warn"] and "the receiver was ended at 20" in told[0][2]
+    told = named(check(healthy.home, socket=healthy.socket)[1], "socket")
     assert [status for _, status, _ in told] == ["fail"] and "is the receiver running" in told[0][2]
+    assert not bad(check(healthy.home, "--socket", "none")[1])
 
 
 def test_without_a_socket_check_says_so(healthy):
-    """mod_fcgid has removed the socket; and CGI notes nothing at all."""
+    """A CGI program notes nothing."""
     healthy.stop()
-    for change in ("UPDATE program SET owns_socket = 0", "DELETE FROM program"):
-        with sqlite3.connect(healthy.home.spool.dir / "hookspool.db") as db:
-            db.execute(change)
-        told = named(check(healthy.home)[1], "socket")
-        assert [status for _, status, _ in told] == ["warn"] and "--socket none" in told[0][2]
-        assert not bad(check(healthy.home, "--socket", "none")[1])
+    with sqlite3.connect(healthy.home.spool.dir / "hookspool.db") as db:
+        db.execute("DELETE FROM program")
+    told = named(check(healthy.home)[1], "socket")
+    assert [status for _, status, _ in told] == ["warn"] and "--socket none" in told[0][2]
 
 
 def test_a_spool_that_is_locked_for_long_fails_once(healthy):
