@@ -14,6 +14,7 @@
 #include "cli/terminal.h"
 #include "hook/stored.h"
 #include "core/clock.h"
+#include "core/unpack.h"
 #include "hook/verify.h"
 #include "sink/spool_deliveries.h"
 #include "sink/spool_query.h"
@@ -150,7 +151,7 @@ static void print_body(const struct spool_row *r)
 	struct slice body = r->body;
 	struct buf plain = {0};
 
-	stored_body(r->headers, r->body, &plain, &body);
+	unpack_kept(r->headers, r->body, &plain, &body);
 	printf("%-13s %zu bytes", "body", r->body.n);
 	if (body.p != r->body.p)
 		printf(", unpacked %zu", body.n);

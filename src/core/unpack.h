@@ -24,6 +24,12 @@ bool unpack_is_coding(const char *coding);
  */
 enum unpack_result unpack(const char *coding, struct slice packed, struct buf *out);
 
+/*
+ * The same for what is kept of a delivery: headers are lines "Name: value\n". *out becomes the body unpacked into plain where they
+ * have a Content-Encoding and it can be, else the body itself. It borrows from body and plain. False when memory is short.
+ */
+bool unpack_kept(struct slice headers, struct slice body, struct buf *plain, struct slice *out);
+
 /* Static text that says why; NULL for UNPACK_OK. */
 const char *unpack_reason(enum unpack_result result);
 

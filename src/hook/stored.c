@@ -6,8 +6,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "core/unpack.h"
-
 enum { HEADERS_MAX = 32 * 1024 };
 
 static bool is_secret(const char *variable, const struct scheme *s)
@@ -102,39 +100,4 @@ void stored_free(struct stored *s)
 	free(s->envp);
 	buf_free(&s->text);
 	*s = (struct stored){0};
-}
-
-/* The value of the header's first line; borrowed, p == NULL: it has none. */
-static struct slice find_line(struct slice headers, const char *name)
-{
-	const char *line = headers.p, *end = headers.n ? headers.p + headers.n : headers.p, *stop;
-	size_t n = strlen(name);
-
-	for (; line < end; line = stop + 1) {
-		stop = memchr(line, '\n', (size_t)(end - line));
-		if (!stop)
-			stop = end;
-		if ((size_t)(stop - line) > n + 1 && strncasecmp(line, name, n) == 0 && line[n] == ':')
-			return (struct slice){line + n + 2, (size_t)(stop - line) - n - 2};
-	}
-	return (struct slice){0};
-}
-
-bool stored_body(struct slice headers, struct slice body, struct buf *plain, struct slice *out)
-{
-	struct slice value = find_line(headers, "Content-Encoding");
-	enum unpack_result result;
-	char coding[32];
-
-	*out = body;
-	if (!value.p || value.n >= sizeof coding)
-		return true;
-	memcpy(coding, value.p, value.n);
-	coding[value.n] = '\0';
-	if (!unpack_is_coding(coding))
-		return true;
-	result = unpack(coding, body, plain);
-	if (result == UNPACK_OK)
-		*out = (struct slice){plain->data, plain->len};
-	return result != UNPACK_NO_MEMORY;
 }

@@ -29,10 +29,5 @@ bool stored_headers(const struct request *r, const struct scheme *s, struct buf 
 bool stored_request(struct slice headers, struct slice body, struct stored *out);
 void stored_free(struct stored *s);
 
-/*
- * The body to be shown or read: unpacked into plain where the headers have a Content-Encoding and it can be, else the body itself.
- * Borrows from body and plain. False when memory is short.
- */
-bool stored_body(struct slice headers, struct slice body, struct buf *plain, struct slice *out);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "core/utf8.h"
+#include "core/unpack.h"
 #include "hook/stored.h"
 
 /* Linux takes no string of more than 128 KiB (execve(2), MAX_ARG_STRLEN), nor more than 2 MiB of all as a rule. */
@@ -68,7 +69,7 @@ struct job *job_new(const struct spool_relay_row *row, const char *spool)
 		job_free(j);
 		return NULL;
 	}
-	if (!stored_body(whole(&j->headers), whole(&j->body), &j->plain, &j->values.body)) {
+	if (!unpack_kept(whole(&j->headers), whole(&j->body), &j->plain, &j->values.body)) {
 		job_free(j);
 		return NULL;
 	}

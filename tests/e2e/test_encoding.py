@@ -111,3 +111,16 @@ def test_sinks_of_a_packed_event(receiver, relay, target):
     assert set(got) == {b"Ahoj", packed}
     assert got[packed]["Content-Encoding"] == "gzip" and "Content-Encoding" not in got[b"Ahoj"]
     assert json.loads((home.dir / "given").read_bytes()) == json.loads(plain)
+
+
+def test_erasing_a_person_finds_packed_refusals(receiver):
+    home = home_with(relay=(), reject_bodies=True)
+    one = receiver(home=home)
+    headers = [("X-Webhook-Signature", "sha256=" + "0" * 64), ("Content-Encoding", "gzip")]
+    for name in ("urn:li:fsd_profile:erased", "urn:li:fsd_profile:other"):
+        body = gzip.compress(message().replace(b"urn:li:fsd_profile:ACoAA1", name.encode()))
+        expect(fcgi_client.deliver(one.socket, body, headers=headers, path=PATH), "unsupported_encoding")
+    one.stop()
+    assert len(home.spool.rejects()) == 2
+    assert home.cli("erase", "--sender", "urn:li:fsd_profile:erased").returncode == 0
+    assert [b"other" in gzip.decompress(row["body"]) for row in home.spool.rejects()] == [True]
