@@ -45,7 +45,7 @@ static const char help[] =
 
 struct verify_options {
 	const char *endpoint, *scheme, *secret_file, *url;
-	struct buf headers;
+	struct buf headers, secret; /* secret: what secret_file holds; root gives up what it may read before the spool is opened */
 	int64_t at; /* 0: not said */
 	int64_t id; /* of an event or a rejected delivery; 0: a file */
 	bool reject;
@@ -69,13 +69,9 @@ static void judge_free(struct judge *j)
 	buf_free(&j->source);
 }
 
-static int take_secret(struct judge *j, const char *file)
+static int take_secret(struct judge *j, const struct verify_options *o)
 {
-	char why[PATH_MAX + 128];
-
-	if (!io_read_secret(file, &j->text, why, sizeof why))
-		return cli_usage("verify", "--secret-file: %s", why);
-	if (!buf_printf(&j->source, "file %s", file))
+	if (!buf_add(&j->text, o->secret.data, o->secret.len) || !buf_printf(&j->source, "file %s", o->secret_file))
 		return CLI_TEMPFAIL;
 	j->given.source = (char *)(uintptr_t)buf_str(&j->source);
 	j->given.text = (char *)(uintptr_t)buf_str(&j->text);
@@ -121,7 +117,7 @@ static int judge_init(struct judge *j, const struct verify_options *o, const str
 	if (!j->e.url && scheme_signs_url(&j->e.scheme))
 		return cli_usage("verify", "scheme \"%s\" signs the URL; add --url", j->e.scheme.name);
 	if (o->secret_file)
-		status = take_secret(j, o->secret_file);
+		status = take_secret(j, o);
 	return status == CLI_OK && (o->scheme || o->secret_file) ? take_key(j) : status;
 }
 
@@ -369,6 +365,7 @@ int cli_verify(const struct cli *cli, int argc, char **argv)
 		{NULL, 0, NULL, 0},
 	};
 	struct verify_options o = {0};
+	char why[PATH_MAX + 128];
 	int c, status = CLI_OK;
 
 	optind = 0;
@@ -386,8 +383,13 @@ int cli_verify(const struct cli *cli, int argc, char **argv)
 	}
 	if (status == CLI_OK && argc - optind != (o.id == 0))
 		status = cli_usage("verify", o.id ? "a stored event or a file, not both" : "the FILE is missing, or more than one");
+	if (status == CLI_OK && o.secret_file && !io_read_secret(o.secret_file, &o.secret, why, sizeof why))
+		status = cli_usage("verify", "--secret-file: %s", why);
 	if (status == CLI_OK)
 		status = o.id ? verify_stored(cli, &o) : verify_file(cli, &o, argv[optind]);
+	if (o.secret.data)
+		explicit_bzero(o.secret.data, o.secret.cap);
+	buf_free(&o.secret);
 	buf_free(&o.headers);
 	return status;
 }

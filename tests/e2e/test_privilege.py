@@ -61,6 +61,14 @@ def test_roots_command_becomes_the_owner_for_good(receiver, children, command):
 
 
 @as_root
+def test_root_reads_its_secret_before_the_spool(receiver):
+    home = stored(receiver)
+    secret = home.write("roots", (home.dir / "secret").read_text())
+    shutil.chown(secret, "root", "root")
+    assert home.cli("verify", "--id", "1", "--secret-file", secret, user=None).returncode == 0
+
+
+@as_root
 def test_root_refuses_its_own_directory_that_others_may_write(receiver):
     home = stored(receiver)
     shutil.chown(home.spool.dir, "root", "root")

@@ -735,10 +735,32 @@ static void lock_has_a_limit(void **state)
 	spool_close(s);
 }
 
+/* What a forged file could have run by those that read it. */
+static void no_schema_is_trusted(void **state)
+{
+	struct spool *s = spool_new("trust", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
+	struct spool_db db = {0};
+	char why[256];
+	int on = -1;
+
+	(void)state;
+	assert_true(spool_open(s, why, sizeof why));
+	spool_close(s);
+	assert_true(spool_db_open(&db, "trust", JOURNAL_WAL, SPOOL_MANAGE, why, sizeof why));
+	assert_int_equal(sqlite3_db_config(db.sql, SQLITE_DBCONFIG_TRUSTED_SCHEMA, -1, &on), SQLITE_OK);
+	assert_int_equal(on, 0);
+	assert_int_equal(sqlite3_db_config(db.sql, SQLITE_DBCONFIG_DEFENSIVE, -1, &on), SQLITE_OK);
+	assert_int_equal(on, 1);
+	assert_int_equal(sqlite3_db_config(db.sql, SQLITE_DBCONFIG_ENABLE_VIEW, -1, &on), SQLITE_OK);
+	assert_int_equal(on, 0);
+	spool_db_close(&db);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(once),
+		cmocka_unit_test(no_schema_is_trusted),
 		cmocka_unit_test(note),
 		cmocka_unit_test(many_at_once),
 		cmocka_unit_test(ids),
