@@ -7,7 +7,6 @@
 #include "cli/cli.h"
 #include "cli/json.h"
 #include "core/clock.h"
-#include "hook/stored.h"
 #include "sink/spool_erase.h"
 #include "sink/spool_reserve.h"
 
@@ -98,7 +97,7 @@ int cli_erase(const struct cli *cli, int argc, char **argv)
 {
 	static const struct option options[] = {{"sender", required_argument, NULL, 's'}, {"mentions", no_argument, NULL, 'm'},
 		{"dry-run", no_argument, NULL, 'd'}, {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-	struct options o = {.what.unpack = stored_body};
+	struct options o = {0};
 	int c;
 
 	optind = 0;

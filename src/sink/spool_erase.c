@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "core/mention.h"
+#include "core/unpack.h"
 #include "sink/spool_query.h"
 #include "sink/spool_sql.h"
 
@@ -50,7 +51,7 @@ static bool mentions(struct erasure *e, struct slice text)
 
 static bool delivery_mentions(struct erasure *e, struct slice headers, struct slice body)
 {
-	if (e->what->unpack && !e->what->unpack(headers, body, &e->plain, &body))
+	if (!unpack_kept(headers, body, &e->plain, &body))
 		return fail_memory(e);
 	return mentions(e, body) || mentions(e, headers);
 }

@@ -10,8 +10,6 @@ struct spool_erase {
 	bool mentions;       /* also other senders' events that mention the id */
 	int64_t keys_since;  /* keys of events received since then stay known, as hashes: a retry must not store them again */
 	bool dry_run;
-	/* Gives the body as it is without its Content-Encoding, in plain where it has one: stored_body(). NULL: bodies have none. */
-	bool (*unpack)(struct slice headers, struct slice body, struct buf *plain, struct slice *out);
 };
 
 /* What was erased, or would be. */
