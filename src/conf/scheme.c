@@ -51,7 +51,6 @@ enum { MINUTES_5 = 300 * 1000 }; /* what Stripe, Slack, Standard Webhooks and Hu
  * "created_at" that of OpenAI and Resend, "data.from" Resend's, and "* Hook" is an event of GitLab.
  */
 #define STANDARD_WEBHOOKS_FIELDS \
-	[FIELD_EVENT] = {JSON("type"), JSON("event"), HEADER("X-Gitlab-Event"), JSON("event_type"), JSON("object_kind")}, \
 	[FIELD_ACCOUNT] = {JSON("instance_id"), GITLAB_ACCOUNT("* Hook")}, \
 	[FIELD_SENDER_ID] = {JSON_OF("email.received", "data.from"), GITLAB_SENDER_ID("* Hook")}, \
 	[FIELD_SENDER_NAME] = {GITLAB_SENDER_NAME("* Hook")}, \
@@ -258,7 +257,9 @@ static const struct scheme schemes[] = {
 		.prefix = "v1,",
 		STANDARD_WEBHOOKS("webhook"),
 		.source = {
-			STANDARD_WEBHOOKS_FIELDS, [FIELD_KEY] = {HEADER("webhook-id")},
+			[FIELD_EVENT] = {JSON("type"), JSON("event"), HEADER("X-Gitlab-Event"), JSON("event_type"), JSON("object_kind")},
+			[FIELD_KEY] = {HEADER("webhook-id")},
+			STANDARD_WEBHOOKS_FIELDS,
 		},
 	},
 	{
@@ -267,7 +268,9 @@ static const struct scheme schemes[] = {
 		.prefix = "v1a,",
 		STANDARD_WEBHOOKS("webhook"),
 		.source = {
-			STANDARD_WEBHOOKS_FIELDS, [FIELD_KEY] = {HEADER("webhook-id")},
+			[FIELD_EVENT] = {JSON("type"), JSON("event"), HEADER("X-Gitlab-Event"), JSON("event_type"), JSON("object_kind")},
+			[FIELD_KEY] = {HEADER("webhook-id")},
+			STANDARD_WEBHOOKS_FIELDS,
 		},
 	},
 	{
@@ -278,7 +281,9 @@ static const struct scheme schemes[] = {
 		STANDARD_WEBHOOKS("svix"),
 		.other_headers = {"webhook-signature", "webhook-timestamp", "webhook-id"}, /* docs.svix.com: "unbranded" */
 		.source = {
-			STANDARD_WEBHOOKS_FIELDS, [FIELD_KEY] = {HEADER("svix-id"), HEADER("webhook-id")},
+			[FIELD_EVENT] = {JSON("type"), JSON("event"), JSON("event_type")},
+			[FIELD_KEY] = {HEADER("svix-id"), HEADER("webhook-id")},
+			STANDARD_WEBHOOKS_FIELDS,
 		},
 	},
 	{
