@@ -12,9 +12,10 @@
 #include <yajl/yajl_parse.h>
 
 #include "core/keyset.h"
-#include "core/log.h"
+#include "core/path_part.h"
 #include "core/unescape.h"
 #include "core/utf8.h"
+#include "core/yajl_memory.h"
 
 enum { MAX_DEPTH = 64 };
 
@@ -66,23 +67,6 @@ static bool keep(struct parse *p, struct span *span, const void *s, size_t n)
 	return false;
 }
 
-static size_t part_size(const char *part)
-{
-	return strcspn(part, ".");
-}
-
-/* The part leads to the element. */
-static bool part_is_index(const char *part, size_t index)
-{
-	char *end;
-
-	if (*part == '*' || *part == '=')
-		return part[1] == '.' || part[1] == '\0';
-	if (*part < '0' || *part > '9' || (*part == '0' && part_size(part) > 1))
-		return false;
-	return strtoul(part, &end, 10) == index && (*end == '.' || *end == '\0');
-}
-
 /* Another element of a list: the part * must have a value in it, and = leads nowhere. */
 static void count_element(struct trail *t, int depth)
 {
@@ -101,7 +85,7 @@ static void step(struct trail *t, int depth)
 
 	t->matched = depth;
 	t->part[depth] = *next ? next + 1 : NULL;
-	t->size[depth] = *next ? part_size(next + 1) : 0;
+	t->size[depth] = *next ? path_part_size(next + 1) : 0;
 	t->seen &= (2U << (depth - 1)) - 1; /* what is below it begins anew */
 }
 
@@ -136,21 +120,6 @@ static void check_keys(struct parse *p)
 	}
 }
 
-/* The key is one of the names in "!a!b". */
-static bool is_excluded(const char *part, size_t size, const unsigned char *s, size_t n)
-{
-	const char *end = part + size, *name, *stop;
-
-	for (name = part + 1; name <= end; name = stop + 1) {
-		stop = memchr(name, '!', (size_t)(end - name));
-		if (!stop)
-			stop = end;
-		if ((size_t)(stop - name) == n && memcmp(name, s, n) == 0)
-			return true;
-	}
-	return false;
-}
-
 /*
  * The key may be the member that "!..." looks for: whether a list or an object comes is seen later, in open_container().
  * False when it is the one that was found before.
@@ -161,7 +130,7 @@ static bool on_member(struct parse *p, struct trail *t, const unsigned char *s, 
 
 	if (found)
 		return t->member.n != n || memcmp(p->arena->data + t->member.at, s, n) != 0;
-	if (is_excluded(t->part[p->depth - 1], t->size[p->depth - 1], s, n))
+	if (path_part_excludes(t->part[p->depth - 1], t->size[p->depth - 1], s, n))
 		return true;
 	if (!p->key.set && !keep(p, &p->key, s, n))
 		return true;
@@ -203,7 +172,7 @@ static int begin_value(struct parse *p)
 	if (!p->in_array[p->depth])
 		return 1;
 	for (t = p->trail; t < p->trail + p->n; t++) {
-		if (!at_depth(t, p->depth) || !part_is_index(t->part[p->depth - 1], p->index[p->depth]))
+		if (!at_depth(t, p->depth) || !path_part_is_index(t->part[p->depth - 1], p->index[p->depth]))
 			continue;
 		count_element(t, p->depth);
 		if (*t->part[p->depth - 1] == '=' && p->index[p->depth] > 0)
@@ -356,37 +325,9 @@ static const yajl_callbacks callbacks = {
 	.yajl_end_array = on_end,
 };
 
-/* yajl goes on with the NULL of an allocation that failed. */
-static void *need(void *p)
-{
-	if (!p) {
-		log_message(LOG_LEVEL_ERROR, "memory is short; ending");
-		abort();
-	}
-	return p;
-}
-
-static void *need_malloc(void *ctx, size_t n)
-{
-	(void)ctx;
-	return need(malloc(n));
-}
-
-static void *need_realloc(void *ctx, void *p, size_t n)
-{
-	(void)ctx;
-	return need(realloc(p, n));
-}
-
-static void release(void *ctx, void *p)
-{
-	(void)ctx;
-	free(p);
-}
-
 static void run(struct parse *p, const char *json, size_t n)
 {
-	yajl_alloc_funcs memory = {.malloc = need_malloc, .realloc = need_realloc, .free = release};
+	yajl_alloc_funcs memory = yajl_memory;
 	yajl_handle h = yajl_alloc(&callbacks, &memory, p);
 	bool ok;
 
@@ -405,7 +346,7 @@ static void set_trails(struct parse *p)
 	for (int i = 0; i < p->n; i++) {
 		const char *text = p->paths[i].text;
 
-		p->trail[i] = (struct trail){.part = {text}, .size = {part_size(text)}, .every = strchr(text, '*') != NULL};
+		p->trail[i] = (struct trail){.part = {text}, .size = {path_part_size(text)}, .every = strchr(text, '*') != NULL};
 		p->members |= strchr(text, '!') != NULL;
 	}
 }
@@ -449,21 +390,4 @@ enum paths_result paths_find(const char *json, size_t json_size, struct path *pa
 		return PATHS_MALFORMED;
 	set_values(&p);
 	return PATHS_OK;
-}
-
-bool paths_valid(const char *text, bool member)
-{
-	const char *last = text;
-	int parts = 1, bangs = 0;
-
-	for (const char *p = text; *p; p++) {
-		if (p == text || p[-1] == '.') {
-			bangs += *p == '!';
-			last = p;
-		}
-		if (*p == '.' && (p == text || p[1] == '\0' || p[1] == '.'))
-			return false;
-		parts += *p == '.';
-	}
-	return *text && parts <= PATH_PARTS_MAX && bangs <= 1 && (*last == '!') == member;
 }

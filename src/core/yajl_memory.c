@@ -1,0 +1,36 @@
+/* Memory for yajl, which does not look whether there is some. */
+#include "core/yajl_memory.h"
+
+#include <stdlib.h>
+
+#include "core/log.h"
+
+/* yajl goes on with the NULL of an allocation that failed. */
+static void *need(void *p)
+{
+	if (!p) {
+		log_message(LOG_LEVEL_ERROR, "memory is short; ending");
+		abort();
+	}
+	return p;
+}
+
+static void *need_malloc(void *ctx, size_t n)
+{
+	(void)ctx;
+	return need(malloc(n));
+}
+
+static void *need_realloc(void *ctx, void *p, size_t n)
+{
+	(void)ctx;
+	return need(realloc(p, n));
+}
+
+static void release(void *ctx, void *p)
+{
+	(void)ctx;
+	free(p);
+}
+
+const yajl_alloc_funcs yajl_memory = {.malloc = need_malloc, .realloc = need_realloc, .free = release};
