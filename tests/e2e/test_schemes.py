@@ -293,6 +293,23 @@ def test_twilio_by_get(front):
     assert (reply.status, reply.headers["allow"]) == (405, "GET, POST")
 
 
+@pytest.mark.parametrize("asked, param", [("/x", "crc_token"), ("/linkedin", "challengeCode")])
+@pytest.mark.parametrize("path, header, before", [("/x", "x-twitter-webhooks-signature", ""), ("/linkedin", "X-LI-Signature", "hmacsha256=")])
+def test_a_handshake_forges_no_delivery(front, asked, param, path, header, before):
+    """A stranger has texts signed by one handshake, and sends them to each endpoint of that secret. Nothing of it is kept."""
+    stored = len(front.home.spool.events())
+    for body in (b"forged", b"amount=1000", b"1", b"a" * (512 - len(before)), b"hmacsha256=forged"):
+        answer = front.deliver(f"{asked}?{param}={quote(before)}{quote(body.decode())}", b"", {"X-Webhook-Signature": None}, method="GET").json
+        made = answer["challengeResponse"] if param == "challengeCode" else base64.b64decode(answer["response_token"][7:]).hex()
+        value = made if path == "/linkedin" else "sha256=" + base64.b64encode(bytes.fromhex(made)).decode()
+        assert made == mac(before.encode() + body, APP).hexdigest()
+        for kind in "application/json", "text/plain", "application/x-www-form-urlencoded", None:
+            expect(post(front, path, body, {header: value, "Content-Type": kind}), "unauthorized")
+    assert len(front.home.spool.events()) == stored
+    for body in b"{}", b"[1]", b'"a"':
+        assert front.deliver(f"{asked}?{param}={quote(body.decode())}", b"", {"X-Webhook-Signature": None}, method="GET").status == 405
+
+
 def test_unread_body_beside_an_id_is_not_kept():
     """Nothing separates id and body here: a part of the id could be taken for a body that cannot be read."""
     home = Home('scheme "beside" { header = "X-S" signs = "{id}{body}" id-header = "X-I" event = {"json:event"} }\n', endpoint("/w", scheme="beside",
