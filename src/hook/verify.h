@@ -67,6 +67,9 @@ bool verify_id_touches_body(const struct scheme *s);
  */
 const char *verify_header(const struct scheme *s, size_t i);
 
+/* Sets the reason, static text or v->why. Returns VERIFY_WRONG. */
+enum verify_result verify_wrong(struct verify *v, const char *reason);
+
 void verify_free(struct verify *v);
 
 #endif
