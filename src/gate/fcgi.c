@@ -17,7 +17,7 @@
 
 enum {
 	RAW_SIZE = 128 * 1024, /* what of a request is seen at once is also taken at once */
-	KEPT_SIZE = 128 * 1024, /* a larger body's memory is given back */
+	KEPT_SIZE = 128 * 1024, /* what needed a larger buffer gives all its memory back */
 };
 
 struct fcgi {
@@ -319,7 +319,7 @@ enum fcgi_next fcgi_answer(struct fcgi *f)
 void fcgi_record(struct fcgi *f)
 {
 	log_delivery(&f->request, f->how.conf, f->how.spool, &f->delivery);
-	if (f->request.body.cap > KEPT_SIZE)
+	if (f->request.body.cap > KEPT_SIZE || handle_memory(&f->delivery) > KEPT_SIZE)
 		release(f);
 }
 

@@ -496,6 +496,17 @@ void handle_refuse(const struct request *r, const struct conf *c, enum outcome o
 	keep_request(r, d);
 }
 
+size_t handle_memory(const struct delivery *d)
+{
+	const struct buf *all[] = {&d->event.arena, &d->event.headers, &d->event.joined, &d->event.form.arena, &d->verify.scratch.text,
+		&d->verify.scratch.form.arena, &d->verify.url, &d->challenge.body, &d->headers};
+	size_t most = 0;
+
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		most = all[i]->cap > most ? all[i]->cap : most;
+	return most;
+}
+
 void handle_free(struct delivery *d)
 {
 	event_free(&d->event);

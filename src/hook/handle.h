@@ -56,6 +56,9 @@ void handle_refuse(const struct request *r, const struct conf *c, enum outcome o
 /* Stores the events of n deliveries (n >= 1), all in one commit. */
 void handle_store(struct spool *s, struct delivery *const *d, size_t n);
 
+/* The bytes of the largest buffer that a delivery keeps for the next one. */
+size_t handle_memory(const struct delivery *d);
+
 void handle_free(struct delivery *d);
 
 #endif

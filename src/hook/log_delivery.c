@@ -4,6 +4,8 @@
 #include "core/utf8.h"
 #include "hook/refusals.h"
 
+enum { SENDERS_TEXT = 1024 }; /* bytes of a text in the line of a delivery that was taken */
+
 static void note_reject(const struct request *r, struct spool *s, const struct delivery *d)
 {
 	struct spool_reject reject = {
@@ -26,11 +28,11 @@ static void note_reject(const struct request *r, struct spool *s, const struct d
 	spool_reject(s, &reject);
 }
 
-/* A text of a refused delivery is a stranger's: its beginning is enough. */
+/* Of a text the beginning is enough, and of a stranger's less of it. */
 static void log_cut(struct log_entry *e, const char *key, struct slice text, const struct delivery *d)
 {
-	if (text.p && outcome_rejected(d->outcome))
-		text.n = utf8_fit(text.p, text.n, REFUSALS_TEXT);
+	if (text.p)
+		text.n = utf8_fit(text.p, text.n, outcome_rejected(d->outcome) ? REFUSALS_TEXT : SENDERS_TEXT);
 	log_slice(e, key, text);
 }
 

@@ -12,7 +12,7 @@ from fcgi_client import GET_VALUES, PARAMS, STDIN, Fcgi, begin, opening, pairs, 
 from outcomes import expect
 from place import BIN, SANITIZER, need, run, until
 from receiver import Home, endpoint
-from sender import SECRET, message
+from sender import SECRET, message, new_urn
 
 MARKS = {"CSI": "\u009b", "OSC": "\u009d", "DEL": "\x7f", "RLO": "\u202e", "LRI": "\u2066", "RLM": "\u200f", "ALM": "\u061c", "ESC": "\x1b"}
 HOSTILE = "".join(f"a{mark}" for mark in MARKS.values())
@@ -245,6 +245,13 @@ def test_a_refusals_path_is_cut_in_the_log(receiver):
     one = receiver()
     expect(fcgi_client.deliver(one.socket, message(), path="/" + "ž".encode().decode("latin-1") * 400), "not_found")
     assert one.until_entry(outcome="not_found")["path"] == "/" + "ž" * 99
+
+
+def test_a_long_key_is_cut_in_the_log(receiver):
+    one = receiver()
+    urn = new_urn() + "k" * 100_000
+    expect(fcgi_client.deliver(one.socket, message(urn)), "stored")
+    assert one.until_entry(outcome="stored")["key"] == urn[:1024]
 
 
 # ---- rates

@@ -1,6 +1,6 @@
 /*
- * Fuzzes what the command line reads: a delivery's headers and body under verify --explain, times and sizes, and texts
- * that are printed. The first byte chooses.
+ * Fuzzes what the command line reads: a delivery's headers and body under verify --explain, times and sizes, texts
+ * that are printed, and what a receiver answered. The first byte chooses.
  *
  * All that is printed has nothing in it that steers a terminal; a time that was read is written and read as the same.
  */
@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/answer.h"
 #include "cli/explain.h"
 #include "cli/plain.h"
 #include "cli/rewrite.h"
@@ -178,9 +179,21 @@ static void print(const uint8_t *data, size_t n)
 	free(text);
 }
 
+/* What a receiver answered to send. */
+static void read_answer(const uint8_t *data, size_t n)
+{
+	char *text = alone(data, n);
+	struct answer a;
+
+	answer_parse((struct slice){text, n}, &a);
+	assert(a.id >= 0 && memchr(a.status, '\0', sizeof a.status));
+	assert(strspn(a.status, "abcdefghijklmnopqrstuvwxyz_") == strlen(a.status));
+	free(text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static void (*const parts[])(const uint8_t *, size_t) = {explain_delivery, rewrite_all, read_numbers, print};
+	static void (*const parts[])(const uint8_t *, size_t) = {explain_delivery, rewrite_all, read_numbers, print, read_answer};
 
 	if (size > 0 && size < 65536)
 		parts[data[0] % (sizeof parts / sizeof *parts)](data + 1, size - 1);

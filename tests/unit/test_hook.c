@@ -349,6 +349,23 @@ static void answers(void **state)
 	buf_free(&b);
 }
 
+/* The server gives back what a large delivery left behind: it has to see every buffer. */
+static void memory_of_a_delivery_is_seen(void **state)
+{
+	struct delivery d = {0};
+	struct buf *all[] = {&d.event.arena, &d.event.headers, &d.event.joined, &d.event.form.arena, &d.verify.scratch.text,
+		&d.verify.scratch.form.arena, &d.verify.url, &d.challenge.body, &d.headers};
+
+	(void)state;
+	assert_int_equal(handle_memory(&d), 0);
+	for (size_t i = 0; i < COUNT(all); i++) {
+		assert_true(buf_reserve(all[i], 1 << 20));
+		assert_int_equal(handle_memory(&d), 1 << 20);
+		handle_free(&d);
+		assert_int_equal(handle_memory(&d), 0);
+	}
+}
+
 /* Lines a minute are bounded by endpoint, however many networks; and where there are more endpoints than room. */
 static void refusals_in_the_log_are_bounded(void **state)
 {
@@ -393,6 +410,7 @@ int main(void)
 		cmocka_unit_test(event_bounds),
 		cmocka_unit_test(outcomes),
 		cmocka_unit_test(answers),
+		cmocka_unit_test(memory_of_a_delivery_is_seen),
 		cmocka_unit_test(refusals_in_the_log_are_bounded),
 	};
 
