@@ -18,6 +18,7 @@
 #include <time.h>
 
 #include "core/clock.h"
+#include "sink/spool_reserve.h"
 #include "sink/spool_retention.h"
 #include "sink/spool_sql.h"
 
@@ -151,6 +152,7 @@ static void open_and_pass(struct spool_keeper *k, struct spool_retention *r, int
 	ok = spool_db_open(&db, k->dir, k->journal, SPOOL_MANAGE, why, sizeof why);
 	if (ok) {
 		ok = pass(k, &db, r, interval, why, sizeof why);
+		spool_reserve_make(db.dir_fd);
 		spool_db_close(&db);
 	}
 	if (!ok && !k->told)
