@@ -266,6 +266,43 @@ static void key_is_shown_plain(void **state)
 	assert_int_equal(n, 5);
 }
 
+/* Stores an event of that time; returns how often the log has told of the clock since. */
+static int told_of(struct spool *s, int64_t received_at, int64_t reject)
+{
+	struct spool_event ev = event(SPOOL_IDENTITY_NONE, NULL, "one");
+	int saved = dup(STDERR_FILENO), n = 0;
+	char line[512];
+	FILE *log;
+
+	ev.received_at = received_at;
+	ev.reject = reject;
+	log = freopen("log", "w+", stderr);
+	assert_non_null(log);
+	put(s, &ev);
+	rewind(log);
+	while (fgets(line, sizeof line, log))
+		n += strstr(line, "the clock: the newest event is of ") != NULL;
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	return n;
+}
+
+/* A clock that went back is told of once, and not for what was late, nor for what was refused long before. */
+static void clock_went_back(void **state)
+{
+	struct spool *s = make("clock");
+	int64_t noon = (int64_t)1000 * DAY, hour = DAY / 24;
+
+	(void)state;
+	assert_int_equal(told_of(s, noon, 0), 0);
+	assert_int_equal(told_of(s, noon - hour, 0), 0);
+	assert_int_equal(told_of(s, noon, 0), 0);
+	assert_int_equal(told_of(s, noon - 5 * hour, 1), 0);
+	assert_int_equal(told_of(s, noon - 2 * hour, 0), 1);
+	assert_int_equal(told_of(s, noon - 2 * hour, 0), 0);
+	spool_close(s);
+}
+
 enum { PROCESSES = 4, EACH = 40 };
 
 /* Each puts the same ids with bytes of two senders, which start at other places. */
@@ -315,6 +352,7 @@ int main(void)
 		cmocka_unit_test(body_identity),
 		cmocka_unit_test(no_identity),
 		cmocka_unit_test(purged_events),
+		cmocka_unit_test(clock_went_back),
 		cmocka_unit_test(unsigned_across_processes),
 		cmocka_unit_test(key_is_shown_plain),
 	};
