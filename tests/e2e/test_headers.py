@@ -1,4 +1,5 @@
 """The headers of an attempt: those that name the event, and templates, whatever a stranger puts into them."""
+import gzip
 import json
 
 import pytest
@@ -8,7 +9,7 @@ from outcomes import expect
 from place import until
 from receiver import Home, endpoint
 from relaying import PATH, deliver, home_with, settled, sink, states
-from sender import AUTHORIZATION, SECRET, sign
+from sender import AUTHORIZATION, SECRET, message, sign
 
 GITHUB = {"X-GitHub-Event": "push", "X-GitHub-Delivery": "d1"}
 
@@ -72,3 +73,16 @@ def test_a_value_that_could_break_a_header_is_not_sent(receiver, relay, target, 
     deliver(one, sender="Zoë")
     target.until(1)
     until(lambda: states(home) == [2, 1], "the other")
+
+
+def test_packed_bytes_keep_their_encoding(receiver, relay, target):
+    """Also without the other headers; with a body of the sink's own they are not what is sent."""
+    home = home_with(sink("none", url=target.url + "/none", pass_headers=False),
+                     sink("body", url=target.url + "/body", pass_headers=True).replace("}", "body = '{{hookspool.event}}'\n}"), relay=("none", "body"))
+    one = receiver(home=home)
+    relay(home).ready()
+    packed = gzip.compress(message())
+    expect(fcgi_client.deliver(one.socket, packed, path=PATH, headers={"Content-Encoding": "gzip"}), "stored")
+    got = {entry[2].rpartition("/")[2]: entry for entry in target.until(2)}
+    assert got["none"][4] == packed and got["none"][3]["Content-Encoding"] == "gzip" and "X-Webhook-Signature" not in got["none"][3]
+    assert got["body"][4] == b"message.received" and "Content-Encoding" not in got["body"][3] and "X-Webhook-Signature" in got["body"][3]
