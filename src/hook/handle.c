@@ -3,11 +3,11 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "core/clock.h"
 #include "hook/client_state.h"
 #include "hook/content.h"
+#include "hook/keep.h"
 #include "hook/stored.h"
 
 /* A step's answer when the delivery may go on. */
@@ -262,61 +262,6 @@ static enum outcome filter(struct delivery *d)
 	return GO_ON;
 }
 
-static bool add_line(struct buf *b, const char *name, const char *value)
-{
-	return buf_add(b, name, strlen(name)) && buf_add(b, ": ", 2) && buf_add(b, value, strlen(value)) && buf_add(b, "\n", 1);
-}
-
-/* A header that is there once. */
-static bool keep_header(const struct request *r, const char *name, struct delivery *d)
-{
-	const char *value;
-
-	return request_header(r, name, &value) != HEADER_ONE || add_line(&d->headers, name, value);
-}
-
-static bool is_proof(const struct scheme *s, const char *name)
-{
-	for (size_t i = 0; verify_header(s, i); i++)
-		if (strcasecmp(name, verify_header(s, i)) == 0)
-			return true;
-	return false;
-}
-
-/* The header of the i-th source is that of one before it. */
-static bool is_repeated(const struct scheme *s, int i)
-{
-	const struct source *all = &s->source[0][0];
-
-	for (int k = 0; k < i; k++)
-		if (all[k].kind == SOURCE_HEADER && strcasecmp(all[k].name, all[i].name) == 0)
-			return true;
-	return false;
-}
-
-/* What proves the signature, and what fields were taken from; never a header that is itself the secret. */
-static enum outcome keep_headers(const struct request *r, struct delivery *d)
-{
-	const struct scheme *s = &d->endpoint->scheme;
-	bool ok = true;
-
-	for (size_t i = 0; ok && s->algorithm != ALGORITHM_SECRET && verify_header(s, i); i++)
-		ok = keep_header(r, verify_header(s, i), d);
-	for (int i = 0; ok && i < FIELD_COUNT * SCHEME_SOURCES; i++) {
-		const struct source *source = &s->source[i / SCHEME_SOURCES][i % SCHEME_SOURCES];
-
-		if (source->kind == SOURCE_HEADER && !is_proof(s, source->name) && !is_repeated(s, i))
-			ok = keep_header(r, source->name, d);
-	}
-	if (ok && *r->query && scheme_signs_url(s))
-		ok = add_line(&d->headers, ":query", r->query);
-	if (ok && request_coding(r))
-		ok = keep_header(r, "Content-Encoding", d);
-	if (!ok || !add_line(&d->headers, "Content-Type", r->content_type))
-		return because(d, "no memory for the headers", OUTCOME_UNAVAILABLE);
-	return GO_ON;
-}
-
 static enum outcome judge_body(const struct request *r, struct delivery *d)
 {
 	enum outcome o;
@@ -329,7 +274,7 @@ static enum outcome judge_body(const struct request *r, struct delivery *d)
 	    (o = check_handshake(d)) != GO_ON ||
 	    (o = filter(d)) != GO_ON)
 		return o;
-	return keep_headers(r, d);
+	return keep_headers(r, d) ? GO_ON : because(d, "no memory for the headers", OUTCOME_UNAVAILABLE);
 }
 
 static enum outcome judge(struct request *r, const struct conf *c, struct delivery *d)
@@ -366,70 +311,15 @@ static void begin(struct delivery *d)
 	d->started = clock_mono_us();
 }
 
-static void fill_event(const struct request *r, struct delivery *d)
-{
-	static const enum spool_identity identities[] = {
-		[IDENTITY_NONE] = SPOOL_IDENTITY_NONE, [IDENTITY_BODY] = SPOOL_IDENTITY_BODY,
-		[IDENTITY_SIGNED] = SPOOL_IDENTITY_SIGNED, [IDENTITY_UNSIGNED] = SPOOL_IDENTITY_UNSIGNED,
-	};
-	const struct slice *field = d->event.field;
-
-	d->stored = (struct spool_event){
-		.endpoint = d->endpoint->path,
-		.event = field[FIELD_EVENT].p ? field[FIELD_EVENT] : slice_text(""),
-		.note = d->note,
-		.key = field[FIELD_KEY],
-		.identity = identities[d->event.identity],
-		.plain_id = d->event.id,
-		.dedupe_window = d->endpoint->dedupe_window,
-		.replay_window = d->endpoint->replay_window,
-		.account = field[FIELD_ACCOUNT],
-		.sender_id = field[FIELD_SENDER_ID],
-		.sender_name = field[FIELD_SENDER_NAME],
-		.conversation = field[FIELD_CONVERSATION],
-		.sent_at = field[FIELD_SENT_AT],
-		.headers = {d->headers.data, d->headers.len},
-		.body = {r->body.data, r->body.len},
-		.remote_addr = r->remote_addr,
-		.received_at = d->received_at,
-		.secret = d->secret,
-		.several_events = d->event.several & 1U << FIELD_EVENT,
-		.several_accounts = d->event.several & 1U << FIELD_ACCOUNT,
-		.relay = d->endpoint->relay,
-		.n_relay = d->endpoint->n_relay,
-	};
-}
-
-/* What proves, or would, has its form: such a delivery is kept before those of strangers, which have none. */
-static bool has_proof(const struct request *r, const struct delivery *d)
-{
-	const struct endpoint *e = d->endpoint;
-	const char *value;
-
-	if (!e)
-		return false;
-	return d->secret || d->verify.n_signatures || (e->authorizations.n && r->authorization) ||
-		(e->scheme.algorithm == ALGORITHM_SECRET && request_header(r, e->scheme.header, &value) == HEADER_ONE) ||
-		(e->scheme.algorithm == ALGORITHM_CLIENT_STATE && d->event.field[FIELD_CLIENT_STATE].p);
-}
-
-/* Takes along what is asked of a refused delivery later. */
-static void keep_request(const struct request *r, struct delivery *d)
-{
-	snprintf(d->method, sizeof d->method, "%s", r->method);
-	snprintf(d->content_type, sizeof d->content_type, "%s", r->content_type);
-	d->is_signed = has_proof(r, d);
-}
-
 bool handle(struct request *r, const struct conf *c, struct delivery *d)
 {
 	begin(d);
 	d->outcome = judge(r, c, d);
 	if (d->outcome == GO_ON) {
-		fill_event(r, d);
+		keep_event(r, d);
 		return true;
 	}
-	keep_request(r, d);
+	keep_refused(r, d);
 	d->quarantined = c->reject_bodies && d->endpoint && r->body.len > 0 && outcome_noted(d->outcome);
 	if (d->quarantined) {
 		d->headers.len = 0;
@@ -445,7 +335,7 @@ bool handle_again(const struct request *r, const struct endpoint *e, int64_t rec
 	d->received_at = received_at;
 	d->outcome = judge_body(r, d);
 	if (d->outcome == GO_ON)
-		fill_event(r, d);
+		keep_event(r, d);
 	return d->outcome == GO_ON;
 }
 
@@ -493,7 +383,7 @@ void handle_refuse(const struct request *r, const struct conf *c, enum outcome o
 	begin(d);
 	d->endpoint = conf_endpoint(c, r->path);
 	d->outcome = outcome;
-	keep_request(r, d);
+	keep_refused(r, d);
 }
 
 size_t handle_memory(const struct delivery *d)
