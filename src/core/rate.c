@@ -30,6 +30,7 @@ struct slot {
 /* The file, mapped for the life of the process; a process has one spool. Slots of different limits are apart. */
 struct table {
 	_Atomic uint64_t boot; /* of which the times are; clock_mono_us() begins again at a boot */
+	_Atomic int64_t last;  /* the last time that a place was taken: tells of a boot where its id can't be read */
 	_Atomic uint64_t seed; /* of the keys: a stranger can not choose addresses that share a slot */
 	struct slot addresses[ADDRESSES], networks[NETWORKS], endpoints[ENDPOINTS];
 };
@@ -74,7 +75,7 @@ static void begin(struct table *t)
 {
 	uint64_t boot = this_boot(), seed;
 
-	if (atomic_exchange(&t->boot, boot) == boot)
+	if (atomic_exchange(&t->boot, boot) == boot && atomic_load(&t->last) <= clock_mono_us())
 		return;
 	memset((void *)t->addresses, 0, sizeof *t - offsetof(struct table, addresses));
 	if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) == sizeof seed)
@@ -199,6 +200,7 @@ int64_t rate_take(const struct rate *r, const char *spool, const char *endpoint,
 
 	if (!t)
 		return 0;
+	atomic_store_explicit(&t->last, now, memory_order_relaxed);
 	/* the widest first: an address that is refused by it needs no slot of its own */
 	const struct {
 		struct slot *slots;

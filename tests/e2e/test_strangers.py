@@ -2,6 +2,7 @@
 import hmac
 import json
 import os
+import struct
 import time
 from pathlib import Path
 
@@ -270,6 +271,27 @@ def test_a_flood_of_networks_lifts_no_limit(receiver):
     assert list(statuses(one, [f"2001:db8:1:{i:x}::1" for i in range(1000)])).count(405) == 80
     assert list(statuses(one, [f"2001:db8:{i:x}:1::1" for i in range(9000)])).count(405) <= 5 * 256
     assert set(statuses(one, ["203.0.113.9", "::ffff:203.0.113.9"] * 3)) == {429}
+
+
+def test_a_limit_does_not_outlast_a_boot(children):
+    """The times of the table are the monotonic clock's, which begins again; the unit hides the boot's id."""
+    home = Home(endpoint("/rated", rate="2/h"))
+    one = home.start()
+    assert list(statuses(one, ["203.0.113.9"] * 3)) == [405, 405, 429]
+    one.stop()
+    one = home.start()
+    assert list(statuses(one, ["203.0.113.9"])) == [429]
+    one.stop()
+    table = home.spool.dir / "rate"
+    data = bytearray(table.read_bytes())
+    ahead = 10 ** 15
+    struct.pack_into("=q", data, 8, ahead)  # the last time; each slot is another address's
+    for at in range(24, len(data), 16):
+        struct.pack_into("=Qq", data, at, 1, ahead)
+    table.write_bytes(data)
+    one = home.start()
+    assert list(statuses(one, ["203.0.113.9"] * 3)) == [405, 405, 429]
+    one.stop()
 
 
 @pytest.mark.parametrize("addresses, warned", [(["127.0.0.1"], True), (["192.168.1.1"], True), (["127.0.0.1", "192.168.1.1"], False),
