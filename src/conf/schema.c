@@ -18,6 +18,7 @@
 #include "conf/schema_links.h"
 #include "conf/schema_scheme.h"
 #include "conf/schema_sink.h"
+#include "conf/schema_values.h"
 #include "conf/uncomment.h"
 #include "conf/unseen.h"
 #include "core/invisible.h"
@@ -26,13 +27,6 @@
 #include "core/writable.h"
 
 enum { INCLUDES_MAX = 100, FILE_MAX = 4 << 20 };
-
-static const int64_t AGE_MAX_MS = 3650 * INT64_C(86400000);
-
-const char *const schema_journals[] = {"wal", "delete", NULL};
-const char *const schema_log_levels[] = {"error", "warning", "info", "debug", NULL};
-const char *const schema_log_formats[] = {"logfmt", "json", NULL};
-const char *const schema_log_targets[] = {"stderr", "syslog", NULL};
 
 /* Where a value of a section's option is. */
 struct place {
@@ -201,12 +195,6 @@ const char *schema_path(const char *file, const char *path, char *out, size_t n)
 	return out;
 }
 
-bool schema_keep(const char *text, int64_t *ms)
-{
-	*ms = 0;
-	return strcmp(text, "forever") == 0 || (units_age(text, ms) && *ms > 0 && *ms <= AGE_MAX_MS);
-}
-
 bool schema_words(cfg_t *sec, const char *name, struct words *w)
 {
 	w->item = calloc(cfg_size(sec, name) + 1, sizeof *w->item);
@@ -217,97 +205,6 @@ bool schema_words(cfg_t *sec, const char *name, struct words *w)
 		w->n++;
 	}
 	return w->item != NULL;
-}
-
-static int check_size(cfg_t *cfg, cfg_opt_t *opt)
-{
-	uint64_t v;
-
-	if (units_size(cfg_opt_getstr(opt), &v) && v > 0 && v <= INT_MAX)
-		return 0;
-	cfg_error(cfg, "%s = \"%s\" is not a size; write \"512k\", \"1m\"; at most 2047m", opt->name, cfg_opt_getstr(opt));
-	return -1;
-}
-
-static int check_duration(cfg_t *cfg, cfg_opt_t *opt)
-{
-	int64_t v;
-
-	if (units_duration(cfg_opt_getstr(opt), &v) && v > 0 && v <= 3600000)
-		return 0;
-	cfg_error(cfg, "%s = \"%s\" is not a time; write \"500ms\", \"10s\"; at most 1h", opt->name, cfg_opt_getstr(opt));
-	return -1;
-}
-
-static int check_age(cfg_t *cfg, cfg_opt_t *opt)
-{
-	int64_t v;
-
-	if (units_duration(cfg_opt_getstr(opt), &v) && v > 0 && v <= AGE_MAX_MS)
-		return 0;
-	cfg_error(cfg, "%s = \"%s\" is not an age; write \"12h\", \"30d\"; at most 3650d", opt->name, cfg_opt_getstr(opt));
-	return -1;
-}
-
-static int check_keep(cfg_t *cfg, cfg_opt_t *opt)
-{
-	int64_t v;
-
-	if (schema_keep(cfg_opt_getstr(opt), &v))
-		return 0;
-	cfg_error(cfg, "keep = \"%s\" is not an age; write \"90d\", \"12h\", or \"forever\"; at most 3650d", cfg_opt_getstr(opt));
-	return -1;
-}
-
-static int check_choice(cfg_t *cfg, cfg_opt_t *opt)
-{
-	static const struct {
-		const char *name;
-		const char *const *words;
-		const char *fix;
-	} choices[] = {
-		{"journal", schema_journals, "\"wal\" or \"delete\""},
-		{"log-level", schema_log_levels, "\"error\", \"warning\", \"info\" or \"debug\""},
-		{"log-format", schema_log_formats, "\"logfmt\" or \"json\""},
-		{"log-to", schema_log_targets, "\"stderr\" or \"syslog\""},
-	};
-
-	for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
-		if (strcmp(choices[i].name, opt->name) != 0)
-			continue;
-		if (schema_choice(choices[i].words, cfg_opt_getstr(opt)) >= 0)
-			return 0;
-		cfg_error(cfg, "%s = \"%s\" is unknown; write %s", opt->name, cfg_opt_getstr(opt), choices[i].fix);
-	}
-	return -1;
-}
-
-static int check_range(cfg_t *cfg, cfg_opt_t *opt)
-{
-	static const struct {
-		const char *name;
-		long min, max;
-	} ranges[] = {{"max-in-flight", 1, CONF_MAX_IN_FLIGHT}, {"reject-keep", 0, 1000000}};
-	long v = cfg_opt_getnint(opt, 0);
-
-	for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
-		if (strcmp(ranges[i].name, opt->name) != 0)
-			continue;
-		if (v >= ranges[i].min && v <= ranges[i].max)
-			return 0;
-		cfg_error(cfg, "%s = %ld is out of range; write %ld to %ld", opt->name, v, ranges[i].min, ranges[i].max);
-	}
-	return -1;
-}
-
-static int check_mode(cfg_t *cfg, cfg_opt_t *opt)
-{
-	const char *text = cfg_opt_getstr(opt);
-
-	if (*text && strspn(text, "01234567") == strlen(text) && strtoul(text, NULL, 8) <= 0777)
-		return 0;
-	cfg_error(cfg, "%s = \"%s\" is not a file mode; write \"0660\"", opt->name, text);
-	return -1;
 }
 
 static int note_include(cfg_t *cfg, const char *path)
@@ -375,15 +272,15 @@ static cfg_t *new_tree(void)
 		const char *name;
 		cfg_validate_callback_t check;
 	} checks[] = {
-		{"journal", check_choice}, {"min-free", check_size}, {"socket-mode", check_mode},
-		{"max-in-flight", check_range}, {"params-timeout", check_duration}, {"body-timeout", check_duration},
-		{"idle-timeout", check_duration},
-		{"log-level", check_choice}, {"log-format", check_choice}, {"log-to", check_choice},
-		{"max-body", check_size}, {"reject-keep", check_range}, {"reject-size", check_size},
-		{"reject-age", check_age}, {"dedupe-window", check_age}, {"keep", check_keep}, {"scheme", schema_scheme_check},
+		{"journal", schema_check_choice}, {"min-free", schema_check_size}, {"socket-mode", schema_check_mode},
+		{"max-in-flight", schema_check_range}, {"params-timeout", schema_check_duration}, {"body-timeout", schema_check_duration},
+		{"idle-timeout", schema_check_duration},
+		{"log-level", schema_check_choice}, {"log-format", schema_check_choice}, {"log-to", schema_check_choice},
+		{"max-body", schema_check_size}, {"reject-keep", schema_check_range}, {"reject-size", schema_check_size},
+		{"reject-age", schema_check_age}, {"dedupe-window", schema_check_age}, {"keep", schema_check_keep}, {"scheme", schema_scheme_check},
 		{"sink", schema_sink_check}, {"scheme|bodies", schema_check_bodies},
-		{"endpoint", schema_check_endpoint}, {"endpoint|max-body", check_size}, {"endpoint|keep", check_keep},
-		{"endpoint|name", schema_check_name}, {"endpoint|replay-window", check_age},
+		{"endpoint", schema_check_endpoint}, {"endpoint|max-body", schema_check_size}, {"endpoint|keep", schema_check_keep},
+		{"endpoint|name", schema_check_name}, {"endpoint|replay-window", schema_check_age},
 		{"endpoint|scheme", schema_check_scheme}, {"endpoint|allow", schema_check_allow},
 		{"endpoint|url", schema_check_url}, {"endpoint|bodies", schema_check_bodies}, {"endpoint|rate", schema_check_rate},
 		{"endpoint|secret-file", schema_check_secret_file}, {"endpoint|secret-env", schema_check_secret_env},

@@ -313,6 +313,17 @@ def test_a_receiver_that_was_ended_is_told_of(healthy):
     assert not bad(check(healthy.home, "--socket", "none")[1])
 
 
+@pytest.mark.parametrize("address", ["tcp:192.0.2.1:80", "tcp:localhost:80", "unix:/etc/passwd", "http://127.0.0.1", "unix:relative", "\x1b[2J"])
+def test_only_sockets_of_this_machine_are_asked(healthy, address):
+    """What stands in the spool, the receiver's user can write; root must not be sent elsewhere by it."""
+    healthy.stop()
+    with sqlite3.connect(healthy.home.spool.dir / "hookspool.db") as db:
+        db.execute("UPDATE program SET address = ?, ended_at = 0", (address,))
+    for user in (USER, None):
+        done = healthy.home.cli("check", user=user)
+        assert b"warn socket not checked" in done.stdout and address.encode() not in done.stdout and b"\x1b" not in done.stdout
+
+
 def test_without_a_socket_check_says_so(healthy):
     """A CGI program notes nothing."""
     healthy.stop()
