@@ -46,8 +46,8 @@ def broken(good, copy):
     return find
 
 
-COPY = ("INSERT INTO event SELECT (SELECT max(id) + 1 FROM event), received_at, endpoint, secret, event, key, account, sender_id,"
-        " sender_name, conversation, sent_at, remote_addr, headers, body FROM event WHERE id = ID")
+COLUMNS = "received_at, endpoint, secret, event, key, account, sender_id, sender_name, conversation, sent_at, remote_addr, headers, body"
+COPY = f"INSERT INTO event(id, {COLUMNS}) SELECT (SELECT max(id) + 1 FROM event), {COLUMNS} FROM event WHERE id = ID"
 ALL = None
 BREACHES = {
     "a row removed": ("DELETE FROM event WHERE id = ID", ["lost: "], 1),
