@@ -47,7 +47,8 @@ try:
         "associations": [{"to": {"id": contact}, "types": [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 202}]}]})
 except urllib.error.HTTPError as e:
     print(e, e.read(500), file=sys.stderr)
-    sys.exit(75 if e.code in (408, 429) or e.code >= 500 else 69)  # EX_TEMPFAIL: it is tried again; EX_UNAVAILABLE: not
+    # EX_TEMPFAIL: it is tried again, as a key that is refused tells nothing of the message; EX_UNAVAILABLE: it is not
+    sys.exit(75 if e.code in (401, 403, 408, 429) or e.code >= 500 else 69)
 except (OSError, http.client.HTTPException) as e:
     print(repr(e), file=sys.stderr)
     sys.exit(75)

@@ -230,7 +230,7 @@ def test_assistant(target, service, children):
     """Who writes first is answered, once, through ConnectSafely's API; an assistant that is down for a moment is asked again."""
     words = {"python3": [sys.executable], "https://api.openai.com/v1": [f"http://127.0.0.1:{service.port}/v1"]}
     home, one = started("assistant", target.url, words)
-    service.answers = [said("  Thank you, \"Zoë\"!\nBye \U0001f44b\n"), {"status": 503}, said("again"), said("**No answer.**"), {"status": 401}]
+    service.answers = [said("  Thank you, \"Zoë\"!\nBye \U0001f44b\n"), {"status": 503}, said("again"), said("**No answer.**"), {"status": 400}]
     running = Relay(home).ready()
     for n, data in enumerate([{"sender": NAME, "text": TEXT}, {}, {}, {}], 1):
         give(one, message(conversation_id=f"urn:{n}", **data), message(conversation_id=f"urn:{n}", text="more"))
@@ -245,7 +245,7 @@ def test_assistant(target, service, children):
     assert asked["messages"][0] == {"role": "system", "content": "what assistant.prompt says\n"} and asked["model"] == "gpt-4o-mini"
     assert asked["messages"][1] == {"role": "user", "content": f"{NAME} writes:\n\n{TEXT}"}
     dead = home.spool.query("SELECT a.answer FROM relay AS r JOIN attempt AS a ON a.relay = r.id WHERE r.state = 2")
-    assert len(dead) == 1 and b"HTTP Error 401" in dead[0]["answer"]
+    assert len(dead) == 1 and b"HTTP Error 400" in dead[0]["answer"]
     service.answers = [said("a test")]
     assert b"for sink connectsafely: a test\n" in home.cli("send", "--relay", "assistant").stdout and len(target.got) == 2
 
@@ -313,6 +313,14 @@ def test_hubspot_on_odd_answers(service, answer):
     service.answers = [{"body": answer}]
     status, printed, complaint = run_example("hubspot", service, ["token"], sender_id="urn:1")
     assert (status, printed, complaint) == (75, b"", f"no contact in what HubSpot says: {answer}\n") and len(service.got) == 1
+
+
+@pytest.mark.parametrize("name, arguments", [("assistant", ["key", "prompt"]), ("hubspot", ["token"])])
+def test_programs_on_refused_keys(service, name, arguments):
+    """A key that is refused, for as long as it is renewed, kills no delivery."""
+    for status, code in ((401, 75), (403, 75), (408, 75), (429, 75), (500, 75), (503, 75), (400, 69), (404, 69)):
+        service.answers = [{"status": status}]
+        assert run_example(name, service, arguments, sender_id="urn:1", text="Hello")[0] == code
 
 
 def test_hubspot_on_a_sender_without_an_id(service):
