@@ -11,6 +11,7 @@
 #include "core/clock.h"
 #include "gate/probe.h"
 #include "gate/record.h"
+#include "gate/libfcgi.h"
 #include "hook/handle.h"
 #include "hook/log_delivery.h"
 #include "hook/respond.h"
@@ -23,9 +24,10 @@ enum {
 struct fcgi {
 	struct request request;
 	struct delivery delivery;
-	struct buf answer, out; /* as CGI, and as records */
-	struct buf params;      /* the variables: pairs first, then strings */
-	struct buf envp;        /* pointers to them */
+	struct buf answer; /* as CGI */
+	struct buf params; /* the pairs of the variables */
+	struct buf out;    /* records that the receiver writes itself */
+	struct libfcgi *libfcgi;
 	struct fcgi_service how;
 	bool probe; /* the request is one, and answer has what to say to it */
 	int fd;
@@ -46,7 +48,15 @@ static _Thread_local unsigned char seen[RAW_SIZE];
 
 struct fcgi *fcgi_new(void)
 {
-	return calloc(1, sizeof(struct fcgi));
+	struct fcgi *f = calloc(1, sizeof *f);
+
+	if (!f)
+		return NULL;
+	f->libfcgi = libfcgi_new();
+	if (f->libfcgi)
+		return f;
+	free(f);
+	return NULL;
 }
 
 /* Frees what grows with a request. */
@@ -57,7 +67,6 @@ static void release(struct fcgi *f)
 	buf_free(&f->answer);
 	buf_free(&f->out);
 	buf_free(&f->params);
-	buf_free(&f->envp);
 }
 
 void fcgi_free(struct fcgi *f)
@@ -65,6 +74,7 @@ void fcgi_free(struct fcgi *f)
 	if (!f)
 		return;
 	release(f);
+	libfcgi_free(f->libfcgi);
 	free(f->own);
 	free(f);
 }
@@ -280,45 +290,35 @@ static bool send_out(int fd, const struct buf *out)
 	return n == (ssize_t)out->len;
 }
 
-/* Ends the request (section 5.5), behind what `out` has already. */
-static enum fcgi_next end(struct fcgi *f, unsigned char status)
+/* What becomes of the connection of a request that is answered. */
+static enum fcgi_next next_of(const struct fcgi *f)
 {
-	const FCGI_EndRequestBody body = {.protocolStatus = status};
-	bool at_end = f->how.complete || (f->ended && f->at == f->n);
-
-	if (!record_add(&f->out, FCGI_END_REQUEST, f->id, &body, sizeof body) || !send_out(f->fd, &f->out))
-		return FCGI_NEXT_CLOSED;
-	if (!at_end)
+	if (!f->how.complete && !(f->ended && f->at == f->n))
 		return FCGI_NEXT_LINGER; /* closing now could lose the answer to a peer that still sends */
 	return f->keep ? FCGI_NEXT_KEEP : FCGI_NEXT_CLOSED;
 }
 
-/* Adds the answer as a stream of STDOUT records (sections 3.3 and 6.2). */
-static bool add_stdout(struct fcgi *f)
+/* Ends a request without an answer (section 5.5). */
+static enum fcgi_next end(struct fcgi *f, unsigned char status)
 {
-	bool ok = true;
-	size_t n;
+	const FCGI_EndRequestBody body = {.protocolStatus = status};
 
-	for (size_t at = 0; ok && at < f->answer.len; at += n) {
-		n = least(f->answer.len - at, RECORD_CONTENT_MAX);
-		ok = record_add(&f->out, FCGI_STDOUT, f->id, f->answer.data + at, n);
-	}
-	return ok && record_add(&f->out, FCGI_STDOUT, f->id, "", 0);
+	return record_add(&f->out, FCGI_END_REQUEST, f->id, &body, sizeof body, 0) && send_out(f->fd, &f->out) ? next_of(f) : FCGI_NEXT_CLOSED;
 }
 
 enum fcgi_next fcgi_answer(struct fcgi *f)
 {
-	f->out.len = 0;
 	if (!f->probe) {
 		f->answer.len = 0;
 		respond(&f->delivery, &f->answer);
 	}
-	return add_stdout(f) ? end(f, FCGI_REQUEST_COMPLETE) : FCGI_NEXT_CLOSED;
+	return libfcgi_answer(f->libfcgi, f->fd, &f->answer) ? next_of(f) : FCGI_NEXT_CLOSED;
 }
 
 void fcgi_record(struct fcgi *f)
 {
 	log_delivery(&f->request, f->how.conf, f->how.spool, &f->delivery);
+	libfcgi_close(f->libfcgi);
 	if (f->request.body.cap > KEPT_SIZE || handle_memory(&f->delivery) > KEPT_SIZE)
 		release(f);
 }
@@ -331,7 +331,8 @@ static bool begin(struct fcgi *f)
 	f->at = f->n = f->content = f->padding = 0;
 	f->id = 0;
 	f->ended = false;
-	f->params.len = f->envp.len = f->out.len = 0;
+	f->params.len = f->out.len = 0;
+	libfcgi_close(f->libfcgi);
 	f->deadline = clock_mono_us() + f->how.conf->params_timeout * 1000;
 	if (!f->how.complete && !f->own)
 		f->own = malloc(RAW_SIZE);
@@ -342,14 +343,14 @@ static bool begin(struct fcgi *f)
 	return f->raw && n >= 0;
 }
 
-/* The variables as strings. What is cut off is enough to name the endpoint and the sender of a refused request. */
+/* Hands the variables to libfcgi. What is cut off is enough to name the endpoint and the sender of a refused request. */
 static bool take_variables(struct fcgi *f, enum params params)
 {
-	bool whole = record_variables(&f->params, &f->envp);
+	bool whole = record_add_variables(&f->out, f->id, (struct slice){f->params.data, f->params.len});
 
-	if (!whole && (params != PARAMS_TOO_LARGE || f->envp.len == 0))
+	if ((!whole && params != PARAMS_TOO_LARGE) || f->out.len == 0 || !libfcgi_open(f->libfcgi, &f->out))
 		return false;
-	request_init(&f->request, (char **)(void *)f->envp.data, read_body, f);
+	request_init(&f->request, libfcgi_variables(f->libfcgi), read_body, f);
 	f->deadline = clock_mono_us() + f->how.conf->body_timeout * 1000;
 	return true;
 }

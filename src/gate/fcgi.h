@@ -1,8 +1,8 @@
 /*
  * One FastCGI request on a connection that the receiver accepted itself.
  *
- * The receiver reads and writes the records itself. libfcgi would pin a thread to every idle kept connection, and
- * takes bytes for records that no check has seen.
+ * The receiver takes the records itself, and checks every length. libfcgi gets the variables in a stream that the
+ * receiver writes, and writes the answer: libfcgi.h says why.
  */
 #ifndef FCGI_H
 #define FCGI_H

@@ -4,6 +4,8 @@
 #include <fastcgi.h>
 #include <string.h>
 
+enum { PARAMS_PIECE = 32 * 1024 };
+
 bool record_read(const unsigned char *p, struct record *out)
 {
 	*out = (struct record){
@@ -15,10 +17,9 @@ bool record_read(const unsigned char *p, struct record *out)
 	return p[0] == FCGI_VERSION_1;
 }
 
-bool record_add(struct buf *b, int type, unsigned id, const void *content, size_t n)
+bool record_add(struct buf *b, int type, unsigned id, const void *content, size_t n, size_t padding)
 {
-	static const char zeros[7];
-	size_t padding = -n % 8; /* section 3.3: keep records aligned on 8 bytes */
+	static const char zeros[8];
 	const unsigned char header[RECORD_HEADER] = {FCGI_VERSION_1, (unsigned char)type, (unsigned char)(id >> 8), (unsigned char)id,
 		(unsigned char)(n >> 8), (unsigned char)n, (unsigned char)padding};
 
@@ -109,27 +110,44 @@ static bool has(struct slice s, char c)
 	return s.n && memchr(s.p, c, s.n);
 }
 
-bool record_variables(struct buf *pairs, struct buf *envp)
+static bool is_variable(struct slice name, struct slice value)
 {
-	const char *p = buf_str(pairs), *end = p + pairs->len;
-	struct slice name, value;
+	return name.n && !has(name, '=') && !has(name, '\0') && !has(value, '\0');
+}
+
+/* Appends the bytes as PARAMS records. */
+static bool add_params(struct buf *b, unsigned id, const char *p, const char *end)
+{
 	bool ok = true;
+	size_t n;
 
-	while (ok && p < end) {
-		char *at = pairs->data + (p - pairs->data); /* the two lengths have at least the bytes of "=" and NUL */
-
-		ok = take_pair(&p, end, &name, &value);
-		if (!ok || name.n == 0 || has(name, '=') || has(name, '\0') || has(value, '\0'))
-			continue;
-		ok = buf_add(envp, &at, sizeof at);
-		memmove(at, name.p, name.n);
-		at[name.n] = '=';
-		memmove(at + name.n + 1, value.p, value.n);
-		at[name.n + 1 + value.n] = '\0';
+	for (; ok && p < end; p += n) {
+		n = (size_t)(end - p) < PARAMS_PIECE ? (size_t)(end - p) : PARAMS_PIECE;
+		ok = record_add(b, FCGI_PARAMS, id, p, n, 0);
 	}
-	if (!buf_add(envp, &(char *){NULL}, sizeof(char *)))
-		envp->len = 0;
-	return ok && envp->len;
+	return ok;
+}
+
+bool record_add_variables(struct buf *b, unsigned id, struct slice pairs)
+{
+	const FCGI_BeginRequestBody begin = {.roleB0 = FCGI_RESPONDER, .flags = FCGI_KEEP_CONN};
+	const char *p = pairs.p, *end = pairs.n ? p + pairs.n : p, *from = p, *at;
+	size_t before = b->len;
+	struct slice name, value;
+	bool whole = true, ok = record_add(b, FCGI_BEGIN_REQUEST, id, &begin, sizeof begin, 0);
+
+	while (ok && whole && p < end) {
+		at = p;
+		whole = take_pair(&p, end, &name, &value);
+		if (whole && is_variable(name, value))
+			continue;
+		ok = add_params(b, id, from, at); /* those before the one that is left out */
+		from = p;
+	}
+	ok = ok && (!whole || add_params(b, id, from, end)) && record_add(b, FCGI_PARAMS, id, "", 0, 0);
+	if (!ok)
+		b->len = before;
+	return ok && whole;
 }
 
 static bool add_pair(struct buf *b, const char *name, const char *value)
@@ -157,7 +175,7 @@ static bool get_values(const struct record *r, const unsigned char *content, str
 			asked[i] = true;
 		}
 	}
-	ok = ok && record_add(out, FCGI_GET_VALUES_RESULT, FCGI_NULL_REQUEST_ID, pairs.data, pairs.len);
+	ok = ok && record_add(out, FCGI_GET_VALUES_RESULT, FCGI_NULL_REQUEST_ID, pairs.data, pairs.len, -pairs.len % 8); /* section 3.3: aligned on 8 bytes */
 	buf_free(&pairs);
 	return ok;
 }
@@ -168,5 +186,5 @@ bool record_manage(const struct record *r, const unsigned char *content, struct 
 
 	if (r->type == FCGI_GET_VALUES)
 		return get_values(r, content, out);
-	return record_add(out, FCGI_UNKNOWN_TYPE, FCGI_NULL_REQUEST_ID, &unknown, sizeof unknown);
+	return record_add(out, FCGI_UNKNOWN_TYPE, FCGI_NULL_REQUEST_ID, &unknown, sizeof unknown, 0);
 }

@@ -1,8 +1,8 @@
 /*
  * FastCGI 1.0 records and name-value pairs in memory: judged and read here, with no input or output.
  *
- * Every length is checked against the bytes there are. No byte of a peer is passed to libfcgi: it would take
- * records out of padding, and add lengths without a check.
+ * Every length is checked against the bytes there are. libfcgi takes records out of padding, and adds lengths without
+ * a check: it reads only streams that record_add_variables() wrote.
  */
 #ifndef RECORD_H
 #define RECORD_H
@@ -28,8 +28,8 @@ struct record {
 /* Reads a header of RECORD_HEADER bytes. False when its version is not 1. */
 bool record_read(const unsigned char *p, struct record *out);
 
-/* Appends a record. The content is at most RECORD_CONTENT_MAX bytes. False when memory is short. */
-bool record_add(struct buf *b, int type, unsigned id, const void *content, size_t n);
+/* Appends a record. The content is at most RECORD_CONTENT_MAX bytes, the padding at most 8. False when memory is short. */
+bool record_add(struct buf *b, int type, unsigned id, const void *content, size_t n, size_t padding);
 
 enum record_seen {
 	RECORD_SEEN_PARTIAL,    /* not all variables are there */
@@ -48,12 +48,12 @@ enum record_seen {
 enum record_seen record_walk(const unsigned char *p, size_t n, size_t *size);
 
 /*
- * Turns a stream of name-value pairs (section 3.4) into "NAME=value" strings, in its own memory, and appends a
- * pointer to each to envp, NULL last. A pair that can be no variable is left out: an empty name, "=" in the name, or
- * a NUL. False when a length goes beyond the bytes: the pairs before it are in envp all the same. False with an
- * empty envp when memory is short.
+ * Appends the variables of a request, from its name-value pairs (section 3.4), as a stream for libfcgi: BEGIN_REQUEST for
+ * a responder, PARAMS, an empty PARAMS, all without padding. A pair that can be no
+ * variable is left out: an empty name, "=" in the name, or a NUL. False when a length goes beyond the bytes: the stream has the
+ * pairs before it all the same. False with nothing appended when memory is short.
  */
-bool record_variables(struct buf *pairs, struct buf *envp);
+bool record_add_variables(struct buf *b, unsigned id, struct slice pairs);
 
 /*
  * Appends the answer to a management record: the known values that FCGI_GET_VALUES asks for, or that the type is

@@ -19,6 +19,7 @@
 #include "core/io.h"
 #include "core/notify.h"
 #include "gate/idle.h"
+#include "gate/libfcgi.h"
 #include "gate/listen.h"
 #include "hook/refusals.h"
 #include "sink/spool_keeper.h"
@@ -374,7 +375,7 @@ static int take_signals(void)
 	sigemptyset(&ours);
 	sigaddset(&ours, SIGTERM);
 	sigaddset(&ours, SIGINT);
-	sigaddset(&ours, SIGUSR1); /* mod_fcgid's graceful stop */
+	sigaddset(&ours, SIGUSR1); /* mod_fcgid's and libfcgi's graceful stop */
 	sigaddset(&ours, SIGHUP);
 	return signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
 }
@@ -441,7 +442,7 @@ int serve(int listen_fd, const char *own_address, struct conf *conf)
 		spool_tell(s.spool, &m.self);
 		spool_flush(s.spool); /* before a delivery can come: a probe of it finds its row */
 	}
-	if (!s.conf || !s.spool || !set_up(&m, &s)) {
+	if (!s.conf || !s.spool || !libfcgi_init() || !set_up(&m, &s)) {
 		log_message(LOG_LEVEL_ERROR, "can't start: %s", strerror(errno));
 		return EX_OSERR;
 	}

@@ -9,6 +9,7 @@
 #include <fastcgi.h>
 
 #include "gate/fcgi.h"
+#include "gate/libfcgi.h"
 #include "gate/listen.h"
 #include "gate/record.h"
 
@@ -34,7 +35,7 @@ static int start(void **state)
 	g.spool = spool_new("spool", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
 	g.fcgi = fcgi_new();
 	log_setup(LOG_LEVEL_ERROR, LOG_FORMAT_LOGFMT, LOG_TARGET_STDERR);
-	return rc == 0 && g.conf && g.fcgi ? 0 : -1;
+	return rc == 0 && g.conf && g.fcgi && libfcgi_init() ? 0 : -1;
 }
 
 static int end(void **state)
@@ -435,22 +436,46 @@ static void lengths_beyond_the_bytes_close(void **state)
 	buf_free(&b);
 }
 
-static void variables_as_strings(void **state)
+/* A pair that can be no variable is left out; libfcgi reads the others, and adds its own. */
+static void variables_by_libfcgi(void **state)
 {
 	static const char pairs[] = "\1\1AB" "\0\1x" "\3\0A=B" "\2\1A\0x" "\1\2Ax\0" "\x80\0\0\1\0C" "\1\x80\0\0\2D==" "\1\1A2";
-	static const char *const right[] = {"A=B", "C=", "D===", "A=2"};
-	struct buf b = {0}, envp = {0};
-	char **v;
+	static const char *const right[] = {"FCGI_ROLE=RESPONDER", "A=B", "C=", "D===", "A=2"};
+	struct libfcgi *l = libfcgi_new();
+	struct buf stream = {0};
+	char *const *v;
 
 	(void)state;
-	buf_add(&b, pairs, sizeof pairs - 1);
-	assert_true(record_variables(&b, &envp));
-	v = (char **)(void *)envp.data;
-	for (size_t i = 0; i < COUNT(right); i++)
-		assert_string_equal(v[i], right[i]);
-	assert_null(v[COUNT(right)]);
-	buf_free(&b);
-	buf_free(&envp);
+	assert_non_null(l);
+	for (int again = 0; again < 2; again++) {
+		stream.len = 0;
+		assert_true(record_add_variables(&stream, 7, (struct slice){pairs, sizeof pairs - 1}));
+		assert_true(libfcgi_open(l, &stream));
+		v = libfcgi_variables(l);
+		for (size_t i = 0; i < COUNT(right); i++)
+			assert_string_equal(v[i], right[i]);
+		assert_null(v[COUNT(right)]);
+		libfcgi_close(l);
+	}
+	buf_free(&stream);
+	libfcgi_free(l);
+}
+
+/* What is behind a wrong length is not read; what is before it is. */
+static void variables_before_a_wrong_length(void **state)
+{
+	static const char pairs[] = "\1\1AB" "\1\x7F";
+	struct libfcgi *l = libfcgi_new();
+	struct buf stream = {0};
+
+	(void)state;
+	assert_non_null(l);
+	assert_false(record_add_variables(&stream, 1, (struct slice){pairs, sizeof pairs - 1}));
+	assert_true(libfcgi_open(l, &stream));
+	assert_string_equal(libfcgi_variables(l)[1], "A=B");
+	assert_null(libfcgi_variables(l)[2]);
+	libfcgi_free(l);
+	buf_free(&stream);
 }
 
 static void management_records_are_answered(void **state)
@@ -624,7 +649,8 @@ int main(void)
 		cmocka_unit_test(padding_is_never_a_record),
 		cmocka_unit_test(request_ends_behind_its_padding),
 		cmocka_unit_test(lengths_beyond_the_bytes_close),
-		cmocka_unit_test(variables_as_strings),
+		cmocka_unit_test(variables_by_libfcgi),
+		cmocka_unit_test(variables_before_a_wrong_length),
 		cmocka_unit_test(management_records_are_answered),
 		cmocka_unit_test(aborted_requests_and_other_roles_end),
 		cmocka_unit_test(large_headers),
