@@ -48,8 +48,8 @@ static const char *skip_bracket(const char *p)
 	if (*p == ']')
 		p++;
 	while (*p && *p != ']') {
-		end = *p == '[' && p[1] && strchr(":.=", p[1]) ? strchr(p + 2, ']') : NULL;
-		p = end ? end + 1 : p + 1;
+		end = *p == '[' && p[1] && strchr(":.=", p[1]) ? strstr(p + 2, (const char[]){p[1], ']', '\0'}) : NULL;
+		p = end ? end + 2 : p + 1;
 	}
 	return *p ? p + 1 : p;
 }
@@ -78,13 +78,13 @@ static size_t read_repeat(const char **p)
 
 /*
  * How many characters, classes and groups the expression from *p to the end of its group has when its bounds are written
- * out, as regcomp(3) does; at most SIZE_LIMIT + 1. *p is then at the ")", or the end.
+ * out, as regcomp(3) does; at most SIZE_LIMIT + 1. *p is then at the ")", or the end. Outside of groups a ")" is a character.
  */
-static size_t measure(const char **p)
+static size_t measure(const char **p, bool in_group)
 {
 	size_t all = 0, last = 0;
 
-	while (**p && **p != ')' && all <= SIZE_LIMIT) {
+	while (**p && !(in_group && **p == ')') && all <= SIZE_LIMIT) {
 		if (strchr("{+*?", **p) && last) {
 			all -= last;
 			last = least(last * read_repeat(p), SIZE_LIMIT + 1);
@@ -94,7 +94,7 @@ static size_t measure(const char **p)
 		last = 1;
 		if (**p == '(') {
 			++*p;
-			last += measure(p);
+			last += measure(p, true);
 			*p += **p == ')';
 		} else if (**p == '[') {
 			*p = skip_bracket(*p);
@@ -106,20 +106,10 @@ static size_t measure(const char **p)
 	return least(all, SIZE_LIMIT + 1);
 }
 
-/* The whole, where a ")" too many is a character. */
-static bool is_small(const char *text)
-{
-	size_t size = 0;
-
-	while (*text && size <= SIZE_LIMIT) {
-		size += measure(&text);
-		text += *text == ')';
-	}
-	return size <= SIZE_LIMIT;
-}
-
 static bool check_text(const char *text, char *why, size_t n)
 {
+	const char *rest = text;
+
 	if (strlen(text) > PATTERN_MAX) {
 		snprintf(why, n, "it is longer than %d bytes; write a shorter one", PATTERN_MAX);
 		return false;
@@ -130,7 +120,7 @@ static bool check_text(const char *text, char *why, size_t n)
 		snprintf(why, n, "it must not refer to a group; write the text again");
 		return false;
 	}
-	if (is_small(text))
+	if (measure(&rest, false) <= SIZE_LIMIT)
 		return true;
 	snprintf(why, n, "its bounds multiply to more than %d characters; write smaller numbers in braces", SIZE_LIMIT);
 	return false;
