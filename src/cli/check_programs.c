@@ -108,6 +108,8 @@ static void look_at_program(void *ctx, const struct spool_program *p)
 		check_note(l->check, "address", p->address);
 	else if (receiver && p->ended_at)
 		check_note(l->check, "ended", clock_format(p->ended_at, at));
+	else if (receiver && process_look(&p->process) == PROCESS_GONE)
+		check_note(l->check, "gone", clock_format(p->started_at, at));
 	state = p->ended_at ? PROCESS_GONE : process_look(&p->process);
 	if (state == PROCESS_GONE)
 		return; /* whether another has taken its place, the socket and the relay's lock tell */

@@ -166,7 +166,7 @@ static bool look_at_noted(struct check *c, const struct conf *conf)
 
 void check_socket(struct check *c, const struct conf *conf)
 {
-	const char *where = c->socket ? c->socket : conf->listen, *ended;
+	const char *where = c->socket ? c->socket : conf->listen, *when;
 
 	if (where && strcmp(where, "none") == 0)
 		check_say(c, CHECK_OK, "socket", "socket: there is none to ask, since the web server starts the receiver");
@@ -174,9 +174,12 @@ void check_socket(struct check *c, const struct conf *conf)
 		look(c, conf, where);
 	else if (look_at_noted(c, conf))
 		return;
-	else if ((ended = check_next_note(c, "ended", NULL)))
+	else if ((when = check_next_note(c, "gone", NULL)) && !check_next_note(c, "receiver", NULL))
+		check_say(c, CHECK_FAIL, "socket", "socket: there is none, and the receiver that was started at %s is gone without having ended: it was "
+			"killed, or the machine was; start it, and see its log", when);
+	else if ((when = check_next_note(c, "ended", NULL)))
 		check_say(c, CHECK_WARN, "socket", "socket: there is none, as the receiver was ended at %s; start it, or write --socket none where the "
-			"web server starts it, as mod_fcgid does", ended);
+			"web server starts it, as mod_fcgid does", when);
 	else
 		check_say(c, CHECK_WARN, "socket", "socket not checked: no receiver has told the spool of one; name it with --socket unix:PATH, "
 			"or write --socket none where the web server starts the receiver, as for CGI and mod_fcgid");

@@ -302,6 +302,17 @@ def test_a_spool_on_a_full_disk_fails(children):
     assert b"FAIL spool database: can't be written: database or disk is full; make room" in done.stdout, done.stdout + done.stderr
 
 
+def test_a_receiver_that_a_reboot_ended_fails(healthy):
+    """Its socket is gone with /run, and it has told of no end."""
+    healthy.signal(signal.SIGKILL)
+    healthy.wait(5)
+    healthy.end()
+    healthy.socket.unlink()
+    told = named(check(healthy.home)[1], "socket")
+    assert [status for _, status, _ in told] == ["fail"] and "is gone without having ended" in told[0][2]
+    assert not bad(check(healthy.home, "--socket", "none")[1])
+
+
 def test_a_receiver_that_was_ended_is_told_of(healthy):
     """It has removed its socket; what it has noted remains. An end by a signal may be meant, so that it fails where a socket is named."""
     healthy.stop()
@@ -321,7 +332,7 @@ def test_only_sockets_of_this_machine_are_asked(healthy, address):
         db.execute("UPDATE program SET address = ?, ended_at = 0", (address,))
     for user in (USER, None):
         done = healthy.home.cli("check", user=user)
-        assert b"warn socket not checked" in done.stdout and address.encode() not in done.stdout and b"\x1b" not in done.stdout
+        assert b"FAIL socket: there is none, and the receiver that was started at 20" in done.stdout and address.encode() not in done.stdout and b"\x1b" not in done.stdout
 
 
 def test_without_a_socket_check_says_so(healthy):
