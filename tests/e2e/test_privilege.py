@@ -1,4 +1,5 @@
 """The privileges of each process: root's commands give them up, and nobody else's files are trusted."""
+import json
 import os
 import re
 import shutil
@@ -248,6 +249,9 @@ def test_forged_values_end_no_command(receiver, target, value):
             assert done.returncode in (0, 1, 2, 64, 65, 66, 75, 78), (command, done)
         out = (done.stdout or b"") + (done.stderr or b"")
         assert b"schema:" not in out, (command, out)
+        if command == ["deliveries", "--json"]:
+            for row in map(json.loads, done.stdout.splitlines()):
+                assert 0 <= row["attempts"] <= 1000000 and row["state"] in ("pending", "delivered", "dead")
         if command[0] != "export":
             assert b"\x1b" not in out and "\u202e".encode() not in out, (command, out)
 
