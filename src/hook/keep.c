@@ -81,6 +81,8 @@ void keep_event(const struct request *r, struct delivery *d)
 		.sent_at = field[FIELD_SENT_AT],
 		.headers = {d->headers.data, d->headers.len},
 		.body = {r->body.data, r->body.len},
+		/* a form is signed sorted and decoded: written in another way it is the same delivery */
+		.bytes = scheme_signs(&d->endpoint->scheme, PLACEHOLDER_FORM) ? d->verify.message : (struct slice){0},
 		.remote_addr = r->remote_addr,
 		.received_at = d->received_at,
 		.secret = d->secret,

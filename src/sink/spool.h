@@ -61,6 +61,7 @@ struct spool_event {
 	struct slice sent_at; /* the provider's own timestamp text */
 	struct slice headers; /* "Name: value\n" lines that prove the signature */
 	struct slice body;
+	struct slice bytes; /* that tell whether a delivery is the same again, where that is not the body; p == NULL: the body */
 	const char *note; /* what a reader must know of it; NULL: nothing */
 	const char *remote_addr;
 	int64_t received_at; /* ms since the epoch */

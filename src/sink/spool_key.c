@@ -41,12 +41,17 @@ static size_t id_length(const struct spool_event *ev, bool *by_name)
 	return plain.n;
 }
 
+struct slice spool_key_bytes(const struct spool_event *ev)
+{
+	return ev->identity == SPOOL_IDENTITY_UNSIGNED && ev->bytes.p ? ev->bytes : ev->body;
+}
+
 /* Adds the digest of the bytes. */
 static bool add_digest(const struct spool_event *ev, struct buf *b, struct spool_key *k)
 {
 	char hex[2 * SPOOL_KEY_DIGEST + 1];
 
-	if (!spool_key_digest(ev->body, k->digest))
+	if (!spool_key_digest(spool_key_bytes(ev), k->digest))
 		return false;
 	encode(ENCODING_HEX, (const char *)k->digest, sizeof k->digest, hex);
 	b->len = 0;

@@ -20,6 +20,9 @@ struct spool_key {
 /* Makes the key. False: memory is short, or OpenSSL failed. */
 bool spool_key_make(const struct spool_event *ev, struct buf *b, struct spool_key *out);
 
+/* The bytes by which a delivery with an unsigned id is the same again: those that were signed. Of others the body. */
+struct slice spool_key_bytes(const struct spool_event *ev);
+
 /* The SHA-256 of the bytes. False: OpenSSL failed. */
 bool spool_key_digest(struct slice bytes, unsigned char digest[SPOOL_KEY_DIGEST]);
 

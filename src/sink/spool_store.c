@@ -172,7 +172,7 @@ static int find_purged(struct spool_store *s, const struct spool_event *ev, stru
 	rc = sqlite3_step(st);
 	if (rc == SQLITE_ROW) {
 		*f = (struct found){sqlite3_column_int64(st, 0), sqlite3_column_int64(st, 1), true, sqlite3_column_bytes(st, 2) == SPOOL_KEY_DIGEST};
-		f->same_bytes = !f->bytes_known || (spool_key_digest(ev->body, digest) && memcmp(sqlite3_column_blob(st, 2), digest, sizeof digest) == 0);
+		f->same_bytes = !f->bytes_known || (spool_key_digest(spool_key_bytes(ev), digest) && memcmp(sqlite3_column_blob(st, 2), digest, sizeof digest) == 0);
 	}
 	sqlite3_reset(st);
 	return rc;

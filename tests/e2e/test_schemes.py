@@ -310,6 +310,25 @@ def test_a_handshake_forges_no_delivery(front, asked, param, path, header, befor
         assert front.deliver(f"{asked}?{param}={quote(body.decode())}", b"", {"X-Webhook-Signature": None}, method="GET").status == 405
 
 
+def test_twilio_is_the_same_again_by_what_it_signs():
+    """Not by the body: of a GET it is empty, and the same form can be written in several ways."""
+    home = Home(section("twilio", replay_window="1d"), files={"twilio.key": TEXT})
+    server = nginx(home)
+    token = lambda: {"I-Twilio-Idempotency-Token": str(time.time_ns()), "X-Webhook-Signature": None}
+    def ask(query):
+        headers = {**twilio(b"", f"https://example.com/twilio?{query}"), "Content-Type": None, **token()}
+        assert server.deliver(f"/twilio?{query}", b"", headers, method="GET").status == 200
+    try:
+        for query in "Body=one&SmsStatus=received", "Body=two&SmsStatus=received", "Body=one&SmsStatus=received":
+            ask(query)
+        assert len(home.spool.events()) == 2 and {event["note"] for event in home.spool.events()} == {None}
+        for body in b"Body=a+b&From=%2B1", b"From=%2b1&Body=a%20b&", b"&Body=%61+b&&From=%2B1", b"Body=other&From=%2B1":
+            assert server.deliver("/twilio", body, {**twilio(body), **token()}).status == 200
+        assert [event["body"] for event in home.spool.events()][2:] == [b"Body=a+b&From=%2B1", b"Body=other&From=%2B1"]
+    finally:
+        server.stop()
+
+
 def test_unread_body_beside_an_id_is_not_kept():
     """Nothing separates id and body here: a part of the id could be taken for a body that cannot be read."""
     home = Home('scheme "beside" { header = "X-S" signs = "{id}{body}" id-header = "X-I" event = {"json:event"} }\n', endpoint("/w", scheme="beside",
