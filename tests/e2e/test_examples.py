@@ -198,6 +198,8 @@ def test_sysusers_and_tmpfiles():
         ("sinks/slack.url", "hookspool-relay"), ("sinks/n8n.auth", "hookspool-relay"), ("old.url", "hookspool-relay"))}
     for file in files:
         file.write_text(SECRET)
+    program = root / "etc/hookspool/sinks/program"
+    program.touch(0o755)
     for path in KINDS["sysusers"]:
         done = run([need("systemd-sysusers"), f"--root={root}", path])
         assert done.returncode == 0 and not done.stdout, done.stderr.decode()
@@ -210,6 +212,7 @@ def test_sysusers_and_tmpfiles():
             groups = dict(line.split(":")[:3:2] for line in (root / "etc/group").read_text().splitlines())
             for file, group in files.items():
                 assert (file.stat().st_mode & 0o777, file.stat().st_uid, file.stat().st_gid) == (0o640, 0, int(groups[group])), file
+            assert program.stat().st_mode & 0o777 == 0o750
             assert (root / "var/lib/hookspool").stat().st_mode & 0o7777 == 0o2770
 
 
