@@ -4,6 +4,7 @@
 set -u
 
 program=/usr/local/libexec/hookspool.fcgi
+command=/usr/local/bin/hookspool
 conf=/etc/hookspool/hookspool.conf
 socket=/run/hookspool/hookspool.sock
 pidfile=/run/hookspool/hookspool.pid
@@ -80,7 +81,8 @@ case ${1-} in
 start) start ;;
 stop) stop ;;
 restart) restart ;;
-reload) running && kill -HUP "$pid" ;;
+# sends SIGHUP, and fails where the new configuration is refused
+reload) running && "$command" -c "$conf" reload --pid "$pid" || exit 1 ;;
 status) running || exit 3 ;;
 *)
 	echo "usage: $0 start|stop|restart|reload|status" >&2

@@ -69,10 +69,10 @@ static void check_program(struct check *c, const struct sink *s)
 {
 	char program[PATH_MAX], why[PATH_MAX + 512];
 
-	if (!program_find(s->command.item[0], program, sizeof program))
-		check_say(c, CHECK_FAIL, "sink", "sink %s: user %s can't run %s; is it there, or in PATH, with chmod 755, and its directory open?", s->name,
-			check_user(geteuid()), s->command.item[0]);
-	else if (!program_check(program, why, sizeof why))
+	if (!program_find(s->command.item[0], program, sizeof program)) {
+		program_missing(s->command.item[0], why, sizeof why);
+		check_say(c, CHECK_FAIL, "sink", "sink %s: user %s can't run its program: %s", s->name, check_user(geteuid()), why);
+	} else if (!program_check(program, why, sizeof why))
 		check_say(c, CHECK_FAIL, "sink", "sink %s: %s", s->name, why);
 	else
 		check_say(c, CHECK_OK, "sink", "sink %s: runs %s", s->name, program);

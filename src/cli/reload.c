@@ -8,8 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "cli/child.h"
 #include "cli/cli.h"
+#include "cli/owner.h"
 #include "core/clock.h"
 #include "sink/spool_program.h"
 
@@ -37,7 +40,10 @@ struct target {
 	bool done;
 };
 
+enum { NONE_RUNS = 2 /* not among the exit statuses: CLI_NO where no other role has one */ };
+
 struct reload {
+	const struct cli *cli;
 	const char *role; /* NULL: both */
 	int64_t pid;      /* 0: any */
 	struct target *targets;
@@ -71,7 +77,7 @@ static void send_signals(struct reload *r)
 		if (process_look(&t->before.process) == PROCESS_UNKNOWN)
 			fail(r, t, "is in another container; run reload there", "");
 		else if (kill((pid_t)t->before.process.pid, SIGHUP) != 0)
-			fail(r, t, "can't be sent a signal: ", errno == EPERM ? "it is another user's; use systemctl reload, or run this as that user" :
+			fail(r, t, "can't be sent a signal: ", errno == EPERM ? "it is another user's; run this as root, or as that user" :
 				strerror(errno));
 	}
 }
@@ -124,36 +130,79 @@ static bool wait_for_results(struct reload *r, struct spool_db *db, char *why, s
 	}
 }
 
-static int run(const struct cli *cli, struct reload *r)
+static int run(const struct reload *asked)
 {
 	char why[PATH_MAX + 256] = "memory is short";
+	struct reload r = *asked;
 	struct spool_db db;
 	struct conf *conf;
-	int status = cli_open(cli, CONF_SECRETS_NONE, &conf, &db);
+	int status = cli_open(r.cli, CONF_SECRETS_NONE, &conf, &db);
 	bool ok;
 
 	if (status != CLI_OK)
 		return status;
-	r->targets = calloc(PROGRAMS_MAX, sizeof *r->targets);
-	ok = r->targets && spool_program_list(&db, on_program, r, why, sizeof why);
-	if (ok && r->n == 0) {
-		cli_error("no %s runs that has told the spool of itself; nothing was sent", r->role ? r->role : "receiver or relay");
-		r->failed = true;
-	}
+	r.targets = calloc(PROGRAMS_MAX, sizeof *r.targets);
+	ok = r.targets && spool_program_list(&db, on_program, &r, why, sizeof why);
 	if (ok)
-		send_signals(r);
-	ok = ok && wait_for_results(r, &db, why, sizeof why);
-	free(r->targets);
+		send_signals(&r);
+	ok = ok && wait_for_results(&r, &db, why, sizeof why);
+	free(r.targets);
 	status = cli_close(conf, &db, ok, why);
-	return status == CLI_OK && r->failed ? CLI_NO : status;
+	if (status != CLI_OK)
+		return status;
+	return r.n == 0 ? NONE_RUNS : r.failed ? CLI_NO : CLI_OK;
+}
+
+static int reload_receivers(void *ctx)
+{
+	struct reload r = *(struct reload *)ctx;
+
+	r.role = SPOOL_PROGRAM_RECEIVER;
+	return run(&r); /* the spool's owner */
+}
+
+static int reload_relay(void *ctx)
+{
+	struct reload r = *(struct reload *)ctx;
+	struct conf *conf = cli_conf(r.cli, CONF_SECRETS_NONE);
+	char why[PATH_MAX + 256];
+	bool ok;
+
+	if (!conf)
+		return CLI_CONFIG;
+	ok = owner_become_relay(conf->spool, why, sizeof why);
+	conf_free(conf);
+	if (!ok) {
+		cli_error("%s", why);
+		return CLI_TEMPFAIL;
+	}
+	r.role = SPOOL_PROGRAM_RELAY;
+	return run(&r);
+}
+
+/*
+ * Root has each role reloaded by a process that has become its user. What the spool says of a process is not root's word: so it can
+ * send a signal to no process of another user.
+ */
+static int run_as_users(struct reload *r)
+{
+	bool receivers = !r->role || strcmp(r->role, SPOOL_PROGRAM_RECEIVER) == 0, relay = !r->role || !receivers;
+	int first = receivers ? child_run(reload_receivers, r) : NONE_RUNS, second;
+
+	if (!relay || (first != CLI_OK && first != CLI_NO && first != NONE_RUNS))
+		return first;
+	second = child_run(reload_relay, r);
+	if (first == NONE_RUNS || second == NONE_RUNS)
+		return first == NONE_RUNS ? second : first;
+	return second == CLI_OK ? first : second;
 }
 
 int cli_reload(const struct cli *cli, int argc, char **argv)
 {
 	static const struct option options[] = {{"pid", required_argument, NULL, 'p'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-	struct reload r = {0};
+	struct reload r = {.cli = cli};
 	char *end;
-	int c;
+	int c, status;
 
 	optind = 0;
 	opterr = 0;
@@ -175,5 +224,9 @@ int cli_reload(const struct cli *cli, int argc, char **argv)
 		return cli_usage("reload", "%s is neither receiver nor relay", r.role);
 	if (optind < argc)
 		return cli_usage("reload", "it takes no %s", argv[optind]);
-	return run(cli, &r);
+	status = geteuid() == 0 ? run_as_users(&r) : run(&r);
+	if (status != NONE_RUNS)
+		return status;
+	cli_error("no %s runs that has told the spool of itself; nothing was sent", r.role ? r.role : "receiver or relay");
+	return CLI_NO;
 }

@@ -30,6 +30,20 @@ static bool is_word(struct slice token)
 	return token.n > 1 || !strchr(" \t\r\n={}()+,", token.p[0]);
 }
 
+/* A byte that is no text outside of quotes: a control character, or a non-breaking space in an encoding of 8 bits. */
+static bool is_stray(struct slice token, size_t k, const char **name)
+{
+	unsigned char c = (unsigned char)token.p[k];
+
+	if ((c < ' ' && !strchr("\t\r\n", c)) || c == 0x7F)
+		*name = "a control character";
+	else if (c == 0xA0 && (k == 0 || !(token.p[k - 1] & 0x80)))
+		*name = "a non-breaking space of Latin-1 (0xA0)";
+	else
+		return false;
+	return true;
+}
+
 int unseen_line(const char *text, size_t n, const char **name)
 {
 	struct slice option = {"", 0}, token;
@@ -43,6 +57,8 @@ int unseen_line(const char *text, size_t n, const char **name)
 			option = token;
 		for (size_t k = 0; k < token.n; k++) {
 			if (!(is_quoted(token) && is_free(option)) && invisible_at(token.p + k, token.n - k, name))
+				return line;
+			if (!is_quoted(token) && is_stray(token, k, name))
 				return line;
 			line += token.p[k] == '\n';
 		}

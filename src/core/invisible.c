@@ -8,6 +8,7 @@ static const struct {
 	uint32_t first, last;
 	const char *name;
 } ranges[] = {
+	{0x0080, 0x009F, "a control character (U+0080 to U+009F)"},
 	{0x00A0, 0x00A0, "a non-breaking space (U+00A0)"},
 	{0x00AD, 0x00AD, "a soft hyphen (U+00AD)"},
 	{0x034F, 0x034F, "a combining grapheme joiner (U+034F)"},
@@ -85,6 +86,8 @@ const char *invisible_encoding(const char *p, size_t n)
 {
 	if (n >= 4 && (memcmp(p, "\xFF\xFE\0\0", 4) == 0 || memcmp(p, "\0\0\xFE\xFF", 4) == 0))
 		return "UTF-32";
+	if (n >= 4 && (memcmp(p + 1, "\0\0", 3) == 0 || memcmp(p, "\0\0", 3) == 0))
+		return "UTF-32"; /* its ASCII has three */
 	if (n >= 2 && (memcmp(p, "\xFF\xFE", 2) == 0 || memcmp(p, "\xFE\xFF", 2) == 0))
 		return "UTF-16";
 	if (n >= 2 && (p[0] == '\0') != (p[1] == '\0'))

@@ -1,5 +1,5 @@
 /* Programs that are to be run: where they are found, and what keeps the kernel from running them. */
-#define _GNU_SOURCE /* strchrnul */
+#define _GNU_SOURCE /* strchrnul, ST_NOEXEC */
 #include "core/program.h"
 
 #include <errno.h>
@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 enum {
@@ -39,6 +40,31 @@ bool program_find(const char *name, char *out, size_t n)
 			return true;
 	}
 	return false;
+}
+
+static bool is_noexec(const char *path)
+{
+	struct statvfs fs;
+
+	return statvfs(path, &fs) == 0 && (fs.f_flag & ST_NOEXEC);
+}
+
+void program_missing(const char *name, char *why, size_t n)
+{
+	struct stat st;
+
+	if (!strchr(name, '/'))
+		snprintf(why, n, "%s: PATH has no program of that name that this user may run", name);
+	else if (stat(name, &st) != 0)
+		snprintf(why, n, "%s: %s", name, strerror(errno));
+	else if (S_ISDIR(st.st_mode))
+		snprintf(why, n, "%s: it is a directory, and no program", name);
+	else if (!S_ISREG(st.st_mode))
+		snprintf(why, n, "%s: it is no file", name);
+	else if (is_noexec(name))
+		snprintf(why, n, "%s: its file system is mounted with noexec; move it to another one", name);
+	else
+		snprintf(why, n, "%s: this user may not run it; chmod 755 it", name);
 }
 
 static bool refuse(char *why, size_t n, const char *path, const char *what)

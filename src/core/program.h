@@ -11,6 +11,9 @@
  */
 bool program_find(const char *name, char *out, size_t n);
 
+/* Writes why program_find() found no program of that name, beginning with the name. */
+void program_missing(const char *name, char *why, size_t why_size);
+
 /*
  * Reads the beginning of the file at path as the kernel does (execve(2), "Interpreter scripts"), and looks for the interpreter
  * that its #! line names, and for the program that env(1) would look for. False where the file can't be run, with the reason and

@@ -218,7 +218,9 @@ static void say_not_started(struct exec *x, const struct run *r, int error)
 	char text[512], path[PATH_MAX];
 
 	/* execve(2) says ENOENT of a script whose interpreter is missing, too */
-	if (!program_find(r->sink->command.item[0], path, sizeof path) || program_check(path, text, sizeof text))
+	if (!program_find(r->sink->command.item[0], path, sizeof path))
+		program_missing(r->sink->command.item[0], text, sizeof text);
+	else if (program_check(path, text, sizeof text))
 		snprintf(text, sizeof text, "%s: %s", r->sink->command.item[0], strerror(error));
 	x->done(r->job, &(struct attempt_result){.again = true, .error = text});
 }

@@ -27,6 +27,7 @@ struct transfer {
 	bool refused; /* the address is a private one */
 	bool begun;   /* the request may have been sent */
 	bool answered; /* it was, by a redirect perhaps */
+	bool speaks;   /* an answer began as HTTP's do */
 	bool kept;     /* over a connection of an attempt before this one */
 	bool repeated; /* libcurl wanted to send it once more */
 };
@@ -141,6 +142,7 @@ static size_t on_header(char *p, size_t size, size_t n, void *ctx)
 {
 	struct transfer *t = ctx;
 
+	t->speaks = t->speaks || (size * n > 5 && memcmp(p, "HTTP/", 5) == 0);
 	if (size * n > 0 && (*p == '\r' || *p == '\n')) {
 		curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &t->status);
 		t->answered = t->status >= 200;
@@ -268,7 +270,7 @@ bool http_start(struct http *h, struct target *target, const struct http_message
 	t->job = job;
 	t->answer_len = t->read = 0;
 	t->status = 0;
-	t->refused = t->begun = t->answered = t->kept = t->repeated = false;
+	t->refused = t->begun = t->answered = t->speaks = t->kept = t->repeated = false;
 	*t->error = '\0';
 	t->headers = target_headers(target, m->type, m->id, m->headers, m->body, clock_now());
 	if (t->headers && set_up(t, m) && curl_multi_add_handle(h->multi, t->easy) == CURLM_OK)
@@ -300,6 +302,8 @@ static const char *error_of(const struct transfer *t, CURLcode code)
 		return "a private address; allow-private permits it";
 	if (t->repeated)
 		return t->kept ? "the target closed a connection that was kept, without an answer" : "the target wants the request once more";
+	if (code == CURLE_WEIRD_SERVER_REPLY && t->speaks && *t->error)
+		return t->error; /* it says which header is wrong */
 	if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY) /* the former is HTTP/0.9's as well */
 		return !t->answered ? "something answered, but not in HTTP; is it the right port?"
 			: strncmp(t->target->url, "https:", 6) == 0 ? "a redirect from https to another protocol"

@@ -122,6 +122,23 @@ def test_a_target_that_speaks_no_http(receiver, relay, says):
     peer.close()
 
 
+@pytest.mark.parametrize("header, error", [(b"Content-Length: -7", "Content-Length"), (b"X-A: a\0b", "Nul byte in header")])
+def test_a_header_that_is_wrong_is_named(receiver, relay, header, error):
+    """The target speaks HTTP, and the port is right."""
+    def speak(connection):
+        read_request(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\n" + header + b"\r\n\r\n")
+
+    peer = Peer(speak)
+    home = home_with(sink("out", url=peer.url))
+    one = receiver(home=home)
+    relay(home).ready()
+    deliver(one)
+    until(lambda: attempts(home), "the attempt", 20)
+    assert error in attempts(home)[0]["error"]
+    peer.close()
+
+
 def test_a_target_that_speaks_no_tls(receiver, relay, target):
     home = home_with(sink("out", url=target.url.replace("http:", "https:")))
     one = receiver(home=home)

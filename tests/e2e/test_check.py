@@ -143,7 +143,7 @@ def test_a_configuration_with_a_byte_order_mark_is_read():
     assert not named(bad(check(home)[1]), "configuration")
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
 def test_a_configuration_in_another_encoding_is_named(encoding):
     home = Home(endpoint(PATH))
     rewrite(home, lambda text: text.encode(encoding))
@@ -159,6 +159,16 @@ def test_a_character_unseen_in_a_configuration_has_its_line(old, new, line):
     rewrite(home, lambda text: text.replace(old, new, 1).encode() if old != "}" else new.join(text.rsplit(old, 1)).encode())
     status, found = check(home)
     assert status == 2 and f"{home.conf}:{line}: " in found[0][2] and "can't be seen" in found[0][2]
+
+
+@pytest.mark.parametrize("byte, named_so", [
+    (b"\xa0", "a non-breaking space of Latin-1 (0xA0)"), (b"\x0b", "a control character"), (b"\x1a", "a control character"),
+    (b"\x7f", "a control character"), (b"\xc2\x85", "a control character (U+0080 to U+009F)")])
+def test_a_byte_that_is_no_text_has_its_line(byte, named_so):
+    home = Home(endpoint(PATH))
+    rewrite(home, lambda text: text.encode().replace(b"secret-file", byte + b"secret-file", 1))
+    status, found = check(home)
+    assert status == 2 and f"{home.conf}:3: {named_so}, which can't be seen" in found[0][2]
 
 
 @pytest.mark.parametrize("after", ["\n", " ", "\u200b"], ids=ascii)

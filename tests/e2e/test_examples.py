@@ -257,7 +257,15 @@ def test_spawn_fcgi(path, home, children):
     assert (home.dir / "sock1").stat().st_mode & 0o777 == 0o660
     until(lambda: "outcome=stored" in log.read_text(), "the log")
     assert does("reload") == 0
-    until(lambda: "configuration reloaded" in log.read_text(), "the reload")
+    assert "configuration reloaded" in log.read_text(), "the script waits for it"
+    good = home.conf.read_text()
+    home.conf.write_text("nonsense\n")
+    assert does("reload") == 1
+    home.conf.write_text(good)
+    home.conf.write_text(f'listen = "unix:{home.dir}/other"\n{good}')
+    assert does("reload") == 1, "refused by the receiver"
+    home.conf.write_text(good)
+    assert does("reload") == 0
     assert log.stat().st_mode & 0o777 == 0o640
     log.chmod(0o644)
     assert restarted(does, home, headers) > 20

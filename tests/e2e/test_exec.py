@@ -281,6 +281,31 @@ def test_the_environment_of_the_relay(receiver, children):
     assert tried(home)[0]["answer"] == b"acc-1 UTC C\n"
 
 
+@pytest.mark.parametrize("make, error", [
+    (lambda path: path.mkdir(), "it is a directory, and no program"),
+    (lambda path: os.mkfifo(path, 0o755), "it is no file"),
+    (lambda path: path.write_text("#!/bin/sh\n"), "this user may not run it; chmod 755 it"),
+    (lambda path: path.symlink_to("nowhere"), "No such file or directory"),
+], ids=["directory", "pipe", "mode", "link"])
+def test_what_is_no_program_is_named(receiver, relay, make, error):
+    home = home_with(program("out", "./program"))
+    make(home.dir / "program")
+    one = receiver(home=home)
+    line, = [line for line in home.cli("check").stdout.decode().splitlines() if "sink out:" in line]
+    assert line.startswith("FAIL") and line.endswith(f"{home.dir}/./program: {error}"), line
+    relay(home).ready()
+    deliver(one)
+    assert tried(home, 1)[0]["error"] == f"{home.dir}/./program: {error}"
+
+
+def test_a_name_that_path_does_not_have(receiver, relay):
+    home = home_with(program("out", "no-such-program"))
+    one = receiver(home=home)
+    relay(home).ready()
+    deliver(one)
+    assert tried(home, 1)[0]["error"] == "no-such-program: PATH has no program of that name that this user may run"
+
+
 def test_a_program_whose_loader_is_missing(receiver, relay):
     """The kernel says "No such file" of it, too."""
     home = home_with(program("out", "./program"))

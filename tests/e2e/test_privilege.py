@@ -62,6 +62,19 @@ def test_roots_command_becomes_the_owner_for_good(receiver, children, command):
 
 
 @as_root
+@pytest.mark.parametrize("role", ["receiver", "relay"])
+def test_reload_by_root_sends_no_signal_to_another_users_process(receiver, children, role):
+    """The spool's user can write any process's number into it."""
+    home = stored(receiver)
+    roots = Child(["sleep", "60"], home.dir / "sleep.log", user=None)
+    with sqlite3.connect(home.spool.dir / "hookspool.db") as db:
+        db.execute("UPDATE program SET role = ?, pid = ?, ticks = 0, ended_at = 0", (role, roots.pid))
+    done = home.cli("reload", user=None)
+    assert done.returncode == 1 and b"another user's" in done.stderr, done
+    assert Path(f"/proc/{roots.pid}/stat").read_text().split()[2] == "S", "it runs on"
+
+
+@as_root
 def test_root_reads_its_secret_before_the_spool(receiver):
     home = stored(receiver)
     secret = home.write("roots", (home.dir / "secret").read_text())

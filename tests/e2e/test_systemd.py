@@ -254,6 +254,19 @@ def test_reload_fails_where_the_configuration_is_refused(machine, service, unit,
     machine.checks()
 
 
+def test_root_reloads_both_users_processes(machine, service):
+    """Without systemctl: each gets its signal from a process of its own user."""
+    done = machine.call("hookspool", "-c", "/etc/hookspool/hookspool.conf", "reload")
+    assert done.returncode == 0 and [line.split()[0] for line in done.stdout.splitlines()] == [b"receiver", b"relay"], done.stderr
+    for role in ("receiver", "relay"):
+        assert machine.cli("reload", role).startswith(f"{role} (pid ")
+    machine.do("systemctl", "stop", "hookspool-relay")
+    assert machine.cli("reload").startswith("receiver (pid ")
+    assert machine.call("hookspool", "-c", "/etc/hookspool/hookspool.conf", "reload", "relay").returncode == 1
+    machine.do("systemctl", "start", "hookspool-relay")
+    serves(machine, service)
+
+
 def test_stopped_receiver_behind_the_held_socket(machine, service):
     """systemd's socket accepts for it. The socket's path is what the receiver has noted."""
     machine.do("systemctl", "kill", "--signal=STOP", "hookspool.service")
