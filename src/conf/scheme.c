@@ -17,6 +17,7 @@ enum { MINUTES_5 = 300 * 1000 }; /* what Stripe, Slack, Standard Webhooks and Hu
 #define SIGNATURE {SOURCE_SIGNATURE, .name = NULL}
 #define BODY {SOURCE_BODY, .name = NULL}
 #define NOTHING {SOURCE_NOTHING, .name = NULL}
+#define NOTHING_OF(events) {SOURCE_NOTHING, .name = NULL, .event = events}
 /* The id of a message or the like, of which there can be several events: the event's name and the account are in the key. */
 #define THING(path) {SOURCE_JSON, .name = path, .thing = true}
 #define THING_OF(events, path) {SOURCE_JSON, .name = path, .event = events, .thing = true}
@@ -26,7 +27,8 @@ enum { MINUTES_5 = 300 * 1000 }; /* what Stripe, Slack, Standard Webhooks and Hu
 #define TEXT_AND(text) {SOURCE_TEXT, .name = text, .more = true}
 #define THING_AND(path) {SOURCE_JSON, .name = path, .thing = true, .more = true}
 /* An event that can happen again to the same thing: its bytes are in the key, too. */
-#define THING_AGAIN(events, path) {SOURCE_JSON, .name = path, .event = events, .thing = true, .more = true}, BODY
+#define THING_AGAIN(path) {SOURCE_JSON, .name = path, .thing = true, .more = true}, BODY
+#define THING_AGAIN_OF(events, path) {SOURCE_JSON, .name = path, .event = events, .thing = true, .more = true}, BODY
 
 /* "What's in the payload" */
 #define CONNECTSAFELY_FIELDS \
@@ -62,6 +64,8 @@ enum { MINUTES_5 = 300 * 1000 }; /* what Stripe, Slack, Standard Webhooks and Hu
 #define META_VALUE "entry.=.changes.=.value."
 #define META_MESSAGING "entry.=.messaging.=."
 #define META_STANDBY "entry.=.standby.=."
+/* The member beside these is the event. */
+#define META_MESSAGES(list) "entry.*." list ".*.!sender!recipient!hop_context!prior_message"
 
 /* core.telegram.org/bots/api, "Update": the member beside the update's id is the event. */
 #define UPDATE "!update_id"
@@ -95,8 +99,10 @@ static const struct scheme schemes[] = {
 		.source = {
 			/* The status of an account has no "event": the only member's name says what it is. */
 			[FIELD_EVENT] = {JSON("event"), MEMBER("!")},
-			[FIELD_KEY] = {THING("data.message_urn"), THING("data.id"), THING_AGAIN("mail_moved", "email_id"), THING("email_id"),
-				THING_AGAIN("message_edited", "message_id"), THING_AGAIN("message_reaction", "message_id"), THING("message_id")},
+			/* A mail or a message comes once. All else, such as a reaction or an opened mail, can happen to it again. */
+			[FIELD_KEY] = {THING("data.message_urn"), THING("data.id"), THING_OF("mail_received", "email_id"),
+				THING_OF("mail_sent", "email_id"), THING_OF("message_received", "message_id"), THING_AGAIN("email_id"),
+				THING_AGAIN("message_id"), NOTHING_OF("AccountStatus")}, /* the status has no time: an account is lost twice */
 			[FIELD_ACCOUNT] = {JSON("account_id"), JSON("AccountStatus.account_id"), JSON("data.account_id")},
 			[FIELD_SENDER_ID] = {JSON("sender.attendee_id"), JSON("sender.attendee_provider_id"), JSON("from_attendee.identifier"),
 				JSON("user_provider_id"), JSON("user.provider_id"), JSON("data.sender.id")},
@@ -182,8 +188,7 @@ static const struct scheme schemes[] = {
 		.bodies = CONTENT_JSON,
 		.source = {
 			/* The object is the product; entries and changes of several kinds may share a request. */
-			[FIELD_EVENT] = {JSON("entry.*.changes.*.field"), MEMBER("entry.*.messaging.*.!sender!recipient!hop_context"),
-				MEMBER("entry.*.standby.*.!sender!recipient!hop_context"), JSON("object")},
+			[FIELD_EVENT] = {JSON("entry.*.changes.*.field"), MEMBER(META_MESSAGES("messaging")), MEMBER(META_MESSAGES("standby")), JSON("object")},
 			/* A status has its message's id, and delivered and read the same: their bytes tell them apart. */
 			[FIELD_KEY] = {THING(META_VALUE "messages.=.id"), THING(META_VALUE "message_echoes.=.id"), THING(META_VALUE "leadgen_id"),
 				THING_OF("comments", META_VALUE "id"), THING_OF("live_comments", META_VALUE "id"),
@@ -201,6 +206,8 @@ static const struct scheme schemes[] = {
 				JSON(META_MESSAGING "timestamp"), JSON(META_VALUE "created_time"), JSON(META_STANDBY "timestamp"),
 				JSON(META_VALUE "message_echoes.=.timestamp"), JSON("entry.=.time")},
 			[FIELD_TEXT] = {JSON(META_VALUE "messages.=.text.body"), JSON(META_VALUE "messages.=.button.text"),
+				JSON(META_VALUE "messages.=.image.caption"), JSON(META_VALUE "messages.=.video.caption"),
+				JSON(META_VALUE "messages.=.document.caption"),
 				JSON(META_MESSAGING "message.text"), JSON(META_VALUE "text"), JSON(META_VALUE "message"),
 				JSON(META_STANDBY "message.text"), JSON(META_VALUE "message_echoes.=.text.body")},
 		},
@@ -240,8 +247,8 @@ static const struct scheme schemes[] = {
 			[FIELD_KEY] = {JSON("event_id"), JSON("trigger_id"), FORM("trigger_id"), SIGNATURE},
 			[FIELD_ACCOUNT] = {JSON("team_id"), JSON("team.id"), JSON("user.team_id"), FORM("team_id")},
 			[FIELD_SENDER_ID] = {JSON("event.user"), JSON("event.user.id"), JSON("event.user_id"), JSON("event.message.user"),
-				JSON("user.id"), FORM("user_id")},
-			[FIELD_SENDER_NAME] = {JSON("event.user.name"), JSON("user.username"), JSON("user.name"), FORM("user_name")},
+				JSON("user.id"), FORM("user_id"), JSON("event.bot_id")},
+			[FIELD_SENDER_NAME] = {JSON("event.user.name"), JSON("event.username"), JSON("user.username"), JSON("user.name"), FORM("user_name")},
 			[FIELD_CONVERSATION] = {JSON("event.channel"), JSON("event.channel.id"), JSON("event.channel_id"),
 				JSON("event.item.channel"), JSON("channel.id"), JSON("container.channel_id"), FORM("channel_id")},
 			[FIELD_SENT_AT] = {JSON("event.ts"), JSON("event.event_ts"), JSON("event_time"), JSON("actions.0.action_ts"),
@@ -364,7 +371,7 @@ static const struct scheme schemes[] = {
 			/* A request has up to 100 events, also of several portals; a workflow's action posts one object of its own. */
 			[FIELD_EVENT] = {JSON("*.subscriptionType"), JSON("0.subscriptionType"), JSON("subscriptionType"), TEXT("request")},
 			[FIELD_KEY] = {SIGNATURE},
-			[FIELD_ACCOUNT] = {JSON("*.portalId"), JSON("portalId"), JSON("portal-id")},
+			[FIELD_ACCOUNT] = {JSON("*.portalId"), JSON("portalId"), JSON("portal-id"), JSON("origin.portalId")},
 			[FIELD_CONVERSATION] = {JSON_OF("conversation.*", "=.objectId"), JSON_OF("conversation.*", "objectId")},
 			[FIELD_SENT_AT] = {JSON("0.occurredAt"), JSON("occurredAt")},
 		},
@@ -457,8 +464,9 @@ static const struct scheme schemes[] = {
 		.source = {
 			[FIELD_EVENT] = {JSON("data.event_type"), MEMBER(ACTIVITY), TEXT("activity")},
 			/* the first: X Activity API */
-			[FIELD_KEY] = {JSON("data.event_uuid"), THING(ACTIVITY ".=.id_str"), THING(ACTIVITY ".=.id"), THING(ACTIVITY ".=.status.id")},
-			[FIELD_ACCOUNT] = {JSON("for_user_id"), JSON("data.filter.user_id")},
+			[FIELD_KEY] = {JSON("data.event_uuid"), THING(ACTIVITY ".=.id_str"), THING_AGAIN_OF("favorite_events", ACTIVITY ".=.id"),
+				THING(ACTIVITY ".=.id"), THING(ACTIVITY ".=.status.id")},
+			[FIELD_ACCOUNT] = {JSON("for_user_id"), JSON("data.filter.user_id"), JSON(ACTIVITY ".revoke.source.user_id")},
 			[FIELD_SENDER_ID] = {JSON(ACTIVITY ".=.message_create.sender_id"), JSON(ACTIVITY ".=.user.id_str"), JSON(ACTIVITY ".=.source.id"),
 				JSON(ACTIVITY ".=.sender_id"), JSON(ACTIVITY ".=.status.user_id"), JSON(ACTIVITY ".revoke.source.user_id")},
 			[FIELD_SENDER_NAME] = {JSON(ACTIVITY ".=.user.screen_name"), JSON(ACTIVITY ".=.source.screen_name")},

@@ -74,7 +74,7 @@ enum source_kind {
 	SOURCE_TEXT,      /* the text itself */
 	SOURCE_SIGNATURE, /* in hexadecimal */
 	SOURCE_BODY,      /* the SHA-256 of the body, in hexadecimal; of an empty body none */
-	SOURCE_NOTHING,   /* ends the list: nothing identifies a delivery, not even its bytes */
+	SOURCE_NOTHING,   /* ends the list where it counts: nothing identifies a delivery, not even its bytes */
 };
 
 struct source {

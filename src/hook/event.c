@@ -20,6 +20,7 @@ struct reading {
 	size_t n_paths, first[FIELD_COUNT]; /* where the paths of a field begin */
 	size_t joined_at[FIELD_COUNT];      /* in ev->joined, which moves as it grows; of fields in `joined` */
 	unsigned joined, unsigned_fields;   /* bit f: the field was put together; nothing signs its value (of key, event, account) */
+	bool nothing;                       /* nothing identifies the delivery: SOURCE_NOTHING */
 };
 
 static bool is_path(const struct source *source)
@@ -313,10 +314,14 @@ static bool resolve(struct reading *rd, enum field f)
 	struct parts parts;
 	bool all, more;
 
-	while (source < end && source->kind && source->kind != SOURCE_NOTHING) {
+	while (source < end && source->kind) {
 		parts.source = source;
 		parts.n = 0;
 		all = applies(rd, source);
+		if (all && source->kind == SOURCE_NOTHING) {
+			rd->nothing = true;
+			return true;
+		}
 		do {
 			if (all && !value_of(rd, f, source, path, &parts.value[parts.n]))
 				return false;
@@ -336,16 +341,13 @@ static enum event_result resolve_all(struct reading *rd)
 	static const struct source body = {.kind = SOURCE_BODY};
 	struct parts last = {.source = &body, .n = 1};
 	struct event *ev = rd->ev;
-	bool nothing = false;
 
 	for (int f = 0; f < FIELD_COUNT; f++)
 		if (f != FIELD_KEY && !resolve(rd, (enum field)f))
 			return EVENT_UNAVAILABLE;
 	if (!resolve(rd, FIELD_KEY))
 		return EVENT_UNAVAILABLE;
-	for (int i = 0; i < SCHEME_SOURCES; i++)
-		nothing |= rd->s->source[FIELD_KEY][i].kind == SOURCE_NOTHING;
-	if (field_of(rd, FIELD_KEY).n == 0 && !nothing) {
+	if (field_of(rd, FIELD_KEY).n == 0 && !rd->nothing) {
 		if (!hash_body(rd, &last.value[0]))
 			return EVENT_UNAVAILABLE;
 		if (last.value[0].p && !take(rd, FIELD_KEY, &last))

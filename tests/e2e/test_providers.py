@@ -1,11 +1,14 @@
 """Deliveries as providers send them, in tests/providers: the answer, each field, and what a second delivery is."""
+import base64
+import hashlib
+import hmac
 import json
 
 import pytest
 
 from place import SOURCE, USER, run
 from receiver import Home
-from sender import message, sign
+from sender import SECRET, message, sign
 from test_cgi import PROGRAM, parsed, request
 
 FILES = {path.stem: path for path in sorted((SOURCE / "tests/providers").glob("*.json"))}
@@ -153,6 +156,75 @@ def test_an_event_that_happens_again_to_a_message_is_stored():
     assert repeated("unipile-v1", secret, event, {**event, "reaction": "-1"}, event) == ["stored", "stored", "duplicate"]
     event = {"event": "message_received", "account_id": "a", "message_id": "m"}
     assert repeated("unipile-v1", secret, event, {**event, "account_id": "b"}, {**event, "x": 1}) == ["stored", "stored", "duplicate"]
+
+
+def test_what_can_happen_again_to_a_mail_of_unipiles_is_stored():
+    """A mail is opened twice; it comes only once."""
+    secret = {"Unipile-Auth": "a-secret-of-thirty-two-characters"}
+    event = {"event": "mail_opened", "account_id": "a", "email_id": "m", "date": "2026-06-01T12:00:00Z"}
+    assert repeated("unipile-v1", secret, event, {**event, "date": "2026-06-01T13:00:00Z"}, event) == ["stored", "stored", "duplicate"]
+    event = {"event": "mail_received", "account_id": "a", "email_id": "m"}
+    assert repeated("unipile-v1", secret, event, {**event, "x": 1}) == ["stored", "duplicate"]
+
+
+def test_each_status_of_an_account_of_unipiles_is_stored():
+    """It has neither id nor time: the account may be lost, come back, and be lost again."""
+    lost, back = ({"AccountStatus": {"account_id": "a", "message": message}} for message in ("CREDENTIALS", "RECONNECTED"))
+    secret = {"Unipile-Auth": "a-secret-of-thirty-two-characters"}
+    assert repeated("unipile-v1", secret, lost, back, lost, back) == ["stored"] * 4
+
+
+def with_secret(scheme):
+    """An endpoint that reads its events as that scheme does, and whose secret is a header."""
+    return Home(f'scheme "own" {{ like = "{scheme}" algorithm = "secret" header = "X-Own" prefix = "" encoding = "hex" '
+                'signs = "{body}" handshake = "none" }\nendpoint "/w" { scheme = "own" secret-file = {"secret"} }\n')
+
+
+def field(scheme, name, body):
+    home = with_secret(scheme)
+    reply, _ = request(home, json.dumps(body).encode(), path="/w", headers={"X-Own": SECRET})
+    assert reply.code == "stored"
+    return rows(home)[-1][name]
+
+
+META = {"sender": {"id": "U"}, "recipient": {"id": "P"}, "timestamp": 1}
+WHATSAPP = {"messages": [{"from": "1", "id": "wamid.1", "timestamp": "1", "type": "image", "image": {"id": "2", "caption": "Look"}}]}
+
+
+@pytest.mark.parametrize("scheme, name, want, body", [
+    ("meta", "event", "message", {"object": "page", "entry": [{"id": "P", "messaging": [
+        {**META, "prior_message": {"source": "checkbox_plugin"}, "message": {"mid": "m", "text": "t"}}]}]}),
+    ("meta", "text", "Look", {"object": "whatsapp_business_account", "entry": [{"id": "1", "changes": [{"field": "messages", "value": WHATSAPP}]}]}),
+    ("slack", "sender_id", "B1", {"type": "event_callback", "event_id": "E", "event": {"type": "message", "bot_id": "B1", "username": "bot"}}),
+    ("slack", "sender_name", "bot", {"type": "event_callback", "event_id": "E", "event": {"type": "message", "bot_id": "B1", "username": "bot"}}),
+    ("x", "account", "6", {"user_event": {"revoke": {"date_time": "2026", "target": {"app_id": "1"}, "source": {"user_id": "6"}}}}),
+    ("hubspot-v3", "account", "1", {"callbackId": "c", "origin": {"portalId": 1, "actionDefinitionId": 2}, "object": {"objectId": 4}}),
+], ids=["a message with a prior one", "a caption", "a bot", "a bot's name", "a revocation", "a workflow's action"])
+def test_field(scheme, name, want, body):
+    assert field(scheme, name, body) == want
+
+
+def test_a_post_that_is_liked_again_is_stored():
+    """The id of a like is made of the user and the post."""
+    like = {"for_user_id": "3", "favorite_events": [{"id": "f", "timestamp_ms": 1, "user": {"id_str": "1"}}]}
+    body = [json.dumps(like).encode(), json.dumps(like).replace(": 1,", ": 2,").encode()]
+    home = with_secret("x")
+    assert [request(home, b, path="/w", headers={"X-Own": SECRET})[0].code for b in (*body, body[0])] == ["stored", "stored", "duplicate"]
+
+
+def twilio(home, query, token):
+    """A GET, whose signature covers the URL."""
+    proof = base64.b64encode(hmac.new(SECRET.encode(), f"https://hooks.example.com/tw?{query}".encode(), hashlib.sha1).digest()).decode()
+    sample = {"path": "/tw", "method": "GET", "query": query, "content_type": "", "body": ""}
+    return outcome(post(home, {**sample, "headers": {"X-Twilio-Signature": proof, "I-Twilio-Idempotency-Token": token}})[1])
+
+
+def test_gets_with_other_queries_are_other_bytes():
+    """They have no body: the signed query tells them apart, also under one token and inside the replay window."""
+    home = Home('endpoint "/tw" { scheme = "twilio" url = "https://hooks.example.com/tw" secret-file = {"secret"} replay-window = "1d" }\n')
+    sent = [("SmsStatus=sent", "a"), ("SmsStatus=delivered", "a"), ("SmsStatus=read", "b"), ("SmsStatus=sent", "a"), ("SmsStatus=sent", "c")]
+    assert [twilio(home, *delivery) for delivery in sent] == ["stored", "stored", "stored", "duplicate", "duplicate"]
+    assert [row.get("note") for row in rows(home)] == [None] * 3
 
 
 def test_connectsafelys_message_for_another_account_is_stored():
