@@ -180,12 +180,7 @@ static enum outcome check_signature(const struct request *r, struct delivery *d)
 
 static enum outcome parse(const struct request *r, struct delivery *d)
 {
-	const struct scheme *s = &d->endpoint->scheme;
-	struct slice signature = {0};
-
-	if (d->verify.n_signatures)
-		signature = (struct slice){(const char *)d->verify.signature[0], scheme_signature_size(d->verify.algorithm)};
-	switch (event_read(r, s, signature, &d->event)) {
+	switch (event_read(r, &d->endpoint->scheme, verify_first_signature(&d->verify), &d->event)) {
 	case EVENT_OK:
 		return GO_ON;
 	case EVENT_UNAVAILABLE:

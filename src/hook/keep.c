@@ -57,6 +57,18 @@ bool keep_headers(const struct request *r, struct delivery *d)
 	return ok && add_line(&d->headers, "Content-Type", r->content_type);
 }
 
+/*
+ * What tells whether a delivery is the same again: the signed string, where that has the URL or a form. A GET has no body, and a
+ * form is signed sorted and decoded: written in another way it is the same delivery. With a time in it, each retry has another.
+ */
+static struct slice bytes_of(const struct delivery *d)
+{
+	const struct scheme *s = &d->endpoint->scheme;
+	bool whole = (scheme_signs(s, PLACEHOLDER_FORM) || scheme_signs_url(s)) && !scheme_signs(s, PLACEHOLDER_TIMESTAMP);
+
+	return whole ? d->verify.message : (struct slice){0};
+}
+
 void keep_event(const struct request *r, struct delivery *d)
 {
 	static const enum spool_identity identities[] = {
@@ -81,8 +93,8 @@ void keep_event(const struct request *r, struct delivery *d)
 		.sent_at = field[FIELD_SENT_AT],
 		.headers = {d->headers.data, d->headers.len},
 		.body = {r->body.data, r->body.len},
-		/* a form is signed sorted and decoded: written in another way it is the same delivery */
-		.bytes = scheme_signs(&d->endpoint->scheme, PLACEHOLDER_FORM) ? d->verify.message : (struct slice){0},
+		.bytes = bytes_of(d),
+		.signature = scheme_signs_url(&d->endpoint->scheme) ? verify_first_signature(&d->verify) : (struct slice){0},
 		.remote_addr = r->remote_addr,
 		.received_at = d->received_at,
 		.secret = d->secret,

@@ -204,6 +204,11 @@ bool verify_id_touches_body(const struct scheme *s)
 	return s->signs && (strstr(s->signs, "{id}{") || strstr(s->signs, "}{id}"));
 }
 
+struct slice verify_first_signature(const struct verify *v)
+{
+	return v->n_signatures ? (struct slice){(const char *)v->signature[0], scheme_signature_size(v->algorithm)} : (struct slice){0};
+}
+
 const char *verify_header(const struct scheme *s, size_t i)
 {
 	const char *names[] = {s->header, s->timestamp_header, s->id_header,

@@ -61,6 +61,9 @@ int verify_secret(const struct secrets *secrets, struct slice value);
  */
 bool verify_id_touches_body(const struct scheme *s);
 
+/* The first signature of the last delivery that was checked, in bytes; p == NULL: it has none. */
+struct slice verify_first_signature(const struct verify *v);
+
 /*
  * The headers, other than the Content-Type, that a scheme may need to judge a delivery: the i-th, or NULL behind the last.
  * Those under the scheme's other names come last.

@@ -53,7 +53,7 @@ struct spool_event {
 	enum spool_identity identity; /* what the key is */
 	struct slice plain_id;  /* the key as release 0.1 had it; p == NULL: none */
 	int64_t dedupe_window;  /* ms that the same bytes are the same event, where they are its identity */
-	int64_t replay_window;  /* ms that the same bytes under another unsigned id are a duplicate; 0: never */
+	int64_t replay_window;  /* ms that the same bytes (body and signed query) under another unsigned id are a duplicate; 0: never */
 	struct slice account;
 	struct slice sender_id;
 	struct slice sender_name;
@@ -62,6 +62,7 @@ struct spool_event {
 	struct slice headers; /* "Name: value\n" lines that prove the signature */
 	struct slice body;
 	struct slice bytes; /* that tell whether a delivery is the same again, where that is not the body; p == NULL: the body */
+	struct slice signature; /* in bytes, where the URL is signed; otherwise p == NULL */
 	const char *note; /* what a reader must know of it; NULL: nothing */
 	const char *remote_addr;
 	int64_t received_at; /* ms since the epoch */

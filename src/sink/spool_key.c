@@ -76,3 +76,27 @@ bool spool_key_make(const struct spool_event *ev, struct buf *b, struct spool_ke
 	k->scope = (struct slice){k->whole.p + n, k->whole.n - n};
 	return true;
 }
+
+static void add_hex(struct spool_key_legacy *keys, struct slice bytes, char *hex)
+{
+	encode(ENCODING_HEX, bytes.p, bytes.n, hex);
+	keys->by_bytes[keys->n] = true;
+	keys->key[keys->n++] = slice_text(hex);
+}
+
+bool spool_key_list_legacy(const struct spool_event *ev, struct spool_key_legacy *keys)
+{
+	unsigned char digest[SPOOL_KEY_DIGEST];
+
+	*keys = (struct spool_key_legacy){0};
+	if (ev->plain_id.p)
+		keys->key[keys->n++] = ev->plain_id;
+	if (ev->identity != SPOOL_IDENTITY_SIGNED)
+		return true;
+	if (!spool_key_digest(ev->body, digest))
+		return false;
+	add_hex(keys, (struct slice){(const char *)digest, sizeof digest}, keys->body);
+	if (ev->signature.p)
+		add_hex(keys, ev->signature, keys->signature);
+	return true;
+}

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "core/clock.h"
-#include "core/encode.h"
 #include "core/log.h"
 
 enum {
@@ -153,7 +152,8 @@ static int find(struct spool_store *s, const struct spool_event *ev, const struc
 	bind_slice(st, 4, k->key.scope);
 	rc = sqlite3_step(st);
 	if (rc == SQLITE_ROW)
-		*f = (struct found){sqlite3_column_int64(st, 0), sqlite3_column_int64(st, 1), sqlite3_column_int(st, 2), true};
+		*f = (struct found){sqlite3_column_int64(st, 0), sqlite3_column_int64(st, 1),
+			sqlite3_column_int(st, 2) || ev->identity == SPOOL_IDENTITY_UNSIGNED, true}; /* a digest in the key tells so */
 	sqlite3_reset(st);
 	return rc;
 }
@@ -186,7 +186,27 @@ static bool duplicate_of(struct spool_event *ev, const struct found *f)
 	return true;
 }
 
-/* Whether an event that was purged is the same. One of release 0.1 has the plain id as its key, and may be another event of that. */
+/* Whether a purged event of release 0.1 is the same. One with the plain id as its key may be another event of that. */
+static bool look_legacy_purged(struct spool_store *s, struct spool_event *ev)
+{
+	struct spool_key_legacy keys;
+	struct found f;
+	int rc;
+
+	if (!spool_key_list_legacy(ev, &keys))
+		return false;
+	for (size_t i = 0; i < keys.n; i++) {
+		rc = find_purged(s, ev, keys.key[i], &f);
+		if (rc == SQLITE_ROW && f.id <= s->legacy_id && f.same_bytes &&
+		    (keys.by_bytes[i] || f.bytes_known || ev->identity == SPOOL_IDENTITY_UNSIGNED))
+			return duplicate_of(ev, &f);
+		if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+			return false;
+	}
+	return true;
+}
+
+/* Whether an event that was purged is the same. */
 static bool look_purged(struct spool_store *s, struct spool_event *ev, const struct known *k)
 {
 	struct found f;
@@ -194,11 +214,8 @@ static bool look_purged(struct spool_store *s, struct spool_event *ev, const str
 
 	if (rc == SQLITE_ROW && (ev->identity != SPOOL_IDENTITY_BODY || within(ev->dedupe_window, f.received_at, ev->received_at)))
 		return duplicate_of(ev, &f);
-	if (rc == SQLITE_DONE && s->legacy_id && ev->plain_id.p) {
-		rc = find_purged(s, ev, ev->plain_id, &f);
-		if (rc == SQLITE_ROW && f.id <= s->legacy_id && f.same_bytes && (f.bytes_known || ev->identity == SPOOL_IDENTITY_UNSIGNED))
-			return duplicate_of(ev, &f);
-	}
+	if (rc == SQLITE_DONE && s->legacy_id)
+		return look_legacy_purged(s, ev);
 	return rc == SQLITE_ROW || rc == SQLITE_DONE;
 }
 
@@ -231,18 +248,16 @@ static bool look_legacy(struct spool_store *s, struct spool_event *ev, const str
 	return rc == SQLITE_ROW || rc == SQLITE_DONE;
 }
 
-/* By the plain id, and by the body's hash, which some schemes of 0.1 went by that have an id now. */
 static bool look_legacies(struct spool_store *s, struct spool_event *ev, const struct known *k)
 {
-	unsigned char digest[SPOOL_KEY_DIGEST];
-	char hex[2 * SPOOL_KEY_DIGEST + 1];
+	struct spool_key_legacy keys;
 
-	if (ev->plain_id.p && !look_legacy(s, ev, k, ev->plain_id))
+	if (!spool_key_list_legacy(ev, &keys))
 		return false;
-	if (ev->duplicate || !spool_key_digest(ev->body, digest))
-		return ev->duplicate;
-	encode(ENCODING_HEX, (const char *)digest, sizeof digest, hex);
-	return look_legacy(s, ev, k, (struct slice){hex, sizeof hex - 1});
+	for (size_t i = 0; i < keys.n && !ev->duplicate; i++)
+		if (!look_legacy(s, ev, k, keys.key[i]))
+			return false;
+	return true;
 }
 
 static int find_same(struct spool_store *s, enum spool_store_sql which, const struct spool_event *ev, const struct known *k,

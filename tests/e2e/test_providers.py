@@ -227,6 +227,18 @@ def test_gets_with_other_queries_are_other_bytes():
     assert [row.get("note") for row in rows(home)] == [None] * 3
 
 
+def test_a_url_that_is_signed_belongs_to_the_bytes():
+    """Also in a scheme of one's own: equal bodies to two URLs are two deliveries."""
+    home = Home('scheme "own" { header = "X-Sig" signs = "{url}{body}" dedupe-key = {"header:X-Id"} }\n'
+                'endpoint "/w" { scheme = "own" url = "https://hooks.example.com/w" secret-file = {"secret"} replay-window = "1d" }\n')
+
+    def ask(query, name):
+        headers = {"X-Sig": sign(f"https://hooks.example.com/w?{query}{{}}".encode(), prefix=""), "X-Id": name}
+        return request(home, b"{}", path="/w", headers=headers, QUERY_STRING=query)[0].code
+    assert [ask(*delivery) for delivery in (("a=1", "1"), ("a=2", "1"), ("a=3", "2"), ("a=1", "1"), ("a=1", "3"))] == \
+        ["stored"] * 3 + ["duplicate"] * 2
+
+
 def test_connectsafelys_message_for_another_account_is_stored():
     home = Home()
     sent = [message("urn:1"), message("urn:1", event="message.updated"), message("urn:1", account_id="acc-2"), message("urn:1")]

@@ -1,4 +1,5 @@
 """A spool of release 0.1: it migrates, and what it has stored or purged is known when it is delivered again."""
+import base64
 import hashlib
 import hmac
 import json
@@ -34,11 +35,28 @@ def unipile(one, **changed):
     return fcgi_client.deliver(one.socket, body, path="/uni", headers={"X-Webhook-Signature": None, "Unipile-Auth": SECRET})
 
 
+def twilio_query(body):
+    return "bodySHA256=" + hashlib.sha256(body).hexdigest()
+
+
+def twilio_proof(body):
+    return hmac.new(SECRET.encode(), f"https://hooks.example.com/tw?{twilio_query(body)}".encode(), hashlib.sha1).digest()
+
+
+def twilio(one, body):
+    headers = {"X-Webhook-Signature": None, "X-Twilio-Signature": base64.b64encode(twilio_proof(body)).decode()}
+    listed = [pair for pair in fcgi_client.params("/tw", body, headers) if pair[0] != "QUERY_STRING"] + [("QUERY_STRING", twilio_query(body))]
+    with fcgi_client.Fcgi(one.socket) as fcgi:
+        fcgi.send(fcgi_client.whole(listed, body, keep=False))
+        return fcgi.reply()
+
+
 @pytest.fixture
 def one(receiver):
     """A receiver on a spool in which 0.1 stored messages 2 to 6, and purged 1 and 2."""
     home = Home(endpoint(), endpoint("/gh", scheme="github"), endpoint("/li", scheme="linkedin", secret_file=["li"]),
-                endpoint("/uni", scheme="unipile-v1"), files={"li": APP})
+                endpoint("/uni", scheme="unipile-v1"),
+                endpoint("/tw", scheme="twilio", url="https://hooks.example.com/tw"), files={"li": APP})
     own(home.spool.dir.mkdir(mode=0o700) or home.spool.dir)
     db = sqlite3.connect(home.spool.dir / "hookspool.db")
     db.executescript((SOURCE / "tests/e2e/spool-0.1.sql").read_text())
@@ -85,6 +103,21 @@ def test_an_event_that_can_happen_again_is_stored(one):
     expect(unipile(one, event="message_reaction", reaction="-1"), "stored")
 
 
+@pytest.mark.parametrize("purged", [False, True])
+def test_an_event_stream_of_twilios_is_known_by_its_signature(one, purged):
+    """0.1 knew Twilio's deliveries by that. Another one with the same id in it, and other bytes, may be another event."""
+    body = json.dumps([{"id": "EZ1", "type": "com.twilio.messaging.message.sent", "data": {"accountSid": "AC1"}}]).encode()
+    db = sqlite3.connect(one.home.spool.dir / "hookspool.db", timeout=10)
+    db.execute("UPDATE event SET endpoint = '/tw', event = 'event', key = ?, body = ? WHERE id = 5", [twilio_proof(body).hex(), body])
+    db.commit()
+    db.close()
+    if purged:
+        done = one.home.cli("purge", "--older-than", "1s")
+        until(lambda: one.home.cli("purge", "--older-than", "1s") and not one.home.spool.events(), f"the purge: {done}")
+    assert expect(twilio(one, body), "duplicate").json["id"] == 5
+    expect(twilio(one, body + b" "), "stored")
+
+
 def test_what_was_purged_before(one):
     """An unsigned id is still known. What a message's id stands for is not, so that the delivery is kept."""
     assert expect(github(one, b'{"zen":"purged"}', "legacy-purged"), "duplicate").json["id"] == 2
@@ -97,4 +130,6 @@ def test_old_events_are_known_after_a_purge_too(one):
     until(lambda: one.home.cli("purge", "--older-than", "1s") and not one.home.spool.events(), f"the purge: {done}")
     assert expect(github(one, b'{"zen":"kept"}', "legacy-kept"), "duplicate").json["id"] == 4
     assert expect(unipile(one), "duplicate").json["id"] == 6
+    assert expect(linkedin(one, LINKEDIN), "duplicate").json["id"] == 5
+    expect(linkedin(one, {**LINKEDIN, "another": 1}), "stored")
     expect(unipile(one, event="message_reaction"), "stored")
