@@ -28,19 +28,18 @@ static bool is_index(const char *part, size_t n, size_t index)
 	return (n == 1 && (*part == '*' || *part == '=')) || (strlen(text) == n && memcmp(text, part, n) == 0);
 }
 
+/* The part is "!a!b", of n bytes: a path may be as long as the input. */
 static bool is_excluded_name(const char *part, size_t n, const char *key)
 {
-	char names[1024], *save = NULL;
+	size_t size;
 
-	if (n >= sizeof names)
-		return true;
-	memcpy(names, part, n);
-	names[n] = '\0';
-	if (*key == '\0')
-		return n == 1 || part[n - 1] == '!' || strstr(names, "!!");
-	for (char *name = strtok_r(names, "!", &save); name; name = strtok_r(NULL, "!", &save))
-		if (strcmp(name, key) == 0)
+	for (size_t at = 1; at <= n; at += size + 1) {
+		size = 0;
+		while (at + size < n && part[at + size] != '!')
+			size++;
+		if (strlen(key) == size && memcmp(key, part + at, size) == 0)
 			return true;
+	}
 	return false;
 }
 
