@@ -51,6 +51,9 @@ void check_as_owner(struct check *c, const struct conf *conf, void (*part)(struc
 /* The same as the user that the relay runs as, which alone may read the files of sinks. */
 void check_as_relay(struct check *c, const struct conf *conf, void (*part)(struct check *c, const struct conf *conf));
 
+/* A note that the database can't be used. */
+#define CHECK_UNUSABLE "unusable"
+
 /* One file: can the spool's owner read it, and may others change or replace it? False after a FAIL; findings begin with whose it is. */
 bool check_file(struct check *c, const char *whose, const char *file, bool secret);
 

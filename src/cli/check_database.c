@@ -17,8 +17,6 @@ enum {
 	CLOCK_SLACK_MS = 60 * 1000,
 };
 
-#define UNUSABLE "unusable" /* a note */
-
 /* What to do about an error of SQLite's. */
 static const char *fix_of(int rc)
 {
@@ -45,6 +43,8 @@ static const char *fix_of_text(const char *why)
 	for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
 		if (strstr(why, sqlite3_errstr(codes[i])))
 			return fix_of(codes[i]);
+	if (strstr(why, "malformed database schema")) /* SQLite's text for SQLITE_CORRUPT where it reads the schema */
+		return fix_of(SQLITE_CORRUPT);
 	return "";
 }
 
@@ -139,8 +139,18 @@ bool check_open(const struct check *c, const struct conf *conf, struct spool_db 
 	char why[PATH_MAX + 256];
 
 	*db = (struct spool_db){0};
-	return !check_next_note(c, UNUSABLE, NULL) && spool_db_exists(conf->spool) &&
+	return !check_next_note(c, CHECK_UNUSABLE, NULL) && spool_db_exists(conf->spool) &&
 		spool_db_open(db, conf->spool, conf->journal, SPOOL_MANAGE, why, sizeof why);
+}
+
+/* A receiver makes the lock before the database, and both are there a moment later. */
+static bool was_used(const char *dir)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	snprintf(path, sizeof path, "%s/lock", dir);
+	return stat(path, &st) == 0;
 }
 
 void check_database(struct check *c, const struct conf *conf)
@@ -148,13 +158,18 @@ void check_database(struct check *c, const struct conf *conf)
 	char why[PATH_MAX + 256];
 	struct spool_db db = {0};
 
+	if (!spool_db_exists(conf->spool) && was_used(conf->spool)) {
+		check_say(c, CHECK_WARN, "spool-database", "spool database: not there, though its directory has a lock, as a receiver makes it; if nobody "
+			"moved the database away, restore a backup; else the receiver makes a new one when it starts");
+		return;
+	}
 	if (!spool_db_exists(conf->spool)) {
 		check_say(c, CHECK_OK, "spool-database", "spool database: not there yet; the receiver makes it when it starts");
 		return;
 	}
 	if (!spool_db_open(&db, conf->spool, conf->journal, SPOOL_MANAGE, why, sizeof why)) {
 		check_say(c, CHECK_FAIL, "spool-database", "spool database: %s%s", why, fix_of_text(why));
-		check_note(c, UNUSABLE, why);
+		check_note(c, CHECK_UNUSABLE, why);
 		return;
 	}
 	check_write(c, &db);

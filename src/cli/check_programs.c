@@ -25,6 +25,7 @@ struct looking {
 	const struct conf *conf;
 	char endpoints[CONF_FINGERPRINT], sinks[CONF_FINGERPRINT];
 	bool relay; /* one that lives has told of itself */
+	int64_t started_at, ended_at; /* of a relay that is gone; 0: there is none, or it was killed */
 };
 
 /* The file of the configuration that was changed last, and when, in ms. */
@@ -111,6 +112,10 @@ static void look_at_program(void *ctx, const struct spool_program *p)
 	else if (receiver && process_look(&p->process) == PROCESS_GONE)
 		check_note(l->check, "gone", clock_format(p->started_at, at));
 	state = p->ended_at ? PROCESS_GONE : process_look(&p->process);
+	if (state == PROCESS_GONE && !receiver) {
+		l->started_at = p->started_at;
+		l->ended_at = p->ended_at;
+	}
 	if (state == PROCESS_GONE)
 		return; /* whether another has taken its place, the socket and the relay's lock tell */
 	snprintf(pid, sizeof pid, "%" PRId64, p->process.pid);
@@ -126,7 +131,7 @@ static void look_at_program(void *ctx, const struct spool_program *p)
 
 /* ---- the relay's lock */
 
-enum hold { HOLD_NONE, HOLD_FREE, HOLD_TAKEN };
+enum hold { HOLD_NONE, HOLD_FREE, HOLD_TAKEN, HOLD_UNKNOWN };
 
 /* Whether a relay holds the lock, and when it last set its file's time. No file is made, as a relay would; the lock is not kept. */
 static enum hold look_at_lock(const char *spool, int64_t *beat)
@@ -139,7 +144,7 @@ static enum hold look_at_lock(const char *spool, int64_t *beat)
 	snprintf(path, sizeof path, "%s/" SPOOL_RELAY_LOCK, spool);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
-		return HOLD_NONE;
+		return errno == ENOENT ? HOLD_NONE : HOLD_UNKNOWN; /* check_spool() has said why */
 	hold = flock(fd, LOCK_SH | LOCK_NB) == 0 ? HOLD_FREE : HOLD_TAKEN;
 	fstat(fd, &st);
 	*beat = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
@@ -163,6 +168,17 @@ static bool needs_relay(const struct conf *conf)
 	return false;
 }
 
+static void say_gone(struct looking *l)
+{
+	char at[CLOCK_TEXT];
+
+	if (l->ended_at)
+		check_say(l->check, CHECK_WARN, "relay", "relay: none runs, as it was ended at %s; start hookspool relay", clock_format(l->ended_at, at));
+	else
+		check_say(l->check, CHECK_WARN, "relay", "relay: none runs; the one that was started at %s is gone without having ended: it was killed, "
+			"or the machine was; start hookspool relay, and see its log", clock_format(l->started_at, at));
+}
+
 static void look_at_relay(struct looking *l)
 {
 	int64_t beat = 0, now = clock_now();
@@ -174,8 +190,10 @@ static void look_at_relay(struct looking *l)
 		check_say(l->check, CHECK_FAIL, "relay", "relay: hangs, it did nothing since %s; restart it, and tell its developers how it came to that", at);
 	else if (hold == HOLD_TAKEN && !l->relay && now - beat > HANGS_MS)
 		check_say(l->check, CHECK_WARN, "relay", "relay: one runs that tells nothing of itself, as release 0.1 does; restart it");
-	else if (hold == HOLD_TAKEN || !needs_relay(l->conf))
+	else if (hold == HOLD_TAKEN || hold == HOLD_UNKNOWN || !needs_relay(l->conf))
 		return;
+	else if (l->started_at) /* cron's relay would have removed what it told of itself */
+		say_gone(l);
 	else if (hold == HOLD_FREE && now - beat < CRON_MS)
 		check_say(l->check, CHECK_OK, "relay", "relay: none runs now, one did at %s", at);
 	else
@@ -208,8 +226,11 @@ void check_programs(struct check *c, const struct conf *conf)
 	char why[PATH_MAX + 256];
 	struct spool_db db;
 
-	if (!check_open(c, conf, &db))
+	if (!check_open(c, conf, &db)) {
+		if (spool_db_exists(conf->spool) || errno != ENOENT)
+			check_note(c, CHECK_UNUSABLE, "");
 		return; /* check_spool() has said so */
+	}
 	fingerprint_endpoints(conf, l.endpoints);
 	fingerprint_sinks(conf, l.sinks);
 	if (!spool_program_list(&db, look_at_program, &l, why, sizeof why))

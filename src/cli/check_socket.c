@@ -174,6 +174,8 @@ void check_socket(struct check *c, const struct conf *conf)
 		look(c, conf, where);
 	else if (look_at_noted(c, conf))
 		return;
+	else if (check_next_note(c, CHECK_UNUSABLE, NULL))
+		check_say(c, CHECK_WARN, "socket", "socket not checked: where it is stands in the spool, which can't be read; name it with --socket unix:PATH");
 	else if ((when = check_next_note(c, "gone", NULL)) && !check_next_note(c, "receiver", NULL))
 		check_say(c, CHECK_FAIL, "socket", "socket: there is none, and the receiver that was started at %s is gone without having ended: it was "
 			"killed, or the machine was; start it, and see its log", when);

@@ -128,8 +128,13 @@ static bool check_owned(struct check *c, const char *dir, const char *name, cons
 	struct stat st;
 
 	snprintf(path, sizeof path, "%s/%s", dir, name);
-	if (stat(path, &st) != 0)
+	if (lstat(path, &st) != 0)
 		return errno == ENOENT;
+	if (!S_ISREG(st.st_mode)) {
+		check_say(c, CHECK_FAIL, "spool", "%s: %s, and must be a plain file; move it away", path, S_ISLNK(st.st_mode) ? "it is a link" :
+			S_ISDIR(st.st_mode) ? "it is a directory" : "it is a device, a pipe or a socket");
+		return false;
+	}
 	if (shared && st.st_gid == place->st_gid && (st.st_mode & 0667) == 0660)
 		return true;
 	if (st.st_uid != place->st_uid) {
@@ -138,6 +143,11 @@ static bool check_owned(struct check *c, const char *dir, const char *name, cons
 	}
 	if (shared && st.st_gid != place->st_gid) {
 		check_say(c, CHECK_FAIL, "spool", "%s: not the group's that shares the spool; chgrp --reference=%s it", path, dir);
+		return false;
+	}
+	if ((st.st_mode & 0600) != 0600) {
+		check_say(c, CHECK_FAIL, "spool", "%s: its mode is %03o, so that its owner can't use it; chmod %s it", path, (unsigned)st.st_mode & 0777,
+			shared ? "660" : "600");
 		return false;
 	}
 	if (shared && !(st.st_mode & 007))

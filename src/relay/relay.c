@@ -158,12 +158,18 @@ static bool has_ended(const struct relay *r)
 
 /* ---- what others know of it */
 
-/* With `once` the time of the lock's file is enough. A failure is tried again with the next look. */
+/*
+ * With `once` the time of the lock's file is enough, and what a relay before it has told, which held the lock, is of a process that
+ * is gone. A failure is tried again with the next look.
+ */
 static void tell(struct relay *r)
 {
 	char why[512];
 
-	r->told = r->once || !r->db.sql || spool_program_tell(&r->db, r->self, why, sizeof why);
+	if (r->once)
+		r->told = spool_program_forget(&r->db, SPOOL_PROGRAM_RELAY, why, sizeof why);
+	else
+		r->told = !r->db.sql || spool_program_tell(&r->db, r->self, why, sizeof why);
 }
 
 /* A relay that hangs stops doing so. The file's time costs no write of the spool. */

@@ -173,6 +173,39 @@ bool spool_program_list(struct spool_db *db, void (*visit)(void *ctx, const stru
 	return rc == SQLITE_DONE || spool_sql_fail(db, why, n);
 }
 
+static bool remove_role(struct spool_db *db, const char *role, char *why, size_t n)
+{
+	sqlite3_stmt *st;
+	bool ok;
+
+	if (!spool_sql_prepare(db, "DELETE FROM program WHERE role = ?1", &st, why, n))
+		return false;
+	sqlite3_bind_text(st, 1, role, -1, SQLITE_STATIC);
+	ok = sqlite3_step(st) == SQLITE_DONE || spool_sql_fail(db, why, n);
+	sqlite3_finalize(st);
+	return ok;
+}
+
+bool spool_program_forget(struct spool_db *db, const char *role, char *why, size_t n)
+{
+	sqlite3_stmt *st;
+	bool ok;
+	int rc;
+
+	if (!spool_sql_prepare(db, "SELECT 1 FROM program WHERE role = ?1", &st, why, n))
+		return false;
+	sqlite3_bind_text(st, 1, role, -1, SQLITE_STATIC);
+	rc = sqlite3_step(st);
+	sqlite3_finalize(st);
+	if (rc != SQLITE_ROW)
+		return rc == SQLITE_DONE || spool_sql_fail(db, why, n);
+	if (!spool_db_begin(db, false, why, n))
+		return false;
+	ok = remove_role(db, role, why, n) && spool_db_commit(db, why, n);
+	spool_db_end(db);
+	return ok;
+}
+
 int spool_program_try(sqlite3 *sql)
 {
 	static const char text[] = "SAVEPOINT try;"

@@ -53,6 +53,9 @@ bool spool_program_write(sqlite3 *sql, const struct spool_program *p);
 /* Writes the row in a transaction of its own; without an fsync in WAL mode where db is so set. False with the reason in why. */
 bool spool_program_tell(struct spool_db *db, const struct spool_program *p, char *why, size_t why_size);
 
+/* Removes the rows of that role, which must all be of processes that are gone. Writes nothing where there are none. False with the reason in why. */
+bool spool_program_forget(struct spool_db *db, const char *role, char *why, size_t why_size);
+
 /* Visits the rows, by role and start. False with the reason in why. */
 bool spool_program_list(struct spool_db *db, void (*visit)(void *ctx, const struct spool_program *p), void *ctx, char *why,
 	size_t why_size);

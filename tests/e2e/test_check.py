@@ -506,6 +506,21 @@ def test_no_relay_though_endpoints_name_sinks(relayed, relay):
     assert [status for _, status, _ in named(check(relayed.home)[1], "relay")] == ["ok"]
 
 
+@pytest.mark.parametrize("by, says", [(signal.SIGKILL, "is gone without having ended: it was killed"), (signal.SIGTERM, "as it was ended at 20")])
+def test_a_relay_that_is_gone_is_told_of_at_once(relayed, relay, by, says):
+    """Until cron's relay runs in its place."""
+    home = relayed.home
+    running = relay(home).ready()
+    until(lambda: home.spool.query("SELECT 1 FROM program WHERE role = 'relay'"), "it tells of itself")
+    running.signal(by)
+    running.wait(10)
+    running.end()
+    told = bad(check(home)[1])
+    assert [(name, status) for name, status, _ in told] == [("relay", "warn")] and says in told[0][2], told
+    assert home.cli("relay", "--once").returncode == 0
+    assert not bad(check(home)[1]) and not home.spool.query("SELECT 1 FROM program WHERE role = 'relay'")
+
+
 def test_a_relay_that_hangs_fails(relayed, relay):
     running = relay(relayed.home).ready()
     lock = relayed.home.spool.dir / "relay.lock"
@@ -604,6 +619,45 @@ def test_advice_for_a_file_that_was_given_to_root(healthy, name):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize("name", ["hookspool.db", "hookspool.db-wal", "lock", "relay.lock"])
+def test_a_file_that_its_owner_cannot_use_is_named(relayed, relay, name):
+    relay(relayed.home).ready()
+    path = relayed.home.spool.dir / name
+    for mode in (0o400, 0o200, 0):
+        path.chmod(mode)
+        status, found = check(relayed.home)
+        assert status == 2 and bad(found)[0][2] == f"{path}: its mode is {mode:03o}, so that its owner can't use it; chmod 600 it"
+        assert not any("no receiver has told" in text or "none runs" in text for _, _, text in found)
+    path.chmod(0o600)
+    assert not bad(check(relayed.home)[1])
+
+
+@pytest.mark.parametrize("make, what", [(lambda path: path.symlink_to("/etc/passwd"), "a link"), (lambda path: path.mkdir(), "a directory"),
+                                        (lambda path: os.mkfifo(path), "a device, a pipe or a socket")], ids=["link", "directory", "pipe"])
+def test_no_advice_changes_what_is_no_file(healthy, make, what):
+    """chown follows a link."""
+    healthy.stop()
+    path = healthy.home.spool.dir / "hookspool.db"
+    path.unlink()
+    make(path)
+    status, found = check(healthy.home)
+    assert status == 2 and bad(found)[0][2] == f"{path}: it is {what}, and must be a plain file; move it away"
+
+
+def test_a_database_that_is_gone_is_told_of(healthy):
+    healthy.stop()
+    for path in healthy.home.spool.dir.glob("hookspool.db*"):
+        path.unlink()
+    told = named(check(healthy.home)[1], "spool-database")
+    assert told[0][1] == "warn" and "restore a backup" in told[0][2]
+
+
+def test_a_socket_that_an_unreadable_spool_names(healthy):
+    (healthy.home.spool.dir / "hookspool.db").write_bytes(b"no database" * 1000)
+    told = named(bad(check(healthy.home)[1]), "socket")
+    assert told[0][2].startswith("socket not checked: where it is stands in the spool, which can't be read")
+
+
 def test_advice_for_a_directory_of_a_third_user(healthy):
     spool = healthy.home.spool.dir
     os.chown(spool, owner("daemon"), -1)
