@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -25,8 +26,8 @@ static const char help[] =
 	"\n"
 	"Copies the whole spool, as it is at one moment, to FILE, while receiving goes on. FILE\n"
 	"is the caller's, with mode 0600, and has its name only when it is complete and on the\n"
-	"disk. A backup that is there already is replaced; any other file is not. hookspool\n"
-	"restore makes a spool of it.\n"
+	"disk; until then it is called FILE.incomplete. A backup that is there already is replaced;\n"
+	"any other file is not. hookspool restore makes a spool of it.\n"
 	"\n"
 	"  --help   this\n"
 	"\n"
@@ -67,18 +68,15 @@ static int copy(void *ctx)
 	return status;
 }
 
-/* A backup may be replaced. Another file of that name is a mistake of the caller's. */
+/* A backup may be replaced. Another file of that name, such as a spool's database, is a mistake of the caller's. */
 static bool may_replace(const char *file)
 {
-	static const char magic[16] = "SQLite format 3";
-	char begin[sizeof magic];
 	struct stat st;
 	int fd = open(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	bool ok = fd < 0 && errno == ENOENT;
 
 	if (fd >= 0) {
-		ok = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && pread(fd, begin, sizeof begin, 0) == sizeof begin &&
-			memcmp(begin, magic, sizeof magic) == 0;
+		ok = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && spool_backup_is_one(fd);
 		close(fd);
 	}
 	if (!ok)
@@ -108,29 +106,53 @@ static bool finish(const char *new, const char *file)
 	return false;
 }
 
+/*
+ * Opens the incomplete copy, empty and locked. Its name is fixed, so that the next backup takes over what a killed one left: no
+ * copies pile up. A file of another user's, or with a second name, is not written to. -1 on an error, which is printed.
+ */
+static int open_copy(const char *new)
+{
+	struct stat st, named;
+	const char *why = NULL;
+	int fd = open(new, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+
+	if (fd < 0 || fstat(fd, &st) != 0)
+		why = strerror(errno);
+	else if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || st.st_nlink > 1)
+		why = "there is another file of that name; remove it";
+	else if (flock(fd, LOCK_EX | LOCK_NB) != 0 || lstat(new, &named) != 0 || named.st_ino != st.st_ino)
+		why = "another backup to that file is being made";
+	else if (fchmod(fd, 0600) != 0 || ftruncate(fd, 0) != 0)
+		why = strerror(errno);
+	if (!why)
+		return fd;
+	cli_error("%s: %s", new, why);
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
 static int backup(const struct cli *cli, const char *file)
 {
 	struct backup b = {.cli = cli};
 	char new[PATH_MAX];
 	int status;
 
-	if (snprintf(new, sizeof new, "%s.%ld.new", file, (long)getpid()) >= (int)sizeof new) {
+	if (snprintf(new, sizeof new, "%s.incomplete", file) >= (int)sizeof new) {
 		cli_error("%s: the name is too long", file);
 		return CLI_TEMPFAIL;
 	}
 	if (!may_replace(file))
 		return CLI_TEMPFAIL;
-	b.fd = open(new, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (b.fd < 0) {
-		cli_error("%s: %s", new, strerror(errno));
+	b.fd = open_copy(new);
+	if (b.fd < 0)
 		return CLI_TEMPFAIL;
-	}
 	status = child_run(copy, &b);
-	close(b.fd);
 	if ((status == CLI_OK || status == CLI_NO) && !finish(new, file))
 		status = CLI_TEMPFAIL;
 	if (status != CLI_OK && status != CLI_NO)
 		unlink(new);
+	close(b.fd);
 	return status;
 }
 

@@ -17,8 +17,11 @@ enum {
 	AGAIN_NS = 20 * 1000 * 1000,
 	UNLOCKED_MS = 30 * 1000,
 	VERSIONS = 18, /* of the file's format, section 1.3 of fileformat2.html: both bytes are 1 without a write-ahead log */
+	APPLICATION = 68, /* of the id that tells what an SQLite file is, same section */
 	ID_GAP = 10 * 1000 * 1000,
 };
+
+static const char magic[16] = "SQLite format 3", application[4] = {'h', 's', 'k', 'b'}, no_application[4];
 
 static bool fail(sqlite3 *sql, char *why, size_t n, const char *what)
 {
@@ -85,10 +88,19 @@ bool spool_backup(struct spool_db *db, int fd, void (*progress)(uint64_t done, u
 	sqlite3_close_v2(to);
 	if (!b || rc != SQLITE_DONE)
 		return false;
-	if (pwrite(fd, "\1\1", 2, VERSIONS) == 2 && fsync(fd) == 0)
+	if (pwrite(fd, "\1\1", 2, VERSIONS) == 2 && pwrite(fd, application, sizeof application, APPLICATION) == sizeof application &&
+	    fsync(fd) == 0)
 		return true;
 	snprintf(why, n, "backup: %s", strerror(errno));
 	return false;
+}
+
+bool spool_backup_is_one(int fd)
+{
+	char begin[APPLICATION + sizeof application];
+
+	return pread(fd, begin, sizeof begin, 0) == sizeof begin && memcmp(begin, magic, sizeof magic) == 0 &&
+		memcmp(begin + APPLICATION, application, sizeof application) == 0;
 }
 
 /* ---- restore */
@@ -138,7 +150,6 @@ static bool check_schema(sqlite3 *sql, char *why, size_t n)
 
 bool spool_backup_check(int fd, char *why, size_t n)
 {
-	static const char magic[16] = "SQLite format 3";
 	char begin[sizeof magic];
 	sqlite3 *sql = NULL;
 	bool ok;
@@ -208,7 +219,7 @@ bool spool_backup_prepare(int fd, enum spool_pending pending, int64_t now, struc
 	*r = (struct spool_restored){0};
 	ok = ok && spool_trust_nothing(sql) && prepare(sql, pending, now, r, why, n);
 	ok = sqlite3_close(sql) == SQLITE_OK && ok;
-	if (ok && fsync(fd) != 0) {
+	if (ok && (pwrite(fd, no_application, sizeof no_application, APPLICATION) != sizeof no_application || fsync(fd) != 0)) {
 		snprintf(why, n, "restore: %s", strerror(errno));
 		ok = false;
 	}

@@ -11,6 +11,12 @@
  */
 bool spool_backup(struct spool_db *db, int fd, void (*progress)(uint64_t done, uint64_t total), char *why, size_t why_size);
 
+/*
+ * Whether the file of that descriptor is a backup. spool_backup() marks its files with an application id, which no spool has:
+ * fileformat2.html, section 1.3.
+ */
+bool spool_backup_is_one(int fd);
+
 /* What becomes of a restored spool's pending deliveries: the sinks may have got them after the backup was made. */
 enum spool_pending {
 	SPOOL_PENDING_HOLD, /* dead letters: retry sends them */

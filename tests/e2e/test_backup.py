@@ -1,9 +1,11 @@
 """Backup and restore, and an export of a damaged spool."""
+import fcntl
 import json
 import os
 import shutil
 import sqlite3
 import stat
+import subprocess
 import threading
 import time
 
@@ -153,6 +155,65 @@ def test_backup_replaces_a_backup_and_no_other_file(receiver):
     file.symlink_to(one.home.conf)
     assert backup(one.home)[1].returncode == 75
     assert "spool" in one.home.conf.read_text()
+
+
+def test_backup_does_not_replace_a_spool(receiver):
+    """Neither the live database, nor one that was restored, nor another program's SQLite database."""
+    one = receiver()
+    deliver(one, 2)
+    file, done = backup(one.home)
+    new = another_home(one.home)
+    assert done.returncode == 0 and restore(new, file).returncode == 0
+    other = sqlite3.connect(one.home.dir / "other.db")
+    other.execute("CREATE TABLE letter(text)")
+    other.close()
+    own(one.home.dir / "other.db")
+    for database in (one.home.spool.dir / "hookspool.db", new.spool.dir / "hookspool.db", one.home.dir / "other.db"):
+        before = database.stat().st_ino
+        done = one.home.cli("backup", database)
+        assert done.returncode == 75 and b"there is another file of that name" in done.stderr
+        assert database.stat().st_ino == before
+    deliver(one, 1)
+    assert len(ids(one.home)) == 3
+
+
+def test_killed_backups_do_not_pile_up(receiver):
+    """What a killed backup has left is taken over by the next one."""
+    one = receiver()
+    for _ in range(40):
+        deliver(one, 1, text="x" * 500_000)
+    started = 0
+    for pause in (0, 0.01, 0.02, 0.03, 0.05, 0.08):
+        child = subprocess.Popen([BIN / "hookspool", "-c", one.home.conf, "backup", one.home.dir / "copy.db"],
+                                 user=USER if ROOT else None, stderr=subprocess.DEVNULL)
+        time.sleep(pause)
+        child.kill()
+        child.wait()
+        started += (one.home.dir / "copy.db.incomplete").exists()
+    assert started
+    file = one.home.dir / "copy.db"
+    until(lambda: backup(one.home)[1].returncode == 0, "the copying process of a killed backup ends, and the next backup goes on")
+    assert [name for name in os.listdir(one.home.dir) if name.startswith("copy.db")] == ["copy.db"]
+    assert rows(file, "SELECT count(*) FROM event") == [(40,)]
+
+
+def test_incomplete_copy_of_another_kind_is_not_written_to(receiver):
+    one = receiver()
+    deliver(one, 1)
+    letter = one.home.write("letter", "a letter to a friend")
+    for make in (lambda at: at.symlink_to(letter), lambda at: os.link(letter, at), os.mkdir, os.mkfifo):
+        at = one.home.dir / "copy.db.incomplete"
+        make(at)
+        done = backup(one.home)[1]
+        assert done.returncode == 75 and b"copy.db.incomplete" in done.stderr
+        assert letter.read_text() == "a letter to a friend"
+        at.rmdir() if at.is_dir() else at.unlink()
+    with open(one.home.dir / "copy.db.incomplete", "w") as other:
+        own(one.home.dir / "copy.db.incomplete")
+        fcntl.flock(other, fcntl.LOCK_EX)
+        done = backup(one.home)[1]
+        assert done.returncode == 75 and b"another backup to that file is being made" in done.stderr
+    assert backup(one.home)[1].returncode == 0
 
 
 def test_backup_that_fails_leaves_nothing(receiver):
