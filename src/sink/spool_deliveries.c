@@ -344,7 +344,7 @@ bool spool_deliveries_drop(struct spool_db *db, const struct spool_delivery_filt
 		.set = "state = iif(was_state, was_state, 2), attempts = attempts + was_attempts, was_state = 0, was_attempts = 0",
 		.which = "state = 0",
 		.note = "dropped by hand",
-		.noted = "was_state <> 1",
+		.noted = "was_state = 0",
 	};
 
 	return update(db, &dropped, f, now, changed, why, n);
