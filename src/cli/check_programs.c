@@ -24,6 +24,7 @@ struct looking {
 	struct check *check;
 	const struct conf *conf;
 	char endpoints[CONF_FINGERPRINT], sinks[CONF_FINGERPRINT];
+	int64_t cgi_at; /* when a receiver last ran as CGI; 0: never */
 	bool relay; /* one that lives has told of itself */
 	int64_t started_at, ended_at; /* of a relay that is gone; 0: there is none, or it was killed */
 };
@@ -103,13 +104,18 @@ static void look_at_program(void *ctx, const struct spool_program *p)
 	enum process_state state;
 	char pid[24], at[CLOCK_TEXT];
 
+	if (strcmp(p->role, SPOOL_PROGRAM_CGI) == 0) { /* before the receivers, by the role's name */
+		l->cgi_at = p->started_at;
+		check_note(l->check, "cgi", clock_format(p->started_at, at));
+		return;
+	}
 	if (!receiver && strcmp(p->role, SPOOL_PROGRAM_RELAY) != 0)
 		return; /* no program of this release */
 	if (receiver && may_ask(p->address))
 		check_note(l->check, "address", p->address);
-	else if (receiver && p->ended_at)
+	else if (receiver && p->ended_at && p->ended_at > l->cgi_at)
 		check_note(l->check, "ended", clock_format(p->ended_at, at));
-	else if (receiver && process_look(&p->process) == PROCESS_GONE)
+	else if (receiver && !p->ended_at && p->started_at > l->cgi_at && process_look(&p->process) == PROCESS_GONE)
 		check_note(l->check, "gone", clock_format(p->started_at, at));
 	state = p->ended_at ? PROCESS_GONE : process_look(&p->process);
 	if (state == PROCESS_GONE && !receiver) {

@@ -182,6 +182,9 @@ void check_socket(struct check *c, const struct conf *conf)
 	else if ((when = check_next_note(c, "ended", NULL)))
 		check_say(c, CHECK_WARN, "socket", "socket: there is none, as the receiver was ended at %s; start it, or write --socket none where the "
 			"web server starts it, as mod_fcgid does", when);
+	else if ((when = check_next_note(c, "cgi", NULL)))
+		check_say(c, CHECK_OK, "socket", "socket: there is none to ask, since the web server starts the receiver for each delivery, as CGI; the "
+			"last one at %s", when);
 	else
 		check_say(c, CHECK_WARN, "socket", "socket not checked: no receiver has told the spool of one; name it with --socket unix:PATH, "
 			"or write --socket none where the web server starts the receiver, as for CGI and mod_fcgid");

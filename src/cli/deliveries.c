@@ -75,7 +75,9 @@ static void print_head(bool names)
 
 static const char *colour_of(const struct spool_delivery *s)
 {
-	return terminal_colour(s->state == RELAY_DEAD ? TERMINAL_RED : s->state == RELAY_PENDING && s->attempts ? TERMINAL_YELLOW : TERMINAL_PLAIN);
+	if (s->state == RELAY_DEAD)
+		return terminal_colour(TERMINAL_RED);
+	return s->state == RELAY_PENDING && s->attempts ? terminal_colour(TERMINAL_YELLOW) : "";
 }
 
 static void print_result(const struct spool_delivery *s)

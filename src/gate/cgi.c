@@ -11,6 +11,7 @@
 #include "hook/handle.h"
 #include "hook/log_delivery.h"
 #include "hook/respond.h"
+#include "sink/spool_program.h"
 
 extern char **environ;
 
@@ -99,6 +100,15 @@ static int serve_unavailable(struct cgi *g)
 	return outcome_info(OUTCOME_UNAVAILABLE)->exit_status;
 }
 
+/* In the transaction that counts the delivery: check then knows that there is no socket to ask. */
+static void tell(struct spool *spool)
+{
+	struct spool_program self = spool_program_self(SPOOL_PROGRAM_CGI);
+
+	self.process = (struct process){0};
+	spool_tell(spool, &self);
+}
+
 int cgi_serve(const struct conf *c)
 {
 	static struct cgi g;
@@ -116,6 +126,7 @@ int cgi_serve(const struct conf *c)
 	if (!g.request.at_end)
 		drain(&g);
 	log_delivery(&g.request, c, spool, &g.delivery);
+	tell(spool);
 	spool_flush(spool);
 	spool_close(spool);
 	status = outcome_info(g.delivery.outcome)->exit_status;

@@ -29,9 +29,6 @@ void spool_notes_reject(struct spool_notes *n, const struct spool_reject *r);
 /* Copies what this program has to tell of itself. False when memory is short. */
 bool spool_notes_tell(struct spool_notes *n, const struct spool_program *p);
 
-/* Copies what this program has to tell of itself. False when memory is short. */
-bool spool_notes_tell(struct spool_notes *n, const struct spool_program *p);
-
 /* Writes them inside the caller's transaction, and cuts the ring. False: the transaction must be rolled back. */
 bool spool_notes_write(const struct spool_notes *n, sqlite3 *sql);
 

@@ -2,7 +2,8 @@
  * The programs that use a spool, as each of them tells of itself: table program.
  *
  * A receiver or relay writes its row when it starts, after each reload, and when it ends. A program that is killed leaves its row;
- * pid and start time tell that it is gone, and a later program of the same role removes it. CGI has no program to tell of.
+ * pid and start time tell that it is gone, and a later program of the same role removes it. CGI has one row for all its processes,
+ * which tells only that there was one, and when.
  */
 #ifndef SPOOL_PROGRAM_H
 #define SPOOL_PROGRAM_H
@@ -17,6 +18,7 @@
 
 #define SPOOL_PROGRAM_RECEIVER "receiver"
 #define SPOOL_PROGRAM_RELAY "relay"
+#define SPOOL_PROGRAM_CGI "cgi" /* has the pid 0 */
 
 enum {
 	SPOOL_PROGRAM_ERROR = 512,

@@ -345,6 +345,24 @@ def test_only_sockets_of_this_machine_are_asked(healthy, address):
         assert b"FAIL socket: there is none, and the receiver that was started at 20" in done.stdout and address.encode() not in done.stdout and b"\x1b" not in done.stdout
 
 
+def test_as_cgi_there_is_no_socket_unless_a_receiver_came_after(receiver):
+    home = Home(endpoint(PATH))
+    assert named(check(home)[1], "socket")[0][1] == "warn", "nothing has run yet"
+    assert as_cgi(home) == as_cgi(home) == 200
+    told = named(check(home)[1], "socket")
+    assert told[0][1] == "ok" and "there is none to ask" in told[0][2]
+    assert len(home.spool.query("SELECT 1 FROM program")) == 1
+    one = receiver(home=home)
+    until(lambda: home.spool.query("SELECT 1 FROM program WHERE role = 'receiver'"), "it tells of itself")
+    assert named(check(home)[1], "socket")[0][2].startswith(f"socket unix:{one.socket}: a receiver answers")
+    one.stop()
+    (one.socket).unlink(missing_ok=True)
+    assert named(check(home)[1], "socket")[0][1] == "warn", "it was ended after that"
+    assert as_cgi(home) == 200
+    assert named(check(home)[1], "socket")[0][1] == "ok"
+    assert home.cli("reload").returncode == 1, "nothing to reload"
+
+
 def test_without_a_socket_check_says_so(healthy):
     """A CGI program notes nothing."""
     healthy.stop()
@@ -730,5 +748,6 @@ def test_behind_a_web_server(served, kind):
     assert server.deliver(PATH, message(), headers={"HOOKSPOOL_PROBE": "1", "Hookspool-Probe": "1"}).status == 200
     for user in (USER, None):
         told = named(check(home, user=user)[1], "socket")
-        assert {status for _, status, _ in told} == ({"warn"} if kind == "mod_cgid" else {"ok"}), told
+        assert {status for _, status, _ in told} == {"ok"}, told
+        assert ("as CGI; the last one at 20" in told[0][2]) == (kind == "mod_cgid"), told
     assert not bad(check(home, "--socket", "none")[1])

@@ -9,6 +9,7 @@ import pytest
 import fcgi_client
 from outcomes import expect
 from place import BIN, until
+from relaying import Target, deliver, home_with, sink
 from sender import message
 
 
@@ -57,3 +58,19 @@ def test_colour_on_a_terminal(seen):
     assert "\x1b[33m" not in on_terminal(seen.home, "rejects", NO_COLOR="1")
     assert "\x1b[33m" not in on_terminal(seen.home, "rejects", TERM="dumb")
     assert b"\x1b" not in seen.home.cli("rejects").stdout
+
+
+def test_states_of_deliveries_have_colours(receiver):
+    """Dead is red, and what failed and is tried again is yellow."""
+    target = Target()
+    target.answers = [{"status": 404}, {"status": 503}, {"status": 200}]
+    one = receiver(home=home_with(sink("out", url=target.url, max_in_flight=1)))
+    deliver(one, 3)
+    assert one.home.cli("relay", "--once").returncode == 0
+    target.close()
+    deliver(one)
+    rows = {row.split()[0]: row for row in on_terminal(one.home, "deliveries").splitlines() if re.match(r" *\d", row)}
+    assert "\x1b[31mdead" in rows["1"] and "\x1b[33mpending" in rows["2"], rows
+    assert "\x1b[" not in rows["3"] + rows["4"], "delivered, and not tried yet"
+    assert "\x1b" not in on_terminal(one.home, "deliveries", NO_COLOR="1")
+    assert b"\x1b" not in one.home.cli("deliveries").stdout
