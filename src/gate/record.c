@@ -105,14 +105,10 @@ static bool take_pair(const char **p, const char *end, struct slice *name, struc
 	return true;
 }
 
-static bool has(struct slice s, char c)
-{
-	return s.n && memchr(s.p, c, s.n);
-}
-
+/* The value stands behind the name. */
 static bool is_variable(struct slice name, struct slice value)
 {
-	return name.n && !has(name, '=') && !has(name, '\0') && !has(value, '\0');
+	return name.n && !memchr(name.p, '=', name.n) && !memchr(name.p, '\0', name.n + value.n);
 }
 
 /* Appends the bytes as PARAMS records. */

@@ -50,7 +50,7 @@ static enum client_state check_all(const struct request *r, const struct endpoin
 /* As event_read() read it. */
 static enum client_state check_body(const struct request *r, const struct endpoint *e, int *secret)
 {
-	const char *coding = request_coding(r);
+	const char *coding = r->coding;
 	struct request plain = *r;
 	struct buf body = {0};
 	enum client_state state;

@@ -406,7 +406,7 @@ static enum event_result read_packed(const struct request *r, const char *coding
 
 enum event_result event_read(const struct request *r, const struct scheme *s, struct slice signature, struct event *ev)
 {
-	const char *coding = request_coding(r);
+	const char *coding = r->coding;
 
 	return coding ? read_packed(r, coding, s, signature, ev) : read_plain(r, s, signature, ev);
 }

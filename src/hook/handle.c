@@ -155,7 +155,7 @@ static enum outcome check_probe(const struct request *r, struct delivery *d)
 /* No stranger's bytes are unpacked, so a signature over the plain bytes can't be checked: the sender is told how (RFC 9110 section 15.5.16). */
 static enum outcome wrong_signature(const struct request *r, struct delivery *d)
 {
-	if (strcmp(d->verify.reason, "wrong signature") != 0 || !request_coding(r))
+	if (strcmp(d->verify.reason, "wrong signature") != 0 || !r->coding)
 		return because(d, d->verify.reason, OUTCOME_UNAUTHORIZED);
 	return because(d, "wrong signature for the packed bytes that came (Content-Encoding); what is sent must be what is signed",
 		OUTCOME_ENCODING);

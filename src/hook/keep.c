@@ -26,15 +26,25 @@ static bool is_proof(const struct scheme *s, const char *name)
 	return false;
 }
 
-/* The header of the i-th source is that of one before it. */
-static bool is_repeated(const struct scheme *s, int i)
+/* The header of this source is that of one before it. */
+static bool is_repeated(const struct scheme *s, const struct source *source)
 {
-	const struct source *all = &s->source[0][0];
-
-	for (int k = 0; k < i; k++)
-		if (all[k].kind == SOURCE_HEADER && strcasecmp(all[k].name, all[i].name) == 0)
+	for (const struct source *before = &s->source[0][0]; before < source; before++)
+		if (before->kind == SOURCE_HEADER && strcasecmp(before->name, source->name) == 0)
 			return true;
 	return false;
+}
+
+/* The headers that fields were taken from. */
+static bool keep_sources(const struct request *r, const struct scheme *s, struct delivery *d)
+{
+	bool ok = true;
+
+	for (int f = 0; f < FIELD_COUNT; f++)
+		for (const struct source *source = s->source[f]; ok && source < s->source[f] + SCHEME_SOURCES && source->kind; source++)
+			if (source->kind == SOURCE_HEADER && !is_proof(s, source->name) && !is_repeated(s, source))
+				ok = keep_header(r, source->name, d);
+	return ok;
 }
 
 bool keep_headers(const struct request *r, struct delivery *d)
@@ -44,15 +54,10 @@ bool keep_headers(const struct request *r, struct delivery *d)
 
 	for (size_t i = 0; ok && s->algorithm != ALGORITHM_SECRET && verify_header(s, i); i++)
 		ok = keep_header(r, verify_header(s, i), d);
-	for (int i = 0; ok && i < FIELD_COUNT * SCHEME_SOURCES; i++) {
-		const struct source *source = &s->source[i / SCHEME_SOURCES][i % SCHEME_SOURCES];
-
-		if (source->kind == SOURCE_HEADER && !is_proof(s, source->name) && !is_repeated(s, i))
-			ok = keep_header(r, source->name, d);
-	}
+	ok = ok && keep_sources(r, s, d);
 	if (ok && *r->query && scheme_signs_url(s))
 		ok = add_line(&d->headers, ":query", r->query);
-	if (ok && request_coding(r))
+	if (ok && r->coding)
 		ok = keep_header(r, "Content-Encoding", d);
 	return ok && add_line(&d->headers, "Content-Type", r->content_type);
 }

@@ -2,7 +2,6 @@
 #include "hook/request.h"
 
 #include <ctype.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -27,17 +26,43 @@ static const char *or_empty(const char *s)
 
 static void set_path(struct request *r)
 {
-	const char *script = or_empty(request_variable(r, "SCRIPT_NAME"));
-	const char *info = or_empty(request_variable(r, "PATH_INFO"));
-	const char *uri = or_empty(request_variable(r, "REQUEST_URI"));
-	int n;
+	const char *script = or_empty(request_variable(r, "SCRIPT_NAME")), *info = or_empty(request_variable(r, "PATH_INFO"));
+	size_t n = strlen(script), more = strlen(info);
 
-	if (*script || *info)
-		n = snprintf(r->path, sizeof r->path, "%s%s", script, info);
-	else
-		n = snprintf(r->path, sizeof r->path, "%.*s", (int)strcspn(uri, "?"), uri);
-	if (n < 0 || (size_t)n >= sizeof r->path)
-		r->path[0] = '\0';
+	if (n + more == 0) {
+		script = or_empty(request_variable(r, "REQUEST_URI"));
+		n = strcspn(script, "?");
+	}
+	if (n + more >= sizeof r->path)
+		n = more = 0;
+	memcpy(r->path, script, n);
+	memcpy(r->path + n, info, more);
+	r->path[n + more] = '\0';
+}
+
+static void set_remote_addr(struct request *r)
+{
+	const char *address = or_empty(request_variable(r, "REMOTE_ADDR"));
+	size_t n = strnlen(address, sizeof r->remote_addr - 1);
+
+	memcpy(r->remote_addr, address, n);
+	r->remote_addr[n] = '\0';
+}
+
+/* The coding that has to be undone; NULL: none. */
+static const char *find_coding(const struct request *r)
+{
+	const char *value;
+
+	switch (request_header(r, "Content-Encoding", &value)) {
+	case HEADER_ABSENT:
+		return NULL;
+	case HEADER_MANY:
+		return "several codings";
+	case HEADER_ONE:
+		break;
+	}
+	return unpack_is_coding(value) ? value : NULL;
 }
 
 /* Of a chunked body the length is unknown: nginx passes it empty, Apache not at all, Caddy as -1. */
@@ -68,10 +93,11 @@ void request_init(struct request *r, char *const *envp, body_reader *read, void 
 	if (strpbrk(r->content_type, "\r\n"))
 		r->content_type = ""; /* it is sent on to sinks */
 	r->query = or_empty(request_variable(r, "QUERY_STRING"));
-	snprintf(r->remote_addr, sizeof r->remote_addr, "%s", or_empty(request_variable(r, "REMOTE_ADDR")));
+	set_remote_addr(r);
 	r->authorization = request_variable(r, "HTTP_AUTHORIZATION");
 	if (!r->authorization)
 		r->authorization = request_variable(r, "REDIRECT_HTTP_AUTHORIZATION"); /* Apache, after an internal redirect */
+	r->coding = find_coding(r);
 	set_path(r);
 	set_length(r);
 	r->body.len = 0;
@@ -123,23 +149,6 @@ bool request_is_json(const struct request *r)
 
 	return request_is(r, REQUEST_JSON) || request_is(r, "text/json") ||
 		(n > k && strncasecmp(r->content_type + n - k, suffix, k) == 0);
-}
-
-const char *request_coding(const struct request *r)
-{
-	const char *value;
-
-	if (!r->envp)
-		return NULL; /* it was made without variables */
-	switch (request_header(r, "Content-Encoding", &value)) {
-	case HEADER_ABSENT:
-		return NULL;
-	case HEADER_MANY:
-		return "several codings";
-	case HEADER_ONE:
-		break;
-	}
-	return unpack_is_coding(value) ? value : NULL;
 }
 
 enum body_result request_read_body(struct request *r, size_t max)

@@ -26,6 +26,7 @@ struct request {
 	const char *content_type; /* "" when absent, like the next ones */
 	const char *query;
 	const char *authorization; /* NULL when absent */
+	const char *coding;        /* that the body is packed with (RFC 9110 section 8.4), as the header says it; NULL: it is not */
 	char remote_addr[64];      /* "" when absent; own storage, because it is logged after the answer */
 	char path[1024];           /* SCRIPT_NAME PATH_INFO, or REQUEST_URI's path; "" when longer */
 	bool length_known;
@@ -62,9 +63,6 @@ bool request_is(const struct request *r, const char *media_type);
 
 /* True for application/json, text/json, and each type that ends in +json (RFC 6839 section 3.1). */
 bool request_is_json(const struct request *r);
-
-/* The coding that the body is packed with (RFC 9110 section 8.4), as the header says it; NULL where it isn't. */
-const char *request_coding(const struct request *r);
 
 enum body_result { BODY_OK, BODY_SHORT, BODY_TOO_LARGE, BODY_TIMEOUT, BODY_NO_MEMORY };
 

@@ -33,12 +33,13 @@ struct answer {
 
 static void print_answer(struct buf *out, const struct answer *a, const char *reason, const char *header)
 {
-	buf_printf(out, "Status: %u %s\r\n", a->status, reason);
-	if (a->type)
-		buf_printf(out, "Content-Type: %s\r\n", a->type);
-	if (a->status != 204) /* RFC 9110 section 8.6 */
-		buf_printf(out, "Content-Length: %zu\r\n", strlen(a->body));
-	buf_printf(out, "Cache-Control: no-store\r\n%s\r\n%s", header, a->body);
+	const char *type = a->type ? a->type : "", *name = a->type ? "Content-Type: " : "", *end = a->type ? "\r\n" : "";
+
+	if (a->status == 204) /* RFC 9110 section 8.6 */
+		buf_printf(out, "Status: 204 %s\r\nCache-Control: no-store\r\n%s\r\n", reason, header);
+	else
+		buf_printf(out, "Status: %u %s\r\n%s%s%sContent-Length: %zu\r\nCache-Control: no-store\r\n%s\r\n%s", a->status, reason,
+			name, type, end, strlen(a->body), header, a->body);
 }
 
 /* The answer to an accepted delivery: the endpoint's, else the scheme's where the provider shows or needs it, else ours. */
@@ -70,7 +71,8 @@ void respond(struct delivery *d, struct buf *out)
 		a = (struct answer){d->challenge.status, d->challenge.type, buf_str(&d->challenge.body)};
 	else if (d->endpoint && info->status == 200)
 		a = accepted(d, json);
-	snprintf(retry, sizeof retry, "Retry-After: %lld\r\n", (long long)(d->retry_after + 999) / 1000);
+	if (d->retry_after)
+		snprintf(retry, sizeof retry, "Retry-After: %lld\r\n", (long long)(d->retry_after + 999) / 1000);
 	if (d->outcome == OUTCOME_METHOD && d->endpoint && scheme_takes_get(&d->endpoint->scheme))
 		header = "Allow: GET, POST\r\n";
 	print_answer(out, &a, info->status == 200 ? phrase(a.status) : info->phrase, d->retry_after ? retry : header);
