@@ -3,15 +3,22 @@
 #include "gate/libfcgi.h"
 
 #include <fcgiapp.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 struct libfcgi {
 	FCGX_Request request;
-	int file; /* in memory: what libfcgi reads the stream from; -1: none yet */
 	bool open;
 };
+
+/*
+ * A file in memory, from which libfcgi reads the stream; -1: none yet. libfcgi_open() reads all of it, so one file serves
+ * all requests: a descriptor for each would use up those that are left for the spool.
+ */
+static int file = -1;
+static pthread_mutex_t file_mutex = PTHREAD_MUTEX_INITIALIZER;
 
 bool libfcgi_init(void)
 {
@@ -20,11 +27,7 @@ bool libfcgi_init(void)
 
 struct libfcgi *libfcgi_new(void)
 {
-	struct libfcgi *l = calloc(1, sizeof *l);
-
-	if (l)
-		l->file = -1;
-	return l;
+	return calloc(1, sizeof(struct libfcgi));
 }
 
 void libfcgi_close(struct libfcgi *l)
@@ -39,31 +42,34 @@ void libfcgi_free(struct libfcgi *l)
 	if (!l)
 		return;
 	libfcgi_close(l);
-	if (l->file >= 0)
-		close(l->file);
 	free(l);
 }
 
 /* Puts the stream where libfcgi reads. What an earlier, longer one left behind it is not read: libfcgi stops at the empty PARAMS. */
-static bool put(struct libfcgi *l, const struct buf *stream)
+static bool put(const struct buf *stream)
 {
-	if (l->file < 0)
-		l->file = memfd_create("variables", MFD_CLOEXEC);
-	return l->file >= 0 && pwrite(l->file, stream->data, stream->len, 0) == (ssize_t)stream->len &&
-		lseek(l->file, 0, SEEK_SET) == 0;
+	if (file < 0)
+		file = memfd_create("variables", MFD_CLOEXEC);
+	return file >= 0 && pwrite(file, stream->data, stream->len, 0) == (ssize_t)stream->len && lseek(file, 0, SEEK_SET) == 0;
+}
+
+static bool read_variables(FCGX_Request *x)
+{
+	x->ipcFd = file;
+	x->keepConnection = 1;
+	if (FCGX_Accept_r(x) == 0)
+		return true;
+	file = -1; /* libfcgi has closed it */
+	return false;
 }
 
 bool libfcgi_open(struct libfcgi *l, const struct buf *stream)
 {
-	FCGX_Request *x = &l->request;
-
-	if (!put(l, stream) || FCGX_InitRequest(x, -1, FCGI_FAIL_ACCEPT_ON_INTR) != 0)
+	if (FCGX_InitRequest(&l->request, -1, FCGI_FAIL_ACCEPT_ON_INTR) != 0)
 		return false;
-	x->ipcFd = l->file;
-	x->keepConnection = 1;
-	l->open = FCGX_Accept_r(x) == 0;
-	if (!l->open)
-		l->file = -1; /* libfcgi has closed it */
+	pthread_mutex_lock(&file_mutex);
+	l->open = put(stream) && read_variables(&l->request);
+	pthread_mutex_unlock(&file_mutex);
 	return l->open;
 }
 

@@ -461,6 +461,33 @@ static void variables_by_libfcgi(void **state)
 	libfcgi_free(l);
 }
 
+/* Descriptors are few: a full batch of requests needs no more of them than one request does. */
+static void requests_share_a_descriptor(void **state)
+{
+	static const char pairs[] = "\1\1AB";
+	struct libfcgi *l[FCGI_BATCH];
+	struct buf stream = {0};
+	int before, after;
+
+	(void)state;
+	assert_true(record_add_variables(&stream, 1, (struct slice){pairs, sizeof pairs - 1}));
+	for (size_t i = 0; i < COUNT(l); i++) {
+		assert_non_null(l[i] = libfcgi_new());
+		assert_true(libfcgi_open(l[i], &stream));
+		if (i == 0)
+			before = dup(STDIN_FILENO);
+	}
+	after = dup(STDIN_FILENO);
+	assert_int_equal(after, before + 1); /* the lowest that is free: dup(2) */
+	close(before);
+	close(after);
+	for (size_t i = 0; i < COUNT(l); i++) {
+		assert_string_equal(libfcgi_variables(l[i])[1], "A=B");
+		libfcgi_free(l[i]);
+	}
+	buf_free(&stream);
+}
+
 /* What is behind a wrong length is not read; what is before it is. */
 static void variables_before_a_wrong_length(void **state)
 {
@@ -651,6 +678,7 @@ int main(void)
 		cmocka_unit_test(lengths_beyond_the_bytes_close),
 		cmocka_unit_test(variables_by_libfcgi),
 		cmocka_unit_test(variables_before_a_wrong_length),
+		cmocka_unit_test(requests_share_a_descriptor),
 		cmocka_unit_test(management_records_are_answered),
 		cmocka_unit_test(aborted_requests_and_other_roles_end),
 		cmocka_unit_test(large_headers),
