@@ -80,7 +80,8 @@ static bool take_records(struct buf *in, struct buf *out)
 		ended = h[1] == TYPE_END;
 		at += whole;
 	}
-	memmove(in->data, in->data + at, in->len - at);
+	if (at > 0)
+		memmove(in->data, in->data + at, in->len - at);
 	in->len -= at;
 	return ended;
 }
