@@ -36,7 +36,7 @@ bool spool_relay_due(struct spool_db *db, const char *sink, int64_t now, struct 
 {
 	struct spool_relay_row r;
 	sqlite3_stmt *st;
-	int rc, looked = 0, found = 0;
+	int rc = SQLITE_DONE, looked = 0, found = 0;
 
 	*more = false;
 	if (!spool_sql_prepare(db, "SELECT r.id, r.due, r.attempts, e.id, e.received_at, e.endpoint, e.event, e.key, e.account, e.sender_id,"
