@@ -76,8 +76,7 @@ static int on_progress(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, curl
 static bool prepare(struct forward *f)
 {
 	f->easy = curl_easy_init();
-	return f->easy && curl_easy_setopt(f->easy, CURLOPT_POST, 1L) == CURLE_OK &&
-		curl_easy_setopt(f->easy, CURLOPT_USERAGENT, "hookspool-tail/" PACKAGE_VERSION) == CURLE_OK &&
+	return f->easy && curl_easy_setopt(f->easy, CURLOPT_USERAGENT, "hookspool-tail/" PACKAGE_VERSION) == CURLE_OK &&
 		curl_easy_setopt(f->easy, CURLOPT_TIMEOUT_MS, (long)TIMEOUT_MS) == CURLE_OK &&
 		curl_easy_setopt(f->easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK && /* RFC 8996 */
 		curl_easy_setopt(f->easy, CURLOPT_ERRORBUFFER, f->error) == CURLE_OK &&
@@ -95,41 +94,57 @@ static bool add_header(struct forward *f, const char *line)
 	return longer != NULL;
 }
 
-/* Adds each line "Name: value" as a header, and ":query" to the URL. */
-static bool add_lines(struct forward *f, struct slice lines)
+/* Adds each line "Name: value" as a header, and ":query" to the URL. *bare: there is a query, and no Content-Type. */
+static bool add_lines(struct forward *f, struct slice lines, bool *bare)
 {
-	static const char query[] = ":query: ";
+	static const char query[] = ":query: ", type[] = "content-type: ";
 	const char *line = lines.p, *end = lines.n ? lines.p + lines.n : lines.p, *stop;
 	struct buf header = {0};
-	bool ok = true;
+	bool ok = true, typed = false;
 
+	*bare = false;
 	for (; ok && line < end; line = stop + 1) {
 		stop = memchr(line, '\n', (size_t)(end - line));
 		if (!stop)
 			stop = end;
 		header.len = 0;
 		ok = buf_printf(&header, "%.*s", (int)(stop - line), line);
-		if (ok && strncmp(buf_str(&header), query, sizeof query - 1) == 0)
+		typed = typed || (ok && strncasecmp(buf_str(&header), type, sizeof type - 1) == 0 && buf_str(&header)[sizeof type - 1]);
+		if (ok && strncmp(buf_str(&header), query, sizeof query - 1) == 0) {
 			ok = buf_printf(&f->target, "%c%s", strchr(f->options->url, '?') ? '&' : '?', buf_str(&header) + sizeof query - 1);
-		else if (ok && header.len)
+			*bare = true;
+		} else if (ok && header.len) {
 			ok = add_header(f, buf_str(&header));
+		}
 	}
+	*bare = *bare && !typed;
 	buf_free(&header);
 	return ok;
+}
+
+/* The spool does not keep the method. A delivery without a body or its type, whose query is signed, came by GET: Twilio's do. */
+static bool set_method(struct forward *f, const struct spool_row *row, bool bare)
+{
+	if (bare && !row->body.n)
+		return curl_easy_setopt(f->easy, CURLOPT_HTTPGET, 1L) == CURLE_OK;
+	return curl_easy_setopt(f->easy, CURLOPT_POST, 1L) == CURLE_OK &&
+		/* never NULL: libcurl would read the body from standard input */
+		curl_easy_setopt(f->easy, CURLOPT_POSTFIELDS, row->body.n ? row->body.p : "") == CURLE_OK &&
+		curl_easy_setopt(f->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)row->body.n) == CURLE_OK;
 }
 
 /* "Expect:" keeps libcurl from asking first whether a large body is welcome; no provider does. */
 static bool set_event(struct forward *f, const struct spool_row *row)
 {
+	bool bare, mine;
+
 	curl_slist_free_all(f->headers);
 	f->headers = NULL;
 	f->target.len = 0;
-	return buf_printf(&f->target, "%s", f->options->url) && add_header(f, "Expect:") && add_lines(f, row->headers) && add_lines(f, f->options->headers) &&
+	return buf_printf(&f->target, "%s", f->options->url) && add_header(f, "Expect:") && add_lines(f, row->headers, &bare) &&
+		add_lines(f, f->options->headers, &mine) && set_method(f, row, bare) &&
 		curl_easy_setopt(f->easy, CURLOPT_URL, buf_str(&f->target)) == CURLE_OK &&
-		curl_easy_setopt(f->easy, CURLOPT_HTTPHEADER, f->headers) == CURLE_OK &&
-		/* never NULL: libcurl would read the body from standard input */
-		curl_easy_setopt(f->easy, CURLOPT_POSTFIELDS, row->body.n ? row->body.p : "") == CURLE_OK &&
-		curl_easy_setopt(f->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)row->body.n) == CURLE_OK;
+		curl_easy_setopt(f->easy, CURLOPT_HTTPHEADER, f->headers) == CURLE_OK;
 }
 
 /* RFC 9110 sections 15.5.9 and 15.6, RFC 6585 section 4: the same request may pass later. */

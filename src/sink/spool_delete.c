@@ -193,7 +193,7 @@ bool spool_delete(struct spool_db *db, const struct spool_doomed *order, size_t 
 {
 	struct deletion d = {.keys_since = keys_since, .spare = spare, .dry_run = dry_run};
 	size_t most = SPOOL_DELETE_BATCH, batch;
-	bool ok = prepare(db, &d, why, n), full;
+	bool ok = prepare(db, &d, why, n), full = false;
 
 	if (ok && dry_run)
 		ok = delete_each(db, &d, order, count, sum, why, n);
@@ -205,6 +205,8 @@ bool spool_delete(struct spool_db *db, const struct spool_doomed *order, size_t 
 		most = full ? batch / 2 : most;
 		ok = ok || (full && most > 0);
 	}
+	if (!ok && full)
+		snprintf(why, n, "the disk is full, and the reserve does not do: free some MiB on the spool's disk, then run this again");
 	finalize(&d);
 	return ok;
 }

@@ -40,7 +40,7 @@ class Target:
                 self.end_headers()
                 self.wfile.write(text)
 
-            do_PUT = do_POST
+            do_GET = do_PUT = do_POST
 
             def log_message(self, *_):
                 pass

@@ -1,4 +1,6 @@
 """hookspool tail --forward: what comes, or came since, to a developer's own machine."""
+import base64
+import hmac
 import signal
 
 import pytest
@@ -9,7 +11,7 @@ from place import BIN, new_dir, until
 from proc import Child
 from receiver import Home, endpoint
 from relaying import PATH, Target, deliver, home_with
-from sender import AUTHORIZATION, message, new_urn, sign
+from sender import AUTHORIZATION, SECRET, message, new_urn, sign
 from sender import deliver as http_deliver
 
 
@@ -26,6 +28,7 @@ def stopped(forward):
 def test_forward_is_byte_identical_with_the_original_headers(receiver, target, children):
     """The signature holds at the developer's machine: exact bytes, its header, the query, and what -H adds."""
     one = receiver(home=home_with(relay=()))
+    until(lambda: one.home.cli("stats").returncode == 0, "the spool is there")
     forward = Forward(one.home, target.url, "-H", f"Authorization: {AUTHORIZATION}", "--since", "1h")
     body = b' {"event":"message.received", "data":{"id":"urn:li:1","body":"\\u00fc\\ud83d\\ude00"}}\r\n'
     expect(fcgi_client.deliver(one.socket, body, path=PATH), "stored")
@@ -103,6 +106,23 @@ def test_forward_keeps_the_signed_query(served, target):
         "X-S": sign(b"https://example.com/w?a=1&b=%20" + body, prefix="")}), "stored")
     assert home.cli("tail", "--forward", target.url, "--after", "0", "--once").returncode == 0
     assert target.got[0][2] == "/hook?a=1&b=%20"
+
+
+def test_forward_of_a_get_is_a_get(served, target):
+    """Twilio delivers by GET where the number says so; what it signs is the URL. The next event is a POST again."""
+    url = "https://example.com/w"
+    home = Home(endpoint(PATH, scheme="twilio", url=url))
+    site = served("nginx", home)
+    query, form = "MessageSid=SM1&MessageStatus=sent&Body=a%20b", b"MessageSid=SM2"
+    mac = lambda text: base64.b64encode(hmac.digest(SECRET.encode(), text.encode(), "sha1")).decode()
+    headers = {"X-Webhook-Signature": None, "Content-Type": None, "X-Twilio-Signature": mac(f"{url}?{query}")}
+    assert http_deliver(site.port, f"{PATH}?{query}", b"", headers=headers, method="GET").status == 200
+    headers = {"X-Webhook-Signature": None, "Content-Type": "application/x-www-form-urlencoded",
+               "X-Twilio-Signature": mac(f"{url}MessageSidSM2")}
+    assert http_deliver(site.port, PATH, form, headers=headers).status == 200
+    assert home.cli("tail", "--forward", target.url, "--after", "0", "--once").returncode == 0
+    assert [sent[1:3] + sent[4:] for sent in target.got] == [("GET", f"/hook?{query}", b""), ("POST", "/hook", form)]
+    assert "X-Twilio-Signature" in target.got[0][3] and "Content-Type" not in target.got[0][3]
 
 
 @pytest.mark.parametrize("args", [["--forward", "ftp://x/"], ["--forward", "x"], ["--after", "1"], ["--once"], ["-H", "A: b"],

@@ -280,6 +280,28 @@ def test_purge_on_a_full_disk(children, size):
     assert disk.spool().sound()
 
 
+@pytest.mark.parametrize("command", [("purge", "--older-than", "10ms"), ("erase", "--sender", "urn:li:fsd_profile:ACoAA1")])
+def test_full_disk_without_a_reserve(children, command):
+    """The error names the first step, and after it the command works."""
+    disk = SmallDisk("12m")
+    one = disk.start()
+    while fcgi_client.deliver(one.socket, message(text="x" * 100_000)).status == 200:
+        pass
+    (disk.outside / "spool" / "reserve").unlink()
+    fill(disk.outside / "ballast")
+    time.sleep(0.1)
+    done = disk.cli(*command)
+    assert done.returncode == 75 and b"free some MiB on the spool's disk, then run this again" in done.stderr, done.stderr
+    with open(disk.outside / "ballast", "r+b") as ballast:
+        ballast.truncate(1 << 20)
+    done = disk.cli(*command)
+    assert done.returncode == 0, done.stderr
+    assert not disk.spool().events()
+    expect(fcgi_client.deliver(one.socket, message(text="x")), "stored")
+    one.stop()
+    assert disk.spool().sound()
+
+
 # ---- copies in pages
 
 def test_purge_of_some_leaves_no_copies_in_pages(receiver):
