@@ -3,6 +3,7 @@
 #include "gate/accept.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -42,15 +43,26 @@ static void tell_accept_failed(struct server *s, int error)
 	log_message(LOG_LEVEL_ERROR, "accept: %s", strerror(error));
 }
 
+/* accept(2) looks for a descriptor first, and fails without one also where no connection waits. */
+static bool lacks_descriptor(const struct server *s, int error)
+{
+	struct pollfd p = {.fd = s->listen_fd, .events = POLLIN};
+
+	return (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM) && poll(&p, 1, 0) == 1;
+}
+
 struct conn *accept_conn(struct server *s)
 {
 	int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int error = errno;
 	struct conn *c;
 
-	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) && idle_evict(s))
+	if (fd < 0 && lacks_descriptor(s, error) && idle_evict(s)) {
 		fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (fd < 0 && errno != EAGAIN && errno != ECONNABORTED && errno != EINTR) {
-		tell_accept_failed(s, errno);
+		error = errno;
+	}
+	if (fd < 0 && lacks_descriptor(s, error)) {
+		tell_accept_failed(s, error);
 		epoll_ctl(s->ready, EPOLL_CTL_DEL, s->listen_fd, NULL); /* out of descriptors: the main thread tries again */
 		atomic_store(&s->resting, true);
 	}

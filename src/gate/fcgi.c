@@ -101,11 +101,12 @@ enum fcgi_ready fcgi_peek(int fd, size_t *size)
 	return try_again(n) ? FCGI_READY_EMPTY : FCGI_READY_CLOSED;
 }
 
-/* Adds what comes to the raw bytes; waits no longer than to the deadline. */
+/* Adds what comes to the raw bytes; waits no longer than to the deadline, and not at all to refuse. */
 static enum read_result refill(struct fcgi *f)
 {
 	struct pollfd p = {.fd = f->fd, .events = POLLIN};
 	int64_t left = f->deadline - clock_mono_us();
+	int wait_ms = f->how.refuse ? 0 : (int)((left + 999) / 1000);
 	ssize_t k;
 
 	if (f->how.complete)
@@ -113,7 +114,7 @@ static enum read_result refill(struct fcgi *f)
 	memmove(f->raw, f->raw + f->at, f->n - f->at);
 	f->n -= f->at;
 	f->at = 0;
-	if (left <= 0 || poll(&p, 1, (int)((left + 999) / 1000)) == 0)
+	if (left <= 0 || poll(&p, 1, wait_ms) == 0)
 		return READ_TIMEOUT;
 	k = recv(f->fd, f->raw + f->n, RAW_SIZE - f->n, MSG_DONTWAIT);
 	if (k <= 0)
@@ -315,11 +316,22 @@ enum fcgi_next fcgi_answer(struct fcgi *f)
 	return libfcgi_answer(f->libfcgi, f->fd, &f->answer) ? next_of(f) : FCGI_NEXT_CLOSED;
 }
 
+/* The largest buffer of the request. */
+static size_t memory(const struct fcgi *f)
+{
+	const struct buf *all[] = {&f->request.body, &f->answer, &f->params, &f->out};
+	size_t most = handle_memory(&f->delivery);
+
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		most = all[i]->cap > most ? all[i]->cap : most;
+	return most;
+}
+
 void fcgi_record(struct fcgi *f)
 {
 	log_delivery(&f->request, f->how.conf, f->how.spool, &f->delivery);
 	libfcgi_close(f->libfcgi);
-	if (f->request.body.cap > KEPT_SIZE || handle_memory(&f->delivery) > KEPT_SIZE)
+	if (memory(f) > KEPT_SIZE)
 		release(f);
 }
 

@@ -21,7 +21,7 @@ void fcgi_free(struct fcgi *f);
 enum fcgi_ready {
 	FCGI_READY_EMPTY,      /* nothing has come */
 	FCGI_READY_PARTIAL,    /* not all variables are there */
-	FCGI_READY_PARAMS,     /* the variables are there, not all of the body */
+	FCGI_READY_PARAMS,     /* the variables are there, or as much as a socket's buffer may hold; not all of the body */
 	FCGI_READY_FULL,       /* as one of the last two, and the rest may not come before some is read */
 	FCGI_READY_COMPLETE,   /* the whole request: serving it can't block on reading */
 	FCGI_READY_MANAGEMENT, /* a whole management record, for fcgi_manage() */
@@ -39,7 +39,7 @@ struct fcgi_service {
 	const struct conf *conf;
 	struct spool *spool;
 	size_t complete; /* the bytes of the whole request, as fcgi_peek() saw it; 0: some are still to come */
-	bool refuse;     /* answer busy, without reading the body */
+	bool refuse;     /* answer busy, without reading the body, and without waiting for variables */
 };
 
 enum fcgi_next {

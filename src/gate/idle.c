@@ -10,6 +10,7 @@
 
 enum {
 	CLOSED_AT_ONCE = 32,
+	YOUNG_US = 100 * 1000, /* a connection's first request may be on its way for so long */
 	MMAP_SIZE = 256 * 1024, /* what is larger is memory of its own, and goes back to the system when it is freed */
 	RESERVE = 64, /* descriptors for the spool, a reload, and requests whose body is still arriving */
 };
@@ -70,17 +71,21 @@ void idle_sweep(struct server *s, const struct conf *conf)
 unsigned idle_evict(struct server *s)
 {
 	struct conn *gone[CLOSED_AT_ONCE], *oldest = NULL;
+	int64_t limit = clock_mono_us() - YOUNG_US;
 	unsigned n = 0;
+	bool young = false;
 
 	pthread_mutex_lock(&s->mutex);
 	for (struct conn *c = s->idle_conns; c && n < CLOSED_AT_ONCE; c = c->next) {
-		if (!c->served && is_idle(c))
+		if (!c->served && c->used_at > limit)
+			young = true;
+		else if (!c->served && is_idle(c))
 			gone[n++] = c;
 		else if (c->served && !c->busy && !c->since && (!oldest || c->used_at < oldest->used_at))
 			oldest = c;
 	}
 	pthread_mutex_unlock(&s->mutex);
-	if (n == 0 && oldest && is_idle(oldest))
+	if (n == 0 && !young && oldest && is_idle(oldest))
 		gone[n++] = oldest;
 	return drop_all(s, gone, n);
 }

@@ -12,8 +12,8 @@ void idle_remove(struct server *s, struct conn *c);
 void idle_sweep(struct server *s, const struct conf *conf);
 
 /*
- * Makes room for new connections. It closes those that never sent a request, the oldest first; else the kept one
- * that has been idle longest. A connection with a request under way is never closed. By the worker that has the turn. Returns
+ * Makes room for new connections. It closes those that never sent a request, the oldest first, and none of the last
+ * 100 ms; else the kept one that has been idle longest. A connection with a request under way is never closed. By the worker that has the turn. Returns
  * how many it closed.
  */
 unsigned idle_evict(struct server *s);

@@ -20,9 +20,17 @@ struct libfcgi {
 static int file = -1;
 static pthread_mutex_t file_mutex = PTHREAD_MUTEX_INITIALIZER;
 
+static bool make_file(void)
+{
+	if (file < 0)
+		file = memfd_create("variables", MFD_CLOEXEC);
+	return file >= 0;
+}
+
+/* The file is made at the start: no descriptor may be left when the first request comes. */
 bool libfcgi_init(void)
 {
-	return FCGX_Init() == 0;
+	return make_file() && FCGX_Init() == 0;
 }
 
 struct libfcgi *libfcgi_new(void)
@@ -48,9 +56,7 @@ void libfcgi_free(struct libfcgi *l)
 /* Puts the stream where libfcgi reads. What an earlier, longer one left behind it is not read: libfcgi stops at the empty PARAMS. */
 static bool put(const struct buf *stream)
 {
-	if (file < 0)
-		file = memfd_create("variables", MFD_CLOEXEC);
-	return file >= 0 && pwrite(file, stream->data, stream->len, 0) == (ssize_t)stream->len && lseek(file, 0, SEEK_SET) == 0;
+	return make_file() && pwrite(file, stream->data, stream->len, 0) == (ssize_t)stream->len && lseek(file, 0, SEEK_SET) == 0;
 }
 
 static bool read_variables(FCGX_Request *x)

@@ -77,7 +77,7 @@ enum record_seen record_walk(const unsigned char *p, size_t n, size_t *size)
 	}
 	if (n >= RECORD_FULL)
 		return RECORD_SEEN_FULL;
-	return stage >= STAGE_STDIN ? RECORD_SEEN_PARAMS : RECORD_SEEN_PARTIAL;
+	return stage >= STAGE_STDIN || n >= RECORD_FULL_OF_BYTES ? RECORD_SEEN_PARAMS : RECORD_SEEN_PARTIAL;
 }
 
 /* A length of section 3.4: one byte, or four when the first bit is set. */

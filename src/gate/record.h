@@ -17,6 +17,7 @@ enum {
 	RECORD_CONTENT_MAX = 65535,
 	RECORD_PARAMS_MAX = 128 * 1024, /* bytes of a request's variables, with their lengths */
 	RECORD_FULL = 32 * 1024, /* a peer that writes in small pieces may fill the socket's buffer with so much */
+	RECORD_FULL_OF_BYTES = 64, /* one that writes single bytes, with so much: Linux counts 768 bytes a write, and poll(2) waits above a quarter */
 };
 
 struct record {
@@ -33,7 +34,7 @@ bool record_add(struct buf *b, int type, unsigned id, const void *content, size_
 
 enum record_seen {
 	RECORD_SEEN_PARTIAL,    /* not all variables are there */
-	RECORD_SEEN_PARAMS,     /* the variables are there, not all of the body */
+	RECORD_SEEN_PARAMS,     /* the variables are there, or as much as a socket's buffer may hold; not all of the body */
 	RECORD_SEEN_FULL,       /* as one of the last two, and the rest may not come before some is read */
 	RECORD_SEEN_COMPLETE,   /* a whole request */
 	RECORD_SEEN_MANAGEMENT, /* a whole management record (section 4), between requests */

@@ -11,7 +11,7 @@ import pytest
 import fcgi_client
 from fcgi_client import GET_VALUES, PARAMS, STDIN, Fcgi, begin, opening, pairs, params, record, stdin, whole
 from outcomes import expect
-from place import BIN, SANITIZER, need, run, until
+from place import BIN, SANITIZER, SLOW, need, run, until
 from receiver import Home, endpoint
 from sender import SECRET, message, new_urn
 
@@ -87,6 +87,36 @@ def test_a_header_of_100_kib_in_small_records_is_read(receiver):
         expect(fcgi.reply(), "stored")
 
 
+@pytest.mark.parametrize("size", [1, 3])
+def test_a_request_in_pieces_of_few_bytes_is_read(receiver, size):
+    """A local socket's buffer holds 70 to 280 writes, however small: the receiver reads before the request is whole."""
+    one = receiver()
+    body = message()
+    data = whole(params(body=body), body)
+    with Fcgi(one.socket, timeout=5) as fcgi:
+        for at in range(0, len(data), size):
+            fcgi.send(data[at:at + size])
+        expect(fcgi.reply(), "stored")
+
+
+def test_variables_that_do_not_end_hold_up_no_other_request(receiver):
+    """As many as the threads there are: the receiver waits for none that it refuses."""
+    one = receiver(max_in_flight=4, params_timeout="8s")
+    parts = [Fcgi(one.socket) for _ in range(12)]
+    for fcgi in parts:
+        fcgi.send(begin() + record(PARAMS, bytes(60_000))[:40_000])
+    slowest = 0
+    end = time.monotonic() + 4 * SLOW
+    while time.monotonic() < end:
+        begun = time.monotonic()
+        expect(fcgi_client.deliver(one.socket, message()), "stored")
+        slowest = max(slowest, time.monotonic() - begun)
+        time.sleep(0.05)
+    assert slowest < 2 * SLOW
+    for fcgi in parts:
+        fcgi.sock.close()
+
+
 # ---- connections that send nothing
 
 def open_files(one):
@@ -136,6 +166,23 @@ def test_silent_connections_make_room(children):
     assert closed(silent[0])
     silent[-1].sock.settimeout(0.2)
     assert not closed(silent[-1])
+
+
+def test_a_connection_that_takes_the_last_descriptor_is_served(children):
+    """accept(2) fails without a descriptor though no connection waits: that is no reason to close one."""
+    one = with_descriptors(200, params_timeout="1m")
+    expect(fcgi_client.deliver(one.socket, message()), "stored")
+    parts = []
+    while (there := open_files(one)) < 199:
+        parts.append(Fcgi(one.socket))
+        parts[-1].send(begin()[:10])
+        until(lambda: open_files(one) > there, "the connection")
+    for _ in range(5):
+        with Fcgi(one.socket) as fcgi:
+            time.sleep(0.05)  # it is accepted before its request comes
+            expect(fcgi.deliver(message()), "stored")
+        until(lambda: open_files(one) < 200, "the connection's end")
+    assert not one.entries(level="error")
 
 
 def test_kept_connections_make_room_too(children):

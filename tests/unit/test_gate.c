@@ -237,7 +237,7 @@ static void how_much_has_come(void **state)
 	for (size_t i = 0; i < b.len; i++) { /* byte by byte: never complete too early */
 		assert_int_equal(write(p.theirs, b.data + i, 1), 1);
 		if (i + 1 < b.len)
-			assert_true(peek(p.ours) <= FCGI_READY_PARAMS);
+			assert_true(peek(p.ours) <= FCGI_READY_PARAMS && (i + 1 < 64 || peek(p.ours) == FCGI_READY_PARAMS));
 	}
 	assert_int_equal(peek(p.ours), FCGI_READY_COMPLETE);
 	close(p.ours);
