@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/utf8.h"
 #include "core/unpack.h"
@@ -102,27 +103,33 @@ bool job_read_text(struct job *j, const struct conf *c, struct event *ev)
 	return result != EVENT_UNAVAILABLE;
 }
 
-/* The event's own Content-Type, as it was kept with it. */
-static void content_type(const struct job *j, char *out, size_t n)
+/*
+ * The event's own bytes and Content-Type, as they were kept with it. A delivery by GET has no body, and its parameters in the query,
+ * such as Twilio's: they are sent as the form that a POST of the same provider has. False when memory is short.
+ */
+static bool own_message(struct job *j, struct job_message *out)
 {
 	struct stored stored = {0};
+	bool read = stored_request(whole(&j->headers), (struct slice){0}, &stored), ok = true;
+	const char *type = read ? stored.request.content_type : "";
 
-	*out = '\0';
-	if (stored_request(whole(&j->headers), (struct slice){0}, &stored))
-		snprintf(out, n, "%s", stored.request.content_type);
-	if (!*out)
-		snprintf(out, n, "application/octet-stream");
+	if (read && !j->body.len && !*type && *stored.request.query) {
+		j->message.len = 0;
+		ok = buf_add(&j->message, stored.request.query, strlen(stored.request.query));
+		out->body = whole(&j->message);
+		type = "application/x-www-form-urlencoded";
+	}
+	snprintf(out->type, sizeof out->type, "%s", *type ? type : "application/octet-stream");
 	stored_free(&stored);
+	return ok;
 }
 
 bool job_message(struct job *j, const struct sink *s, struct job_message *out)
 {
 	/* an HTTP target gets the bytes as they came, with their Content-Encoding; a program knows of no headers */
 	out->body = s->type == SINK_EXEC ? j->values.body : whole(&j->body);
-	if (!s->body) {
-		content_type(j, out->type, sizeof out->type);
-		return true;
-	}
+	if (!s->body)
+		return own_message(j, out);
 	j->message.len = 0;
 	if (!template_print(s->body, &j->values, &j->message))
 		return false;

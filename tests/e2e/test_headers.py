@@ -1,5 +1,7 @@
 """The headers of an attempt: those that name the event, and templates, whatever a stranger puts into them."""
+import base64
 import gzip
+import hmac
 import json
 
 import pytest
@@ -35,6 +37,22 @@ def test_the_headers_that_name_the_event_go_along(receiver, relay, target):
     assert not [name for headers in got.values() for name in headers if name in ("Authorization", "Cookie")]
     assert not [name for name in sent for which in ("none", "body") if name in got[which]]
     assert got["own"]["x-github-event"] == "mine" and "X-GitHub-Event" not in got["own"] and got["own"]["X-GitHub-Delivery"] == "d1"
+
+
+def test_the_parameters_of_a_get_are_sent_as_a_form(receiver, relay, target):
+    """Twilio's deliveries by GET have no body: a sink without "body" would get nothing of them."""
+    url, query = "https://example.com/tw", "MessageSid=SM1&MessageStatus=sent&Body=a%20b%26c"
+    home = Home(sink("out", url=target.url), endpoint("/tw", scheme="twilio", url=url, relay=["out"]))
+    one = receiver(home=home)
+    relay(home).ready()
+    proof = base64.b64encode(hmac.digest(SECRET.encode(), f"{url}?{query}".encode(), "sha1")).decode()
+    listed = dict(fcgi_client.params(path="/tw", method="GET", headers={"X-Webhook-Signature": None, "X-Twilio-Signature": proof}))
+    with fcgi_client.Fcgi(one.socket) as fcgi:
+        fcgi.send(fcgi_client.whole([*{**listed, "CONTENT_TYPE": "", "QUERY_STRING": query}.items()]))
+        assert fcgi.reply().status == 200
+    [(_, method, path, headers, body)] = target.until(1)
+    assert (method, path, body) == ("POST", "/hook", query.encode())
+    assert headers["Content-Type"] == "application/x-www-form-urlencoded"
 
 
 def test_a_secret_in_a_header_stays_here(receiver, relay, target):
