@@ -105,7 +105,7 @@ static int completion(const struct cli *cli, int argc, char **argv)
 	return completion_run(names, argc, argv);
 }
 
-/* The status to exit with, when all that was printed has been written; whoever reads from a pipe may have enough before that. */
+/* The status to exit with, when all that was printed has been written. A reader of a pipe may close it before that. */
 static int close_output(int status)
 {
 	errno = 0; /* stays so when only an earlier write failed */

@@ -43,7 +43,7 @@ static int on_key(void *ctx, const unsigned char *key, size_t n)
 	return 1;
 }
 
-/* Outcome codes are lower-case words; any other text is somebody else's. */
+/* Outcome codes are lower-case words; any other text is another program's. */
 static int on_string(void *ctx, const unsigned char *text, size_t n)
 {
 	struct reading *r = ctx;

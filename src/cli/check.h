@@ -43,7 +43,7 @@ const char *check_user(uid_t uid);
 
 /*
  * Runs part(c, conf) in a child process that has become the owner of the spool's directory, when
- * this process is root and the owner is somebody else; in this process otherwise. So it sees the
+ * this process is root and the owner is another user; in this process otherwise. So it sees the
  * permissions the receiver has, and no file it may leave behind belongs to root.
  */
 void check_as_owner(struct check *c, const struct conf *conf, void (*part)(struct check *c, const struct conf *conf));
@@ -84,7 +84,7 @@ void check_rotation(struct check *c, const struct conf *conf);
 /* Where an endpoint has a rate: do its deliveries come from more than a proxy's address? */
 void check_rate(struct check *c, const struct conf *conf);
 
-/* The sinks: their files, who names them, what is dead, and what is pending that nobody sends. */
+/* The sinks: their files, the endpoints that name them, dead deliveries, and pending ones that no relay sends. */
 void check_sinks(struct check *c, const struct conf *conf);
 
 /*

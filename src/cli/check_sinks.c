@@ -1,4 +1,4 @@
-/* hookspool check, the sinks: their files, who names them, what is dead, and what is pending that nobody sends. */
+/* hookspool check, the sinks: their files, the endpoints that name them, dead deliveries, and pending ones that no relay sends. */
 #include "config.h"
 
 #include <fcntl.h>

@@ -21,7 +21,7 @@ static const char deliveries_help[] =
 	"Usage: hookspool deliveries [OPTION]... [ID]\n"
 	"\n"
 	"Prints deliveries to sinks: those that fail first, then the dead, the pending and the\n"
-	"delivered, each with the newest first. Says before that which sinks the relay pauses for.\n"
+	"delivered, each with the newest first. Lines before the table say which sinks the relay pauses for.\n"
 	"With an ID, prints that one, and its last attempts with what was answered.\n"
 	"\n"
 	"  --sink NAME        to this sink\n"

@@ -17,7 +17,7 @@ static const char help[] =
 	"conversations that no other event belongs to, and rejected deliveries that mention the\n"
 	"ID. When erase exits with 0, all of it is gone from the files of the spool. Dedupe keys\n"
 	"stay as hashes for dedupe-window: a retry of an erased event is not stored again.\n"
-	"Backups, logs and sinks are not touched. Receiving goes on meanwhile.\n"
+	"Backups, logs and sinks are not touched. Receiving goes on.\n"
 	"\n"
 	"  --sender ID   the sender's id, as show prints it\n"
 	"  --mentions    also events of other senders whose body or headers mention the ID\n"

@@ -134,7 +134,7 @@ static bool print_newest(struct list *l, struct spool_db *db, char *why, size_t 
 	return ok;
 }
 
-/* Visits what has come since, up to an id that is fixed before: what comes meanwhile is for the next time. */
+/* Visits the events since the last look, up to an id that is fixed before: later ones are for the next look. */
 static bool print_new(struct list *l, struct spool_db *db, char *why, size_t n)
 {
 	struct spool_filter *f = &l->filter.spool;

@@ -57,7 +57,7 @@ bool owner_of_relay(const char *dir, uid_t *uid, gid_t *gid)
 	return true;
 }
 
-/* Root owns the directory: what is in it is root's word only where nobody else may write. */
+/* Root owns the directory: its content can be trusted only where no other user may write. */
 static bool stay_root(const char *dir, mode_t mode, char *why, size_t n)
 {
 	if (mode & 022)

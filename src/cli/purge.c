@@ -20,7 +20,7 @@ static const char help[] =
 	"Without --older-than, events with pending deliveries stay. Their dedupe keys stay, as\n"
 	"hashes, for dedupe-window: an event that is delivered again after that is stored again.\n"
 	"Rejected deliveries older than reject-age go too. When purge ends well, what it deleted\n"
-	"is in no file of the spool. Receiving goes on meanwhile. It also works on a full disk.\n"
+	"is in no file of the spool. Receiving goes on. It also works on a full disk.\n"
 	"\n"
 	"  --older-than AGE   90d, 12h, 30m; also events with pending deliveries\n"
 	"  --pending          without --older-than, also events with pending deliveries\n"

@@ -1,8 +1,8 @@
 /*
  * hookspool restore: makes a spool of a backup.
  *
- * The copy is checked and made ready under another name, and gets its own under the spool's lock: a receiver that starts meanwhile
- * finds no spool or the whole one.
+ * The copy is checked and made ready under another name, and gets its own under the spool's lock: a receiver that starts during
+ * that finds no spool or the whole one.
  */
 #include <errno.h>
 #include <fcntl.h>

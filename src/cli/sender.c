@@ -13,7 +13,7 @@
 
 enum {
 	ANSWER_KEEP = 4096,    /* bytes handed to the caller */
-	ANSWER_MAX = 1 << 20,  /* bytes read; the rest is somebody's joke */
+	ANSWER_MAX = 1 << 20,  /* stop reading an answer after 1 MiB */
 	POLL_MS = 1000,
 };
 

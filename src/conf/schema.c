@@ -373,7 +373,7 @@ static bool refuse_file(const char *file, const char *what)
 
 /*
  * Appends the file's text. A blank ends it, as fmemopen() takes no empty one, and no line feed, behind
- * which libconfuse would be on a line that the file doesn't have. A file that anybody may change is refused. False after a message, or with errno set.
+ * which libconfuse would be on a line that the file doesn't have. A file that any user may change is refused. False after a message, or with errno set.
  */
 static bool read_file(const char *file, struct buf *text)
 {

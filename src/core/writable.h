@@ -15,7 +15,7 @@ enum writable {
 
 /*
  * Who may change the file at path, or put another in its place: its own mode, and that of each directory above it, the sticky bit
- * respected. A file that can't be looked at is nobody's. Unless it is WRITABLE_NO, why says how, and the chmod to type.
+ * respected. A file that can't be looked at counts as safe. Unless it is WRITABLE_NO, why says how, and the chmod to type.
  */
 enum writable writable_look(const char *path, char *why, size_t why_size);
 

@@ -175,7 +175,7 @@ static bool set_group(const char *path, const char *group, char *why, size_t n)
 	return false;
 }
 
-/* The mode last: until then nobody else can connect, whatever the group. */
+/* Sets the mode last: until then no other user can connect, whatever the group. */
 static bool set_owner(const char *path, mode_t mode, const char *group, char *why, size_t n)
 {
 	if (group && !set_group(path, group, why, n))

@@ -13,7 +13,7 @@ int listen_inherited(void);
 
 /*
  * Opens "unix:PATH" (with mode, and group unless NULL) or "tcp:ADDRESS:PORT" on a loopback
- * address. A socket file that nobody listens on is replaced. -1 with the reason in why.
+ * address. A socket file that no process listens on is replaced. -1 with the reason in why.
  * The caller closes the descriptor and calls listen_remove().
  */
 int listen_open(const char *address, mode_t mode, const char *group, char *why, size_t why_size);

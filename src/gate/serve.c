@@ -31,7 +31,7 @@ enum {
 	SLOW_US = 1000 * 1000,            /* a body not all there by then is read by a worker as it comes */
 	LINGER_US = 2 * 1000 * 1000,      /* for a peer to take its answer and close */
 	GRACE_US = 1000 * 1000,           /* after SIGTERM, for requests on their way on kept connections */
-	BACKLOG_US = 50 * 1000,           /* after SIGTERM, to accept who had connected before */
+	BACKLOG_US = 50 * 1000,           /* after SIGTERM, to accept connections that were made before */
 	LAST_CALL_US = 1800 * 1000,       /* the promise is 2 s */
 	EVENTS = 64,
 };
@@ -147,7 +147,7 @@ static void stop(struct main_loop *m)
 	log_message(LOG_LEVEL_INFO, "stopping");
 	atomic_store(&m->s->stopping, true);
 	if (m->own_address)
-		listen_remove(m->own_address); /* who has connected is still served, from the backlog */
+		listen_remove(m->own_address); /* connections in the backlog are still served */
 	else
 		epoll_ctl(m->s->ready, EPOLL_CTL_DEL, m->s->listen_fd, NULL); /* the backlog is our successor's */
 }
@@ -319,7 +319,7 @@ static void run(struct main_loop *m)
 			else
 				look(m, ev[i].data.ptr, now);
 		}
-		admit(m); /* after them: whom it lets go is a worker's */
+		admit(m); /* after the events: a connection that it admits belongs to a worker */
 		if (!m->stopped_at || m->own_address)
 			accept_again(m->s);
 		if (now >= m->next_round)

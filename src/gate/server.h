@@ -13,7 +13,7 @@
 
 /*
  * The worker that has the turn takes all requests that are there as one batch: it reads and judges
- * them, stores their events in one commit and answers. What comes meanwhile is the next batch. So
+ * them, stores their events in one commit and answers. Requests that come during that are the next batch. So
  * nothing passes from thread to thread on the usual way; other workers are for bodies that have to
  * be waited for.
  *
@@ -25,7 +25,7 @@
  *                  v  |
  *   PARKED, WAITING or LINGERING: watched by the main thread in `watch`
  */
-enum { SPARE_WORKERS = 2 }; /* besides those who wait for bodies: one has the turn, one turns slow senders away */
+enum { SPARE_WORKERS = 2 }; /* besides those that wait for bodies: one has the turn, one turns slow senders away */
 
 enum conn_state {
 	CONN_ACTIVE,
@@ -55,7 +55,7 @@ struct shared_conf {
 
 struct server {
 	int listen_fd;
-	int ready; /* epoll: who has the turn waits here, for connections and requests */
+	int ready; /* epoll: the worker that has the turn waits here, for connections and requests */
 	int watch; /* epoll: the main thread waits here, for signals and slow peers */
 	int stop;  /* eventfd: workers end */
 	int chore; /* eventfd: a worker shall flush the spool's notes */
@@ -88,7 +88,7 @@ struct server {
 /* Starts one more worker unless there are max-in-flight and the spare ones. False when no thread is to be had. */
 bool worker_add(struct server *s);
 
-/* Lets who has the turn see input on the connection, and take it. Closes it when that fails. */
+/* Lets the worker that has the turn see input on the connection, and take it. Closes the connection when that fails. */
 void worker_arm(struct server *s, struct conn *c);
 
 /* Closes the connection, unless its fd is -1, and frees it. */

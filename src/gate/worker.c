@@ -92,7 +92,7 @@ static void hand_over(struct server *s, struct conn *c, enum conn_state state)
 	if (!c->since || state == CONN_LINGERING)
 		c->since = clock_mono_us();
 	if (state == CONN_WAITING)
-		atomic_fetch_add(&s->waiting, 1); /* before it can be seen: who is done next must know of it */
+		atomic_fetch_add(&s->waiting, 1); /* before it can be seen: the next worker that is done must count it */
 	pthread_mutex_lock(&s->mutex);
 	ok = epoll_ctl(s->watch, EPOLL_CTL_ADD, c->fd, &ev) == 0;
 	if (ok) {
@@ -171,7 +171,7 @@ static void attend_late(struct server *s, struct batch *b, struct conn *c)
 	if ((crowded || behind) && !c->slow) {
 		hand_over(s, c, CONN_WAITING);
 	} else if (b->late) {
-		worker_arm(s, c); /* for who has the next turn */
+		worker_arm(s, c); /* for the worker with the next turn */
 	} else {
 		disarm(s, c);
 		atomic_fetch_add(&s->arriving, 1);
@@ -332,7 +332,7 @@ static void *work(void *arg)
 		go_on = take_turn(s, &b);
 		pthread_mutex_unlock(&s->turn);
 		if (atomic_fetch_sub(&s->idle, 1) == 1 && b.late && !worker_add(s))
-			b.refuse = true; /* nobody is left to take the turn: no time to wait for a body */
+			b.refuse = true; /* no worker is left to take the turn: no time to wait for a body */
 		if (b.late)
 			serve_late(s, &own, &b);
 		worker_conf_put(s, b.conf);

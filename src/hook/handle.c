@@ -104,7 +104,7 @@ static bool lacks_proof(const struct request *r, const struct endpoint *e)
 	return request_header(r, s->header, &value) == HEADER_ABSENT && (!other || request_header(r, other, &value) == HEADER_ABSENT);
 }
 
-/* A type that nobody expects is refused unread where nothing can be verified; otherwise what is right is kept. */
+/* An unexpected Content-Type is refused unread where nothing can be verified. Otherwise a delivery that is signed right is kept. */
 static enum outcome check_type(const struct request *r, const struct endpoint *e)
 {
 	return content_expected(r, &e->scheme) || !lacks_proof(r, e) ? GO_ON : OUTCOME_CONTENT_TYPE;
@@ -146,7 +146,7 @@ static enum outcome read_body(struct request *r, struct delivery *d)
 	return because(d, "the body is not as long as announced", OUTCOME_INCOMPLETE);
 }
 
-/* What nobody signs, and of which nothing is taken. */
+/* A probe that is unsigned, and of which nothing is stored. */
 static enum outcome check_probe(const struct request *r, struct delivery *d)
 {
 	return handshake_unsigned(r, d->endpoint, &d->event.form, &d->challenge) == HANDSHAKE_ANSWERED ? OUTCOME_CHALLENGE : GO_ON;

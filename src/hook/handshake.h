@@ -33,7 +33,7 @@ enum handshake_result handshake_query(const struct request *r, const struct endp
 bool handshake_signs(const struct scheme *s, struct slice text);
 
 /*
- * A probe in a body that nobody signs, and of which nothing is taken: Slack's form of ssl_check=1 and a token, and no more.
+ * A probe in an unsigned body, of which nothing is stored: Slack's form of ssl_check=1 and a token, and no more.
  * `form` is overwritten.
  */
 enum handshake_result handshake_unsigned(const struct request *r, const struct endpoint *e, struct form *form, struct handshake_answer *a);

@@ -12,7 +12,7 @@ static const char *phrase(unsigned status)
 	return status == 201 ? "Created" : status == 202 ? "Accepted" : status == 204 ? "No Content" : "OK";
 }
 
-/* Our own body, for whoever reads it. */
+/* Our own body: a status for programs and a message for people. */
 static void print_json(const struct delivery *d, char *json, size_t n)
 {
 	const struct outcome_info *info = outcome_info(d->outcome);

@@ -1,4 +1,4 @@
-/* Is this delivery from whom it says? Signature over the raw bytes, Authorization, in constant time. */
+/* Does this delivery come from its provider? Signature over the raw bytes, Authorization, in constant time. */
 #include "hook/verify.h"
 
 #include <openssl/crypto.h>
@@ -122,7 +122,7 @@ static enum verify_result match_content(const struct request *r, const struct en
 	return take_content(r, e, e->url, v) == VERIFY_OK ? verify_wrong(v, "wrong signature") : unavailable(v);
 }
 
-/* After the signature: a reason that says more, and nobody without the secret learns it. */
+/* After the signature: a reason that says more, which only a sender with the secret learns. */
 static enum verify_result check_time(const struct scheme *s, int64_t now, struct verify *v)
 {
 	if (!s->tolerance || !v->timestamp.p)

@@ -1,4 +1,4 @@
-/* Is this delivery from whom it says? Signature over the raw bytes, Authorization, in constant time. */
+/* Does this delivery come from its provider? Signature over the raw bytes, Authorization, in constant time. */
 #ifndef VERIFY_H
 #define VERIFY_H
 

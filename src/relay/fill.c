@@ -12,9 +12,9 @@ enum {
 	/* of a text that is looked at: for a regular expression the time grows with its square; LinkedIn takes 8,000 characters */
 	TEXT_MAX = 8 * 1024,
 	AGAIN_US = 1000 * 1000, /* until the next try, when the spool can't be read */
-	READ_US = 5 * 1000, /* of one reading: other sinks wait meanwhile */
+	READ_US = 5 * 1000, /* of one reading, for which other sinks wait */
 	SLOW_US = 50 * 1000, /* of judging texts in one reading: the sink's next one comes later then, and others go before it */
-	READ_SHARE = 10, /* reading takes one of so many moments: what is due but may not go yet is read in vain, again and again */
+	READ_SHARE = 10, /* reading takes a tenth of the time: deliveries that are due but may not go yet are read again and again */
 };
 
 /* What is UNKNOWN, as memory is short, is read again, and what is NEVER_KNOWN becomes a dead letter: it must not be forgotten. */

@@ -150,7 +150,7 @@ static size_t on_header(char *p, size_t size, size_t n, void *ctx)
 	return size * n;
 }
 
-/* Keeps the beginning; who sends more than is reasonable is not listened to any longer. */
+/* Keeps the beginning. An answer that is longer than is reasonable ends the transfer. */
 static size_t on_answer(char *p, size_t size, size_t n, void *ctx)
 {
 	struct transfer *t = ctx;
@@ -286,7 +286,8 @@ void http_refuse(struct http *h, void *job, const char *error)
 
 /*
  * The status that decides; 0: there is none. The target has said it with the header, whatever ended the transfer after that: a
- * body that was cut off or too long, time, or the stream's reset by who didn't wait for the whole request (RFC 9113 section 8.1).
+ * body that was cut off or too long, time, or the stream's reset by a target that didn't wait for the whole request (RFC 9113
+ * section 8.1).
  * 1xx is no answer yet, and a redirect that was to be followed says nothing unless that went well.
  */
 static int final_status(const struct transfer *t, CURLcode code)

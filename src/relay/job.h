@@ -19,7 +19,7 @@ struct job {
 	int64_t relay, event, since, due;
 	int attempt; /* this is number, from 1 */
 	bool judge;  /* whether the sink wants it is still to be found out */
-	bool once;   /* it must not arrive twice: it is somebody's answer to a person */
+	bool once;   /* it must not arrive twice: it is an answer to a person */
 	struct buf endpoint, headers, body; /* the event's */
 	struct buf plain;                   /* the body unpacked, where it came packed */
 	struct template_values values;

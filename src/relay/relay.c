@@ -27,9 +27,9 @@
 #include "sink/spool_poke.h"
 
 enum {
-	LOOK_MS = 1000, /* for relays nobody told us of */
+	LOOK_MS = 1000, /* until the next look for deliveries that no wakeup told of */
 	END_MS = 5000,  /* for what is on the way, after a signal... */
-	RELOAD_MS = 30 * 1000, /* ...and before a reload: nothing new goes meanwhile */
+	RELOAD_MS = 30 * 1000, /* ...and before a reload: nothing new starts then */
 	BEAT_MS = 5000,
 	START_MOST = 64,
 	ONCE_MS = 50 * 1000, /* of --once: it has ended when cron's next minute begins, if what is on the way takes no longer */
@@ -39,7 +39,7 @@ enum {
 
 /* ---- attempts */
 
-/* But for what was dropped or purged meanwhile. False with r->why: it can't go now. */
+/* Starts an attempt, unless the delivery was dropped or purged. False with r->why: it can't go now. */
 static bool start(struct relay *r, struct spool_relay_key *key, struct job *j)
 {
 	const struct sink *s = j->lane->sink;
@@ -222,7 +222,7 @@ static bool open_spool(struct relay *r, char *why, size_t n)
 		spool_relay_name(&r->db, r->name, why, n) && spool_db_sync(&r->db, false);
 }
 
-/* Are there relays that nobody told us of? */
+/* Looks for deliveries that no wakeup told of. */
 static void look(struct relay *r)
 {
 	for (size_t i = 0; i < r->n_lanes; i++)
@@ -245,7 +245,7 @@ static void loop(struct relay *r)
 				r->moved = true;
 				return;
 			}
-			if (!r->once) /* what comes meanwhile goes with the next run */
+			if (!r->once) /* events that come during a run go with the next one */
 				look(r);
 			if (!r->told)
 				tell(r);

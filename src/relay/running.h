@@ -23,7 +23,8 @@ struct relay {
 	struct exec *exec;
 	struct lane *lanes;
 	size_t n_lanes;
-	size_t first; /* the lane that is next to be seen to first: results have room for one that reads much in vain */
+	/* Round robin: the lane served first in the next pass, so that one with many unwanted events cannot fill the results each time. */
+	size_t first;
 	int lock, poke, signals;
 	char name[16]; /* of the spool */
 	struct spool_attempt *results, **last_result;

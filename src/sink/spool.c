@@ -179,7 +179,7 @@ static bool commit_batch(struct spool *s, struct waiter *batch, const struct spo
 
 /*
  * Called with the mutex held. Commits all that is queued, the caller's own part with it, and
- * hands the lead to the first that came meanwhile.
+ * hands the lead to the first waiter that came during the commit.
  */
 static void lead(struct spool *s)
 {

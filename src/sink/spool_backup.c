@@ -47,7 +47,7 @@ static int copy_pages(sqlite3_backup *b, int64_t patience, void (*progress)(uint
 	return rc == SQLITE_OK ? SQLITE_BUSY : rc;
 }
 
-/* A read transaction is one moment of the database, whatever is committed meanwhile. */
+/* A read transaction sees one moment of the database, whatever is committed during it. */
 static int copy_snapshot(struct spool_db *db, sqlite3_backup *b, void (*progress)(uint64_t, uint64_t))
 {
 	int rc = sqlite3_exec(db->sql, "BEGIN; SELECT name FROM spool", NULL, NULL, NULL);

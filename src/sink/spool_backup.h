@@ -6,7 +6,7 @@
 
 /*
  * Copies the database, as it is at one moment, to the empty file of that descriptor, and syncs it. Receiving goes on: the
- * write-ahead log grows by what comes meanwhile. Without such a log the copy begins anew with each commit; after 30 s it holds
+ * write-ahead log grows by what is received. Without such a log the copy begins anew with each commit; after 30 s it holds
  * deliveries up until it is whole. progress: called with pages. False with the reason in why.
  */
 bool spool_backup(struct spool_db *db, int fd, void (*progress)(uint64_t done, uint64_t total), char *why, size_t why_size);

@@ -29,7 +29,7 @@
 enum {
 	SCHEMA_VERSION = SPOOL_DB_SCHEMA,
 	LOCK_WAIT_S = 8,       /* the sender gives up after 15 s */
-	LOCK_WAIT_SHORT_S = 1, /* for who has waited behind one that waited in vain, and for what may be written later */
+	LOCK_WAIT_SHORT_S = 1, /* after a wait of this process timed out, and for housekeeping */
 	LOCK_NUDGE_NS = 100 * 1000 * 1000,
 	CHECKPOINT_PAGES = 256, /* 4 MiB: what more would save in CPU, the longer pauses cost in latency */
 };
@@ -193,7 +193,7 @@ static int pragma_int(struct spool_db *db, const char *sql)
 	return v;
 }
 
-/* As it was in the handle's last transaction. False when it can't be told: who takes a WAL for none switches it off. */
+/* As it was in the handle's last transaction. False when it can't be told: to take a WAL for none would switch it off. */
 static bool find_wal(struct spool_db *db)
 {
 	sqlite3_stmt *st;
@@ -343,11 +343,11 @@ static bool wait_for_lock(int fd, int seconds)
 	return ok;
 }
 
-static atomic_bool stuck; /* this process's last wait for the lock was in vain */
+static atomic_bool stuck; /* this process's last wait for the lock timed out */
 
 /*
- * The first byte of the lock's file is set while somebody writes under the lock. It stays set when he is killed, or can't write
- * again what a failed fsync may have dropped: others must not build on that, though what they read seems to be right.
+ * Byte 0 of the lock file is a dirty flag: 1 while a process writes under the lock. A process that is killed, or that cannot repair
+ * after a failed fsync, leaves it at 1. The next process repairs first, though what it reads seems to be right.
  */
 static bool set_mark(struct spool_db *db, char *why, size_t n)
 {
@@ -385,7 +385,7 @@ static bool lock(struct spool_db *db, bool urgent, char *why, size_t n)
 	return false;
 }
 
-/* What is suspect, names too, is synced and written again before anybody may build on it. */
+/* What a failed fsync may have dropped, names too, is synced and written again before any process may build on it. */
 static bool mend(struct spool_db *db)
 {
 	if (!db->suspect)
@@ -480,7 +480,7 @@ static bool remove_left(const char *path)
 }
 
 /*
- * Makes it under another name, whole, with the schema, and synced: a power cut must not leave one that nobody can open. Pages of
+ * Makes it under another name, whole, with the schema, and synced: a power cut must not leave one that can't be opened. Pages of
  * 16 KiB hold a batch of events in few frames of the WAL, and long bodies in few links of a chain.
  */
 static bool make_database(struct spool_db *db, const char *path, char *why, size_t n)

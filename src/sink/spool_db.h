@@ -18,7 +18,7 @@ struct spool_db {
 	int wal_pages; /* in the WAL after the last commit of this connection */
 	bool contended; /* the lock was held by another process when it was last asked for */
 	bool wal;      /* the journal is one */
-	bool marked;   /* under the lock: its file says that somebody writes, or did */
+	bool marked;   /* under the lock: its file says that a process writes, or did */
 	bool suspect;  /* what others or this one wrote may never have reached the disk, though it can be read */
 };
 
@@ -37,7 +37,7 @@ bool spool_db_open(struct spool_db *db, const char *dir, enum journal journal, e
 /* Closes what is open. Closing never checkpoints: that would race another process's commit. */
 void spool_db_close(struct spool_db *db);
 
-/* True when the file that is open is no longer the one at its path: moved or deleted meanwhile. */
+/* True when the file that is open is no longer the one at its path: it was moved or deleted. */
 bool spool_db_moved(struct spool_db *db);
 
 /*
@@ -47,9 +47,9 @@ bool spool_db_moved(struct spool_db *db);
 bool spool_db_sync(struct spool_db *db, bool on);
 
 /*
- * Begins a write transaction under the lock of all processes; waits for the lock at most 8 s when it
- * is urgent, and 1 s otherwise or while that has been in vain: who waits behind another waits for both.
- * What is suspect is first written again. False with the reason in why; nothing is then held. After true, spool_db_end() must follow.
+ * Begins a write transaction under the lock of all processes. Waits for the lock: 8 s for events (urgent), 1 s for housekeeping, and
+ * 1 s for anything after a wait of this process timed out. What a failed fsync may have dropped is first written again.
+ * False with the reason in why; nothing is then held. After true, spool_db_end() must follow.
  */
 bool spool_db_begin(struct spool_db *db, bool urgent, char *why, size_t why_size);
 

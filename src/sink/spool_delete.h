@@ -44,7 +44,8 @@ bool spool_delete(struct spool_db *db, const struct spool_doomed *order, size_t 
 
 /*
  * Moves the write-ahead log into the database, cuts it to nothing, and overwrites the copies that SQLite left in the database:
- * deleted content is then in no file of the spool. Waits for readers at most 10 s; the lock is free meanwhile. False with the reason in why, such as that a reader doesn't end.
+ * deleted content is then in no file of the spool. Waits for readers at most 10 s, without the lock. False with the reason in why,
+ * such as that a reader doesn't end.
  */
 bool spool_delete_wipe(struct spool_db *db, char *why, size_t why_size);
 

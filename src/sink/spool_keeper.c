@@ -195,7 +195,7 @@ static void *run(void *ctx)
 			free_rules(r);
 		else
 			k->rules = r;
-		/* the time between two looks at the table: another process may have passed meanwhile */
+		/* the time between two looks at the table: another process may have passed in between */
 		wait_for_next(k, interval && interval < LOOK_MS ? interval : LOOK_MS);
 	}
 	pthread_mutex_unlock(&k->mutex);

@@ -12,15 +12,15 @@ struct spool_poke {
 };
 
 /*
- * Wakes the relay of that spool, if there is one; hurry: it is to try sinks again that it pauses for. Never waits: who is not woken
- * looks by itself before long.
+ * Wakes the relay of that spool, if there is one. hurry: the relay ends the pauses of sinks. Never waits: a relay that is not woken
+ * looks by itself within a second.
  */
 void spool_poke_send(struct spool_poke *p, const char *dir, bool hurry);
 void spool_poke_close(struct spool_poke *p);
 
 /*
- * The relay's side: a descriptor that becomes readable; closed by the caller. A socket that is there is replaced: whoever
- * calls has made sure that no other relay runs. -1 with errno set.
+ * The relay's side: a descriptor that becomes readable; closed by the caller. A socket that is there is replaced: the
+ * caller must have made sure that no other relay runs. -1 with errno set.
  */
 int spool_poke_listen(const char *dir);
 

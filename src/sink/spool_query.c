@@ -70,7 +70,7 @@ static bool copy_reject(sqlite3_stmt *st, void *out, struct buf *arena)
 }
 
 /*
- * Copies the statement's one row and ends its transaction: whoever is shown the row may block, in a
+ * Copies the statement's one row and ends its transaction: printing the row may block, in a
  * pager, and an open read keeps the WAL from being reset, or with journal = "delete" any commit out.
  */
 static bool take_row(struct spool_db *db, sqlite3_stmt *st, bool (*copy)(sqlite3_stmt *, void *, struct buf *), void *out,

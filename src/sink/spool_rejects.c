@@ -1,4 +1,4 @@
-/* The ring of rejected deliveries, whose room is shared so that nobody's junk can take all of it. */
+/* The ring of rejected deliveries, whose room is shared so that no sender's junk can take all of it. */
 #include "sink/spool_rejects.h"
 
 #include <arpa/inet.h>

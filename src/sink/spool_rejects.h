@@ -1,5 +1,5 @@
 /*
- * The ring of rejected deliveries, whose room is shared so that nobody's junk can take all of it.
+ * The ring of rejected deliveries, whose room is shared so that no sender's junk can take all of it.
  *
  * Where there are more than the limits allow, each class gets an equal share, level by level: by signature (one that has
  * the form of the scheme's, or none), endpoint, outcome and address. What a class does not use is shared by the others. Inside

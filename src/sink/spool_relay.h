@@ -8,7 +8,7 @@
 #include "sink/spool_db.h"
 #include "sink/spool_query.h"
 
-#define SPOOL_RELAY_LOCK "relay.lock" /* in the spool's directory; who holds it is the spool's relay */
+#define SPOOL_RELAY_LOCK "relay.lock" /* in the spool's directory; the process that holds it is the spool's relay */
 
 /* The last is none that is kept: such a relay is forgotten. */
 enum spool_relay_state { RELAY_PENDING, RELAY_DONE, RELAY_DEAD, RELAY_UNWANTED };
@@ -50,7 +50,7 @@ struct spool_relay_key {
 	bool pending;
 };
 
-/* Finds out which of n relays are still to be sent, and were not dropped, purged or delivered meanwhile. False with the reason in why. */
+/* Finds out which of n relays are still to be sent, and were not dropped, purged or delivered since they were read. False with the reason in why. */
 bool spool_relay_pending(struct spool_db *db, struct spool_relay_key *keys, size_t n, char *why, size_t why_size);
 
 /* What became of an attempt. All borrowed. */
@@ -75,8 +75,8 @@ struct spool_attempt {
 enum { SPOOL_ATTEMPTS_KEPT = 10 }; /* of one relay, the newest */
 
 /*
- * Writes them, and adds their replies as relays, one for each event, in one transaction. What was dropped meanwhile stays
- * dropped, unless it was delivered. It is not synced: what a power cut takes back is sent once more, with the same id. False with
+ * Writes them, and adds their replies as relays, one for each event, in one transaction. A delivery that was dropped during its
+ * attempt stays dropped, unless it was delivered. It is not synced: what a power cut takes back is sent once more, with the same id. False with
  * the reason in why: nothing is written.
  */
 bool spool_relay_record(struct spool_db *db, const struct spool_attempt *first, char *why, size_t why_size);
@@ -88,7 +88,7 @@ bool spool_relay_record(struct spool_db *db, const struct spool_attempt *first, 
 bool spool_relay_sending(struct spool_db *db, struct spool_relay_key *key, int64_t now, char *why, size_t why_size);
 
 /*
- * Makes those dead that were being sent when the relay ended, as nobody knows whether they arrived; *n becomes how many.
+ * Makes those dead that were being sent when the relay ended, as it is not known whether they arrived; *n becomes how many.
  * For the only relay of the spool, at its start. False with the reason in why.
  */
 bool spool_relay_doubt(struct spool_db *db, int64_t *n, char *why, size_t why_size);

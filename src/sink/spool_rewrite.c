@@ -53,7 +53,7 @@ static int rewrite_all(sqlite3_file *wal, sqlite3_file *db, unsigned char *p, in
 	return rc == SQLITE_OK ? db->pMethods->xSync(db, SQLITE_SYNC_NORMAL) : rc;
 }
 
-/* Nobody else may move pages meanwhile, not even without our lock: he would find what he wrote overwritten. */
+/* No other process may move pages during this, also one without our lock: its writes would be overwritten. */
 static int without_checkpoints(sqlite3_file *wal, sqlite3_file *db, unsigned char *p, int page)
 {
 	int rc = db->pMethods->xShmLock(db, CHECKPOINT_LOCK, 1, SQLITE_SHM_LOCK | SQLITE_SHM_EXCLUSIVE);

@@ -11,8 +11,8 @@
  * may have been moved to, as they are, and syncs both. Without a WAL all but the journal's end is written again by SQLite's own
  * rollback; that end is.
  *
- * Call it under the spool's lock, in a transaction that has written nothing: nobody else writes then, and it is known what
- * journal there is. page: the size of the database's, in bytes; -1: it could not be read, which fails; has_wal: the journal is
+ * Call it under the spool's lock, in a transaction that has written nothing: no other process writes then, and it is known
+ * what journal there is. page: the size of the database's, in bytes; -1: it could not be read, which fails; has_wal: the journal is
  * one. Returns SQLITE_OK or SQLite's code; then it is to be tried again before any commit or checkpoint.
  */
 int spool_rewrite(sqlite3 *sql, int page, bool has_wal);

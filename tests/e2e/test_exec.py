@@ -627,7 +627,7 @@ def test_short_memory_forgets_nothing(receiver, relay, target):
     assert home.cli("relay", "--once").returncode == 0 and states(home) == [DONE] * 3
 
 
-def test_what_can_be_judged_no_more_is_a_dead_letter(receiver, relay, target):
+def test_event_of_a_removed_endpoint_is_a_dead_letter(receiver, relay, target):
     """Its endpoint, which knew where the text stands, is gone from the configuration."""
     section = sink("out", url=target.url, texts=["Hey"])
     home = home_with(section)
