@@ -357,8 +357,8 @@ static void set_values(struct parse *p)
 		const struct trail *t = &p->trail[i];
 
 		p->paths[i].filled = t->filled && !t->twice;
-		p->paths[i].several = t->differ || t->many;
 		p->paths[i].missing = t->missing || t->waiting;
+		p->paths[i].several = t->differ || t->many || (t->value.set && t->every && p->paths[i].missing);
 		if (t->value.set && !t->twice && !t->many && !(t->every && (t->differ || t->missing || t->waiting)))
 			p->paths[i].value = (struct slice){p->arena->data + t->value.at, t->value.n};
 	}

@@ -31,7 +31,7 @@ struct path {
 	enum path_kind kind;
 	bool filled;  /* a list or an object is there, and has something in it; of a path with a *: at one index or more */
 	bool missing; /* an element of a * has no value */
-	bool several; /* a * or = has no value because there are several different ones, or several elements */
+	bool several; /* a * or = has no value because its elements differ: several values, several elements, or some with none */
 };
 
 enum paths_result { PATHS_OK, PATHS_MALFORMED, PATHS_NO_MEMORY };

@@ -133,6 +133,30 @@ def test_a_delivery_of_several_events_goes_to_the_sink_of_each(name, relayed):
     assert sorted(row["sink"] for row in home.spool.query("SELECT sink FROM relay")) == relayed
 
 
+def graph(**more):
+    return {"clientState": SECRET, "subscriptionId": "s", **more}
+
+
+PAGE = {"id": "P", "messaging": [{"sender": {"id": "1"}, "read": {"watermark": 1}}]}
+FEED = {"id": "P", "changes": [{"field": "feed", "value": {}}]}
+MIXED = {
+    "a change and a lifecycle of Microsoft's": ("microsoft-graph", 'events = {"missed"}', {"value": [graph(changeType="created"), graph(lifecycleEvent="missed")]}),
+    "a notification without a tenant": ("microsoft-graph", 'accounts = {"b"}', {"value": [graph(changeType="c", tenantId="a"), graph(changeType="c")]}),
+    "a message and a change of Meta's": ("meta", 'events = {"feed"}', {"object": "page", "entry": [PAGE, FEED]}),
+    "a change and a message of Meta's": ("meta", 'events = {"read"}', {"object": "page", "entry": [FEED, PAGE]}),
+    "an event without a portal": ("hubspot-v3", 'accounts = {"2"}', [{"subscriptionType": "a", "portalId": 1}, {"subscriptionType": "a"}]),
+}
+
+
+@pytest.mark.parametrize("scheme, only, body", MIXED.values(), ids=MIXED.keys())
+def test_a_delivery_of_unlike_events_passes_filters(scheme, only, body):
+    """One of them may be the wanted one; a delivery of others alone is left out."""
+    home = with_secret(scheme, only, "") if scheme == "microsoft-graph" else with_secret(scheme, only)
+    first = body[:1] if isinstance(body, list) else {name: value[:1] for name, value in body.items()}
+    codes = [request(home, json.dumps(b).encode(), path="/w", headers={"X-Own": SECRET})[0].code for b in (body, first)]
+    assert codes == ["stored", "ignored"]
+
+
 def test_a_header_of_two_fields_is_kept_once():
     """Twice, it could not be read again."""
     home = Home('scheme "own" { header = "X-Sig" event = {"header:X-Topic"} account = {"header:x-topic"} }\n'
@@ -174,10 +198,10 @@ def test_each_status_of_an_account_of_unipiles_is_stored():
     assert repeated("unipile-v1", secret, lost, back, lost, back) == ["stored"] * 4
 
 
-def with_secret(scheme):
-    """An endpoint that reads its events as that scheme does, and whose secret is a header."""
-    return Home(f'scheme "own" {{ like = "{scheme}" algorithm = "secret" header = "X-Own" prefix = "" encoding = "hex" '
-                'signs = "{body}" handshake = "none" }\nendpoint "/w" { scheme = "own" secret-file = {"secret"} }\n')
+def with_secret(scheme, more="", algorithm='algorithm = "secret" header = "X-Own" prefix = "" encoding = "hex" signs = "{body}"'):
+    """An endpoint that reads its events as that scheme does, and whose secret is a header, or where the scheme has it."""
+    return Home(f'scheme "own" {{ like = "{scheme}" {algorithm} handshake = "none" }}\n'
+                f'endpoint "/w" {{ scheme = "own" secret-file = {{"secret"}} {more} }}\n')
 
 
 def field(scheme, name, body):

@@ -263,7 +263,8 @@ static void several_values(void **state)
 			"a", "1", 0},
 		{"meta", "{\"object\":\"page\",\"entry\":[{\"id\":\"1\",\"changes\":[{\"field\":\"a\"}]},{\"id\":\"2\",\"changes\":[{\"field\":\"b\"}]}]}",
 			"page", NULL, 1U << FIELD_EVENT | 1U << FIELD_ACCOUNT},
-		{"meta", "{\"object\":\"page\",\"entry\":[{\"id\":\"1\",\"changes\":[{\"field\":\"a\"}]},{\"id\":\"1\",\"changes\":[]}]}", "page", "1", 0},
+		{"meta", "{\"object\":\"page\",\"entry\":[{\"id\":\"1\",\"changes\":[{\"field\":\"a\"}]},{\"id\":\"1\",\"changes\":[]}]}", "page", "1",
+			1U << FIELD_EVENT}, /* one has a name, the other has none */
 		{"meta", "{\"object\":\"page\",\"entry\":[{\"id\":\"1\",\"messaging\":[{\"sender\":{},\"recipient\":{},\"timestamp\":1,\"read\":{}}]}]}", "read", "1", 0},
 		{"hubspot-v3", "[{\"subscriptionType\":\"a\",\"portalId\":1},{\"subscriptionType\":\"b\",\"portalId\":2}]", "a", NULL,
 			1U << FIELD_EVENT | 1U << FIELD_ACCOUNT},
