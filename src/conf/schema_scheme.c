@@ -320,6 +320,9 @@ static bool check_whole(const struct build *b)
 	if ((s->handshake == HANDSHAKE_CHALLENGE_CODE || s->handshake == HANDSHAKE_CRC_TOKEN || s->handshake == HANDSHAKE_PLAIN_TOKEN) &&
 	    s->algorithm != ALGORITHM_HMAC_SHA256)
 		return lacks(b, "has a handshake that is answered with an HMAC; it needs algorithm = \"hmac-sha256\"");
+	for (int i = 0; s->handshake == HANDSHAKE_PLAIN_TOKEN && i < SCHEME_SOURCES && s->source[FIELD_CHALLENGE][i].kind; i++)
+		if (!scheme_signs_source(s, &s->source[FIELD_CHALLENGE][i]))
+			return lacks(b, "answers with the HMAC of a text that nothing signs; take the challenge from the body");
 	if (!scheme_has_key(s))
 		return true;
 	if (!s->header || !s->signs)

@@ -447,6 +447,8 @@ static void secrets_that_strangers_can_use(void **state)
 		{"endpoint \"/d\" { scheme = \"dropbox\" secret-file = {\"one\"} bodies = {\"any\"} }\n", NULL, NULL},
 		{"scheme \"own\" { like = \"x\" bodies = {\"any\"} }\nendpoint \"/o\" { scheme = \"own\" secret-file = {\"one\"} }\n", "test.conf:2:", "write bodies"},
 		{"scheme \"own\" { like = \"x\" bodies = {\"any\"} }\nendpoint \"/o\" { scheme = \"own\" secret-file = {\"one\"} bodies = {\"json\"} }\n", NULL, NULL},
+		{"scheme \"own\" { like = \"zoom\" challenge = {\"json:token\", \"header:X-Token\"} }\n"
+		 "endpoint \"/o\" { scheme = \"own\" secret-file = {\"one\"} }\n", "test.conf:1:", "that nothing signs"},
 		{"scheme \"own\" { header = \"X-Own\" handshake = \"challenge-code\" bodies = {\"form\"} }\n"
 			"endpoint \"/o\" { scheme = \"own\" secret-file = {\"one\"} }\n", "test.conf:2:", "write bodies"},
 		/* one secret in two endpoints */
