@@ -229,7 +229,7 @@ bool spool_deliveries_ages(struct spool_db *db, void (*visit)(void *ctx, const c
 	if (!spool_sql_prepare(db, "SELECT sink, count(*), min(since) FROM relay WHERE state = 0 GROUP BY sink", &st, why, n))
 		return false;
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW)
-		visit(ctx, (const char *)sqlite3_column_text(st, 0), sqlite3_column_int64(st, 1), sqlite3_column_int64(st, 2));
+		visit(ctx, spool_sql_text(st, 0), spool_sql_count(st, 1), spool_sql_time(st, 2));
 	sqlite3_finalize(st);
 	return rc == SQLITE_DONE || spool_sql_fail(db, why, n);
 }

@@ -241,6 +241,34 @@ def forge(home, value):
         own(path)
 
 
+def drop_not_null(file):
+    with sqlite3.connect(file) as db:
+        version, = db.execute("PRAGMA schema_version").fetchone()
+        schema = db.execute("SELECT name, sql FROM sqlite_schema WHERE name = 'relay'").fetchall()
+        db.executescript("PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql = replace(sql, ' NOT NULL', '') WHERE name = 'relay';"
+                         f"PRAGMA schema_version={version + 1}")
+    return schema, version
+
+
+@pytest.mark.parametrize("name", ["null", "smallest", "text"])
+def test_one_forged_value_of_a_delivery_ends_no_command(receiver, name):
+    """The others are right, so that the row is found: a pending delivery to no sink, for one."""
+    home = stored(receiver)
+    file = home.spool.dir / "hookspool.db"
+    (schema, *_), version = drop_not_null(file)
+    with sqlite3.connect(file) as db:
+        columns = [row[1] for row in db.execute("PRAGMA table_info(relay)") if not row[5]]
+        for column in columns:
+            db.execute(f"INSERT INTO relay SELECT {', '.join(c if c != column else '?' for c in ['NULL', *columns])} FROM relay WHERE id = 1",
+                       (FORGED[name],))
+        db.executescript(f"PRAGMA writable_schema=ON; PRAGMA schema_version={version + 2}")
+        db.execute("UPDATE sqlite_schema SET sql = ? WHERE name = ?", schema[::-1])
+    assert len(columns) > 8
+    for command in (["check"], ["check", "--json"], ["deliveries"], ["deliveries", "--json"], ["stats"], ["show", "1"], ["relay", "--once"]):
+        done = home.cli(*command)
+        assert done.returncode in (0, 1, 2, 65, 75), (command, done)
+
+
 @pytest.mark.parametrize("value", FORGED.values(), ids=FORGED)
 def test_forged_values_end_no_command(receiver, target, value):
     """Neither a signal nor a sanitizer's report, and nothing that steers a terminal."""
