@@ -42,9 +42,8 @@ void check_take(struct check *c, struct slice findings);
 const char *check_user(uid_t uid);
 
 /*
- * Runs part(c, conf) in a child process that has become the owner of the spool's directory, when
- * this process is root and the owner is another user; in this process otherwise. So it sees the
- * permissions the receiver has, and no file it may leave behind belongs to root.
+ * Runs part(c, conf). Where this process is root and another user owns the spool's directory, it runs in a child process that
+ * has become that user. So the check has the receiver's permissions, and leaves no file of root's behind.
  */
 void check_as_owner(struct check *c, const struct conf *conf, void (*part)(struct check *c, const struct conf *conf));
 

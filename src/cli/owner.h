@@ -20,9 +20,8 @@ bool owner_become(const char *dir, char *why, size_t why_size);
 bool owner_become_relay(const char *dir, char *why, size_t why_size);
 
 /*
- * The user of the spool's relay. In a directory that a group shares, that is the owner of the socket that the relay makes anew
- * at each start, where it has the directory's group. Else, and where no relay has run yet, it is the directory's owner. False
- * with errno set.
+ * The user of the spool's relay. The relay makes its socket anew at each start. In a directory that a group shares, the user is the
+ * owner of that socket, where the socket has the directory's group. Otherwise it is the directory's owner. False with errno set.
  */
 bool owner_of_relay(const char *dir, uid_t *uid, gid_t *gid);
 

@@ -372,8 +372,8 @@ static bool refuse_file(const char *file, const char *what)
 }
 
 /*
- * Appends the file's text. A blank ends it, as fmemopen() takes no empty one, and no line feed, behind
- * which libconfuse would be on a line that the file doesn't have. A file that any user may change is refused. False after a message, or with errno set.
+ * Appends the file's text and a blank: fmemopen() takes no empty text, and after a line feed libconfuse would count one line more
+ * than the file has. A file that any user may change is refused. False after a message, or with errno set.
  */
 static bool read_file(const char *file, struct buf *text)
 {

@@ -204,8 +204,8 @@ static const char *source_end(const char *text)
 }
 
 /*
- * Gives each source of "a + b" an item of its own in the tree, and a further one the join before it, so that its name is
- * a string there. An option that was split before stays as it is.
+ * Gives each source of "a + b" an item of its own in the tree, so that each name is a string there: "a" and " + b". An option that was
+ * split before stays as it is.
  */
 static bool split_sources(cfg_t *sec, const char *option)
 {

@@ -5,9 +5,9 @@
 #include <stddef.h>
 
 /*
- * The length in bytes of the invisible character of UTF-8 text that begins at p, and its name; 0 when none begins there. Such are
- * blanks other than U+0020, zero-width characters, soft hyphens, byte order marks and bidirectional controls (Unicode 15, general
- * categories Zs and Cf), but not ASCII's controls.
+ * The length in bytes of the invisible character of UTF-8 text that begins at p, and its name; 0 when none begins there. These are
+ * the characters of Unicode 15's general categories Zs and Cf, other than U+0020: blanks, zero-width characters, soft hyphens, byte
+ * order marks and bidirectional controls. ASCII's controls are not among them.
  */
 size_t invisible_at(const char *p, size_t n, const char **name);
 

@@ -37,10 +37,9 @@ struct path {
 enum paths_result { PATHS_OK, PATHS_MALFORMED, PATHS_NO_MEMORY };
 
 /*
- * Finds the values of n paths (at most PATHS_MAX); they borrow from the arena, to which they are added. MALFORMED: not
- * strict UTF-8 (a byte order mark in front is passed over), not one JSON object or array (RFC 8259), deeper than 64, or a
- * top-level key or one on a path twice; *reason, static text, then says which. Takes time and memory that grow with the
- * text, whatever is in it.
+ * Finds the values of n paths (at most PATHS_MAX); they borrow from the arena, to which they are added. A byte order mark in front
+ * is passed over. MALFORMED, and *reason, a static text, says which: the text is not strict UTF-8, not one JSON object or array
+ * (RFC 8259), deeper than 64, or has a top-level key, or a key on a path, twice. Time and memory are linear in the text's length.
  */
 enum paths_result paths_find(const char *json, size_t json_size, struct path *paths, size_t n, struct buf *arena,
 	const char **reason);

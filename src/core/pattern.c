@@ -77,8 +77,8 @@ static size_t read_repeat(const char **p)
 }
 
 /*
- * How many characters, classes and groups the expression from *p to the end of its group has when its bounds are written
- * out, as regcomp(3) does; at most SIZE_LIMIT + 1. *p is then at the ")", or the end. Outside of groups a ")" is a character.
+ * The size of the expression from *p to the end of its group: how many characters, classes and groups it has. Bounds are written
+ * out, as regcomp(3) does. At most SIZE_LIMIT + 1. *p is then at the ")", or the end. Outside of groups a ")" is a character.
  */
 static size_t measure(const char **p, bool in_group)
 {

@@ -15,8 +15,8 @@ bool utf8_valid(const char *s, size_t n);
 size_t utf8_next(const char *s, size_t n, uint32_t *c);
 
 /*
- * True for characters that steer a terminal: C0 and C1 controls, DEL, line and paragraph separators, and the marks,
- * embeddings, overrides and isolates that reorder what stands beside them (Unicode Standard Annex 9).
+ * True for characters that steer a terminal: C0 and C1 controls, DEL, line and paragraph separators. Also for the marks,
+ * embeddings, overrides and isolates that reorder the text beside them (Unicode Standard Annex 9).
  */
 bool utf8_steers(uint32_t c);
 

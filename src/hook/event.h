@@ -41,9 +41,9 @@ struct event {
 };
 
 /*
- * Takes the fields from where the scheme has them. A JSON body is read as paths.h says, a form as form.h; a form's
- * "payload" is JSON too, as GitHub and Slack send it. `signature` is that of the delivery, in bytes, for a
- * key that is taken from it. A body with a Content-Encoding is unpacked first, as unpack.h says. Where no source of the key has a value, the body's hash is the key.
+ * Takes the fields from where the scheme has them. A body with a Content-Encoding is unpacked first, as unpack.h says. A JSON body
+ * is read as paths.h says, and a form as form.h says. A form's "payload" is JSON too, as GitHub and Slack send it. `signature` is
+ * that of the delivery, in bytes, for a key that is taken from it. Where no source of the key has a value, the body's hash is the key.
  */
 enum event_result event_read(const struct request *r, const struct scheme *s, struct slice signature, struct event *ev);
 

@@ -285,9 +285,8 @@ void http_refuse(struct http *h, void *job, const char *error)
 }
 
 /*
- * The status that decides; 0: there is none. The target has said it with the header, whatever ended the transfer after that: a
- * body that was cut off or too long, time, or the stream's reset by a target that didn't wait for the whole request (RFC 9113
- * section 8.1).
+ * The status that decides; 0: there is none. The header's status counts, whatever ended the transfer after it: a body that was cut
+ * off or too long, a time-out, or a reset of the stream by a target that didn't read the whole request (RFC 9113 section 8.1).
  * 1xx is no answer yet, and a redirect that was to be followed says nothing unless that went well.
  */
 static int final_status(const struct transfer *t, CURLcode code)

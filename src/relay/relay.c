@@ -156,11 +156,11 @@ static bool has_ended(const struct relay *r)
 	return gives_up(r) || (!anything_taken(r) && (is_ending(r) || (r->once && !anything_due(r))));
 }
 
-/* ---- what others know of it */
+/* ---- what other processes know of the relay */
 
 /*
- * With `once` the time of the lock's file is enough, and what a relay before it has told, which held the lock, is of a process that
- * is gone. A failure is tried again with the next look.
+ * With `once` the time of the lock's file is enough. The row in the spool is then that of an earlier relay, and its process is gone.
+ * A failure is tried again with the next look.
  */
 static void tell(struct relay *r)
 {

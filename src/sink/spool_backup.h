@@ -30,8 +30,8 @@ struct spool_restored {
 };
 
 /*
- * False, with what is wrong in why, when the copy in the file of that descriptor is no spool of this or an older version, or is
- * damaged. Reads all of it. Marks it as without a write-ahead log.
+ * Reads all of the copy in the file of that descriptor, and marks it as without a write-ahead log. False, with the fault in why, when
+ * it is damaged, or is no spool of this or an older version.
  */
 bool spool_backup_check(int fd, char *why, size_t why_size);
 

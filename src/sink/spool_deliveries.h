@@ -53,8 +53,8 @@ enum { SPOOL_AGES = 10 };
 extern const int spool_deliveries_bounds[SPOOL_AGES - 1]; /* minutes; each but the last ends below one of them */
 
 /*
- * Visits how many relays of each sink are pending, by the time since they were stored or asked for again, or since their first
- * attempt: `age` counts up to SPOOL_AGES - 1. False with the reason in why.
+ * Visits the number of pending relays of each sink and age. The age is the time since the relay was stored or asked for again, or
+ * since its first attempt. `age` is 0 to SPOOL_AGES - 1. False with the reason in why.
  */
 bool spool_deliveries_shape(struct spool_db *db, int64_t now, void (*visit)(void *ctx, const char *sink, int age, int64_t n), void *ctx,
 	char *why, size_t why_size);

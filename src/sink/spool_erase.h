@@ -21,9 +21,9 @@ struct spool_erased {
 };
 
 /*
- * Deletes the sender's events with all that belongs to them, conversations that only they belong to, and rejected deliveries whose
- * body, headers or path mention the id. In batches: receiving goes on. spool_delete_wipe() must follow. False with the reason in why:
- * *sum is what was erased until then, and a second call goes on.
+ * Deletes the sender's events with all that belongs to them, and conversations that have no other event. Deletes rejected deliveries
+ * that mention the id in body, headers or path. In batches: receiving goes on. spool_delete_wipe() must follow. False with the reason
+ * in why: *sum is what was erased until then, and a second call goes on.
  */
 bool spool_erase(struct spool_db *db, const struct spool_erase *e, struct spool_erased *sum, char *why, size_t why_size);
 

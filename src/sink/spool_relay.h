@@ -94,9 +94,10 @@ bool spool_relay_sending(struct spool_db *db, struct spool_relay_key *key, int64
 bool spool_relay_doubt(struct spool_db *db, int64_t *n, char *why, size_t why_size);
 
 /*
- * Finds out when the last attempt was made, in ms since the epoch; 0: there is none. Makes due now what
- * was never tried and is due later, as the clock was wrong when it was stored, and brings forward what else is due later, where the
- * clock was set back by `back` ms; *changed becomes how many. And forgets the pauses of a relay before this one. For the only relay of the spool, at its start and when the clock was set. False with the reason in why.
+ * Finds out when the last attempt was made, in ms since the epoch; 0: there is none. Relays that were never tried and are due later
+ * become due now: the clock was wrong when they were stored. Others that are due later are brought forward by `back`, the ms that the
+ * clock was set back. *changed becomes how many. The pauses of an earlier relay are forgotten. For the only relay of the spool, at its
+ * start and when the clock was set. False with the reason in why.
  */
 bool spool_relay_begin(struct spool_db *db, int64_t now, int64_t back, int64_t *last_attempt, int64_t *changed, char *why, size_t why_size);
 

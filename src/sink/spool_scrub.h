@@ -7,9 +7,9 @@
 #include "sink/spool_db.h"
 
 /*
- * SQLite splits and joins b-tree pages by copying rows, and the copies that are left between a page's pointers and its content
- * stay there when the row is deleted. Overwrites that part of all pages with zeros, in the file itself and in small steps: the
- * bytes mean nothing to SQLite. Works on a database with auto_vacuum, as hookspool makes it; another one stays as it is.
+ * SQLite splits and joins b-tree pages by copying rows. Old copies are left between a page's pointers and its content, and stay there
+ * when the row is deleted. This overwrites that part of all pages with zeros, in the file itself and in small steps: SQLite never
+ * reads it. Works on a database with auto_vacuum, as hookspool makes it; another one stays as it is.
  *
  * Call it after what was deleted is checkpointed. Ends with an empty write-ahead log. False with the reason in why: *busy tells
  * whether a reader is in the way, and a second call goes on from the beginning.
