@@ -104,6 +104,15 @@ static void add_marked_up(struct buf *out, const struct buf *in, bool quotes)
 	}
 }
 
+static void add_markdown(struct buf *out, const struct buf *in)
+{
+	for (size_t i = 0; i < in->len; i++) {
+		if (in->data[i] && strchr("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", in->data[i]))
+			add(out, "\\", 1);
+		add(out, &in->data[i], 1);
+	}
+}
+
 /* A character begins with the first byte, and with each that continues none, whether that is UTF-8 or not. */
 static void add_truncated(struct buf *out, const struct buf *in, size_t most)
 {
@@ -285,6 +294,8 @@ static bool read_filter(struct reading *r, struct buf *value)
 		add_marked_up(&out, value, true);
 	else if (at_word(&r->p, "mrkdwn"))
 		add_marked_up(&out, value, false);
+	else if (at_word(&r->p, "markdown"))
+		add_markdown(&out, value);
 	else if (at_word(&r->p, "header"))
 		add_header(&out, value);
 	else
