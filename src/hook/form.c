@@ -86,9 +86,12 @@ enum form_result form_parse(struct form *f, const char *p, size_t n)
 
 struct slice form_value(const struct form *f, const char *name)
 {
-	for (const struct form_param *p = f->param; p < f->param + f->n; p++)
+	for (size_t i = 0; i < f->n; i++) { /* without parameters, f->param is NULL */
+		const struct form_param *p = &f->param[i];
+
 		if (p->name.n == strlen(name) && memcmp(p->name.p, name, p->name.n) == 0)
 			return p->value;
+	}
 	return (struct slice){0};
 }
 
