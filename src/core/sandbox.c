@@ -13,6 +13,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "core/sanitized.h"
+
 void sandbox_hide(void)
 {
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
@@ -53,7 +55,7 @@ static bool filter(void)
 #endif
 		REFUSE(SYS_execve),
 		REFUSE(SYS_execveat),
-#if !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__ /* they look for leaks with it */
+#ifndef SANITIZED /* they look for leaks with it */
 		REFUSE(SYS_ptrace),
 #endif
 		REFUSE(SYS_process_vm_readv),

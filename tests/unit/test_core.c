@@ -20,6 +20,7 @@
 #include "core/mention.h"
 #include "core/pattern.h"
 #include "core/rate.h"
+#include "core/sanitized.h"
 #include "core/units.h"
 #include "core/utf8.h"
 
@@ -497,7 +498,7 @@ static void patterns(void **state)
 		assert_int_equal(pattern_find(p, text), PATTERN_NOT_FOUND);
 		before = i == 1 ? resident_kib() : before;
 	}
-#ifndef __SANITIZE_ADDRESS__ /* it keeps what is freed for a while */
+#ifndef SANITIZED /* it keeps what is freed for a while */
 	if (resident_kib() > 2 * before)
 		fail_msg("%ld KiB, and %ld after two texts", resident_kib(), before);
 #endif
