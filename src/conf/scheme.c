@@ -99,10 +99,10 @@ static const struct scheme schemes[] = {
 		.source = {
 			/* The status of an account has no "event": the only member's name says what it is. */
 			[FIELD_EVENT] = {JSON("event"), MEMBER("!")},
-			/* A mail or a message comes once. All else, such as a reaction or an opened mail, can happen to it again. */
+			/* A mail or a message comes once. Other events of it, such as a reaction, can happen again. */
 			[FIELD_KEY] = {THING("data.message_urn"), THING("data.id"), THING_OF("mail_received", "email_id"),
 				THING_OF("mail_sent", "email_id"), THING_OF("message_received", "message_id"), THING_AGAIN("email_id"),
-				THING_AGAIN("message_id"), NOTHING_OF("AccountStatus")}, /* the status has no time: an account is lost twice */
+				THING_AGAIN("message_id"), NOTHING_OF("AccountStatus")}, /* without a time: the same bytes each time */
 			[FIELD_ACCOUNT] = {JSON("account_id"), JSON("AccountStatus.account_id"), JSON("data.account_id")},
 			[FIELD_SENDER_ID] = {JSON("sender.attendee_id"), JSON("sender.attendee_provider_id"), JSON("from_attendee.identifier"),
 				JSON("user_provider_id"), JSON("user.provider_id"), JSON("data.sender.id")},

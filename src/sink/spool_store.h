@@ -10,8 +10,8 @@
  *
  * The column `key` is the id as the sender gave it. Together with the column `scope` it is unique for each endpoint: of a message
  * or the like the scope is the event's name and the account, as hook/event.h joins them to the id; of an unsigned identity it
- * ends with a digest of the body. Keys of purged events are known as well. Events of release 0.1 have no scope; as long as
- * there are such, a key that has one is also looked for among them.
+ * ends with a digest of what spool_key_bytes() says. Keys of purged events are known as well. Events of release 0.1 have no
+ * scope; as long as there are such, an event is also looked for under the keys that 0.1 may have given it: spool_key.h.
  */
 #ifndef SPOOL_STORE_H
 #define SPOOL_STORE_H
