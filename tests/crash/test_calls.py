@@ -291,7 +291,7 @@ def test_failed_sync_of_a_checkpoint_and_a_power_cut(rng, children):
 def test_failed_sync_after_half_a_checkpoint_and_a_power_cut(rng, children):
     """
     What a reader keeps from going on has moved pages without a sync of theirs, and the next checkpoint begins behind them.
-    Where its sync fails they are lost, as long as somebody has the database open, and nobody reads the WAL from its beginning.
+    Where its sync fails they are lost, as long as a process has the database open, and no process reads the WAL from its beginning.
     """
     home = Home()
     faults, recording = Faults(home), Recording(home, "wal")

@@ -128,7 +128,7 @@ AT = {
 
 @pytest.mark.parametrize("parts", AT.values(), ids=AT)
 def test_overflow_of_libfcgi(rng, children, parts):
-    """A record that would overflow a buffer of libfcgi's: its connection is closed or refused, and nobody else notices."""
+    """A record that would overflow a buffer of libfcgi's: its connection is closed or refused, and no other request notices."""
     def fault():
         answer = hostile(service.socket, *parts)
         assert not answer or b"Status: 400" in answer

@@ -114,7 +114,7 @@ def test_clock_jumps(rng, children):
 
 @pytest.mark.skipif(bool(SANITIZER), reason="libfaketime and a sanitizer don't go together")
 def test_a_clock_that_is_set_back_while_a_sink_pauses(children):
-    """The pause ends when it would have ended, and what comes meanwhile is sent then."""
+    """The pause ends when it would have ended, and events that come during it are sent then."""
     gone = Target()
     gone.close()
     home = home_with(sink("out", url=gone.url))
@@ -138,7 +138,7 @@ def salt(wal):
 
 
 def test_a_long_read(rng, children):
-    """The WAL grows meanwhile; the reader sees what it saw; afterwards the WAL is used anew."""
+    """The WAL grows during the read; the reader sees what it saw; afterwards the WAL is used anew."""
     for number in portions():
         service = Service(Home(), 4)
         wal = service.home.spool.dir / "hookspool.db-wal"

@@ -68,7 +68,7 @@ def no_reports_at_the_end():
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
-    """A failure shows what the servers logged meanwhile."""
+    """A failure shows the log of each server from the start of the test."""
     report = (yield).get_result()
     if report.failed:
         for log in sorted(place.BASE.glob("*/*.log")):

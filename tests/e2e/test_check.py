@@ -173,7 +173,7 @@ def test_a_byte_that_is_no_text_has_its_line(byte, named_so):
 
 @pytest.mark.parametrize("after", ["\n", " ", "\u200b"], ids=ascii)
 def test_a_variable_with_blanks_around_it_is_told_of(after):
-    """In a configuration it is part of a name, where nobody sees it."""
+    """In a configuration it is part of a name, where it can't be seen."""
     home = Home(endpoint(PATH, secret_file=["${NAME}"]))
     status, found = check(home, env={"NAME": "secret" + after})
     assert status == 2 and any(s == "warn" and "the text of NAME in the environment" in text and f"{home.conf}:3" in text for _, s, text in found)

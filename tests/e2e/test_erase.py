@@ -118,7 +118,7 @@ def test_erase_without_a_spool():
 
 
 def test_erase_of_many_among_many(receiver):
-    """Keys in no order: SQLite's copies of rows go too. Deliveries go on meanwhile."""
+    """Keys in no order: SQLite's copies of rows go too. Deliveries go on during it."""
     one = receiver()
     home = one.home
     deliver(one, 1)

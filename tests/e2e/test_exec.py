@@ -260,7 +260,7 @@ def test_the_limit_of_descriptors_is_what_it_was(receiver, relay):
     assert tried(home)[0]["answer"] == b"200\n"
 
 
-def test_children_that_nobody_waits_for_are_waited_for(receiver, children):
+def test_orphans_of_programs_are_waited_for(receiver, children):
     """SIGCHLD may be ignored where it is started; that is inherited."""
     home = home_with(program("out", "true", max_in_flight=1))
     one = receiver(home=home)
@@ -444,7 +444,7 @@ def test_an_answer_that_did_not_leave_is_sent_again(receiver, relay, target):
 
 
 def test_killed_while_answers_are_sent(receiver, relay, target):
-    """No event is answered twice, whenever the relay is killed; those of which nobody knows are dead letters."""
+    """No event is answered twice, whenever the relay is killed; those that may have been sent are dead letters."""
     home = answering(target, "#!/bin/sh\necho answer $HOOKSPOOL_ID\n", max_in_flight=4)
     target.answers = [{"do": lambda handler: time.sleep(0.02)}] * 400
     one = receiver(home=home)
@@ -531,7 +531,7 @@ def test_text_regex_on_hostile_text(receiver, relay, target):
     assert target.bodies() == wanted
 
 
-def test_hostile_texts_hold_up_nobody(receiver, relay, target):
+def test_hostile_texts_hold_up_no_other_sink(receiver, relay, target):
     """Each takes a while; others get their turn between them, and so does a signal."""
     home = home_with(sink("picky", url=target.url, text_regex="(a|b)+[^c]*d"), sink("out", url=target.url), relay=("picky", "out"))
     one = receiver(home=home)

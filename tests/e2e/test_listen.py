@@ -34,7 +34,7 @@ def test_systemd_socket(children):
 
 
 def test_systemd_socket_of_another_process(children):
-    """LISTEN_PID isn't ours: the variables are stale, and fd 3 is somebody else's."""
+    """LISTEN_PID isn't ours: the variables are stale, and fd 3 is another file."""
     home = Home()
     done = run([PROGRAM, "-c", home.conf], user=USER, env={"LISTEN_PID": "1", "LISTEN_FDS": "1"}, within=10)
     assert done.returncode == 64

@@ -78,7 +78,7 @@ def test_300_idle_connections_hold_no_worker(receiver, use):
 
 
 def test_more_bodies_on_their_way_than_may_be(receiver):
-    """max-in-flight = 1: the second body that isn't there yet is turned away; whole requests are served meanwhile."""
+    """max-in-flight = 1: the second body that isn't there yet is turned away; whole requests are served at the same time."""
     one = receiver(max_in_flight=1)
     first, second = message(), message()
     with Fcgi(one.socket) as occupant, Fcgi(one.socket) as other:
@@ -97,7 +97,7 @@ def test_more_bodies_on_their_way_than_may_be(receiver):
 
 def first_answered(*connections):
     ready = select.select([c.sock for c in connections], [], [], 10 * SLOW)[0]
-    assert ready, "nobody was answered"
+    assert ready, "no request was answered"
     return next(c for c in connections if c.sock in ready)
 
 

@@ -1,4 +1,4 @@
-"""The privileges of each process: root's commands give them up, and nobody else's files are trusted."""
+"""The privileges of each process: root's commands give them up, and no other user's files are trusted."""
 import json
 import os
 import re

@@ -262,7 +262,7 @@ def test_a_name_that_is_not_resolved_holds_up_no_other(receiver, relay, target):
     """Nor the end of the relay: what looks a name up waits for who doesn't answer, and the relay for neither."""
     home = home_with(sink("down", url="http://sink.example/", connect_timeout="500ms"), sink("out", url=target.url), relay=("down", "out"))
     hosts = home.dir / "hosts"
-    os.mkfifo(hosts)  # which nobody writes to
+    os.mkfifo(hosts)  # no process writes to it
     one = receiver(home=home)
     running = relay(home, user=None, before=in_own_mounts(f"mount --bind {hosts} /etc/hosts")).ready()
     deliver(one)
@@ -345,7 +345,7 @@ def test_once_waits_for_no_attempt_that_is_due_later(receiver, target, headers, 
     assert states(home).count(0) == (3 if headers else 1) and len(target.got) == (1 if headers else 3)
 
 
-def test_once_leaves_what_comes_meanwhile(receiver, target):
+def test_once_leaves_events_that_come_during_it(receiver, target):
     """To the next run: else it would not end while events come."""
     home = home_with(sink("out", url=target.url, max_in_flight=1))
     one = receiver(home=home)
@@ -745,7 +745,7 @@ def test_answers_that_are_cut_off(receiver, relay, target):
     assert len(target.got) == 4
 
 
-def test_purge_meanwhile(receiver, relay, target):
+def test_purge_during_attempts(receiver, relay, target):
     """An event that is purged while it is on its way leaves nothing behind; the relay goes on with another spool in its place."""
     target.answers = [{"do": lambda handler: time.sleep(2)}]
     home = home_with(sink("out", url=target.url))

@@ -1,4 +1,4 @@
-"""Secrets are rotated: which is in use, which may go, and what was refused meanwhile is stored after all."""
+"""Secrets are rotated: which is in use, which may go, and how refused deliveries are stored after all."""
 import datetime
 import json
 import sqlite3
@@ -111,7 +111,7 @@ def test_quarantined_deliveries_are_accepted_when_the_secret_is_right(receiver):
 
 
 def test_an_accepted_delivery_is_stored_once(receiver):
-    """The sender has tried again meanwhile, and has been heard."""
+    """The sender has tried again in between, and its event was stored."""
     one = receiver(endpoint(PATH, **OLD), reject_bodies=True)
     body = message()
     expect(deliver(one, body, SECRET2), "unauthorized")

@@ -57,7 +57,7 @@ def host(children):
 
 @pytest.mark.parametrize("override", OVERRIDES.values(), ids=OVERRIDES)
 def test_nothing_but_the_program_is_served(host, override):
-    """Also not the spool and the secrets of somebody who put them there all the same."""
+    """Also not a spool and secrets that stand there all the same."""
     one = host(override)
     (one.web / "var/deep").mkdir(parents=True)
     for name in ("linkedin.secret", "linkedin.auth", "other.conf", "README.txt", "var/hookspool.db", "var/deep/file", "plain.html"):

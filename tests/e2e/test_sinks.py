@@ -25,7 +25,7 @@ TEXT = ('<!channel> @everyone <@U012> </pre></code><a href="tg://user?id=1">&lt;
 TEXT = (TEXT * 40)[:6000]
 
 
-def from_nobody(*missing):
+def without_sender(*missing):
     """An event in which that is null, and one in which it isn't there."""
     null, absent = json.loads(message()), json.loads(message())
     for name in missing:
@@ -37,7 +37,7 @@ def from_nobody(*missing):
 
 @pytest.fixture
 def relayed(target, children):
-    """A function that relays, by the example, what a stranger tries, what escapes make longest, and what nobody sent."""
+    """A function that relays, by the example, what a stranger tries, what escapes make longest, and events without a sender."""
     def relay(name, commented=False):
         text = (EXAMPLES / "sinks" / f"{name}.conf").read_text()
         assert re.match("# .* The (URL|program): .*\n", text)
@@ -50,7 +50,7 @@ def relayed(target, children):
         assert f"sink {name}: POST to" in done.stdout.decode() and b"no endpoint" not in done.stdout
         home.hurry()
         bodies = [message(sender=NAME, text=TEXT), *(message(sender=c * 500, text=c * 40_000) for c in "&\"👋"),
-                  *from_nobody("sender"), *from_nobody("sender", "body")]
+                  *without_sender("sender"), *without_sender("sender", "body")]
         running = None
         for n, body in enumerate(bodies, 1):
             expect(fcgi_client.deliver(one.socket, body, path="/webhook/linkedin"), "stored")
@@ -289,11 +289,11 @@ def test_hubspot(service, children):
     contact = {"body": json.dumps({"results": [{"id": "4711", "new": True}]}).encode()}
     service.answers = [contact, {"body": b"{}"}, {"status": 429}, contact, {"body": b"{}"}, {"status": 400}]
     running = Relay(home).ready()
-    for n, body in enumerate([message(sender=NAME, text=TEXT), message(body=None), message(), *from_nobody("sender")], 1):
+    for n, body in enumerate([message(sender=NAME, text=TEXT), message(body=None), message(), *without_sender("sender")], 1):
         give(one, body)
         until(lambda: sum(state > 0 for state in states(home)) == n, f"event {n}: {states(home)}", 30)
     running.stop()
-    assert states(home) == [1, 1, 2, 2, 2], "nobody's messages are no contact's"
+    assert states(home) == [1, 1, 2, 2, 2], "messages without a sender make no contact"
     assert len(service.got) == 6
     paths = [entry[2] for entry in service.got]
     assert paths[:2] == ["/crm/v3/objects/contacts/batch/upsert", "/crm/v3/objects/notes"]
@@ -359,7 +359,7 @@ def test_mail(mail_server, children):
     home, one = started("mail", "", {"/usr/sbin/sendmail": sendmail, "-oi": []})
     running = Relay(home).ready()
     evil = "Eve\r\nBcc: victim@example.com\r\n\r\nHello " + "é" * 80
-    give(one, message(sender=evil, text=TEXT + "\n.\nQUIT\n"), message(sender="Jane Doe", text="plain"), *from_nobody("sender"))
+    give(one, message(sender=evil, text=TEXT + "\n.\nQUIT\n"), message(sender="Jane Doe", text="plain"), *without_sender("sender"))
     until(lambda: states(home) == [1] * 4, f"the mails: {states(home)}", 30)
     running.stop()
     assert mail_server.recipients == [b"RCPT TO:<you@example.com>"] * 4

@@ -186,7 +186,7 @@ def test_units_serve(machine, service):
 
 
 def test_receiver_and_relay_share_the_spool_and_no_secret(machine):
-    """Each file of the spool is both users' and nobody else's; of the secrets, each user reads its own."""
+    """Each file of the spool belongs to both users and to no other one; of the secrets, each user reads its own."""
     receiver, relay = USERS
     spool = machine.path("/var/lib/hookspool")
     assert spool.stat().st_mode & 0o7777 == 0o2770
@@ -231,7 +231,7 @@ def test_spool_of_one_user_is_shared_after_the_upgrade(machine, service):
 
 @pytest.mark.parametrize("unit", UNITS[1:])
 def test_killed(machine, service, unit):
-    """It is started again, and what came meanwhile has only waited."""
+    """It is started again, and deliveries that came before that have only waited."""
     machine.do("systemctl", "kill", "--signal=KILL", unit)
     serves(machine, service)
     assert machine.show(unit, "NRestarts") == "1"

@@ -368,7 +368,7 @@ static bool read_all(struct reading *r, const char *text)
 
 /* ---- what is compared with it */
 
-/* The same verdict whoever asks; what is refused is so at a place in the text, for a reason. */
+/* Both calls give the same verdict. A refusal names a place in the text and a reason. */
 static void check_refusal(const char *text, enum template_escape escape, const char *why)
 {
 	unsigned line = 0, column = 0;

@@ -384,7 +384,7 @@ static void rewritten_as_it_was(void **state)
 	free(large);
 }
 
-/* A handle from before the receiver chose a WAL finds it, when what somebody left is to be written again. */
+/* A handle from before the receiver chose a WAL finds it, when the writes of another process are to be repeated. */
 static void marked(void **state)
 {
 	struct spool_db old = {0}, new = {0};
@@ -705,7 +705,7 @@ static void notes_wait_for_a_spool(void **state)
 	assert_int_equal(ask("late", "SELECT n FROM counter"), 3);
 }
 
-/* The lock is held by somebody who does not let go: the waiter gives up, and nothing is stuck. */
+/* Another process holds the lock and does not let go: the waiter gives up, and nothing is stuck. */
 static void lock_has_a_limit(void **state)
 {
 	struct spool *s = spool_new("held", JOURNAL_WAL, SPOOL_RECEIVE, limits(3));

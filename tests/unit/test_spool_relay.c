@@ -120,7 +120,7 @@ static void attempts(void **state)
 	record(&db, (struct spool_attempt){.relay = seen.relay[0], .event = seen.event[0], .status = 200, .state = RELAY_DONE});
 	assert_int_equal(ask(&db, "SELECT count(*) FROM attempt"), SPOOL_ATTEMPTS_KEPT);
 	assert_int_equal(ask(&db, "SELECT state FROM relay"), RELAY_DONE);
-	/* what became of one that was purged meanwhile is no longer of interest */
+	/* the result of a delivery that was purged during its attempt is dropped */
 	record(&db, (struct spool_attempt){.relay = 4711, .event = 1, .state = RELAY_DONE});
 	assert_int_equal(ask(&db, "SELECT count(*) FROM attempt WHERE relay = 4711"), 0);
 	spool_db_close(&db);
@@ -223,7 +223,7 @@ static void replies(void **state)
 	spool_close(s);
 }
 
-/* What is being sent when the relay ends is dead: nobody knows whether it arrived. */
+/* A reply that is being sent when the relay ends is dead: it is not known whether it arrived. */
 static void doubt(void **state)
 {
 	struct spool *s = spool_new("doubt", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
@@ -244,7 +244,7 @@ static void doubt(void **state)
 		assert_true(spool_relay_sending(&db, &key, 7 + i, why, sizeof why) && key.pending);
 	}
 	one.id = seen.relay[2];
-	/* what was dropped meanwhile, or purged, with another at its place */
+	/* deliveries that were dropped or purged during the attempt, and one with another in its place */
 	assert_true(spool_deliveries_drop(&db, &one, 1000, &n, why, sizeof why) && n == 1);
 	key = (struct spool_relay_key){seen.relay[2], seen.event[2], true};
 	assert_true(spool_relay_sending(&db, &key, 9, why, sizeof why) && !key.pending);
