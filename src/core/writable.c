@@ -1,11 +1,11 @@
 /* Files that other users may change: what this program reads or runs would be theirs to choose. */
-#define _XOPEN_SOURCE 700 /* S_ISVTX, realpath */
+#define _XOPEN_SOURCE 700 /* S_ISVTX, readlink */
 #include "core/writable.h"
 
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/program.h"
 
@@ -23,47 +23,81 @@ enum writable writable_mode(const char *path, const struct stat *st, char *why, 
 	return WRITABLE_BY_GROUP;
 }
 
-/* Cuts the last name off; false at the root. */
-static bool go_up(char *path)
-{
-	char *slash = strrchr(path, '/');
+enum { LINKS_MAX = 40 }; /* as the kernel follows: path_resolution(7) */
 
-	if (!slash || !path[1])
+/* The way from a path to its file, name by name, as the kernel goes: through each link. */
+struct way {
+	char dir[PATH_MAX];  /* where the next name is looked up; "" is the root */
+	char rest[PATH_MAX]; /* what is still to be looked up */
+	unsigned links;
+};
+
+static bool begin(struct way *w, const char *path)
+{
+	char here[PATH_MAX] = "";
+
+	*w->dir = '\0';
+	w->links = 0;
+	return (*path == '/' || getcwd(here, sizeof here)) &&
+		(size_t)snprintf(w->rest, sizeof w->rest, "%s/%s", here, path) < sizeof w->rest;
+}
+
+/* Looks the next name up. False at the end, and where the way cannot be followed. */
+static bool step(struct way *w)
+{
+	char path[PATH_MAX], target[PATH_MAX], rest[PATH_MAX];
+	const char *name = w->rest + strspn(w->rest, "/");
+	size_t n = strcspn(name, "/");
+	ssize_t length;
+
+	if (n == 0 || (size_t)snprintf(path, sizeof path, "%s/%.*s", w->dir, (int)n, name) >= sizeof path)
 		return false;
-	slash[slash == path] = '\0';
+	length = readlink(path, target, sizeof target - 1);
+	if (length <= 0) {
+		memcpy(w->dir, path, sizeof path);
+		memmove(w->rest, name + n, strlen(name + n) + 1);
+		return true;
+	}
+	target[length] = '\0';
+	if (++w->links > LINKS_MAX || (size_t)snprintf(rest, sizeof rest, "%s%s", target, name + n) >= sizeof rest)
+		return false;
+	memcpy(w->rest, rest, sizeof rest);
+	if (*target == '/')
+		*w->dir = '\0';
 	return true;
 }
 
-/* A directory in which any user may rename what is another's. */
-static bool replaceable(const char *file, const char *place, char *why, size_t n)
+/* A directory on the way in which any user may rename what is another's: a link's place counts as well as what it leads to. */
+static bool replaceable(const char *file, char *why, size_t n)
 {
-	char dir[PATH_MAX];
+	const char *dir;
 	struct stat st;
+	struct way w;
 
-	snprintf(dir, sizeof dir, "%s", place);
-	while (go_up(dir)) {
-		if (stat(dir, &st) != 0 || !(st.st_mode & 002) || (st.st_mode & S_ISVTX))
+	if (!begin(&w, file))
+		return false;
+	do {
+		dir = *w.dir ? w.dir : "/";
+		if (stat(dir, &st) != 0 || !S_ISDIR(st.st_mode) || !(st.st_mode & 002) || (st.st_mode & S_ISVTX))
 			continue;
 		snprintf(why, n, "%s: anybody may replace it, for %s has mode %04o; chmod o-w that directory", file, dir,
 			(unsigned)st.st_mode & 07777);
 		return true;
-	}
+	} while (step(&w));
 	return false;
 }
 
 enum writable writable_look(const char *path, char *why, size_t n)
 {
-	char real[PATH_MAX];
 	enum writable by;
 	struct stat st;
 
-	if (stat(path, &st) != 0 || !realpath(path, real))
+	if (stat(path, &st) != 0)
 		return WRITABLE_NO;
 	by = writable_mode(path, &st, why, n);
 	if (by == WRITABLE_BY_ALL)
 		return by;
-	/* where a link stands counts as well as what it leads to */
-	return replaceable(path, real, why, n) || (*path == '/' && replaceable(path, path, why, n)) ? WRITABLE_BY_ALL : by;
+	return replaceable(path, why, n) ? WRITABLE_BY_ALL : by;
 }
 
 struct looking {

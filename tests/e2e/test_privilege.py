@@ -12,7 +12,7 @@ import pytest
 
 import fcgi_client
 from outcomes import expect
-from place import BIN, ROOT, USER, own, run
+from place import BIN, ROOT, USER, new_dir, own, run
 from proc import Child
 from receiver import Home, endpoint
 from relaying import deliver, home_with, sink
@@ -350,6 +350,25 @@ def test_programs_that_others_may_change_are_told_of(receiver, relay):
     for text in found:
         assert text.split(": ", 1)[1].split(" (")[0] in running.text(), running.text()
     one.stop()
+
+
+@pytest.mark.parametrize("way", ["link", "link to a link", "link to a link to the directory", "relative link out of a directory"])
+def test_links_that_others_may_replace_are_told_of(receiver, way):
+    """Any link on the way to a file, however far."""
+    safe, shared = new_dir("safe"), new_dir("shared")
+    home = Home(endpoint(secret_file=[str(safe / "first")]))
+    file = {"link": home.dir / "secret", "link to a link": home.dir / "secret", "link to a link to the directory": home.dir,
+            "relative link out of a directory": Path("../") / home.dir.name / "secret"}[way]
+    (shared / "middle").symlink_to(file)
+    first = shared / "middle" if way == "link" else safe / "first"
+    if way != "link":
+        first.symlink_to(shared / "middle")
+    if way == "link to a link to the directory":
+        first /= "secret"
+    home.configure(endpoint(secret_file=[str(first)]))
+    assert not any("replace" in line for line in checked(home))
+    shared.chmod(0o777)
+    checked(home, f"{first}: anybody may replace it, for {shared} has mode 0777; chmod o-w that directory")
 
 
 def test_files_that_a_group_may_change_are_told_of(receiver):
