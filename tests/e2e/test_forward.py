@@ -20,14 +20,24 @@ class Forward(Child):
         super().__init__([BIN / "hookspool", "-c", home.conf, "tail", "--forward", url, *args], new_dir("forward") / "forward.log")
 
 
+@pytest.fixture
+def ready(receiver):
+    """A function that starts a receiver as `receiver` does, and waits for its spool: where there is none, tail ends."""
+    def start(home):
+        one = receiver(home=home)
+        until(lambda: (home.spool.dir / "hookspool.db").exists(), "the spool is made")
+        return one
+    return start
+
+
 def stopped(forward):
     forward.signal(signal.SIGINT)
     return forward.wait(5)
 
 
-def test_forward_is_byte_identical_with_the_original_headers(receiver, target, children):
+def test_forward_is_byte_identical_with_the_original_headers(ready, target, children):
     """The signature holds at the developer's machine: exact bytes, its header, the query, and what -H adds."""
-    one = receiver(home=home_with(relay=()))
+    one = ready(home_with(relay=()))
     until(lambda: one.home.cli("stats").returncode == 0, "the spool is there")
     forward = Forward(one.home, target.url, "-H", f"Authorization: {AUTHORIZATION}", "--since", "1h")
     body = b' {"event":"message.received", "data":{"id":"urn:li:1","body":"\\u00fc\\ud83d\\ude00"}}\r\n'
@@ -41,8 +51,8 @@ def test_forward_is_byte_identical_with_the_original_headers(receiver, target, c
     assert stopped(forward) == 0
 
 
-def test_forward_sends_only_what_comes_and_with_since_what_came(receiver, target, children):
-    one = receiver(home=home_with(relay=()))
+def test_forward_sends_only_what_comes_and_with_since_what_came(ready, target, children):
+    one = ready(home_with(relay=()))
     before = deliver(one, 2)
     forward = Forward(one.home, target.url, "--json")
     until(lambda: f"{forward.pid}" and open(f"/proc/{forward.pid}/status").read().split("SigCgt:")[1].split()[0][-4:] != "0000", "it has begun")
@@ -53,9 +63,9 @@ def test_forward_sends_only_what_comes_and_with_since_what_came(receiver, target
     assert target.bodies() == before + after
 
 
-def test_forward_misses_nothing_while_the_target_is_away(receiver, children):
+def test_forward_misses_nothing_while_the_target_is_away(ready, children):
     """Down, then 500 and 503, then up: each event is there once, in order, and the end names the id to go on from."""
-    one = receiver(home=home_with(relay=()))
+    one = ready(home_with(relay=()))
     target = Target()
     port = target.port
     target.close()
@@ -78,9 +88,9 @@ def test_forward_misses_nothing_while_the_target_is_away(receiver, children):
         target.close()
 
 
-def test_forward_goes_on_after_a_refusal(receiver, target):
+def test_forward_goes_on_after_a_refusal(ready, target):
     """A 400 is the developer's own answer: it is shown, the next event follows, and the status is 1."""
-    one = receiver(home=home_with(relay=()))
+    one = ready(home_with(relay=()))
     bodies = deliver(one, 2)
     target.answers = [{"status": 400}]
     done = one.home.cli("tail", "--forward", target.url, "--since", "1h", "--once")
@@ -88,8 +98,8 @@ def test_forward_goes_on_after_a_refusal(receiver, target):
     assert target.bodies() == bodies
 
 
-def test_forward_sends_what_passes_the_filter(receiver, target):
-    one = receiver(home=Home(endpoint(PATH), endpoint("/webhook/other")))
+def test_forward_sends_what_passes_the_filter(ready, target):
+    one = ready(Home(endpoint(PATH), endpoint("/webhook/other")))
     deliver(one)
     body = message(new_urn())
     expect(fcgi_client.deliver(one.socket, body, path="/webhook/other"), "stored")
