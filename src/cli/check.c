@@ -80,25 +80,28 @@ void check_say(struct check *c, enum check_grade grade, const char *name, const 
 	buf_free(&message);
 }
 
-/* The finding that begins at p; its end, which is the next one's beginning, or NULL where none begins. */
-static const char *next_finding(const char *p, const char *end, const char **name, const char **message)
+/* The finding of all that begins at p; its end, which is the next one's beginning, or NULL where none begins. */
+static const char *next_finding(struct slice all, const char *p, const char **name, const char **message)
 {
+	size_t left = p ? all.n - (size_t)(p - all.p) : 0;
 	const char *stop;
 
+	if (left == 0)
+		return NULL;
 	*name = p + 1;
-	stop = p < end ? memchr(*name, '\0', (size_t)(end - *name)) : NULL;
+	stop = memchr(*name, '\0', left - 1);
 	if (!stop)
 		return NULL;
 	*message = stop + 1;
-	stop = memchr(*message, '\0', (size_t)(end - *message));
+	stop = memchr(*message, '\0', left - (size_t)(*message - p));
 	return stop ? stop + 1 : NULL;
 }
 
 void check_take(struct check *c, struct slice findings)
 {
-	const char *p = findings.p, *end = p + findings.n, *name, *message, *next;
+	const char *p = findings.p, *name, *message, *next;
 
-	for (; (next = next_finding(p, end, &name, &message)); p = next)
+	for (; (next = next_finding(findings, p, &name, &message)); p = next)
 		add(c, *p == CHECK_OK || *p == CHECK_WARN || *p == CHECK_NOTE ? (enum check_grade)*p : CHECK_FAIL, name, slice_text(message));
 }
 
@@ -109,9 +112,10 @@ void check_note(struct check *c, const char *name, const char *value)
 
 const char *check_next_note(const struct check *c, const char *name, const char *after)
 {
-	const char *p = after ? after + strlen(after) + 1 : c->notes.data, *end = c->notes.data + c->notes.len, *key, *value, *next;
+	const struct slice notes = {c->notes.data, c->notes.len};
+	const char *p = after ? after + strlen(after) + 1 : notes.p, *key, *value, *next;
 
-	for (; p && (next = next_finding(p, end, &key, &value)); p = next)
+	for (; (next = next_finding(notes, p, &key, &value)); p = next)
 		if (strcmp(key, name) == 0)
 			return value;
 	return NULL;
@@ -119,13 +123,14 @@ const char *check_next_note(const struct check *c, const char *name, const char 
 
 static void print_json(const struct check *c)
 {
-	const char *p = c->findings.data, *end = p + c->findings.len, *name, *message, *next;
+	const struct slice findings = {c->findings.data, c->findings.len};
+	const char *p = findings.p, *name, *message, *next;
 	struct json j;
 
 	json_begin(&j);
 	json_string(&j, "status", grades[c->worst].word);
 	json_list(&j, "checks");
-	for (; p && (next = next_finding(p, end, &name, &message)); p = next) {
+	for (; (next = next_finding(findings, p, &name, &message)); p = next) {
 		json_item(&j);
 		json_string(&j, "name", name);
 		json_string(&j, "status", grades[(unsigned char)*p].word);

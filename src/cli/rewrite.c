@@ -117,7 +117,7 @@ static bool rewrite_string(const char **p, const char *end, enum rewrite_text te
 
 bool rewrite(struct slice json, enum rewrite_space space, enum rewrite_text text, struct buf *out)
 {
-	const char *p = json.p, *end = json.p + json.n;
+	const char *p = json.p, *end = json.n ? json.p + json.n : json.p;
 	bool ok = true;
 
 	while (ok && p < end) {

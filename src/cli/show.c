@@ -99,7 +99,7 @@ static void print_field(const char *name, struct slice value)
 
 static void print_headers(struct slice headers)
 {
-	const char *line = headers.p, *end = headers.p + headers.n, *next;
+	const char *line = headers.p, *end = headers.n ? headers.p + headers.n : headers.p, *next;
 
 	for (; line < end && (next = memchr(line, '\n', (size_t)(end - line))); line = next + 1)
 		print_field("header", (struct slice){line, (size_t)(next - line)});

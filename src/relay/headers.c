@@ -61,7 +61,7 @@ static bool add(struct buf *out, struct slice name, struct slice value)
 /* As they were stored: lines "Name: value\n", see stored_headers(). */
 static bool pass_on(const struct job *j, const struct sink *s, struct buf *out)
 {
-	const char *line = j->headers.data, *end = line + j->headers.len, *stop, *colon;
+	const char *line = j->headers.data, *end = line ? line + j->headers.len : NULL, *stop, *colon;
 	struct slice name, value;
 	bool ok = true;
 
