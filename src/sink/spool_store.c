@@ -152,8 +152,7 @@ static int find(struct spool_store *s, const struct spool_event *ev, const struc
 	bind_slice(st, 4, k->key.scope);
 	rc = sqlite3_step(st);
 	if (rc == SQLITE_ROW)
-		*f = (struct found){sqlite3_column_int64(st, 0), sqlite3_column_int64(st, 1),
-			sqlite3_column_int(st, 2) || ev->identity == SPOOL_IDENTITY_UNSIGNED, true}; /* a digest in the key tells so */
+		*f = (struct found){sqlite3_column_int64(st, 0), sqlite3_column_int64(st, 1), sqlite3_column_int(st, 2), true};
 	sqlite3_reset(st);
 	return rc;
 }
@@ -182,7 +181,7 @@ static bool duplicate_of(struct spool_event *ev, const struct found *f)
 {
 	ev->duplicate = true;
 	ev->id = f->id;
-	ev->altered = !f->same_bytes;
+	ev->altered = !f->same_bytes && ev->identity == SPOOL_IDENTITY_SIGNED; /* of others the key has a digest */
 	return true;
 }
 

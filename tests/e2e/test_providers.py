@@ -1,5 +1,6 @@
 """Deliveries as providers send them, in tests/providers: the answer, each field, and what a second delivery is."""
 import base64
+import gzip
 import hashlib
 import hmac
 import json
@@ -261,6 +262,15 @@ def test_a_url_that_is_signed_belongs_to_the_bytes():
         return request(home, b"{}", path="/w", headers=headers, QUERY_STRING=query)[0].code
     assert [ask(*delivery) for delivery in (("a=1", "1"), ("a=2", "1"), ("a=3", "2"), ("a=1", "1"), ("a=1", "3"))] == \
         ["stored"] * 3 + ["duplicate"] * 2
+
+
+def test_a_body_that_is_packed_in_another_way_is_the_same():
+    """Where the bytes are the identity they are the unpacked ones: no other bytes are told of."""
+    home = Home('scheme "own" { header = "X-Sig" }\nendpoint "/w" { scheme = "own" secret-file = {"secret"} }\n')
+    packed = [gzip.compress(b'{"event":"a"}', level, mtime=level) for level in (1, 9)]
+    sent = [request(home, body, path="/w", headers={"X-Sig": sign(body, prefix=""), "Content-Encoding": "gzip"}) for body in packed]
+    assert [reply.code for reply, _ in sent] == ["stored", "duplicate"]
+    assert home.cli("stats", "--json").stdout.count(b"altered") == 0
 
 
 def test_connectsafelys_message_for_another_account_is_stored():
