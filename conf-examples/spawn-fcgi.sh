@@ -47,7 +47,8 @@ spawn() {
 	if gone "$new" 5; then
 		rm -f "$address"
 		echo "hookspool.fcgi ended at once:" >&2
-		tail -n 3 "$log" >&2
+		# without the deliveries that the old receiver logs
+		grep -v outcome "$log" | tail -n 3 >&2
 		return 1
 	fi
 }

@@ -20,7 +20,7 @@ static const struct {
 	cli_run *run;
 	const char *what;
 } commands[] = {
-	{"check", cli_check, "look for what is wrong before the first delivery"},
+	{"check", cli_check, "look for faults, before the first delivery and later"},
 	{"keygen", cli_keygen, "make a random secret"},
 	{"send", cli_send, "deliver test events as a provider would"},
 	{"list", cli_list, "print the newest events"},

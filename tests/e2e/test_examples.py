@@ -246,9 +246,12 @@ def test_spawn_fcgi(path, home, children):
     script = home.write("spawn", text, 0o755)
     log, headers = home.dir / "log/receiver.log", {"Authorization": AUTHORIZATION}
 
+    said = []
+
     def does(word):
         done = run([script, word])
         print(word, done)
+        said.append(done.stderr.decode())
         return done.returncode
 
     assert [does(word) for word in ("status", "reload", "frobnicate")] == [3, 1, 2]
@@ -272,7 +275,10 @@ def test_spawn_fcgi(path, home, children):
     assert does("status") == 0 and log.stat().st_mode & 0o777 == 0o640
     good, before = home.conf.read_text(), (home.dir / "pid").read_text()
     home.configure("nonsense\n")
+    with log.open("a") as lines:
+        lines.write("time=2026-11-27T14:00:00.000Z level=info outcome=stored id=1\n" * 5)
     assert [does("restart"), does("status")] == [1, 0] and (home.dir / "pid").read_text() == before
+    assert "no such option 'nonsense'" in said[-2] and "outcome" not in said[-2], "the error, and not what the old receiver logs"
     expect(fcgi_client.deliver(home.dir / "sock1", message(), headers=headers), "stored")
     assert (home.dir / "sock1").stat().st_mode & 0o777 == 0o660 and not (home.dir / "sock1.new").exists()
     home.write("hookspool.conf", good)
