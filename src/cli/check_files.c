@@ -25,6 +25,8 @@ bool check_file(struct check *c, const char *whose, const char *file, bool secre
 	else if (access(file, R_OK) != 0 || stat(file, &st) != 0)
 		check_say(c, CHECK_FAIL, "file", "%s%s: user %s can't read it (%s); chgrp it to a group of that user and chmod %s it, and let "
 			"the user enter its directory", whose, file, me, strerror(errno), secret ? "640" : "644");
+	else if (secret && !S_ISREG(st.st_mode))
+		check_say(c, CHECK_FAIL, "file", "%s%s: it is no regular file; write the secret's own file", whose, file);
 	else if ((by = writable_look(file, why, sizeof why)) == WRITABLE_BY_ALL)
 		check_say(c, CHECK_FAIL, "file", "%s%s", whose, why);
 	else if (secret && (st.st_mode & 005))

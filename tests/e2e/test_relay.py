@@ -1024,6 +1024,17 @@ def test_check_of_files(receiver):
     assert failed[-1].startswith("FAIL sink bad: bad: ")
 
 
+@pytest.mark.parametrize("make", [lambda path: path.mkdir(), lambda path: os.mkfifo(path)], ids=["directory", "pipe"])
+def test_check_of_a_secret_that_is_no_file(receiver, make):
+    """chmod doesn't make it one."""
+    home = home_with(sink("out", url="https://a/", authorization_file="token"))
+    make(home.dir / "token")
+    own(home.dir / "token")
+    receiver(home=home)
+    failed = [line for line in home.cli("check").stdout.decode().splitlines() if line.startswith("FAIL")]
+    assert failed == [f"FAIL sink out: authorization-file {home.dir}/token: it is no regular file; write the secret's own file"]
+
+
 def test_check_of_urls_that_are_secrets(receiver):
     """What cannot be read as one is said, and the URL is not."""
     home = home_with(sink("out", url_file="url", url=None), files={"url": "https://example.com:99999/secret"})
