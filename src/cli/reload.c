@@ -74,8 +74,12 @@ static void fail(struct reload *r, struct target *t, const char *what, const cha
 static void send_signals(struct reload *r)
 {
 	for (struct target *t = r->targets; t < r->targets + r->n; t++) {
-		if (process_look(&t->before.process) == PROCESS_UNKNOWN)
+		enum process_state state = process_look(&t->before.process);
+
+		if (state == PROCESS_UNKNOWN)
 			fail(r, t, "is in another container; run reload there", "");
+		else if (state == PROCESS_STOPPED)
+			fail(r, t, "is stopped by a signal, and was sent none; kill -CONT it", "");
 		else if (kill((pid_t)t->before.process.pid, SIGHUP) != 0)
 			fail(r, t, "can't be sent a signal: ", errno == EPERM ? "it is another user's; run this as root, or as that user" :
 				strerror(errno));

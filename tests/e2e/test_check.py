@@ -489,6 +489,15 @@ def test_reload_of_a_relay_that_refuses(healthy, relay, target):
     assert home.cli("reload", "--pid", str(running.pid)).returncode == 0
 
 
+def test_reload_of_a_stopped_receiver_fails_at_once(healthy):
+    healthy.signal(signal.SIGSTOP)
+    begin = time.monotonic()
+    done = healthy.home.cli("reload")
+    healthy.signal(signal.SIGCONT)
+    assert done.returncode == 1 and b"is stopped by a signal" in done.stderr and time.monotonic() - begin < 5
+    assert healthy.home.cli("reload").returncode == 0 and healthy.text().count("configuration reloaded") == 1
+
+
 def test_reload_without_anything_to_reload(healthy):
     assert healthy.home.cli("reload", "relay").returncode == 1
     assert healthy.home.cli("reload", "--pid", "1").returncode == 1, "no program of this spool"
