@@ -377,10 +377,17 @@ static bool refuse_file(const char *file, const char *what)
  */
 static bool read_file(const char *file, struct buf *text)
 {
-	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY), error;
+	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), error;
 	bool ok = fd >= 0;
 	char why[PATH_MAX + 128];
 	struct stat st;
+
+	/* a named pipe would be waited for without end; a shell's <(command) is one below /dev */
+	if (ok && strncmp(file, "/dev/", 5) != 0 && fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode)) {
+		close(fd);
+		return refuse_file(file, "it is a pipe, and no file");
+	}
+	ok = ok && fcntl(fd, F_SETFL, 0) == 0;
 
 	if (ok && load.secrets != CONF_SECRETS_CHECK && fstat(fd, &st) == 0 && writable_mode(file, &st, why, sizeof why) == WRITABLE_BY_ALL) {
 		close(fd);

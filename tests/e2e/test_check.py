@@ -134,6 +134,17 @@ def rewrite(home, change):
     home.conf.write_bytes(change(home.conf.read_text()))
 
 
+def test_a_pipe_among_the_configurations_files_holds_up_nothing():
+    home = Home(endpoint(PATH))
+    os.mkfifo(home.dir / "more.conf")
+    own(home.dir / "more.conf")
+    rewrite(home, lambda text: (text + 'include("more.conf")\n').encode())
+    status, found = check(home)
+    assert status == 2 and found[0][2] == f"{home.dir}/more.conf: it is a pipe, and no file"
+    done = run(["bash", "-c", f"{BIN}/hookspool -c <(printf nonsense) list"], user=USER)
+    assert done.returncode == 78 and b"nonsense" in done.stderr, "the shell's own may be read"
+
+
 def test_a_configuration_with_a_byte_order_mark_is_read():
     home = Home(endpoint(PATH))
     rewrite(home, lambda text: b"\xef\xbb\xbf" + text.encode())
