@@ -61,8 +61,8 @@ static void write_log(const struct request *r, const struct conf *c, const struc
 	log_text(&e, "outcome", info->code);
 	if (d->outcome == OUTCOME_METHOD)
 		log_cut(&e, "method", slice_text(d->method), d);
-	if (d->outcome == OUTCOME_CONTENT_TYPE)
-		log_cut(&e, "content_type", slice_text(d->content_type), d);
+	if (d->outcome == OUTCOME_CONTENT_TYPE || (d->note && !outcome_rejected(d->outcome)))
+		log_cut(&e, "content_type", slice_text(r->content_type), d);
 	if (d->id)
 		log_number(&e, "id", d->id);
 	log_cut(&e, "event", d->event.field[FIELD_EVENT], d);

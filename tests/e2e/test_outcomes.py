@@ -159,6 +159,8 @@ def test_signed_is_kept_whatever_its_type(site, kind):
     event = site.home.spool.event(id=reply.json["id"])
     assert (event["body"], event["event"], event["account"]) == (body, "message.received", "acc-1")
     assert (event["note"] is not None) == bool(kind)
+    [logged] = until(lambda: site.entries(outcome="stored", id=str(event["id"]), endpoint=LINKEDIN), "the line of the log")
+    assert logged.get("content_type", "") == (kind or "")
     expect(site.deliver(LINKEDIN, body), "duplicate")
     expect(site.deliver(LINKEDIN, body, {"Content-Type": kind, "X-Webhook-Signature": sign(b"x")}), "unauthorized")
 
