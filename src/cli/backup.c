@@ -172,5 +172,7 @@ int cli_backup(const struct cli *cli, int argc, char **argv)
 	}
 	if (optind + 1 != argc)
 		return cli_usage("backup", "name one file");
+	if (strcmp(argv[optind], "-") == 0)
+		return cli_usage("backup", "name a file: a backup is not written to standard output");
 	return backup(cli, argv[optind]);
 }

@@ -354,7 +354,7 @@ def test_restore_killed_at_any_moment(receiver):
     assert restore(new, file).returncode == 0 and len(ids(new)) == 9003
 
 
-@pytest.mark.parametrize("args", [["backup"], ["backup", "a", "b"], ["backup", "--to", "a"], ["restore"], ["restore", "--pending", "x", "a"],
+@pytest.mark.parametrize("args", [["backup"], ["backup", "a", "b"], ["backup", "--to", "a"], ["backup", "-"], ["restore"], ["restore", "--pending", "x", "a"],
                                   ["restore", "a", "b"]], ids=" ".join)
 def test_wrong_use(args):
     assert Home().cli(*args).returncode == 64
