@@ -231,13 +231,21 @@ static bool on_row(void *ctx, const struct spool_row *row)
 	return !stopped && (!filter_match(f->filter, row) || send_event(f, row));
 }
 
+static bool is_in_place(struct spool_db *db, char *why, size_t n)
+{
+	if (!spool_db_moved(db))
+		return true;
+	snprintf(why, n, SPOOL_DB_MOVED);
+	return false;
+}
+
 /* Visits the events up to an id that is fixed before; later ones are for the next pass. */
 static bool send_all(struct forward *f, struct spool_db *db, char *why, size_t n)
 {
 	struct spool_filter *filter = &f->filter->spool;
 	bool ok;
 
-	while ((ok = spool_query_newest(db, &filter->last, why, n) && spool_query_events(db, filter, on_row, f, why, n)) &&
+	while ((ok = is_in_place(db, why, n) && spool_query_newest(db, &filter->last, why, n) && spool_query_events(db, filter, on_row, f, why, n)) &&
 	       !stopped && !ferror(stdout) && !f->options->once) {
 		filter->after = filter->last;
 		pause_ms(POLL_MS);

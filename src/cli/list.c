@@ -140,6 +140,10 @@ static bool print_new(struct list *l, struct spool_db *db, char *why, size_t n)
 	struct spool_filter *f = &l->filter.spool;
 
 	f->after = f->last;
+	if (spool_db_moved(db)) {
+		snprintf(why, n, SPOOL_DB_MOVED);
+		return false;
+	}
 	return spool_query_newest(db, &f->last, why, n) && spool_query_events(db, f, on_row, l, why, n);
 }
 

@@ -37,6 +37,8 @@ bool spool_db_open(struct spool_db *db, const char *dir, enum journal journal, e
 /* Closes what is open. Closing never checkpoints: that would race another process's commit. */
 void spool_db_close(struct spool_db *db);
 
+#define SPOOL_DB_MOVED "the spool was moved or replaced: events go to another file now; run this again" /* for commands that wait for events */
+
 /* True when the file that is open is no longer the one at its path: it was moved or deleted. */
 bool spool_db_moved(struct spool_db *db);
 

@@ -14,6 +14,7 @@ import pytest
 import fcgi_client
 from outcomes import expect
 from place import BIN, ROOT, SOURCE, USER, new_dir, own, run, until
+from proc import Child
 from receiver import Home, endpoint
 from relaying import PATH, deliver, home_with, settled, sink, states
 from sender import message
@@ -352,6 +353,22 @@ def test_restore_killed_at_any_moment(receiver):
             assert len(ids(new)) == 9003 and new.spool.sound()
             shutil.rmtree(new.spool.dir)
     assert restore(new, file).returncode == 0 and len(ids(new)) == 9003
+
+
+@pytest.mark.parametrize("args", [["-f"], ["--forward", "http://127.0.0.1:9/"]], ids=" ".join)
+def test_tail_ends_where_the_spool_was_replaced(receiver, children, args):
+    """New events go to the restored spool: a tail of the old one would wait for ever."""
+    one = receiver()
+    deliver(one, 1)
+    file, done = backup(one.home)
+    assert done.returncode == 0
+    tail = Child([BIN / "hookspool", "-c", one.home.conf, "tail", *args], new_dir("tail") / "tail.log")
+    time.sleep(0.5)
+    assert tail.alive()
+    one.stop()
+    one.home.spool.dir.rename(one.home.dir / "moved")
+    assert restore(one.home, file).returncode == 0
+    assert tail.wait(10) == 75 and "the spool was moved or replaced" in tail.text()
 
 
 @pytest.mark.parametrize("args", [["backup"], ["backup", "a", "b"], ["backup", "--to", "a"], ["backup", "-"], ["restore"], ["restore", "--pending", "x", "a"],
