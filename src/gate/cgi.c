@@ -85,8 +85,7 @@ static void answer(struct cgi *g)
 {
 	struct buf out = {0};
 
-	respond(&g->delivery, &out);
-	if (!io_write_all(STDOUT_FILENO, out.data, out.len))
+	if (!respond(&g->delivery, &out) || !io_write_all(STDOUT_FILENO, out.data, out.len))
 		log_message(LOG_LEVEL_WARNING, "the answer could not be written");
 	buf_free(&out);
 }

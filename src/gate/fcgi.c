@@ -311,7 +311,8 @@ enum fcgi_next fcgi_answer(struct fcgi *f)
 {
 	if (!f->probe) {
 		f->answer.len = 0;
-		respond(&f->delivery, &f->answer);
+		if (!respond(&f->delivery, &f->answer))
+			return FCGI_NEXT_CLOSED;
 	}
 	return libfcgi_answer(f->libfcgi, f->fd, &f->answer) ? next_of(f) : FCGI_NEXT_CLOSED;
 }

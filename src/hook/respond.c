@@ -31,15 +31,14 @@ struct answer {
 	const char *type, *body;
 };
 
-static void print_answer(struct buf *out, const struct answer *a, const char *reason, const char *header)
+static bool print_answer(struct buf *out, const struct answer *a, const char *reason, const char *header)
 {
 	const char *type = a->type ? a->type : "", *name = a->type ? "Content-Type: " : "", *end = a->type ? "\r\n" : "";
 
 	if (a->status == 204) /* RFC 9110 section 8.6 */
-		buf_printf(out, "Status: 204 %s\r\nCache-Control: no-store\r\n%s\r\n", reason, header);
-	else
-		buf_printf(out, "Status: %u %s\r\n%s%s%sContent-Length: %zu\r\nCache-Control: no-store\r\n%s\r\n%s", a->status, reason,
-			name, type, end, strlen(a->body), header, a->body);
+		return buf_printf(out, "Status: 204 %s\r\nCache-Control: no-store\r\n%s\r\n", reason, header);
+	return buf_printf(out, "Status: %u %s\r\n%s%s%sContent-Length: %zu\r\nCache-Control: no-store\r\n%s\r\n%s", a->status, reason,
+		name, type, end, strlen(a->body), header, a->body);
 }
 
 /* The answer to an accepted delivery: the endpoint's, else the scheme's where the provider shows or needs it, else ours. */
@@ -58,7 +57,7 @@ static struct answer accepted(const struct delivery *d, const char *json)
 	return own;
 }
 
-void respond(struct delivery *d, struct buf *out)
+bool respond(struct delivery *d, struct buf *out)
 {
 	const struct outcome_info *info = outcome_info(d->outcome);
 	struct answer a = {(unsigned)info->status, "application/json", NULL};
@@ -75,6 +74,6 @@ void respond(struct delivery *d, struct buf *out)
 		snprintf(retry, sizeof retry, "Retry-After: %lld\r\n", (long long)(d->retry_after + 999) / 1000);
 	if (d->outcome == OUTCOME_METHOD && d->endpoint && scheme_takes_get(&d->endpoint->scheme))
 		header = "Allow: GET, POST\r\n";
-	print_answer(out, &a, info->status == 200 ? phrase(a.status) : info->phrase, d->retry_after ? retry : header);
 	d->answered = clock_mono_us();
+	return print_answer(out, &a, info->status == 200 ? phrase(a.status) : info->phrase, d->retry_after ? retry : header);
 }

@@ -330,7 +330,7 @@ static void answers(void **state)
 	struct buf b = {0};
 
 	(void)state;
-	respond(&d, &b);
+	assert_true(respond(&d, &b));
 	assert_string_equal(buf_str(&b), "Status: 200 OK\r\nContent-Type: application/json\r\nContent-Length: 27\r\n"
 		"Cache-Control: no-store\r\n\r\n{\"status\":\"stored\",\"id\":7}\n");
 	for (int o = 0; o < OUTCOME_COUNT; o++) {
@@ -340,7 +340,7 @@ static void answers(void **state)
 			continue;
 		d.outcome = (enum outcome)o;
 		b.len = 0;
-		respond(&d, &b);
+		assert_true(respond(&d, &b));
 		assert_non_null(strstr(buf_str(&b), info->code));
 		assert_int_equal(info->status == 503, strstr(b.data, "Retry-After: ") != NULL);
 		assert_int_equal(info->status == 405, strstr(b.data, "Allow: POST\r\n") != NULL);
