@@ -28,7 +28,8 @@ enum { LINKS_MAX = 40 }; /* as the kernel follows: path_resolution(7) */
 /* The way from a path to its file, name by name, as the kernel goes: through each link. */
 struct way {
 	char dir[PATH_MAX];  /* where the next name is looked up; "" is the root */
-	char rest[PATH_MAX]; /* what is still to be looked up */
+	char rest[PATH_MAX]; /* what is still to be looked up, from `at` on */
+	size_t at;
 	unsigned links;
 };
 
@@ -37,7 +38,7 @@ static bool begin(struct way *w, const char *path)
 	char here[PATH_MAX] = "";
 
 	*w->dir = '\0';
-	w->links = 0;
+	w->at = w->links = 0;
 	return (*path == '/' || getcwd(here, sizeof here)) &&
 		(size_t)snprintf(w->rest, sizeof w->rest, "%s/%s", here, path) < sizeof w->rest;
 }
@@ -46,7 +47,7 @@ static bool begin(struct way *w, const char *path)
 static bool step(struct way *w)
 {
 	char path[PATH_MAX], target[PATH_MAX], rest[PATH_MAX];
-	const char *name = w->rest + strspn(w->rest, "/");
+	const char *name = w->rest + w->at + strspn(w->rest + w->at, "/");
 	size_t n = strcspn(name, "/");
 	ssize_t length;
 
@@ -55,13 +56,14 @@ static bool step(struct way *w)
 	length = readlink(path, target, sizeof target - 1);
 	if (length <= 0) {
 		memcpy(w->dir, path, sizeof path);
-		memmove(w->rest, name + n, strlen(name + n) + 1);
+		w->at = (size_t)(name + n - w->rest);
 		return true;
 	}
 	target[length] = '\0';
 	if (++w->links > LINKS_MAX || (size_t)snprintf(rest, sizeof rest, "%s%s", target, name + n) >= sizeof rest)
 		return false;
 	memcpy(w->rest, rest, sizeof rest);
+	w->at = 0;
 	if (*target == '/')
 		*w->dir = '\0';
 	return true;
