@@ -89,6 +89,8 @@ bool spool_key_list_legacy(const struct spool_event *ev, struct spool_key_legacy
 	unsigned char digest[SPOOL_KEY_DIGEST];
 
 	*keys = (struct spool_key_legacy){0};
+	if (ev->identity == SPOOL_IDENTITY_BODY)
+		return true;
 	if (ev->plain_id.p)
 		keys->key[keys->n++] = ev->plain_id;
 	if (ev->identity != SPOOL_IDENTITY_SIGNED)

@@ -797,6 +797,36 @@ def test_retry_ends_a_pause(receiver, relay, target):
     assert len(target.got) == 2
 
 
+def test_retry_ends_a_pause_after_a_success(receiver, relay, target):
+    """The pause holds after the success of a delivery that was on the way: the spool tells of it, and retry ends it."""
+    def pauses():
+        return home.spool.query("SELECT * FROM pause")
+    target.answers = [{"status": 429, "headers": {"Retry-After": "3600"}, "do": lambda _: target.until(2)},
+                      {"do": lambda _: until(pauses, "the pause")}]
+    home = home_with(sink("out", url=target.url, max_in_flight=2))
+    one = receiver(home=home)
+    deliver(one, 2)
+    relay(home).ready()
+    settled(home, 1)
+    deliver(one)
+    assert len(pauses()) == 1 and b"sink out pauses until" in home.cli("deliveries").stdout
+    assert b"the pause of sink out has ended" in home.cli("retry", "--sink", "out").stdout
+    settled(home, 3)
+    assert len(target.got) == 4 and not pauses()
+
+
+def test_a_success_ends_what_the_spool_says_of_a_pause(receiver, relay, target):
+    """Once the pause is over."""
+    target.answers = [{"status": 429, "headers": {"Retry-After": "1"}}]
+    home = home_with(sink("out", url=target.url))
+    one = receiver(home=home)
+    relay(home).ready()
+    deliver(one)
+    until(lambda: home.spool.query("SELECT * FROM pause"), "the pause")
+    settled(home, 1)
+    assert not home.spool.query("SELECT * FROM pause")
+
+
 def test_what_is_dropped_is_not_sent(waiting):
     """Though it was read ahead."""
     home, one, _, _, up = waiting
