@@ -26,7 +26,8 @@ struct slice spool_key_bytes(const struct spool_event *ev);
 
 /*
  * The keys that release 0.1 may have given an event: the plain id; or the hash of the body or the signature, both in hexadecimal,
- * where its scheme knew no id. Those two are listed for signed ids alone: equal bytes have the same one.
+ * where its scheme knew no id. Those two are listed for signed ids alone: equal bytes have the same one. An event that is known
+ * by its bytes has the key that 0.1 gave it, and none is listed.
  */
 struct spool_key_legacy {
 	struct slice key[3]; /* borrow from the event, and from this */

@@ -69,6 +69,17 @@ static int64_t ask(const char *dir, const char *sql)
 	return v;
 }
 
+static void change(const char *dir, const char *sql)
+{
+	char path[64];
+	sqlite3 *db;
+
+	snprintf(path, sizeof path, "%s/hookspool.db", dir);
+	assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
 static struct spool *make(const char *dir)
 {
 	return spool_new(dir, JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
@@ -169,6 +180,26 @@ static void body_identity(void **state)
 	stores(s, ev, 3);
 	spool_close(s);
 	assert_int_equal(ask("body", "SELECT count(*) FROM event WHERE key = 'hash'"), 1);
+}
+
+/* The dedupe window holds for what release 0.1 knew by its bytes, too. */
+static void body_identity_of_an_old_release(void **state)
+{
+	struct spool *s = make("oldbody");
+	struct spool_event ev = event(SPOOL_IDENTITY_BODY, "hash", "one");
+
+	(void)state;
+	stores(s, ev, 1);
+	spool_close(s);
+	change("oldbody", "UPDATE spool SET legacy_id = 1");
+	s = make("oldbody");
+	ev.received_at += (int64_t)30 * DAY;
+	merges(s, ev, 1, false);
+	ev.received_at++;
+	stores(s, ev, 2);
+	merges(s, ev, 2, false);
+	spool_close(s);
+	assert_int_equal(ask("oldbody", "SELECT count(*) FROM event WHERE key = 'hash'"), 1);
 }
 
 /* Where nothing is an identity, nothing is merged. */
@@ -350,6 +381,7 @@ int main(void)
 		cmocka_unit_test(empty_body),
 		cmocka_unit_test(replay_window),
 		cmocka_unit_test(body_identity),
+		cmocka_unit_test(body_identity_of_an_old_release),
 		cmocka_unit_test(no_identity),
 		cmocka_unit_test(purged_events),
 		cmocka_unit_test(clock_went_back),
