@@ -268,6 +268,15 @@ struct parts {
 	struct slice value[SCHEME_SOURCES];
 };
 
+/* Appends what scopes the name of a thing. The fields may stand in ev->joined, which moves here and not while they are read. */
+static bool add_scope(const struct reading *rd)
+{
+	struct buf *b = &rd->ev->joined;
+
+	return buf_reserve(b, 2 + 3 * (field_of(rd, FIELD_EVENT).n + field_of(rd, FIELD_ACCOUNT).n)) &&
+		add_part(b, field_of(rd, FIELD_EVENT)) && add_part(b, field_of(rd, FIELD_ACCOUNT));
+}
+
 /* Puts the parts together in ev->joined: one behind the other, or in a key as add_part() does. */
 static bool join(struct reading *rd, enum field f, const struct parts *parts)
 {
@@ -278,7 +287,7 @@ static bool join(struct reading *rd, enum field f, const struct parts *parts)
 	for (size_t i = 0; ok && i < parts->n; i++)
 		ok = i > 0 && f == FIELD_KEY ? add_part(b, parts->value[i]) : buf_add(b, parts->value[i].p, parts->value[i].n);
 	if (ok && f == FIELD_KEY && parts->source->thing)
-		ok = add_part(b, field_of(rd, FIELD_EVENT)) && add_part(b, field_of(rd, FIELD_ACCOUNT));
+		ok = add_scope(rd);
 	rd->joined |= 1U << f;
 	rd->joined_at[f] = at;
 	rd->ev->field[f].n = b->len - at;

@@ -146,6 +146,29 @@ static void different_triples_have_different_keys(void **state)
 	event_free(&ev);
 }
 
+/* The event's name is put together, and so is the key that it scopes. No buffer has grown before. */
+static void scope_of_a_key_may_be_joined(void **state)
+{
+	struct conf *c = load("like = \"connectsafely\" event = {\"json:entity + text:. + json:action\"} account = {\"json:a + json:b\"}");
+	static char value[301], body[2048], key[2048];
+
+	(void)state;
+	assert_non_null(c);
+	for (int n = 1; n < (int)sizeof value; n++) {
+		struct event ev = {0};
+
+		value[n - 1] = (char)('a' + n % 26);
+		snprintf(body, sizeof body, "{\"entity\":\"%s\",\"action\":\"%s\",\"a\":\"%s\",\"b\":\"%s\",\"data\":{\"id\":\"i\"}}", value, value,
+			value, value);
+		snprintf(key, sizeof key, "i %s.%s %s%s", value, value, value, value);
+		assert_int_equal(read_as(&c->endpoints[0].scheme, json, body, strlen(body), &ev), EVENT_OK);
+		if (!is(ev.field[FIELD_KEY], key))
+			fail_msg("values of %d bytes: %.*s", n, (int)ev.field[FIELD_KEY].n, ev.field[FIELD_KEY].p);
+		event_free(&ev);
+	}
+	conf_free(c);
+}
+
 /* Ids that are no Unicode: yajl makes one of some of them. */
 static void surrogates_stay_different(void **state)
 {
@@ -375,6 +398,7 @@ int main(void)
 		cmocka_unit_test(own_sources),
 		cmocka_unit_test(own_sources_that_are_wrong),
 		cmocka_unit_test(different_triples_have_different_keys),
+		cmocka_unit_test(scope_of_a_key_may_be_joined),
 		cmocka_unit_test(surrogates_stay_different),
 		cmocka_unit_test(kinds_of_bodies),
 		cmocka_unit_test(unreadable_bodies_keep_what_is_outside),
