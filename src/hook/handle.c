@@ -381,14 +381,19 @@ void handle_refuse(const struct request *r, const struct conf *c, enum outcome o
 	keep_refused(r, d);
 }
 
+static size_t larger(size_t a, size_t b)
+{
+	return a > b ? a : b;
+}
+
 size_t handle_memory(const struct delivery *d)
 {
 	const struct buf *all[] = {&d->event.arena, &d->event.headers, &d->event.joined, &d->event.form.arena, &d->verify.scratch.text,
 		&d->verify.scratch.form.arena, &d->verify.url, &d->challenge.body, &d->headers};
-	size_t most = 0;
+	size_t param = sizeof *d->event.form.param, most = larger(d->event.form.cap * param, d->verify.scratch.form.cap * param);
 
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-		most = all[i]->cap > most ? all[i]->cap : most;
+		most = larger(most, all[i]->cap);
 	return most;
 }
 

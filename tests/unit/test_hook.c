@@ -355,9 +355,20 @@ static void memory_of_a_delivery_is_seen(void **state)
 	struct delivery d = {0};
 	struct buf *all[] = {&d.event.arena, &d.event.headers, &d.event.joined, &d.event.form.arena, &d.verify.scratch.text,
 		&d.verify.scratch.form.arena, &d.verify.url, &d.challenge.body, &d.headers};
+	struct form *forms[] = {&d.event.form, &d.verify.scratch.form};
+	static char many[200000];
 
 	(void)state;
 	assert_int_equal(handle_memory(&d), 0);
+	for (size_t i = 0; i < sizeof many; i++)
+		many[i] = i % 2 ? '&' : 'a';
+	for (size_t i = 0; i < COUNT(forms); i++) {
+		assert_int_equal(form_parse(forms[i], many, sizeof many), FORM_OK);
+		assert_int_equal(forms[i]->n, sizeof many / 2);
+		assert_int_equal(handle_memory(&d), forms[i]->cap * sizeof(struct form_param));
+		handle_free(&d);
+		assert_int_equal(handle_memory(&d), 0);
+	}
 	for (size_t i = 0; i < COUNT(all); i++) {
 		assert_true(buf_reserve(all[i], 1 << 20));
 		assert_int_equal(handle_memory(&d), 1 << 20);
