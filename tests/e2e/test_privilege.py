@@ -149,6 +149,9 @@ def changed(home, sql):
         own(file)
 
 
+FORGED = "PRAGMA writable_schema=ON; INSERT INTO sqlite_schema VALUES('{}', '{}', '{}', 0, '{}')"
+RENAMED = "PRAGMA writable_schema=ON; UPDATE sqlite_schema SET name = '{0}', sql = 'CREATE INDEX {0} ON event(hex(body))' WHERE name = '{1}'"
+
 FOREIGN = {
     "a trigger": ("CREATE TRIGGER \"o\x1b[2Jwn\" AFTER UPDATE ON relay BEGIN DELETE FROM event; END", "trigger \"o?[2Jwn\""),
     "a view": ("CREATE VIEW own AS SELECT * FROM event", "view \"own\""),
@@ -158,6 +161,14 @@ FOREIGN = {
     "another trigger of the same name": ("DROP TRIGGER event_deleted; CREATE TRIGGER event_deleted AFTER DELETE ON event BEGIN DELETE FROM relay; END",
                                          "trigger \"event_deleted\""),
     "a column more": ("ALTER TABLE spool ADD COLUMN own TEXT GENERATED ALWAYS AS (hex(name))", "table \"spool\""),
+    "a trigger with a name of SQLite's": (FORGED.format("trigger", "sqlite_t", "relay", "CREATE TRIGGER sqlite_t AFTER UPDATE ON relay BEGIN DELETE"
+                                                        " FROM event; END"), "trigger \"sqlite_t\""),
+    "a trigger with the name of SQLite's table": (FORGED.format("trigger", "sqlite_stat1", "relay", "CREATE TRIGGER sqlite_stat1 AFTER UPDATE ON"
+                                                                " relay BEGIN DELETE FROM event; END"), "trigger \"sqlite_stat1\""),
+    "a view with the name of SQLite's table": (FORGED.format("view", "sqlite_stat4", "sqlite_stat4", "CREATE VIEW sqlite_stat4 AS SELECT * FROM event"),
+                                               "view \"sqlite_stat4\""),
+    "an index with a name of SQLite's": ("CREATE INDEX own ON event(hex(body)); " + RENAMED.format("sqlite_autoindex_event_9", "own"),
+                                         "index \"sqlite_autoindex_event_9\""),
     "a trigger that is missing": ("DROP TRIGGER event_deleted", "trigger \"event_deleted\" is missing"),
 }
 
@@ -170,6 +181,13 @@ def test_a_schema_that_is_not_ours_is_refused(receiver, sql, named):
         done = home.cli(*command)
         assert done.returncode == 75 and named in done.stderr.decode().replace("\\", ""), done.stderr
     assert len(home.spool.events()) == 1
+
+
+def test_what_sqlite_makes_itself_is_no_foreign_schema(receiver):
+    home = stored(receiver)
+    changed(home, "ANALYZE")
+    assert home.spool.query("SELECT count(*) AS n FROM sqlite_schema WHERE name LIKE 'sqlite_stat%'")[0]["n"] >= 1
+    assert home.cli("list").returncode == 0
 
 
 @pytest.mark.parametrize("name", ["hookspool.db", "hookspool.db-wal", "hookspool.db-shm", "hookspool.db-journal", "lock", "relay.lock"])
