@@ -5,6 +5,9 @@
  * again: some of them were kept for a pending delivery, or longer than those of other endpoints. The table `retention` has
  * the times of both, so that of many processes one does it, and a restart repeats nothing.
  *
+ * A clock can be ahead until the network sets it, and by such a clock all events are old. A pass that comes long after the last one
+ * therefore deletes nothing: it notes its time, and whole_at 0. The next one, an interval later, goes over all events.
+ *
  * A delivery waits for one batch at most. Between two of them the lock is free.
  */
 #define _GNU_SOURCE /* pthread_timedjoin_np */
@@ -64,12 +67,29 @@ static bool stopped(struct spool_keeper *k)
 	return stop;
 }
 
+/* True when the time since the last pass may be the clock's fault: nothing is deleted in this one. */
+static bool is_late(int64_t now, int64_t passed, int64_t whole_at, int64_t interval)
+{
+	bool held = passed && !whole_at;
+
+	return !held && now - passed > 2 * interval + LOOK_MS;
+}
+
+static void tell_late(int64_t now, int64_t passed)
+{
+	char last[CLOCK_TEXT], text[CLOCK_TEXT];
+
+	if (passed)
+		log_message(LOG_LEVEL_INFO, "keep: the last look for old events was at %s, and it is %s now; this one deletes nothing, in case the"
+			" clock is wrong", clock_format(passed, last), clock_format(now, text));
+}
+
 /* True when this process is to make a pass now. *whole becomes whether it is over all events. */
 static bool claim(struct spool_db *db, int64_t now, int64_t interval, struct spool_retention_cursor *c, bool *whole, char *why, size_t n)
 {
 	int64_t day = interval < SHORT_MS ? interval : PARTS * interval, passed = 0, whole_at = 0;
 	sqlite3_stmt *st = NULL;
-	bool ok = spool_sql_prepare(db, "SELECT passed_at, whole_at, after FROM retention", &st, why, n), due = false;
+	bool ok = spool_sql_prepare(db, "SELECT passed_at, whole_at, after FROM retention", &st, why, n), due = false, late;
 
 	if (ok && sqlite3_step(st) == SQLITE_ROW) {
 		passed = sqlite3_column_int64(st, 0);
@@ -83,10 +103,14 @@ static bool claim(struct spool_db *db, int64_t now, int64_t interval, struct spo
 		c->after = 0;
 	if (!due || !spool_db_begin(db, false, why, n))
 		return false;
-	due = spool_sql_run(db, "UPDATE retention SET passed_at = ?1 WHERE passed_at = ?2", now, passed, why, n) &&
+	late = is_late(now, passed, whole_at, interval);
+	due = spool_sql_run(db, late ? "UPDATE retention SET passed_at = ?1, whole_at = 0 WHERE passed_at = ?2"
+			: "UPDATE retention SET passed_at = ?1 WHERE passed_at = ?2", now, passed, why, n) &&
 		sqlite3_changes(db->sql) == 1 && spool_db_commit(db, why, n);
 	spool_db_end(db);
-	return due;
+	if (due && late)
+		tell_late(now, passed);
+	return due && !late;
 }
 
 static bool note_pass(struct spool_db *db, const struct spool_retention_cursor *c, int64_t now, bool whole, char *why, size_t n)

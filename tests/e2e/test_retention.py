@@ -16,6 +16,7 @@ from sender import message, new_urn, sign
 from test_storage import SmallDisk, fill
 
 DAY = 86_400_000
+HOUR = DAY // 24
 MARKER = "MARKER-of-a-person-5c1d"
 
 
@@ -130,6 +131,50 @@ def test_keep_ignores_a_clock_that_was_not_set(receiver):
     deliver(one, 1)
     write(home, "UPDATE event SET received_at = 1000")
     assert home.cli("purge", "--older-than", "30d").stdout == b"1 event purged\n"
+
+
+def passed(home, ms):
+    """As if the last pass had been that long ago, and over all events."""
+    write(home, "UPDATE retention SET passed_at = ?1, whole_at = ?1", now() - ms)
+
+
+def rows(home):
+    return home.spool.query("SELECT passed_at, whole_at FROM retention")[0]
+
+
+@pytest.mark.parametrize("hours", [3, 24 * 400])
+def test_keep_waits_where_the_clock_may_be_ahead(receiver, hours):
+    """The first pass after a long time deletes nothing; the next one does, whatever the time between them."""
+    home = Home(keep="1d")
+    one = receiver(home=home)
+    deliver(one, 3)
+    until(lambda: rows(home)["passed_at"], "the first pass")
+    one.stop()
+    age(home, 1, 2 * DAY)
+    passed(home, hours * HOUR)
+    before = now()
+    one = receiver(home=home)
+    one.until(lambda: "keep: the last look for old events was at" in one.text(), "the log")
+    assert rows(home)["passed_at"] >= before and rows(home)["whole_at"] == 0
+    one.stop()
+    assert ids(home) == [1, 2, 3]
+    write(home, "UPDATE retention SET passed_at = ?", now() - hours * HOUR)
+    one = receiver(home=home)
+    until(lambda: ids(home) == [2, 3], "the old event is gone", 15)
+    assert "this one deletes nothing" not in one.text()
+
+
+def test_keep_does_not_wait_for_a_clock_that_goes_right(receiver):
+    home = Home(keep="1d")
+    one = receiver(home=home)
+    deliver(one, 2)
+    until(lambda: rows(home)["passed_at"], "the first pass")
+    one.stop()
+    age(home, 1, 2 * DAY)
+    passed(home, 2 * HOUR)
+    one = receiver(home=home)
+    until(lambda: ids(home) == [2], "the old event is gone", 15)
+    assert "this one deletes nothing" not in one.text()
 
 
 def test_purge_without_keep_or_age_is_wrong_usage(receiver):
