@@ -56,8 +56,8 @@ static void note_pause(struct job *j, const struct attempt_result *a, int64_t no
 		log_message(LOG_LEVEL_WARNING, "sink %s pauses until %s", s->name, clock_format(now + pause, until));
 	if (l->paused_until != before)
 		l->published = true;
-	else if (!l->published || l->failures)
-		return;
+	else if (!l->published || l->failures || l->paused_until > clock_mono_us())
+		return; /* a success of what was on the way ends no pause */
 	else
 		l->published = false;
 	j->result.pauses = s->name;
