@@ -12,6 +12,7 @@ struct attempt_result {
 	bool done;           /* the target took it; otherwise: */
 	bool again;          /* it may be tried again */
 	bool in_doubt;       /* the target may have taken it all the same */
+	bool unsent;         /* nothing was sent: this says nothing of the target */
 	int status;          /* HTTP's; 0: no answer came as far as the end of its header, or it is a program's */
 	const char *error;   /* NULL: none */
 	struct slice answer; /* what is kept of it */

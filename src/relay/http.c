@@ -281,7 +281,7 @@ bool http_start(struct http *h, struct target *target, const struct http_message
 
 void http_refuse(struct http *h, void *job, const char *error)
 {
-	h->done(job, &(struct attempt_result){.error = error});
+	h->done(job, &(struct attempt_result){.unsent = true, .error = error});
 }
 
 /*

@@ -121,6 +121,12 @@ int64_t lane_note(struct lane *l, bool failed, int64_t retry_after)
 	return !paused && l->paused_until > now ? (l->paused_until - now) / 1000 : 0;
 }
 
+void lane_note_unsent(struct lane *l)
+{
+	l->n_flying--;
+	rate_give_back(&l->sink->rate, &l->rate_due);
+}
+
 void lane_drop(struct lane *l, struct job *j)
 {
 	struct job **at = &l->taken;
@@ -133,7 +139,6 @@ void lane_drop(struct lane *l, struct job *j)
 
 void lane_drop_untried(struct lane *l, struct job *j)
 {
-	l->n_flying--;
-	rate_give_back(&l->sink->rate, &l->rate_due); /* nothing was sent */
+	lane_note_unsent(l);
 	lane_drop(l, j);
 }

@@ -58,6 +58,9 @@ struct job *lane_take(struct lane *l, int64_t *wait);
  */
 int64_t lane_note(struct lane *l, bool failed, int64_t retry_after);
 
+/* A job is no longer on the way, and nothing of it was sent: the breaker learns nothing, and the rate gets its turn back. */
+void lane_note_unsent(struct lane *l);
+
 /* Forgets a job that has ended, and frees it. */
 void lane_drop(struct lane *l, struct job *j);
 

@@ -51,6 +51,10 @@ static void note_pause(struct job *j, const struct attempt_result *a, int64_t no
 	int64_t before = l->paused_until, pause;
 	char until[CLOCK_TEXT];
 
+	if (a->unsent) {
+		lane_note_unsent(l);
+		return;
+	}
 	pause = lane_note(l, !a->done && a->again, a->retry_after < s->retry.most ? a->retry_after : s->retry.most);
 	if (pause)
 		log_message(LOG_LEVEL_WARNING, "sink %s pauses until %s", s->name, clock_format(now + pause, until));

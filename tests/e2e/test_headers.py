@@ -93,6 +93,31 @@ def test_a_value_that_could_break_a_header_is_not_sent(receiver, relay, target, 
     until(lambda: states(home) == [2, 1], "the other")
 
 
+def test_a_value_that_is_not_sent_is_no_success_of_the_sink(receiver, relay, target):
+    """Nothing was sent: the failures before it and behind it are still in a row, and the fifth pauses the sink."""
+    target.answers = [{"status": 503}] * 10
+    home = home_with(sink("out", url=target.url, headers=["X-Name: {{data.sender.name}}"], max_in_flight=1, retry=["1h", "1h", "3d"]))
+    one = receiver(home=home)
+    deliver(one, 4)
+    deliver(one, sender="a\r\nb")
+    deliver(one)
+    relay(home).ready()
+    until(lambda: len(home.spool.query("SELECT * FROM attempt")) == 6, "the attempts")
+    assert states(home) == [0, 0, 0, 0, 2, 0] and len(target.got) == 5
+    assert [row["failures"] for row in home.spool.query("SELECT * FROM pause")] == [5]
+
+
+def test_a_value_that_is_not_sent_takes_nothing_of_the_rate(receiver, relay, target):
+    home = home_with(sink("out", url=target.url, headers=["X-Name: {{data.sender.name}}"], rate="1/h", rate_burst=1))
+    one = receiver(home=home)
+    relay(home).ready()
+    deliver(one, sender="a\nb")
+    settled(home, 1, state=2)
+    deliver(one)
+    settled(home, 1)
+    assert len(target.got) == 1
+
+
 def test_packed_bytes_keep_their_encoding(receiver, relay, target):
     """Also without the other headers; with a body of the sink's own they are not what is sent."""
     home = home_with(sink("none", url=target.url + "/none", pass_headers=False),
