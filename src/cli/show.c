@@ -151,7 +151,7 @@ static void print_body(const struct spool_row *r)
 	struct slice body = r->body;
 	struct buf plain = {0};
 
-	unpack_kept(r->headers, r->body, &plain, &body);
+	unpack_kept(r->body, &plain, &body);
 	printf("%-13s %zu bytes", "body", r->body.n);
 	if (body.p != r->body.p)
 		printf(", unpacked %zu", body.n);

@@ -1,4 +1,4 @@
-/* Unpacking a body that came with a Content-Encoding (RFC 9110 section 8.4): gzip and deflate, with a bound. */
+/* Unpacking a body that came packed (Content-Encoding, RFC 9110 section 8.4): gzip and deflate, with a bound. */
 #define _DEFAULT_SOURCE /* strcasecmp */
 #include "core/unpack.h"
 
@@ -10,6 +10,8 @@
 
 /* zlib.h, inflateInit2(): the window's bits, and what says which format */
 enum { WINDOW = 15, AS_GZIP = WINDOW + 16, AS_ZLIB = WINDOW, AS_RAW = -WINDOW, STEP = 16 * 1024 };
+
+enum { LOOKED_AT = 16 }; /* bytes of a body that tell text from packed bytes */
 
 /* Inflates until the end of the input. Several gzip members follow each other. */
 static enum unpack_result inflate_all(z_stream *z, bool members, size_t most, struct buf *out)
@@ -54,62 +56,57 @@ bool unpack_is_coding(const char *coding)
 	return coding && *coding && strcasecmp(coding, "identity") != 0;
 }
 
-enum unpack_result unpack(const char *coding, struct slice packed, struct buf *out)
+static bool is_known(const char *coding)
+{
+	return strcasecmp(coding, "gzip") == 0 || strcasecmp(coding, "x-gzip") == 0 || strcasecmp(coding, "deflate") == 0;
+}
+
+static bool is_text(unsigned char c)
+{
+	return (c >= ' ' && c < 0x7F) || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* JSON, or a beginning that is text. No packed JSON or form begins so. */
+static bool begins_plain(struct slice body)
+{
+	size_t n = body.n < LOOKED_AT ? body.n : LOOKED_AT;
+
+	if (n > 0 && (body.p[0] == '{' || body.p[0] == '['))
+		return true;
+	for (size_t i = 0; i < n; i++)
+		if (!is_text((unsigned char)body.p[i]))
+			return false;
+	return true;
+}
+
+enum unpack_result unpack(struct slice body, struct buf *out)
 {
 	enum unpack_result result;
 
-	if (strcasecmp(coding, "gzip") == 0 || strcasecmp(coding, "x-gzip") == 0)
-		return inflate_as(AS_GZIP, packed, out);
-	if (strcasecmp(coding, "deflate") != 0)
-		return UNPACK_UNKNOWN;
-	result = inflate_as(AS_ZLIB, packed, out);
-	return result == UNPACK_BROKEN ? inflate_as(AS_RAW, packed, out) : result;
+	out->len = 0;
+	if (begins_plain(body))
+		return UNPACK_PLAIN;
+	if (body.n >= 2 && memcmp(body.p, "\x1F\x8B", 2) == 0)
+		return inflate_as(AS_GZIP, body, out);
+	result = inflate_as(AS_ZLIB, body, out);
+	return result == UNPACK_BROKEN ? inflate_as(AS_RAW, body, out) : result;
 }
 
-const char *unpack_reason(enum unpack_result result)
+const char *unpack_note(const char *coding, enum unpack_result result)
 {
-	static const char *const reasons[] = {
-		[UNPACK_OK] = NULL,
-		[UNPACK_UNKNOWN] = "the Content-Encoding is not gzip or deflate",
-		[UNPACK_BROKEN] = "the body is not packed as its Content-Encoding says",
-		[UNPACK_TOO_LARGE] = "the body unpacks to more than 4 MiB and four times its size",
-		[UNPACK_NO_MEMORY] = "memory is short",
-	};
-
-	return reasons[result];
+	if (result == UNPACK_TOO_LARGE)
+		return "the body unpacks to more than 4 MiB and four times its size";
+	if (!coding)
+		return NULL;
+	if (!is_known(coding))
+		return "the Content-Encoding is not gzip or deflate";
+	return result == UNPACK_OK ? NULL : "the body is not packed as its Content-Encoding says";
 }
 
-/* The value of the header's first line; borrowed, p == NULL: it has none. */
-static struct slice find_line(struct slice headers, const char *name)
+bool unpack_kept(struct slice body, struct buf *plain, struct slice *out)
 {
-	const char *line = headers.p, *end = headers.n ? headers.p + headers.n : headers.p, *stop;
-	size_t n = strlen(name);
+	enum unpack_result result = unpack(body, plain);
 
-	for (; line < end; line = stop + 1) {
-		stop = memchr(line, '\n', (size_t)(end - line));
-		if (!stop)
-			stop = end;
-		if ((size_t)(stop - line) > n + 1 && strncasecmp(line, name, n) == 0 && line[n] == ':')
-			return (struct slice){line + n + 2, (size_t)(stop - line) - n - 2};
-	}
-	return (struct slice){0};
-}
-
-bool unpack_kept(struct slice headers, struct slice body, struct buf *plain, struct slice *out)
-{
-	struct slice value = find_line(headers, "Content-Encoding");
-	enum unpack_result result;
-	char coding[32];
-
-	*out = body;
-	if (!value.p || value.n >= sizeof coding)
-		return true;
-	memcpy(coding, value.p, value.n);
-	coding[value.n] = '\0';
-	if (!unpack_is_coding(coding))
-		return true;
-	result = unpack(coding, body, plain);
-	if (result == UNPACK_OK)
-		*out = (struct slice){plain->data, plain->len};
+	*out = result == UNPACK_OK ? (struct slice){plain->data, plain->len} : body;
 	return result != UNPACK_NO_MEMORY;
 }

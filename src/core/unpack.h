@@ -1,4 +1,7 @@
-/* Unpacking a body that came with a Content-Encoding (RFC 9110 section 8.4): gzip and deflate, with a bound. */
+/*
+ * Unpacking a body that came packed (Content-Encoding, RFC 9110 section 8.4): gzip and deflate, with a bound. No provider signs
+ * the header. The bytes alone decide how a body is read, so a captured delivery with another header is read as before.
+ */
 #ifndef UNPACK_H
 #define UNPACK_H
 
@@ -6,8 +9,8 @@
 
 enum unpack_result {
 	UNPACK_OK,
-	UNPACK_UNKNOWN,   /* another coding, or several */
-	UNPACK_BROKEN,    /* the bytes are not packed as the coding says, or are cut off */
+	UNPACK_PLAIN,     /* the bytes are not packed */
+	UNPACK_BROKEN,    /* they are packed in another way, or are cut off */
 	UNPACK_TOO_LARGE, /* see UNPACK_MAX */
 	UNPACK_NO_MEMORY,
 };
@@ -19,18 +22,21 @@ enum { UNPACK_MAX = 4 << 20, UNPACK_TIMES = 4 };
 bool unpack_is_coding(const char *coding);
 
 /*
- * Writes the unpacked bytes to out, which is emptied first. "gzip" and "x-gzip" may have several members (RFC 1952 section 2.2);
- * "deflate" is the zlib format (RFC 1950), or without its head, as some senders have it.
+ * Writes the unpacked bytes to out, which is emptied first. gzip (RFC 1952) may have several members (section 2.2); deflate is the
+ * zlib format (RFC 1950), or has no head (RFC 1951), as some senders have it. Each of them begins with bytes that are not text.
  */
-enum unpack_result unpack(const char *coding, struct slice packed, struct buf *out);
+enum unpack_result unpack(struct slice body, struct buf *out);
 
 /*
- * The same for what is kept of a delivery: headers are lines "Name: value\n". *out becomes the body unpacked into plain where they
- * have a Content-Encoding and it can be, else the body itself. It borrows from body and plain. False when memory is short.
+ * What to say of a body that could not be read: static text, or NULL where how it was packed is not the reason. `coding` is the
+ * value of its Content-Encoding; NULL: it has none.
  */
-bool unpack_kept(struct slice headers, struct slice body, struct buf *plain, struct slice *out);
+const char *unpack_note(const char *coding, enum unpack_result result);
 
-/* Static text that says why; NULL for UNPACK_OK. */
-const char *unpack_reason(enum unpack_result result);
+/*
+ * *out becomes the body unpacked into plain, or the body itself where it is not packed or cannot be unpacked. It borrows from
+ * body and plain. False when memory is short.
+ */
+bool unpack_kept(struct slice body, struct buf *plain, struct slice *out);
 
 #endif

@@ -50,12 +50,11 @@ static enum client_state check_all(const struct request *r, const struct endpoin
 /* As event_read() read it. */
 static enum client_state check_body(const struct request *r, const struct endpoint *e, int *secret)
 {
-	const char *coding = r->coding;
 	struct request plain = *r;
 	struct buf body = {0};
 	enum client_state state;
 
-	if (coding && unpack(coding, (struct slice){r->body.data, r->body.len}, &body) == UNPACK_OK)
+	if (unpack((struct slice){r->body.data, r->body.len}, &body) == UNPACK_OK)
 		plain.body = body;
 	state = check_all(&plain, e, secret);
 	buf_free(&body);

@@ -394,30 +394,23 @@ static enum event_result read_plain(const struct request *r, const struct scheme
 	return result;
 }
 
-/* A body that can't be unpacked is read as it is: a proxy may have unpacked it, and left the header. */
-static enum event_result read_packed(const struct request *r, const char *coding, const struct scheme *s, struct slice signature,
-	struct event *ev)
+/* The bytes alone decide whether the body is packed, as nothing signs the header. One that can't be unpacked is read as it is. */
+enum event_result event_read(const struct request *r, const struct scheme *s, struct slice signature, struct event *ev)
 {
 	struct buf body = {0};
-	enum unpack_result unpacked = unpack(coding, (struct slice){r->body.data, r->body.len}, &body);
+	enum unpack_result unpacked = unpack((struct slice){r->body.data, r->body.len}, &body);
 	struct request plain = *r;
 	enum event_result result = EVENT_UNAVAILABLE;
+	const char *note = unpack_note(r->coding, unpacked);
 
 	if (unpacked == UNPACK_OK)
 		plain.body = body;
 	if (unpacked != UNPACK_NO_MEMORY)
 		result = read_plain(&plain, s, signature, ev);
-	if (unpacked != UNPACK_OK && result == EVENT_MALFORMED)
-		ev->reason = unpack_reason(unpacked);
+	if (result == EVENT_MALFORMED && note)
+		ev->reason = note;
 	buf_free(&body);
 	return result;
-}
-
-enum event_result event_read(const struct request *r, const struct scheme *s, struct slice signature, struct event *ev)
-{
-	const char *coding = r->coding;
-
-	return coding ? read_packed(r, coding, s, signature, ev) : read_plain(r, s, signature, ev);
 }
 
 void event_free(struct event *ev)

@@ -41,7 +41,7 @@ struct event {
 };
 
 /*
- * Takes the fields from where the scheme has them. A body with a Content-Encoding is unpacked first, as unpack.h says. A JSON body
+ * Takes the fields from where the scheme has them. A body that is packed is unpacked first, as unpack.h says. A JSON body
  * is read as paths.h says, and a form as form.h says. A form's "payload" is JSON too, as GitHub and Slack send it. `signature` is
  * that of the delivery, in bytes, for a key that is taken from it. Where no source of the key has a value, the body's hash is the key.
  */

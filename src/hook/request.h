@@ -26,7 +26,7 @@ struct request {
 	const char *content_type; /* "" when absent, like the next ones */
 	const char *query;
 	const char *authorization; /* NULL when absent */
-	const char *coding;        /* that the body is packed with (RFC 9110 section 8.4), as the header says it; NULL: it is not */
+	const char *coding;        /* that the body is packed with (RFC 9110 section 8.4), by the header, which nothing signs; NULL: none */
 	char remote_addr[64];      /* "" when absent; own storage, because it is logged after the answer */
 	char path[1024];           /* SCRIPT_NAME PATH_INFO, or REQUEST_URI's path; "" when longer */
 	bool length_known;

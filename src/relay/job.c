@@ -70,7 +70,7 @@ struct job *job_new(const struct spool_relay_row *row, const char *spool)
 		job_free(j);
 		return NULL;
 	}
-	if (!unpack_kept(whole(&j->headers), whole(&j->body), &j->plain, &j->values.body)) {
+	if (!unpack_kept(whole(&j->body), &j->plain, &j->values.body)) {
 		job_free(j);
 		return NULL;
 	}

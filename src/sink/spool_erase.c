@@ -51,7 +51,7 @@ static bool mentions(struct erasure *e, struct slice text)
 
 static bool delivery_mentions(struct erasure *e, struct slice headers, struct slice body)
 {
-	if (!unpack_kept(headers, body, &e->plain, &body))
+	if (!unpack_kept(body, &e->plain, &body))
 		return fail_memory(e);
 	return mentions(e, body) || mentions(e, headers);
 }

@@ -9,7 +9,7 @@ import fcgi_client
 from outcomes import expect
 from receiver import Home, endpoint
 from relaying import PATH, home_with, sink
-from sender import message, new_urn
+from sender import SECRET, message, new_urn
 
 
 def raw_deflate(body):
@@ -46,6 +46,35 @@ def test_packed_body_is_read_unpacked_and_kept_as_it_came(receiver, coding, pack
     assert cli("verify", "--id", "1").returncode == 0
     assert [row["id"] for row in one.home.spool.export()] == [1]
     expect(deliver(one, pack(message(urn=urn, text="Ahoj světe")), coding), "duplicate")
+
+
+HEADERS = [None, "", "identity", "gzip", "deflate", "br", "gzip, gzip"]
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zlib.compress, raw_deflate, bytes], ids=["gzip", "deflate", "deflate without its head", "plain"])
+def test_captured_delivery_is_a_duplicate_whatever_its_content_encoding_says(receiver, pack):
+    """Nothing signs the header: the bytes alone decide how the body is read."""
+    one = receiver(home=home_with(relay=()))
+    for first in HEADERS:
+        urn = new_urn()
+        body = pack(message(urn=urn))
+        expect(deliver(one, body, first), "stored")
+        event = one.home.spool.events()[-1]
+        assert event["event"] == "message.received" and urn in event["key"] and not event["note"]
+        for again in HEADERS:
+            expect(deliver(one, body, again), "duplicate")
+    assert len(one.home.spool.events()) == len(HEADERS)
+    assert b"message.received" in one.home.cli("show", "1").stdout.split(b"unpacked")[-1]
+
+
+def test_secret_in_a_packed_body_is_found_without_content_encoding(receiver):
+    """One of several notifications has the wrong secret, and the header is absent."""
+    home = Home(endpoint(PATH, scheme="microsoft-graph"))
+    one = receiver(home=home)
+    for states, outcome in (((SECRET, SECRET), "stored"), ((SECRET, "wrong"), "unauthorized")):
+        notifications = [{"clientState": state, "subscriptionId": "s", "changeType": "created"} for state in states]
+        body = gzip.compress(json.dumps({"value": notifications}).encode())
+        expect(fcgi_client.deliver(one.socket, body, headers=[("X-Webhook-Signature", None)], path=PATH), outcome)
 
 
 BOMB = gzip.compress(b'{"event":"e","data":{"id":"' + b"a" * (5 << 20) + b'"}}')
