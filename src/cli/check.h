@@ -32,7 +32,10 @@ void check_say(struct check *c, enum check_grade grade, const char *name, const 
 /* Leaves a value for the parts that come after this one, also those of another process. */
 void check_note(struct check *c, const char *name, const char *value);
 
-/* The first note of that name behind `after`, or the first one where that is NULL. NULL: there is none. */
+/*
+ * The first note of that name behind `after`, or the first one where that is NULL. NULL: there is none. The text is valid until
+ * the next note.
+ */
 const char *check_next_note(const struct check *c, const char *name, const char *after);
 
 /* Takes the findings that a quiet one has gathered. */
@@ -92,7 +95,7 @@ void check_sinks(struct check *c, const struct conf *conf);
  */
 void check_programs(struct check *c, const struct conf *conf);
 
-/* Notes the pid of each receiver that has told the spool of itself as "receiver", and says nothing. */
+/* Notes the pid of each receiver that runs and has told the spool of itself as "receiver", and says nothing. */
 void check_note_receivers(struct check *c, const struct conf *conf);
 
 /* True when a process holds the relay's lock. */

@@ -210,9 +210,10 @@ static void note_receiver(void *ctx, const struct spool_program *p)
 {
 	char pid[24];
 
+	if (strcmp(p->role, SPOOL_PROGRAM_RECEIVER) != 0 || p->ended_at || process_look(&p->process) == PROCESS_GONE)
+		return; /* the number of one that is gone may be another process's */
 	snprintf(pid, sizeof pid, "%" PRId64, p->process.pid);
-	if (strcmp(p->role, SPOOL_PROGRAM_RECEIVER) == 0)
-		check_note(ctx, "receiver", pid);
+	check_note(ctx, "receiver", pid);
 }
 
 void check_note_receivers(struct check *c, const struct conf *conf)

@@ -12,6 +12,7 @@
 #include "cli/check.h"
 #include "gate/listen.h"
 #include "gate/probe.h"
+#include "sink/spool_program.h"
 
 enum {
 	PROBE_MS = 5000,
@@ -147,20 +148,29 @@ static void look(struct check *c, const struct conf *conf, const char *where)
 		check_say(c, CHECK_OK, "socket", "socket %s: a receiver answers; so it does to any local user, unlike at a unix: socket", where);
 }
 
-/* The sockets that receivers have noted, each once. False when there is none. */
-static bool look_at_noted(struct check *c, const struct conf *conf)
+/* The sockets that receivers have noted, each once. They are copied, as to look at one may add notes and so move them all. */
+static size_t collect_noted(const struct check *c, char (*found)[SPOOL_PROGRAM_ADDRESS])
 {
-	const char *seen[SOCKETS_MAX], *address = NULL;
+	const char *address = NULL;
 	size_t n = 0, i;
 
 	while (n < SOCKETS_MAX && (address = check_next_note(c, "address", address))) {
-		for (i = 0; i < n && strcmp(seen[i], address) != 0; i++)
+		for (i = 0; i < n && strcmp(found[i], address) != 0; i++)
 			;
-		if (i < n)
-			continue;
-		seen[n++] = address;
-		look(c, conf, address);
+		if (i == n && snprintf(found[n], sizeof found[n], "%s", address) < (int)sizeof found[n])
+			n++;
 	}
+	return n;
+}
+
+/* False when no receiver has noted a socket. */
+static bool look_at_noted(struct check *c, const struct conf *conf)
+{
+	char found[SOCKETS_MAX][SPOOL_PROGRAM_ADDRESS];
+	size_t n = collect_noted(c, found);
+
+	for (size_t i = 0; i < n; i++)
+		look(c, conf, found[i]);
 	return n > 0;
 }
 

@@ -323,6 +323,38 @@ def test_a_spool_on_a_full_disk_fails(children):
     assert b"FAIL spool database: can't be written: database or disk is full; make room" in done.stdout, done.stdout + done.stderr
 
 
+def test_many_sockets_of_a_receiver_with_another_spool_are_each_named(healthy, receiver):
+    """Each look reads all rows again, and adds a note for each receiver: the addresses must outlast that."""
+    other = receiver(home=Home(endpoint(PATH)))
+    links = [healthy.home.dir / f"link{n}" for n in range(9)]
+    for link in links:
+        link.symlink_to(other.socket)
+    with sqlite3.connect(healthy.home.spool.dir / "hookspool.db") as db:
+        columns = [row[1] for row in db.execute("PRAGMA table_info(program)")]
+        db.execute("DELETE FROM program")
+        for n in range(2000):
+            row = dict.fromkeys(columns, 0) | dict.fromkeys(("version", "files", "secrets", "address", "reload_error"), "")
+            row |= {"role": "receiver", "pid": n + 1, "space": 1, "address": f"unix:{links[n]}" if n < len(links) else ""}
+            db.execute(f"INSERT INTO program({', '.join(row)}) VALUES({', '.join('?' * len(row))})", list(row.values()))
+    for user in (USER, None):
+        told = named(check(healthy.home, user=user)[1], "socket")
+        assert [text.split(": ")[0] for _, _, text in told] == [f"socket unix:{link}" for link in links[:8]]
+        assert all("does not use this configuration's spool" in text for _, _, text in told)
+
+
+@pytest.mark.parametrize("gone", ["ticks = 1", "ended_at = 1"])
+def test_a_number_of_a_receiver_that_is_gone_is_no_known_one(healthy, receiver, gone):
+    """Its number may be another process's by now: here that of a receiver with another spool."""
+    other = receiver(home=Home(endpoint(PATH)))
+    healthy.stop()
+    with sqlite3.connect(healthy.home.spool.dir / "hookspool.db") as db:
+        ticks, = sqlite3.connect(other.home.spool.dir / "hookspool.db").execute("SELECT ticks FROM program").fetchone()
+        db.execute("UPDATE program SET pid = ?, ticks = ?, ended_at = 0", (other.pid, ticks))
+        db.execute(f"UPDATE program SET {gone}")
+    told = named(check(healthy.home, socket=other.socket)[1], "socket")
+    assert [status for _, status, _ in told] == ["fail"] and "does not use this configuration's spool" in told[0][2]
+
+
 def test_a_receiver_that_a_reboot_ended_fails(healthy):
     """Its socket is gone with /run, and it has told of no end."""
     healthy.signal(signal.SIGKILL)
