@@ -40,6 +40,7 @@ struct forward {
 	struct buf target; /* the URL, with the event's query */
 	char error[CURL_ERROR_SIZE];
 	int64_t last, refused; /* the id of the last event that was answered; how many were refused */
+	bool failed; /* an event could not be sent for lack of memory: no later one may be */
 };
 
 static volatile sig_atomic_t stopped;
@@ -206,6 +207,7 @@ static bool send_event(struct forward *f, const struct spool_row *row)
 
 	if (!set_event(f, row)) {
 		cli_error("event %" PRId64 ": memory is short", row->id);
+		f->failed = true;
 		return false;
 	}
 	while (!stopped) {
@@ -246,7 +248,7 @@ static bool send_all(struct forward *f, struct spool_db *db, char *why, size_t n
 	bool ok;
 
 	while ((ok = is_in_place(db, why, n) && spool_query_newest(db, &filter->last, why, n) && spool_query_events(db, filter, on_row, f, why, n)) &&
-	       !stopped && !ferror(stdout) && !f->options->once) {
+	       !stopped && !f->failed && !ferror(stdout) && !f->options->once) {
 		filter->after = filter->last;
 		pause_ms(POLL_MS);
 	}
@@ -268,12 +270,12 @@ int forward_run(const struct forward_options *o, struct filter *filter, struct s
 	if (!ok)
 		cli_error("%s", why);
 	if (f.last)
-		cli_error("the last event sent was %" PRId64 "; tail --forward %s --after %" PRId64 " goes on behind it", f.last, o->url, f.last);
+		cli_error("the last event sent was %" PRId64 "; tail --forward URL --after %" PRId64 " goes on behind it", f.last, f.last);
 	curl_easy_cleanup(f.easy);
 	curl_slist_free_all(f.headers);
 	buf_free(&f.target);
 	curl_global_cleanup();
-	return !ok ? CLI_TEMPFAIL : f.refused ? CLI_NO : CLI_OK;
+	return !ok || f.failed ? CLI_TEMPFAIL : f.refused ? CLI_NO : CLI_OK;
 }
 
 #else

@@ -1,7 +1,9 @@
 """hookspool tail --forward: what comes, or came since, to a developer's own machine."""
 import base64
 import hmac
+import re
 import signal
+import sqlite3
 
 import pytest
 
@@ -79,13 +81,35 @@ def test_forward_misses_nothing_while_the_target_is_away(ready, children):
         assert target.bodies() == [bodies[0]] * 4 + bodies[1:]
         forward.until(lambda: "     3  " in forward.text(), "the line of the last event")
         assert stopped(forward) == 0
-        assert "--after 3 goes on behind it" in forward.text()
+        assert "tail --forward URL --after 3 goes on behind it" in forward.text()
         more = deliver(one, 2)
         done = one.home.cli("tail", "--forward", target.url, "--after", "3", "--once")
         assert done.returncode == 0, done.stderr
         assert target.bodies()[6:] == more
     finally:
         target.close()
+
+
+def test_forward_prints_no_url(ready, target):
+    """It may have a token or a password, and the end's advice is copied into reports."""
+    one = ready(home_with(relay=()))
+    deliver(one)
+    url = target.url.replace("http://", "http://me:pass-word@") + "?token=hidden"
+    done = one.home.cli("tail", "--forward", url, "--since", "1h", "--once")
+    assert done.returncode == 0 and b"tail --forward URL --after 1 goes on behind it" in done.stderr
+    assert not re.search(b"pass-word|hidden", done.stdout + done.stderr)
+
+
+@pytest.mark.parametrize("once", [["--once"], []], ids=["once", "goes on"])
+def test_forward_skips_no_event_that_it_cannot_send(ready, target, once):
+    """A URL beyond what libcurl takes (8 MB) fails as a lack of memory does."""
+    one = ready(home_with(relay=()))
+    bodies = deliver(one, 3)
+    with sqlite3.connect(one.home.spool.dir / "hookspool.db") as db:
+        db.execute("UPDATE event SET headers = ':query: ' || ? WHERE id = 2", ("a" * 9_000_000,))
+    done = one.home.cli("tail", "--forward", target.url, "--after", "0", *once)
+    assert done.returncode == 75 and target.bodies() == bodies[:1], done
+    assert b"event 2: memory is short" in done.stderr and b"--after 1 goes on behind it" in done.stderr
 
 
 def test_forward_goes_on_after_a_refusal(ready, target):
