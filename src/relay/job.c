@@ -110,10 +110,10 @@ bool job_read_text(struct job *j, const struct conf *c, struct event *ev)
 static bool own_message(struct job *j, struct job_message *out)
 {
 	struct stored stored = {0};
-	bool read = stored_request(whole(&j->headers), (struct slice){0}, &stored), ok = true;
-	const char *type = read ? stored.request.content_type : "";
+	bool ok = stored_request(whole(&j->headers), (struct slice){0}, &stored);
+	const char *type = ok ? stored.request.content_type : "";
 
-	if (read && !j->body.len && !*type && *stored.request.query) {
+	if (ok && !j->body.len && !*type && *stored.request.query) {
 		j->message.len = 0;
 		ok = buf_add(&j->message, stored.request.query, strlen(stored.request.query));
 		out->body = whole(&j->message);

@@ -4,6 +4,11 @@
 #include "core/template.h"
 #include "relay/schedule.h"
 
+/* job.c itself, with a stored_request() that fails when it is told to. */
+#define stored_request request_or_not
+#include "relay/job.c"
+#undef stored_request
+
 static struct slice text(const char *s)
 {
 	return s ? (struct slice){s, strlen(s)} : (struct slice){0};
@@ -182,6 +187,35 @@ static void the_time_counts_from_the_first_attempt(void **state)
 			fail_msg("case %zu: %lld", i, (long long)schedule_since(&cases[i].t, &cases[i].gap));
 }
 
+static bool memory_is_short;
+
+bool stored_request(struct slice headers, struct slice body_of_it, struct stored *out);
+
+bool request_or_not(struct slice headers, struct slice body_of_it, struct stored *out)
+{
+	return !memory_is_short && stored_request(headers, body_of_it, out);
+}
+
+/* The type is in the kept headers: where they can't be read, no other type is sent, and the attempt is made again. */
+static void no_message_without_its_type(void **state)
+{
+	static const char kept[] = "Content-Type: application/json\n";
+	const struct sink sink = {.type = SINK_HTTP};
+	struct job j = {0};
+	struct job_message m;
+
+	(void)state;
+	assert_true(buf_add(&j.headers, kept, sizeof kept - 1) && buf_add(&j.body, "{}", 2));
+	assert_true(job_message(&j, &sink, &m));
+	assert_string_equal(m.type, "application/json");
+	assert_int_equal(m.body.n, 2);
+	memory_is_short = true;
+	assert_false(job_message(&j, &sink, &m));
+	memory_is_short = false;
+	buf_free(&j.headers);
+	buf_free(&j.body);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -190,6 +224,7 @@ int main(void)
 		cmocka_unit_test(wrong_templates),
 		cmocka_unit_test(schedules),
 		cmocka_unit_test(the_time_counts_from_the_first_attempt),
+		cmocka_unit_test(no_message_without_its_type),
 	};
 
 	return cmocka_run_group_tests_name("relay", tests, NULL, NULL);
