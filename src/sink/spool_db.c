@@ -120,12 +120,12 @@ static const char *const migrations[SCHEMA_VERSION] = {
 
 	/* 5, of release 0.2 */
 	"ALTER TABLE event ADD COLUMN note TEXT;" /* what a reader must know of it; NULL: nothing */
-	"ALTER TABLE event ADD COLUMN digest BLOB;" /* SHA-256 of the body, where nothing signs the id */
+	"ALTER TABLE event ADD COLUMN digest BLOB;" /* SHA-256 of spool_key_bytes(), where nothing signs the id */
 	"ALTER TABLE event ADD COLUMN scope TEXT NOT NULL DEFAULT '';" /* what makes the key unique: spool_store.h */
 	"DROP INDEX event_key;"
 	"CREATE UNIQUE INDEX event_key ON event(endpoint, key, scope) WHERE key IS NOT NULL;"
 	"CREATE INDEX event_digest ON event(endpoint, digest) WHERE digest IS NOT NULL;"
-	"ALTER TABLE purged ADD COLUMN digest BLOB;" /* SHA-256 of the body; NULL in rows of release 0.1 */
+	"ALTER TABLE purged ADD COLUMN digest BLOB;" /* SHA-256 of spool_key_bytes(); NULL in rows of release 0.1 */
 	"CREATE INDEX purged_digest ON purged(endpoint, digest) WHERE digest IS NOT NULL;"
 	"CREATE INDEX purged_id ON purged(id);"
 	/* The last event of release 0.1, whose keys are the plain ids. */
@@ -421,7 +421,7 @@ static bool configure(struct spool_db *db, enum journal journal, enum spool_acce
 		return fail_sql(db, why, n, "journal mode");
 	/* EXTRA is FULL in WAL mode; secure_delete: purge means gone, also from the file's free pages */
 	if (!run(db, db->wal ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=EXTRA") ||
-	    !run(db, "PRAGMA secure_delete=ON; PRAGMA temp_store=MEMORY"))
+	    !run(db, "PRAGMA secure_delete=ON"))
 		return fail_sql(db, why, n, "settings");
 	return true;
 }
@@ -537,6 +537,8 @@ static bool prepare(struct spool_db *db, const char *path, enum journal journal,
 	}
 	if (!migrate(db, version, access, why, n) || (!receive && !trust_schema(db, why, n)))
 		return false;
+	if (!run(db, "PRAGMA temp_store=MEMORY")) /* the indexes that a migration makes of a large spool need a file */
+		return fail_sql(db, why, n, "settings");
 	if (receive)
 		spool_reserve_make(db->dir_fd);
 	return true;

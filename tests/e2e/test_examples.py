@@ -165,6 +165,11 @@ def test_hookspool_conf(path, children):
     assert loads(re.sub(r"^(\s*)#(?=[a-z-]+( = |\())", r"\1", text, flags=re.M)).spool.events()
 
 
+def test_an_upgrade_of_a_large_spool_has_no_time_limit():
+    """systemd's 90 seconds would end it, and the next start would begin it anew."""
+    assert "\nTimeoutStartSec=infinity\n" in (EXAMPLES / "systemd/hookspool.service").read_text()
+
+
 def units(home):
     """The units where systemd-analyze can check them: with programs that are there."""
     where = new_dir("units")
