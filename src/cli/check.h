@@ -19,6 +19,7 @@ struct check {
 	unsigned warnings, failures;
 	bool quiet;    /* findings are gathered, and not printed */
 	bool is_child; /* so are notes, for the parent to take */
+	bool relay_unknown; /* root runs the check, and no relay has run whose user it could become: see owner_knows_relay() */
 	struct buf findings; /* each its grade's byte, its name and its message, both with their NUL */
 	struct buf notes; /* the same, of check_note() */
 };

@@ -33,7 +33,8 @@ struct user {
 static void be_child(const struct check *c, int fd, const struct user *user, const struct conf *conf,
 	void (*part)(struct check *c, const struct conf *conf))
 {
-	struct check found = {.socket = c->socket, .deep = c->deep, .quiet = true, .is_child = true, .notes = c->notes};
+	struct check found = {.socket = c->socket, .deep = c->deep, .quiet = true, .is_child = true, .notes = c->notes,
+		.relay_unknown = c->relay_unknown};
 
 	if (owner_become_user(user->uid, user->gid))
 		part(&found, conf);
@@ -82,6 +83,7 @@ void check_as_relay(struct check *c, const struct conf *conf, void (*part)(struc
 {
 	struct user user;
 
+	c->relay_unknown = geteuid() == 0 && !owner_knows_relay(conf->spool);
 	if (geteuid() != 0 || !owner_of_relay(conf->spool, &user.uid, &user.gid) || user.uid == 0)
 		part(c, conf);
 	else

@@ -41,20 +41,38 @@ bool owner_become_user(uid_t uid, gid_t gid)
 	return is_user(uid, gid);
 }
 
-bool owner_of_relay(const char *dir, uid_t *uid, gid_t *gid)
+/* The owner of the socket that a relay has made in a directory of that state. False: there is none. */
+static bool find_relay(const char *dir, const struct stat *place, uid_t *uid)
 {
 	char path[PATH_MAX];
-	struct stat st, wakeup;
+	struct stat wakeup;
+
+	if (snprintf(path, sizeof path, "%s/" SPOOL_POKE_SOCKET, dir) >= (int)sizeof path || lstat(path, &wakeup) != 0 ||
+	    !S_ISSOCK(wakeup.st_mode) || wakeup.st_nlink != 1 || wakeup.st_uid == 0 || wakeup.st_gid != place->st_gid)
+		return false;
+	*uid = wakeup.st_uid;
+	return true;
+}
+
+bool owner_of_relay(const char *dir, uid_t *uid, gid_t *gid)
+{
+	struct stat st;
 
 	if (stat(dir, &st) != 0)
 		return false;
 	*uid = st.st_uid;
 	*gid = st.st_gid;
-	if (spool_fs_shared(&st) && snprintf(path, sizeof path, "%s/" SPOOL_POKE_SOCKET, dir) < (int)sizeof path &&
-	    lstat(path, &wakeup) == 0 && S_ISSOCK(wakeup.st_mode) && wakeup.st_nlink == 1 && wakeup.st_uid != 0 &&
-	    wakeup.st_gid == st.st_gid)
-		*uid = wakeup.st_uid;
+	if (spool_fs_shared(&st))
+		find_relay(dir, &st, uid);
 	return true;
+}
+
+bool owner_knows_relay(const char *dir)
+{
+	struct stat st;
+	uid_t uid;
+
+	return stat(dir, &st) != 0 || !spool_fs_shared(&st) || find_relay(dir, &st, &uid);
 }
 
 /* Root owns the directory: its content can be trusted only where no other user may write. */

@@ -214,6 +214,11 @@ static bool become_relay(const char *spool, char *why, size_t n)
 			"run this as that user", spool, strerror(errno));
 		return false;
 	}
+	if (geteuid() == 0 && !owner_knows_relay(spool)) {
+		snprintf(why, n, "%s: no relay has run yet, so that its user is unknown, as which root sends; start the relay, and run this again",
+			spool);
+		return false;
+	}
 	return owner_become_relay(spool, why, n);
 }
 

@@ -3,6 +3,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -72,6 +73,29 @@ def test_reload_by_root_sends_no_signal_to_another_users_process(receiver, child
     done = home.cli("reload", user=None)
     assert done.returncode == 1 and b"another user's" in done.stderr, done
     assert Path(f"/proc/{roots.pid}/stat").read_text().split()[2] == "S", "it runs on"
+
+
+@as_root
+@pytest.mark.parametrize("kind", ["http", "exec"])
+def test_root_uses_no_sinks_files_before_it_knows_the_relays_user(receiver, kind):
+    """In a directory that two users share, the socket that the relay makes tells its user. The receiver's must not stand in for it."""
+    one = receiver(home=home_with(sink("out", url="http://127.0.0.1:9/", authorization_file="auth") if kind == "http" else
+                                  sink("out", type="exec", command=["/bin/true"], allow_private=None)))
+    deliver(one)
+    one.stop()
+    home, unseen = one.home, "no relay has run yet: the files of sinks were not checked"
+    told = lambda: [c for c in json.loads(home.cli("check", "--json", "--socket", "none", user=None).stdout)["checks"] if c["name"] in ("sink", "file")]
+    assert not any(unseen in c["message"] for c in told()), "one user's directory"
+    home.spool.dir.chmod(0o2770)
+    assert [c["status"] for c in told() if unseen in c["message"]] == ["warn"]
+    assert not any(re.search("sink out: (authorization-file|.*/bin/true)", c["message"]) for c in told())
+    done = home.cli("send", "--relay", "out", user=None)
+    assert done.returncode == 75 and b"no relay has run yet" in done.stderr and not done.stdout
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as wakeup:
+        wakeup.bind(str(home.spool.dir / "relay"))
+        os.chown(home.spool.dir / "relay", 65534, home.spool.dir.stat().st_gid)
+    assert not any(unseen in c["message"] for c in told())
+    assert any(re.search("sink out: (authorization-file|.*/bin/true)", c["message"]) for c in told())
 
 
 @as_root
