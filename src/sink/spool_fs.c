@@ -1,10 +1,11 @@
 /* A spool's place: what kind of file system it is on, and whose its files are. */
-#define _XOPEN_SOURCE 700 /* S_ISGID */
+#define _GNU_SOURCE /* O_PATH, AT_EMPTY_PATH */
 #include "sink/spool_fs.h"
 
 #include <linux/magic.h>
 #include <fcntl.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -71,16 +72,31 @@ bool spool_fs_give(int dir_fd, int fd)
 	return geteuid() != 0 || fchown(fd, dir.st_uid, dir.st_gid) == 0;
 }
 
-/* By name: closing a descriptor of the database would end SQLite's locks on it. */
+/* Of a file held by O_PATH, which fchmod(2) refuses. Without /proc the mode stays. */
+static void set_mode(int fd, mode_t mode)
+{
+	char path[32];
+
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	(void)!chmod(path, mode);
+}
+
+/*
+ * By O_PATH: closing another descriptor of the database would end SQLite's locks on it. What was looked at is then what is changed,
+ * and not a link that another user of the spool puts in its place.
+ */
 void spool_fs_adopt(int dir_fd, const char *name)
 {
+	int fd = geteuid() == 0 ? -1 : openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	struct stat dir, st;
 
-	if (geteuid() == 0 || fstat(dir_fd, &dir) != 0 || fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
-	    !S_ISREG(st.st_mode) || st.st_uid != geteuid())
+	if (fd < 0)
 		return;
-	if (spool_fs_shared(&dir) && st.st_gid != dir.st_gid)
-		(void)!fchownat(dir_fd, name, (uid_t)-1, dir.st_gid, AT_SYMLINK_NOFOLLOW);
-	if ((st.st_mode & 0777) != file_mode(&dir))
-		(void)!fchmodat(dir_fd, name, file_mode(&dir), 0);
+	if (fstat(dir_fd, &dir) == 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid()) {
+		if (spool_fs_shared(&dir) && st.st_gid != dir.st_gid)
+			(void)!fchownat(fd, "", (uid_t)-1, dir.st_gid, AT_EMPTY_PATH);
+		if ((st.st_mode & 0777) != file_mode(&dir))
+			set_mode(fd, file_mode(&dir));
+	}
+	close(fd);
 }

@@ -11,6 +11,7 @@
 #include "core/clock.h"
 #include "sink/spool.h"
 #include "sink/spool_db.h"
+#include "sink/spool_fs.h"
 #include "sink/spool_retention.h"
 #include "sink/spool_rewrite.h"
 
@@ -173,6 +174,68 @@ static void private_files(void **state)
 	assert_int_equal(stat("private", &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0700);
 	spool_close(s);
+}
+
+/* True when another process sees a lock on the file. */
+static bool is_locked(int fd)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int status = 1;
+
+	if (fork() == 0)
+		_exit(fcntl(fd, F_GETLK, &lock) != 0 || lock.l_type == F_UNLCK);
+	wait(&status);
+	return status == 0;
+}
+
+static mode_t mode_of(const char *path)
+{
+	struct stat st;
+
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_mode & 07777;
+}
+
+/* As the user of the receiver: root's files are left alone. Returns 0 when the lock on the file was kept. */
+static int adopt_all(int dir_fd, int fd)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+	if (fcntl(fd, F_SETLK, &lock) != 0 || (geteuid() == 0 && setuid(65534) != 0))
+		return 1;
+	for (const char *const *name = (const char *const[]){"file", "link", "none", NULL}; *name; name++)
+		spool_fs_adopt(dir_fd, *name);
+	return !is_locked(fd);
+}
+
+/* A file of the receiver's gets the mode of the spool. A link is not followed, and SQLite's locks stay. */
+static void files_are_adopted(void **state)
+{
+	static const char *const names[] = {"adopted/file", "other"};
+	int dir_fd, fd = -1, status = 1;
+
+	(void)state;
+	assert_int_equal(mkdir("adopted", 0700), 0);
+	for (size_t i = 0; i < COUNT(names); i++) {
+		close(fd);
+		fd = open(names[i], O_RDWR | O_CREAT, 0600);
+		assert_true(fd >= 0);
+		assert_int_equal(fchmod(fd, 0640), 0);
+		assert_true(geteuid() != 0 || fchown(fd, 65534, (gid_t)-1) == 0);
+	}
+	close(fd);
+	assert_int_equal(symlink("../other", "adopted/link"), 0);
+	assert_true(geteuid() != 0 || chown("adopted", 65534, (gid_t)-1) == 0);
+	dir_fd = open("adopted", O_RDONLY | O_DIRECTORY);
+	fd = open("adopted/file", O_RDWR);
+	if (fork() == 0)
+		_exit(adopt_all(dir_fd, fd));
+	wait(&status);
+	assert_int_equal(status, 0);
+	assert_int_equal(mode_of("adopted/file"), 0600);
+	assert_int_equal(mode_of("other"), 0640);
+	close(fd);
+	close(dir_fd);
 }
 
 enum { THREADS = 16, EACH = 40, PROCESSES = 4 };
@@ -765,6 +828,7 @@ int main(void)
 		cmocka_unit_test(many_at_once),
 		cmocka_unit_test(ids),
 		cmocka_unit_test(private_files),
+		cmocka_unit_test(files_are_adopted),
 		cmocka_unit_test(once_across_threads),
 		cmocka_unit_test(once_across_processes),
 		cmocka_unit_test(failure_is_whole_and_passes),
