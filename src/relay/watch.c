@@ -49,6 +49,20 @@ static bool begin(struct relay *r, int64_t now, int64_t back, int64_t *last_atte
 	return true;
 }
 
+/* The pauses go on by the monotonic clock: their ends are written down anew, by the clock as it is now. */
+static bool note_pauses(struct relay *r, int64_t now)
+{
+	int64_t left;
+	bool ok = true;
+
+	for (struct lane *l = r->lanes; ok && l < r->lanes + r->n_lanes; l++) {
+		left = l->published ? l->paused_until - clock_mono_us() : 0;
+		if (left > 0)
+			ok = spool_pause_note(&r->db, l->sink->name, now + left / 1000, (int)l->failures, r->why, sizeof r->why);
+	}
+	return ok;
+}
+
 void watch_clock(struct relay *r, int64_t now)
 {
 	int64_t ahead = now - clock_mono_us() / 1000, jump = ahead - r->clock_ahead, last;
@@ -59,7 +73,7 @@ void watch_clock(struct relay *r, int64_t now)
 	r->gap = (struct schedule_gap){now - (jump > 0 ? jump : 0), now};
 	log_message(LOG_LEVEL_WARNING, "the clock was set by %" PRId64 " s", jump / 1000);
 	result_record(r); /* their times are of the clock before */
-	if (!begin(r, now, jump < 0 ? -jump : 0, &last))
+	if (!begin(r, now, jump < 0 ? -jump : 0, &last) || !note_pauses(r, now))
 		log_message(LOG_LEVEL_ERROR, "%s", r->why);
 }
 

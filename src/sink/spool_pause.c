@@ -46,6 +46,32 @@ static bool delete(struct spool_db *db, const char *sink, char *why, size_t n)
 	return ok;
 }
 
+static bool insert(struct spool_db *db, const char *sink, int64_t until, int failures, char *why, size_t n)
+{
+	sqlite3_stmt *st;
+	bool ok;
+
+	if (!spool_sql_prepare(db, "INSERT OR REPLACE INTO pause(sink, until, failures) VALUES(?1, ?2, ?3)", &st, why, n))
+		return false;
+	sqlite3_bind_text(st, 1, sink, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(st, 2, until);
+	sqlite3_bind_int(st, 3, failures);
+	ok = sqlite3_step(st) == SQLITE_DONE || spool_sql_fail(db, why, n);
+	sqlite3_finalize(st);
+	return ok;
+}
+
+bool spool_pause_note(struct spool_db *db, const char *sink, int64_t until, int failures, char *why, size_t n)
+{
+	bool ok;
+
+	if (!spool_db_begin(db, true, why, n))
+		return false;
+	ok = insert(db, sink, until, failures, why, n) && spool_db_commit(db, why, n);
+	spool_db_end(db);
+	return ok;
+}
+
 bool spool_pause_end(struct spool_db *db, const char *sink, int64_t now, bool *ended, char *why, size_t n)
 {
 	struct search search = {sink, false};

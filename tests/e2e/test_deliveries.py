@@ -2,6 +2,7 @@
 import json
 import re
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
@@ -214,3 +215,31 @@ def test_a_clock_that_is_set_while_the_relay_runs(receiver, relay, target, by):
     running.until(lambda: "the clock was set by" in running.text(), "its word", 20 * SLOW)
     settled(home, 1)
     assert "outcome=dead" not in running.text() and len(target.got) == 5
+
+
+@pytest.mark.skipif(bool(SANITIZER), reason="libfaketime and a sanitizer don't go together")
+@pytest.mark.parametrize("by", ["+20d", "-2d"])
+def test_a_pause_outlasts_a_clock_that_is_set(receiver, relay, target, by):
+    """The spool says when the pause ends by the new clock, and retry of another sink ends none."""
+    def pauses():
+        return home.spool.query("SELECT * FROM pause")
+    home = home_with(sink("out", url=target.url), sink("other", url=target.url), relay=("out", "other"))
+    one = receiver(home=home)
+    assert FAKETIME.exists(), f"{FAKETIME} is missing: apt-get install libfaketime"
+    clock = home.write("clock", "+0d")
+    target.answers = [{"status": 429, "headers": {"Retry-After": "3600"}}] * 2
+    env = {"LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1",
+           "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}
+    running = relay(home, env=env).ready()
+    deliver(one)
+    until(lambda: len(pauses()) == 2, "the pauses")
+    before = {row["sink"]: row["until"] for row in pauses()}
+    clock.write_text(by)
+    running.until(lambda: "the clock was set by" in running.text(), "its word", 20 * SLOW)
+    days = int(by[:-1]) * 86400 * 1000
+    until(lambda: len(pauses()) == 2, "the pauses again")
+    assert all(abs(row["until"] - before[row["sink"]] - days) < 5000 for row in pauses())
+    home.cli("retry", "--sink", "other", env=env)
+    target.until(3)
+    time.sleep(0.5)
+    assert len(target.got) == 3 and "out" in [row["sink"] for row in pauses()]
