@@ -9,7 +9,7 @@ import fcgi_client
 from outcomes import expect
 from receiver import Home, endpoint
 from relaying import PATH, home_with, sink
-from sender import SECRET, message, new_urn
+from sender import SECRET, SECRET2, message, new_urn
 
 
 def raw_deflate(body):
@@ -68,10 +68,10 @@ def test_captured_delivery_is_a_duplicate_whatever_its_content_encoding_says(rec
 
 
 def test_secret_in_a_packed_body_is_found_without_content_encoding(receiver):
-    """One of several notifications has the wrong secret, and the header is absent."""
-    home = Home(endpoint(PATH, scheme="microsoft-graph"))
+    """Each of several notifications has a secret of its own, or one has a wrong one."""
+    home = Home(endpoint(PATH, scheme="microsoft-graph", secret_file=["secret", "secret2"]))
     one = receiver(home=home)
-    for states, outcome in (((SECRET, SECRET), "stored"), ((SECRET, "wrong"), "unauthorized")):
+    for states, outcome in (((SECRET, SECRET2), "stored"), ((SECRET, "wrong"), "unauthorized")):
         notifications = [{"clientState": state, "subscriptionId": "s", "changeType": "created"} for state in states]
         body = gzip.compress(json.dumps({"value": notifications}).encode())
         expect(fcgi_client.deliver(one.socket, body, headers=[("X-Webhook-Signature", None)], path=PATH), outcome)
