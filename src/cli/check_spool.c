@@ -65,6 +65,9 @@ static void check_room(struct check *c, const char *dir, size_t min_free)
 		check_say(c, CHECK_OK, "spool-disk", "spool's disk: %" PRIu64 " MiB free", mib);
 }
 
+/* The directory of the units is shared by two users, and one that is made by hand is one user's. */
+#define BY_UNITS "with the systemd units: systemd-tmpfiles --create; without them: "
+
 /* The spool is not there: could the receiver make it? */
 static void check_missing(struct check *c, const struct conf *conf)
 {
@@ -74,15 +77,15 @@ static void check_missing(struct check *c, const struct conf *conf)
 	snprintf(path, sizeof path, "%s", conf->spool);
 	parent = dirname(path);
 	if (access(parent, F_OK) != 0) {
-		check_say(c, CHECK_FAIL, "spool", "spool %s: neither it nor %s is there; install -d -m 700 -o USER %s", conf->spool, parent,
+		check_say(c, CHECK_FAIL, "spool", "spool %s: neither it nor %s is there; " BY_UNITS "install -d -m 700 -o USER %s", conf->spool, parent,
 			conf->spool);
 		return;
 	}
 	if (geteuid() == 0)
 		check_say(c, CHECK_WARN, "spool", "spool %s: not there; made by the receiver if its user may write to %s, "
-			"else: install -d -m 700 -o USER %s", conf->spool, parent, conf->spool);
+			"else " BY_UNITS "install -d -m 700 -o USER %s", conf->spool, parent, conf->spool);
 	else if (access(parent, W_OK | X_OK) != 0)
-		check_say(c, CHECK_FAIL, "spool", "spool %s: not there, and user %s may not make it in %s; as root: install -d -m 700 -o %s %s",
+		check_say(c, CHECK_FAIL, "spool", "spool %s: not there, and user %s may not make it in %s; as root, " BY_UNITS "install -d -m 700 -o %s %s",
 			conf->spool, check_user(geteuid()), parent, check_user(geteuid()), conf->spool);
 	else
 		check_say(c, CHECK_OK, "spool", "spool %s: not there yet; the receiver makes it when it starts", conf->spool);

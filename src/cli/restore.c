@@ -192,7 +192,8 @@ static bool make_directory(const char *dir)
 	snprintf(path, sizeof path, "%s", dir);
 	ok = geteuid() != 0 || (stat(dirname(path), &st) == 0 && chown(dir, st.st_uid, st.st_gid) == 0);
 	if (ok && geteuid() == 0 && st.st_uid == 0)
-		cli_error("%s belongs to root; where the receiver runs as another user, chown -R it to that user", dir);
+		cli_error("%s is new and belongs to root; where the receiver runs as another user, remove it, make it for that user, and restore again: "
+			"with the systemd units by systemd-tmpfiles --create, without them by install -d -m 700 -o USER %s", dir, dir);
 	return ok;
 }
 

@@ -246,6 +246,28 @@ def test_root_backs_up_and_restores(receiver):
     deliver(receiver(home=new), 1)
 
 
+@pytest.mark.skipif(not ROOT, reason="needs root")
+def test_restore_as_root_names_both_ways_to_make_the_directory(receiver):
+    """With the units, two users share the directory; without them it is one user's. Check names both ways, too."""
+    one = receiver()
+    deliver(one, 1)
+    assert one.home.cli("backup", one.home.dir / "copy.db").returncode == 0
+    new = another_home(one.home)
+    ways = lambda text: b"systemd-tmpfiles --create" in text and b"install -d -m 700 -o " in text
+    place = new.dir / "roots"
+    new.configure(spool=str(place / "spool"))
+    assert ways(new.cli("check", user=None).stdout), "the directory above is missing"
+    place.mkdir()
+    place.chmod(0o755)
+    for user in (USER, None):
+        assert ways(new.cli("check", user=user).stdout), user
+    done = new.cli("restore", one.home.dir / "copy.db", user=None)
+    assert done.returncode == 0 and ways(done.stderr), done.stderr
+    new.configure(spool=str(new.dir / "other"))
+    done = new.cli("restore", one.home.dir / "copy.db", user=None)
+    assert done.returncode == 0 and not done.stderr, "the owner of the directory above is the user"
+
+
 def test_restore_over_a_spool_is_refused(receiver):
     one = receiver()
     deliver(one, 2)
