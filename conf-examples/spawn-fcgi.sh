@@ -66,8 +66,9 @@ stop() {
 	rm -f "$pidfile" "$socket"
 }
 
-# The new receiver takes the socket's name over, so that the web server always finds one that listens. What came to the old one
-# before is still accepted there. Where the new one doesn't start, the old one goes on.
+# The new receiver takes the socket's name over, so that the web server always finds one that listens. The old one has half a
+# second for the connections that were made to it before. One that it has not accepted by then, as when it is overloaded, is reset:
+# the web server answers 502, and a provider that retries sends again. Where the new one doesn't start, the old one goes on.
 restart() {
 	running || { start; return; }
 	old=$pid

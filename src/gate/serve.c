@@ -148,8 +148,8 @@ static void stop(struct main_loop *m)
 	atomic_store(&m->s->stopping, true);
 	if (m->own_address)
 		listen_remove(m->own_address); /* connections in the backlog are still served */
-	else
-		epoll_ctl(m->s->ready, EPOLL_CTL_DEL, m->s->listen_fd, NULL); /* the backlog is our successor's */
+	else /* the backlog is the successor's that has the same socket; where there is none, the kernel resets it at the end */
+		epoll_ctl(m->s->ready, EPOLL_CTL_DEL, m->s->listen_fd, NULL);
 }
 
 static void on_signal(struct main_loop *m)
