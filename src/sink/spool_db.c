@@ -29,7 +29,7 @@
 enum {
 	SCHEMA_VERSION = SPOOL_DB_SCHEMA,
 	LOCK_WAIT_S = 8,       /* the sender gives up after 15 s */
-	LOCK_WAIT_SHORT_S = 1, /* after a wait of this process timed out, and for housekeeping */
+	LOCK_WAIT_SHORT_S = 1, /* after an urgent wait of this process timed out, and for housekeeping */
 	LOCK_NUDGE_NS = 100 * 1000 * 1000,
 	CHECKPOINT_PAGES = 256, /* 4 MiB: what more would save in CPU, the longer pauses cost in latency */
 };
@@ -369,6 +369,7 @@ static bool lock(struct spool_db *db, bool urgent, char *why, size_t n)
 	bool ok = flock(db->lock_fd, LOCK_EX | LOCK_NB) == 0;
 	char mark = 0;
 
+	urgent = urgent && !db->housekeeping;
 	db->contended = !ok;
 	ok = ok || wait_for_lock(db->lock_fd, urgent && !atomic_load(&stuck) ? LOCK_WAIT_S : LOCK_WAIT_SHORT_S);
 	if (ok || urgent)

@@ -15,6 +15,7 @@ enum { SPOOL_DB_BUSY_MS = 5000 }; /* a statement waits for other processes: reco
 struct spool_db {
 	sqlite3 *sql;
 	int dir_fd, lock_fd;
+	bool housekeeping; /* set before it is opened: nothing is urgent for this handle */
 	int wal_pages; /* in the WAL after the last commit of this connection */
 	bool contended; /* the lock was held by another process when it was last asked for */
 	bool wal;      /* the journal is one */
@@ -26,7 +27,7 @@ struct spool_db {
 bool spool_db_exists(const char *dir);
 
 /*
- * Opens DIR's database into db, which is zeroed or was closed. SPOOL_RECEIVE makes directory (0700), file (0600) and schema where
+ * Opens DIR's database into db, which is zeroed but for housekeeping, or was closed. SPOOL_RECEIVE makes directory (0700), file (0600) and schema where
  * missing, sets the journal mode, migrates an older schema, and before all that writes again what is suspect; SPOOL_MANAGE takes
  * the journal as it is, makes nothing but the lock's file, and fails where more would be needed.
  * False with the reason in why; db is then closed.
@@ -49,8 +50,9 @@ bool spool_db_moved(struct spool_db *db);
 bool spool_db_sync(struct spool_db *db, bool on);
 
 /*
- * Begins a write transaction under the lock of all processes. Waits for the lock: 8 s for events (urgent), 1 s for housekeeping, and
- * 1 s for anything after a wait of this process timed out. What a failed fsync may have dropped is first written again.
+ * Begins a write transaction under the lock of all processes. Waits for the lock: 8 s for events and commands (urgent), 1 s for
+ * housekeeping, and 1 s for anything after an urgent wait of this process timed out. What a failed fsync may have dropped is first
+ * written again.
  * False with the reason in why; nothing is then held. After true, spool_db_end() must follow.
  */
 bool spool_db_begin(struct spool_db *db, bool urgent, char *why, size_t why_size);

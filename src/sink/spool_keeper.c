@@ -166,7 +166,7 @@ static bool pass(struct spool_keeper *k, struct spool_db *db, const struct spool
 /* Opens the spool for one pass: it may be another one each time, or not there yet. */
 static void open_and_pass(struct spool_keeper *k, struct spool_retention *r, int64_t interval)
 {
-	struct spool_db db = {0};
+	struct spool_db db = {.housekeeping = true};
 	char why[WHY];
 	bool ok;
 

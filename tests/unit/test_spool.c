@@ -768,22 +768,27 @@ static void notes_wait_for_a_spool(void **state)
 	assert_int_equal(ask("late", "SELECT n FROM counter"), 3);
 }
 
-/* Another process holds the lock and does not let go: the waiter gives up, and nothing is stuck. */
+/*
+ * Another process holds the lock and does not let go: the waiter gives up, and nothing is stuck. Housekeeping gives up early, and
+ * events wait as long as before.
+ */
 static void lock_has_a_limit(void **state)
 {
 	struct spool *s = spool_new("held", JOURNAL_WAL, SPOOL_RECEIVE, limits(3));
+	struct spool_db keeper = {.housekeeping = true};
+	int64_t id, began, gave_up;
+	char why[256];
 	int hold[2];
-	int64_t id;
 	pid_t holder;
 	char c;
 
 	(void)state;
 	assert_int_equal(put(s, "/a", "1", "one", &id), STORED);
+	assert_true(spool_db_open(&keeper, "held", JOURNAL_WAL, SPOOL_MANAGE, why, sizeof why));
 	assert_int_equal(pipe(hold), 0);
 	holder = fork();
 	if (holder == 0) {
 		struct spool_db db = {0};
-		char why[256];
 
 		if (spool_db_open(&db, "held", JOURNAL_WAL, SPOOL_MANAGE, why, sizeof why) &&
 		    spool_db_begin(&db, true, why, sizeof why))
@@ -791,7 +796,13 @@ static void lock_has_a_limit(void **state)
 		pause();
 	}
 	assert_int_equal(read(hold[0], &c, 1), 1);
+	began = clock_mono_us();
+	assert_false(spool_db_begin(&keeper, true, why, sizeof why));
+	gave_up = clock_mono_us();
+	assert_true(gave_up - began < 4000000);
 	assert_int_equal(put(s, "/a", "2", "two", &id), FAILED);
+	assert_true(clock_mono_us() - gave_up > 4000000);
+	spool_db_close(&keeper);
 	kill(holder, SIGKILL);
 	waitpid(holder, NULL, 0);
 	assert_int_equal(put(s, "/a", "2", "two", &id), STORED);
