@@ -91,6 +91,23 @@ void plain_cell(FILE *to, struct slice text, size_t columns)
 		fputc(' ', to);
 }
 
+void plain_field(const char *name, struct slice value)
+{
+	if (!value.p)
+		return;
+	printf("%-13s ", name);
+	plain_print(stdout, value, 0);
+	putchar('\n');
+}
+
+void plain_headers(struct slice headers)
+{
+	const char *line = headers.p, *end = headers.n ? headers.p + headers.n : headers.p, *next;
+
+	for (; line < end && (next = memchr(line, '\n', (size_t)(end - line))); line = next + 1)
+		plain_field("header", (struct slice){line, (size_t)(next - line)});
+}
+
 void plain_json(FILE *to, struct slice json)
 {
 	size_t clean = 0; /* all before is written */

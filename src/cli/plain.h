@@ -16,6 +16,12 @@ size_t plain_print(FILE *to, struct slice text, size_t columns);
 /* The same, filled up with blanks to that many columns; one line's column of a table. */
 void plain_cell(FILE *to, struct slice text, size_t columns);
 
+/* Prints a line with the name and the value on standard output; nothing where the value is absent (p == NULL). */
+void plain_field(const char *name, struct slice value);
+
+/* Prints each of the lines "Name: value\n" as a field "header". */
+void plain_headers(struct slice headers);
+
 /* Prints JSON text as it is, but for characters that steer a terminal, which become their \u escapes. */
 void plain_json(FILE *to, struct slice json);
 

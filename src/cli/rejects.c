@@ -115,33 +115,22 @@ static void print_row(const struct rejects *rejects, const struct spool_reject_r
 	putchar('\n');
 }
 
-static void print_field(const char *name, struct slice value)
-{
-	if (!value.p)
-		return;
-	printf("%-13s ", name);
-	plain_print(stdout, value, 0);
-	putchar('\n');
-}
-
 static void print_full(const struct rejects *rejects, const struct spool_reject_row *r, const char *verdict)
 {
-	const char *line = r->headers.p, *end = r->headers.p ? r->headers.p + r->headers.n : NULL, *next;
 	char at[TERMINAL_TIME];
 
 	printf("%-13s %" PRId64 "\n%-13s %s\n", "id", r->id, "received", terminal_time(r->received_at, at));
-	print_field("endpoint", r->endpoint);
-	print_field("name", endpoint_name(rejects->conf, r->endpoint));
-	print_field("path", r->path);
-	print_field("from", r->remote_addr);
-	print_field("outcome", r->code);
-	print_field("method", r->method);
-	print_field("type", r->content_type);
-	print_field("reason", r->reason);
-	for (; line < end && (next = memchr(line, '\n', (size_t)(end - line))); line = next + 1)
-		print_field("header", (struct slice){line, (size_t)(next - line)});
+	plain_field("endpoint", r->endpoint);
+	plain_field("name", endpoint_name(rejects->conf, r->endpoint));
+	plain_field("path", r->path);
+	plain_field("from", r->remote_addr);
+	plain_field("outcome", r->code);
+	plain_field("method", r->method);
+	plain_field("type", r->content_type);
+	plain_field("reason", r->reason);
+	plain_headers(r->headers);
 	if (verdict)
-		print_field("verdict", slice_text(verdict));
+		plain_field("verdict", slice_text(verdict));
 	if (verdict && rejects->d.id)
 		printf("%-13s %" PRId64 "\n", "event", rejects->d.id);
 	printf("%-13s %" PRId64 " bytes%s\n", "body", r->bytes, r->body.p ? "\n" : ", not kept");

@@ -88,23 +88,6 @@ static void judge(const struct conf *conf, const struct spool_row *r, struct buf
 		verify(e, r, out);
 }
 
-static void print_field(const char *name, struct slice value)
-{
-	if (!value.p)
-		return;
-	printf("%-13s ", name);
-	plain_print(stdout, value, 0);
-	putchar('\n');
-}
-
-static void print_headers(struct slice headers)
-{
-	const char *line = headers.p, *end = headers.n ? headers.p + headers.n : headers.p, *next;
-
-	for (; line < end && (next = memchr(line, '\n', (size_t)(end - line))); line = next + 1)
-		print_field("header", (struct slice){line, (size_t)(next - line)});
-}
-
 static void print_delivery(void *ctx, const struct spool_delivery *d)
 {
 	(void)ctx;
@@ -168,18 +151,18 @@ static void print_pretty(struct show *s, const struct spool_row *r, const char *
 	char at[TERMINAL_TIME];
 
 	printf("%-13s %" PRId64 "\n%-13s %s\n", "id", r->id, "received", terminal_time(r->received_at, at));
-	print_field("endpoint", r->endpoint);
-	print_field("name", endpoint_name(s->conf, r->endpoint));
-	print_field("from", r->remote_addr);
-	print_field("event", r->event);
-	print_field("key", r->key);
-	print_field("account", r->account);
-	print_field("sender", r->sender_name);
-	print_field("sender id", r->sender_id);
-	print_field("conversation", r->conversation);
-	print_field("sent", r->sent_at);
-	print_field("note", r->note);
-	print_headers(r->headers);
+	plain_field("endpoint", r->endpoint);
+	plain_field("name", endpoint_name(s->conf, r->endpoint));
+	plain_field("from", r->remote_addr);
+	plain_field("event", r->event);
+	plain_field("key", r->key);
+	plain_field("account", r->account);
+	plain_field("sender", r->sender_name);
+	plain_field("sender id", r->sender_id);
+	plain_field("conversation", r->conversation);
+	plain_field("sent", r->sent_at);
+	plain_field("note", r->note);
+	plain_headers(r->headers);
 	printf("%-13s %s\n", "verdict", verdict);
 	visit_deliveries(s, r->id, print_delivery, NULL);
 	print_body(r);
