@@ -9,9 +9,9 @@
 #include <sys/stat.h>
 
 #include "cli/cli.h"
-#include "core/sandbox.h"
 #include "cli/completion.h"
 #include "cli/suggest.h"
+#include "core/sandbox.h"
 
 static cli_run help, completion;
 

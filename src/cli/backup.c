@@ -19,7 +19,7 @@
 #include "cli/child.h"
 #include "cli/cli.h"
 #include "cli/progress.h"
-#include "sink/spool_backup.h"
+#include "spool/sqlite/backup.h"
 
 static const char help[] =
 	"Usage: hookspool backup FILE\n"

@@ -7,7 +7,7 @@
 
 #include "conf/conf.h"
 #include "core/buf.h"
-#include "sink/spool_db.h"
+#include "spool/sqlite/db.h"
 
 enum check_grade { CHECK_OK, CHECK_WARN, CHECK_FAIL, CHECK_NOTE /* for other parts, and not shown */ };
 

@@ -7,9 +7,9 @@
 
 #include "cli/check.h"
 #include "core/clock.h"
-#include "sink/spool_db.h"
-#include "sink/spool_program.h"
-#include "sink/spool_query.h"
+#include "spool/sqlite/db.h"
+#include "spool/sqlite/program.h"
+#include "spool/sqlite/query.h"
 
 enum {
 	SMALL = 64 << 20, /* bytes of a database that is read wholly at each check: a second's work */

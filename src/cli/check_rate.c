@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "cli/check.h"
-#include "sink/spool_query.h"
+#include "spool/sqlite/query.h"
 
 enum { LOOKED_AT = 200, ENOUGH = 5 };
 

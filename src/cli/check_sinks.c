@@ -15,7 +15,7 @@
 #include "core/clock.h"
 #include "core/program.h"
 #include "core/writable.h"
-#include "sink/spool_deliveries.h"
+#include "spool/sqlite/deliveries.h"
 
 #ifdef HAVE_CURL
 #include "relay/private.h"

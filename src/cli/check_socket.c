@@ -12,7 +12,7 @@
 #include "cli/check.h"
 #include "gate/listen.h"
 #include "gate/probe.h"
-#include "sink/spool_program.h"
+#include "spool/sqlite/program.h"
 
 enum {
 	PROBE_MS = 5000,

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "cli/check.h"
-#include "sink/spool_fs.h"
+#include "spool/sqlite/fs.h"
 
 static void check_file_system(struct check *c, const char *dir, enum journal journal)
 {

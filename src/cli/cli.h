@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 #include "conf/conf.h"
-#include "sink/spool_db.h"
+#include "spool/sqlite/db.h"
 
 /* Exit statuses, documented in hookspool(1); from 64 on as in sysexits(3). */
 enum {

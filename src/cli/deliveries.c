@@ -14,8 +14,8 @@
 #include "cli/plain.h"
 #include "cli/terminal.h"
 #include "core/clock.h"
-#include "sink/spool_deliveries.h"
-#include "sink/spool_pause.h"
+#include "spool/sqlite/deliveries.h"
+#include "spool/sqlite/pause.h"
 
 static const char deliveries_help[] =
 	"Usage: hookspool deliveries [OPTION]... [ID]\n"

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "conf/conf.h"
-#include "sink/spool_db.h"
+#include "spool/sqlite/db.h"
 
 /* The number that is the whole text, 0 or more. */
 bool deliveries_number(const char *text, int64_t *out);

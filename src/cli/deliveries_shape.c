@@ -9,8 +9,8 @@
 #include "cli/plain.h"
 #include "cli/terminal.h"
 #include "core/clock.h"
-#include "sink/spool_deliveries.h"
-#include "sink/spool_pause.h"
+#include "spool/sqlite/deliveries.h"
+#include "spool/sqlite/pause.h"
 
 enum { NAME_COLUMNS = 18 };
 

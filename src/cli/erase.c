@@ -7,8 +7,8 @@
 #include "cli/cli.h"
 #include "cli/json.h"
 #include "core/clock.h"
-#include "sink/spool_erase.h"
-#include "sink/spool_reserve.h"
+#include "spool/sqlite/erase.h"
+#include "spool/sqlite/reserve.h"
 
 static const char help[] =
 	"Usage: hookspool erase --sender ID [--mentions] [--dry-run] [--json]\n"

@@ -5,10 +5,10 @@
 #include <getopt.h>
 #include <stdbool.h>
 
-#include "hook/stored.h"
 #include "conf/conf.h"
 #include "hook/event.h"
-#include "sink/spool_query.h"
+#include "hook/stored.h"
+#include "spool/sqlite/query.h"
 
 struct filter {
 	const struct conf *conf; /* says by which scheme a row is read; to be set before the first row */

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "core/buf.h"
-#include "sink/spool_query.h"
+#include "spool/sqlite/query.h"
 
 /* An object being written; lives on the stack, from json_begin() to json_end(). */
 struct json {

@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "sink/spool_fs.h"
-#include "sink/spool_poke.h"
+#include "spool/sqlite/fs.h"
+#include "spool/wakeup.h"
 
 /* The kernel is asked again: a program that goes on as root after a failed change is the worst outcome. */
 static bool is_user(uid_t uid, gid_t gid)
@@ -47,7 +47,7 @@ static bool find_relay(const char *dir, const struct stat *place, uid_t *uid)
 	char path[PATH_MAX];
 	struct stat wakeup;
 
-	if (snprintf(path, sizeof path, "%s/" SPOOL_POKE_SOCKET, dir) >= (int)sizeof path || lstat(path, &wakeup) != 0 ||
+	if (snprintf(path, sizeof path, "%s/" SPOOL_WAKEUP_SOCKET, dir) >= (int)sizeof path || lstat(path, &wakeup) != 0 ||
 	    !S_ISSOCK(wakeup.st_mode) || wakeup.st_nlink != 1 || wakeup.st_uid == 0 || wakeup.st_gid != place->st_gid)
 		return false;
 	*uid = wakeup.st_uid;

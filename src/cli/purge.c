@@ -8,9 +8,9 @@
 #include "cli/progress.h"
 #include "core/clock.h"
 #include "core/units.h"
-#include "sink/spool_query.h"
-#include "sink/spool_reserve.h"
-#include "sink/spool_retention.h"
+#include "spool/sqlite/query.h"
+#include "spool/sqlite/reserve.h"
+#include "spool/sqlite/retention.h"
 
 static const char help[] =
 	"Usage: hookspool purge [--older-than AGE] [--pending] [--dry-run]\n"

@@ -15,7 +15,7 @@
 #include "core/clock.h"
 #include "hook/handle.h"
 #include "hook/stored.h"
-#include "sink/spool_query.h"
+#include "spool/sqlite/query.h"
 
 static const char help[] =
 	"Usage: hookspool rejects [OPTION]... [ID]\n"

@@ -14,7 +14,7 @@
 #include "core/notify.h"
 #include "core/writable.h"
 #include "relay/relay.h"
-#include "sink/spool_program.h"
+#include "spool/sqlite/program.h"
 
 static const char help[] =
 	"Usage: hookspool relay [--once]\n"

@@ -14,7 +14,7 @@
 #include "cli/cli.h"
 #include "cli/owner.h"
 #include "core/clock.h"
-#include "sink/spool_program.h"
+#include "spool/sqlite/program.h"
 
 enum {
 	PROGRAMS_MAX = 256,

@@ -12,9 +12,9 @@
 #include "cli/progress.h"
 #include "cli/terminal.h"
 #include "core/clock.h"
-#include "sink/spool_deliveries.h"
-#include "sink/spool_pause.h"
-#include "sink/spool_poke.h"
+#include "spool/sqlite/deliveries.h"
+#include "spool/sqlite/pause.h"
+#include "spool/wakeup.h"
 
 static const char help[] =
 	"Usage: hookspool replay --sink NAME [OPTION]...\n"
@@ -69,7 +69,7 @@ static bool on_row(void *ctx, const struct spool_row *row)
 
 static bool replay_all(struct replay *r, struct spool_db *db)
 {
-	struct spool_poke poke = {-1};
+	struct spool_wakeup poke = {-1};
 	bool ok;
 
 	progress_start(r->dry_run ? "found" : "replayed", 0);
@@ -79,8 +79,8 @@ static bool replay_all(struct replay *r, struct spool_db *db)
 		printf("%" PRId64 " events would be sent to %s\n", r->found, r->sink->name);
 	else
 		printf("%" PRId64 " of %" PRId64 " events are due for %s\n", r->changed, r->found, r->sink->name);
-	spool_poke_send(&poke, r->filter.conf->spool, false);
-	spool_poke_close(&poke);
+	spool_wakeup_send(&poke, r->filter.conf->spool, false);
+	spool_wakeup_close(&poke);
 	return ok;
 }
 
@@ -118,7 +118,7 @@ static bool on_event(void *ctx, const struct spool_row *row)
 
 static bool replay_ids(struct replay *r, struct spool_db *db)
 {
-	struct spool_poke poke = {-1};
+	struct spool_wakeup poke = {-1};
 	bool found = true, ok = true;
 	int64_t id;
 
@@ -129,8 +129,8 @@ static bool replay_ids(struct replay *r, struct spool_db *db)
 			cli_error("there is no event %" PRId64, id);
 		r->missing |= !found;
 	}
-	spool_poke_send(&poke, r->filter.conf->spool, false);
-	spool_poke_close(&poke);
+	spool_wakeup_send(&poke, r->filter.conf->spool, false);
+	spool_wakeup_close(&poke);
 	return ok;
 }
 

@@ -22,8 +22,8 @@
 #include "cli/cli.h"
 #include "cli/owner.h"
 #include "core/clock.h"
-#include "sink/spool_backup.h"
-#include "sink/spool_fs.h"
+#include "spool/sqlite/backup.h"
+#include "spool/sqlite/fs.h"
 
 static const char help[] =
 	"Usage: hookspool restore [--pending hold|send|drop] FILE\n"

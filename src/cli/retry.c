@@ -8,9 +8,9 @@
 #include "cli/deliveries.h"
 #include "cli/plain.h"
 #include "core/clock.h"
-#include "sink/spool_deliveries.h"
-#include "sink/spool_pause.h"
-#include "sink/spool_poke.h"
+#include "spool/sqlite/deliveries.h"
+#include "spool/sqlite/pause.h"
+#include "spool/wakeup.h"
 
 static const char retry_help[] =
 	"Usage: hookspool retry --sink NAME | ID...\n"
@@ -121,7 +121,7 @@ static int change_all(const struct cli *cli, const char *sink, char **ids, const
 {
 	const struct spool_delivery_filter filter = {.sink = sink, .state = -1};
 	struct changing c = {.change = change};
-	struct spool_poke poke = {-1};
+	struct spool_wakeup poke = {-1};
 	struct conf *conf;
 	int status = cli_open(cli, CONF_SECRETS_THERE, &conf, &c.db);
 	bool none = false;
@@ -139,8 +139,8 @@ static int change_all(const struct cli *cli, const char *sink, char **ids, const
 	if (!none)
 		say_done(&c);
 	if (c.ok)
-		spool_poke_send(&poke, conf->spool, change->ends_pauses);
-	spool_poke_close(&poke);
+		spool_wakeup_send(&poke, conf->spool, change->ends_pauses);
+	spool_wakeup_close(&poke);
 	status = cli_close(conf, &c.db, c.ok, c.why);
 	return none || (status == CLI_OK && (c.missing || (c.total == 0 && c.pauses == 0))) ? CLI_NO : status;
 }

@@ -76,7 +76,7 @@ static void scatter(struct sample *s, const char *alphabet, char *out, size_t n)
 	out[n] = '\0';
 }
 
-void sample_init(struct sample *s, const struct sample_provider *provider, const struct words *accounts, const char *secret)
+void sample_init(struct sample *s, const struct sample_provider *provider, const struct strlist *accounts, const char *secret)
 {
 	s->provider = provider;
 	s->accounts = accounts;
@@ -161,7 +161,7 @@ static void add_text(struct sample *s, yajl_gen g)
 
 static void add_data(struct sample *s, yajl_gen g)
 {
-	const struct words *accounts = s->accounts;
+	const struct strlist *accounts = s->accounts;
 	char id[URN], when[CLOCK_TEXT];
 
 	urn(s, "urn:li:messagingMessage:2-", 48, id);

@@ -16,7 +16,7 @@
 struct sample {
 	uint64_t state;
 	const struct sample_provider *provider;
-	const struct words *accounts;
+	const struct strlist *accounts;
 	const char *secret;
 	char account[25];
 };
@@ -26,7 +26,7 @@ struct sample {
  * the accounts, so that an endpoint's filter takes them, or of a random one where that list is empty. All is borrowed
  * for as long as s is used; the secret, for events in which it stands, may be NULL.
  */
-void sample_init(struct sample *s, const struct sample_provider *provider, const struct words *accounts, const char *secret);
+void sample_init(struct sample *s, const struct sample_provider *provider, const struct strlist *accounts, const char *secret);
 
 /* Replaces out's content with a new event's body. False when memory is short. */
 bool sample_event(struct sample *s, struct buf *out);

@@ -56,9 +56,9 @@ static int find(struct test *t, const struct send_relay *s)
 /* The event's body, and the headers that it would have come with. */
 static bool make_event(struct test *t, const struct send_relay *s)
 {
-	static const struct words any = {0};
+	static const struct strlist any = {0};
 	const struct sample_provider *provider = sample_provider_find(&t->scheme);
-	const struct words *accounts = t->sink->accounts.n ? &t->sink->accounts : t->endpoint ? &t->endpoint->accounts : &any;
+	const struct strlist *accounts = t->sink->accounts.n ? &t->sink->accounts : t->endpoint ? &t->endpoint->accounts : &any;
 	struct signed_scratch scratch = {0};
 	struct sample sample;
 	struct sign sign = {.scheme = &t->scheme, .event = provider->event, .query = "", .type = s->type ? s->type : provider->type};

@@ -12,12 +12,12 @@
 #include "cli/json.h"
 #include "cli/plain.h"
 #include "cli/terminal.h"
-#include "hook/stored.h"
 #include "core/clock.h"
 #include "core/unpack.h"
+#include "hook/stored.h"
 #include "hook/verify.h"
-#include "sink/spool_deliveries.h"
-#include "sink/spool_query.h"
+#include "spool/sqlite/deliveries.h"
+#include "spool/sqlite/query.h"
 
 static const char help[] =
 	"Usage: hookspool show [OPTION]... ID\n"

@@ -12,8 +12,8 @@
 #include "cli/plain.h"
 #include "cli/terminal.h"
 #include "core/clock.h"
-#include "sink/spool_query.h"
-#include "sink/spool_deliveries.h"
+#include "spool/sqlite/deliveries.h"
+#include "spool/sqlite/query.h"
 
 static const char help[] =
 	"Usage: hookspool stats [--json]\n"

@@ -129,8 +129,8 @@ static void add_endpoint(const struct conf *c, struct endpoint *e, cfg_t *tree, 
 	add_keys(e, which, ok);
 	add_secrets(&e->authorizations, sec, "authorization-file", "authorization-env", which, ok);
 	add_secrets(&e->verify_tokens, sec, "verify-token-file", "verify-token-env", which, ok);
-	*ok = schema_words(sec, "events", &e->events) && schema_words(sec, "accounts", &e->accounts) &&
-		schema_words(sec, "client-certificate", &e->certificates) && *ok;
+	*ok = schema_strlist(sec, "events", &e->events) && schema_strlist(sec, "accounts", &e->accounts) &&
+		schema_strlist(sec, "client-certificate", &e->certificates) && *ok;
 	if (cfg_getstr(sec, "rate"))
 		rate_parse(cfg_getstr(sec, "rate"), &e->rate);
 	e->keep = -1;
@@ -255,9 +255,9 @@ void conf_free(struct conf *c)
 		free_secrets(&e->authorizations);
 		free_secrets(&e->verify_tokens);
 		free(e->url);
-		words_free(&e->events);
-		words_free(&e->accounts);
-		words_free(&e->certificates);
+		strlist_free(&e->events);
+		strlist_free(&e->accounts);
+		strlist_free(&e->certificates);
 		free(e->answer_type);
 		free(e->answer_body);
 		free(e->allow.item);
@@ -268,7 +268,7 @@ void conf_free(struct conf *c)
 		section_sink_free(&c->sinks[i]);
 	free(c->sinks);
 	cfg_free(c->tree);
-	words_free(&c->files);
+	strlist_free(&c->files);
 	free(c->file);
 	free(c->spool);
 	free(c->listen);

@@ -10,9 +10,9 @@
 #include "conf/cidr.h"
 #include "conf/scheme.h"
 #include "conf/sink.h"
+#include "core/key.h"
 #include "core/log.h"
 #include "core/rate.h"
-#include "core/key.h"
 
 enum {
 	CONF_MAX_IN_FLIGHT = 1024, /* the most that max-in-flight may be */
@@ -42,10 +42,10 @@ struct endpoint {
 	struct secrets authorizations; /* whole Authorization values; empty: not asked for */
 	struct secrets verify_tokens;  /* of a handshake that has them */
 	char *url;                     /* as the provider was given it, without a query; NULL: not said */
-	struct words events;           /* stored; empty: all */
-	struct words accounts;         /* stored; empty: all */
+	struct strlist events;           /* stored; empty: all */
+	struct strlist accounts;         /* stored; empty: all */
 	struct cidrs allow;            /* REMOTE_ADDR must be in one; empty: all */
-	struct words certificates;     /* SSL_CLIENT_S_DN must be one, "*" is any that was verified; empty: not asked for */
+	struct strlist certificates;     /* SSL_CLIENT_S_DN must be one, "*" is any that was verified; empty: not asked for */
 	struct rate rate;
 	bool answer_given;             /* the answer to an accepted delivery is configured */
 	unsigned answer_status;
@@ -73,7 +73,7 @@ enum journal {
 struct conf {
 	void *tree;  /* the parser's; schemes of the configuration's own borrow from it */
 	char *file;  /* the path it was read from */
-	struct words files; /* that path, and those of all included files */
+	struct strlist files; /* that path, and those of all included files */
 	char fingerprint[CONF_FINGERPRINT]; /* of their texts; empty when memory was short */
 	char *spool; /* directory */
 	enum journal journal;

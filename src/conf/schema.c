@@ -195,7 +195,7 @@ const char *schema_path(const char *file, const char *path, char *out, size_t n)
 	return out;
 }
 
-bool schema_words(cfg_t *sec, const char *name, struct words *w)
+bool schema_strlist(cfg_t *sec, const char *name, struct strlist *w)
 {
 	w->item = calloc(cfg_size(sec, name) + 1, sizeof *w->item);
 	for (unsigned i = 0; w->item && i < cfg_size(sec, name); i++) {
@@ -496,7 +496,7 @@ static void free_includes(void)
 		free(load.includes[--load.n_includes]);
 }
 
-void schema_take_files(struct words *files, char fingerprint[CONF_FINGERPRINT])
+void schema_take_files(struct strlist *files, char fingerprint[CONF_FINGERPRINT])
 {
 	memcpy(fingerprint, load.fingerprint, CONF_FINGERPRINT);
 	files->item = calloc(load.n_includes + 1, sizeof *files->item);

@@ -16,8 +16,8 @@ cfg_t *schema_parse(const char *file, enum conf_secrets secrets, conf_report *re
 /* True while a parse checks the secrets of endpoints: they are CONF_SECRETS_ALL or CONF_SECRETS_CHECK. */
 bool schema_checks_secrets(void);
 
-/* Hands over the paths of the files that the last schema_parse() read, and the fingerprint of their texts. Free with words_free(). */
-void schema_take_files(struct words *files, char fingerprint[CONF_FINGERPRINT]);
+/* Hands over the paths of the files that the last schema_parse() read, and the fingerprint of their texts. Free with strlist_free(). */
+void schema_take_files(struct strlist *files, char fingerprint[CONF_FINGERPRINT]);
 
 /* The tree that is being parsed. */
 cfg_t *schema_tree(void);
@@ -49,8 +49,8 @@ int schema_choice(const char *const *words, const char *word);
 /* Reads "90d", or "forever" as 0, into ms. False when it is neither. */
 bool schema_keep(const char *text, int64_t *ms);
 
-/* Copies the words of an option, freed by words_free(); false when memory is short. */
-bool schema_words(cfg_t *sec, const char *name, struct words *out);
+/* Copies the words of an option, freed by strlist_free(); false when memory is short. */
+bool schema_strlist(cfg_t *sec, const char *name, struct strlist *out);
 
 extern const char *const schema_journals[];    /* as enum journal */
 extern const char *const schema_log_levels[];  /* as enum log_level */

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "conf/schema.h"
-#include "core/units.h"
 #include "core/paths.h"
+#include "core/units.h"
 
 static const int64_t TOLERANCE_MAX_MS = 365 * INT64_C(86400000);
 

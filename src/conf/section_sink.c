@@ -173,10 +173,10 @@ bool section_sink_make(cfg_t *sec, struct sink *s)
 	return s->name && copy(sec, "url", &s->url) && copy(sec, "method", &s->method) && copy_path(sec, "url-file", &s->url_file) &&
 		copy_path(sec, "authorization-file", &s->authorization_file) && copy_path(sec, "secret-file", &s->secret_file) &&
 		copy_path(sec, "ca-file", &s->ca_file) && make_headers(sec, s) &&
-		schema_words(sec, "events", &s->events) && schema_words(sec, "accounts", &s->accounts) &&
-		schema_words(sec, "senders", &s->senders) && schema_words(sec, "texts", &s->texts) &&
-		schema_words(sec, "command", &s->command) &&
-		schema_words(sec, "environment", &s->environment) && copy(sec, "reply", &s->reply) && set_program(sec, s);
+		schema_strlist(sec, "events", &s->events) && schema_strlist(sec, "accounts", &s->accounts) &&
+		schema_strlist(sec, "senders", &s->senders) && schema_strlist(sec, "texts", &s->texts) &&
+		schema_strlist(sec, "command", &s->command) &&
+		schema_strlist(sec, "environment", &s->environment) && copy(sec, "reply", &s->reply) && set_program(sec, s);
 }
 
 void section_sink_free(struct sink *s)
@@ -190,18 +190,18 @@ void section_sink_free(struct sink *s)
 	free(s->content_type);
 	template_free(s->body);
 	free(s->ca_file);
-	words_free(&s->headers);
+	strlist_free(&s->headers);
 	for (size_t i = 0; i < s->n_templates; i++) {
 		free(s->templates[i].name);
 		template_free(s->templates[i].value);
 	}
 	free(s->templates);
-	words_free(&s->command);
-	words_free(&s->environment);
+	strlist_free(&s->command);
+	strlist_free(&s->environment);
 	free(s->reply);
-	words_free(&s->events);
-	words_free(&s->accounts);
-	words_free(&s->senders);
-	words_free(&s->texts);
+	strlist_free(&s->events);
+	strlist_free(&s->accounts);
+	strlist_free(&s->senders);
+	strlist_free(&s->texts);
 	pattern_free(s->text_regex);
 }

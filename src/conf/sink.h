@@ -8,8 +8,8 @@
 
 #include "core/pattern.h"
 #include "core/rate.h"
+#include "core/strlist.h"
 #include "core/template.h"
-#include "core/words.h"
 
 /* When an attempt that failed is made again; all in ms. */
 struct retry {
@@ -39,7 +39,7 @@ struct sink {
 	char *url;                /* NULL: it is in url_file */
 	char *url_file;
 	char *method;
-	struct words headers;     /* "Name: value", as they are sent */
+	struct strlist headers;     /* "Name: value", as they are sent */
 	struct sink_template *templates; /* the other headers */
 	size_t n_templates;
 	bool pass_headers;        /* the headers that were kept with the event go along */
@@ -51,8 +51,8 @@ struct sink {
 	bool retry_on[SINK_STATUS_MAX]; /* by the answer's status */
 
 	/* exec */
-	struct words command; /* the program and its arguments */
-	struct words environment; /* names of variables of the relay's that it gets beside the usual ones */
+	struct strlist command; /* the program and its arguments */
+	struct strlist environment; /* names of variables of the relay's that it gets beside the usual ones */
 	char *reply;          /* the sink that what it prints is sent to; NULL: it is no answer */
 
 	struct template *body; /* NULL: the event's own bytes and type */
@@ -65,9 +65,9 @@ struct sink {
 	bool ordered; /* one at a time for each conversation, the oldest first */
 
 	/* the events that are sent; the receiver leaves out by the first two, the relay by the others */
-	struct words events, accounts; /* empty: all */
+	struct strlist events, accounts; /* empty: all */
 	bool judged;                   /* there are others */
-	struct words senders, texts;   /* empty: all */
+	struct strlist senders, texts;   /* empty: all */
 	struct pattern *text_regex;    /* NULL: any text */
 	bool first_message;            /* of a conversation, only */
 };

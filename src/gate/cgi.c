@@ -11,7 +11,7 @@
 #include "hook/handle.h"
 #include "hook/log_delivery.h"
 #include "hook/respond.h"
-#include "sink/spool_program.h"
+#include "spool/sqlite/program.h"
 
 extern char **environ;
 

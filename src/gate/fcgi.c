@@ -9,9 +9,9 @@
 #include <sys/socket.h>
 
 #include "core/clock.h"
+#include "gate/libfcgi.h"
 #include "gate/probe.h"
 #include "gate/record.h"
-#include "gate/libfcgi.h"
 #include "hook/handle.h"
 #include "hook/log_delivery.h"
 #include "hook/respond.h"

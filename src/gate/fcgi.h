@@ -10,7 +10,7 @@
 #include <stdbool.h>
 
 #include "conf/conf.h"
-#include "sink/spool.h"
+#include "spool/spool.h"
 
 enum { FCGI_BATCH = 64 };
 

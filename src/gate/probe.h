@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "core/buf.h"
-#include "sink/spool.h"
+#include "spool/spool.h"
 
 #define PROBE_VARIABLE "HOOKSPOOL_PROBE"
 

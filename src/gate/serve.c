@@ -22,8 +22,8 @@
 #include "gate/libfcgi.h"
 #include "gate/listen.h"
 #include "hook/refusals.h"
-#include "sink/spool_keeper.h"
-#include "sink/spool_program.h"
+#include "spool/sqlite/keeper.h"
+#include "spool/sqlite/program.h"
 
 enum {
 	TICK_MS = 1000,

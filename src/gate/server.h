@@ -9,7 +9,7 @@
 
 #include "conf/conf.h"
 #include "gate/fcgi.h"
-#include "sink/spool.h"
+#include "spool/spool.h"
 
 /*
  * The worker that has the turn takes all requests that are there as one batch: it reads and judges

@@ -41,7 +41,7 @@ static enum outcome not_found(const struct request *r, const struct conf *c, str
 }
 
 /* SSL_CLIENT_VERIFY is what nginx and Apache's mod_ssl call it; only the web server can set it. */
-static bool has_certificate(const struct request *r, const struct words *subjects)
+static bool has_certificate(const struct request *r, const struct strlist *subjects)
 {
 	const char *verified = request_variable(r, "SSL_CLIENT_VERIFY"), *subject = request_variable(r, "SSL_CLIENT_S_DN");
 
@@ -249,10 +249,10 @@ static enum outcome filter(struct delivery *d)
 	const struct event *ev = &d->event;
 	const struct slice *field = ev->field;
 
-	if (field[FIELD_EVENT].p && !(ev->several & 1U << FIELD_EVENT) && !words_match(&d->endpoint->events, field[FIELD_EVENT]))
+	if (field[FIELD_EVENT].p && !(ev->several & 1U << FIELD_EVENT) && !strlist_match(&d->endpoint->events, field[FIELD_EVENT]))
 		return because(d, "event not in events", OUTCOME_IGNORED);
 	if (!d->unread && (field[FIELD_EVENT].p || field[FIELD_ACCOUNT].p) && !(ev->several & 1U << FIELD_ACCOUNT) &&
-	    !words_match(&d->endpoint->accounts, field[FIELD_ACCOUNT]))
+	    !strlist_match(&d->endpoint->accounts, field[FIELD_ACCOUNT]))
 		return because(d, "account not in accounts", OUTCOME_IGNORED);
 	return GO_ON;
 }

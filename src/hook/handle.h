@@ -8,7 +8,7 @@
 #include "hook/outcome.h"
 #include "hook/request.h"
 #include "hook/verify.h"
-#include "sink/spool.h"
+#include "spool/spool.h"
 
 /*
  * What became of a delivery. Zero-initialised before the first use, then used again and again;

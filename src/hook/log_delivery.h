@@ -5,7 +5,7 @@
 #include "conf/conf.h"
 #include "hook/handle.h"
 #include "hook/request.h"
-#include "sink/spool.h"
+#include "spool/spool.h"
 
 /* Logs, counts, and notes a rejected delivery; after the answer is out. */
 void log_delivery(const struct request *r, const struct conf *c, struct spool *s, const struct delivery *d);

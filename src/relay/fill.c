@@ -6,7 +6,7 @@
 #include "core/clock.h"
 #include "core/utf8.h"
 #include "relay/running.h"
-#include "sink/spool_conversation.h"
+#include "spool/sqlite/conversation.h"
 
 enum {
 	/* of a text that is looked at: for a regular expression the time grows with its square; LinkedIn takes 8,000 characters */
@@ -32,7 +32,7 @@ struct reading {
 };
 
 /* By the id, or a part of the name. */
-static bool is_from(const struct words *senders, const struct template_values *v)
+static bool is_from(const struct strlist *senders, const struct template_values *v)
 {
 	for (size_t i = 0; i < senders->n; i++) {
 		struct slice sender = slice_text(senders->item[i]), id = v->known[TEMPLATE_SENDER_ID];

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/utf8.h"
 #include "core/unpack.h"
+#include "core/utf8.h"
 #include "hook/stored.h"
 
 /* Linux takes no string of more than 128 KiB (execve(2), MAX_ARG_STRLEN), nor more than 2 MiB of all as a rule. */

@@ -10,7 +10,7 @@
 #include "core/clock.h"
 #include "core/template.h"
 #include "hook/event.h"
-#include "sink/spool_relay.h"
+#include "spool/sqlite/relay.h"
 
 /* The relay that was read from the spool; it is its lane's until what became of it is recorded. */
 struct job {

@@ -23,8 +23,8 @@
 #include "core/io.h"
 #include "core/notify.h"
 #include "relay/running.h"
-#include "sink/spool_fs.h"
-#include "sink/spool_poke.h"
+#include "spool/sqlite/fs.h"
+#include "spool/wakeup.h"
 
 enum {
 	LOOK_MS = 1000, /* until the next look for deliveries that no wakeup told of */
@@ -209,7 +209,7 @@ static void on_signal(struct relay *r)
 
 static void on_poke(struct relay *r)
 {
-	if (spool_poke_hear(r->poke))
+	if (spool_wakeup_hear(r->poke))
 		watch_pauses(r);
 	for (struct lane *l = r->lanes; l < r->lanes + r->n_lanes; l++)
 		l->more = true;
@@ -380,8 +380,8 @@ static bool open_all(struct relay *r, char *why, size_t n)
 	io_raise_limit();
 	if (!open_spool(r, why, n) || !look_back(r, why, n) || !watch_begin(r, why, n) || !open_lanes(r, why, n))
 		return false;
-	crowd_open(&r->crowd);
-	r->poke = r->once ? -1 : spool_poke_listen(r->conf->spool);
+	cpu_pressure_open(&r->cpu_pressure);
+	r->poke = r->once ? -1 : spool_wakeup_listen(r->conf->spool);
 	if (r->poke < 0 && !r->once)
 		log_message(LOG_LEVEL_WARNING, "not woken by the receiver, but looking each second: %s", strerror(errno));
 	return true;
@@ -398,7 +398,7 @@ static void close_all(struct relay *r)
 {
 	http_free(r->http);
 	exec_free(r->exec);
-	crowd_close(&r->crowd);
+	cpu_pressure_close(&r->cpu_pressure);
 	close_lanes(r);
 	event_free(&r->event);
 	spool_db_close(&r->db);
@@ -453,7 +453,7 @@ enum relay_end relay_run(const struct conf *c, bool once, struct spool_program *
 	char *why, size_t n)
 {
 	struct relay r = {.conf = c, .once = once, .self = self, .may_reload = may_reload, .may_reload_ctx = ctx, .began = clock_mono_us(),
-		.lock = -1, .poke = -1, .signals = -1, .crowd = {.fd = -1}, .db = {.dir_fd = -1, .lock_fd = -1}};
+		.lock = -1, .poke = -1, .signals = -1, .cpu_pressure = {.fd = -1}, .db = {.dir_fd = -1, .lock_fd = -1}};
 	enum relay_end end = RELAY_ENDED;
 
 	if (!open_waits(&r, why, n))

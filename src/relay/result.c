@@ -177,7 +177,7 @@ static void give_way(struct relay *r, int64_t now)
 {
 	if (r->db.contended)
 		r->busy_until = now + BUSY_US;
-	if (crowd_look(&r->crowd) && now < r->busy_until)
+	if (cpu_pressure_look(&r->cpu_pressure) && now < r->busy_until)
 		r->start_at = now + GIVE_WAY_US * (r->n_results < RECORD_MOST ? (int64_t)r->n_results : RECORD_MOST);
 }
 

@@ -3,7 +3,7 @@
 #define RUNNING_H
 
 #include "conf/conf.h"
-#include "core/crowd.h"
+#include "core/cpu_pressure.h"
 #include "hook/event.h"
 #include "relay/attempt.h"
 #include "relay/exec.h"
@@ -11,8 +11,8 @@
 #include "relay/lane.h"
 #include "relay/relay.h"
 #include "relay/schedule.h"
-#include "sink/spool_db.h"
-#include "sink/spool_program.h"
+#include "spool/sqlite/db.h"
+#include "spool/sqlite/program.h"
 
 enum { RECORD_MOST = 64 /* results at a time */ };
 
@@ -37,7 +37,7 @@ struct relay {
 	int64_t beat_at; /* the same, of the last one */
 	int64_t clock_ahead; /* ms, of clock_now() before clock_mono_us() */
 	struct schedule_gap gap; /* the last in which nothing was tried */
-	struct crowd crowd;
+	struct cpu_pressure cpu_pressure;
 	relay_may_reload *may_reload;
 	void *may_reload_ctx;
 	bool reload, once;

@@ -5,7 +5,7 @@
 
 #include "core/clock.h"
 #include "relay/running.h"
-#include "sink/spool_pause.h"
+#include "spool/sqlite/pause.h"
 
 enum { JUMP_MS = 5000 /* of the clock against the monotonic one */ };
 

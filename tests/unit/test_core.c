@@ -14,7 +14,7 @@
 
 #include "core/buf.h"
 #include "core/clock.h"
-#include "core/crowd.h"
+#include "core/cpu_pressure.h"
 #include "core/io.h"
 #include "core/log.h"
 #include "core/mention.h"
@@ -161,7 +161,7 @@ static void utf8_parts(void **state)
 /* Two that never rest on one processor wait for each other. */
 static void crowds(void **state)
 {
-	struct crowd c, unknown = {.fd = -1};
+	struct cpu_pressure c, unknown = {.fd = -1};
 	cpu_set_t all, one;
 	int64_t end;
 	pid_t other;
@@ -169,7 +169,7 @@ static void crowds(void **state)
 	bool crowded;
 
 	(void)state;
-	assert_false(crowd_look(&unknown));
+	assert_false(cpu_pressure_look(&unknown));
 	assert_int_equal(sched_getaffinity(0, sizeof all, &all), 0);
 	while (!CPU_ISSET(cpu, &all))
 		cpu++;
@@ -179,15 +179,15 @@ static void crowds(void **state)
 	other = fork();
 	while (other == 0)
 		;
-	crowd_open(&c);
+	cpu_pressure_open(&c);
 	for (end = clock_mono_us() + 300 * 1000; clock_mono_us() < end;)
 		;
-	crowded = crowd_look(&c);
+	crowded = cpu_pressure_look(&c);
 	kill(other, SIGKILL);
 	waitpid(other, NULL, 0);
 	sched_setaffinity(0, sizeof all, &all);
 	assert_true(c.fd >= 0 && crowded);
-	crowd_close(&c);
+	cpu_pressure_close(&c);
 }
 
 static void secret_files(void **state)

@@ -4,8 +4,8 @@
 #include "hook/event.h"
 #include "hook/handle.h"
 #include "hook/log_delivery.h"
-#include "hook/respond.h"
 #include "hook/refusals.h"
+#include "hook/respond.h"
 #include "hook/verify.h"
 
 static struct slice text(const char *s)

@@ -4,13 +4,13 @@
 #include <ctype.h>
 #include <strings.h>
 
-#include "hook/stored.h"
 #include "core/encode.h"
 #include "core/paths.h"
 #include "hook/event.h"
 #include "hook/form.h"
 #include "hook/handshake.h"
 #include "hook/sign.h"
+#include "hook/stored.h"
 #include "hook/verify.h"
 
 /* An endpoint with up to two secrets. */

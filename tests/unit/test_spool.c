@@ -9,11 +9,11 @@
 #include <sys/wait.h>
 
 #include "core/clock.h"
-#include "sink/spool.h"
-#include "sink/spool_db.h"
-#include "sink/spool_fs.h"
-#include "sink/spool_retention.h"
-#include "sink/spool_rewrite.h"
+#include "spool/spool.h"
+#include "spool/sqlite/db.h"
+#include "spool/sqlite/fs.h"
+#include "spool/sqlite/retention.h"
+#include "spool/sqlite/rewrite.h"
 
 static struct slice text(const char *s)
 {

@@ -3,10 +3,10 @@
 
 #include <sqlite3.h>
 
-#include "sink/spool_conversation.h"
-#include "sink/spool_deliveries.h"
-#include "sink/spool_relay.h"
-#include "sink/spool_retention.h"
+#include "spool/sqlite/conversation.h"
+#include "spool/sqlite/deliveries.h"
+#include "spool/sqlite/relay.h"
+#include "spool/sqlite/retention.h"
 
 static const struct sink plain = {.name = (char *)(uintptr_t)"plain"};
 static const struct sink judged = {.name = (char *)(uintptr_t)"judged", .judged = true};

@@ -1,13 +1,13 @@
-/* sink/spool_store: what makes two deliveries the same event. */
+/* spool/sqlite/store: what makes two deliveries the same event. */
 #include "unit.h"
 
 #include <sqlite3.h>
 #include <sys/wait.h>
 
-#include "sink/spool.h"
-#include "sink/spool_db.h"
-#include "sink/spool_delete.h"
-#include "sink/spool_query.h"
+#include "spool/spool.h"
+#include "spool/sqlite/db.h"
+#include "spool/sqlite/delete.h"
+#include "spool/sqlite/query.h"
 
 enum { DAY = 86400000 };
 

@@ -1,0 +1,20 @@
+/* Lists of words in the configuration. */
+#include "core/strlist.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool strlist_match(const struct strlist *w, struct slice text)
+{
+	for (size_t i = 0; i < w->n; i++)
+		if (text.p && strlen(w->item[i]) == text.n && memcmp(w->item[i], text.p, text.n) == 0)
+			return true;
+	return w->n == 0;
+}
+
+void strlist_free(struct strlist *w)
+{
+	for (size_t i = 0; i < w->n; i++)
+		free(w->item[i]);
+	free(w->item);
+}

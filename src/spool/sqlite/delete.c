@@ -1,0 +1,275 @@
+/*
+ * Deleting events with all that belongs to them, and wiping what deletion leaves in the files.
+ *
+ * SQLite overwrites deleted content with zeros (PRAGMA secure_delete). Copies of it stay in the write-ahead log, until a
+ * checkpoint of kind TRUNCATE. Such a checkpoint runs under the spool's lock, as every other one.
+ */
+#include "spool/sqlite/delete.h"
+
+#include <stdio.h>
+#include <time.h>
+
+#include "core/clock.h"
+#include "spool/sqlite/reserve.h"
+#include "spool/sqlite/scrub.h"
+#include "spool/sqlite/sql.h"
+
+enum {
+	WIPE_WAIT_MS = 10 * 1000,
+	WIPE_BUSY_MS = 200, /* with the lock held: a delivery waits as long */
+	VACUUM_BYTES = 64 << 20, /* takes less than a second, and deliveries wait for it */
+	WIPE_AGAIN_NS = 100 * 1000 * 1000,
+};
+
+/* Each has the event's id as ?1; they run in this order. */
+enum step { PENDING, KEY, ATTEMPTS, DELIVERIES, EVENT, STEPS };
+
+static const char *const steps[STEPS] = {
+	[PENDING] = "SELECT count(*) FROM relay WHERE event = ?1 AND state = 0",
+	[KEY] = "INSERT OR REPLACE INTO purged(endpoint, key, id, received_at, digest)"
+		" SELECT endpoint, key_hash((SELECT salt FROM spool), key || scope), id, received_at,"
+		" ifnull(digest, key_hash(X'', body)) FROM event"
+		" WHERE id = ?1 AND received_at >= ?2 AND key IS NOT NULL",
+	[ATTEMPTS] = "DELETE FROM attempt WHERE relay IN (SELECT id FROM relay WHERE event = ?1)",
+	[DELIVERIES] = "DELETE FROM relay WHERE event = ?1",
+	[EVENT] = "DELETE FROM event WHERE id = ?1",
+};
+
+/* What a dry run asks in place of a deletion. */
+static const char *const counts[STEPS] = {
+	[PENDING] = "SELECT count(*) FROM relay WHERE event = ?1 AND state = 0",
+	[ATTEMPTS] = "SELECT count(*) FROM attempt WHERE relay IN (SELECT id FROM relay WHERE event = ?1)",
+	[DELIVERIES] = "SELECT count(*) FROM relay WHERE event = ?1",
+	[EVENT] = "SELECT count(*) FROM event WHERE id = ?1",
+};
+
+struct deletion {
+	sqlite3_stmt *st[STEPS];
+	int64_t keys_since;
+	bool spare, dry_run;
+};
+
+static bool prepare(struct spool_db *db, struct deletion *d, char *why, size_t n)
+{
+	const char *const *sql = d->dry_run ? counts : steps;
+
+	for (int i = 0; i < STEPS; i++)
+		if (sql[i] && !spool_sql_prepare(db, sql[i], &d->st[i], why, n))
+			return false;
+	return true;
+}
+
+static void finalize(struct deletion *d)
+{
+	for (int i = 0; i < STEPS; i++)
+		sqlite3_finalize(d->st[i]);
+}
+
+/* Runs a step for an event. *n becomes the rows that it deleted or counted; 0 where there is no such step. */
+static bool run(struct spool_db *db, struct deletion *d, enum step step, int64_t id, int64_t *n)
+{
+	sqlite3_stmt *st = d->st[step];
+	int rc;
+
+	*n = 0;
+	if (!st)
+		return true;
+	sqlite3_bind_int64(st, 1, id);
+	if (step == KEY)
+		sqlite3_bind_int64(st, 2, d->keys_since);
+	rc = sqlite3_step(st);
+	*n = rc == SQLITE_ROW ? sqlite3_column_int64(st, 0) : sqlite3_changes(db->sql);
+	sqlite3_reset(st);
+	return rc == SQLITE_ROW || rc == SQLITE_DONE;
+}
+
+static bool delete_one(struct spool_db *db, struct deletion *d, int64_t id, struct spool_deleted *sum)
+{
+	int64_t n[STEPS] = {0};
+	bool ok = run(db, d, PENDING, id, &n[PENDING]);
+
+	if (ok && d->spare && n[PENDING]) {
+		sum->spared++;
+		return true;
+	}
+	for (int i = KEY; ok && i < STEPS; i++)
+		ok = run(db, d, (enum step)i, id, &n[i]);
+	if (!ok || !n[EVENT])
+		return ok;
+	sum->pending += n[PENDING];
+	sum->attempts += n[ATTEMPTS];
+	sum->deliveries += n[DELIVERIES];
+	sum->events++;
+	return true;
+}
+
+static bool delete_each(struct spool_db *db, struct deletion *d, const struct spool_doomed *order, size_t count, struct spool_deleted *sum,
+	char *why, size_t n)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!delete_one(db, d, order[i].id, sum))
+			return spool_sql_fail(db, why, n);
+	return true;
+}
+
+static int64_t pragma(struct spool_db *db, const char *sql)
+{
+	sqlite3_stmt *st;
+	int64_t value = 0;
+
+	if (sqlite3_prepare_v2(db->sql, sql, -1, &st, NULL) == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW)
+		value = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	return value;
+}
+
+/* With the lock held, on a full disk: gives the room of the write-ahead log back, where the database finds the room to grow. */
+static void checkpoint_in_place(struct spool_db *db)
+{
+	if (db->wal && spool_reserve_fits(db->dir_fd, pragma(db, "PRAGMA page_count") * pragma(db, "PRAGMA page_size")))
+		sqlite3_wal_checkpoint_v2(db->sql, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+}
+
+/* The transaction that has begun ends, and another one begins, without letting the lock go: no delivery takes the room. */
+static bool make_room(struct spool_db *db, char *why, size_t n)
+{
+	if (!spool_db_commit(db, why, n))
+		return false;
+	checkpoint_in_place(db);
+	return sqlite3_exec(db->sql, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK || spool_sql_fail(db, why, n);
+}
+
+bool spool_delete_begin(struct spool_db *db, bool *low, char *why, size_t n)
+{
+	*low = false;
+	if (!spool_db_begin(db, true, why, n))
+		return false;
+	*low = spool_reserve_release(db->dir_fd);
+	if (!*low || make_room(db, why, n))
+		return true;
+	spool_db_end(db);
+	return false;
+}
+
+void spool_delete_end(struct spool_db *db, bool low)
+{
+	if (low && sqlite3_get_autocommit(db->sql))
+		checkpoint_in_place(db);
+	spool_db_end(db);
+}
+
+/* One transaction. *full becomes whether the disk was too full for it, and nothing is deleted then. */
+static bool delete_batch(struct spool_db *db, struct deletion *d, const struct spool_doomed *order, size_t count, struct spool_deleted *sum,
+	bool *full, char *why, size_t n)
+{
+	struct spool_deleted new = *sum;
+	bool ok, low;
+
+	*full = false;
+	if (!spool_delete_begin(db, &low, why, n))
+		return false;
+	ok = delete_each(db, d, order, count, &new, why, n) &&
+		(sqlite3_exec(db->sql, "PRAGMA incremental_vacuum", NULL, NULL, NULL) == SQLITE_OK || spool_sql_fail(db, why, n)) &&
+		spool_db_commit(db, why, n);
+	*full = !ok && sqlite3_errcode(db->sql) == SQLITE_FULL;
+	if (ok)
+		*sum = new;
+	spool_delete_end(db, low);
+	return ok;
+}
+
+static size_t next_batch(const struct spool_doomed *order, size_t n, size_t most)
+{
+	int64_t bytes = n ? order[0].bytes : 0;
+	size_t i = 1;
+
+	while (i < n && i < most && bytes + order[i].bytes <= SPOOL_DELETE_BYTES)
+		bytes += order[i++].bytes;
+	return i;
+}
+
+bool spool_delete(struct spool_db *db, const struct spool_doomed *order, size_t count, int64_t keys_since, bool spare, bool dry_run,
+	struct spool_deleted *sum, char *why, size_t n)
+{
+	struct deletion d = {.keys_since = keys_since, .spare = spare, .dry_run = dry_run};
+	size_t most = SPOOL_DELETE_BATCH, batch;
+	bool ok = prepare(db, &d, why, n), full = false;
+
+	if (ok && dry_run)
+		ok = delete_each(db, &d, order, count, sum, why, n);
+	for (size_t i = 0; ok && !dry_run && i < count;) {
+		batch = next_batch(order + i, count - i, most);
+		ok = delete_batch(db, &d, order + i, batch, sum, &full, why, n);
+		if (ok)
+			i += batch;
+		most = full ? batch / 2 : most;
+		ok = ok || (full && most > 0);
+	}
+	if (!ok && full)
+		snprintf(why, n, "the disk is full, and the reserve does not do: free some MiB on the spool's disk, then run this again");
+	finalize(&d);
+	return ok;
+}
+
+/* Under the lock: a checkpoint beside another process's commit can corrupt the database (SQLite before 3.51.3). */
+static bool checkpoint(struct spool_db *db, bool *busy, char *why, size_t n)
+{
+	int rc;
+
+	*busy = false;
+	if (!db->wal)
+		return true;
+	if (!spool_db_begin(db, true, why, n))
+		return false;
+	rc = spool_db_commit(db, why, n) ? SQLITE_OK : SQLITE_ERROR;
+	if (rc == SQLITE_OK) {
+		sqlite3_busy_timeout(db->sql, WIPE_BUSY_MS);
+		rc = sqlite3_wal_checkpoint_v2(db->sql, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+		sqlite3_busy_timeout(db->sql, SPOOL_DB_BUSY_MS);
+		if (rc != SQLITE_OK)
+			spool_sql_fail(db, why, n);
+		else
+			db->wal_pages = 0;
+	}
+	*busy = rc == SQLITE_BUSY;
+	spool_db_end(db);
+	return rc == SQLITE_OK;
+}
+
+/*
+ * A database that another program has made anew, from a dump for example, lacks auto_vacuum: it gives no room back, and cannot be
+ * scrubbed. A short VACUUM mends both.
+ */
+static bool add_auto_vacuum(struct spool_db *db, char *why, size_t n)
+{
+	bool ok;
+
+	if (pragma(db, "PRAGMA auto_vacuum") != 0 || pragma(db, "PRAGMA page_count") * pragma(db, "PRAGMA page_size") > VACUUM_BYTES)
+		return true;
+	if (!spool_db_begin(db, true, why, n))
+		return false;
+	/* without the transaction, and with the lock */
+	ok = spool_db_commit(db, why, n) &&
+		(sqlite3_exec(db->sql, "PRAGMA auto_vacuum=INCREMENTAL; VACUUM", NULL, NULL, NULL) == SQLITE_OK || spool_sql_fail(db, why, n));
+	spool_db_end(db);
+	return ok;
+}
+
+bool spool_delete_wipe(struct spool_db *db, char *why, size_t n)
+{
+	int64_t end = clock_mono_us() + WIPE_WAIT_MS * INT64_C(1000);
+	const struct timespec pause = {.tv_nsec = WIPE_AGAIN_NS};
+	bool ok = add_auto_vacuum(db, why, n), busy, again;
+
+	if (!ok)
+		return false;
+	do {
+		ok = checkpoint(db, &busy, why, n) && spool_scrub(db, &busy, why, n);
+		again = !ok && busy && clock_mono_us() < end;
+		if (again)
+			nanosleep(&pause, NULL);
+	} while (again);
+	if (!ok && busy)
+		snprintf(why, n, "what was deleted is still in a file of the spool, as another process reads it; run this again");
+	return ok;
+}

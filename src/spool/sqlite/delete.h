@@ -1,0 +1,52 @@
+/* Deleting events with all that belongs to them, and wiping what deletion leaves in the files. */
+#ifndef SPOOL_DELETE_H
+#define SPOOL_DELETE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "spool/sqlite/db.h"
+
+enum {
+	SPOOL_DELETE_BATCH = 200,       /* events of one transaction, at most... */
+	SPOOL_DELETE_BYTES = 1 << 20,   /* ...and bytes of their bodies and headers, but for the first */
+};
+
+/* What was deleted so far, or would be. */
+struct spool_deleted {
+	int64_t events, deliveries, attempts;
+	int64_t pending; /* of the deliveries: those that were still to be sent */
+	int64_t spared;  /* events that stay, as deliveries of them are pending */
+};
+
+/* An event to delete. */
+struct spool_doomed {
+	int64_t id;
+	int64_t bytes; /* of its body and headers */
+};
+
+/*
+ * As spool_db_begin() for a transaction that deletes. Where the disk is full, it gives the spool's reserve up and makes room, under
+ * the same lock: no delivery takes it. spool_delete_end() must follow, in place of spool_db_end(); *low is for that.
+ */
+bool spool_delete_begin(struct spool_db *db, bool *low, char *why, size_t why_size);
+void spool_delete_end(struct spool_db *db, bool low);
+
+/*
+ * Deletes the n events of that order with their deliveries, attempts and answers, in batches, and gives their pages back to the
+ * file system. The keys of those received since keys_since stay known, as hashes. spare: leaves events with pending deliveries.
+ * On a full disk it uses the spool's reserve, and smaller batches. Adds to *sum what it did; with dry_run it only counts.
+ * False with the reason in why: what *sum has was deleted.
+ */
+bool spool_delete(struct spool_db *db, const struct spool_doomed *order, size_t n, int64_t keys_since, bool spare, bool dry_run,
+	struct spool_deleted *sum, char *why, size_t why_size);
+
+/*
+ * Moves the write-ahead log into the database, cuts it to nothing, and overwrites the copies that SQLite left in the database:
+ * deleted content is then in no file of the spool. Waits for readers at most 10 s, without the lock. False with the reason in why,
+ * such as that a reader doesn't end.
+ */
+bool spool_delete_wipe(struct spool_db *db, char *why, size_t why_size);
+
+#endif

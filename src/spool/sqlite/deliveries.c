@@ -1,0 +1,396 @@
+/* What became of events on their way to the sinks, and what is to be done about it: for the administrator. */
+#include "spool/sqlite/deliveries.h"
+
+#include <stdio.h>
+
+#include "spool/sqlite/sql.h"
+
+enum { BATCH = 10000 }; /* ids changed in one transaction */
+
+const char *const spool_deliveries_states[] = {[RELAY_PENDING] = "pending", [RELAY_DONE] = "delivered", [RELAY_DEAD] = "dead"};
+
+/* With an id by the table's key, with an event by that index. */
+static const char *matches(const struct spool_delivery_filter *f)
+{
+	return f->id ? "(?1 IS NULL OR sink = ?1) AND id = ?2 AND (?3 < 0 OR state = ?3)"
+		: f->event ? "(?1 IS NULL OR sink = ?1) AND event = ?9 AND (?3 < 0 OR state = ?3)"
+		: "(?1 IS NULL OR sink = ?1) AND ?2 = 0 AND (?3 < 0 OR state = ?3)";
+}
+
+static void bind_filter(sqlite3_stmt *st, const struct spool_delivery_filter *f)
+{
+	sqlite3_bind_text(st, 1, f->sink, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(st, 2, f->id);
+	sqlite3_bind_int(st, 3, f->state);
+	if (f->event)
+		sqlite3_bind_int64(st, 9, f->event);
+}
+
+static bool copy(struct buf *arena, sqlite3_stmt *st, int i, struct slice *out)
+{
+	struct slice from = spool_sql_slice(st, i);
+
+	*out = from.p ? (struct slice){arena->data + arena->len, from.n} : (struct slice){0};
+	return buf_add(arena, from.p, from.n);
+}
+
+/* A state that there is none of can't be sent, and isn't on the way. */
+static enum spool_relay_state read_state(sqlite3_stmt *st, int column)
+{
+	int64_t state = sqlite3_column_int64(st, column);
+
+	return state < RELAY_PENDING || state > RELAY_DEAD ? RELAY_DEAD : (enum spool_relay_state)state;
+}
+
+static bool read_status(sqlite3_stmt *st, struct buf *arena, struct spool_delivery *s)
+{
+	size_t sum = 1;
+
+	for (int i = 8; i < 12; i++)
+		sum += (size_t)sqlite3_column_bytes(st, i);
+	arena->len = 0;
+	*s = (struct spool_delivery){
+		.id = sqlite3_column_int64(st, 0),
+		.event = sqlite3_column_int64(st, 1),
+		.state = read_state(st, 2),
+		.due = spool_sql_time(st, 3),
+		.attempts = spool_sql_int(st, 4),
+		.last_at = spool_sql_time(st, 5),
+		.ms = spool_sql_count(st, 6),
+		.status = spool_sql_int(st, 7),
+		.paused_until = spool_sql_time(st, 12),
+	};
+	return buf_reserve(arena, sum) && copy(arena, st, 8, &s->sink) && copy(arena, st, 9, &s->endpoint) &&
+		copy(arena, st, 10, &s->error) && copy(arena, st, 11, &s->answer);
+}
+
+bool spool_deliveries_exist(struct spool_db *db, const struct spool_delivery_filter *f, bool *found, char *why, size_t n)
+{
+	char sql[512];
+	sqlite3_stmt *st;
+	int rc;
+
+	snprintf(sql, sizeof sql, "SELECT 1 FROM relay WHERE %s LIMIT 1", matches(f));
+	if (!spool_sql_prepare(db, sql, &st, why, n))
+		return false;
+	bind_filter(st, f);
+	rc = sqlite3_step(st);
+	*found = rc == SQLITE_ROW;
+	sqlite3_finalize(st);
+	return *found || rc == SQLITE_DONE || spool_sql_fail(db, why, n);
+}
+
+/* What fails is tried again and again; then come the dead, then what waits for its first attempt. */
+#define FAILING_FIRST "CASE WHEN state = 0 AND attempts > 0 THEN 0 WHEN state = 2 THEN 1 WHEN state = 0 THEN 2 ELSE 3 END, id DESC"
+#define LISTED_FAILING_FIRST \
+	"CASE WHEN l.state = 0 AND l.attempts > 0 THEN 0 WHEN l.state = 2 THEN 1 WHEN l.state = 0 THEN 2 ELSE 3 END, l.id DESC"
+
+/*
+ * Copies what is to be visited, as it is at one moment, into a table of this connection's own: a visit may block, and an open
+ * read holds up the receiver's checkpoints.
+ */
+static bool take_snapshot(struct spool_db *db, const struct spool_delivery_filter *f, int64_t limit, char *why, size_t n)
+{
+	char sql[2048];
+	sqlite3_stmt *st;
+	bool ok;
+
+	snprintf(sql, sizeof sql, "CREATE TEMP TABLE shown AS SELECT l.id, l.event, l.state, l.due, l.attempts, a.at, a.ms, a.status, l.sink,"
+		" e.endpoint, a.error, a.answer, p.until FROM (SELECT * FROM relay WHERE %s ORDER BY %s LIMIT ?4) AS l"
+		" LEFT JOIN event AS e ON e.id = l.event"
+		" LEFT JOIN attempt AS a ON a.id = (SELECT max(id) FROM attempt WHERE relay = l.id)"
+		" LEFT JOIN pause AS p ON p.sink = l.sink AND l.state = 0 ORDER BY %s", matches(f), f->failing_first ? FAILING_FIRST : "id DESC",
+		f->failing_first ? LISTED_FAILING_FIRST : "l.id");
+	if (!spool_sql_prepare(db, sql, &st, why, n))
+		return false;
+	bind_filter(st, f);
+	sqlite3_bind_int64(st, 4, limit > 0 ? limit : -1);
+	ok = sqlite3_step(st) == SQLITE_DONE || spool_sql_fail(db, why, n);
+	sqlite3_finalize(st);
+	return ok;
+}
+
+static bool visit_snapshot(struct spool_db *db, void (*visit)(void *ctx, const struct spool_delivery *s), void *ctx, char *why, size_t n)
+{
+	struct spool_delivery s;
+	struct buf arena = {0};
+	bool ok = true;
+	sqlite3_stmt *st;
+	int rc = SQLITE_DONE;
+
+	if (!spool_sql_prepare(db, "SELECT * FROM temp.shown ORDER BY rowid", &st, why, n))
+		return false;
+	while (ok && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+		ok = read_status(st, &arena, &s);
+		if (ok)
+			visit(ctx, &s);
+	}
+	sqlite3_finalize(st);
+	buf_free(&arena);
+	return (ok && rc == SQLITE_DONE) || spool_sql_fail(db, why, n);
+}
+
+bool spool_deliveries_list(struct spool_db *db, const struct spool_delivery_filter *f, int64_t limit,
+	void (*visit)(void *ctx, const struct spool_delivery *s), void *ctx, char *why, size_t n)
+{
+	bool ok = take_snapshot(db, f, limit, why, n) && visit_snapshot(db, visit, ctx, why, n);
+
+	sqlite3_exec(db->sql, "DROP TABLE IF EXISTS temp.shown", NULL, NULL, NULL);
+	return ok;
+}
+
+/* They are few, and read at once: a visit that blocks holds up the checkpoints of few bytes. */
+bool spool_deliveries_attempts(struct spool_db *db, int64_t id, void (*visit)(void *ctx, const struct spool_delivery_attempt *a), void *ctx,
+	char *why, size_t n)
+{
+	struct spool_delivery_attempt a;
+	sqlite3_stmt *st;
+	int rc;
+
+	if (!spool_sql_prepare(db, "SELECT at, ms, status, error, answer FROM attempt WHERE relay = ?1 ORDER BY id", &st, why, n))
+		return false;
+	sqlite3_bind_int64(st, 1, id);
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+		a = (struct spool_delivery_attempt){
+			.at = spool_sql_time(st, 0),
+			.ms = spool_sql_count(st, 1),
+			.status = spool_sql_int(st, 2),
+			.error = spool_sql_slice(st, 3),
+			.answer = spool_sql_slice(st, 4),
+		};
+		visit(ctx, &a);
+	}
+	sqlite3_finalize(st);
+	return rc == SQLITE_DONE || spool_sql_fail(db, why, n);
+}
+
+bool spool_deliveries_counts(struct spool_db *db, void (*visit)(void *ctx, const char *sink, enum spool_relay_state state, int64_t n),
+	void *ctx, char *why, size_t n)
+{
+	sqlite3_stmt *st;
+	int rc;
+
+	if (!spool_sql_prepare(db, "SELECT sink, state, count(*) FROM relay GROUP BY sink, state ORDER BY sink, state", &st, why, n))
+		return false;
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW)
+		visit(ctx, spool_sql_text(st, 0), read_state(st, 1), spool_sql_count(st, 2));
+	sqlite3_finalize(st);
+	return rc == SQLITE_DONE || spool_sql_fail(db, why, n);
+}
+
+/* Those of qshape(1), Postfix's. */
+const int spool_deliveries_bounds[SPOOL_AGES - 1] = {5, 10, 20, 40, 80, 160, 320, 640, 1280};
+
+bool spool_deliveries_shape(struct spool_db *db, int64_t now, void (*visit)(void *ctx, const char *sink, int age, int64_t n), void *ctx,
+	char *why, size_t n)
+{
+	char sql[1024];
+	int at, rc;
+	sqlite3_stmt *st;
+
+	at = snprintf(sql, sizeof sql, "SELECT sink, CASE");
+	for (int i = 0; i < SPOOL_AGES - 1; i++)
+		at += snprintf(sql + at, sizeof sql - (size_t)at, " WHEN ?1 - since < %d * 60000 THEN %d", spool_deliveries_bounds[i], i);
+	snprintf(sql + at, sizeof sql - (size_t)at, " ELSE %d END AS age, count(*) FROM relay WHERE state = 0 GROUP BY sink, age ORDER BY sink, age",
+		SPOOL_AGES - 1);
+	if (!spool_sql_prepare(db, sql, &st, why, n))
+		return false;
+	sqlite3_bind_int64(st, 1, now);
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW)
+		visit(ctx, spool_sql_text(st, 0), sqlite3_column_int(st, 1), spool_sql_count(st, 2));
+	sqlite3_finalize(st);
+	return rc == SQLITE_DONE || spool_sql_fail(db, why, n);
+}
+
+bool spool_deliveries_late(struct spool_db *db, int64_t before, void (*visit)(void *ctx, const char *sink, int64_t n, int64_t since),
+	void *ctx, char *why, size_t n)
+{
+	sqlite3_stmt *st;
+	int rc;
+
+	if (!spool_sql_prepare(db, "SELECT sink, count(*), min(due) FROM relay AS r WHERE state = 0 AND due < ?1"
+			" AND ifnull((SELECT at FROM attempt ORDER BY id DESC LIMIT 1), 0) < ?1"
+			" AND NOT EXISTS(SELECT 1 FROM relay AS o WHERE o.sink = r.sink AND o.conversation = r.conversation AND o.state = 0"
+			" AND o.id < r.id) GROUP BY sink", &st, why, n))
+		return false;
+	sqlite3_bind_int64(st, 1, before);
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW)
+		visit(ctx, spool_sql_text(st, 0), spool_sql_count(st, 1), spool_sql_time(st, 2));
+	sqlite3_finalize(st);
+	return rc == SQLITE_DONE || spool_sql_fail(db, why, n);
+}
+
+bool spool_deliveries_ages(struct spool_db *db, void (*visit)(void *ctx, const char *sink, int64_t n, int64_t since), void *ctx, char *why,
+	size_t n)
+{
+	sqlite3_stmt *st;
+	int rc;
+
+	if (!spool_sql_prepare(db, "SELECT sink, count(*), min(since) FROM relay WHERE state = 0 GROUP BY sink", &st, why, n))
+		return false;
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW)
+		visit(ctx, spool_sql_text(st, 0), spool_sql_count(st, 1), spool_sql_time(st, 2));
+	sqlite3_finalize(st);
+	return rc == SQLITE_DONE || spool_sql_fail(db, why, n);
+}
+
+static bool last_id(struct spool_db *db, int64_t *id, char *why, size_t n)
+{
+	sqlite3_stmt *st;
+	bool ok;
+
+	if (!spool_sql_prepare(db, "SELECT max(id) FROM relay", &st, why, n))
+		return false;
+	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db, why, n);
+	*id = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	return ok;
+}
+
+/* What is done to relays: their columns are set, of those that are so; with a note, as what the last attempt gave. */
+struct change {
+	const char *set, *which;
+	const char *note, *noted; /* of those of them that are so */
+};
+
+/* Those of the filter with ids in a range. */
+static bool run_on(struct spool_db *db, const char *start, const char *which, const struct spool_delivery_filter *f, int64_t from, int64_t to,
+	int64_t now, const char *note, char *why, size_t n)
+{
+	sqlite3_stmt *st = NULL;
+	char sql[512];
+	bool ok;
+
+	snprintf(sql, sizeof sql, "%s WHERE id BETWEEN ?2 AND ?5 AND (?1 IS NULL OR sink = ?1) AND %s", start, which);
+	if (!spool_sql_prepare(db, sql, &st, why, n))
+		return false;
+	bind_filter(st, f);
+	sqlite3_bind_int64(st, 2, from);
+	sqlite3_bind_int64(st, 4, now);
+	sqlite3_bind_int64(st, 5, to);
+	sqlite3_bind_text(st, 6, note, -1, SQLITE_STATIC);
+	ok = sqlite3_step(st) == SQLITE_DONE || spool_sql_fail(db, why, n);
+	sqlite3_finalize(st);
+	return ok;
+}
+
+/* In a transaction of their own: receiving waits for it. */
+static bool update_range(struct spool_db *db, const struct change *c, const struct spool_delivery_filter *f, int64_t from, int64_t to,
+	int64_t now, int64_t *changed, char *why, size_t n)
+{
+	static const char take_note[] = "INSERT INTO attempt(relay, at, ms, status, error) SELECT id, ?4, 0, 0, ?6 FROM relay";
+	char set[256], noted[256];
+	int64_t here;
+	bool ok;
+
+	snprintf(set, sizeof set, "UPDATE relay SET %s", c->set);
+	snprintf(noted, sizeof noted, "%s AND %s", c->which, c->noted ? c->noted : "1");
+	if (!spool_db_begin(db, true, why, n))
+		return false;
+	ok = (!c->note || run_on(db, take_note, noted, f, from, to, now, c->note, why, n)) &&
+		run_on(db, set, c->which, f, from, to, now, NULL, why, n);
+	here = sqlite3_changes(db->sql);
+	ok = ok && spool_db_commit(db, why, n);
+	*changed += ok ? here : 0;
+	spool_db_end(db);
+	return ok;
+}
+
+static bool update(struct spool_db *db, const struct change *c, const struct spool_delivery_filter *f, int64_t now, int64_t *changed, char *why,
+	size_t n)
+{
+	int64_t last;
+	bool ok;
+
+	*changed = 0;
+	if (f->id)
+		return update_range(db, c, f, f->id, f->id, now, changed, why, n);
+	ok = last_id(db, &last, why, n);
+	for (int64_t from = 1; ok && from <= last; from += BATCH)
+		ok = update_range(db, c, f, from, from + BATCH - 1, now, changed, why, n);
+	return ok;
+}
+
+bool spool_deliveries_retry(struct spool_db *db, const struct spool_delivery_filter *f, int64_t now, int64_t *changed, char *why, size_t n)
+{
+	static const struct change retried = {
+		.set = "since = iif(state = 2, ?4, since), attempts = iif(state = 2, 0, attempts), due = ?4, state = 0",
+		.which = "(state = 2 OR (state = 0 AND due > ?4))",
+	};
+
+	return update(db, &retried, f, now, changed, why, n);
+}
+
+bool spool_deliveries_replayed(struct spool_db *db, const struct spool_delivery_filter *f, int64_t *count, char *why, size_t n)
+{
+	sqlite3_stmt *st;
+	bool ok;
+
+	if (!spool_sql_prepare(db, "SELECT count(*) FROM relay WHERE state = 0 AND was_state <> 0 AND (?1 IS NULL OR sink = ?1)"
+			" AND (?2 = 0 OR id = ?2)", &st, why, n))
+		return false;
+	sqlite3_bind_text(st, 1, f->sink, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(st, 2, f->id);
+	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db, why, n);
+	*count = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	return ok;
+}
+
+bool spool_deliveries_drop(struct spool_db *db, const struct spool_delivery_filter *f, int64_t now, int64_t *changed, char *why, size_t n)
+{
+	/* what replay made pending is again what it was */
+	static const struct change dropped = {
+		.set = "state = iif(was_state, was_state, 2), attempts = attempts + was_attempts, was_state = 0, was_attempts = 0",
+		.which = "state = 0",
+		.note = "dropped by hand",
+		.noted = "was_state = 0",
+	};
+
+	return update(db, &dropped, f, now, changed, why, n);
+}
+
+static bool replay_one(struct spool_db *db, sqlite3_stmt *again, sqlite3_stmt *first, const struct sink *sink, int64_t event, int64_t now,
+	int64_t *changed)
+{
+	sqlite3_stmt *const both[] = {again, first};
+	bool ok = true, done = false;
+
+	for (int i = 0; ok && !done && i < 2; i++) {
+		sqlite3_bind_int64(both[i], 1, event);
+		sqlite3_bind_text(both[i], 2, sink->name, -1, SQLITE_STATIC);
+		sqlite3_bind_int64(both[i], 3, now);
+		sqlite3_bind_int(both[i], 4, sink->ordered);
+		ok = sqlite3_step(both[i]) == SQLITE_DONE;
+		sqlite3_reset(both[i]);
+		done = ok && sqlite3_changes(db->sql) > 0;
+	}
+	*changed += done;
+	return ok;
+}
+
+bool spool_deliveries_replay(struct spool_db *db, const struct sink *sink, const int64_t *events, size_t count, int64_t now, int64_t *changed,
+	char *why, size_t n)
+{
+	sqlite3_stmt *again = NULL, *first = NULL;
+	bool ok;
+
+	*changed = 0;
+	if (!spool_db_begin(db, true, why, n))
+		return false;
+	ok = spool_sql_prepare(db, "UPDATE relay SET was_state = state, was_attempts = attempts, state = 0, since = ?3, due = ?3, attempts = 0, judge = 0"
+			" WHERE event = ?1 AND sink = ?2 AND state <> 0",
+			&again, why, n) &&
+		spool_sql_prepare(db, "INSERT INTO relay(event, sink, state, since, due, attempts, conversation)"
+			" SELECT id, ?2, 0, ?3, ?3, 0, iif(?4, conversation, NULL) FROM event"
+			" WHERE id = ?1 AND NOT EXISTS(SELECT 1 FROM relay WHERE event = ?1 AND sink = ?2)", &first, why, n);
+	for (size_t i = 0; ok && i < count; i++)
+		ok = replay_one(db, again, first, sink, events[i], now, changed) || spool_sql_fail(db, why, n);
+	sqlite3_finalize(again);
+	sqlite3_finalize(first);
+	ok = ok && spool_db_commit(db, why, n);
+	if (!ok)
+		*changed = 0;
+	spool_db_end(db);
+	return ok;
+}

@@ -1,0 +1,232 @@
+/*
+ * Erasing a person: all that the spool has of one sender.
+ *
+ * First two lists are made, in temporary tables in memory: the events, and the conversations that only they belong to. Then the
+ * conversations go, and the events last, as only the events tell which conversations are theirs: an erasure that was killed is
+ * finished by the next one.
+ */
+#include "spool/sqlite/erase.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/mention.h"
+#include "core/unpack.h"
+#include "spool/sqlite/query.h"
+#include "spool/sqlite/sql.h"
+
+struct erasure {
+	struct spool_db *db;
+	const struct spool_erase *what;
+	struct spool_erased *sum;
+	sqlite3_stmt *note_event, *note_conversation;
+	struct buf refusals; /* their ids */
+	struct buf plain;    /* a body unpacked */
+	bool ok;
+	char *why;
+	size_t why_size;
+};
+
+static bool run(struct erasure *e, const char *sql)
+{
+	return sqlite3_exec(e->db->sql, sql, NULL, NULL, NULL) == SQLITE_OK || spool_sql_fail(e->db, e->why, e->why_size);
+}
+
+static bool fail_memory(struct erasure *e)
+{
+	snprintf(e->why, e->why_size, "memory is short");
+	e->ok = false;
+	return false;
+}
+
+static bool mentions(struct erasure *e, struct slice text)
+{
+	bool failed = false, found = mention_find(text, slice_text(e->what->sender), &failed);
+
+	if (failed)
+		fail_memory(e);
+	return found;
+}
+
+static bool delivery_mentions(struct erasure *e, struct slice headers, struct slice body)
+{
+	if (!unpack_kept(body, &e->plain, &body))
+		return fail_memory(e);
+	return mentions(e, body) || mentions(e, headers);
+}
+
+/* ---- lists */
+
+static bool note(struct erasure *e, sqlite3_stmt *st)
+{
+	bool ok = sqlite3_step(st) == SQLITE_DONE || spool_sql_fail(e->db, e->why, e->why_size);
+
+	sqlite3_reset(st);
+	e->ok = e->ok && ok;
+	return ok;
+}
+
+static bool note_conversation(struct erasure *e, struct slice endpoint, struct slice conversation)
+{
+	sqlite3_bind_text64(e->note_conversation, 1, endpoint.p, endpoint.n, SQLITE_STATIC, SQLITE_UTF8);
+	sqlite3_bind_text64(e->note_conversation, 2, conversation.p, conversation.n, SQLITE_STATIC, SQLITE_UTF8);
+	return note(e, e->note_conversation);
+}
+
+static bool is_sender(const struct erasure *e, const struct spool_row *r)
+{
+	return r->sender_id.p && r->sender_id.n == strlen(e->what->sender) && memcmp(r->sender_id.p, e->what->sender, r->sender_id.n) == 0;
+}
+
+static bool on_event(void *ctx, const struct spool_row *r)
+{
+	struct erasure *e = ctx;
+	bool theirs = is_sender(e, r);
+
+	if (!theirs && delivery_mentions(e, r->headers, r->body)) {
+		theirs = e->what->mentions;
+		e->sum->mentioned += !theirs;
+	}
+	if (!theirs)
+		return e->ok;
+	sqlite3_bind_int64(e->note_event, 1, r->id);
+	sqlite3_bind_int64(e->note_event, 2, (int64_t)(r->body.n + r->headers.n));
+	return note(e, e->note_event) && (!r->conversation.p || note_conversation(e, r->endpoint, r->conversation));
+}
+
+static void on_reject(void *ctx, const struct spool_reject_row *r)
+{
+	struct erasure *e = ctx;
+
+	if (e->ok && (delivery_mentions(e, r->headers, r->body) || mentions(e, r->path) || mentions(e, r->reason)) && !buf_add(&e->refusals, &r->id, sizeof r->id))
+		fail_memory(e);
+}
+
+/* Conversations whose id mentions the sender: their events may have been purged before. */
+static bool note_named_conversations(struct erasure *e)
+{
+	sqlite3_stmt *st;
+	bool ok = spool_sql_prepare(e->db, "SELECT endpoint, conversation FROM conversation WHERE instr(conversation, ?1) > 0", &st, e->why,
+		e->why_size);
+	int rc = SQLITE_DONE;
+
+	if (!ok)
+		return false;
+	sqlite3_bind_text(st, 1, e->what->sender, -1, SQLITE_STATIC);
+	while (ok && (rc = sqlite3_step(st)) == SQLITE_ROW)
+		ok = !mentions(e, spool_sql_slice(st, 1)) || note_conversation(e, spool_sql_slice(st, 0), spool_sql_slice(st, 1));
+	sqlite3_finalize(st);
+	return ok && e->ok && (rc == SQLITE_DONE || spool_sql_fail(e->db, e->why, e->why_size));
+}
+
+static bool make_lists(struct erasure *e)
+{
+	return run(e, "CREATE TEMP TABLE erase_event(id INTEGER PRIMARY KEY, bytes INTEGER NOT NULL);"
+			"CREATE TEMP TABLE erase_conversation(endpoint TEXT, conversation TEXT, PRIMARY KEY(endpoint, conversation)) WITHOUT ROWID") &&
+		spool_sql_prepare(e->db, "INSERT OR IGNORE INTO temp.erase_event VALUES(?1, ?2)", &e->note_event, e->why, e->why_size) &&
+		spool_sql_prepare(e->db, "INSERT OR IGNORE INTO temp.erase_conversation VALUES(?1, ?2)", &e->note_conversation, e->why,
+			e->why_size) &&
+		spool_query_events(e->db, &spool_filter_all, on_event, e, e->why, e->why_size) && e->ok && note_named_conversations(e) &&
+		/* without those that events of others have */
+		run(e, "DELETE FROM temp.erase_conversation WHERE (endpoint, conversation) IN (SELECT c.endpoint, c.conversation"
+			" FROM main.event AS v CROSS JOIN temp.erase_conversation AS c ON c.endpoint = v.endpoint AND c.conversation = v.conversation"
+			" WHERE v.id NOT IN (SELECT id FROM temp.erase_event))") &&
+		spool_query_rejects(e->db, NULL, 0, on_reject, e, e->why, e->why_size) && e->ok;
+}
+
+static void drop_lists(struct erasure *e)
+{
+	sqlite3_finalize(e->note_event);
+	sqlite3_finalize(e->note_conversation);
+	sqlite3_exec(e->db->sql, "DROP TABLE IF EXISTS temp.erase_event; DROP TABLE IF EXISTS temp.erase_conversation", NULL, NULL, NULL);
+	buf_free(&e->refusals);
+	buf_free(&e->plain);
+}
+
+/* ---- erasing what they have */
+
+static bool count_conversations(struct erasure *e)
+{
+	sqlite3_stmt *st;
+	bool ok = spool_sql_prepare(e->db, "SELECT count(*) FROM temp.erase_conversation JOIN main.conversation USING(endpoint, conversation)",
+		&st, e->why, e->why_size);
+
+	ok = ok && (sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(e->db, e->why, e->why_size));
+	e->sum->conversations += ok ? sqlite3_column_int64(st, 0) : 0;
+	sqlite3_finalize(st);
+	return ok;
+}
+
+static bool delete_conversations(struct erasure *e)
+{
+	bool ok, low;
+
+	if (!spool_delete_begin(e->db, &low, e->why, e->why_size))
+		return false;
+	ok = count_conversations(e) && run(e, "DELETE FROM main.conversation WHERE (endpoint, conversation) IN"
+		" (SELECT endpoint, conversation FROM temp.erase_conversation)") && spool_db_commit(e->db, e->why, e->why_size);
+	spool_delete_end(e->db, low);
+	return ok;
+}
+
+static bool delete_refusals(struct erasure *e)
+{
+	const int64_t *id = (const void *)e->refusals.data;
+	size_t n = e->refusals.len / sizeof *id;
+	bool ok = true, low;
+
+	if (!n || !spool_delete_begin(e->db, &low, e->why, e->why_size))
+		return !n;
+	for (size_t i = 0; ok && i < n; i++)
+		ok = spool_sql_run(e->db, "DELETE FROM reject WHERE id = ?1", id[i], 0, e->why, e->why_size);
+	ok = ok && spool_db_commit(e->db, e->why, e->why_size);
+	spool_delete_end(e->db, low);
+	return ok;
+}
+
+/* Reads the next events of the list. Returns how many, or -1. */
+static int next_events(struct erasure *e, int64_t after, struct spool_doomed *batch)
+{
+	sqlite3_stmt *st;
+	int rc, n = 0;
+
+	if (!spool_sql_prepare(e->db, "SELECT id, bytes FROM temp.erase_event WHERE id > ?1 ORDER BY id LIMIT ?2", &st, e->why, e->why_size))
+		return -1;
+	sqlite3_bind_int64(st, 1, after);
+	sqlite3_bind_int(st, 2, SPOOL_DELETE_BATCH);
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW)
+		batch[n++] = (struct spool_doomed){sqlite3_column_int64(st, 0), sqlite3_column_int64(st, 1)};
+	sqlite3_finalize(st);
+	if (rc == SQLITE_DONE)
+		return n;
+	spool_sql_fail(e->db, e->why, e->why_size);
+	return -1;
+}
+
+static bool delete_events(struct erasure *e)
+{
+	struct spool_doomed batch[SPOOL_DELETE_BATCH];
+	int64_t after = 0;
+	int n;
+
+	while ((n = next_events(e, after, batch)) > 0) {
+		after = batch[n - 1].id;
+		if (!spool_delete(e->db, batch, (size_t)n, e->what->keys_since, false, e->what->dry_run, &e->sum->events, e->why, e->why_size))
+			return false;
+	}
+	return n == 0;
+}
+
+bool spool_erase(struct spool_db *db, const struct spool_erase *what, struct spool_erased *sum, char *why, size_t n)
+{
+	struct erasure e = {.db = db, .what = what, .sum = sum, .ok = true, .why = why, .why_size = n};
+	bool ok = make_lists(&e);
+
+	sum->refusals += ok ? (int64_t)(e.refusals.len / sizeof(int64_t)) : 0;
+	if (ok)
+		ok = what->dry_run ? count_conversations(&e) && delete_events(&e) :
+				     delete_conversations(&e) && delete_refusals(&e) && delete_events(&e);
+	drop_lists(&e);
+	return ok;
+}

@@ -1,0 +1,309 @@
+/*
+ * The keeper: a thread of the receiver that deletes the events which are older than the configuration keeps them.
+ *
+ * Each interval it goes on from where it stopped, up to the first 1,000 events that are all young. Each day it looks at all events
+ * again: some of them were kept for a pending delivery, or longer than those of other endpoints. The table `retention` has
+ * the times of both, so that of many processes one does it, and a restart repeats nothing.
+ *
+ * A clock can be ahead until the network sets it, and by such a clock all events are old. A pass that comes long after the last one
+ * therefore deletes nothing: it notes its time, and whole_at 0. The next one, an interval later, goes over all events.
+ *
+ * A delivery waits for one batch at most. Between two of them the lock is free.
+ */
+#define _GNU_SOURCE /* pthread_timedjoin_np */
+#include "spool/sqlite/keeper.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/clock.h"
+#include "spool/sqlite/reserve.h"
+#include "spool/sqlite/retention.h"
+#include "spool/sqlite/sql.h"
+
+enum {
+	INTERVAL_LEAST_MS = 1000,
+	INTERVAL_MOST_MS = 3600 * 1000,
+	PARTS = 24, /* of the shortest age: so much later than its age an event goes, at most */
+	SHORT_MS = 60 * 1000, /* for such intervals every pass is over all events */
+	LOOK_MS = 60 * 1000,
+	END_NS = 100 * 1000 * 1000,
+	PAUSE_NS = 5 * 1000 * 1000,
+	WHY = PATH_MAX + 256,
+};
+
+struct spool_keeper {
+	char *dir;
+	enum journal journal;
+	pthread_t thread;
+	bool told;     /* that the last pass failed */
+	bool unwiped;  /* what was deleted is still in a file, as a reader was in the way */
+
+	pthread_mutex_t mutex; /* all below */
+	pthread_cond_t wake;
+	bool running, stop;
+	struct spool_retention *rules; /* as of the time when they were made; the thread takes them for a pass */
+	int64_t interval;              /* ms; 0: no endpoint has an age */
+};
+
+static void free_rules(struct spool_retention *r)
+{
+	if (r)
+		spool_retention_free(r);
+	free(r);
+}
+
+static bool stopped(struct spool_keeper *k)
+{
+	bool stop;
+
+	pthread_mutex_lock(&k->mutex);
+	stop = k->stop;
+	pthread_mutex_unlock(&k->mutex);
+	return stop;
+}
+
+/* True when the time since the last pass may be the clock's fault: nothing is deleted in this one. */
+static bool is_late(int64_t now, int64_t passed, int64_t whole_at, int64_t interval)
+{
+	bool held = passed && !whole_at;
+
+	return !held && now - passed > 2 * interval + LOOK_MS;
+}
+
+static void tell_late(int64_t now, int64_t passed)
+{
+	char last[CLOCK_TEXT], text[CLOCK_TEXT];
+
+	if (passed)
+		log_message(LOG_LEVEL_INFO, "keep: the last look for old events was at %s, and it is %s now; this one deletes nothing, in case the"
+			" clock is wrong", clock_format(passed, last), clock_format(now, text));
+}
+
+/* True when this process is to make a pass now. *whole becomes whether it is over all events. */
+static bool claim(struct spool_db *db, int64_t now, int64_t interval, struct spool_retention_cursor *c, bool *whole, char *why, size_t n)
+{
+	int64_t day = interval < SHORT_MS ? interval : PARTS * interval, passed = 0, whole_at = 0;
+	sqlite3_stmt *st = NULL;
+	bool ok = spool_sql_prepare(db, "SELECT passed_at, whole_at, after FROM retention", &st, why, n), due = false, late;
+
+	if (ok && sqlite3_step(st) == SQLITE_ROW) {
+		passed = sqlite3_column_int64(st, 0);
+		whole_at = sqlite3_column_int64(st, 1);
+		c->after = sqlite3_column_int64(st, 2);
+		due = passed > now || passed + interval <= now;
+	}
+	sqlite3_finalize(st);
+	*whole = whole_at > now || whole_at + day <= now;
+	if (*whole)
+		c->after = 0;
+	if (!due || !spool_db_begin(db, false, why, n))
+		return false;
+	late = is_late(now, passed, whole_at, interval);
+	due = spool_sql_run(db, late ? "UPDATE retention SET passed_at = ?1, whole_at = 0 WHERE passed_at = ?2"
+			: "UPDATE retention SET passed_at = ?1 WHERE passed_at = ?2", now, passed, why, n) &&
+		sqlite3_changes(db->sql) == 1 && spool_db_commit(db, why, n);
+	spool_db_end(db);
+	if (due && late)
+		tell_late(now, passed);
+	return due && !late;
+}
+
+static bool note_pass(struct spool_db *db, const struct spool_retention_cursor *c, int64_t now, bool whole, char *why, size_t n)
+{
+	bool ok;
+
+	if (!spool_db_begin(db, false, why, n))
+		return false;
+	ok = spool_sql_run(db, "UPDATE retention SET after = ?1, whole_at = iif(?2, ?2, whole_at)", c->after, whole ? now : 0, why, n) &&
+		spool_db_commit(db, why, n);
+	spool_db_end(db);
+	return ok;
+}
+
+/* The next pass begins with the first page that has an event which is young now. */
+static bool go_through(struct spool_keeper *k, struct spool_db *db, const struct spool_retention *r, struct spool_retention_cursor *c,
+	bool whole, char *why, size_t n)
+{
+	const struct timespec pause = {.tv_nsec = PAUSE_NS};
+	bool all_old = true, ok = true;
+	int64_t after = c->after;
+
+	while (ok && !c->done && (whole || !c->all_young) && !stopped(k)) {
+		ok = spool_retention_page(db, r, c, why, n);
+		all_old = all_old && c->all_old;
+		if (all_old)
+			after = c->after;
+		nanosleep(&pause, NULL);
+	}
+	c->after = after;
+	return ok;
+}
+
+static bool pass(struct spool_keeper *k, struct spool_db *db, const struct spool_retention *r, int64_t interval, char *why, size_t n)
+{
+	struct spool_retention_cursor c = {0};
+	bool ok, whole = false;
+
+	*why = '\0';
+	if (!claim(db, r->now, interval, &c, &whole, why, n))
+		return !*why;
+	ok = go_through(k, db, r, &c, whole, why, n) && (stopped(k) || note_pass(db, &c, r->now, whole, why, n));
+	if (c.sum.events)
+		log_message(LOG_LEVEL_INFO, "deleted %" PRId64 " event%s older than keep", c.sum.events, c.sum.events == 1 ? "" : "s");
+	if (!ok || stopped(k))
+		return ok;
+	k->unwiped = k->unwiped || c.sum.events;
+	ok = spool_retention_forget(db, r, why, n) && (!k->unwiped || spool_delete_wipe(db, why, n));
+	k->unwiped = k->unwiped && !ok;
+	return ok;
+}
+
+/* Opens the spool for one pass: it may be another one each time, or not there yet. */
+static void open_and_pass(struct spool_keeper *k, struct spool_retention *r, int64_t interval)
+{
+	struct spool_db db = {.housekeeping = true};
+	char why[WHY];
+	bool ok;
+
+	spool_retention_move(r, clock_now());
+	if (!spool_db_exists(k->dir))
+		return;
+	ok = spool_db_open(&db, k->dir, k->journal, SPOOL_MANAGE, why, sizeof why);
+	if (ok) {
+		ok = pass(k, &db, r, interval, why, sizeof why);
+		spool_reserve_make(db.dir_fd);
+		spool_db_close(&db);
+	}
+	if (!ok && !k->told)
+		log_message(LOG_LEVEL_WARNING, "keep: old events can't be deleted now: %s", why);
+	k->told = !ok;
+}
+
+static void wait_for_next(struct spool_keeper *k, int64_t ms)
+{
+	struct timespec end;
+
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += ms / 1000;
+	end.tv_nsec += ms % 1000 * 1000000;
+	if (end.tv_nsec >= 1000000000) {
+		end.tv_sec++;
+		end.tv_nsec -= 1000000000;
+	}
+	while (!k->stop && pthread_cond_timedwait(&k->wake, &k->mutex, &end) == 0)
+		;
+}
+
+/* Rules that were reloaded during a pass are in the place of those taken for it. */
+static void *run(void *ctx)
+{
+	struct spool_keeper *k = ctx;
+	struct spool_retention *r;
+	int64_t interval;
+
+	pthread_mutex_lock(&k->mutex);
+	while (!k->stop) {
+		r = k->rules;
+		interval = k->interval;
+		k->rules = NULL;
+		pthread_mutex_unlock(&k->mutex);
+		if (interval)
+			open_and_pass(k, r, interval);
+		pthread_mutex_lock(&k->mutex);
+		if (k->rules)
+			free_rules(r);
+		else
+			k->rules = r;
+		/* the time between two looks at the table: another process may have passed in between */
+		wait_for_next(k, interval && interval < LOOK_MS ? interval : LOOK_MS);
+	}
+	pthread_mutex_unlock(&k->mutex);
+	return NULL;
+}
+
+/* With the mutex held, or before there is a thread. */
+static void set_rules(struct spool_keeper *k, const struct conf *conf)
+{
+	int64_t shortest = spool_retention_shortest(conf), interval = shortest / PARTS;
+	struct spool_retention *r = calloc(1, sizeof *r);
+
+	if (!r || !spool_retention_init(r, conf, clock_now())) {
+		free_rules(r);
+		return;
+	}
+	free_rules(k->rules);
+	k->rules = r;
+	interval = interval < INTERVAL_LEAST_MS ? INTERVAL_LEAST_MS : interval;
+	k->interval = !shortest ? 0 : interval < INTERVAL_MOST_MS ? interval : INTERVAL_MOST_MS;
+	if (k->interval && !k->running)
+		k->running = pthread_create(&k->thread, NULL, run, k) == 0;
+}
+
+struct spool_keeper *spool_keeper_new(const struct conf *conf)
+{
+	struct spool_keeper *k = calloc(1, sizeof *k);
+	pthread_condattr_t monotonic;
+
+	if (!k)
+		return NULL;
+	k->dir = strdup(conf->spool);
+	if (!k->dir) {
+		free(k);
+		return NULL;
+	}
+	k->journal = conf->journal;
+	pthread_mutex_init(&k->mutex, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&k->wake, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	set_rules(k, conf);
+	return k;
+}
+
+void spool_keeper_reload(struct spool_keeper *k, const struct conf *conf)
+{
+	if (!k)
+		return;
+	pthread_mutex_lock(&k->mutex);
+	set_rules(k, conf);
+	pthread_mutex_unlock(&k->mutex);
+}
+
+void spool_keeper_halt(struct spool_keeper *k)
+{
+	if (!k)
+		return;
+	pthread_mutex_lock(&k->mutex);
+	k->stop = true;
+	pthread_cond_signal(&k->wake);
+	pthread_mutex_unlock(&k->mutex);
+}
+
+bool spool_keeper_free(struct spool_keeper *k)
+{
+	struct timespec end;
+
+	if (!k)
+		return true;
+	spool_keeper_halt(k);
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_nsec += END_NS;
+	if (end.tv_nsec >= 1000000000) {
+		end.tv_sec++;
+		end.tv_nsec -= 1000000000;
+	}
+	if (k->running && pthread_timedjoin_np(k->thread, NULL, &end) != 0)
+		return false;
+	free_rules(k->rules);
+	pthread_cond_destroy(&k->wake);
+	pthread_mutex_destroy(&k->mutex);
+	free(k->dir);
+	free(k);
+	return true;
+}

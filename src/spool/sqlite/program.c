@@ -1,0 +1,219 @@
+/* The programs that use a spool, as each of them tells of itself: table program. */
+#include "config.h"
+
+#include "spool/sqlite/program.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "conf/fingerprint.h"
+#include "core/clock.h"
+#include "spool/sqlite/sql.h"
+
+struct spool_program spool_program_self(const char *role)
+{
+	struct spool_program p = {.process = process_self(), .started_at = clock_now(), .version = PACKAGE_VERSION};
+
+	snprintf(p.role, sizeof p.role, "%s", role);
+	return p;
+}
+
+void spool_program_loaded(struct spool_program *p, const struct conf *c)
+{
+	if (p->loaded_at) {
+		p->reloads++;
+		p->reload_at = clock_now();
+		*p->reload_error = '\0';
+	}
+	p->loaded_at = clock_now();
+	memcpy(p->files, c->fingerprint, sizeof p->files);
+	if (strcmp(p->role, SPOOL_PROGRAM_RELAY) == 0)
+		fingerprint_sinks(c, p->secrets);
+	else
+		fingerprint_endpoints(c, p->secrets);
+}
+
+void spool_program_refused(struct spool_program *p, const char *error)
+{
+	p->reloads++;
+	p->reload_at = clock_now();
+	snprintf(p->reload_error, sizeof p->reload_error, "%s", *error ? error : "unknown");
+}
+
+static void read_text(sqlite3_stmt *st, int column, char *out, size_t n)
+{
+	struct slice text = spool_sql_slice(st, column);
+
+	snprintf(out, n, "%.*s", (int)(text.n < n ? text.n : n - 1), text.p ? text.p : "");
+}
+
+#define COLUMNS "role, pid, ticks, space, started_at, ended_at, version, files, secrets, loaded_at, address, reloads, reload_at, reload_error"
+
+static void read_row(sqlite3_stmt *st, struct spool_program *p)
+{
+	*p = (struct spool_program){
+		.process = {sqlite3_column_int64(st, 1), sqlite3_column_int64(st, 2), sqlite3_column_int64(st, 3)},
+		.started_at = spool_sql_time(st, 4), .ended_at = spool_sql_time(st, 5),
+		.loaded_at = spool_sql_time(st, 9), .reloads = spool_sql_count(st, 11), .reload_at = spool_sql_time(st, 12),
+	};
+	read_text(st, 0, p->role, sizeof p->role);
+	read_text(st, 6, p->version, sizeof p->version);
+	read_text(st, 7, p->files, sizeof p->files);
+	read_text(st, 8, p->secrets, sizeof p->secrets);
+	read_text(st, 10, p->address, sizeof p->address);
+	read_text(st, 13, p->reload_error, sizeof p->reload_error);
+}
+
+static bool has_socket(const struct spool_program *p)
+{
+	struct stat st;
+
+	return *p->address && (strncmp(p->address, "unix:", 5) != 0 || stat(p->address + 5, &st) == 0 || errno != ENOENT);
+}
+
+/* A row of a process that is gone stays where it is the last to know of a socket. One relay runs for a spool. */
+static bool is_replaced(const struct spool_program *old, const struct spool_program *new)
+{
+	if (strcmp(old->role, SPOOL_PROGRAM_RELAY) == 0)
+		return true;
+	switch (process_look(&old->process)) {
+	case PROCESS_GONE:
+		return !has_socket(old) || strcmp(old->address, new->address) == 0;
+	case PROCESS_UNKNOWN:
+		return *new->address && strcmp(old->address, new->address) == 0;
+	case PROCESS_RUNS:
+	case PROCESS_STOPPED:
+		break;
+	}
+	return false;
+}
+
+static bool remove_row(sqlite3 *sql, const struct spool_program *p)
+{
+	sqlite3_stmt *st;
+	bool ok = sqlite3_prepare_v2(sql, "DELETE FROM program WHERE role = ?1 AND pid = ?2 AND space = ?3", -1, &st, NULL) == SQLITE_OK;
+
+	sqlite3_bind_text(st, 1, p->role, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(st, 2, p->process.pid);
+	sqlite3_bind_int64(st, 3, p->process.space);
+	ok = ok && sqlite3_step(st) == SQLITE_DONE;
+	sqlite3_finalize(st);
+	return ok;
+}
+
+static bool remove_replaced(sqlite3 *sql, const struct spool_program *new)
+{
+	struct spool_program old;
+	sqlite3_stmt *st;
+	bool ok = sqlite3_prepare_v2(sql, "SELECT " COLUMNS " FROM program WHERE role = ?1", -1, &st, NULL) == SQLITE_OK;
+	int rc = SQLITE_DONE;
+
+	sqlite3_bind_text(st, 1, new->role, -1, SQLITE_STATIC);
+	while (ok && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+		read_row(st, &old);
+		if (is_replaced(&old, new))
+			ok = remove_row(sql, &old);
+	}
+	sqlite3_finalize(st);
+	return ok && rc == SQLITE_DONE;
+}
+
+bool spool_program_write(sqlite3 *sql, const struct spool_program *p)
+{
+	const int64_t numbers[] = {p->process.pid, p->process.ticks, p->process.space, p->started_at, p->ended_at};
+	sqlite3_stmt *st;
+	bool ok = remove_replaced(sql, p) && sqlite3_prepare_v2(sql, "INSERT OR REPLACE INTO program(" COLUMNS ")"
+		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)", -1, &st, NULL) == SQLITE_OK;
+
+	if (!ok)
+		return false;
+	sqlite3_bind_text(st, 1, p->role, -1, SQLITE_STATIC);
+	for (int i = 0; i < 5; i++)
+		sqlite3_bind_int64(st, 2 + i, numbers[i]);
+	sqlite3_bind_text(st, 7, p->version, -1, SQLITE_STATIC);
+	sqlite3_bind_text(st, 8, p->files, -1, SQLITE_STATIC);
+	sqlite3_bind_text(st, 9, p->secrets, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(st, 10, p->loaded_at);
+	sqlite3_bind_text(st, 11, p->address, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(st, 12, p->reloads);
+	sqlite3_bind_int64(st, 13, p->reload_at);
+	sqlite3_bind_text(st, 14, p->reload_error, -1, SQLITE_STATIC);
+	ok = sqlite3_step(st) == SQLITE_DONE;
+	sqlite3_finalize(st);
+	return ok;
+}
+
+bool spool_program_tell(struct spool_db *db, const struct spool_program *p, char *why, size_t n)
+{
+	bool ok;
+
+	if (!spool_db_begin(db, false, why, n))
+		return false;
+	ok = spool_program_write(db->sql, p) || spool_sql_fail(db, why, n);
+	ok = ok && spool_db_commit(db, why, n);
+	spool_db_end(db);
+	return ok;
+}
+
+bool spool_program_list(struct spool_db *db, void (*visit)(void *ctx, const struct spool_program *p), void *ctx, char *why, size_t n)
+{
+	struct spool_program p;
+	sqlite3_stmt *st;
+	int rc;
+
+	if (!spool_sql_prepare(db, "SELECT " COLUMNS " FROM program ORDER BY role, started_at, pid", &st, why, n))
+		return false;
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+		read_row(st, &p);
+		visit(ctx, &p);
+	}
+	sqlite3_finalize(st);
+	return rc == SQLITE_DONE || spool_sql_fail(db, why, n);
+}
+
+static bool remove_role(struct spool_db *db, const char *role, char *why, size_t n)
+{
+	sqlite3_stmt *st;
+	bool ok;
+
+	if (!spool_sql_prepare(db, "DELETE FROM program WHERE role = ?1", &st, why, n))
+		return false;
+	sqlite3_bind_text(st, 1, role, -1, SQLITE_STATIC);
+	ok = sqlite3_step(st) == SQLITE_DONE || spool_sql_fail(db, why, n);
+	sqlite3_finalize(st);
+	return ok;
+}
+
+bool spool_program_forget(struct spool_db *db, const char *role, char *why, size_t n)
+{
+	sqlite3_stmt *st;
+	bool ok;
+	int rc;
+
+	if (!spool_sql_prepare(db, "SELECT 1 FROM program WHERE role = ?1", &st, why, n))
+		return false;
+	sqlite3_bind_text(st, 1, role, -1, SQLITE_STATIC);
+	rc = sqlite3_step(st);
+	sqlite3_finalize(st);
+	if (rc != SQLITE_ROW)
+		return rc == SQLITE_DONE || spool_sql_fail(db, why, n);
+	if (!spool_db_begin(db, false, why, n))
+		return false;
+	ok = remove_role(db, role, why, n) && spool_db_commit(db, why, n);
+	spool_db_end(db);
+	return ok;
+}
+
+int spool_program_try(sqlite3 *sql)
+{
+	static const char text[] = "SAVEPOINT try;"
+		"INSERT OR REPLACE INTO program(" COLUMNS ")"
+		" VALUES('try', 0, 0, 0, 0, 0, '', '', '', 0, '', 0, 0, zeroblob(65536))";
+	int rc = sqlite3_exec(sql, text, NULL, NULL, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_db_cacheflush(sql);
+	return rc == SQLITE_OK ? sqlite3_exec(sql, "ROLLBACK TO try; RELEASE try", NULL, NULL, NULL) : rc;
+}

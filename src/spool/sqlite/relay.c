@@ -1,0 +1,379 @@
+/* The relays of a spool: which are due, and what became of an attempt. */
+#include "spool/sqlite/relay.h"
+
+#include <stdio.h>
+
+#include "spool/sqlite/sql.h"
+
+enum { LOOK_MOST = 1000 /* relays that one reading looks at */ };
+
+static void read_row(sqlite3_stmt *st, struct spool_relay_row *r)
+{
+	r->id = sqlite3_column_int64(st, 0);
+	r->due = spool_sql_time(st, 1);
+	r->since = spool_sql_time(st, 15);
+	r->attempts = spool_sql_int(st, 2);
+	r->judge = sqlite3_column_int(st, 16);
+	r->reply = spool_sql_slice(st, 17);
+	r->event = (struct spool_row){
+		.id = sqlite3_column_int64(st, 3),
+		.received_at = spool_sql_time(st, 4),
+		.endpoint = spool_sql_present(st, 5),
+		.event = spool_sql_present(st, 6),
+		.key = spool_sql_slice(st, 7),
+		.account = spool_sql_slice(st, 8),
+		.sender_id = spool_sql_slice(st, 9),
+		.sender_name = spool_sql_slice(st, 10),
+		.conversation = spool_sql_slice(st, 11),
+		.sent_at = spool_sql_slice(st, 12),
+		.headers = spool_sql_present(st, 13),
+		.body = spool_sql_present(st, 14),
+	};
+}
+
+bool spool_relay_due(struct spool_db *db, const char *sink, int64_t now, struct spool_relay_cursor *cursor, int limit,
+	bool (*visit)(void *ctx, const struct spool_relay_row *r), void *ctx, bool *more, char *why, size_t n)
+{
+	struct spool_relay_row r;
+	sqlite3_stmt *st;
+	int rc = SQLITE_DONE, looked = 0, found = 0;
+
+	*more = false;
+	if (!spool_sql_prepare(db, "SELECT r.id, r.due, r.attempts, e.id, e.received_at, e.endpoint, e.event, e.key, e.account, e.sender_id,"
+			" e.sender_name, e.conversation, e.sent_at, e.headers, e.body, r.since, r.judge, r.reply"
+			/* one that waits for an older one of its conversation comes without its event */
+			" FROM relay AS r INDEXED BY relay_due LEFT JOIN event AS e ON e.id = iif(EXISTS(SELECT 1 FROM relay AS o"
+			" WHERE o.sink = r.sink AND o.conversation = r.conversation AND o.state = 0 AND o.id < r.id), NULL, r.event)"
+			" WHERE r.sink = ?1 AND r.state = 0 AND r.due <= ?2 AND (r.due, r.id) > (?3, ?4)"
+			" ORDER BY r.due, r.id", &st, why, n))
+		return false;
+	sqlite3_bind_text(st, 1, sink, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(st, 2, now);
+	sqlite3_bind_int64(st, 3, cursor->due);
+	sqlite3_bind_int64(st, 4, cursor->id);
+	while (!*more && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+		read_row(st, &r);
+		*cursor = (struct spool_relay_cursor){r.due, r.id};
+		*more = (r.event.id && (!visit(ctx, &r) || ++found == limit)) || ++looked == LOOK_MOST;
+	}
+	sqlite3_finalize(st);
+	return rc == SQLITE_ROW || rc == SQLITE_DONE || spool_sql_fail(db, why, n);
+}
+
+bool spool_relay_next(struct spool_db *db, const char *sink, int64_t now, int64_t *due, char *why, size_t n)
+{
+	sqlite3_stmt *st;
+	bool ok;
+
+	if (!spool_sql_prepare(db, "SELECT min(due) FROM relay WHERE sink = ?1 AND state = 0 AND due > ?2", &st, why, n))
+		return false;
+	sqlite3_bind_text(st, 1, sink, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(st, 2, now);
+	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db, why, n);
+	*due = spool_sql_time(st, 0);
+	sqlite3_finalize(st);
+	return ok;
+}
+
+static bool any_after(struct spool_db *db, const char *sink, int64_t latest, bool *any, char *why, size_t n)
+{
+	sqlite3_stmt *st;
+	bool ok;
+
+	if (!spool_sql_prepare(db, "SELECT max(due) FROM relay WHERE sink = ?1 AND state = 0", &st, why, n))
+		return false;
+	sqlite3_bind_text(st, 1, sink, -1, SQLITE_STATIC);
+	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db, why, n);
+	*any = ok && sqlite3_column_int64(st, 0) > latest;
+	sqlite3_finalize(st);
+	return ok;
+}
+
+static bool write_due(struct spool_db *db, const char *sink, int64_t now, int64_t latest, char *why, size_t n)
+{
+	sqlite3_stmt *st;
+	bool ok;
+
+	if (!spool_sql_prepare(db, "UPDATE relay SET due = ?2, since = min(since, ?2) WHERE sink = ?1 AND state = 0 AND due > ?3", &st, why, n))
+		return false;
+	sqlite3_bind_text(st, 1, sink, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(st, 2, now);
+	sqlite3_bind_int64(st, 3, latest);
+	ok = sqlite3_step(st) == SQLITE_DONE || spool_sql_fail(db, why, n);
+	sqlite3_finalize(st);
+	return ok;
+}
+
+bool spool_relay_unwait(struct spool_db *db, const char *sink, int64_t now, int64_t latest, int64_t *n, char *why, size_t why_size)
+{
+	bool any, ok;
+
+	*n = 0;
+	if (!any_after(db, sink, latest, &any, why, why_size))
+		return false;
+	if (!any)
+		return true;
+	if (!spool_db_begin(db, false, why, why_size))
+		return false;
+	ok = write_due(db, sink, now, latest, why, why_size);
+	if (ok)
+		*n = sqlite3_changes(db->sql);
+	ok = ok && spool_db_commit(db, why, why_size);
+	spool_db_end(db);
+	return ok;
+}
+
+bool spool_relay_pending(struct spool_db *db, struct spool_relay_key *keys, size_t count, char *why, size_t n)
+{
+	sqlite3_stmt *st;
+	bool ok = true;
+	int rc;
+
+	if (!spool_sql_prepare(db, "SELECT 1 FROM relay WHERE id = ?1 AND event = ?2 AND state = 0", &st, why, n))
+		return false;
+	/* in one transaction: each begins with calls of the system */
+	sqlite3_exec(db->sql, "BEGIN", NULL, NULL, NULL);
+	for (size_t i = 0; ok && i < count; i++) {
+		sqlite3_reset(st);
+		sqlite3_bind_int64(st, 1, keys[i].relay);
+		sqlite3_bind_int64(st, 2, keys[i].event);
+		rc = sqlite3_step(st);
+		keys[i].pending = rc == SQLITE_ROW;
+		ok = rc == SQLITE_ROW || rc == SQLITE_DONE || spool_sql_fail(db, why, n);
+	}
+	sqlite3_finalize(st);
+	sqlite3_exec(db->sql, "COMMIT", NULL, NULL, NULL);
+	return ok;
+}
+
+/* The statements that record(). */
+struct recorder {
+	sqlite3_stmt *attempt, *state, *cut, *forget, *forget_attempts, *reply, *pause, *go_on;
+};
+
+/* The first two parameters of each are the relay and its event. */
+static bool prepare_recorder(struct spool_db *db, struct recorder *r, char *why, size_t n)
+{
+	return spool_sql_prepare(db, "INSERT INTO attempt(relay, at, ms, status, error, answer) SELECT ?1, ?3, ?4, ?5, ?6, ?7"
+			" WHERE EXISTS(SELECT 1 FROM relay WHERE id = ?1 AND event = ?2)", &r->attempt, why, n) &&
+		spool_sql_prepare(db, "UPDATE relay SET state = iif(state = 0 OR ?3 = 1, ?3, state), due = ?4, attempts = attempts + 1,"
+			" since = ?6, judge = ?5, sending = 0, was_state = iif(?3 = 0, was_state, 0), was_attempts = iif(?3 = 0, was_attempts, 0)"
+			" WHERE id = ?1 AND event = ?2", &r->state, why, n) &&
+		spool_sql_prepare(db, "DELETE FROM attempt WHERE relay = ?1 AND id <= (SELECT id FROM attempt WHERE relay = ?1"
+			" ORDER BY id DESC LIMIT 1 OFFSET ?3)", &r->cut, why, n) &&
+		spool_sql_prepare(db, "DELETE FROM relay WHERE id = ?1 AND event = ?2", &r->forget, why, n) &&
+		spool_sql_prepare(db, "DELETE FROM attempt WHERE relay = ?1 AND NOT EXISTS(SELECT 1 FROM relay WHERE id = ?1)",
+			&r->forget_attempts, why, n) &&
+		spool_sql_prepare(db, "INSERT INTO relay(event, sink, state, since, due, attempts, conversation, reply)"
+			" SELECT e.id, ?3, 0, ?4, ?4, 0, iif(?5, e.conversation, NULL), ?6"
+			" FROM relay AS r CROSS JOIN event AS e ON e.id = r.event WHERE r.id = ?1 AND r.event = ?2"
+			" AND NOT EXISTS(SELECT 1 FROM relay WHERE event = e.id AND sink = ?3)", &r->reply, why, n) &&
+		spool_sql_prepare(db, "INSERT OR REPLACE INTO pause(sink, until, failures) VALUES(?1, ?2, ?3)", &r->pause, why, n) &&
+		spool_sql_prepare(db, "DELETE FROM pause WHERE sink = ?1", &r->go_on, why, n);
+}
+
+static void free_recorder(struct recorder *r)
+{
+	sqlite3_finalize(r->attempt);
+	sqlite3_finalize(r->state);
+	sqlite3_finalize(r->cut);
+	sqlite3_finalize(r->forget);
+	sqlite3_finalize(r->forget_attempts);
+	sqlite3_finalize(r->reply);
+	sqlite3_finalize(r->pause);
+	sqlite3_finalize(r->go_on);
+}
+
+static bool run(sqlite3_stmt *st, const struct spool_attempt *a)
+{
+	bool ok;
+
+	sqlite3_bind_int64(st, 1, a->relay);
+	if (sqlite3_bind_parameter_count(st) > 1)
+		sqlite3_bind_int64(st, 2, a->event);
+	ok = sqlite3_step(st) == SQLITE_DONE;
+	sqlite3_reset(st);
+	return ok;
+}
+
+static bool write_attempt(sqlite3_stmt *st, const struct spool_attempt *a)
+{
+	sqlite3_bind_int64(st, 3, a->at);
+	sqlite3_bind_int64(st, 4, a->ms);
+	sqlite3_bind_int(st, 5, a->status);
+	sqlite3_bind_text(st, 6, a->error, -1, SQLITE_STATIC);
+	sqlite3_bind_blob64(st, 7, a->answer.p, a->answer.n, SQLITE_STATIC);
+	return run(st, a);
+}
+
+static bool write_state(sqlite3_stmt *st, const struct spool_attempt *a)
+{
+	sqlite3_bind_int(st, 3, a->state);
+	sqlite3_bind_int64(st, 4, a->due);
+	sqlite3_bind_int(st, 5, a->unjudged);
+	sqlite3_bind_int64(st, 6, a->since);
+	return run(st, a);
+}
+
+static bool cut_attempts(sqlite3_stmt *st, const struct spool_attempt *a)
+{
+	sqlite3_bind_int(st, 3, SPOOL_ATTEMPTS_KEPT);
+	return run(st, a);
+}
+
+static bool write_reply(sqlite3_stmt *st, const struct spool_attempt *a)
+{
+	sqlite3_bind_text(st, 3, a->reply_to->name, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(st, 4, a->at + a->ms);
+	sqlite3_bind_int(st, 5, a->reply_to->ordered);
+	sqlite3_bind_text64(st, 6, a->reply.p, a->reply.n, SQLITE_STATIC, SQLITE_UTF8);
+	return run(st, a);
+}
+
+static bool write_pause(const struct recorder *r, const struct spool_attempt *a)
+{
+	sqlite3_stmt *st = a->pause_until ? r->pause : r->go_on;
+	bool ok;
+
+	sqlite3_bind_text(st, 1, a->pauses, -1, SQLITE_STATIC);
+	if (a->pause_until) {
+		sqlite3_bind_int64(st, 2, a->pause_until);
+		sqlite3_bind_int(st, 3, a->pause_failures);
+	}
+	ok = sqlite3_step(st) == SQLITE_DONE;
+	sqlite3_reset(st);
+	return ok;
+}
+
+static bool record(const struct recorder *r, const struct spool_attempt *a)
+{
+	if (a->pauses && !write_pause(r, a))
+		return false;
+	if (a->state == RELAY_UNWANTED)
+		return run(r->forget, a) && run(r->forget_attempts, a);
+	return write_attempt(r->attempt, a) && write_state(r->state, a) && cut_attempts(r->cut, a) &&
+		(!a->reply_to || write_reply(r->reply, a));
+}
+
+bool spool_relay_record(struct spool_db *db, const struct spool_attempt *first, char *why, size_t n)
+{
+	struct recorder r = {0};
+	bool ok = prepare_recorder(db, &r, why, n), begun = ok && spool_db_begin(db, false, why, n);
+
+	ok = begun;
+	for (const struct spool_attempt *a = first; ok && a; a = a->next)
+		ok = record(&r, a) || spool_sql_fail(db, why, n);
+	free_recorder(&r);
+	ok = ok && spool_db_commit(db, why, n);
+	if (begun)
+		spool_db_end(db);
+	return ok;
+}
+
+static bool write_sending(struct spool_db *db, struct spool_relay_key *key, int64_t now, char *why, size_t n)
+{
+	sqlite3_stmt *st;
+	bool ok;
+
+	if (!spool_sql_prepare(db, "UPDATE relay SET sending = ?3 WHERE id = ?1 AND event = ?2 AND state = 0", &st, why, n))
+		return false;
+	sqlite3_bind_int64(st, 1, key->relay);
+	sqlite3_bind_int64(st, 2, key->event);
+	sqlite3_bind_int64(st, 3, now);
+	ok = sqlite3_step(st) == SQLITE_DONE || spool_sql_fail(db, why, n);
+	key->pending = ok && sqlite3_changes(db->sql) > 0;
+	sqlite3_finalize(st);
+	return ok;
+}
+
+bool spool_relay_sending(struct spool_db *db, struct spool_relay_key *key, int64_t now, char *why, size_t n)
+{
+	bool ok = spool_db_sync(db, true) || spool_sql_fail(db, why, n), begun = ok && spool_db_begin(db, false, why, n);
+
+	ok = begun && write_sending(db, key, now, why, n) && spool_db_commit(db, why, n);
+	if (begun)
+		spool_db_end(db);
+	spool_db_sync(db, false);
+	return ok;
+}
+
+bool spool_relay_doubt(struct spool_db *db, int64_t *count, char *why, size_t n)
+{
+	bool ok;
+
+	if (!spool_db_begin(db, true, why, n))
+		return false;
+	ok = sqlite3_exec(db->sql, "INSERT INTO attempt(relay, at, ms, status, error) SELECT id, sending, 0, 0,"
+		" 'the relay ended meanwhile; it may have arrived' FROM relay WHERE sending <> 0;"
+		"UPDATE relay SET state = 2, attempts = attempts + 1, sending = 0, was_state = 0 WHERE sending <> 0", NULL, NULL, NULL) == SQLITE_OK ||
+		spool_sql_fail(db, why, n);
+	*count = sqlite3_changes(db->sql);
+	ok = ok && spool_db_commit(db, why, n);
+	spool_db_end(db);
+	return ok;
+}
+
+/* Small differences are no other clock: an event is stored a moment after it is received, and a relay's clock is read before. */
+#define AHEAD "state = 0 AND due > ?1 + 60000 AND (attempts = 0 OR ?2 > 0)"
+
+static bool find_times(struct spool_db *db, int64_t now, int64_t back, int64_t *last_attempt, bool *wrong, char *why, size_t n)
+{
+	sqlite3_stmt *st;
+	bool ok;
+
+	if (!spool_sql_prepare(db, "SELECT ifnull((SELECT at + ms FROM attempt ORDER BY id DESC LIMIT 1), 0),"
+			" EXISTS(SELECT 1 FROM relay WHERE " AHEAD "), EXISTS(SELECT 1 FROM pause)", &st, why, n))
+		return false;
+	sqlite3_bind_int64(st, 1, now);
+	sqlite3_bind_int64(st, 2, back);
+	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db, why, n);
+	*last_attempt = sqlite3_column_int64(st, 0);
+	*wrong = sqlite3_column_int(st, 1) || sqlite3_column_int(st, 2);
+	sqlite3_finalize(st);
+	return ok;
+}
+
+static bool mend_times(struct spool_db *db, int64_t now, int64_t back, int64_t *changed, char *why, size_t n)
+{
+	sqlite3_stmt *st;
+	bool ok;
+
+	if (!spool_sql_prepare(db, "UPDATE relay SET due = iif(attempts = 0, ?1, max(?1, due - ?2)), since = min(?1, since - ?2) WHERE " AHEAD, &st, why, n))
+		return false;
+	sqlite3_bind_int64(st, 1, now);
+	sqlite3_bind_int64(st, 2, back);
+	ok = sqlite3_step(st) == SQLITE_DONE;
+	*changed = sqlite3_changes(db->sql);
+	sqlite3_finalize(st);
+	return (ok && sqlite3_exec(db->sql, "DELETE FROM pause", NULL, NULL, NULL) == SQLITE_OK) || spool_sql_fail(db, why, n);
+}
+
+bool spool_relay_begin(struct spool_db *db, int64_t now, int64_t back, int64_t *last_attempt, int64_t *changed, char *why, size_t n)
+{
+	bool ok, wrong;
+
+	*changed = 0;
+	if (!find_times(db, now, back, last_attempt, &wrong, why, n))
+		return false;
+	if (!wrong)
+		return true;
+	if (!spool_db_begin(db, true, why, n))
+		return false;
+	ok = mend_times(db, now, back, changed, why, n) && spool_db_commit(db, why, n);
+	spool_db_end(db);
+	return ok;
+}
+
+bool spool_relay_name(struct spool_db *db, char name[16], char *why, size_t n)
+{
+	sqlite3_stmt *st;
+	bool ok;
+
+	if (!spool_sql_prepare(db, "SELECT name FROM spool", &st, why, n))
+		return false;
+	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db, why, n);
+	if (ok)
+		snprintf(name, 16, "%s", spool_sql_text(st, 0));
+	sqlite3_finalize(st);
+	return ok;
+}

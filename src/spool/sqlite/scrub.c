@@ -1,0 +1,182 @@
+/*
+ * Scrubbing the database file. The file's format: https://sqlite.org/fileformat2.html, sections 1.6 (b-tree pages) and 1.8
+ * (pointer maps, which tell what each page is).
+ *
+ * A step first looks for pages with such copies without any lock, as most have none. Then it takes the spool's lock, checkpoints,
+ * so that the file has the newest version of each page, and overwrites. A commit follows: other connections forget the pages
+ * that they have in memory, and with them the copies.
+ */
+#include "spool/sqlite/scrub.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "spool/sqlite/sql.h"
+
+enum {
+	STEP = 256,                    /* pages: 4 MiB */
+	HEADER = 100,                  /* of the file, on page 1 */
+	LARGEST_ROOT = 52,             /* in it: not 0 with auto_vacuum */
+	RESERVED = 20,                 /* in it: bytes at each page's end */
+	MAP_ENTRY = 5,
+	MAP_ROOT = 1, MAP_BTREE = 5,   /* the kinds of page that are b-tree pages */
+	INDEX_INTERIOR = 2, TABLE_INTERIOR = 5, INDEX_LEAF = 10, TABLE_LEAF = 13,
+	INTERIOR_HEADER = 12, LEAF_HEADER = 8,
+	PENDING_BYTE = 0x40000000,     /* the page with it has no content */
+	BUSY_MS = 200,                 /* with the lock held: a delivery waits as long */
+};
+
+struct scrub {
+	struct spool_db *db;
+	sqlite3_file *file;
+	unsigned char *page, *map;
+	int64_t size, usable; /* of a page */
+	int64_t map_number;   /* the page that is in map; 0: none */
+};
+
+static bool read_page(struct scrub *s, int64_t number, unsigned char *to)
+{
+	return s->file->pMethods->xRead(s->file, to, (int)s->size, (number - 1) * s->size) == SQLITE_OK;
+}
+
+/* The pointer map that has the page's entry. */
+static int64_t map_of(const struct scrub *s, int64_t number)
+{
+	int64_t pages = s->usable / MAP_ENTRY + 1, map = (number - 2) / pages * pages + 2;
+
+	return map == PENDING_BYTE / s->size + 1 ? map + 1 : map;
+}
+
+static bool is_btree(struct scrub *s, int64_t number)
+{
+	int64_t map = number == 1 ? 0 : map_of(s, number);
+	unsigned char kind;
+
+	if (number == 1)
+		return true;
+	if (number <= map || number == PENDING_BYTE / s->size + 1)
+		return false;
+	if (map != s->map_number && !read_page(s, map, s->map))
+		return false;
+	s->map_number = map;
+	kind = s->map[MAP_ENTRY * (number - map - 1)];
+	return kind == MAP_ROOT || kind == MAP_BTREE;
+}
+
+static int64_t number16(const unsigned char *p)
+{
+	return p[0] << 8 | p[1];
+}
+
+/* The unused part of the page: *from up to *to. False where it has none, or is no page that we know. */
+static bool find_unused(const struct scrub *s, int64_t number, int64_t *from, int64_t *to)
+{
+	int64_t at = number == 1 ? HEADER : 0;
+	unsigned char kind = s->page[at];
+	bool interior = kind == INDEX_INTERIOR || kind == TABLE_INTERIOR;
+
+	if (!interior && kind != INDEX_LEAF && kind != TABLE_LEAF)
+		return false;
+	*from = at + (interior ? INTERIOR_HEADER : LEAF_HEADER) + 2 * number16(s->page + at + 3);
+	*to = number16(s->page + at + 5);
+	if (*to == 0)
+		*to = 65536;
+	return *from < *to && *to <= s->usable;
+}
+
+static bool has_copy(const struct scrub *s, int64_t from, int64_t to)
+{
+	while (from < to && s->page[from] == 0)
+		from++;
+	return from < to;
+}
+
+/* Looks at a step's pages. *found becomes whether any has a copy; with `write` they are overwritten. False: the file fails. */
+static bool look(struct scrub *s, int64_t first, bool write, bool *found)
+{
+	sqlite3_int64 end = 0;
+	int64_t from, to;
+
+	*found = false;
+	s->map_number = 0;
+	if (s->file->pMethods->xFileSize(s->file, &end) != SQLITE_OK)
+		return false;
+	for (int64_t n = first; n < first + STEP && n <= end / s->size; n++) {
+		if (!is_btree(s, n) || !read_page(s, n, s->page) || !find_unused(s, n, &from, &to) || !has_copy(s, from, to))
+			continue;
+		*found = true;
+		if (!write)
+			return true;
+		memset(s->page + from, 0, (size_t)(to - from));
+		if (s->file->pMethods->xWrite(s->file, s->page + from, (int)(to - from), (n - 1) * s->size + from) != SQLITE_OK)
+			return false;
+	}
+	return !write || !*found || s->file->pMethods->xSync(s->file, SQLITE_SYNC_NORMAL) == SQLITE_OK;
+}
+
+static bool checkpoint(struct scrub *s, bool *busy, char *why, size_t n)
+{
+	int rc = SQLITE_OK;
+
+	if (s->db->wal) {
+		sqlite3_busy_timeout(s->db->sql, BUSY_MS);
+		rc = sqlite3_wal_checkpoint_v2(s->db->sql, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+		sqlite3_busy_timeout(s->db->sql, SPOOL_DB_BUSY_MS);
+	}
+	*busy = rc == SQLITE_BUSY;
+	return rc == SQLITE_OK || spool_sql_fail(s->db, why, n);
+}
+
+/* The transaction that spool_db_begin() began ends for the checkpoint, and another one takes its place under the same lock. */
+static bool overwrite(struct scrub *s, int64_t first, bool *busy, char *why, size_t n)
+{
+	bool ok, found = false;
+
+	if (!spool_db_begin(s->db, true, why, n))
+		return false;
+	ok = spool_db_commit(s->db, why, n) && checkpoint(s, busy, why, n) &&
+		(sqlite3_exec(s->db->sql, "BEGIN IMMEDIATE; UPDATE spool SET name = name", NULL, NULL, NULL) == SQLITE_OK ||
+			spool_sql_fail(s->db, why, n));
+	if (ok && !look(s, first, true, &found)) {
+		s->db->suspect = true;
+		ok = spool_sql_fail(s->db, why, n);
+	}
+	ok = ok && spool_db_commit(s->db, why, n) && checkpoint(s, busy, why, n);
+	spool_db_end(s->db);
+	return ok;
+}
+
+/* False where the database is none of ours. */
+static bool set_up(struct scrub *s)
+{
+	unsigned char header[HEADER];
+
+	sqlite3_file_control(s->db->sql, "main", SQLITE_FCNTL_FILE_POINTER, &s->file);
+	if (!s->file || !s->file->pMethods || s->file->pMethods->xRead(s->file, header, HEADER, 0) != SQLITE_OK)
+		return false;
+	s->size = number16(header + 16);
+	s->size = s->size == 1 ? 65536 : s->size;
+	s->usable = s->size - header[RESERVED];
+	s->page = malloc((size_t)s->size + 1);
+	s->map = malloc((size_t)s->size + 1);
+	return s->page && s->map && s->size >= 512 && memcmp(header + LARGEST_ROOT, "\0\0\0\0", 4) != 0;
+}
+
+bool spool_scrub(struct spool_db *db, bool *busy, char *why, size_t n)
+{
+	struct scrub s = {.db = db};
+	bool ok = true, found, wanted = set_up(&s);
+	sqlite3_int64 end = 0;
+
+	*busy = false;
+	/* this connection must not write its old copies of pages later */
+	sqlite3_exec(db->sql, "PRAGMA shrink_memory", NULL, NULL, NULL);
+	for (int64_t first = 1; ok && wanted && s.file->pMethods->xFileSize(s.file, &end) == SQLITE_OK && first <= end / s.size; first += STEP) {
+		ok = look(&s, first, false, &found) || spool_sql_fail(db, why, n);
+		if (ok && found)
+			ok = overwrite(&s, first, busy, why, n);
+	}
+	free(s.page);
+	free(s.map);
+	return ok;
+}

@@ -1,0 +1,70 @@
+/* What every reader and writer of the spool's tables does with SQLite. */
+#include "spool/sqlite/sql.h"
+
+#include <stdio.h>
+
+bool spool_sql_fail(struct spool_db *db, char *why, size_t n)
+{
+	snprintf(why, n, "spool: %s", sqlite3_errmsg(db->sql));
+	return false;
+}
+
+bool spool_sql_prepare(struct spool_db *db, const char *sql, sqlite3_stmt **st, char *why, size_t n)
+{
+	return sqlite3_prepare_v2(db->sql, sql, -1, st, NULL) == SQLITE_OK || spool_sql_fail(db, why, n);
+}
+
+bool spool_sql_run(struct spool_db *db, const char *sql, int64_t one, int64_t two, char *why, size_t n)
+{
+	sqlite3_stmt *st;
+	bool ok;
+
+	if (!spool_sql_prepare(db, sql, &st, why, n))
+		return false;
+	sqlite3_bind_int64(st, 1, one);
+	sqlite3_bind_int64(st, 2, two);
+	ok = sqlite3_step(st) == SQLITE_DONE || spool_sql_fail(db, why, n);
+	sqlite3_finalize(st);
+	return ok;
+}
+
+struct slice spool_sql_slice(sqlite3_stmt *st, int column)
+{
+	return (struct slice){sqlite3_column_blob(st, column), (size_t)sqlite3_column_bytes(st, column)};
+}
+
+const char *spool_sql_text(sqlite3_stmt *st, int column)
+{
+	const unsigned char *text = sqlite3_column_text(st, column);
+
+	return text ? (const char *)text : "";
+}
+
+struct slice spool_sql_present(sqlite3_stmt *st, int column)
+{
+	struct slice s = spool_sql_slice(st, column);
+
+	return s.p ? s : (struct slice){"", 0};
+}
+
+int64_t spool_sql_number(sqlite3_stmt *st, int column, int64_t min, int64_t max)
+{
+	int64_t v = sqlite3_column_int64(st, column);
+
+	return v < min ? min : v > max ? max : v;
+}
+
+int64_t spool_sql_time(sqlite3_stmt *st, int column)
+{
+	return spool_sql_number(st, column, -62135596800000, 253402300799999);
+}
+
+int64_t spool_sql_count(sqlite3_stmt *st, int column)
+{
+	return spool_sql_number(st, column, 0, 1000000000000000);
+}
+
+int spool_sql_int(sqlite3_stmt *st, int column)
+{
+	return (int)spool_sql_number(st, column, 0, 1000000);
+}

@@ -1,0 +1,31 @@
+/* What every reader and writer of the spool's tables does with SQLite. */
+#ifndef SPOOL_SQL_H
+#define SPOOL_SQL_H
+
+#include "core/buf.h"
+#include "spool/sqlite/db.h"
+
+/* Writes SQLite's reason to why. Returns false. */
+bool spool_sql_fail(struct spool_db *db, char *why, size_t why_size);
+
+/* False with the reason in why; a statement is finalised by the caller. */
+bool spool_sql_prepare(struct spool_db *db, const char *sql, sqlite3_stmt **st, char *why, size_t why_size);
+
+/* Runs a statement with one or two numbers. False with the reason in why. */
+bool spool_sql_run(struct spool_db *db, const char *sql, int64_t one, int64_t two, char *why, size_t why_size);
+
+/* A column of the row, borrowed until the next step; p == NULL: it has no value. */
+struct slice spool_sql_slice(sqlite3_stmt *st, int column);
+
+/*
+ * What other columns must hold. A spool may be damaged, or forged by another user, and the schema binds its writers only: a
+ * value that is missing, or out of range, becomes the nearest that is right.
+ */
+const char *spool_sql_text(sqlite3_stmt *st, int column); /* NULL: "" */
+struct slice spool_sql_present(sqlite3_stmt *st, int column); /* a slice whose p isn't NULL */
+int64_t spool_sql_number(sqlite3_stmt *st, int column, int64_t min, int64_t max);
+int64_t spool_sql_time(sqlite3_stmt *st, int column); /* ms; the years 1 to 9999, so that differences fit */
+int64_t spool_sql_count(sqlite3_stmt *st, int column); /* of things, bytes or ms: sums of many fit */
+int spool_sql_int(sqlite3_stmt *st, int column); /* 0 to a million */
+
+#endif

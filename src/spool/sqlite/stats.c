@@ -1,0 +1,149 @@
+/* What the spool keeps beside events: counters and rejected deliveries, gathered in memory, written now and then. */
+#include "spool/sqlite/stats.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "spool/sqlite/program.h"
+
+struct tally {
+	struct tally *next;
+	char *endpoint; /* "" for a path that no endpoint has */
+	const char *code;
+	int64_t secret; /* its id */
+	int64_t n, last_at;
+};
+
+static struct tally *find(const struct spool_stats *n, const char *endpoint, const char *code, int64_t secret)
+{
+	struct tally *t = n->tallies;
+
+	while (t && (t->code != code || t->secret != secret || strcmp(t->endpoint, endpoint) != 0))
+		t = t->next;
+	return t;
+}
+
+static struct tally *add(struct spool_stats *n, const char *endpoint, const char *code, int64_t secret)
+{
+	struct tally *t = calloc(1, sizeof *t);
+
+	if (!t)
+		return NULL;
+	t->endpoint = strdup(endpoint);
+	if (!t->endpoint) {
+		free(t);
+		return NULL;
+	}
+	t->code = code;
+	t->secret = secret;
+	t->next = n->tallies;
+	n->tallies = t;
+	return t;
+}
+
+static void count(struct spool_stats *n, const char *endpoint, const char *code, int64_t secret, int64_t times, int64_t at)
+{
+	struct tally *t = find(n, endpoint, code, secret);
+
+	if (!t)
+		t = add(n, endpoint, code, secret);
+	if (!t)
+		return;
+	t->n += times;
+	if (at > t->last_at)
+		t->last_at = at;
+}
+
+void spool_stats_count(struct spool_stats *n, const char *endpoint, const char *code, int64_t secret, int64_t at)
+{
+	count(n, endpoint ? endpoint : "", code, secret, 1, at);
+}
+
+void spool_stats_reject(struct spool_stats *n, const struct spool_reject *r)
+{
+	if (n->limits.keep > 0)
+		spool_rejects_add(&n->rejects, r, n->limits.size);
+}
+
+bool spool_stats_tell(struct spool_stats *n, const struct spool_program *p)
+{
+	struct spool_program *copy = malloc(sizeof *copy);
+
+	if (!copy)
+		return false;
+	*copy = *p;
+	free(n->program);
+	n->program = copy;
+	return true;
+}
+
+static bool write_tallies(const struct tally *t, sqlite3 *sql)
+{
+	sqlite3_stmt *st;
+	bool ok;
+
+	if (!t)
+		return true;
+	ok = sqlite3_prepare_v2(sql,
+		"INSERT INTO counter(endpoint, code, secret, n, last_at) VALUES(?1, ?2, ?3, ?4, ?5)"
+		" ON CONFLICT DO UPDATE SET n = n + ?4, last_at = max(last_at, ?5)", -1, &st, NULL) == SQLITE_OK;
+	for (; ok && t; t = t->next) {
+		sqlite3_bind_text(st, 1, t->endpoint, -1, SQLITE_STATIC);
+		sqlite3_bind_text(st, 2, t->code, -1, SQLITE_STATIC);
+		sqlite3_bind_int64(st, 3, t->secret);
+		sqlite3_bind_int64(st, 4, t->n);
+		sqlite3_bind_int64(st, 5, t->last_at);
+		ok = sqlite3_step(st) == SQLITE_DONE;
+		sqlite3_reset(st);
+	}
+	sqlite3_finalize(st);
+	return ok;
+}
+
+bool spool_stats_cut(sqlite3 *sql, const struct reject_limits *limits, int64_t now)
+{
+	return spool_rejects_expire(sql, limits, now) && spool_rejects_cut(sql, limits);
+}
+
+bool spool_stats_write(const struct spool_stats *n, sqlite3 *sql)
+{
+	return write_tallies(n->tallies, sql) && spool_rejects_write(&n->rejects, sql) &&
+		(!n->program || spool_program_write(sql, n->program)) &&
+		spool_rejects_expire(sql, &n->limits, clock_now()) &&
+		((!n->rejects.n && !n->relimited) || spool_rejects_cut(sql, &n->limits));
+}
+
+static void free_tallies(struct spool_stats *n)
+{
+	struct tally *t;
+
+	while ((t = n->tallies)) {
+		n->tallies = t->next;
+		free(t->endpoint);
+		free(t);
+	}
+}
+
+void spool_stats_join(struct spool_stats *to, struct spool_stats *from)
+{
+	for (const struct tally *t = from->tallies; t; t = t->next)
+		count(to, t->endpoint, t->code, t->secret, t->n, t->last_at);
+	free_tallies(from);
+	spool_rejects_join(&to->rejects, &from->rejects, to->limits.size);
+	to->relimited = to->relimited || from->relimited;
+	if (!to->program)
+		to->program = from->program;
+	else
+		free(from->program); /* what could not be written is older than what was told since */
+	*from = (struct spool_stats){.limits = from->limits};
+}
+
+void spool_stats_free(struct spool_stats *n)
+{
+	free_tallies(n);
+	spool_rejects_free(&n->rejects);
+	n->relimited = false;
+	free(n->program);
+	n->program = NULL;
+}
