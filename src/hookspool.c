@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* hookspool: the administrator's command; finds the subcommand and runs it. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* hookspool.fcgi: receives deliveries as FastCGI or CGI, told apart by how it was started. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What a receiver answered: hookspool's own words in it. */
 #include "cli/answer.h"
 

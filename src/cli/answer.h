@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What a receiver answered: hookspool's own words in it. */
 #ifndef ANSWER_H
 #define ANSWER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * hookspool backup: copies the spool while it is in use.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* hookspool check: everything that can be known to be wrong before the first delivery. */
 #include <getopt.h>
 #include <limits.h>

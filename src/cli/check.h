@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What the parts of hookspool check share: how a finding is said and counted. */
 #ifndef CHECK_H
 #define CHECK_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* hookspool check, the spool's database: can it be written, is it whole, and does its time agree with the clock? */
 #include <inttypes.h>
 #include <limits.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* hookspool check, the files: who may change them, and whether the receiver's user can read them. */
 #include <errno.h>
 #include <limits.h>

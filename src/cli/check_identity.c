@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* hookspool check: which fields of an event the signature does not cover, and what may be concluded from those. */
 #include "cli/check.h"
 

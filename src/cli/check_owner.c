@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* hookspool check, run by root: seeing the spool with the eyes of the user who owns it. */
 #include <errno.h>
 #include <pwd.h>

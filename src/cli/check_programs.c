@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* hookspool check, the receiver and the relay: do they run, with the configuration as it is now, and did the last reload succeed? */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* hookspool check, the rates: does a limit by address see the senders' addresses, or only a proxy's? */
 #include <limits.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* hookspool check, the secrets: while they are being rotated, which is in use, and which may go? */
 #include <inttypes.h>
 #include <limits.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* hookspool check, the secrets: does one stand in two endpoints? */
 #include "cli/check.h"
 #include "conf/shared_secrets.h"

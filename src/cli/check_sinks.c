@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* hookspool check, the sinks: their files, the endpoints that name them, dead deliveries, and pending ones that no relay sends. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* hookspool check, the socket: does a receiver answer a request there, and who may connect to it? */
 #include <errno.h>
 #include <grp.h>

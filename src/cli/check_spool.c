@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * hookspool check, the spool: is it there, whose is it, and is there room? Nothing is
  * made or changed: what the receiver would put right by itself is only said, and not tried.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Work in a child process, which may give up root's privileges while its parent keeps them. */
 #ifndef CHILD_H
 #define CHILD_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What the subcommands of hookspool share. */
 #include "cli/cli.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What the subcommands of hookspool share: their table's entries, exit statuses, configuration. */
 #ifndef CLI_H
 #define CLI_H

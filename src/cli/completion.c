@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* hookspool completion: what bash, zsh and fish need to complete subcommands and options. */
 #include "cli/completion.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* hookspool completion: what bash, zsh and fish need to complete subcommands and options. */
 #ifndef COMPLETION_H
 #define COMPLETION_H

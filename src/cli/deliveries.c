@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* hookspool deliveries: what became of events on their way to the sinks. */
 #include <errno.h>
 #include <getopt.h>

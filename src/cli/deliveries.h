@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What hookspool deliveries, retry and drop share. */
 #ifndef DELIVERIES_H
 #define DELIVERIES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* hookspool deliveries --shape: pending deliveries by sink and age, as qshape(1) of Postfix shows a queue. */
 #include <inttypes.h>
 #include <stdio.h>

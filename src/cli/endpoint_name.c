@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The names that the configuration gives to endpoints, for people. */
 #include "cli/endpoint_name.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The names that the configuration gives to endpoints, for people. */
 #ifndef ENDPOINT_NAME_H
 #define ENDPOINT_NAME_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* hookspool erase: deletes all that the spool has of a person. */
 #include <getopt.h>
 #include <inttypes.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Why a signature does not match: what else would have made it match is tried, one thing at a time. */
 #define _DEFAULT_SOURCE /* explicit_bzero */
 #include "cli/explain.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* hookspool export: events as JSON lines, each with its exact body. */
 #include <getopt.h>
 #include <inttypes.h>

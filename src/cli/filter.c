@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The options that choose events, the same for list, tail and export. */
 #include "cli/filter.h"
 

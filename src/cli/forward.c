@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* hookspool tail --forward: sends stored events on to a developer's own URL, each exactly as it came. */
 #include "config.h"
 

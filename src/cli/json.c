@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* JSON for other programs: one object a line, on standard output. */
 #include "cli/json.h"
 

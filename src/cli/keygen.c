@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* hookspool keygen: a new random secret, to standard output or into a file of its own. */
 #define _XOPEN_SOURCE 700 /* realpath */
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* hookspool list and tail: the newest events that pass a filter, and then those that come. */
 #include <errno.h>
 #include <inttypes.h>

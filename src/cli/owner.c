@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The user that owns a spool: root's commands become that user before they read what the spool says. */
 #define _GNU_SOURCE /* initgroups, setresuid */
 #include "cli/owner.h"

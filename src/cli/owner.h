@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The user that owns a spool: root's commands become that user before they read what the spool says. */
 #ifndef OWNER_H
 #define OWNER_H

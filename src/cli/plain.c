@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Printing what strangers wrote: on one line, with nothing in it that steers a terminal. */
 #define _XOPEN_SOURCE 700 /* wcwidth */
 #include "cli/plain.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Printing what strangers wrote: on one line, with nothing in it that steers a terminal. */
 #ifndef PLAIN_H
 #define PLAIN_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Draws a bar, a count and the rate on one terminal line, at most ten times a second. */
 #include "cli/progress.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* A progress line on standard error, only where that is a terminal. */
 #ifndef PROGRESS_H
 #define PROGRESS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* hookspool purge: deletes old events. */
 #include <getopt.h>
 #include <inttypes.h>

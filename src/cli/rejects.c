@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* hookspool rejects: the deliveries that were turned away, and why; those that were kept whole may be judged again. */
 #include <errno.h>
 #include <getopt.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* hookspool relay: sends stored events to their sinks, until it is told to end. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* hookspool reload: has the receivers and the relay read their configuration anew, and waits for what comes of it. */
 #include <errno.h>
 #include <getopt.h>

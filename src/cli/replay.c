@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* hookspool replay: sends stored events to a sink, once more or for the first time. */
 #include <errno.h>
 #include <getopt.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * hookspool restore: makes a spool of a backup.
  *

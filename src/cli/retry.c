@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* hookspool retry and drop: what is to be done about deliveries to sinks. */
 #include <getopt.h>
 #include <inttypes.h>

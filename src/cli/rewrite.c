@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* A JSON text as some program would write it that parsed it. */
 #include "cli/rewrite.h"
 

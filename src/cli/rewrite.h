@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* A JSON text as some program would write it that parsed it: the usual reason why a right signature doesn't match. */
 #ifndef REWRITE_H
 #define REWRITE_H

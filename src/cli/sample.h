@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Realistic random events, as a provider would send them, for hookspool send. */
 #ifndef SAMPLE_H
 #define SAMPLE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Sample deliveries of the providers whose events have another shape than ConnectSafely's. */
 #include "cli/sample_provider.h"
 

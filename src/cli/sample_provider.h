@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Sample deliveries of the providers whose events have another shape than ConnectSafely's. */
 #ifndef SAMPLE_PROVIDER_H
 #define SAMPLE_PROVIDER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* hookspool send: delivers events as ConnectSafely would, to try a receiver out. */
 #define _DEFAULT_SOURCE /* explicit_bzero */
 #include "config.h"

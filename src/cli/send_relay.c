@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* hookspool send --relay: one attempt of a sink with a sample event, as the Test button of a dashboard makes. */
 #include "cli/send_relay.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What hookspool send prints: each attempt of one event, or a summary of many. */
 #include "cli/send_report.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What hookspool send prints: each attempt of one event, or a summary of many. */
 #ifndef SEND_REPORT_H
 #define SEND_REPORT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Where hookspool send sends, and as which endpoint of the configuration. */
 #include "cli/send_target.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Where hookspool send sends, and as which endpoint of the configuration. */
 #ifndef SEND_TARGET_H
 #define SEND_TARGET_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* A provider's sender in small, on libcurl's multi interface: one slot a delivery under way. */
 #define _DEFAULT_SOURCE /* explicit_bzero */
 #include "config.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * A provider's sender in small: signed POSTs over HTTP, several at once, each tried again after
  * a failure. Success is a 2xx status, as the provider counts it.

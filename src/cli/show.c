@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* hookspool show: one event in full, and whether its signature still holds. */
 #include <errno.h>
 #include <getopt.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* hookspool stats: what is stored, and what became of the deliveries. */
 #include <getopt.h>
 #include <inttypes.h>

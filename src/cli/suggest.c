@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* "Did you mean": the known word that is nearest to a mistyped one. */
 #include "cli/suggest.h"
 

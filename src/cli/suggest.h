@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* "Did you mean": the known word that is nearest to a mistyped one. */
 #ifndef SUGGEST_H
 #define SUGGEST_H

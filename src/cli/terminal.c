@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What only a terminal gets: times in local time, and colours. */
 #define _DEFAULT_SOURCE /* tm_gmtoff */
 #include "cli/terminal.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What only a terminal gets: times in local time, and colours. */
 #ifndef TERMINAL_H
 #define TERMINAL_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* hookspool verify: is this signature right, and if not, why? */
 #define _DEFAULT_SOURCE /* explicit_bzero */
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Address ranges: "192.0.2.0/24", "2001:db8::/32", or one address. */
 #ifndef CIDR_H
 #define CIDR_H

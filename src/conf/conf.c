@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The configuration: read whole, validated, then const; reload makes a new one and swaps the pointer. */
 #define _DEFAULT_SOURCE /* readlink, explicit_bzero */
 #include "conf/conf.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The configuration: read whole, validated, then const; reload makes a new one and swaps the pointer. */
 #ifndef CONF_H
 #define CONF_H

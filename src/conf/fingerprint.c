@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Fingerprints of a configuration, by which a running program and the files on the disk are compared. */
 #define _DEFAULT_SOURCE /* explicit_bzero */
 #include "conf/fingerprint.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The options there are, their defaults, and the checks that can name file and line. */
 #define _DEFAULT_SOURCE /* scandir */
 #include "conf/schema.h"

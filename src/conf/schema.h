@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The options there are, their defaults, and the checks that can name file and line. */
 #ifndef SCHEMA_H
 #define SCHEMA_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The checks of an endpoint's options. */
 #define _DEFAULT_SOURCE /* explicit_bzero */
 #include "conf/schema_endpoint.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The checks of an endpoint's options: each a cfg_validate_callback_t, which reports what is wrong with file, line and fix. */
 #ifndef SCHEMA_ENDPOINT_H
 #define SCHEMA_ENDPOINT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What sections say of each other, checked when all files were read: their order doesn't matter. */
 #include "conf/schema_links.h"
 

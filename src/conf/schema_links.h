@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What sections say of each other, checked when all files were read: their order doesn't matter. */
 #ifndef SCHEMA_LINKS_H
 #define SCHEMA_LINKS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The configuration's own signature schemes: from a section of libconfuse's tree to a row of the table. */
 #include "conf/schema_scheme.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The configuration's own signature schemes: from a section of libconfuse's tree to a row of the table, and back to file and line. */
 #ifndef SCHEMA_SCHEME_H
 #define SCHEMA_SCHEME_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The options of a sink's section, and their checks. */
 #ifndef SCHEMA_SINK_H
 #define SCHEMA_SINK_H

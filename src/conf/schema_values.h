@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The checks of values that stand alone: sizes, times, ages, choices, numbers and modes. */
 #ifndef SCHEMA_VALUES_H
 #define SCHEMA_VALUES_H

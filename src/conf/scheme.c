@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Signature schemes as data: one row a provider. */
 #include "conf/scheme.h"
 

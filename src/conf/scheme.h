@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Signature schemes as data: where a provider puts its signature, what it signs and how, what its
  * events are called and deduped by, and how it asks whether an endpoint is real. Never guessed from

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Keys of a scheme from the texts of its secrets. */
 #define _DEFAULT_SOURCE /* explicit_bzero */
 #include "conf/scheme.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What a scheme signs. */
 #include "conf/scheme.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What a sink's section says, and the sink it makes. */
 #include "conf/section_sink.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What a sink's section says, and the sink it makes. */
 #ifndef SECTION_SINK_H
 #define SECTION_SINK_H

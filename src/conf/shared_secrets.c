@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Secrets that stand in two endpoints: what a provider signs for one, the other takes as signed. */
 #include "conf/shared_secrets.h"
 

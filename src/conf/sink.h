@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Sinks: where events are sent after they were stored. */
 #ifndef SINK_H
 #define SINK_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The text of a configuration without its comments. */
 #include "conf/uncomment.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The text of a configuration without its comments. */
 #ifndef UNCOMMENT_H
 #define UNCOMMENT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Invisible characters in the text of a configuration. */
 #include "conf/unseen.h"
 

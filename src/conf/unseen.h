@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Invisible characters in the text of a configuration. */
 #ifndef UNSEEN_H
 #define UNSEEN_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* IP addresses as text, and the networks they are in. */
 #include "core/address.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* IP addresses as text, and the networks they are in. */
 #ifndef ADDRESS_H
 #define ADDRESS_H

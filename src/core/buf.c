@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* A byte buffer that grows and is reused; not NUL-terminated unless buf_str() is called. */
 #include "core/buf.h"
 

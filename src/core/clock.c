@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Time: milliseconds since the epoch, the monotonic clock, RFC 3339. */
 #define _DEFAULT_SOURCE /* timegm */
 #include "core/clock.h"

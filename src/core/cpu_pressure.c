@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Whether others want the processors that this process runs on. */
 #include "core/cpu_pressure.h"
 

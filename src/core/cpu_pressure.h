@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Whether others want the processors that this process runs on. */
 #ifndef CPU_PRESSURE_H
 #define CPU_PRESSURE_H

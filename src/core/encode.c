@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Bytes as text: hexadecimal and base64 (RFC 4648 sections 8 and 4), strict. */
 #include "core/encode.h"
 

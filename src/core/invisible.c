@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Characters that cannot be seen: they come with copied text, and make names and secrets wrong without a trace. */
 #include "core/invisible.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Files: whole reads with a bound, whole writes, and the permission rule for secrets. */
 #include "core/io.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Files: whole reads with a bound, whole writes, and the permission rule for secrets. */
 #ifndef IO_H
 #define IO_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Keys of signatures by OpenSSL: fetched and keyed once, HMAC's then copied for each use. */
 #include "core/key.h"
 

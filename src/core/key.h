@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Keys of signatures, made once and used again and again: HMAC (RFC 2104, FIPS 180-4) and Ed25519 (RFC 8032). */
 #ifndef KEY_H
 #define KEY_H

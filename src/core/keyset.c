@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The keys of one JSON object, of which none may be there twice. */
 #include "core/keyset.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The log: one line an entry, no write(2) with half a one, as logfmt or JSON, to stderr or syslog. */
 #include "core/log.h"
 

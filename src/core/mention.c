@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Whether a text mentions an id, however the text is encoded. */
 #define _GNU_SOURCE /* memmem */
 #include "core/mention.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Whether a text mentions an id, however the text is encoded: as it is, in JSON's escapes, or percent-encoded. */
 #ifndef MENTION_H
 #define MENTION_H

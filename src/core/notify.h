@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Telling systemd how we are: sd_notify(3)'s protocol without its library. */
 #ifndef NOTIFY_H
 #define NOTIFY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The parts of a path in JSON. */
 #include "core/path_part.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The parts of a path in JSON; paths.h has the syntax. */
 #ifndef PATH_PART_H
 #define PATH_PART_H

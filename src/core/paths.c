@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Values at paths in a JSON text, by yajl's SAX callbacks.
  *

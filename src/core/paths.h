@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Values at paths in a JSON text, by SAX: nothing of the text is kept but these. */
 #ifndef PATHS_H
 #define PATHS_H

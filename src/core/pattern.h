@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Extended regular expressions of POSIX, letters of either case, for texts that strangers write. */
 #ifndef PATTERN_H
 #define PATTERN_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* A process of this machine, by its number and the time it started: numbers are used again. */
 #ifndef PROCESS_H
 #define PROCESS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Programs that are to be run: where they are found, and what keeps the kernel from running them. */
 #define _GNU_SOURCE /* strchrnul, ST_NOEXEC */
 #include "core/program.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Rate limits by endpoint and address, shared by all processes of a spool. */
 #include "core/rate.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Rate limits by endpoint and address, shared by all processes of a spool: the generic cell rate algorithm
  * (ITU-T I.371) in a small table of memory that is mapped from the spool's directory.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What a process gives up before it talks to strangers: its memory to others, programs, the network. */
 #define _GNU_SOURCE /* syscall */
 #include "core/sandbox.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What a process gives up before it talks to strangers: its memory to others, programs, the network. */
 #ifndef SANDBOX_H
 #define SANDBOX_H

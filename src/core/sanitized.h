@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* SANITIZED is defined where the address or the thread sanitizer is built in, by gcc or by clang. */
 #ifndef SANITIZED_H
 #define SANITIZED_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Lists of words in the configuration. */
 #include "core/strlist.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Templates: the text that a relay sends, with values of the event in it.
  *

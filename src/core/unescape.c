@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The text of a JSON string with escapes, where its surrogates are no pairs. */
 #include "core/unescape.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The text of a JSON string with escapes, where its surrogates (\ud800 to \udfff) are no pairs: yajl makes "?" of a high one
  * alone, joins it with any escape behind it, and makes bytes that are not UTF-8 of a low one.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The units of the configuration and the command line: sizes with k/m/g, times with s/m/h/d. */
 #include "core/units.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Unpacking a body that came packed (Content-Encoding, RFC 9110 section 8.4): gzip and deflate, with a bound. No provider signs
  * the header. The bytes alone decide how a body is read, so a captured delivery with another header is read as before.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Strict UTF-8 (RFC 3629): what yajl's own check lets through is refused here. */
 #ifndef UTF8_H
 #define UTF8_H

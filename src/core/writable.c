@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Files that other users may change: what this program reads or runs would be theirs to choose. */
 #define _XOPEN_SOURCE 700 /* S_ISVTX, readlink */
 #include "core/writable.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Files that other users may change: what this program reads or runs would be theirs to choose. */
 #ifndef WRITABLE_H
 #define WRITABLE_H

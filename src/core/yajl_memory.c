@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Memory for yajl, which does not look whether there is some. */
 #include "core/yajl_memory.h"
 

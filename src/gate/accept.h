@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Taking connections, and what is done when there is no descriptor for one. */
 #ifndef ACCEPT_H
 #define ACCEPT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* One delivery as plain CGI (RFC 3875): environment, standard input and output. */
 #include "gate/cgi.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* One delivery as plain CGI (RFC 3875): environment, standard input and output. */
 #ifndef CGI_H
 #define CGI_H

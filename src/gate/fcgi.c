@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* One FastCGI request on a connection that the receiver accepted itself. */
 #include "gate/fcgi.h"
 

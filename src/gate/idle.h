@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Connections that wait in `ready` for their next request: how long they may, and which go when there are too many. */
 #ifndef IDLE_H
 #define IDLE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * libfcgi: reads a request's variables out of a stream that the receiver wrote, and writes the answer's records.
  *

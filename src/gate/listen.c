@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Where connections come from: a socket that was handed to us, or one of our own. */
 #define _GNU_SOURCE /* SOCK_CLOEXEC, SOCK_NONBLOCK */
 #include "gate/listen.h"

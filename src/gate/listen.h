@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Where connections come from: a socket that was handed to us, or one of our own. */
 #ifndef LISTEN_H
 #define LISTEN_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The probe: a FastCGI request of hookspool check that proves that a receiver serves, and that is stored nowhere.
  *

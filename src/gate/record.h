@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * FastCGI 1.0 records and name-value pairs in memory: judged and read here, with no input or output.
  *

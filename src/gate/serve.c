@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The FastCGI server's main thread: signals, slow peers, reload, the way out. */
 #define _GNU_SOURCE /* epoll, eventfd, signalfd, F_SETFL */
 #include "gate/serve.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The FastCGI server: connections, worker threads, deadlines, signals. */
 #ifndef SERVE_H
 #define SERVE_H

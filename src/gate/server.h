@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What the two halves of the server share: workers (worker.c) and the main thread (serve.c). */
 #ifndef SERVER_H
 #define SERVER_H

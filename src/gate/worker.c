@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* A worker: takes the requests that are there, serves them as one batch, gives their connections back. */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The secrets that stand in a body: one of several notifications each. */
 #include "hook/client_state.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The secrets that stand in a body: one of several notifications each. */
 #ifndef CLIENT_STATE_H
 #define CLIENT_STATE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* How a body is read: by what was signed and by its first byte. */
 #include "hook/content.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * How a body is read. Nothing signs the Content-Type, so it never chooses between two readings of one body: what was signed and
  * the body itself do. A JSON text begins with { or [, which a form encodes as %7B and %5B.

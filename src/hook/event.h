@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What a delivery says: the fields that route, dedupe and list an event. */
 #ifndef EVENT_H
 #define EVENT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Forms: application/x-www-form-urlencoded (WHATWG URL Standard, section 5.1), in bodies and queries. */
 #include "hook/form.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* A delivery from request to outcome: judge() is the map, one step a line. */
 #include "hook/handle.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* A delivery from request to outcome. */
 #ifndef HANDLE_H
 #define HANDLE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Handshakes: how a provider asks whether an endpoint is real, and what it wants to hear. */
 #include "hook/handshake.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What is kept of a delivery: the event for the spool with the headers that prove it, or what is asked of a refused one later. */
 #include "hook/keep.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What is told of a delivery when it was answered: the log, the counters and the ring of refused deliveries. */
 #include "hook/log_delivery.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What became of a delivery: one enum, one table to HTTP status, code, log level and CGI exit status. */
 #ifndef OUTCOME_H
 #define OUTCOME_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The headers that prove a delivery: signatures, timestamp and id. */
 #include "hook/proof.h"
 

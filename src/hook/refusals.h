@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Refusals in the log: the first ones of a minute are written at once, what is equal to them is summed up. A stranger
  * can refuse no disk to the spool by having requests refused.

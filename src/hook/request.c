@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* One delivery as it arrived: CGI variables and a body that is still to be read. */
 #include "hook/request.h"
 

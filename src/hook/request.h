@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * One delivery as it arrived: CGI variables (RFC 3875 section 4.1) and a body that is still to be
  * read. FastCGI, CGI and the tests make one; hook/handle.c sees nothing else of the outside.

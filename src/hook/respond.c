@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The answer to a delivery. */
 #include "hook/respond.h"
 

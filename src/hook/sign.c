@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The other side of verify.h: the headers that a provider would send. */
 #include "hook/sign.h"
 

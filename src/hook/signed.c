@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The signed string: what a provider signs, put together from the parts of a delivery. */
 #include "hook/signed.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What is kept of a delivery that was turned away, and a delivery put together again from that or from an event's. */
 #include "hook/stored.h"
 

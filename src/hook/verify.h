@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Does this delivery come from its provider? Signature over the raw bytes, Authorization, in constant time. */
 #ifndef VERIFY_H
 #define VERIFY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* An attempt, whichever way it is made. */
 #include "relay/attempt.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* An attempt, whichever way it is made, and what it gave. */
 #ifndef ATTEMPT_H
 #define ATTEMPT_H

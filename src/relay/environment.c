@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The environment of a sink's program. */
 #include "relay/environment.h"
 

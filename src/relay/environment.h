@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The environment of a sink's program. */
 #ifndef ENVIRONMENT_H
 #define ENVIRONMENT_H

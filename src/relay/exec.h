@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Attempts by programs: the event on standard input, its fields in the environment, what is printed kept. */
 #ifndef EXEC_H
 #define EXEC_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* From the spool into the lanes: what is due is read some way ahead, and what a sink doesn't want is left out. */
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The headers of an HTTP attempt that depend on the event: those it came with, and the sink's templates. */
 #include "relay/headers.h"
 

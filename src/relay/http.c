@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Attempts over HTTP, many at once, by libcurl. */
 #include "config.h"
 

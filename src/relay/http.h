@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Attempts over HTTP, many at once, by libcurl. */
 #ifndef HTTP_H
 #define HTTP_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* A job: one event on its way to one sink, and what is sent of it. */
 #ifndef JOB_H
 #define JOB_H

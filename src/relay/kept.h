@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What is kept of a stream of any length: its beginning and its end. */
 #ifndef KEPT_H
 #define KEPT_H

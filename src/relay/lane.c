@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* A sink's lane: the jobs that were read and wait, those that are on the way, and when the next may go. */
 #include "relay/lane.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Addresses that are not a host's of the internet: a sink may have one only where its configuration says so. */
 #include "relay/private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The relay: sends what is due to its sinks, and writes down what became of it.
  *

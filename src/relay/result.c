@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What became of a job: delivered, to be tried again, dead, or not wanted; and writing that down, some together. */
 #include <stddef.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* A running relay, as its files share it. */
 #ifndef RUNNING_H
 #define RUNNING_H

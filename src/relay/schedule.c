@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* When an attempt that failed is made again. */
 #include "relay/schedule.h"
 

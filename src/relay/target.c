@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Where a sink's attempts go, with the secrets that the receiver must not have. */
 #define _DEFAULT_SOURCE /* explicit_bzero */
 #include "relay/target.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Where a sink's attempts go, with the secrets that the receiver must not have: read by the relay alone. */
 #ifndef TARGET_H
 #define TARGET_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What changes around a running relay: the clock, and the pauses that the administrator ends. */
 #include <inttypes.h>
 #include <stdio.h>

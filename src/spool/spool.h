@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The spool: the local SQLite database of events, dedupe keys, rejected deliveries and counters.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* How the relay learns at once that there is something to send. */
 #include "spool/wakeup.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* How the relay learns at once that there is something to send: a datagram to the socket DIR/relay, sent after a commit. */
 #ifndef SPOOL_WAKEUP_H
 #define SPOOL_WAKEUP_H

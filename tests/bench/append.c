@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The disk's limit: THREADS threads append records of SIZE bytes to FILE for SECONDS; the first to
  * come writes and fdatasyncs for all who wait. Prints appends, fdatasyncs and the fdatasync's median.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """A bar chart as SVG."""
 from html import escape
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * LD_PRELOAD: counts what a process syncs, and commits if SQLite is linked or preloaded, with all
  * others that share the file named by BENCH_COUNTS.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The syncs and SQLite commits of the processes that are measured, counted by counts.so."""
 import os
 import struct

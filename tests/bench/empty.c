@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The floor: a libfcgi handler that reads the body and answers as long a text as hookspool's, and
  * does nothing else. As in libfcgi's own threaded.c, each thread serves one connection; kept ones

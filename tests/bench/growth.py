@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """What stored events cost: throughput, latency, memory and the start with a spool that is full already."""
 import base64
 import shutil

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: ISC
 -- wrk's script: ConnectSafely's deliveries, each with a key and a signature of its own.
 -- Arguments: the event's size in bytes, the secret, the Authorization value.
 local ffi = require "ffi"

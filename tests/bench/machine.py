@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """What the numbers were taken on: the machine, its disk, the versions of what is compared."""
 import json
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """One measurement: load from wrk on a running system, and what the handler's processes took for it."""
 import contextlib
 import http.client

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """What people run now, each as its documentation leads one to set it up, as systems to be measured."""
 import contextlib
 import os

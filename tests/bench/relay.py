@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """What the relay does and costs: attempts a second, what receiving loses by it, its latency, and a sink that is down."""
 import contextlib
 import http.client

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The tables and the chart that a run leaves in doc/."""
 import re
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The limits and hookspool itself, as systems to be measured: each starts, gives where to send to, and ends."""
 import contextlib
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """What the systems under test have in common: a directory, an nginx in front, processes to end."""
 import contextlib
 import os

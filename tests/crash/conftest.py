@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The server tests' fixtures and end of session, one seed for all that is random, and the tally."""
 import random
 import sys

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * LD_PRELOAD: lets the nth call of a kind fail. The test arms it, and reads how many calls there
  * were, through the page that $FAULTS names.

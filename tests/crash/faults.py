@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Calls that fail in a running receiver: the nth write, sync, open or allocation from now."""
 import errno
 import mmap

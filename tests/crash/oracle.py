@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The oracle: a sender that notes each 200 it gets, outside the receiver, and the comparison of its notes with the spool."""
 import hashlib
 import json

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * LD_PRELOAD: records what a process does to the files in $POWER_DIR, in the order it is done, into
  * $POWER_LOG, which several processes share; power.py makes of it what a power cut would leave.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """
 What a power cut would leave: a recording of all writes and syncs, played back up to any moment.
 

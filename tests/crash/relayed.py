@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The relay's oracle: targets that note what they answer with 200, and the comparison of their notes with the spool."""
 import random
 from collections import Counter, defaultdict, namedtuple

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Receivers as systemd runs them, on a socket that stays open while they come and go, and rounds of faults under load."""
 import os
 import signal

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """The tally: what was tried, how often, what was found; `tally.py doc` puts it into doc/DURABILITY.md."""
 import json
 import os

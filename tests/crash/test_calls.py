@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Calls that fail: no space, I/O errors, no descriptors, no memory, at every call that a delivery makes."""
 import shutil
 import signal

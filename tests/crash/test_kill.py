@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """kill -9 and abort() at random moments under load: of receivers, of web servers, through every way to be started."""
 import os
 import signal

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The oracle can fail: each breach, made by hand in a copy of a good spool, is named, and nothing else is."""
 import random
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Power cuts: what they leave of the spool has every event that was acknowledged, whole and once, at any moment."""
 import sqlite3
 import time

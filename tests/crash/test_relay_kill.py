@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """kill -9 of the relay at random moments under load, alone and with the receiver: every event reaches every sink."""
 import random
 import re

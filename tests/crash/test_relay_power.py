@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Power cuts while the relay sends answers: none is lost, and none that had arrived is sent once more."""
 import time
 from collections import Counter

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Restarts under load, as systemd makes them with the socket kept open: no delivery fails, not even at the first try."""
 import signal
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """500 senders of a byte a second, straight at the receiver's socket: good deliveries don't notice, and each slow one is ended."""
 import os
 import re

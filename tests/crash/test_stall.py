@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """What holds the spool up: a process stopped while it commits, a clock that jumps, a long read, checkpoints by others."""
 import fcntl
 import signal

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Starts a program as systemd's socket activation does: activate.py PATH PROGRAM ARGUMENT..."""
 import os
 import socket

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Fixtures; the session's beginning and its certain end; no sanitizer report goes unnoticed."""
 import os
 import sys

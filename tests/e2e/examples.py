@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Examples as they are read by people, made to run here: only paths and addresses of the real machine change."""
 import re
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """A FastCGI client as raw as a hostile one (FastCGI 1.0): records by hand, on a connection kept open."""
 import socket
 import struct

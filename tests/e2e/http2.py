@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """An HTTP/2 server that answers without waiting for the request's body, frame by frame (RFC 9113, RFC 7541)."""
 import socket
 import ssl

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """What every answer of ours must look like."""
 
 STATUS = {"stored": 200, "duplicate": 200, "ignored": 200, "malformed": 400, "incomplete": 400, "unauthorized": 401,

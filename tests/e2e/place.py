@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Where things are: the build under test, the source tree, a private directory, the user that services run as."""
 import atexit
 import itertools

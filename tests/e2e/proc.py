@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Child processes: started in groups of their own, waited for by polling, and certainly gone at the end."""
 import ctypes
 import os

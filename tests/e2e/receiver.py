@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """A home for hookspool (configuration, secrets, spool) and hookspool.fcgi running in it."""
 import itertools
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """What tests of the relay share: targets that keep what they get, sinks, the relay itself, and what the spool says of it."""
 import signal
 import threading

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """ConnectSafely's sender: events, signatures, and HTTP as raw as a test needs it."""
 import hashlib
 import hmac

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Real web servers in front of a receiver, each on a free loopback port with a log of its own."""
 import shutil
 import socket

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """A look into a spool: with SQL, read-only, and with hookspool export."""
 import json
 import sqlite3

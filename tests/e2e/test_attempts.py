@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """One attempt: a single request, errors that name their cause, and answers that tell of the sink and not of the event."""
 import socket
 import ssl

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Backup and restore, and an export of a damaged spool."""
 import fcntl
 import json

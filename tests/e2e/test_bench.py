@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """make bench, as far as it goes in seconds: the load is right, nothing fails, and every table is made."""
 import json
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Bodies: chunked, of every size around the limits, slow, short, and the connection after them."""
 import time
 

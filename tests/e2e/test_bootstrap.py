@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """./bootstrap run, as a new user has it: from a checkout in a directory with a blank in its name."""
 import json
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Who may call, how often, and what they hear: addresses, client certificates, rates, fixed answers."""
 import ssl
 import urllib.error

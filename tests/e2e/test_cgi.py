@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The receiver as a plain CGI program: by hand, and as a web host without any of our packages runs it."""
 import os
 import subprocess

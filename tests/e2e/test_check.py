@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """hookspool check: what it finds, how it says so, and what it must not miss; secrets and configurations with characters unseen."""
 import fcntl
 import json

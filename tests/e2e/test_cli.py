@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """hookspool beside a running receiver: export's contract, and the commands on what was really received."""
 import base64
 import hashlib

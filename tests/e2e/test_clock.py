@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """A clock that was wrong: what was stored with its time does no harm, and is told of."""
 import sqlite3
 

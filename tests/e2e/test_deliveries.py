@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """What deliveries, retry, replay and drop say and do; and whose time counts when clocks are wrong."""
 import json
 import re

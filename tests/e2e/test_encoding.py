@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Bodies that come packed: signed as they are sent, read unpacked, kept as they came."""
 import gzip
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """hookspool erase: what the spool has of a person goes, from its files too, and nothing else does."""
 import gzip
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Each file in conf-examples, loaded by the program it is for, and a delivery through it."""
 import re
 import shutil

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Sinks that are programs: what they are given, what becomes of how they end, what they answer; and what sinks choose."""
 import json
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """hookspool tail --forward: what comes, or came since, to a developer's own machine."""
 import base64
 import hmac

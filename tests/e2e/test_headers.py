@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The headers of an attempt: those that name the event, and templates, whatever a stranger puts into them."""
 import base64
 import gzip

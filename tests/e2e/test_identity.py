@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Which deliveries are the same event: by a signed id, by an unsigned id with the bytes, by the bytes, or by nothing."""
 import base64
 import hashlib

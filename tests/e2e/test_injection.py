@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """
 A request forged inside a body that an early answer leaves unread must never be served.
 

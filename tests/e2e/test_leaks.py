@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """No delivery leaves memory behind, whatever becomes of it: valgrind watches FastCGI, CGI and reload; and what admins run."""
 import hmac
 import signal

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Every way to be given a socket."""
 import grp
 import os

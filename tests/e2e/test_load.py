@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Many at once: concurrent duplicates over several processes, idle connections, more than may be in flight."""
 import select
 import statistics

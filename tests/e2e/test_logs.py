@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The log: one line a delivery, in both formats, whatever strangers put into their requests; no secrets, no texts."""
 import json
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The manual and the README: every configuration in them loads, the pages have no faults, no option is left out."""
 import re
 

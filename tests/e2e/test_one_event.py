@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """What happened to one event or one refused delivery, by its ID; and the small comforts of the command line."""
 import json
 import subprocess

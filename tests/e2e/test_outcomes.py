@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Every outcome of the design's table, through every web server: status, code, headers, and what is in the spool."""
 from http.client import HTTPException
 

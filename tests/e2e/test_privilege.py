@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The privileges of each process: root's commands give them up, and no other user's files are trusted."""
 import json
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Deliveries as providers send them, in tests/providers: the answer, each field, and what a second delivery is."""
 import base64
 import gzip

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """What schemes of one's own read: bodies of many kinds, and what makes a duplicate."""
 import json
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """What is kept of refused deliveries: what each was asked with, and shares that a stranger's junk cannot take."""
 import hashlib
 import hmac

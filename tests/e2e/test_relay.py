@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """After the 200: events reach their sinks, at least once and in time, whatever the sink does."""
 import base64
 import fcntl

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Retention: keep, purge, a full disk, and that what is deleted is in no file any more."""
 import itertools
 import json

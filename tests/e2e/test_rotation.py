@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Secrets are rotated: which is in use, which may go, and how refused deliveries are stored after all."""
 import datetime
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Every provider's scheme on a real server: its own deliveries, its handshake, forms, schemes of one's own, and why one is wrong."""
 import base64
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The drop-in for web hosts: what it hides from the web, and Authorization in both of the ways its .htaccess has."""
 import re
 import shutil

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Starting, reloading and stopping, as systemd and an admin do it."""
 import signal
 import socket

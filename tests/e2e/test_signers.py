@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """What providers sign by, their own packages, is taken; what we sign, these packages take; and of samples they think as we do."""
 import json
 import os

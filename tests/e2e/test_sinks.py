@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Each example of a sink, tried with what strangers send: what arrives has its service's shape, limits and escapes."""
 import base64
 import hashlib

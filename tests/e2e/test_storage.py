@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """When the disk is full, not there, or not ours: 503, and recovery without a restart."""
 import fcntl
 import os

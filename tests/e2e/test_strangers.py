@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """What a peer of the socket, or a stranger who only has the URL, can do to the receiver: nothing that outlasts it."""
 import hmac
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The units at work, installed as README says: under a systemd of our own, that has nothing else to start."""
 import json
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """What a terminal gets and a pipe does not: local time, colours, and NO_COLOR."""
 import os
 import pty

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """How long a comparison takes tells nothing of the secret: no branch and no address depends on its bytes."""
 import pytest
 

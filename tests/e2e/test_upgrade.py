@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """A spool of release 0.1: it migrates, and what it has stored or purged is known when it is delivered again."""
 import base64
 import hashlib

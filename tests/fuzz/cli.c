@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Fuzzes what the command line reads: a delivery's headers and body under verify --explain, times and sizes, texts
  * that are printed, and what a receiver answered. The first byte chooses.

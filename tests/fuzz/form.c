@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Fuzz target: the input is a form. */
 #include "fuzz.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What every fuzz target has: the entry that libFuzzer, AFL++ and main.c call. */
 #ifndef FUZZ_H
 #define FUZZ_H

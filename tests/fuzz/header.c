@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Fuzz target: a byte for the scheme, and the lines of the headers behind it; in these $ becomes the right signature (or
  * secret). What is accepted must be right by the rules here, read a second time from the request.

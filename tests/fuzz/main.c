@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Feeds a fuzz target its corpus, or the files that are named, with any compiler. Prints TAP. */
 #define _DEFAULT_SOURCE /* scandir */
 #include <dirent.h>

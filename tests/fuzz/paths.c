@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Fuzz target: one line, a path, and the JSON behind it; what is found is compared with what yajl's tree has there. */
 #include "fuzz.h"
 

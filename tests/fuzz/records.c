@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Fuzzes the reading of FastCGI: of what record_walk() takes for a whole request, libfcgi sees exactly the variables.
  *

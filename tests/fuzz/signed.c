@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Fuzz target: a flag byte, six lines (signs, timestamp, id, method, url, query), and the body behind them. Put together
  * for every scheme, and for one that signs what the first line says.

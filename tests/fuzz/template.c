@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Fuzz target: a line, whose first byte is the escape and whose rest is what is known of the event; a template up to a
  * byte 0x1E; and the body behind it. The verdict and what is printed are compared with those of a second reader, which

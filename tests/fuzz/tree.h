@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Values at paths in the tree that yajl makes of a JSON text: what paths_find() finds, the slow way. */
 #ifndef TREE_H
 #define TREE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* conf/: what is read, what is refused with file and line, address ranges, comments. */
 #define _GNU_SOURCE /* asprintf */
 #include "unit.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* core/: buffers, times, sizes, UTF-8, processors, secret files, log escaping. */
 #define _GNU_SOURCE /* sched_setaffinity */
 #include "unit.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What is read from a delivery: sources of schemes of one's own, what identifies a delivery, and kinds of bodies. */
 #include "unit.h"
 

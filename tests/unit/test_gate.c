@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* gate/: FastCGI seen from the other end of the socket, records in memory, and the listening sockets. */
 #include "unit.h"
 

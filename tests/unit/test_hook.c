@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* hook/: signatures against published vectors, the event parser, and a delivery from request to outcome. */
 #include "unit.h"
 

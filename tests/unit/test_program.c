@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The programs' rows in the spool, the processes they are of, fingerprints of configurations, and characters unseen. */
 #include "unit.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What relays are made of: templates print what they should; attempts come when they should. */
 #include "unit.h"
 

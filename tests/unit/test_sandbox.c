@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What a process has given up is refused by the kernel; what it needs goes on. Each test is a process of its own. */
 #define _GNU_SOURCE /* unshare */
 #include "unit.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Signature schemes: published vectors, every scheme's own deliveries, and by table all that must be refused. */
 #include "unit.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* sink/: the spool keeps exact bytes once, across threads, processes, full disks and moved files. */
 #include "unit.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* sink/: what is pending, what became of attempts, what is answered once, which message was the first. */
 #include "unit.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* spool/sqlite/store: what makes two deliveries the same event. */
 #include "unit.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* core/unpack: what is packed right comes out, and its bounds hold for all that isn't. */
 #include "unit.h"
 

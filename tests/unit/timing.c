@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Does the time of a comparison tell what the secret is? valgrind's memcheck follows bytes that are declared
  * undefined, and reports each branch and each address that depends on them: here, all that is made of the secret.

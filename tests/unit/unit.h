@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What every unit test needs: cmocka and its prerequisites, and a private directory. */
 #ifndef UNIT_H
 #define UNIT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Backups of a spool: a consistent copy of a database in use, and what a copy needs before it is a spool again. */
 #include "spool/sqlite/backup.h"
 

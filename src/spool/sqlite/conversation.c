@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Which event was the first of its conversation: found out for sinks that ask, behind the receiver's back. */
 #include "spool/sqlite/conversation.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The spool's database file: opening, schema, the lock between processes, checkpoints. */
 #define _GNU_SOURCE /* SIGEV_THREAD_ID, gettid */
 #include "spool/sqlite/db.h"

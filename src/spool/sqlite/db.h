@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The spool's database file: opening, schema, the lock between processes, checkpoints. */
 #ifndef SPOOL_DB_H
 #define SPOOL_DB_H

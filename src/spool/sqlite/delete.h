@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Deleting events with all that belongs to them, and wiping what deletion leaves in the files. */
 #ifndef SPOOL_DELETE_H
 #define SPOOL_DELETE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What became of events on their way to the sinks, and what is to be done about it: for the administrator. */
 #include "spool/sqlite/deliveries.h"
 

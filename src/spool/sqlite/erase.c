@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Erasing a person: all that the spool has of one sender.
  *

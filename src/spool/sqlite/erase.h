@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Erasing a person: all that the spool has of one sender. */
 #ifndef SPOOL_ERASE_H
 #define SPOOL_ERASE_H

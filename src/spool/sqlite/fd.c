@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* An SQLite database in a file that is open already. SQLite's VFS of this machine opens by name only. */
 #include "spool/sqlite/fd.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* An SQLite database in a file that is open already: a backup, which another user may have opened. */
 #ifndef SPOOL_FD_H
 #define SPOOL_FD_H

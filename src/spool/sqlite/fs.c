@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* A spool's place: what kind of file system it is on, and whose its files are. */
 #define _GNU_SOURCE /* O_PATH, AT_EMPTY_PATH */
 #include "spool/sqlite/fs.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* A spool's place: what kind of file system it is on, as not every one keeps the promise of an fsync, and whose its files are. */
 #ifndef SPOOL_FS_H
 #define SPOOL_FS_H

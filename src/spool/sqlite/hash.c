@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The SQL function key_hash(salt, key). */
 #include "spool/sqlite/hash.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The SQL function key_hash(salt, key): how the keys of deleted events stay known, without the ids of persons in them. */
 #ifndef SPOOL_HASH_H
 #define SPOOL_HASH_H

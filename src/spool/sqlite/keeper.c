@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The keeper: a thread of the receiver that deletes the events which are older than the configuration keeps them.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The key of an event, which is unique for each endpoint: the id as the sender gave it, and what scopes it. */
 #ifndef SPOOL_KEY_H
 #define SPOOL_KEY_H

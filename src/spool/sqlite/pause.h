@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The sinks that the relay pauses for: it writes them down, and the administrator ends a pause by taking it away. */
 #ifndef SPOOL_PAUSE_H
 #define SPOOL_PAUSE_H

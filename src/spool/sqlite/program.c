@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The programs that use a spool, as each of them tells of itself: table program. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Reading the spool back: events by filter, rejected deliveries, counters. */
 #include "spool/sqlite/query.h"
 

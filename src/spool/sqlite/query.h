@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Reading the spool back: events by filter, rejected deliveries, counters. */
 #ifndef SPOOL_QUERY_H
 #define SPOOL_QUERY_H

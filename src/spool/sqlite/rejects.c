@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The ring of rejected deliveries, whose room is shared so that no sender's junk can take all of it. */
 #include "spool/sqlite/rejects.h"
 

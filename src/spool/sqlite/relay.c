@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The relays of a spool: which are due, and what became of an attempt. */
 #include "spool/sqlite/relay.h"
 

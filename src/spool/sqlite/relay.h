@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The relays of a spool: which are due, and what became of an attempt. */
 #ifndef SPOOL_RELAY_H
 #define SPOOL_RELAY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The reserve: a file that keeps a few MiB of the disk for purge, which needs room before it gives any back. */
 #ifndef SPOOL_RESERVE_H
 #define SPOOL_RESERVE_H

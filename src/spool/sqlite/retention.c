@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Retention: which events are older than the configuration keeps them, and deleting those. */
 #include "spool/sqlite/retention.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Retention: which events are older than the configuration keeps them, and deleting those. */
 #ifndef SPOOL_RETENTION_H
 #define SPOOL_RETENTION_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "spool/sqlite/rewrite.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* After a failed fsync: what was written and may never have reached the disk is written once more. */
 #ifndef SPOOL_REWRITE_H
 #define SPOOL_REWRITE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Scrubbing the database file. The file's format: https://sqlite.org/fileformat2.html, sections 1.6 (b-tree pages) and 1.8
  * (pointer maps, which tell what each page is).

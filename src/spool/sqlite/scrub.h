@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Scrubbing the database file: copies of rows in the unused part of b-tree pages, which secure_delete does not reach. */
 #ifndef SPOOL_SCRUB_H
 #define SPOOL_SCRUB_H

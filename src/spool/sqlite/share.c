@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Equal shares of a bounded room for nested classes: what a class does not use is shared by the others. */
 #define _GNU_SOURCE /* qsort_r */
 #include "spool/sqlite/share.h"

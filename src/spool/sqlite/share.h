@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Equal shares of a bounded room for nested classes: what a class does not use is shared by the others. */
 #ifndef SPOOL_SHARE_H
 #define SPOOL_SHARE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What every reader and writer of the spool's tables does with SQLite. */
 #include "spool/sqlite/sql.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What the spool keeps beside events: counters and rejected deliveries, gathered in memory, written now and then. */
 #ifndef SPOOL_STATS_H
 #define SPOOL_STATS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Storing one event: whether it is there already, and what else has the same bytes. */
 #include "spool/sqlite/store.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What a spool may hold: its files are plain files, and its schema is the one that this program makes. */
 #ifndef SPOOL_TRUST_H
 #define SPOOL_TRUST_H

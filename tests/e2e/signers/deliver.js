@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // node deliver.js URL SCHEME SECRET SECONDS [TIMES]: signs standard input with the package, delivers it, prints each answer's status.
 import { readFileSync } from "node:fs";
 import { packages } from "./packages.js";

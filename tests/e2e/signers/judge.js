@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // node judge.js: reads samples, a JSON list, from standard input, and prints a JSON list of what the provider's own package
 // says of each: true, its signature is right; false, it is not; null, no package here verifies it.
 import { readFileSync } from "node:fs";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // One entry a provider's package: its own signing and its own verifying function.
 import { sign, verify } from "@octokit/webhooks-methods";
 import { Webhook } from "standardwebhooks";

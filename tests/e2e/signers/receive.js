@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // node receive.js SCHEME SECRET: prints its port, and answers each delivery by what the package says of it.
 import { createServer } from "node:http";
 import { packages } from "./packages.js";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Express: checks the signature over the raw body, keeps events in memory or, with a file, appends and fdatasyncs.
 // Arguments: port, file (optional). Environment: SECRET, AUTHORIZATION.
 const crypto = require("crypto");

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # A CGI script: checks the signature with openssl, appends the event to a file and syncs it before the 200.
 body=$(mktemp) || exit
 trap 'rm -f "$body"' EXIT

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Flask: checks the signature over the raw body, appends the event to a file and fdatasyncs it before the 200."""
 import hashlib
 import hmac

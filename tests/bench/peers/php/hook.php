@@ -1,4 +1,5 @@
 <?php
+// SPDX-License-Identifier: ISC
 // PHP-FPM: checks the signature over the raw body, stores the event in SQLite with synchronous=FULL before the 200.
 $body = file_get_contents('php://input');
 $right = 'sha256=' . hash_hmac('sha256', $body, $_SERVER['SECRET']);
