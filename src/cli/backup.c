@@ -20,7 +20,7 @@
 #include "cli/child.h"
 #include "cli/cli.h"
 #include "cli/progress.h"
-#include "spool/sqlite/backup.h"
+#include "spool/backup.h"
 
 static const char help[] =
 	"Usage: hookspool backup FILE\n"

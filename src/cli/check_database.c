@@ -8,9 +8,9 @@
 
 #include "cli/check.h"
 #include "core/clock.h"
+#include "spool/events.h"
 #include "spool/sqlite/db.h"
 #include "spool/sqlite/program.h"
-#include "spool/sqlite/query.h"
 
 enum {
 	SMALL = 64 << 20, /* bytes of a database that is read wholly at each check: a second's work */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "cli/check.h"
-#include "spool/sqlite/query.h"
+#include "spool/events.h"
 
 enum { LOOKED_AT = 200, ENOUGH = 5 };
 

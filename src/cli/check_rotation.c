@@ -7,7 +7,7 @@
 
 #include "cli/check.h"
 #include "core/clock.h"
-#include "spool/sqlite/query.h"
+#include "spool/events.h"
 
 /* As long as the most patient provider tries again what it signed with the old secret: Stripe, three days. */
 static const int64_t RETRIES_MS = 3 * INT64_C(86400000);

@@ -16,7 +16,7 @@
 #include "core/clock.h"
 #include "core/program.h"
 #include "core/writable.h"
-#include "spool/sqlite/deliveries.h"
+#include "spool/deliveries.h"
 
 #ifdef HAVE_CURL
 #include "relay/private.h"

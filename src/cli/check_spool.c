@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "cli/check.h"
-#include "spool/sqlite/fs.h"
+#include "spool/fs.h"
 
 static void check_file_system(struct check *c, const char *dir, enum journal journal)
 {

@@ -15,8 +15,8 @@
 #include "cli/plain.h"
 #include "cli/terminal.h"
 #include "core/clock.h"
-#include "spool/sqlite/deliveries.h"
-#include "spool/sqlite/pause.h"
+#include "spool/deliveries.h"
+#include "spool/pauses.h"
 
 static const char deliveries_help[] =
 	"Usage: hookspool deliveries [OPTION]... [ID]\n"

@@ -8,7 +8,7 @@
 #include "cli/cli.h"
 #include "cli/json.h"
 #include "core/clock.h"
-#include "spool/sqlite/erase.h"
+#include "spool/erase.h"
 #include "spool/sqlite/reserve.h"
 
 static const char help[] =

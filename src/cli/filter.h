@@ -9,7 +9,7 @@
 #include "conf/conf.h"
 #include "hook/event.h"
 #include "hook/stored.h"
-#include "spool/sqlite/query.h"
+#include "spool/events.h"
 
 struct filter {
 	const struct conf *conf; /* says by which scheme a row is read; to be set before the first row */

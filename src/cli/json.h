@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "core/buf.h"
-#include "spool/sqlite/query.h"
+#include "spool/events.h"
 
 /* An object being written; lives on the stack, from json_begin() to json_end(). */
 struct json {

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "spool/sqlite/fs.h"
+#include "spool/fs.h"
 #include "spool/wakeup.h"
 
 /* The kernel is asked again: a program that goes on as root after a failed change is the worst outcome. */

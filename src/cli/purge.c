@@ -9,9 +9,9 @@
 #include "cli/progress.h"
 #include "core/clock.h"
 #include "core/units.h"
-#include "spool/sqlite/query.h"
+#include "spool/events.h"
+#include "spool/retention.h"
 #include "spool/sqlite/reserve.h"
-#include "spool/sqlite/retention.h"
 
 static const char help[] =
 	"Usage: hookspool purge [--older-than AGE] [--pending] [--dry-run]\n"

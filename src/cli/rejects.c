@@ -16,7 +16,7 @@
 #include "core/clock.h"
 #include "hook/handle.h"
 #include "hook/stored.h"
-#include "spool/sqlite/query.h"
+#include "spool/events.h"
 
 static const char help[] =
 	"Usage: hookspool rejects [OPTION]... [ID]\n"

@@ -13,8 +13,8 @@
 #include "cli/progress.h"
 #include "cli/terminal.h"
 #include "core/clock.h"
-#include "spool/sqlite/deliveries.h"
-#include "spool/sqlite/pause.h"
+#include "spool/deliveries.h"
+#include "spool/pauses.h"
 #include "spool/wakeup.h"
 
 static const char help[] =

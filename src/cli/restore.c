@@ -23,8 +23,8 @@
 #include "cli/cli.h"
 #include "cli/owner.h"
 #include "core/clock.h"
-#include "spool/sqlite/backup.h"
-#include "spool/sqlite/fs.h"
+#include "spool/backup.h"
+#include "spool/fs.h"
 
 static const char help[] =
 	"Usage: hookspool restore [--pending hold|send|drop] FILE\n"

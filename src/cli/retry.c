@@ -9,8 +9,8 @@
 #include "cli/deliveries.h"
 #include "cli/plain.h"
 #include "core/clock.h"
-#include "spool/sqlite/deliveries.h"
-#include "spool/sqlite/pause.h"
+#include "spool/deliveries.h"
+#include "spool/pauses.h"
 #include "spool/wakeup.h"
 
 static const char retry_help[] =

@@ -17,8 +17,8 @@
 #include "core/unpack.h"
 #include "hook/stored.h"
 #include "hook/verify.h"
-#include "spool/sqlite/deliveries.h"
-#include "spool/sqlite/query.h"
+#include "spool/deliveries.h"
+#include "spool/events.h"
 
 static const char help[] =
 	"Usage: hookspool show [OPTION]... ID\n"

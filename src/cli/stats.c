@@ -13,8 +13,8 @@
 #include "cli/plain.h"
 #include "cli/terminal.h"
 #include "core/clock.h"
-#include "spool/sqlite/deliveries.h"
-#include "spool/sqlite/query.h"
+#include "spool/deliveries.h"
+#include "spool/events.h"
 
 static const char help[] =
 	"Usage: hookspool stats [--json]\n"

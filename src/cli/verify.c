@@ -19,7 +19,7 @@
 #include "core/io.h"
 #include "hook/stored.h"
 #include "hook/verify.h"
-#include "spool/sqlite/query.h"
+#include "spool/events.h"
 
 enum { BODY_MAX = 64 << 20, HEADERS_MAX = 64 << 10, SHOWN_MAX = 2000 };
 

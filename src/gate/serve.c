@@ -23,8 +23,8 @@
 #include "gate/libfcgi.h"
 #include "gate/listen.h"
 #include "hook/refusals.h"
-#include "spool/sqlite/keeper.h"
-#include "spool/sqlite/program.h"
+#include "spool/keeper.h"
+#include "spool/programs.h"
 
 enum {
 	TICK_MS = 1000,

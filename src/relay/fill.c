@@ -7,7 +7,7 @@
 #include "core/clock.h"
 #include "core/utf8.h"
 #include "relay/running.h"
-#include "spool/sqlite/conversation.h"
+#include "spool/conversations.h"
 
 enum {
 	/* of a text that is looked at: for a regular expression the time grows with its square; LinkedIn takes 8,000 characters */

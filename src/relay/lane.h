@@ -5,7 +5,7 @@
 
 #include "relay/job.h"
 #include "relay/target.h"
-#include "spool/sqlite/relay.h"
+#include "spool/relays.h"
 
 enum { LANE_READ = 64 /* relays read ahead, at most... */, LANE_READ_BYTES = 2 << 20 /* ...and bytes of their bodies, but for the last */ };
 

@@ -24,7 +24,7 @@
 #include "core/io.h"
 #include "core/notify.h"
 #include "relay/running.h"
-#include "spool/sqlite/fs.h"
+#include "spool/fs.h"
 #include "spool/wakeup.h"
 
 enum {

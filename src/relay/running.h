@@ -12,8 +12,8 @@
 #include "relay/lane.h"
 #include "relay/relay.h"
 #include "relay/schedule.h"
+#include "spool/programs.h"
 #include "spool/sqlite/db.h"
-#include "spool/sqlite/program.h"
 
 enum { RECORD_MOST = 64 /* results at a time */ };
 

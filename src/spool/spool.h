@@ -18,6 +18,7 @@
 #include "core/buf.h"
 
 struct spool;
+struct spool_db;
 struct spool_program;
 
 enum spool_access {

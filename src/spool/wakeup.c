@@ -10,7 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "spool/sqlite/fs.h"
+#include "spool/fs.h"
 
 #define HURRY "!"
 

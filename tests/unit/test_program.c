@@ -7,6 +7,7 @@
 
 #include "conf/fingerprint.h"
 #include "core/invisible.h"
+#include "spool/sqlite/db.h"
 #include "spool/sqlite/program.h"
 
 static void report(void *ctx, enum log_level level, const char *message)

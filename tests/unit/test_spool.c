@@ -10,10 +10,10 @@
 #include <sys/wait.h>
 
 #include "core/clock.h"
+#include "spool/fs.h"
+#include "spool/retention.h"
 #include "spool/spool.h"
 #include "spool/sqlite/db.h"
-#include "spool/sqlite/fs.h"
-#include "spool/sqlite/retention.h"
 #include "spool/sqlite/rewrite.h"
 
 static struct slice text(const char *s)

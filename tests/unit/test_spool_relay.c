@@ -4,10 +4,11 @@
 
 #include <sqlite3.h>
 
-#include "spool/sqlite/conversation.h"
-#include "spool/sqlite/deliveries.h"
-#include "spool/sqlite/relay.h"
-#include "spool/sqlite/retention.h"
+#include "spool/conversations.h"
+#include "spool/deliveries.h"
+#include "spool/relays.h"
+#include "spool/retention.h"
+#include "spool/sqlite/db.h"
 
 static const struct sink plain = {.name = (char *)(uintptr_t)"plain"};
 static const struct sink judged = {.name = (char *)(uintptr_t)"judged", .judged = true};

@@ -5,10 +5,10 @@
 #include <sqlite3.h>
 #include <sys/wait.h>
 
+#include "spool/events.h"
 #include "spool/spool.h"
 #include "spool/sqlite/db.h"
 #include "spool/sqlite/delete.h"
-#include "spool/sqlite/query.h"
 
 enum { DAY = 86400000 };
 

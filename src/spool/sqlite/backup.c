@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Backups of a spool: a consistent copy of a database in use, and what a copy needs before it is a spool again. */
-#include "spool/sqlite/backup.h"
+#include "spool/backup.h"
 
 #include <errno.h>
 #include <stdio.h>

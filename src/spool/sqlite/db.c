@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
-#include "spool/sqlite/fs.h"
+#include "spool/fs.h"
 #include "spool/sqlite/hash.h"
 #include "spool/sqlite/reserve.h"
 #include "spool/sqlite/rewrite.h"

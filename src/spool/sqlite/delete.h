@@ -7,18 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "spool/erase.h"
 #include "spool/sqlite/db.h"
 
 enum {
 	SPOOL_DELETE_BATCH = 200,       /* events of one transaction, at most... */
 	SPOOL_DELETE_BYTES = 1 << 20,   /* ...and bytes of their bodies and headers, but for the first */
-};
-
-/* What was deleted so far, or would be. */
-struct spool_deleted {
-	int64_t events, deliveries, attempts;
-	int64_t pending; /* of the deliveries: those that were still to be sent */
-	int64_t spared;  /* events that stay, as deliveries of them are pending */
 };
 
 /* An event to delete. */
@@ -42,12 +36,5 @@ void spool_delete_end(struct spool_db *db, bool low);
  */
 bool spool_delete(struct spool_db *db, const struct spool_doomed *order, size_t n, int64_t keys_since, bool spare, bool dry_run,
 	struct spool_deleted *sum, char *why, size_t why_size);
-
-/*
- * Moves the write-ahead log into the database, cuts it to nothing, and overwrites the copies that SQLite left in the database:
- * deleted content is then in no file of the spool. Waits for readers at most 10 s, without the lock. False with the reason in why,
- * such as that a reader doesn't end.
- */
-bool spool_delete_wipe(struct spool_db *db, char *why, size_t why_size);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* What became of events on their way to the sinks, and what is to be done about it: for the administrator. */
-#include "spool/sqlite/deliveries.h"
+#include "spool/deliveries.h"
 
 #include <stdio.h>
 

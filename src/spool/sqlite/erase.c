@@ -6,7 +6,7 @@
  * conversations go, and the events last, as only the events tell which conversations are theirs: an erasure that was killed is
  * finished by the next one.
  */
-#include "spool/sqlite/erase.h"
+#include "spool/erase.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +14,8 @@
 
 #include "core/mention.h"
 #include "core/unpack.h"
-#include "spool/sqlite/query.h"
+#include "spool/events.h"
+#include "spool/sqlite/delete.h"
 #include "spool/sqlite/sql.h"
 
 struct erasure {

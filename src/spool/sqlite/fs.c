@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* A spool's place: what kind of file system it is on, and whose its files are. */
 #define _GNU_SOURCE /* O_PATH, AT_EMPTY_PATH */
-#include "spool/sqlite/fs.h"
+#include "spool/fs.h"
 
 #include <linux/magic.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "spool/sqlite/relay.h"
+#include "spool/relays.h"
 #include "spool/sqlite/reserve.h"
 
 /* The last ones lack a name in Debian 12's linux/magic.h. */

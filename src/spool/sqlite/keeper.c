@@ -12,7 +12,7 @@
  * A delivery waits for one batch at most. Between two of them the lock is free.
  */
 #define _GNU_SOURCE /* pthread_timedjoin_np */
-#include "spool/sqlite/keeper.h"
+#include "spool/keeper.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -22,8 +22,8 @@
 #include <time.h>
 
 #include "core/clock.h"
+#include "spool/retention.h"
 #include "spool/sqlite/reserve.h"
-#include "spool/sqlite/retention.h"
 #include "spool/sqlite/sql.h"
 
 enum {

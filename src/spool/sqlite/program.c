@@ -2,7 +2,7 @@
 /* The programs that use a spool, as each of them tells of itself: table program. */
 #include "config.h"
 
-#include "spool/sqlite/program.h"
+#include "spool/programs.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,6 +11,7 @@
 
 #include "conf/fingerprint.h"
 #include "core/clock.h"
+#include "spool/sqlite/program.h"
 #include "spool/sqlite/sql.h"
 
 struct spool_program spool_program_self(const char *role)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Reading the spool back: events by filter, rejected deliveries, counters. */
-#include "spool/sqlite/query.h"
+#include "spool/events.h"
 
 #include <stdio.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The relays of a spool: which are due, and what became of an attempt. */
-#include "spool/sqlite/relay.h"
+#include "spool/relays.h"
 
 #include <stdio.h>
 

@@ -7,7 +7,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "spool/sqlite/fs.h"
+#include "spool/fs.h"
 
 static uint64_t free_bytes(int dir_fd)
 {

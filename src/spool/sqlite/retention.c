@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* Retention: which events are older than the configuration keeps them, and deleting those. */
-#include "spool/sqlite/retention.h"
+#include "spool/retention.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "spool/sqlite/conversation.h"
+#include "spool/conversations.h"
+#include "spool/sqlite/delete.h"
 #include "spool/sqlite/sql.h"
 
 enum { PAGE = 1000, KEYS = 5000 };

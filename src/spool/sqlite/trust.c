@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "spool/sqlite/fs.h"
+#include "spool/fs.h"
 
 bool spool_trust_files(int dir_fd, char *why, size_t n)
 {

@@ -4,7 +4,14 @@
 #define SPOOL_ERASE_H
 
 #include "core/buf.h"
-#include "spool/sqlite/delete.h"
+#include "spool/spool.h"
+
+/* What was deleted so far, or would be. */
+struct spool_deleted {
+	int64_t events, deliveries, attempts;
+	int64_t pending; /* of the deliveries: those that were still to be sent */
+	int64_t spared;  /* events that stay, as deliveries of them are pending */
+};
 
 struct spool_erase {
 	const char *sender;  /* the id as the events have it */
@@ -27,5 +34,12 @@ struct spool_erased {
  * in why: *sum is what was erased until then, and a second call goes on.
  */
 bool spool_erase(struct spool_db *db, const struct spool_erase *e, struct spool_erased *sum, char *why, size_t why_size);
+
+/*
+ * Moves the write-ahead log into the database, cuts it to nothing, and overwrites the copies that SQLite left in the database:
+ * deleted content is then in no file of the spool. Waits for readers at most 10 s, without the lock. False with the reason in why,
+ * such as that a reader doesn't end.
+ */
+bool spool_delete_wipe(struct spool_db *db, char *why, size_t why_size);
 
 #endif

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /* Which event was the first of its conversation: found out for sinks that ask, behind the receiver's back. */
-#ifndef SPOOL_CONVERSATION_H
-#define SPOOL_CONVERSATION_H
+#ifndef SPOOL_CONVERSATIONS_H
+#define SPOOL_CONVERSATIONS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "core/buf.h"
-#include "spool/sqlite/db.h"
+#include "spool/spool.h"
 
 /*
  * Takes note of the conversations of at most 1,000 events that came since the last time, in one transaction. *noted becomes

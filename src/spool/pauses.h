@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* The sinks that the relay pauses for: it writes them down, and the administrator ends a pause by taking it away. */
-#ifndef SPOOL_PAUSE_H
-#define SPOOL_PAUSE_H
+#ifndef SPOOL_PAUSES_H
+#define SPOOL_PAUSES_H
 
-#include "spool/sqlite/db.h"
+#include "spool/spool.h"
 
 /* Until when, in ms since the epoch, and after how many failures in a row. */
 typedef void spool_pause_visit(void *ctx, const char *sink, int64_t until, int failures);

@@ -3,7 +3,7 @@
 #ifndef SPOOL_BACKUP_H
 #define SPOOL_BACKUP_H
 
-#include "spool/sqlite/db.h"
+#include "spool/spool.h"
 
 /*
  * Copies the database, as it is at one moment, to the empty file of that descriptor, and syncs it. Receiving goes on: the

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /* Reading the spool back: events by filter, rejected deliveries, counters. */
-#ifndef SPOOL_QUERY_H
-#define SPOOL_QUERY_H
+#ifndef SPOOL_EVENTS_H
+#define SPOOL_EVENTS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "core/buf.h"
-#include "spool/sqlite/db.h"
+#include "spool/spool.h"
 
 /* Events that damaged pages of the database, or of the disk, have. */
 struct spool_lost {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /* The relays of a spool: which are due, and what became of an attempt. */
-#ifndef SPOOL_RELAY_H
-#define SPOOL_RELAY_H
+#ifndef SPOOL_RELAYS_H
+#define SPOOL_RELAYS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "spool/sqlite/db.h"
-#include "spool/sqlite/query.h"
+#include "spool/events.h"
+#include "spool/spool.h"
 
 #define SPOOL_RELAY_LOCK "relay.lock" /* in the spool's directory; the process that holds it is the spool's relay */
 
