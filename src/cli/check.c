@@ -10,7 +10,6 @@
 #include "cli/check.h"
 #include "cli/cli.h"
 #include "cli/json.h"
-#include "cli/plain.h"
 #include "cli/terminal.h"
 
 enum { UNKNOWN = 3 };
@@ -65,7 +64,7 @@ static void add(struct check *c, enum check_grade grade, const char *name, struc
 		return;
 	}
 	printf("%s%s%s ", terminal_colour(grades[grade].colour), grades[grade].label, terminal_colour(TERMINAL_PLAIN));
-	plain_print(stdout, message, 0);
+	terminal_print(stdout, message, 0);
 	putchar('\n');
 }
 

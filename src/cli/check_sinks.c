@@ -12,7 +12,7 @@
 #include <yajl/yajl_parse.h>
 
 #include "cli/check.h"
-#include "cli/plain.h"
+#include "cli/terminal.h"
 #include "core/clock.h"
 #include "core/program.h"
 #include "core/writable.h"
@@ -50,7 +50,7 @@ static void say_target(struct check *c, const struct sink *s)
 		check_say(c, CHECK_OK, "sink", "sink %s: %s to what is in %s", s->name, s->method, s->url_file);
 		return;
 	}
-	rest = plain_url(s->url, &before);
+	rest = terminal_url(s->url, &before);
 	check_say(c, CHECK_OK, "sink", "sink %s: %s to %.*s%s", s->name, s->method, before, s->url, rest);
 }
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "cli/owner.h"
-#include "cli/plain.h"
+#include "cli/terminal.h"
 
 void cli_error(const char *fmt, ...)
 {
@@ -20,7 +20,7 @@ void cli_error(const char *fmt, ...)
 	buf_vprintf(&text, fmt, ap);
 	va_end(ap);
 	fputs("hookspool: ", stderr);
-	plain_json(stderr, (struct slice){text.data, text.len}); /* a spool's or a target's text may be in it */
+	terminal_json(stderr, (struct slice){text.data, text.len}); /* a spool's or a target's text may be in it */
 	fputc('\n', stderr);
 	buf_free(&text);
 }
@@ -34,7 +34,7 @@ int cli_usage(const char *name, const char *fmt, ...)
 	buf_vprintf(&text, fmt, ap);
 	va_end(ap);
 	fprintf(stderr, "hookspool %s: ", name);
-	plain_json(stderr, (struct slice){text.data, text.len}); /* as above */
+	terminal_json(stderr, (struct slice){text.data, text.len}); /* as above */
 	fprintf(stderr, "\nTry: hookspool %s --help\n", name);
 	buf_free(&text);
 	return CLI_USAGE;

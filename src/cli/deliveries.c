@@ -12,7 +12,6 @@
 #include "cli/deliveries.h"
 #include "cli/endpoint_name.h"
 #include "cli/json.h"
-#include "cli/plain.h"
 #include "cli/terminal.h"
 #include "core/clock.h"
 #include "spool/deliveries.h"
@@ -90,7 +89,7 @@ static void print_result(const struct spool_delivery *s)
 	if (s->status && s->error.p)
 		fputs(", ", stdout);
 	if (s->error.p)
-		plain_print(stdout, s->error, 0);
+		terminal_print(stdout, s->error, 0);
 	if (!s->last_at)
 		putchar('-');
 }
@@ -107,10 +106,10 @@ static void print_row(void *ctx, const struct spool_delivery *s)
 		print_head(names);
 	p->found = true;
 	printf("%6" PRId64 "  %6" PRId64 "  ", s->id, s->event);
-	plain_cell(stdout, s->sink, 16);
+	terminal_cell(stdout, s->sink, 16);
 	if (names) {
 		fputs("  ", stdout);
-		plain_cell(stdout, endpoint_name(p->conf, s->endpoint), 16);
+		terminal_cell(stdout, endpoint_name(p->conf, s->endpoint), 16);
 	}
 	printf("  %s%-9s%s  %5d  ", colour, spool_deliveries_states[s->state], *colour ? terminal_colour(TERMINAL_PLAIN) : "", s->attempts);
 	printf("%-*s  %-*s  ", terminal_time_width(), s->last_at ? terminal_time(s->last_at, last) : "-", terminal_time_width(),
@@ -143,11 +142,11 @@ static void print_attempt(void *ctx, const struct spool_delivery_attempt *a)
 		printf("  %d", a->status);
 	if (a->error.p) {
 		fputs("  ", stdout);
-		plain_print(stdout, a->error, 0);
+		terminal_print(stdout, a->error, 0);
 	}
 	if (a->answer.n) {
 		fputs("  ", stdout);
-		plain_print(stdout, a->answer, 0);
+		terminal_print(stdout, a->answer, 0);
 	}
 	putchar('\n');
 }
@@ -190,7 +189,7 @@ static void print_pause(void *ctx, const char *sink, int64_t until, int failures
 	if (only && strcmp(only, sink) != 0)
 		return;
 	fputs("sink ", stdout);
-	plain_print(stdout, slice_text(sink), 0);
+	terminal_print(stdout, slice_text(sink), 0);
 	printf(" pauses until %s, after %d failure%s in a row\n", terminal_time(until, text), failures, failures == 1 ? "" : "s");
 }
 

@@ -7,7 +7,6 @@
 
 #include "cli/deliveries.h"
 #include "cli/json.h"
-#include "cli/plain.h"
 #include "cli/terminal.h"
 #include "core/clock.h"
 #include "spool/deliveries.h"
@@ -83,7 +82,7 @@ static void print_row(const struct row *r)
 {
 	char until[TERMINAL_TIME];
 
-	plain_cell(stdout, slice_text(r->sink), NAME_COLUMNS);
+	terminal_cell(stdout, slice_text(r->sink), NAME_COLUMNS);
 	printf(" %7" PRId64, sum(r));
 	for (int i = 0; i < SPOOL_AGES; i++)
 		printf(" %6" PRId64, r->n[i]);

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/plain.h"
+#include "cli/terminal.h"
 
 struct slice endpoint_name(const struct conf *conf, struct slice path)
 {
@@ -27,10 +27,10 @@ void endpoint_name_print(const struct conf *conf, struct slice path)
 {
 	struct slice name = endpoint_name(conf, path);
 
-	plain_print(stdout, path, 0);
+	terminal_print(stdout, path, 0);
 	if (!name.p)
 		return;
 	fputs(" (", stdout);
-	plain_print(stdout, name, 0);
+	terminal_print(stdout, name, 0);
 	putchar(')');
 }

@@ -24,7 +24,7 @@ bool forward_url_valid(const char *url)
 #include <time.h>
 
 #include "cli/json.h"
-#include "cli/plain.h"
+#include "cli/terminal.h"
 
 enum {
 	TIMEOUT_MS = 15000, /* as long as ConnectSafely waits for an answer */
@@ -194,7 +194,7 @@ static void print_result(const struct spool_row *row, long status, int64_t us, b
 		json_end(&j);
 	} else {
 		printf("%6" PRId64 "  ", row->id);
-		plain_cell(stdout, row->event, 18);
+		terminal_cell(stdout, row->event, 18);
 		printf("  %ld after %.1f ms%s\n", status, (double)us / 1000, status / 100 == 2 ? "" : ", refused");
 	}
 	fflush(stdout);

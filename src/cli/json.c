@@ -9,7 +9,7 @@
 #include <yajl/yajl_gen.h>
 #include <yajl/yajl_parse.h>
 
-#include "cli/plain.h"
+#include "cli/terminal.h"
 #include "core/clock.h"
 #include "core/utf8.h"
 
@@ -126,7 +126,7 @@ void json_end(struct json *j)
 
 	yajl_gen_map_close(j->gen);
 	yajl_gen_get_buf(j->gen, &text, &n);
-	plain_json(stdout, (struct slice){(const char *)text, n});
+	terminal_json(stdout, (struct slice){(const char *)text, n});
 	putchar('\n');
 	yajl_gen_free(j->gen);
 }
@@ -197,7 +197,7 @@ bool json_pretty(struct slice text)
 			yajl_complete_parse(h) == yajl_status_ok && yajl_gen_get_buf(g, &out, &n) == yajl_gen_status_ok;
 	}
 	if (ok)
-		plain_json(stdout, (struct slice){(const char *)out, n});
+		terminal_json(stdout, (struct slice){(const char *)out, n});
 	if (h)
 		yajl_free(h);
 	if (g)

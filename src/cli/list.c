@@ -13,7 +13,6 @@
 #include "cli/filter.h"
 #include "cli/forward.h"
 #include "cli/json.h"
-#include "cli/plain.h"
 #include "cli/terminal.h"
 #include "core/clock.h"
 
@@ -73,18 +72,18 @@ static void print_row(struct list *l, const struct spool_row *r)
 	size_t left;
 
 	printf("%6" PRId64 "  %s  ", r->id, terminal_time(r->received_at, at));
-	plain_cell(stdout, r->event, l->width ? 18 : 0);
+	terminal_cell(stdout, r->event, l->width ? 18 : 0);
 	fputs("  ", stdout);
-	plain_cell(stdout, r->sender_name, l->width ? 20 : 0);
+	terminal_cell(stdout, r->sender_name, l->width ? 20 : 0);
 	fputs("  ", stdout);
 	left = 6 + 2 + (size_t)terminal_time_width() + 2 + 18 + 2 + 20 + 2;
 	if (endpoint_name_any(l->filter.conf)) {
-		plain_cell(stdout, endpoint_name(l->filter.conf, r->endpoint), l->width ? NAME_WIDTH : 0);
+		terminal_cell(stdout, endpoint_name(l->filter.conf, r->endpoint), l->width ? NAME_WIDTH : 0);
 		fputs("  ", stdout);
 		left += NAME_WIDTH + 2;
 	}
 	/* an event that could not be read has nothing else to tell it by */
-	plain_print(stdout, text.n || r->event.n ? text : r->note, !l->width ? 0 : l->width > left + 10 ? l->width - left : 10);
+	terminal_print(stdout, text.n || r->event.n ? text : r->note, !l->width ? 0 : l->width > left + 10 ? l->width - left : 10);
 	putchar('\n');
 }
 
@@ -271,7 +270,7 @@ static int run(const struct cli *cli, const char *help, struct list *l, int argc
 	struct conf *conf;
 	int status;
 
-	l->width = plain_width();
+	l->width = terminal_width();
 	filter_init(&l->filter);
 	status = parse(l, argv[0], help, argc, argv);
 	if (status == CLI_OK && (status = cli_open(cli, CONF_SECRETS_THERE, &conf, &db)) == CLI_OK) {

@@ -11,7 +11,6 @@
 #include "cli/cli.h"
 #include "cli/endpoint_name.h"
 #include "cli/json.h"
-#include "cli/plain.h"
 #include "cli/terminal.h"
 #include "core/clock.h"
 #include "hook/handle.h"
@@ -88,7 +87,7 @@ static void print_detail(const struct spool_reject_row *r)
 	if (!detail.n)
 		return;
 	fputs("  ", stdout);
-	plain_print(stdout, detail, 0);
+	terminal_print(stdout, detail, 0);
 }
 
 static void print_row(const struct rejects *rejects, const struct spool_reject_row *r, const char *verdict)
@@ -97,17 +96,17 @@ static void print_row(const struct rejects *rejects, const struct spool_reject_r
 
 	printf("%6" PRId64 "  %s  ", r->id, terminal_time(r->received_at, at));
 	fputs(terminal_colour(TERMINAL_YELLOW), stdout);
-	plain_cell(stdout, r->code, 18);
+	terminal_cell(stdout, r->code, 18);
 	fputs(terminal_colour(TERMINAL_PLAIN), stdout);
 	fputs("  ", stdout);
-	for (size_t used = plain_print(stdout, r->remote_addr, 0); used < 15; used++)
+	for (size_t used = terminal_print(stdout, r->remote_addr, 0); used < 15; used++)
 		putchar(' '); /* a longer one, IPv6, whole */
 	printf("  %7" PRId64 " B  ", r->bytes);
 	endpoint_name_print(rejects->conf, r->endpoint.p ? r->endpoint : r->path);
 	print_detail(r);
 	if (r->reason.p) {
 		fputs("  ", stdout);
-		plain_print(stdout, r->reason, 0);
+		terminal_print(stdout, r->reason, 0);
 	}
 	if (verdict)
 		printf("\n  -> %s", verdict);
@@ -121,22 +120,22 @@ static void print_full(const struct rejects *rejects, const struct spool_reject_
 	char at[TERMINAL_TIME];
 
 	printf("%-13s %" PRId64 "\n%-13s %s\n", "id", r->id, "received", terminal_time(r->received_at, at));
-	plain_field("endpoint", r->endpoint);
-	plain_field("name", endpoint_name(rejects->conf, r->endpoint));
-	plain_field("path", r->path);
-	plain_field("from", r->remote_addr);
-	plain_field("outcome", r->code);
-	plain_field("method", r->method);
-	plain_field("type", r->content_type);
-	plain_field("reason", r->reason);
-	plain_headers(r->headers);
+	terminal_field("endpoint", r->endpoint);
+	terminal_field("name", endpoint_name(rejects->conf, r->endpoint));
+	terminal_field("path", r->path);
+	terminal_field("from", r->remote_addr);
+	terminal_field("outcome", r->code);
+	terminal_field("method", r->method);
+	terminal_field("type", r->content_type);
+	terminal_field("reason", r->reason);
+	terminal_headers(r->headers);
 	if (verdict)
-		plain_field("verdict", slice_text(verdict));
+		terminal_field("verdict", slice_text(verdict));
 	if (verdict && rejects->d.id)
 		printf("%-13s %" PRId64 "\n", "event", rejects->d.id);
 	printf("%-13s %" PRId64 " bytes%s\n", "body", r->bytes, r->body.p ? "\n" : ", not kept");
 	if (r->body.p && !json_pretty(r->body)) {
-		plain_print(stdout, r->body, 0);
+		terminal_print(stdout, r->body, 0);
 		putchar('\n');
 	}
 }

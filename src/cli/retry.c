@@ -7,7 +7,7 @@
 
 #include "cli/cli.h"
 #include "cli/deliveries.h"
-#include "cli/plain.h"
+#include "cli/terminal.h"
 #include "core/clock.h"
 #include "spool/deliveries.h"
 #include "spool/pauses.h"
@@ -57,7 +57,7 @@ static void end_pause(struct changing *c, const char *sink)
 	if (!c->ok || !ended)
 		return;
 	fputs("the pause of sink ", stdout);
-	plain_print(stdout, slice_text(sink), 0);
+	terminal_print(stdout, slice_text(sink), 0);
 	puts(" has ended");
 	c->pauses++;
 }

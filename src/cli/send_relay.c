@@ -12,8 +12,8 @@
 
 #include "cli/cli.h"
 #include "cli/owner.h"
-#include "cli/plain.h"
 #include "cli/sample.h"
+#include "cli/terminal.h"
 #include "core/clock.h"
 #include "hook/sign.h"
 #include "hook/stored.h"
@@ -124,19 +124,19 @@ static void print_end(const struct test *t, const struct attempt_result *a)
 		printf("%s after %" PRId64 " ms", a->done ? "done" : "failed", a->ms);
 	if (a->error) {
 		fputs("  ", stdout);
-		plain_print(stdout, slice_text(a->error), 0);
+		terminal_print(stdout, slice_text(a->error), 0);
 	}
 	putchar('\n');
 	if (a->answer.n) {
 		fputs(t->sink->type == SINK_EXEC ? "it printed: " : "it answered: ", stdout);
-		plain_print(stdout, a->answer, 0);
+		terminal_print(stdout, a->answer, 0);
 		putchar('\n');
 	}
 	if (!t->sink->reply)
 		return;
 	printf("for sink %s: ", t->sink->reply);
 	if (a->reply.p)
-		plain_print(stdout, a->reply, 0);
+		terminal_print(stdout, a->reply, 0);
 	puts(a->reply.p ? "" : "no answer");
 }
 
@@ -199,7 +199,7 @@ static void print_head(const struct test *t)
 	} else if (s->url_file) {
 		printf("%s %s\n", s->method, s->url_file);
 	} else {
-		rest = plain_url(s->url, &before);
+		rest = terminal_url(s->url, &before);
 		printf("%s %.*s%s\n", s->method, before, s->url, rest);
 	}
 	printf("as sink %s, with %s of %s\n", s->name, s->replies ? "an answer to an event" : "an event",

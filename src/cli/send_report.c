@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "cli/answer.h"
-#include "cli/plain.h"
 #include "cli/progress.h"
+#include "cli/terminal.h"
 #include "core/clock.h"
 
 enum { SHOWN = 500, EXAMPLE = 160 };
@@ -44,11 +44,11 @@ static void print_attempt(const struct send_report *r, const struct attempt *a)
 	else
 		printf("no answer after %.1f ms  ", (double)a->us / 1000);
 	if (a->kind)
-		plain_print(stdout, (struct slice){a->error, strlen(a->error)}, SHOWN);
+		terminal_print(stdout, (struct slice){a->error, strlen(a->error)}, SHOWN);
 	else if (a->answer.n == 0)
 		fputs("(empty)", stdout);
 	else
-		plain_print(stdout, a->answer, SHOWN);
+		terminal_print(stdout, a->answer, SHOWN);
 	putchar('\n');
 	if (a->retry_in)
 		printf("next attempt in %" PRId64 " s\n", a->retry_in / 1000);
@@ -155,10 +155,10 @@ static void print_group(const struct send_group *g, bool first)
 	printf("%-9s %8" PRIu64 "  ", first ? "answers" : "", g->n);
 	if (g->status)
 		printf("%d%s", g->status, *g->word ? " " : "");
-	plain_print(stdout, slice_text(g->word), 0);
+	terminal_print(stdout, slice_text(g->word), 0);
 	if (g->example.len) {
 		fputs(": ", stdout);
-		plain_print(stdout, (struct slice){g->example.data, g->example.len}, EXAMPLE);
+		terminal_print(stdout, (struct slice){g->example.data, g->example.len}, EXAMPLE);
 	}
 	putchar('\n');
 }
@@ -200,9 +200,9 @@ static void print_errors(const struct send_report *r)
 		fprintf(stderr, "hookspool: %" PRIu64 " not accepted: ", g->n);
 		if (g->status)
 			fprintf(stderr, "%d%s", g->status, *g->word ? " " : "");
-		plain_print(stderr, slice_text(g->word), 0);
+		terminal_print(stderr, slice_text(g->word), 0);
 		fputs(g->example.len ? ": " : "", stderr);
-		plain_print(stderr, (struct slice){g->example.data, g->example.len}, EXAMPLE);
+		terminal_print(stderr, (struct slice){g->example.data, g->example.len}, EXAMPLE);
 		fputc('\n', stderr);
 	}
 }

@@ -11,7 +11,6 @@
 #include "cli/cli.h"
 #include "cli/endpoint_name.h"
 #include "cli/json.h"
-#include "cli/plain.h"
 #include "cli/terminal.h"
 #include "core/clock.h"
 #include "core/unpack.h"
@@ -93,13 +92,13 @@ static void print_delivery(void *ctx, const struct spool_delivery *d)
 {
 	(void)ctx;
 	printf("%-13s %" PRId64 " to ", "delivery", d->id);
-	plain_print(stdout, d->sink, 0);
+	terminal_print(stdout, d->sink, 0);
 	printf(": %s, %d attempt%s", spool_deliveries_states[d->state], d->attempts, d->attempts == 1 ? "" : "s");
 	if (d->status)
 		printf(", %d in %" PRId64 " ms", d->status, d->ms);
 	if (d->error.p) {
 		fputs(", ", stdout);
-		plain_print(stdout, d->error, 0);
+		terminal_print(stdout, d->error, 0);
 	}
 	putchar('\n');
 }
@@ -141,7 +140,7 @@ static void print_body(const struct spool_row *r)
 		printf(", unpacked %zu", body.n);
 	puts("\n");
 	if (!json_pretty(body)) {
-		plain_print(stdout, body, 0);
+		terminal_print(stdout, body, 0);
 		putchar('\n');
 	}
 	buf_free(&plain);
@@ -152,18 +151,18 @@ static void print_pretty(struct show *s, const struct spool_row *r, const char *
 	char at[TERMINAL_TIME];
 
 	printf("%-13s %" PRId64 "\n%-13s %s\n", "id", r->id, "received", terminal_time(r->received_at, at));
-	plain_field("endpoint", r->endpoint);
-	plain_field("name", endpoint_name(s->conf, r->endpoint));
-	plain_field("from", r->remote_addr);
-	plain_field("event", r->event);
-	plain_field("key", r->key);
-	plain_field("account", r->account);
-	plain_field("sender", r->sender_name);
-	plain_field("sender id", r->sender_id);
-	plain_field("conversation", r->conversation);
-	plain_field("sent", r->sent_at);
-	plain_field("note", r->note);
-	plain_headers(r->headers);
+	terminal_field("endpoint", r->endpoint);
+	terminal_field("name", endpoint_name(s->conf, r->endpoint));
+	terminal_field("from", r->remote_addr);
+	terminal_field("event", r->event);
+	terminal_field("key", r->key);
+	terminal_field("account", r->account);
+	terminal_field("sender", r->sender_name);
+	terminal_field("sender id", r->sender_id);
+	terminal_field("conversation", r->conversation);
+	terminal_field("sent", r->sent_at);
+	terminal_field("note", r->note);
+	terminal_headers(r->headers);
 	printf("%-13s %s\n", "verdict", verdict);
 	visit_deliveries(s, r->id, print_delivery, NULL);
 	print_body(r);

@@ -10,7 +10,6 @@
 #include "cli/cli.h"
 #include "cli/endpoint_name.h"
 #include "cli/json.h"
-#include "cli/plain.h"
 #include "cli/terminal.h"
 #include "core/clock.h"
 #include "spool/deliveries.h"
@@ -81,7 +80,7 @@ static void print_secret(const struct conf *conf, const char *endpoint, int64_t 
 static void print_title(const char *kind, const char *name)
 {
 	printf("\n%s", kind);
-	plain_print(stdout, slice_text(name), 0);
+	terminal_print(stdout, slice_text(name), 0);
 	putchar('\n');
 }
 
@@ -106,7 +105,7 @@ static void print_counter(void *ctx, const char *endpoint, const char *code, int
 	c->any = true;
 	snprintf(c->group, sizeof c->group, "%s", endpoint);
 	fputs("  ", stdout);
-	plain_cell(stdout, slice_text(code), 18);
+	terminal_cell(stdout, slice_text(code), 18);
 	printf(" %10" PRId64 "  last %s", n, terminal_time(last_at, last));
 	if (secret)
 		print_secret(c->conf, endpoint, secret);

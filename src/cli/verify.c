@@ -13,7 +13,6 @@
 
 #include "cli/cli.h"
 #include "cli/explain.h"
-#include "cli/plain.h"
 #include "cli/terminal.h"
 #include "core/clock.h"
 #include "core/io.h"

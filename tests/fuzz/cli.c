@@ -13,8 +13,8 @@
 
 #include "cli/answer.h"
 #include "cli/explain.h"
-#include "cli/plain.h"
 #include "cli/rewrite.h"
+#include "cli/terminal.h"
 #include "conf/cidr.h"
 #include "core/clock.h"
 #include "core/pattern.h"
@@ -168,12 +168,12 @@ static void print(const uint8_t *data, size_t n)
 	FILE *to = open_memstream(&out, &size);
 
 	assert(to);
-	plain_print(to, (struct slice){text, n}, columns);
-	plain_cell(to, (struct slice){text, n}, columns);
+	terminal_print(to, (struct slice){text, n}, columns);
+	terminal_cell(to, (struct slice){text, n}, columns);
 	fflush(to);
 	check_clean(out, size, false);
 	rewind(to);
-	plain_json(to, (struct slice){text, n});
+	terminal_json(to, (struct slice){text, n});
 	fclose(to);
 	check_clean(out, size, true);
 	free(out);
