@@ -115,6 +115,16 @@ static void add_keys(struct endpoint *e, enum conf_secrets which, bool *ok)
 	}
 }
 
+/* The sinks that the option names; NULL when memory is short. */
+static const struct sink **find_sinks(const struct conf *c, cfg_t *sec, const char *option, size_t *n)
+{
+	const struct sink **sinks = calloc(cfg_size(sec, option) + 1, sizeof *sinks);
+
+	for (*n = 0; sinks && *n < cfg_size(sec, option); ++*n)
+		sinks[*n] = conf_sink(c, cfg_getnstr(sec, option, (unsigned)*n));
+	return sinks;
+}
+
 static void add_endpoint(const struct conf *c, struct endpoint *e, cfg_t *tree, cfg_t *sec, enum conf_secrets which, bool *ok)
 {
 	e->path = copy(cfg_title(sec), ok);
@@ -143,13 +153,12 @@ static void add_endpoint(const struct conf *c, struct endpoint *e, cfg_t *tree, 
 	e->answer_status = (unsigned)cfg_getint(sec, "answer-status");
 	e->answer_type = copy(cfg_getstr(sec, "answer-type"), ok);
 	e->answer_body = copy(cfg_getstr(sec, "answer-body"), ok);
-	e->relay = calloc(cfg_size(sec, "relay") + 1, sizeof *e->relay);
-	while (e->relay && e->n_relay < cfg_size(sec, "relay")) {
-		e->relay[e->n_relay] = conf_sink(c, cfg_getnstr(sec, "relay", (unsigned)e->n_relay));
-		e->n_relay++;
-	}
+	e->relay = find_sinks(c, sec, "relay", &e->n_relay);
+	e->store = find_sinks(c, sec, "store", &e->n_store);
+	e->store_wait = get_duration(sec, "store-wait");
+	e->store_required = cfg_getbool(sec, "store-required");
 	e->allow.item = calloc(cfg_size(sec, "allow") + 1, sizeof *e->allow.item);
-	if (!e->relay || !e->allow.item) {
+	if (!e->relay || !e->store || !e->allow.item) {
 		*ok = false;
 		return;
 	}
@@ -263,6 +272,7 @@ void conf_free(struct conf *c)
 		free(e->answer_body);
 		free(e->allow.item);
 		free(e->relay);
+		free(e->store);
 	}
 	free(c->endpoints);
 	for (size_t i = 0; i < c->n_sinks; i++)

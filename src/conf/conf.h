@@ -57,6 +57,10 @@ struct endpoint {
 	int64_t replay_window;         /* ms that equal bytes under another unsigned id are a duplicate; 0: never */
 	const struct sink **relay;     /* the sinks its events go to */
 	size_t n_relay;
+	const struct sink **store;     /* the sinks whose acknowledgement the answer waits for */
+	size_t n_store;
+	int64_t store_wait;            /* ms that the answer waits for them at most */
+	bool store_required;           /* the answer is 503 where they have not acknowledged by then */
 };
 
 /* What is kept of rejected deliveries: the newest, as long as all of this holds. */

@@ -313,6 +313,9 @@ static cfg_t *new_tree(void)
 		CFG_STR("max-body", NULL, CFGF_NONE),
 		CFG_STR("keep", NULL, CFGF_NONE),
 		CFG_STR_LIST("relay", NULL, CFGF_NONE),
+		CFG_STR_LIST("store", NULL, CFGF_NONE),
+		CFG_STR("store-wait", "4s", CFGF_NONE),
+		CFG_BOOL("store-required", cfg_false, CFGF_NONE),
 		CFG_END(),
 	};
 	cfg_opt_t top[] = {

@@ -11,9 +11,10 @@
 #include "conf/schema_scheme.h"
 #include "core/io.h"
 #include "core/rate.h"
+#include "core/units.h"
 #include "core/utf8.h"
 
-enum { ANSWER_MAX = 1024, TYPE_MAX = 100, NAME_MAX_BYTES = 100 };
+enum { ANSWER_MAX = 1024, TYPE_MAX = 100, NAME_MAX_BYTES = 100, STORE_WAIT_MAX_MS = 10000 };
 
 /* It goes to terminals and logs: text without a control character, C1's as well, or one that changes the direction of writing. */
 static bool is_name(const char *s)
@@ -204,6 +205,18 @@ static bool check_answer(cfg_t *sec)
 	return false;
 }
 
+static bool check_store(cfg_t *sec)
+{
+	const char *wait = cfg_getstr(sec, "store-wait");
+	int64_t ms;
+
+	if (units_duration(wait, &ms) && ms >= 1 && ms <= STORE_WAIT_MAX_MS)
+		return true;
+	cfg_error(schema_at(sec, "store-wait", wait), "endpoint \"%s\": store-wait = \"%s\" is not a time; write \"4s\"; 1ms to 10s",
+		cfg_title(sec), wait);
+	return false;
+}
+
 /* An endpoint as a whole; the line is that of its closing brace. */
 int schema_check_endpoint(cfg_t *cfg, cfg_opt_t *opt)
 {
@@ -242,6 +255,8 @@ int schema_check_endpoint(cfg_t *cfg, cfg_opt_t *opt)
 		cfg_error(schema_at(sec, "rate-burst", NULL), "endpoint \"%s\": rate-burst goes with a rate, and is 1 to %d", title, RATE_MAX);
 		return -1;
 	}
+	if (!check_store(sec))
+		return -1;
 	if (secret && none) {
 		cfg_error(cfg, "endpoint \"%s\" has a secret that scheme = \"%s\" would not use; remove one of them", title, s.name);
 		return -1;

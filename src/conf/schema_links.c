@@ -7,21 +7,35 @@
 #include "conf/schema.h"
 #include "conf/section_sink.h"
 
-static bool check_relay(cfg_t *tree, cfg_t *endpoint)
+/* The position of the name in the list, before `end`; `end` when it is not there. */
+static unsigned find_name(cfg_t *endpoint, const char *list, const char *name, unsigned end)
 {
-	for (unsigned i = 0; i < cfg_size(endpoint, "relay"); i++) {
-		const char *name = cfg_getnstr(endpoint, "relay", i);
+	unsigned i = 0;
+
+	while (i < end && strcmp(cfg_getnstr(endpoint, list, i), name) != 0)
+		i++;
+	return i;
+}
+
+/* A list of sinks: each is there once, is not in the list `other` too, and takes events. */
+static bool check_sinks(cfg_t *tree, cfg_t *endpoint, const char *list, const char *other)
+{
+	for (unsigned i = 0; i < cfg_size(endpoint, list); i++) {
+		const char *name = cfg_getnstr(endpoint, list, i);
 		cfg_t *sink = cfg_gettsec(tree, "sink", name);
 
-		for (unsigned k = 0; k < i; k++)
-			if (strcmp(cfg_getnstr(endpoint, "relay", k), name) == 0) {
-				cfg_error(schema_at(endpoint, "relay", name), "relay: sink \"%s\" stands there twice; remove one", name);
-				return false;
-			}
+		if (find_name(endpoint, list, name, i) < i) {
+			cfg_error(schema_at(endpoint, list, name), "%s: sink \"%s\" stands there twice; remove one", list, name);
+			return false;
+		}
+		if (other && find_name(endpoint, other, name, cfg_size(endpoint, other)) < cfg_size(endpoint, other)) {
+			cfg_error(schema_at(endpoint, list, name), "%s: sink \"%s\" stands in %s too; remove one", list, name, other);
+			return false;
+		}
 		if (sink && !section_sink_replies(sink))
 			continue;
-		cfg_error(schema_at(endpoint, "relay", name), sink ? "relay: sink \"%s\" sends answers, and no events; name it in another sink's reply"
-			: "relay: there is no sink \"%s\"; write its section, or correct the name", name);
+		cfg_error(schema_at(endpoint, list, name), sink ? "%s: sink \"%s\" sends answers, and no events; name it in another sink's reply"
+			: "%s: there is no sink \"%s\"; write its section, or correct the name", list, name);
 		return false;
 	}
 	return true;
@@ -74,7 +88,8 @@ bool schema_check_links(cfg_t *tree)
 		if (!check_reply(tree, cfg_getnsec(tree, "sink", i)) || !check_environment(tree, cfg_getnsec(tree, "sink", i)))
 			return false;
 	for (unsigned i = 0; i < cfg_size(tree, "endpoint"); i++)
-		if (!check_relay(tree, cfg_getnsec(tree, "endpoint", i)))
+		if (!check_sinks(tree, cfg_getnsec(tree, "endpoint", i), "relay", NULL) ||
+		    !check_sinks(tree, cfg_getnsec(tree, "endpoint", i), "store", "relay"))
 			return false;
 	return true;
 }

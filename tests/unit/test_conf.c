@@ -146,6 +146,42 @@ static void sinks(void **state)
 	conf_free(c);
 }
 
+/* The answer waits for these sinks; each is in one of the two lists, once. */
+static void sinks_that_store(void **state)
+{
+	static const struct {
+		const char *options, *says;
+	} wrong[] = {
+		{"store = {\"b\"}", "test.conf:4: store: there is no sink \"b\"; write its section"},
+		{"store = {\"a\",\n \"a\"}", "test.conf:5: store: sink \"a\" stands there twice"},
+		{"store = {\"a\"} relay = {\"a\"}", "test.conf:4: store: sink \"a\" stands in relay too"},
+		{"store = {\"r\"}", "sends answers, and no events"}, {"store-wait = \"11s\"", "1ms to 10s"},
+		{"store-wait = \"0s\"", "1ms to 10s"}, {"store-wait = \"soon\"", "test.conf:4: "},
+	};
+	struct conf *c = load("endpoint \"/w\" { secret-file = {\"one\"} store = {\"b\", \"a\"} store-wait = \"1ms\" store-required = true }\n"
+		"endpoint \"/v\" { secret-file = {\"one\"} relay = {\"a\"} }\n"
+		"sink \"a\" { url = \"http://a/\" }\nsink \"b\" { url = \"http://b/\" }\n");
+	char text[512];
+
+	(void)state;
+	assert_non_null(c);
+	assert_int_equal(c->endpoints[0].n_store, 2);
+	assert_ptr_equal(c->endpoints[0].store[0], conf_sink(c, "b"));
+	assert_int_equal(c->endpoints[0].store_wait, 1);
+	assert_true(c->endpoints[0].store_required);
+	assert_int_equal(c->endpoints[1].n_store, 0);
+	assert_int_equal(c->endpoints[1].store_wait, 4000);
+	assert_false(c->endpoints[1].store_required);
+	conf_free(c);
+	for (size_t i = 0; i < COUNT(wrong); i++) {
+		snprintf(text, sizeof text, "sink \"a\" { url = \"http://a/\" }\nsink \"r\" { url = \"http://a/\" body = '{{hookspool.reply}}' }\n"
+			"endpoint \"/w\" { secret-file = {\"one\"}\n %s\n}\n", wrong[i].options);
+		assert_null(load(text));
+		if (!strstr(messages, wrong[i].says))
+			fail_msg("%s: %s", wrong[i].options, messages);
+	}
+}
+
 static void variables(void **state)
 {
 	struct conf *c = load("spool = \"/a/${HS_TEST_SECRET}/${HS_TEST_NONE:-x:y}\\${HS_TEST_NONE}\" # ${HS_TEST_NONE}\n"
@@ -731,6 +767,7 @@ int main(void)
 		cmocka_unit_test(variables_that_are_unset),
 		cmocka_unit_test(names),
 		cmocka_unit_test(sinks),
+		cmocka_unit_test(sinks_that_store),
 		cmocka_unit_test(sinks_at_the_edge),
 		cmocka_unit_test(sinks_that_are_programs),
 		cmocka_unit_test(sinks_may_stand_anywhere),
