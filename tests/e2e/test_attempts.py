@@ -60,7 +60,7 @@ def attempts(home):
 
 
 @pytest.mark.parametrize("in_flight", [1, 8])
-def test_an_attempt_is_one_request(receiver, relay, in_flight):
+def test_attempt_is_one_request(receiver, relay, in_flight):
     """A target that closes a connection at its second request gets as many requests as there are attempts."""
     seen, lock = [], threading.Lock()
 
@@ -86,7 +86,7 @@ def test_an_attempt_is_one_request(receiver, relay, in_flight):
     peer.close()
 
 
-def test_a_connection_is_used_again(receiver, relay):
+def test_connection_is_used_again(receiver, relay):
     """Deliveries one after the other don't open a connection each."""
     connections = []
 
@@ -107,7 +107,7 @@ def test_a_connection_is_used_again(receiver, relay):
 
 @pytest.mark.parametrize("says", [b"220 mail ready\r\n", b"SSH-2.0-OpenSSH_9.2p1\r\n", b"\x15\x03\x01\x00\x02\x02\x16", b"HTTP/9.9 200 OK\r\n\r\n",
                                   b"ICY 200 OK\r\n\r\n"])
-def test_a_target_that_speaks_no_http(receiver, relay, says):
+def test_error_of_a_target_without_http(receiver, relay, says):
     def speak(connection):
         read_request(connection)
         connection.sendall(says)
@@ -124,7 +124,7 @@ def test_a_target_that_speaks_no_http(receiver, relay, says):
 
 
 @pytest.mark.parametrize("header, error", [(b"Content-Length: -7", "Content-Length"), (b"X-A: a\0b", "Nul byte in header")])
-def test_a_header_that_is_wrong_is_named(receiver, relay, header, error):
+def test_error_names_the_wrong_header(receiver, relay, header, error):
     """The target speaks HTTP, and the port is right."""
     def speak(connection):
         read_request(connection)
@@ -140,7 +140,7 @@ def test_a_header_that_is_wrong_is_named(receiver, relay, header, error):
     peer.close()
 
 
-def test_a_target_that_speaks_no_tls(receiver, relay, target):
+def test_error_of_a_target_without_tls(receiver, relay, target):
     home = home_with(sink("out", url=target.url.replace("http:", "https:")))
     one = receiver(home=home)
     relay(home).ready()
@@ -190,7 +190,7 @@ def test_refused_credentials_pause_the_sink(receiver, relay, target, status):
     settled(home, 40)
 
 
-def test_refused_credentials_are_given_up_at_last(receiver, relay, target):
+def test_refused_credentials_are_dead_after_the_retry_time(receiver, relay, target):
     target.answers = [{"status": 401}] * 50
     home = home_with(sink("out", url=target.url, retry=["100ms", "200ms", "1s"]))
     one = receiver(home=home)

@@ -291,7 +291,7 @@ def damaged(file):
     (damaged, b"damaged"), (lambda file: file.read_bytes()[:200_000], b"damaged"), (lambda file: b"", b"no SQLite database"),
     (lambda file: b"SQLite format 3\0", b""), (lambda file: b"x" * 100_000, b"no SQLite database")],
     ids=["damaged", "cut", "empty", "header", "other"])
-def test_restore_of_what_is_no_backup(receiver, make, why):
+def test_restore_of_a_file_that_is_no_backup_is_refused(receiver, make, why):
     one = receiver()
     deliver(one, 30, text="x" * 20_000)
     file, _ = backup(one.home)
@@ -303,7 +303,7 @@ def test_restore_of_what_is_no_backup(receiver, make, why):
     assert one.home.cli("restore", file.with_name("none")).returncode == 1
 
 
-def test_restore_of_another_database(receiver):
+def test_restore_of_another_programs_database_is_refused(receiver):
     home, file = Home(), new_dir("other") / "other.db"
     db = sqlite3.connect(file)
     db.execute("CREATE TABLE event(id INTEGER PRIMARY KEY)")
@@ -396,7 +396,7 @@ def test_tail_ends_where_the_spool_was_replaced(receiver, children, args):
 
 @pytest.mark.parametrize("args", [["backup"], ["backup", "a", "b"], ["backup", "--to", "a"], ["backup", "-"], ["restore"], ["restore", "--pending", "x", "a"],
                                   ["restore", "a", "b"]], ids=" ".join)
-def test_wrong_use(args):
+def test_wrong_use_of_backup_and_restore(args):
     assert Home().cli(*args).returncode == 64
 
 
@@ -407,7 +407,7 @@ def page_of(file, text):
 
 
 @pytest.mark.parametrize("which", [0, 1, 30, 58, 59])
-def test_export_goes_on_past_a_damaged_page(receiver, which):
+def test_export_continues_after_a_damaged_page(receiver, which):
     one = receiver()
     home = one.home
     for i in range(60):

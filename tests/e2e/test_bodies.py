@@ -28,7 +28,7 @@ def test_chunked(site, size):
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
-def test_around_the_limit_on_a_kept_connection(site, chunked):
+def test_sizes_around_the_limit_on_a_kept_connection(site, chunked):
     """One byte under, at and over max-body; each is followed by a good request on the same connection."""
     with site.connect() as http:
         for size, code in ((LIMIT - 1, "stored"), (LIMIT, "stored"), (LIMIT + 1, "too_large"), (60_000, "too_large")):
@@ -39,13 +39,13 @@ def test_around_the_limit_on_a_kept_connection(site, chunked):
             stored(site, http.deliver(LINKEDIN, body := padded(700)), body)
 
 
-def test_around_the_default_limit(site):
+def test_sizes_around_the_default_limit(site):
     """1m is 1048576 bytes."""
     for size, code in ((1 << 20, "stored"), ((1 << 20) + 1, "too_large")):
         expect(site.deliver(LINKEDIN, padded(size)), code)
 
 
-def test_no_size_waits(site):
+def test_small_and_large_bodies_are_read_at_once(site):
     """Whatever buffer a body just doesn't fit into, there is no pause of a timer in its answer."""
     for size in (20_000, 70_000, 100_000, 130_000, 160_000, 200_000, 260_000, 500_000, 1_000_000):
         best = min(timed(site, size) for _ in range(2))
@@ -59,7 +59,7 @@ def timed(site, size):
     return time.monotonic() - start
 
 
-def test_slow_body_through_a_server_that_passes_it_on(served):
+def test_slow_body_through_an_unbuffered_proxy(served):
     site = served("nginx-streaming", site_home())
     body = message()
     with site.connect() as http:
@@ -85,7 +85,7 @@ def test_slow_body(raw, sent):
     expect(fcgi_client.deliver(raw.socket, body), "stored")
 
 
-def test_a_trickle_does_not_extend_the_deadline(raw):
+def test_slow_bytes_do_not_extend_the_deadline(raw):
     """The deadline is the body's, not the next byte's."""
     body = message()
     start = time.monotonic()
@@ -173,7 +173,7 @@ def test_records_of_any_size(raw):
     assert raw.home.spool.event(key=urn)["body"] == body
 
 
-def test_nothing_arrives(raw):
+def test_body_that_never_arrives_times_out(raw):
     """A connection that never says anything, or half a request's parameters, is closed in the end."""
     for start in (fcgi_client.begin(), fcgi_client.begin() + record(PARAMS, b"\x0e\x04REQUEST_METHODPO"[:9])):
         with Fcgi(raw.socket, timeout=10) as fcgi:
@@ -182,7 +182,7 @@ def test_nothing_arrives(raw):
 
 
 @pytest.mark.parametrize("end", ["\r", "\n", "\r\n"], ids=repr)
-def test_a_type_of_two_lines(receiver, end):
+def test_content_type_of_two_lines(receiver, end):
     """No web server passes one on. It would be stored with, and sent to sinks with, a header of the sender's choice."""
     one = receiver()
     expect(fcgi_client.deliver(one.socket, message(), headers={"Content-Type": f"application/json;{end}X-More: x"}), "stored")

@@ -46,7 +46,7 @@ def test_certificate_variables(receiver, path, verified, subject, code):
     expect(deliver(receiver, path, [pair for pair in more if pair[1] is not None]), code)
 
 
-def test_a_header_is_no_certificate(receiver):
+def test_header_is_no_proof_of_a_certificate(receiver):
     more = [("HTTP_SSL_CLIENT_VERIFY", "SUCCESS"), ("HTTP_SSL_CLIENT_S_DN", SUBJECT)]
     expect(deliver(receiver, "/certificate", more), "forbidden")
 
@@ -101,7 +101,7 @@ def test_certificate_through_nginx():
 @pytest.mark.parametrize("path, status, kind, body", [
     ("/202", 202, "application/json", None), ("/204", 204, None, b""),
     ("/text", 200, "text/xml", b"<Response/>"), ("/plain", 200, "text/plain", b"ok")])
-def test_answers(receiver, path, status, kind, body):
+def test_custom_answers_of_an_endpoint(receiver, path, status, kind, body):
     sent = message()
     for code in ("stored", "duplicate"):
         reply = deliver(receiver, path, body=sent)
@@ -141,7 +141,7 @@ def test_rate_is_shared_by_processes():
             one.stop()
 
 
-def test_rate_comes_back():
+def test_rate_limit_recovers():
     one = Home(endpoint("/rated", rate="5/s", rate_burst=1)).start()
     try:
         expect(deliver(one, "/rated"), "stored")

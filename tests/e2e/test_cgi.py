@@ -90,7 +90,7 @@ def test_unavailable():
     assert status == 75
 
 
-def test_a_broken_configuration_is_answered(home):
+def test_broken_configuration_is_answered(home):
     """The sender must come again, not take an empty answer for a final one."""
     broken = Home()
     broken.write("hookspool.conf", "nonsense\n")
@@ -100,7 +100,7 @@ def test_a_broken_configuration_is_answered(home):
 
 
 @pytest.mark.parametrize("size", [500, 50_000])
-def test_a_broken_configuration_is_answered_through_apache(served, size):
+def test_broken_configuration_is_answered_through_apache(served, size):
     """The unread body doesn't take the answer back."""
     site = served("mod_cgid", Home())
     site.home.write("hookspool.conf", "nonsense\n")
@@ -128,7 +128,7 @@ PATHS = {
 
 
 @pytest.mark.parametrize("given", PATHS.values(), ids=PATHS)
-def test_path(home, given):
+def test_path_of_the_request(home, given):
     expect(request(home, message(), **given)[0], "stored")
 
 
@@ -164,7 +164,7 @@ def test_query_is_no_command_line_by_hand(query, home):
     assert not evil.spool.events()
 
 
-def test_forced():
+def test_cgi_can_be_forced():
     """--mode cgi serves one delivery without GATEWAY_INTERFACE, which would tell."""
     home, body = Home(endpoint()), message()
     done = run([BIN / "hookspool.fcgi", "-c", home.conf, "--mode", "cgi"], stdin=body, user=USER,

@@ -93,7 +93,7 @@ SPACES = ["", "\n", "\r\n", " ", "\t", "\v", "\f", "\u00a0", "\u200b", "\u2060",
 
 @pytest.mark.parametrize("after", SPACES, ids=ascii)
 @pytest.mark.parametrize("before", ["", "\ufeff", "\n\u00a0"], ids=ascii)
-def test_a_secret_of_the_environment_is_trimmed_as_a_file_is(before, after):
+def test_secret_of_the_environment_is_trimmed_as_a_file_is(before, after):
     text = before + SECRET + after
     home = Home(endpoint(PATH, secret_env=["WS"]))
     assert as_cgi(home, env={"WS": text}) == 200
@@ -118,7 +118,7 @@ def test_authorization_and_verify_token_of_the_environment_are_trimmed():
     ("abcdefgh\u200bijklmnop".encode(), "a zero-width space (U+200B) is at byte 9"),
     ("abcdefgh\u00a0ijklmnop".encode(), "a non-breaking space (U+00A0) is at byte 9"), (b"abcdefgh\0ijklmnop", "a NUL byte is at byte 9"),
     (b"one-secret-of-two\nanother-secret", "more than one line")], ids=lambda v: v if isinstance(v, str) else "")
-def test_an_error_names_what_cannot_be_seen_in_a_secret(data, named_so):
+def test_error_names_invisible_characters_of_a_secret(data, named_so):
     home = Home(endpoint(PATH, secret_file=["odd"]))
     own(home.dir / "odd").write_bytes(data) if (home.dir / "odd").exists() else home.write("odd", "")
     (home.dir / "odd").write_bytes(data)
@@ -135,7 +135,7 @@ def rewrite(home, change):
     home.conf.write_bytes(change(home.conf.read_text()))
 
 
-def test_a_pipe_among_the_configurations_files_holds_up_nothing():
+def test_named_pipe_as_configuration_does_not_block():
     home = Home(endpoint(PATH))
     os.mkfifo(home.dir / "more.conf")
     own(home.dir / "more.conf")
@@ -146,7 +146,7 @@ def test_a_pipe_among_the_configurations_files_holds_up_nothing():
     assert done.returncode == 78 and b"nonsense" in done.stderr, "the shell's own may be read"
 
 
-def test_a_configuration_with_a_byte_order_mark_is_read():
+def test_configuration_with_a_byte_order_mark_is_read():
     home = Home(endpoint(PATH))
     rewrite(home, lambda text: b"\xef\xbb\xbf" + text.encode())
     assert as_cgi(home) == 200
@@ -156,7 +156,7 @@ def test_a_configuration_with_a_byte_order_mark_is_read():
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
-def test_a_configuration_in_another_encoding_is_named(encoding):
+def test_configuration_in_another_encoding_is_named(encoding):
     home = Home(endpoint(PATH))
     rewrite(home, lambda text: text.encode(encoding))
     status, found = check(home)
@@ -166,7 +166,7 @@ def test_a_configuration_in_another_encoding_is_named(encoding):
 @pytest.mark.parametrize("old, new, line", [
     ("secret-file", "\u00a0secret-file", 3), ('"secret"', '"secret\u200b"', 3), (PATH, PATH + "\u2060", 2), ("}", "}\ufeff", 4),
     ("endpoint ", "endpoint\u3000", 2)])
-def test_a_character_unseen_in_a_configuration_has_its_line(old, new, line):
+def test_invisible_character_in_a_configuration_has_its_line(old, new, line):
     home = Home(endpoint(PATH))
     rewrite(home, lambda text: text.replace(old, new, 1).encode() if old != "}" else new.join(text.rsplit(old, 1)).encode())
     status, found = check(home)
@@ -176,7 +176,7 @@ def test_a_character_unseen_in_a_configuration_has_its_line(old, new, line):
 @pytest.mark.parametrize("byte, named_so", [
     (b"\xa0", "a non-breaking space of Latin-1 (0xA0)"), (b"\x0b", "a control character"), (b"\x1a", "a control character"),
     (b"\x7f", "a control character"), (b"\xc2\x85", "a control character (U+0080 to U+009F)")])
-def test_a_byte_that_is_no_text_has_its_line(byte, named_so):
+def test_invalid_utf8_in_a_configuration_has_its_line(byte, named_so):
     home = Home(endpoint(PATH))
     rewrite(home, lambda text: text.encode().replace(b"secret-file", byte + b"secret-file", 1))
     status, found = check(home)
@@ -184,7 +184,7 @@ def test_a_byte_that_is_no_text_has_its_line(byte, named_so):
 
 
 @pytest.mark.parametrize("after", ["\n", " ", "\u200b"], ids=ascii)
-def test_a_variable_with_blanks_around_it_is_told_of(after):
+def test_variable_with_blanks_around_it_warns(after):
     """In a configuration it is part of a name, where it can't be seen."""
     home = Home(endpoint(PATH, secret_file=["${NAME}"]))
     status, found = check(home, env={"NAME": "secret" + after})
@@ -192,7 +192,7 @@ def test_a_variable_with_blanks_around_it_is_told_of(after):
     assert not any("NAME" in text for _, _, text in check(home, env={"NAME": "secret"})[1])
 
 
-def test_free_text_and_comments_may_have_characters_unseen():
+def test_free_text_and_comments_may_have_invisible_characters():
     home = Home(endpoint(PATH, answer_body="Merci\u00a0!"))
     rewrite(home, lambda text: ("# \u00a0 a comment\n" + text).encode())
     assert as_cgi(home) == 200
@@ -212,7 +212,7 @@ def probes(one):
     return named(check(one.home, socket=one.socket)[1], "socket")
 
 
-def test_a_probe_is_answered_and_stored_nowhere(healthy):
+def test_probe_is_answered_and_stored_nowhere(healthy):
     assert all(status == "ok" and "a receiver answers" in text for _, status, text in probes(healthy))
     fcgi_client.deliver(healthy.socket, message())
     healthy.stop()
@@ -222,13 +222,13 @@ def test_a_probe_is_answered_and_stored_nowhere(healthy):
 
 
 @pytest.mark.parametrize("headers", [{"Hookspool-Probe": "1"}, {"HOOKSPOOL_PROBE": "1"}])
-def test_a_header_makes_no_probe(healthy, headers):
+def test_header_cannot_make_a_probe(healthy, headers):
     reply = fcgi_client.deliver(healthy.socket, message(), headers=headers, path="/hookspool-probe")
     assert reply.status == 404 and b"hookspool-probe-pid" not in reply.body
 
 
 @pytest.mark.parametrize("how", ["listen", "noted", "option"])
-def test_a_stopped_receiver_fails_within_seconds(healthy, how):
+def test_stopped_receiver_fails_within_seconds(healthy, how):
     """The kernel accepts for it, as systemd's socket does: only an answer proves a receiver."""
     if how == "listen":
         healthy.home.configure(endpoint(PATH), listen=f"unix:{healthy.socket}")
@@ -244,7 +244,7 @@ def test_a_stopped_receiver_fails_within_seconds(healthy, how):
     assert not named(bad(check(healthy.home)[1]), "socket")
 
 
-def test_a_held_socket_without_a_receiver_fails(healthy):
+def test_held_socket_without_a_receiver_fails(healthy):
     """As systemd holds it, and spawn-fcgi's parent does."""
     healthy.stop()
     sock = socket.socket(socket.AF_UNIX)
@@ -259,7 +259,7 @@ def test_a_held_socket_without_a_receiver_fails(healthy):
     assert status == 2 and "nobody listens" in named(found, "socket")[0][2]
 
 
-def test_a_killed_receiver_fails_and_its_successor_does_not(healthy, children):
+def test_killed_receiver_fails_and_its_successor_does_not(healthy, children):
     healthy.signal(signal.SIGKILL)
     healthy.wait(5)
     healthy.end()
@@ -271,7 +271,7 @@ def test_a_killed_receiver_fails_and_its_successor_does_not(healthy, children):
     one.stop()
 
 
-def test_something_else_at_the_socket_is_no_receiver(healthy):
+def test_another_program_at_the_socket_is_no_receiver(healthy):
     """A web server, an older release, or a receiver with another spool."""
     other = Home(endpoint(PATH), files={})
     other.configure(endpoint(PATH), spool=str(other.dir / "other"))
@@ -302,7 +302,7 @@ def test_something_else_at_the_socket_is_no_receiver(healthy):
     assert status == 2 and "no receiver of this release" in named(found, "socket")[0][2]
 
 
-def test_a_receiver_that_cannot_write_its_spool_fails(healthy):
+def test_receiver_that_cannot_write_its_spool_fails(healthy):
     """Its own files fail, and so does what check tries by itself."""
     for name in ("hookspool.db", "hookspool.db-wal"):
         (healthy.home.spool.dir / name).rename(healthy.home.spool.dir / f"{name}.away")
@@ -312,7 +312,7 @@ def test_a_receiver_that_cannot_write_its_spool_fails(healthy):
     (healthy.home.spool.dir / "hookspool.db").rmdir()
 
 
-def test_a_spool_on_a_full_disk_fails(children):
+def test_spool_on_a_full_disk_fails(children):
     home = Home(endpoint(PATH))
     home.configure(endpoint(PATH), min_free="1k")
     home.spool.dir.mkdir(mode=0o700)
@@ -344,7 +344,7 @@ def test_many_sockets_of_a_receiver_with_another_spool_are_each_named(healthy, r
 
 
 @pytest.mark.parametrize("gone", ["ticks = 1", "ended_at = 1"])
-def test_a_number_of_a_receiver_that_is_gone_is_no_known_one(healthy, receiver, gone):
+def test_reused_pid_of_a_dead_receiver_is_not_taken_for_it(healthy, receiver, gone):
     """Its number may be another process's by now: here that of a receiver with another spool."""
     other = receiver(home=Home(endpoint(PATH)))
     healthy.stop()
@@ -356,7 +356,7 @@ def test_a_number_of_a_receiver_that_is_gone_is_no_known_one(healthy, receiver, 
     assert [status for _, status, _ in told] == ["fail"] and "does not use this configuration's spool" in told[0][2]
 
 
-def test_a_receiver_that_a_reboot_ended_fails(healthy):
+def test_receiver_ended_by_a_reboot_fails(healthy):
     """Its socket is gone with /run, and it has told of no end."""
     healthy.signal(signal.SIGKILL)
     healthy.wait(5)
@@ -367,7 +367,7 @@ def test_a_receiver_that_a_reboot_ended_fails(healthy):
     assert not bad(check(healthy.home, "--socket", "none")[1])
 
 
-def test_a_receiver_that_was_ended_is_told_of(healthy):
+def test_stopped_receiver_warns(healthy):
     """It has removed its socket; what it has noted remains. An end by a signal may be meant, so that it fails where a socket is named."""
     healthy.stop()
     assert not healthy.socket.exists()
@@ -389,7 +389,7 @@ def test_only_sockets_of_this_machine_are_asked(healthy, address):
         assert b"FAIL socket: there is none, and the receiver that was started at 20" in done.stdout and address.encode() not in done.stdout and b"\x1b" not in done.stdout
 
 
-def test_as_cgi_there_is_no_socket_unless_a_receiver_came_after(receiver):
+def test_check_of_cgi_without_a_receiver_asks_no_socket(receiver):
     home = Home(endpoint(PATH))
     assert named(check(home)[1], "socket")[0][1] == "warn", "nothing has run yet"
     assert as_cgi(home) == as_cgi(home) == 200
@@ -416,7 +416,7 @@ def test_without_a_socket_check_says_so(healthy):
     assert [status for _, status, _ in told] == ["warn"] and "--socket none" in told[0][2]
 
 
-def test_a_spool_that_is_locked_for_long_fails_once(healthy):
+def test_spool_that_is_locked_for_long_fails_once(healthy):
     with open(healthy.home.spool.dir / "lock", "rb+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         began = time.monotonic()
@@ -430,7 +430,7 @@ def test_a_spool_that_is_locked_for_long_fails_once(healthy):
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "[::1]"])
-def test_a_receiver_at_a_port_is_asked(receiver, address):
+def test_receiver_at_a_port_is_asked(receiver, address):
     port = free_port()
     home = Home(endpoint(PATH))
     one = Child([BIN / "hookspool.fcgi", "-c", home.conf, "--listen", f"tcp:{address}:{port}"], home.dir / "port.log")
@@ -442,7 +442,7 @@ def test_a_receiver_at_a_port_is_asked(receiver, address):
 
 # ---- the configuration that a program runs
 
-def test_a_receiver_with_an_older_configuration_is_told_of(healthy):
+def test_receiver_with_an_older_configuration_warns(healthy):
     home = healthy.home
     home.write("more.conf", "# nothing yet\n")
     home.write("secret3", "a-secret-of-thirty-two-characters\n")
@@ -456,7 +456,7 @@ def test_a_receiver_with_an_older_configuration_is_told_of(healthy):
         until(lambda: not bad(check(home, socket=healthy.socket)[1]), "the reload is noted")
 
 
-def test_a_receiver_with_an_older_secret_is_told_of(healthy):
+def test_receiver_with_an_older_secret_warns(healthy):
     healthy.home.write("secret", "another-secret-of-the-same-provider\n")
     status, found = check(healthy.home, socket=healthy.socket)
     assert status == 1 and "has other secrets" in bad(found)[0][2] and "another-secret" not in str(found)
@@ -465,7 +465,7 @@ def test_a_receiver_with_an_older_secret_is_told_of(healthy):
 
 
 @pytest.mark.parametrize("wrong, named_so", [("frobnicate = 1\n", "no such option 'frobnicate'"), ("", "spool can't change")])
-def test_a_reload_that_failed_unseen_is_told_of(healthy, wrong, named_so):
+def test_failed_reload_warns(healthy, wrong, named_so):
     home = healthy.home
     right = home.conf.read_text()
     home.write("hookspool.conf", right + wrong if wrong else right.replace(str(home.spool.dir), str(home.dir / "elsewhere")))
@@ -478,7 +478,7 @@ def test_a_reload_that_failed_unseen_is_told_of(healthy, wrong, named_so):
     until(lambda: not bad(check(home, socket=healthy.socket)[1]), "the reload is noted")
 
 
-def test_the_spool_has_no_secret_of_the_fingerprints(healthy):
+def test_spool_holds_no_secrets_beside_the_fingerprints(healthy):
     healthy.stop()
     row = healthy.home.spool.query("SELECT * FROM program")[0]
     assert len(row["files"]) == len(row["secrets"]) == 64 and row["ended_at"] >= row["started_at"] > 0
@@ -565,7 +565,7 @@ def relayed(receiver, target):
     return one
 
 
-def test_no_relay_though_endpoints_name_sinks(relayed, relay):
+def test_endpoints_with_sinks_and_no_relay_warn(relayed, relay):
     told = named(check(relayed.home)[1], "relay")
     assert told[0][1] == "warn" and "none runs; start hookspool relay" in told[0][2]
     assert relayed.home.cli("relay", "--once").returncode == 0
@@ -578,7 +578,7 @@ def test_no_relay_though_endpoints_name_sinks(relayed, relay):
 
 
 @pytest.mark.parametrize("by, says", [(signal.SIGKILL, "is gone without having ended: it was killed"), (signal.SIGTERM, "as it was ended at 20")])
-def test_a_relay_that_is_gone_is_told_of_at_once(relayed, relay, by, says):
+def test_missing_relay_warns_at_once(relayed, relay, by, says):
     """Until cron's relay runs in its place."""
     home = relayed.home
     running = relay(home).ready()
@@ -592,7 +592,7 @@ def test_a_relay_that_is_gone_is_told_of_at_once(relayed, relay, by, says):
     assert not bad(check(home)[1]) and not home.spool.query("SELECT 1 FROM program WHERE role = 'relay'")
 
 
-def test_a_relay_that_hangs_fails(relayed, relay):
+def test_relay_that_hangs_fails(relayed, relay):
     running = relay(relayed.home).ready()
     lock = relayed.home.spool.dir / "relay.lock"
     until(lambda: time.time() - lock.stat().st_mtime < 10, "it shows that it lives")
@@ -607,7 +607,7 @@ def test_a_relay_that_hangs_fails(relayed, relay):
         running.signal(signal.SIGCONT)
 
 
-def test_a_relay_with_an_older_configuration_is_told_of(relayed, relay, target):
+def test_relay_with_an_older_configuration_warns(relayed, relay, target):
     running = relay(relayed.home).ready()
     home = relayed.home
     home.configure(endpoint(PATH, relay=["out"]), sink("out", url=target.url + "/new"))
@@ -624,7 +624,7 @@ def test_a_relay_with_an_older_configuration_is_told_of(relayed, relay, target):
 
 @pytest.mark.parametrize("alive", [True, False])
 @pytest.mark.parametrize("minutes, status", [(5, None), (11, "warn"), (61, "fail"), (300, "fail")])
-def test_a_sink_that_is_down_for_hours(relayed, relay, target, minutes, status, alive):
+def test_sink_that_is_down_for_hours(relayed, relay, target, minutes, status, alive):
     home = relayed.home
     target.answers = [{"status": 503}] * 50
     if alive:
@@ -639,7 +639,7 @@ def test_a_sink_that_is_down_for_hours(relayed, relay, target, minutes, status, 
 # ---- commands that need no secret
 
 @pytest.mark.parametrize("how", ["missing", "unreadable", "blank", "environment"])
-def test_looking_after_the_spool_needs_no_secret(healthy, how):
+def test_spool_commands_need_no_secrets(healthy, how):
     home = healthy.home
     if how == "environment":
         home.configure(endpoint(PATH, secret_env=["NOT_THERE"]))
@@ -691,7 +691,7 @@ def test_advice_for_a_file_that_was_given_to_root(healthy, name):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 @pytest.mark.parametrize("name", ["hookspool.db", "hookspool.db-wal", "lock", "relay.lock"])
-def test_a_file_that_its_owner_cannot_use_is_named(relayed, relay, name):
+def test_file_that_its_owner_cannot_use_is_named(relayed, relay, name):
     relay(relayed.home).ready()
     path = relayed.home.spool.dir / name
     for mode in (0o400, 0o200, 0):
@@ -705,7 +705,7 @@ def test_a_file_that_its_owner_cannot_use_is_named(relayed, relay, name):
 
 @pytest.mark.parametrize("make, what", [(lambda path: path.symlink_to("/etc/passwd"), "a link"), (lambda path: path.mkdir(), "a directory"),
                                         (lambda path: os.mkfifo(path), "a device, a pipe or a socket")], ids=["link", "directory", "pipe"])
-def test_no_advice_changes_what_is_no_file(healthy, make, what):
+def test_advice_never_changes_special_files(healthy, make, what):
     """chown follows a link."""
     healthy.stop()
     path = healthy.home.spool.dir / "hookspool.db"
@@ -715,7 +715,7 @@ def test_no_advice_changes_what_is_no_file(healthy, make, what):
     assert status == 2 and bad(found)[0][2] == f"{path}: it is {what}, and must be a plain file; move it away"
 
 
-def test_a_database_that_is_gone_is_told_of(healthy):
+def test_missing_database_fails(healthy):
     healthy.stop()
     for path in healthy.home.spool.dir.glob("hookspool.db*"):
         path.unlink()
@@ -723,7 +723,7 @@ def test_a_database_that_is_gone_is_told_of(healthy):
     assert told[0][1] == "warn" and "restore a backup" in told[0][2]
 
 
-def test_a_socket_that_an_unreadable_spool_names(healthy):
+def test_socket_that_an_unreadable_spool_names(healthy):
     (healthy.home.spool.dir / "hookspool.db").write_bytes(b"no database" * 1000)
     told = named(bad(check(healthy.home)[1]), "socket")
     assert told[0][2].startswith("socket not checked: where it is stands in the spool, which can't be read")
@@ -738,7 +738,7 @@ def test_advice_for_a_directory_of_a_third_user(healthy):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="another user has to look")
-def test_a_user_who_may_not_connect_is_told_to_look_as_another(healthy):
+def test_user_without_access_to_the_socket_is_told_which_user_has_it(healthy):
     os.chmod(healthy.socket, 0o600)
     os.chown(healthy.socket, 0, 0)
     told = named(check(healthy.home, socket=healthy.socket)[1], "socket")
@@ -754,7 +754,7 @@ def fill(one, n=60):
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def test_a_database_damaged_in_the_middle_fails(healthy):
+def test_database_damaged_in_the_middle_fails(healthy):
     fill(healthy)
     path = healthy.home.spool.dir / "hookspool.db"
     assert not named(bad(check(healthy.home, "--socket", "none", "--deep")[1]), "spool-integrity")
@@ -785,7 +785,7 @@ def test_deep_compares_indexes_with_their_tables(healthy):
     assert deep and deep[0][1] == "fail" and not shallow
 
 
-def test_rows_without_their_owner_are_damage(healthy):
+def test_orphaned_rows_are_damage(healthy):
     healthy.stop()
     with sqlite3.connect(healthy.home.spool.dir / "hookspool.db") as db:
         db.execute("INSERT INTO attempt(relay, at, ms, status) VALUES(77, 1, 1, 200)")

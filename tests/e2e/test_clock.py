@@ -19,7 +19,7 @@ def move(home, at):
     db.close()
 
 
-def test_an_event_of_the_future_is_relayed_now(receiver, relay, target):
+def test_event_of_the_future_is_relayed_now(receiver, relay, target):
     home = home_with(sink("out", url=target.url, retry=["1s", "2s", "3d"]))
     one = receiver(home=home)
     bodies = deliver(one, 2)
@@ -32,7 +32,7 @@ def test_an_event_of_the_future_is_relayed_now(receiver, relay, target):
     assert "2 deliveries were due later than any pause lasts" in sending.text()
 
 
-def test_a_clock_that_went_back_is_told_of(receiver):
+def test_clock_set_back_is_logged(receiver):
     """At the receiver's start, while it runs, and by check; events go on being stored."""
     home = home_with(sink("out", url="https://example.com/"))
     one = receiver(home=home)

@@ -36,7 +36,7 @@ def down():
     return one.url
 
 
-def test_a_dropped_replay_gives_back_what_was(receiver, target):
+def test_dropped_replay_restores_the_former_state(receiver, target):
     """Delivered history doesn't become a dead letter, nor a dead one two."""
     target.answers = [{"status": 404}, {"status": 200}]
     home = home_with(sink("out", url=target.url, max_in_flight=1))
@@ -55,7 +55,7 @@ def test_a_dropped_replay_gives_back_what_was(receiver, target):
     assert [row["state"] for row in listed(home)] == ["pending", "delivered", "dead"]
 
 
-def test_a_replay_that_fails_is_dead(receiver, target):
+def test_replay_that_fails_is_dead(receiver, target):
     """And one that was delivered again can't be dropped."""
     home = home_with(sink("out", url=target.url))
     one = receiver(home=home)
@@ -102,7 +102,7 @@ def test_retry_says_that_it_ended_a_pause(receiver, relay, down):
     assert not home.spool.query("SELECT * FROM pause WHERE until = 9000000000000")
 
 
-def test_a_pause_that_is_over_is_forgotten(receiver, relay, target):
+def test_pause_that_is_over_is_forgotten(receiver, relay, target):
     target.answers = [{"status": 503}] * 6
     home = home_with(sink("out", url=target.url, retry=["100ms", "100ms", "1h"]))
     one = receiver(home=home)
@@ -113,7 +113,7 @@ def test_a_pause_that_is_over_is_forgotten(receiver, relay, target):
     assert b"pauses" not in home.cli("deliveries").stdout
 
 
-def test_the_failing_ones_are_listed_first(receiver, target):
+def test_failing_deliveries_are_listed_first(receiver, target):
     """Under a header, with times; and the newest of each kind first."""
     home = home_with(sink("out", url=target.url, max_in_flight=1, retry=["1h", "1h", "3d"]))
     one = receiver(home=home)
@@ -133,14 +133,14 @@ def test_the_failing_ones_are_listed_first(receiver, target):
     assert [row["id"] for row in listed(home)] == [1, 2, 3, 4, 5, 6, 7], "for programs, in the order of the ids"
 
 
-def test_the_name_of_the_endpoint_is_listed(receiver, down):
+def test_endpoint_name_is_listed(receiver, down):
     home = Home(sink("out", url=down), endpoint(PATH, relay=["out"], name="Lead → CRM"))
     one = receiver(home=home)
     deliver(one)
     assert listed(home)[0]["name"] == "Lead → CRM"
 
 
-def test_the_shape_of_what_is_pending(receiver, down):
+def test_summary_of_pending_deliveries(receiver, down):
     home = home_with(sink("out", url=down), sink("other", url=down), relay=("out", "other"))
     one = receiver(home=home)
     deliver(one, 6)
@@ -159,7 +159,7 @@ def test_the_shape_of_what_is_pending(receiver, down):
 
 # ---- time
 
-def test_a_relay_that_was_off_gives_all_retries(receiver, relay, target):
+def test_relay_that_was_off_gives_all_retries(receiver, relay, target):
     """The time counts from the first attempt, and what no relay ran in is no delivery's time."""
     target.answers = [{"status": 503}] * 2
     home = home_with(sink("out", url=target.url, retry=["100ms", "200ms", "3d"]))
@@ -173,7 +173,7 @@ def test_a_relay_that_was_off_gives_all_retries(receiver, relay, target):
     assert len(target.got) == 4
 
 
-def test_its_time_is_up_all_the_same(receiver, relay, target):
+def test_retry_time_ends_although_the_relay_was_off(receiver, relay, target):
     """Where a relay did run: others were tried until a moment ago."""
     target.answers = [{"status": 503}]
     home = home_with(sink("out", url=target.url, max_in_flight=1, retry=["100ms", "200ms", "3d"]))
@@ -186,7 +186,7 @@ def test_its_time_is_up_all_the_same(receiver, relay, target):
     settled(home, 1)
 
 
-def test_what_a_wrong_clock_put_off_is_due_now(receiver, relay, target):
+def test_attempt_put_off_by_a_wrong_clock_is_due_now(receiver, relay, target):
     home = home_with(sink("out", url=target.url, retry=["100ms", "200ms", "3d"]))
     one = receiver(home=home)
     deliver(one, 4)
@@ -201,7 +201,7 @@ def test_what_a_wrong_clock_put_off_is_due_now(receiver, relay, target):
 
 @pytest.mark.skipif(bool(SANITIZER), reason="libfaketime and a sanitizer don't go together")
 @pytest.mark.parametrize("by", ["+20d", "-2000d", "-2d"])
-def test_a_clock_that_is_set_while_the_relay_runs(receiver, relay, target, by):
+def test_clock_that_is_set_while_the_relay_runs(receiver, relay, target, by):
     """Forward it kills nothing, backward it holds up nothing."""
     home = home_with(sink("out", url=target.url, retry=["100ms", "300ms", "1h"]))
     one = receiver(home=home)
@@ -220,7 +220,7 @@ def test_a_clock_that_is_set_while_the_relay_runs(receiver, relay, target, by):
 
 @pytest.mark.skipif(bool(SANITIZER), reason="libfaketime and a sanitizer don't go together")
 @pytest.mark.parametrize("by", ["+20d", "-2d"])
-def test_a_pause_outlasts_a_clock_that_is_set(receiver, relay, target, by):
+def test_pause_outlasts_a_clock_that_is_set(receiver, relay, target, by):
     """The spool says when the pause ends by the new clock, and retry of another sink ends none."""
     def pauses():
         return home.spool.query("SELECT * FROM pause")

@@ -106,7 +106,7 @@ def test_signed_body_that_cannot_be_unpacked_is_kept_with_a_note(receiver, codin
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "gzip, gzip"])
-def test_signature_over_other_bytes_than_were_sent_is_told_of(receiver, coding):
+def test_signature_over_other_bytes_is_explained(receiver, coding):
     """As where the sender signs first and packs then: nothing that no signature proves is unpacked."""
     home = home_with(relay=())
     one = receiver(home=home)
@@ -127,7 +127,7 @@ def test_unproven_body_that_cannot_be_unpacked_is_refused(receiver):
     expect(deliver(one, gzip.compress(message()), "gzip"), "stored")
 
 
-def test_sinks_of_a_packed_event(receiver, relay, target):
+def test_sinks_get_a_packed_event(receiver, relay, target):
     """A template and a program see the unpacked body; without a body of its own, a sink sends the bytes that came, and says how they are packed."""
     home = home_with(sink("template", url=target.url, body="{{data.body}}", content_type="text/plain"), sink("plain", url=target.url),
                      sink("program", type="exec", command=["sh", "-c", "cat >@/given"], allow_private=None), relay=("template", "plain", "program"))

@@ -110,7 +110,7 @@ def test_erase_reads_compressed_bodies(receiver):
 
 
 @pytest.mark.parametrize("args", [[], ["--sender", ""], ["--sender"], ["--sender", "a", "b"], ["--nobody"]], ids=" ".join)
-def test_wrong_use_of_erase(args):
+def test_wrong_use(args):
     assert Home().cli("erase", *args).returncode == 64
 
 
@@ -118,7 +118,7 @@ def test_erase_without_a_spool():
     assert erase(Home()).returncode == 66
 
 
-def test_erase_of_many_among_many(receiver):
+def test_erase_of_many_events_of_a_large_spool(receiver):
     """Keys in no order: SQLite's copies of rows go too. Deliveries go on during it."""
     one = receiver()
     home = one.home
@@ -162,7 +162,7 @@ def test_erase_killed_at_any_moment(receiver):
     assert not home.spool.query("SELECT 1 FROM conversation WHERE endpoint = '/w'")
 
 
-def test_erase_waits_for_no_reader_for_ever(receiver):
+def test_erase_waits_for_readers_with_a_limit(receiver):
     one = receiver()
     send(one, PERSON)
     reader = sqlite3.connect(f"file:{one.home.spool.dir}/hookspool.db?mode=ro", uri=True, isolation_level=None)

@@ -166,7 +166,7 @@ def test_hookspool_conf(path, children):
     assert loads(re.sub(r"^(\s*)#(?=[a-z-]+( = |\())", r"\1", text, flags=re.M)).spool.events()
 
 
-def test_an_upgrade_of_a_large_spool_has_no_time_limit():
+def test_upgrade_of_a_large_spool_has_no_start_limit():
     """systemd's 90 seconds would end it, and the next start would begin it anew."""
     assert "\nTimeoutStartSec=infinity\n" in (EXAMPLES / "systemd/hookspool.service").read_text()
 

@@ -66,7 +66,7 @@ def test_forward_sends_only_what_comes_and_with_since_what_came(ready, target, c
     assert target.bodies() == before + after
 
 
-def test_forward_misses_nothing_while_the_target_is_away(ready, children):
+def test_forward_misses_no_event_while_the_target_is_down(ready, children):
     """Down, then 500 and 503, then up: each event is there once, in order, and the end names the id to go on from."""
     one = ready(home_with(relay=()))
     target = Target()

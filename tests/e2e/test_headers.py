@@ -23,7 +23,7 @@ def github(receiver, body=b'{"a":1}', **headers):
     return signed
 
 
-def test_the_headers_that_name_the_event_go_along(receiver, relay, target):
+def test_headers_that_name_the_event_are_sent(receiver, relay, target):
     """With the event's own bytes, unless the sink says otherwise; nothing that is between two hosts, and no secret."""
     home = Home(sink("out", url=target.url + "/all"), sink("none", url=target.url + "/none", pass_headers=False),
                 sink("own", url=target.url + "/own", headers=["x-github-event: mine"]),
@@ -40,7 +40,7 @@ def test_the_headers_that_name_the_event_go_along(receiver, relay, target):
     assert got["own"]["x-github-event"] == "mine" and "X-GitHub-Event" not in got["own"] and got["own"]["X-GitHub-Delivery"] == "d1"
 
 
-def test_the_parameters_of_a_get_are_sent_as_a_form(receiver, relay, target):
+def test_parameters_of_a_get_are_sent_as_a_form(receiver, relay, target):
     """Twilio's deliveries by GET have no body: a sink without "body" would get nothing of them."""
     url, query = "https://example.com/tw", "MessageSid=SM1&MessageStatus=sent&Body=a%20b%26c"
     home = Home(sink("out", url=target.url), endpoint("/tw", scheme="twilio", url=url, relay=["out"]))
@@ -56,7 +56,7 @@ def test_the_parameters_of_a_get_are_sent_as_a_form(receiver, relay, target):
     assert headers["Content-Type"] == "application/x-www-form-urlencoded"
 
 
-def test_a_secret_in_a_header_stays_here(receiver, relay, target):
+def test_secret_header_is_not_sent_on(receiver, relay, target):
     """Where the header is the secret itself, it is not kept and not sent; and webhook-id is the relay's own."""
     home = Home(sink("out", url=target.url), endpoint("/gl", scheme="gitlab", relay=["out"]))
     one = receiver(home=home)
@@ -80,7 +80,7 @@ def test_templates_in_headers(receiver, relay, target):
 
 
 @pytest.mark.parametrize("name", ["a\r\nX-Evil: 1", "a\nX-Evil: 1", "a\rX-Evil: 1", "a\0b", "a\x7fb", "a\x01b", "x" * 9000])
-def test_a_value_that_could_break_a_header_is_not_sent(receiver, relay, target, name):
+def test_value_that_could_break_a_header_is_not_sent(receiver, relay, target, name):
     """The delivery is dead at once, with a reason that names the header, and others go on."""
     home = home_with(sink("out", url=target.url, headers=["X-Name: {{data.sender.name}}"]))
     one = receiver(home=home)
@@ -94,7 +94,7 @@ def test_a_value_that_could_break_a_header_is_not_sent(receiver, relay, target, 
     until(lambda: states(home) == [2, 1], "the other")
 
 
-def test_a_value_that_is_not_sent_is_no_success_of_the_sink(receiver, relay, target):
+def test_event_with_a_broken_header_value_is_no_success_of_the_sink(receiver, relay, target):
     """Nothing was sent: the failures before it and behind it are still in a row, and the fifth pauses the sink."""
     target.answers = [{"status": 503}] * 10
     home = home_with(sink("out", url=target.url, headers=["X-Name: {{data.sender.name}}"], max_in_flight=1, retry=["1h", "1h", "3d"]))
@@ -108,7 +108,7 @@ def test_a_value_that_is_not_sent_is_no_success_of_the_sink(receiver, relay, tar
     assert [row["failures"] for row in home.spool.query("SELECT * FROM pause")] == [5]
 
 
-def test_a_value_that_is_not_sent_takes_nothing_of_the_rate(receiver, relay, target):
+def test_event_with_a_broken_header_value_uses_no_rate(receiver, relay, target):
     home = home_with(sink("out", url=target.url, headers=["X-Name: {{data.sender.name}}"], rate="1/h", rate_burst=1))
     one = receiver(home=home)
     relay(home).ready()

@@ -33,7 +33,7 @@ def gh(receiver):
                               endpoint("/day", scheme="github", replay_window="1d")))
 
 
-def test_a_sender_cannot_take_another_ones_id(gh):
+def test_sender_cannot_take_the_id_of_another_event(gh):
     """The same unsigned id with other bytes is stored; with the same bytes it is a duplicate."""
     first, second = PUSH, PUSH.replace(b"me", b"you")
     stored = expect(github(gh, first, "id-42"), "stored").json["id"]
@@ -45,7 +45,7 @@ def test_a_sender_cannot_take_another_ones_id(gh):
     assert {e["key"] for e in gh.home.spool.events()} == {"id-42"}
 
 
-def test_the_same_bytes_under_another_id_are_stored_and_noted(gh):
+def test_same_bytes_under_another_id_are_stored_and_noted(gh):
     first = expect(github(gh, PUSH, new_id()), "stored").json["id"]
     second = expect(github(gh, PUSH, new_id(), event="delete"), "stored").json["id"]
     note = f"same bytes as event {first}"
@@ -64,7 +64,7 @@ def test_within_the_replay_window_they_are_duplicates(gh):
     expect(github(gh, PUSH + b" ", new_id(), path="/day"), "stored")
 
 
-def test_a_shop_is_no_exception(receiver):
+def test_shopify_ids_follow_the_same_rule(receiver):
     one = receiver(home=Home(endpoint("/shop", scheme="shopify", replay_window="1d")))
     body = b'{"id":1,"total_price":"9999"}'
     proof = base64.b64encode(hmac.new(SECRET.encode(), body, hashlib.sha256).digest()).decode()
@@ -74,7 +74,7 @@ def test_a_shop_is_no_exception(receiver):
     assert answers == ["stored", "duplicate", "duplicate"]
 
 
-def test_other_bytes_under_a_signed_id_are_told_of(receiver):
+def test_other_bytes_under_a_signed_id_are_logged(receiver):
     """A duplicate, answered as one; a line in the log and a counter of its own tell of it."""
     one = receiver()
     urn = new_urn()
@@ -98,7 +98,7 @@ def test_without_an_id_the_bytes_decide(receiver):
     expect(fcgi_client.deliver(one.socket, body.replace(b'"a"', b'"b"')), "stored")
 
 
-def test_the_rules_outlive_a_purge(gh):
+def test_identity_rules_hold_after_a_purge(gh):
     expect(github(gh, PUSH, "one", path="/day"), "stored")
     until(lambda: gh.home.cli("purge", "--older-than", "1s") and not gh.home.spool.events(), "the purge")
     expect(github(gh, PUSH, "one", path="/day"), "duplicate")
@@ -106,7 +106,7 @@ def test_the_rules_outlive_a_purge(gh):
     expect(github(gh, PUSH + b" ", "one", path="/day"), "stored")
 
 
-def test_check_tells_what_nothing_signs(receiver):
+def test_check_warns_of_unsigned_identity(receiver):
     home = Home(endpoint("/gh", scheme="github"), endpoint("/w", secret_file=["secret2"]), endpoint("/b", scheme="bearer", secret_file=["auth"]))
     lines = home.cli("check").stdout.decode().splitlines()
     assert any(line.startswith("ok   endpoint /gh: nothing signs event, dedupe-key;") for line in lines), lines
@@ -115,7 +115,7 @@ def test_check_tells_what_nothing_signs(receiver):
     assert any(line.startswith("ok   endpoint /b: nothing is signed, its secret alone proves the sender;") for line in lines), lines
 
 
-def test_a_name_is_printed_wherever_its_endpoint_is(receiver):
+def test_endpoint_name_is_printed_in_every_list(receiver):
     """In the log, the listings and their JSON, and what check says; the path stays what an option takes."""
     name, path = "Lead → CRM", "/webhook/linkedin"
     out = 'sink "out" { url = "https://example.com/" }\n'

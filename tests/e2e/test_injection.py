@@ -72,7 +72,7 @@ def check_nothing_forged(receiver):
 
 
 @pytest.mark.parametrize("code, how", EARLY.items(), ids=EARLY)
-def test_raw(receiver, code, how):
+def test_raw_request(receiver, code, how):
     """The whole request is there before the answer. The connection stays good, and in step."""
     one = receiver(home=forged_home())
     for shift in SHIFTS:
@@ -155,7 +155,7 @@ def test_raw_timeout(receiver):
     check_nothing_forged(one)
 
 
-def test_raw_busy(receiver):
+def test_raw_request_while_busy(receiver):
     """While one body is on its way and max-in-flight is 1, others that aren't all there are turned away."""
     one = receiver(home=forged_home(max_in_flight=1))
     connections = [Fcgi(one.socket) for _ in range(9)]

@@ -59,7 +59,7 @@ def deliver_schemes(address):
         assert fcgi_client.deliver(address, hello, path="/slack", headers=headers).body == b"abc"
 
 
-def test_schemes_and_quarantine(slowly, children):
+def test_schemes_and_quarantine_leak_nothing(slowly, children):
     home = Home(*(endpoint(f"/{name}", scheme=name, rate="1000/s") for name in ("stripe", "github", "slack")), reject_bodies=True)
     one = home.start(argv=[need("valgrind"), *VALGRIND, BIN / "hookspool.fcgi", "-c", home.conf,
                            "--listen", f"unix:{home.dir}/sock1"])
@@ -74,7 +74,7 @@ def test_schemes_and_quarantine(slowly, children):
         assert done.returncode != 99 and b"ERROR SUMMARY: 0 errors" in done.stderr, done.stderr.decode()
 
 
-def test_relay(slowly, children, target):
+def test_relay_leaks_nothing(slowly, children, target):
     """HTTP, programs, answers, what is not wanted, retries, a reload and the end; and what admins run with it."""
     home = home_with(sink("answers", url=target.url, body="{{hookspool.reply}}"),
                      sink("program", type="exec", command=["./program"], reply="answers", allow_private=None),
@@ -100,7 +100,7 @@ def test_relay(slowly, children, target):
     one.stop()
 
 
-def test_fastcgi(slowly, children):
+def test_fastcgi_leaks_nothing(slowly, children):
     home = Home(endpoint(), max_body="2k")
     one = home.start(argv=[need("valgrind"), *VALGRIND, BIN / "hookspool.fcgi", "-c", home.conf,
                            "--listen", f"unix:{home.dir}/sock1"])
@@ -118,7 +118,7 @@ def test_fastcgi(slowly, children):
     assert "ERROR SUMMARY: 0 errors" in one.text(), one.text()
 
 
-def test_cgi(slowly):
+def test_cgi_leaks_nothing(slowly):
     home = Home(endpoint())
     body = message()
     env = {name: value for name, value in fcgi_client.params(body=body)}

@@ -47,7 +47,7 @@ def test_spawn_fcgi(children):
     starts(home, [need("spawn-fcgi"), "-n", "-s", home.dir / "sock1", "--", PROGRAM, "-c", home.conf])
 
 
-def test_spawn_fcgi_with_cgi_variables_about(children):
+def test_spawn_fcgi_with_cgi_variables_in_the_environment(children):
     """A socket decides, not the environment."""
     home = Home()
     starts(home, [need("spawn-fcgi"), "-n", "-s", home.dir / "sock1", "--", PROGRAM, "-c", home.conf],
@@ -60,7 +60,7 @@ def test_listen_of_the_configuration(children):
     starts(home, [PROGRAM, "-c", home.conf])
 
 
-def test_command_line_wins(children):
+def test_command_line_overrides_the_configuration(children):
     home = Home()
     home.configure(endpoint(), listen=f"unix:{home.dir}/other")
     starts(home, None)
@@ -93,7 +93,7 @@ def test_socket_group(children):
     one.stop()
 
 
-def test_a_socket_group_that_its_user_is_not_in():
+def test_socket_group_without_its_user_is_refused():
     """The message has the option, the group, the user, and what to do."""
     name = USER or pwd.getpwuid(os.getuid()).pw_name
     mine = {grp.getgrnam(USER).gr_gid} if USER else {os.getgid(), *os.getgroups()}
@@ -141,14 +141,14 @@ def test_help(option):
     assert done.returncode == 0 and b"hookspool" in done.stdout and not done.stderr
 
 
-def test_the_socket_of_a_dead_receiver_is_taken_over(children):
+def test_socket_of_a_dead_receiver_is_taken_over(children):
     home = Home()
     home.start().popen.kill()
     until(lambda: not accepts(home.dir / "sock1"), "the end")
     starts(home, [PROGRAM, "-c", home.conf, "--listen", f"unix:{home.dir}/sock1"], number=1)
 
 
-def test_the_socket_of_a_living_receiver_is_not(receiver):
+def test_socket_of_a_living_receiver_is_not_taken_over(receiver):
     one = receiver()
     done = run([PROGRAM, "-c", one.home.conf, "--listen", f"unix:{one.socket}"], user=USER, within=10)
     assert done.returncode == 71 and b"listens" in done.stderr

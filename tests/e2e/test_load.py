@@ -78,7 +78,7 @@ def test_300_idle_connections_hold_no_worker(receiver, use):
         fcgi.sock.close()
 
 
-def test_more_bodies_on_their_way_than_may_be(receiver):
+def test_too_many_late_bodies_are_answered_busy(receiver):
     """max-in-flight = 1: the second body that isn't there yet is turned away; whole requests are served at the same time."""
     one = receiver(max_in_flight=1)
     first, second = message(), message()
@@ -117,7 +117,7 @@ def test_slow_senders_hold_no_worker(receiver):
         fcgi.sock.close()
 
 
-def test_busy_through_nginx(served):
+def test_busy_answer_through_nginx(served):
     """The first slow body holds the one worker it may; the second is turned away, a whole one is not."""
     site = served("nginx-streaming", Home(endpoint(), max_in_flight=1, body_timeout="5s"))
     body = message()

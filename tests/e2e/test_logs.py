@@ -28,7 +28,7 @@ def line(one, **where):
 
 
 @pytest.mark.parametrize("form", ["logfmt", "json"])
-def test_a_line_for_each_delivery(receiver, form):
+def test_each_delivery_has_one_log_line(receiver, form):
     one = receiver(endpoint(), endpoint("/webhook/auth", authorization_file=["auth"]), log_format=form)
     urn = new_urn()
     body = message(urn, text=TEXT)
@@ -51,7 +51,7 @@ def test_a_line_for_each_delivery(receiver, form):
 
 
 @pytest.mark.parametrize("form", ["logfmt", "json"])
-def test_hostile_values_stay_values(receiver, form):
+def test_hostile_values_cannot_forge_log_fields(receiver, form):
     """Path, event, key and sender's name can't end a line, make a field or move a terminal's cursor."""
     one = receiver(log_format=form)
     body = message("urn:" + HOSTILE, event="e" + HOSTILE, sender=HOSTILE)
@@ -69,7 +69,7 @@ def test_hostile_values_stay_values(receiver, form):
 
 
 @pytest.mark.parametrize("name", ["remote", "method", "type"])
-def test_hostile_parameters(receiver, name):
+def test_hostile_cgi_variables_cannot_forge_log_fields(receiver, name):
     one = receiver()
     given = {"remote": {"more": [("REMOTE_ADDR", "x\nremote=1")]}, "method": {"method": "PO\nST"},
              "type": {"headers": {"Content-Type": "x\ny"}}}[name]
@@ -78,7 +78,7 @@ def test_hostile_parameters(receiver, name):
     assert len(one.text().splitlines()) == 2
 
 
-def test_bodies_only_when_asked(receiver):
+def test_bodies_are_logged_only_when_configured(receiver):
     one = receiver(log_bodies=True)
     body = message(text=TEXT)
     expect(fcgi_client.deliver(one.socket, body), "stored")
@@ -87,7 +87,7 @@ def test_bodies_only_when_asked(receiver):
 
 @pytest.mark.parametrize("level, codes", [("error", []), ("warning", ["unauthorized"]), ("info", ["stored", "unauthorized"]),
                                           ("debug", ["stored", "unauthorized"])])
-def test_level(receiver, level, codes):
+def test_log_level(receiver, level, codes):
     one = receiver(log_level=level)
     body = message()
     expect(fcgi_client.deliver(one.socket, body), "stored")

@@ -85,7 +85,7 @@ def test_one_rejected_delivery(receiver):
     assert accepted.returncode == 0 and one.home.spool.event()["body"] == body
 
 
-def test_tail_of_none(receiver):
+def test_tail_with_zero_events(receiver):
     one = receiver()
     expect(fcgi_client.deliver(one.socket, message()), "stored")
     assert one.home.cli("tail", "-n", "0", "--json").stdout == b""
@@ -123,12 +123,12 @@ def test_help_of_a_subcommand():
 
 
 @pytest.mark.parametrize("typed, meant", [("tial", "tail"), ("lst", "list"), ("reject", "rejects"), ("delivery", "deliveries"), ("replya", "replay")])
-def test_did_you_mean(typed, meant):
+def test_misspelt_subcommand_gets_a_suggestion(typed, meant):
     done = Home().cli(typed)
     assert done.returncode == 64 and f"did you mean {meant}?".encode() in done.stderr
 
 
-def test_no_suggestion_for_another_word():
+def test_unknown_word_gets_no_suggestion():
     done = Home().cli("frobnicate")
     assert done.returncode == 64 and b"did you mean" not in done.stderr
 

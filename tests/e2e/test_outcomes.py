@@ -56,7 +56,7 @@ ACCEPTED = {
 
 
 @pytest.mark.parametrize("body", ACCEPTED.values(), ids=ACCEPTED.keys())
-def test_accepted_bytes_are_stored_as_they_came(site, body):
+def test_accepted_bytes_are_stored_unchanged(site, body):
     reply = expect(site.deliver("/webhook/near", body), "stored")
     assert site.home.spool.event(id=reply.json["id"])["body"] == body
 
@@ -69,7 +69,7 @@ def test_without_an_id_the_bytes_are_the_key(site):
     expect(site.deliver(LINKEDIN, body + b" "), "stored")
 
 
-def test_key_falls_back_to_data_id(site):
+def test_data_id_is_the_second_key(site):
     urn = new_urn()
     body = b'{"event":"e","data":{"id":"%s"}}' % urn.encode()
     expect(site.deliver(LINKEDIN, body), "stored")
@@ -95,7 +95,7 @@ def test_challenge(site):
 
 @pytest.mark.parametrize("path", ["/webhook/dropbox?challenge=%3Cscript%3E", "/webhook/dropbox?challenge=",
                                   "/webhook/dropbox", "/webhook/linkedin?challenge=abc"])
-def test_no_challenge(site, path):
+def test_get_without_a_challenge_is_not_allowed(site, path):
     expect(site.deliver(path, method="GET"), "method_not_allowed", marker="script")
 
 
@@ -142,7 +142,7 @@ def test_malformed(site, body):
 
 @pytest.mark.parametrize("path", [LINKEDIN, "/webhook/filtered"])
 @pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED.keys())
-def test_signed_is_kept(site, body, path):
+def test_signed_delivery_is_kept(site, body, path):
     """DESIGN.md, promise 5: what was signed right is kept with the event name "" and a note, also where a filter cannot be applied."""
     first = site.deliver(path, body)
     assert (first.status, first.code) in ((200, "stored"), (200, "duplicate"))
@@ -152,7 +152,7 @@ def test_signed_is_kept(site, body, path):
 
 
 @pytest.mark.parametrize("kind", [None, "", "text/plain", "application/x-www-form-urlencoded", "application/octet-stream", "nonsense"], ids=str)
-def test_signed_is_kept_whatever_its_type(site, kind):
+def test_signed_delivery_of_any_type_is_kept(site, kind):
     """The body is read all the same: nothing signs the Content-Type."""
     urn = new_urn()
     body = message(urn)
@@ -175,7 +175,7 @@ def test_unread_events_are_listed_by_their_note(served):
     assert site.home.cli("show", "1").returncode == 0 and [row["body"] for row in site.home.spool.export()[1:]] == ["", '{"a":1}']
 
 
-def test_authorized_is_kept_where_nothing_else_proves_it(served):
+def test_authorized_delivery_is_kept_where_nothing_is_signed(served):
     site = served("nginx", Home(endpoint("/webhook/auth", scheme="none", authorization_file=["auth"])))
     good = {"Authorization": AUTHORIZATION, "X-Webhook-Signature": None}
     for body, kind in ((b"hello", "application/json"), (b"hello there", "text/plain"), (b'{"a":1}', "application/json")):
@@ -184,7 +184,7 @@ def test_authorized_is_kept_where_nothing_else_proves_it(served):
     expect(site.deliver("/webhook/auth", b"hello", {**good, "Authorization": "wrong", "Content-Type": "text/plain"}), "unauthorized")
 
 
-def test_signed_without_a_name_is_left_out_by_account_alone(site):
+def test_signed_event_without_a_name_is_filtered_by_account_alone(site):
     expect(site.deliver("/webhook/filtered", b'{"data":{"account_id":"acc-2","id":"nameless"}}'), "ignored")
     expect(site.deliver("/webhook/filtered", b'{"data":{"account_id":"acc-1","id":"nameless"}}'), "stored")
 
@@ -248,7 +248,7 @@ def test_not_found(site, path):
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"])
-def test_method(site, method):
+def test_wrong_method_is_refused(site, method):
     reply = site.deliver(LINKEDIN, b"" if method in ("GET", "HEAD") else message(), method=method)
     assert (reply.status, reply.headers["allow"]) == (405, "POST")
     if method != "HEAD":

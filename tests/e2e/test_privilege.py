@@ -53,7 +53,7 @@ def test_roots_command_opens_the_spool_as_its_owner(receiver, command):
 
 @as_root
 @pytest.mark.parametrize("command", [["tail"], ["relay"]], ids=lambda command: command[0])
-def test_roots_command_becomes_the_owner_for_good(receiver, children, command):
+def test_roots_command_cannot_return_to_root(receiver, children, command):
     home = stored(receiver)
     child = Child([BIN / "hookspool", "-c", home.conf, *command], home.dir / "command.log", user=None)
     owner = home.spool.dir.stat()
@@ -78,7 +78,7 @@ def test_reload_by_root_sends_no_signal_to_another_users_process(receiver, child
 
 @as_root
 @pytest.mark.parametrize("kind", ["http", "exec"])
-def test_root_uses_no_sinks_files_before_it_knows_the_relays_user(receiver, kind):
+def test_root_reads_no_sink_files_before_the_relays_user_is_known(receiver, kind):
     """In a directory that two users share, the socket that the relay makes tells its user. The receiver's must not stand in for it."""
     one = receiver(home=home_with(sink("out", url="http://127.0.0.1:9/", authorization_file="auth") if kind == "http" else
                                   sink("out", type="exec", command=["/bin/true"], allow_private=None)))
@@ -199,7 +199,7 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize("sql, named", FOREIGN.values(), ids=FOREIGN)
-def test_a_schema_that_is_not_ours_is_refused(receiver, sql, named):
+def test_schema_that_is_not_ours_is_refused(receiver, sql, named):
     home = stored(receiver)
     changed(home, sql)
     for command in (["list"], ["relay", "--once"], ["drop", "--sink", "out"]):
@@ -208,7 +208,7 @@ def test_a_schema_that_is_not_ours_is_refused(receiver, sql, named):
     assert len(home.spool.events()) == 1
 
 
-def test_what_sqlite_makes_itself_is_no_foreign_schema(receiver):
+def test_sqlites_own_tables_are_no_foreign_schema(receiver):
     home = stored(receiver)
     changed(home, "ANALYZE")
     assert home.spool.query("SELECT count(*) AS n FROM sqlite_schema WHERE name LIKE 'sqlite_stat%'")[0]["n"] >= 1
@@ -217,7 +217,7 @@ def test_what_sqlite_makes_itself_is_no_foreign_schema(receiver):
 
 @pytest.mark.parametrize("name", ["hookspool.db", "hookspool.db-wal", "hookspool.db-shm", "hookspool.db-journal", "lock", "relay.lock"])
 @pytest.mark.parametrize("kind", ["link", "fifo", "directory"])
-def test_a_file_of_the_spool_that_is_no_plain_file_is_refused(receiver, name, kind):
+def test_special_file_in_the_spool_is_refused(receiver, name, kind):
     """Neither the command nor the receiver follows it; what it points to stays as it was."""
     home = stored(receiver)
     file, other = home.spool.dir / name, home.write("other", "precious", mode=0o640)
@@ -239,7 +239,7 @@ def test_a_file_of_the_spool_that_is_no_plain_file_is_refused(receiver, name, ki
     assert (other.read_bytes(), other.stat().st_mode) == before
 
 
-def test_a_link_to_the_spools_directory_is_followed(receiver):
+def test_link_to_the_spools_directory_is_followed(receiver):
     """It is the administrator's own."""
     home = stored(receiver)
     (home.dir / "by-name").symlink_to(home.spool.dir)
@@ -294,7 +294,7 @@ def drop_not_null(file):
 
 
 @pytest.mark.parametrize("name", ["null", "smallest", "text"])
-def test_one_forged_value_of_a_delivery_ends_no_command(receiver, name):
+def test_forged_value_of_a_delivery_ends_no_command(receiver, name):
     """The others are right, so that the row is found: a pending delivery to no sink, for one."""
     home = stored(receiver)
     file = home.spool.dir / "hookspool.db"

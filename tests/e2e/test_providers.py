@@ -62,7 +62,7 @@ def text_of(value):
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if not load(name).get("answer")])
-def test_delivery(name):
+def test_sample_is_delivered(name):
     sample = load(name)
     home = home_for(sample)
     reply, log = post(home, sample)
@@ -80,7 +80,7 @@ def test_delivery(name):
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if load(name).get("answer")])
-def test_answer(name):
+def test_sample_gets_the_providers_answer(name):
     sample = load(name)
     home, right = home_for(sample), sample["answer"]
     reply, log = post(home, sample)
@@ -112,11 +112,11 @@ SEQUENCES = {
 
 
 @pytest.mark.parametrize("names, right", SEQUENCES.values(), ids=SEQUENCES.keys())
-def test_sequence(names, right):
+def test_samples_in_sequence(names, right):
     assert outcomes(names) == right
 
 
-def test_a_delivery_for_several_accounts_passes_accounts():
+def test_delivery_for_several_accounts_passes_accounts():
     """One of its accounts may be the wanted one; a delivery for one other account is left out."""
     only = 'accounts = {"1020000000000002"}\n'
     assert outcome(post(home_for(load("meta-two-entries"), only), load("meta-two-entries"))[1]) == "stored"
@@ -124,7 +124,7 @@ def test_a_delivery_for_several_accounts_passes_accounts():
 
 
 @pytest.mark.parametrize("name, relayed", [("microsoft-graph-several", ["both", "updates"]), ("microsoft-graph-mail", ["both"])])
-def test_a_delivery_of_several_events_goes_to_the_sink_of_each(name, relayed):
+def test_delivery_of_several_events_goes_to_the_sink_of_each(name, relayed):
     """One notification is created, and one updated; of the other delivery the only one is created."""
     sample = load(name)
     home = Home('sink "both" { url = "http://127.0.0.1:9/" allow-private = true events = {"created", "updated"} }\n'
@@ -151,7 +151,7 @@ MIXED = {
 
 
 @pytest.mark.parametrize("scheme, only, body", MIXED.values(), ids=MIXED.keys())
-def test_a_delivery_of_unlike_events_passes_filters(scheme, only, body):
+def test_delivery_of_different_events_passes_filters(scheme, only, body):
     """One of them may be the wanted one; a delivery of others alone is left out."""
     home = with_secret(scheme, only, "") if scheme == "microsoft-graph" else with_secret(scheme, only)
     first = body[:1] if isinstance(body, list) else {name: value[:1] for name, value in body.items()}
@@ -159,7 +159,7 @@ def test_a_delivery_of_unlike_events_passes_filters(scheme, only, body):
     assert codes == ["stored", "ignored"]
 
 
-def test_a_header_of_two_fields_is_kept_once():
+def test_header_of_two_fields_is_kept_once():
     """Twice, it could not be read again."""
     home = Home('scheme "own" { header = "X-Sig" event = {"header:X-Topic"} account = {"header:x-topic"} }\n'
                 'endpoint "/w" { scheme = "own" secret-file = {"secret"} }\n')
@@ -175,7 +175,7 @@ def repeated(scheme, headers, *bodies):
     return [outcome(post(home, {**sample, "body": json.dumps(body)})[1]) for body in bodies]
 
 
-def test_an_event_that_happens_again_to_a_message_is_stored():
+def test_second_event_of_one_message_is_stored():
     """A second reaction, and a second edit, have the message's id and the same name."""
     secret = {"Unipile-Auth": "a-secret-of-thirty-two-characters"}
     event = {"event": "message_reaction", "account_id": "a", "message_id": "m", "reaction": "+1"}
@@ -184,7 +184,7 @@ def test_an_event_that_happens_again_to_a_message_is_stored():
     assert repeated("unipile-v1", secret, event, {**event, "account_id": "b"}, {**event, "x": 1}) == ["stored", "stored", "duplicate"]
 
 
-def test_what_can_happen_again_to_a_mail_of_unipiles_is_stored():
+def test_second_event_of_one_unipile_mail_is_stored():
     """A mail is opened twice; it comes only once."""
     secret = {"Unipile-Auth": "a-secret-of-thirty-two-characters"}
     event = {"event": "mail_opened", "account_id": "a", "email_id": "m", "date": "2026-06-01T12:00:00Z"}
@@ -193,7 +193,7 @@ def test_what_can_happen_again_to_a_mail_of_unipiles_is_stored():
     assert repeated("unipile-v1", secret, event, {**event, "x": 1}) == ["stored", "duplicate"]
 
 
-def test_each_status_of_an_account_of_unipiles_is_stored():
+def test_each_unipile_account_status_is_stored():
     """It has neither id nor time: the account may be lost, come back, and be lost again."""
     lost, back = ({"AccountStatus": {"account_id": "a", "message": message}} for message in ("CREDENTIALS", "RECONNECTED"))
     secret = {"Unipile-Auth": "a-secret-of-thirty-two-characters"}
@@ -226,11 +226,11 @@ WHATSAPP = {"messages": [{"from": "1", "id": "wamid.1", "timestamp": "1", "type"
     ("x", "account", "6", {"user_event": {"revoke": {"date_time": "2026", "target": {"app_id": "1"}, "source": {"user_id": "6"}}}}),
     ("hubspot-v3", "account", "1", {"callbackId": "c", "origin": {"portalId": 1, "actionDefinitionId": 2}, "object": {"objectId": 4}}),
 ], ids=["a message with a prior one", "a caption", "a bot", "a bot's name", "a revocation", "a workflow's action"])
-def test_field(scheme, name, want, body):
+def test_fields_of_a_sample(scheme, name, want, body):
     assert field(scheme, name, body) == want
 
 
-def test_a_post_that_is_liked_again_is_stored():
+def test_second_like_of_one_post_is_stored():
     """The id of a like is made of the user and the post."""
     like = {"for_user_id": "3", "favorite_events": [{"id": "f", "timestamp_ms": 1, "user": {"id_str": "1"}}]}
     body = [json.dumps(like).encode(), json.dumps(like).replace(": 1,", ": 2,").encode()]
@@ -245,7 +245,7 @@ def twilio(home, query, token):
     return outcome(post(home, {**sample, "headers": {"X-Twilio-Signature": proof, "I-Twilio-Idempotency-Token": token}})[1])
 
 
-def test_gets_with_other_queries_are_other_bytes():
+def test_gets_with_different_queries_are_different_events():
     """They have no body: the signed query tells them apart, also under one token and inside the replay window."""
     home = Home('endpoint "/tw" { scheme = "twilio" url = "https://hooks.example.com/tw" secret-file = {"secret"} replay-window = "1d" }\n')
     sent = [("SmsStatus=sent", "a"), ("SmsStatus=delivered", "a"), ("SmsStatus=read", "b"), ("SmsStatus=sent", "a"), ("SmsStatus=sent", "c")]
@@ -253,7 +253,7 @@ def test_gets_with_other_queries_are_other_bytes():
     assert [row.get("note") for row in rows(home)] == [None] * 3
 
 
-def test_a_url_that_is_signed_belongs_to_the_bytes():
+def test_signed_url_is_part_of_the_identity():
     """Also in a scheme of one's own: equal bodies to two URLs are two deliveries."""
     home = Home('scheme "own" { header = "X-Sig" signs = "{url}{body}" dedupe-key = {"header:X-Id"} }\n'
                 'endpoint "/w" { scheme = "own" url = "https://hooks.example.com/w" secret-file = {"secret"} replay-window = "1d" }\n')
@@ -265,7 +265,7 @@ def test_a_url_that_is_signed_belongs_to_the_bytes():
         ["stored"] * 3 + ["duplicate"] * 2
 
 
-def test_a_body_that_is_packed_in_another_way_is_the_same():
+def test_differently_packed_body_is_a_duplicate():
     """Where the bytes are the identity they are the unpacked ones: no other bytes are told of."""
     home = Home('scheme "own" { header = "X-Sig" }\nendpoint "/w" { scheme = "own" secret-file = {"secret"} }\n')
     packed = [gzip.compress(b'{"event":"a"}', level, mtime=level) for level in (1, 9)]
@@ -280,7 +280,7 @@ def test_connectsafelys_message_for_another_account_is_stored():
     assert [request(home, body)[0].code for body in sent] == ["stored", "stored", "stored", "duplicate"]
 
 
-def test_ids_that_are_no_unicode_stay_different():
+def test_ids_with_invalid_unicode_stay_different():
     """Surrogates without their other half; the listing takes them."""
     home = Home()
     sent = [b'{"event":"e","data":{"id":"%s"}}' % name for name in (rb"\ud800", rb"\ud801", rb"\udc00", b"?", rb"\ud800")]

@@ -28,12 +28,12 @@ def test_empty_bodies_are_no_duplicates():
 
 
 @pytest.mark.parametrize("key", ['"none"', '{"none"}', '{"json:id", "none"}'])
-def test_none_says_that_nothing_identifies_a_delivery(key):
+def test_dedupe_none_stores_every_delivery(key):
     home = home_with(f"dedupe-key = {key}")
     assert [send(home, b'{"event":"e"}') for _ in range(2)] == ["stored"] * 2
 
 
-def test_the_key_of_ones_own_is_joined():
+def test_custom_key_is_joined():
     home = home_with('dedupe-key = {"json:id + json:event + json:account"}')
     sent = [{"id": "m", "event": event, "account": account} for event, account in (("new", "a"), ("read", "a"), ("new", "b"), ("new", "a"))]
     assert [send(home, json.dumps(body).encode()) for body in sent] == ["stored"] * 3 + ["duplicate"]
@@ -57,13 +57,13 @@ def test_json_of_a_type_that_is_not_json():
 
 @pytest.mark.parametrize("scheme, event, key", [
     ('event = {"text:batch"}', "batch", None), ('event = {"json:0.event"} dedupe-key = {"json:1.id"}', "open", "2"), ("", "event", None)])
-def test_an_array_is_one_event(scheme, event, key):
+def test_array_is_one_event(scheme, event, key):
     home = home_with(scheme)
     assert [send(home, BATCH), send(home, BATCH)] == ["stored", "duplicate"]
     assert home.spool.event()["event"] == event and key in (None, home.spool.event()["key"])
 
 
-def test_many_fields():
+def test_form_with_many_fields():
     """The body's size alone bounds their number; one that is there twice is still seen."""
     home = Home('max-body = "2m"\nscheme "own" { header = "X-Sig" event = {"json:event", "form:event"} bodies = {"json", "form"} }\n'
                 + endpoint("/w", scheme="own"))

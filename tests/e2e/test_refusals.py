@@ -85,7 +85,7 @@ def test_rejects_name_path_method_and_type(receiver):
     assert one.entries(outcome="unsupported_type")[0]["content_type"] == "text/xml"
 
 
-def test_a_long_path_is_kept_cut(receiver):
+def test_long_path_is_kept_cut(receiver):
     home = Home(endpoint())
     one = receiver(home=home)
     for path in ("/" + "a" * 900, "/" + "a" * 2000):
@@ -96,7 +96,7 @@ def test_a_long_path_is_kept_cut(receiver):
     assert "1023 bytes" in none["reason"]
 
 
-def test_a_slash_too_many_or_too_few_is_told(receiver):
+def test_wrong_slash_in_the_path_is_explained(receiver):
     home = Home(endpoint("/a"), endpoint("/b/"))
     one = receiver(home=home)
     for path in ("/a/", "/a///", "/b", "/c/", "/"):

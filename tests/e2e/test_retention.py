@@ -144,7 +144,7 @@ def rows(home):
 
 
 @pytest.mark.parametrize("hours", [3, 24 * 400])
-def test_keep_waits_where_the_clock_may_be_ahead(receiver, hours):
+def test_keep_deletes_nothing_while_the_clock_may_be_ahead(receiver, hours):
     """The first pass after a long time deletes nothing; the next one does, whatever the time between them."""
     home = Home(keep="1d")
     one = receiver(home=home)
@@ -165,7 +165,7 @@ def test_keep_waits_where_the_clock_may_be_ahead(receiver, hours):
     assert "this one deletes nothing" not in one.text()
 
 
-def test_keep_does_not_wait_for_a_clock_that_goes_right(receiver):
+def test_keep_deletes_while_the_clock_is_right(receiver):
     home = Home(keep="1d")
     one = receiver(home=home)
     deliver(one, 2)
@@ -194,7 +194,7 @@ def test_keep_of_another_form_is_refused(text):
 
 # ---- purge
 
-def test_purge_judges_each_event_by_its_own_time(receiver):
+def test_purge_uses_the_time_of_each_event(receiver):
     """Young events between old ones stay, and stop nothing: thousands of them, in any order."""
     one = receiver()
     home = one.home

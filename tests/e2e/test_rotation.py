@@ -111,7 +111,7 @@ def test_quarantined_deliveries_are_accepted_when_the_secret_is_right(receiver):
     assert [r["verdict"] for r in rejects(one.home, "--accept")] == ["wrong signature"]
 
 
-def test_an_accepted_delivery_is_stored_once(receiver):
+def test_accepted_delivery_is_stored_once(receiver):
     """The sender has tried again in between, and its event was stored."""
     one = receiver(endpoint(PATH, **OLD), reject_bodies=True)
     body = message()
@@ -127,7 +127,7 @@ def test_an_accepted_delivery_is_stored_once(receiver):
 
 @pytest.mark.parametrize("given, code", [({"scheme": "gitlab"}, "unauthorized"), ({"authorization_file": ["auth"]}, "unauthorized"),
                                          ({"allow": ["192.0.2.0/24"]}, "forbidden"), ({"max_body": "10"}, "too_large")], ids=str)
-def test_what_was_not_kept_whole_cannot_pass(receiver, given, code):
+def test_rejects_kept_in_part_are_not_accepted(receiver, given, code):
     one = receiver(endpoint(PATH, **given), reject_bodies=True)
     body = message()
     headers = {**dict(signed_headers(body, secret=SECRET2)), "X-Gitlab-Token": SECRET2, "X-Gitlab-Event": "Push Hook", "Cookie": "session=1",
@@ -142,7 +142,7 @@ def test_what_was_not_kept_whole_cannot_pass(receiver, given, code):
     assert verdict not in ("stored", "passes now") and not one.home.spool.events()
 
 
-def test_nothing_is_kept_unless_asked(receiver):
+def test_rejected_bodies_are_kept_only_when_configured(receiver):
     one = receiver(endpoint(PATH, **OLD))
     expect(deliver(one, message(), SECRET2), "unauthorized")
     kept(one.home, 1)
@@ -152,7 +152,7 @@ def test_nothing_is_kept_unless_asked(receiver):
     assert rejects(one.home, "--accept")[0]["verdict"] == "not kept whole"
 
 
-def test_the_quarantine_is_bounded(receiver):
+def test_quarantine_is_bounded(receiver):
     one = receiver(endpoint(PATH, **OLD), reject_bodies=True, reject_size="64k")
     for _ in range(40):
         expect(deliver(one, message(text="x" * 4000), SECRET2), "unauthorized")

@@ -65,7 +65,7 @@ def mac(text, secret=TEXT, digest=hashlib.sha256):
     return hmac.new(secret.encode(), text if isinstance(text, bytes) else text.encode(), digest)
 
 
-def test_all_schemes_are_here():
+def test_every_scheme_is_tested():
     assert len(SCHEMES) == len(set(SCHEMES)) >= 24 and {"connectsafely", "stripe", "none"} <= set(SCHEMES)
 
 
@@ -117,7 +117,7 @@ def signed_by(scheme, body):
 
 
 @pytest.mark.parametrize("scheme", ["stripe", "slack", "zoom", "shopify"])
-def test_signed_by_hand(front, scheme):
+def test_delivery_signed_by_the_test_verifies(front, scheme):
     body = json.dumps({"id": time.time_ns(), "type": "t", "event": "t"}).encode()
     headers = signed_by(scheme, body)
     expect(post(front, f"/{scheme}", body + b" ", headers), "unauthorized")
@@ -244,7 +244,7 @@ TWIML = "text/xml", b"<Response/>"
 
 @pytest.mark.parametrize("scheme, sign, answer", [("slack", lambda body: slack(body, **FORM), (None, b"")), ("twilio", twilio, TWIML),
                                                   ("twilio", lambda body: twilio(body, digest=hashlib.sha256), TWIML)])
-def test_forms_are_answered_as_their_provider_shows_it(front, scheme, sign, answer):
+def test_forms_get_the_providers_answer(front, scheme, sign, answer):
     body = f"command=%2Fweather&trigger_id={time.time_ns()}&SmsStatus=received".encode()
     for _ in "stored", "duplicate":
         reply = post(front, f"/{scheme}", body, sign(body))
@@ -264,7 +264,7 @@ def test_secret_in_a_header_proves_a_delivery_too(front, scheme, headers):
         expect(post(front, f"/{scheme}", body, {**{name: value + "x" for name, value in headers.items()}, "Content-Type": kind}), "unauthorized")
 
 
-def test_answer_of_the_endpoint_comes_first():
+def test_answer_of_the_endpoint_overrides_the_providers():
     home = Home(section("twilio", answer_body="<Response/>", answer_type="text/xml"), endpoint("/plain", scheme="twilio", answer_status=200,
                 secret_file=["twilio.key"], url="https://example.com/twilio"), files={"twilio.key": TEXT})
     server = nginx(home)
@@ -296,7 +296,7 @@ def test_twilio_by_get(front):
 
 @pytest.mark.parametrize("asked, param", [("/x", "crc_token"), ("/linkedin", "challengeCode")])
 @pytest.mark.parametrize("path, header, before", [("/x", "x-twitter-webhooks-signature", ""), ("/linkedin", "X-LI-Signature", "hmacsha256=")])
-def test_a_handshake_forges_no_delivery(front, asked, param, path, header, before):
+def test_handshake_forges_no_delivery(front, asked, param, path, header, before):
     """A stranger has texts signed by one handshake, and sends them to each endpoint of that secret. Nothing of it is kept."""
     stored = len(front.home.spool.events())
     for body in (b"forged", b"amount=1000", b"1", b"a" * (512 - len(before)), b"hmacsha256=forged"):
@@ -311,7 +311,7 @@ def test_a_handshake_forges_no_delivery(front, asked, param, path, header, befor
         assert front.deliver(f"{asked}?{param}={quote(body.decode())}", b"", {"X-Webhook-Signature": None}, method="GET").status == 405
 
 
-def test_twilio_is_the_same_again_by_what_it_signs():
+def test_twilio_duplicate_is_known_by_its_signed_bytes():
     """Not by the body: of a GET it is empty, and the same form can be written in several ways."""
     home = Home(section("twilio", replay_window="1d"), files={"twilio.key": TEXT})
     server = nginx(home)
@@ -363,7 +363,7 @@ def graph():
     server.stop()
 
 
-def test_the_order_of_parameters_chooses_no_value(front):
+def test_order_of_parameters_cannot_choose_a_value(front):
     """Twilio signs them sorted: of two values of one name none is the first."""
     body = b"SmsStatus=received&From=%2B1&From=%2B2&Body=two"
     assert post(front, "/twilio", body, twilio(body)).status == 200
@@ -371,7 +371,7 @@ def test_the_order_of_parameters_chooses_no_value(front):
     assert (event["event"], event["sender_id"]) == ("received", None)
 
 
-def test_the_type_chooses_no_reading(front):
+def test_content_type_cannot_choose_the_parser(front):
     """One signed body has the same fields whatever its unsigned Content-Type: a captured delivery cannot be bent by it."""
     for scheme, body, make in (
             ("slack", b"command=%2Fx&trigger_id=T1&user_id=U1", slack), ("slack", b'{"type":"event_callback","event_id":"E1","event":{"type":"message"}}', slack),
@@ -399,7 +399,7 @@ def test_forms(front):
     assert front.home.spool.event(body=body)["note"] == "not JSON"
 
 
-def test_own_scheme_and_any_body():
+def test_custom_scheme_with_any_body():
     home = Home(ACME, endpoint(), files={"plain": TEXT})
     server = nginx(home)
     try:

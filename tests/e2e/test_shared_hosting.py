@@ -57,7 +57,7 @@ def host(children):
 
 
 @pytest.mark.parametrize("override", OVERRIDES.values(), ids=OVERRIDES)
-def test_nothing_but_the_program_is_served(host, override):
+def test_only_the_program_is_served(host, override):
     """Also not a spool and secrets that stand there all the same."""
     one = host(override)
     (one.web / "var/deep").mkdir(parents=True)

@@ -87,7 +87,7 @@ def test_broken_configuration(steady, text):
     assert f"{steady.home.conf}:".encode() in started.stderr
 
 
-def test_configuration_gone(steady):
+def test_reload_without_a_configuration_keeps_the_old_one(steady):
     steady.home.conf.unlink()
     assert "stays" in reload(steady, "reload failed")
     expect(fcgi_client.deliver(steady.socket, message()), "stored")
@@ -166,7 +166,7 @@ def test_kill_9_loses_nothing_acknowledged(receiver):
     assert home.spool.sound()
 
 
-def test_notify(children):
+def test_systemd_is_notified(children):
     """systemd is told READY when the socket accepts, RELOADING with the time of it, READY again, and STOPPING."""
     home = Home()
     path = own(new_dir("notify")) / "sock"

@@ -55,25 +55,25 @@ def event(**more):
 
 
 @pytest.mark.parametrize("scheme", SECRETS)
-def test_taken_once(packages, front, scheme):
+def test_package_signature_is_accepted_once(packages, front, scheme):
     body = event(name="Žofie Nováková 李 👋 \u2028", amount=1.10)
     assert deliver(packages, front, scheme, body, times=3) == ["200 stored", "200 duplicate", "200 duplicate"]
     assert front.home.spool.event(endpoint=f"/{scheme}")["body"] == body
 
 
 @pytest.mark.parametrize("scheme", SECRETS)
-def test_wrong_secret(packages, front, scheme):
+def test_package_signature_of_another_secret_is_refused(packages, front, scheme):
     assert deliver(packages, front, scheme, event(), WRONG[scheme]) == ["401 unauthorized"]
 
 
 @pytest.mark.parametrize("scheme", SIGN_A_TIME)
 @pytest.mark.parametrize("off", [-400, 400])
-def test_old_or_early(packages, front, scheme, off):
+def test_package_signature_outside_the_tolerance_is_refused(packages, front, scheme, off):
     assert deliver(packages, front, scheme, event(), at=int(time.time()) + off) == ["401 unauthorized"]
 
 
 @pytest.mark.parametrize("scheme", SECRETS)
-def test_ours_is_taken_by_theirs(packages, front, scheme, children):
+def test_own_signature_is_accepted_by_the_package(packages, front, scheme, children):
     theirs = Child([need("node"), packages / "receive.js", scheme, SECRETS[scheme]], packages / f"{scheme}.log")
     port = int(until(theirs.text, "its port"))
     send = ["send", "--endpoint", f"/{scheme}", f"http://127.0.0.1:{port}/"]
@@ -112,7 +112,7 @@ def verdicts(packages):
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if load(name).get("verified_by") and not load(name).get("answer")])
-def test_the_package_agrees(verdicts, name):
+def test_package_and_receiver_agree(verdicts, name):
     """Accepted where the provider's package accepts, unauthorized where it does not."""
     compared = 0
     for what in ("as it came", "body", "signature", "secret"):

@@ -185,7 +185,7 @@ def test_modes_and_owners(receiver):
     assert {file.stat().st_uid for file in files} == {one.home.conf.stat().st_uid}
 
 
-def test_a_spool_open_to_others_is_closed(receiver):
+def test_spool_open_to_others_is_closed(receiver):
     home = Home()
     home.spool.dir.mkdir(mode=0o755)
     own(home.spool.dir)
@@ -198,7 +198,7 @@ COMMANDS = [["list"], ["export"], ["stats"], ["rejects"], ["tail"], ["check"], [
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
-def test_root_leaves_nothing_of_its_own(receiver, command):
+def test_root_leaves_no_files_owned_by_root(receiver, command):
     """An admin's command on a stopped service's spool doesn't lock the service out."""
     one = receiver()
     expect(fcgi_client.deliver(one.socket, message()), "stored")
@@ -212,7 +212,7 @@ def test_root_leaves_nothing_of_its_own(receiver, command):
     expect(fcgi_client.deliver(again.socket, message()), "stored")
 
 
-def test_the_lock_is_waited_for(receiver):
+def test_lock_is_waited_for(receiver):
     """Another process holds the spool for a moment: the delivery waits and is stored."""
     one = receiver()
     expect(fcgi_client.deliver(one.socket, message()), "stored")
@@ -229,7 +229,7 @@ def test_the_lock_is_waited_for(receiver):
         expect(fcgi.reply(), "stored")
 
 
-def test_a_reader_does_not_stop_deliveries(receiver):
+def test_reader_does_not_stop_deliveries(receiver):
     """A long read of the spool, as a backup makes it."""
     one = receiver()
     expect(fcgi_client.deliver(one.socket, message()), "stored")
@@ -261,7 +261,7 @@ def test_counters_and_rejects_reach_the_spool(receiver):
     assert len(rejects) == 5 and {r["body"] for r in rejects} == {None}
 
 
-def test_reject_bodies_when_asked(receiver):
+def test_reject_bodies_when_configured(receiver):
     one = receiver(home=Home(endpoint(scheme="none"), reject_bodies=True))
     expect(fcgi_client.deliver(one.socket, b"not json"), "malformed")
     until(lambda: one.home.spool.rejects(), "the reject")
@@ -279,7 +279,7 @@ def test_journal_delete(receiver):
     assert (one.home.spool.dir / "hookspool.db-journal").stat().st_size == 0, "it stays: making its name durable could fail unseen"
 
 
-def test_a_wal_is_left_alone_while_another_has_the_database(receiver):
+def test_wal_is_left_alone_while_another_has_the_database(receiver):
     """Who can't see which journal there is waits, and takes none for another."""
     one = receiver()
     expect(fcgi_client.deliver(one.socket, message()), "stored")

@@ -25,7 +25,7 @@ def padded(kind, content, padding):
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["whole", "arriving"])
-def test_a_management_record_in_padding_is_padding(receiver, late):
+def test_management_record_in_padding_is_padding(receiver, late):
     """libfcgi would take it for a record, and overflow its stack."""
     one = receiver()
     hidden = record(GET_VALUES, pairs([("FCGI_MPXS_CONNS", "")] * 14), request=0)
@@ -62,7 +62,7 @@ def test_get_values_is_answered(receiver):
 
 
 @pytest.mark.parametrize("size", [130_000, 400_000])
-def test_a_header_above_128_kib_is_refused_at_once(receiver, size):
+def test_header_above_128_kib_is_refused_at_once(receiver, size):
     one = receiver()
     body = message()
     block = pairs(params(body=body, more=[(f"HTTP_X_{i}", "x" * 8000) for i in range(size // 8000)] + [("HTTP_LAST", "x" * 7000)]))
@@ -77,7 +77,7 @@ def test_a_header_above_128_kib_is_refused_at_once(receiver, size):
     assert one.until_entry(outcome="header_too_large")["endpoint"] == "/webhook/linkedin"
 
 
-def test_a_header_of_100_kib_in_small_records_is_read(receiver):
+def test_header_of_100_kib_in_small_records_is_read(receiver):
     """It doesn't fit into a socket's buffer in small pieces."""
     one = receiver()
     body = message()
@@ -89,7 +89,7 @@ def test_a_header_of_100_kib_in_small_records_is_read(receiver):
 
 
 @pytest.mark.parametrize("size", [1, 3])
-def test_a_request_in_pieces_of_few_bytes_is_read(receiver, size):
+def test_request_in_pieces_of_few_bytes_is_read(receiver, size):
     """A local socket's buffer holds 70 to 280 writes, however small: the receiver reads before the request is whole."""
     one = receiver()
     body = message()
@@ -100,7 +100,7 @@ def test_a_request_in_pieces_of_few_bytes_is_read(receiver, size):
         expect(fcgi.reply(), "stored")
 
 
-def test_variables_that_do_not_end_hold_up_no_other_request(receiver):
+def test_endless_variables_block_no_other_request(receiver):
     """As many as the threads there are: the receiver waits for none that it refuses."""
     one = receiver(max_in_flight=4, params_timeout="8s")
     parts = [Fcgi(one.socket) for _ in range(12)]
@@ -151,7 +151,7 @@ def with_descriptors(n, **given):
     return Home(**given).start(before=[need("prlimit"), f"--nofile={n}:{n}"])
 
 
-def test_silent_connections_make_room(children):
+def test_silent_connections_are_closed_for_new_ones(children):
     """Descriptors run out: the oldest silent ones go. Kept ones, and a request whose body is on its way, stay."""
     one = with_descriptors(200, params_timeout="1m", body_timeout="1m")
     kept, busy, body = Fcgi(one.socket), Fcgi(one.socket), message()
@@ -169,7 +169,7 @@ def test_silent_connections_make_room(children):
     assert not closed(silent[-1])
 
 
-def test_a_connection_that_takes_the_last_descriptor_is_served(children):
+def test_connection_that_takes_the_last_descriptor_is_served(children):
     """accept(2) fails without a descriptor though no connection waits: that is no reason to close one."""
     one = with_descriptors(200, params_timeout="1m")
     expect(fcgi_client.deliver(one.socket, message()), "stored")
@@ -186,7 +186,7 @@ def test_a_connection_that_takes_the_last_descriptor_is_served(children):
         until(lambda: open_files(one) < 200, "the connection's end")
 
 
-def test_kept_connections_make_room_too(children):
+def test_kept_connections_are_closed_for_new_ones(children):
     """The one that has been idle longest."""
     one = with_descriptors(160)
     kept = []
@@ -199,7 +199,7 @@ def test_kept_connections_make_room_too(children):
     expect(kept[-1].deliver(message()), "stored")
 
 
-def test_connections_with_a_part_of_a_request_make_room(children):
+def test_connections_with_a_partial_request_are_closed_for_new_ones(children):
     """They have a second when descriptors have run out; the log says so once."""
     one = with_descriptors(200, params_timeout="1m")
     parts = []
@@ -278,7 +278,7 @@ def test_refusals_of_many_addresses_are_summed_up_too(receiver):
     assert sum(int(e["more"]) for e in sums) == 800 and {e["remote"] for e in sums} == {"various"}
 
 
-def test_handshakes_that_anyone_can_ask_for_are_summed_up(receiver):
+def test_unsigned_handshakes_are_summed_up_in_the_log(receiver):
     one = receiver(endpoint("/graph", scheme="microsoft-graph"))
     with Fcgi(one.socket) as fcgi:
         for _ in range(50):
@@ -290,13 +290,13 @@ def test_handshakes_that_anyone_can_ask_for_are_summed_up(receiver):
     assert [e["more"] for e in one.entries(like="challenge")] == ["30"]
 
 
-def test_a_refusals_path_is_cut_in_the_log(receiver):
+def test_refusals_path_is_cut_in_the_log(receiver):
     one = receiver()
     expect(fcgi_client.deliver(one.socket, message(), path="/" + "ž".encode().decode("latin-1") * 400), "not_found")
     assert one.until_entry(outcome="not_found")["path"] == "/" + "ž" * 99
 
 
-def test_a_long_key_is_cut_in_the_log(receiver):
+def test_long_key_is_cut_in_the_log(receiver):
     one = receiver()
     urn = new_urn() + "k" * 100_000
     expect(fcgi_client.deliver(one.socket, message(urn)), "stored")
@@ -313,7 +313,7 @@ def statuses(one, addresses, path="/rated"):
             yield fcgi.reply().status
 
 
-def test_a_flood_of_networks_lifts_no_limit(receiver):
+def test_flood_from_many_networks_lifts_no_limit(receiver):
     one = receiver(endpoint("/rated", rate="5/m"), log_level="error")
     assert list(statuses(one, ["203.0.113.9"] * 6)) == [405] * 5 + [429]
     assert list(statuses(one, [f"2001:db8:1:{i:x}::1" for i in range(1000)])).count(405) == 80
@@ -321,7 +321,7 @@ def test_a_flood_of_networks_lifts_no_limit(receiver):
     assert set(statuses(one, ["203.0.113.9", "::ffff:203.0.113.9"] * 3)) == {429}
 
 
-def test_a_limit_does_not_outlast_a_boot(children):
+def test_rate_limit_does_not_survive_a_boot(children):
     """The times of the table are the monotonic clock's, which begins again; the unit hides the boot's id."""
     home = Home(endpoint("/rated", rate="2/h"))
     one = home.start()
@@ -360,7 +360,7 @@ def test_check_warns_of_a_rate_behind_a_proxy(receiver, addresses, warned):
 # ---- configurations that would cost, or overflow
 
 @pytest.mark.skipif(bool(SANITIZER), reason="a sanitizer takes the address space")
-def test_a_pattern_of_nested_bounds_costs_nothing(receiver):
+def test_pattern_with_nested_bounds_is_cheap(receiver):
     """check refuses it in no memory. The receiver compiles none, also none that is no pattern."""
     home = Home(endpoint(relay=["out"]), 'sink "out" { url = "http://127.0.0.1:9/" allow-private = true text-regex = "((a{1,200}){1,200}){1,200}" }\n')
     done = run([need("prlimit"), "--as=300000000", BIN / "hookspool", "-c", home.conf, "check"], within=20)
@@ -370,7 +370,7 @@ def test_a_pattern_of_nested_bounds_costs_nothing(receiver):
     expect(fcgi_client.deliver(receiver(home=home).socket, message()), "stored")
 
 
-def test_an_endless_tolerance_is_a_year(receiver):
+def test_tolerance_is_at_most_a_year(receiver):
     """It would overflow. check fails; the receiver goes on receiving."""
     scheme = 'scheme "s" { like = "stripe" tolerance = "9223372036854775807ms" }\n'
     home = Home(scheme, endpoint("/stripe", scheme="s"))
@@ -389,7 +389,7 @@ def test_an_endless_tolerance_is_a_year(receiver):
 # ---- output
 
 @pytest.mark.parametrize("form", ["logfmt", "json"])
-def test_no_output_steers_a_terminal(receiver, form):
+def test_output_has_no_terminal_controls(receiver, form):
     """Neither text nor JSON, which stays the same value; nor the log."""
     one = receiver(log_format=form, reject_bodies=True)
     body = message("urn:" + HOSTILE, text=HOSTILE, sender=HOSTILE, event="e" + HOSTILE)

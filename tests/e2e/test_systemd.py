@@ -231,7 +231,7 @@ def test_spool_of_one_user_is_shared_after_the_upgrade(machine, service):
 
 
 @pytest.mark.parametrize("unit", UNITS[1:])
-def test_killed(machine, service, unit):
+def test_killed_receiver_is_restarted(machine, service, unit):
     """It is started again, and deliveries that came before that have only waited."""
     machine.do("systemctl", "kill", "--signal=KILL", unit)
     serves(machine, service)

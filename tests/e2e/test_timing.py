@@ -16,6 +16,6 @@ def test_no_branch_depends_on_a_secret():
     assert done.returncode == 0, done.stderr.decode()
 
 
-def test_one_that_does_is_seen():
+def test_comparison_with_a_leak_is_detected():
     done = memcheck("memcmp")
     assert done.returncode == 99 and b"depends on uninitialised value" in done.stderr

@@ -28,7 +28,7 @@ def test_each_source_file_names_the_licence():
         assert lines[first] == tag, path.relative_to(SOURCE)
 
 
-def test_the_licence_is_isc_and_names_the_holder():
+def test_licence_is_isc_and_names_the_holder():
     text = (SOURCE / "LICENSE").read_text()
     assert text.startswith("ISC License\n")
     assert "Copyright (c) 2026 the hookspool authors" in text

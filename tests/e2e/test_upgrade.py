@@ -66,7 +66,7 @@ def one(receiver):
     return receiver(home=home)
 
 
-def test_an_old_spool_migrates_whole(one):
+def test_old_spool_migrates_whole(one):
     before = {3: "/webhook/linkedin", 4: "/gh", 5: "/li", 6: "/uni"}
     assert expect(fcgi_client.deliver(one.socket, message()), "stored").json["id"] == 7
     assert {e["id"]: e["endpoint"] for e in one.home.spool.events() if e["id"] < 7} == before
@@ -75,7 +75,7 @@ def test_an_old_spool_migrates_whole(one):
     assert one.home.spool.sound()
 
 
-def test_what_was_stored_before_is_a_duplicate(one):
+def test_event_stored_before_the_upgrade_is_a_duplicate(one):
     """The same event, whatever its key is called now: by a message's id, a delivery's, the bytes."""
     assert expect(fcgi_client.deliver(one.socket, message(urn(2))), "duplicate").json["id"] == 3
     assert expect(github(one, b'{"zen":"kept"}', "legacy-kept"), "duplicate").json["id"] == 4
@@ -93,7 +93,7 @@ def test_another_event_of_the_same_thing_is_stored(one):
     expect(linkedin(one, {**LINKEDIN, "notifications": [{**LINKEDIN["notifications"][0], "notificationId": 5002}]}), "stored")
 
 
-def test_an_event_that_can_happen_again_is_stored(one):
+def test_event_that_can_happen_again_is_stored(one):
     """0.1 has no more than one reaction to a message; another one has other bytes."""
     db = sqlite3.connect(one.home.spool.dir / "hookspool.db", timeout=10)
     reaction = json.dumps({**UNIPILE, "event": "message_reaction", "reaction": "+1"}).encode()
@@ -105,7 +105,7 @@ def test_an_event_that_can_happen_again_is_stored(one):
 
 
 @pytest.mark.parametrize("purged", [False, True])
-def test_an_event_stream_of_twilios_is_known_by_its_signature(one, purged):
+def test_twilio_event_is_known_by_its_signature(one, purged):
     """0.1 knew Twilio's deliveries by that. Another one with the same id in it, and other bytes, may be another event."""
     body = json.dumps([{"id": "EZ1", "type": "com.twilio.messaging.message.sent", "data": {"accountSid": "AC1"}}]).encode()
     db = sqlite3.connect(one.home.spool.dir / "hookspool.db", timeout=10)
@@ -119,7 +119,7 @@ def test_an_event_stream_of_twilios_is_known_by_its_signature(one, purged):
     expect(twilio(one, body + b" "), "stored")
 
 
-def test_what_was_purged_before(one):
+def test_event_purged_before_the_upgrade_is_a_duplicate(one):
     """An unsigned id is still known. What a message's id stands for is not, so that the delivery is kept."""
     assert expect(github(one, b'{"zen":"purged"}', "legacy-purged"), "duplicate").json["id"] == 2
     expect(fcgi_client.deliver(one.socket, message(urn(1))), "stored")

@@ -25,7 +25,7 @@
 #include "core/units.h"
 #include "core/utf8.h"
 
-static void buf_grows(void **state)
+static void buffer_grows(void **state)
 {
 	struct buf b = {0};
 
@@ -41,7 +41,7 @@ static void buf_grows(void **state)
 	assert_null(b.data);
 }
 
-static void units(void **state)
+static void sizes_and_times_are_parsed(void **state)
 {
 	static const struct {
 		const char *text;
@@ -78,7 +78,7 @@ static void units(void **state)
 	}
 }
 
-static void clock_reads_what_it_writes(void **state)
+static void clock_parses_its_own_format(void **state)
 {
 	static const struct {
 		const char *text;
@@ -110,7 +110,7 @@ static void clock_reads_what_it_writes(void **state)
 	}
 }
 
-static void utf8_is_strict(void **state)
+static void invalid_utf8_is_rejected(void **state)
 {
 	static const struct {
 		const char *bytes;
@@ -136,7 +136,7 @@ static struct slice slice(const char *text)
 	return (struct slice){text, strlen(text)};
 }
 
-static void utf8_parts(void **state)
+static void text_search_ignores_case(void **state)
 {
 	static const struct {
 		const char *text, *part;
@@ -160,7 +160,7 @@ static void utf8_parts(void **state)
 }
 
 /* Two that never rest on one processor wait for each other. */
-static void crowds(void **state)
+static void cpu_pressure_is_measured(void **state)
 {
 	struct cpu_pressure c, unknown = {.fd = -1};
 	cpu_set_t all, one;
@@ -191,7 +191,7 @@ static void crowds(void **state)
 	cpu_pressure_close(&c);
 }
 
-static void secret_files(void **state)
+static void secret_file_is_trimmed_and_checked(void **state)
 {
 	static const struct {
 		const char *text;
@@ -266,7 +266,7 @@ static void marked_entry(void)
 	log_end(&e);
 }
 
-static void log_escapes_what_steers_a_terminal(void **state)
+static void log_escapes_terminal_controls(void **state)
 {
 	char out[1024];
 
@@ -280,7 +280,7 @@ static void log_escapes_what_steers_a_terminal(void **state)
 	log_setup(LOG_LEVEL_INFO, LOG_FORMAT_LOGFMT, LOG_TARGET_STDERR);
 }
 
-static void characters_that_steer(void **state)
+static void terminal_control_characters_are_found(void **state)
 {
 	static const struct {
 		const char *s;
@@ -303,7 +303,7 @@ static void characters_that_steer(void **state)
 	}
 }
 
-static void log_cannot_be_forged(void **state)
+static void log_lines_cannot_be_forged(void **state)
 {
 	static const char *const want[] = {
 		" level=info plain=urn:li:1 sender=\"a\\\" outcome=stored\\u000a\\u001b[31m\\u00c2\\u009b \\u00ff\""
@@ -325,7 +325,7 @@ static void log_cannot_be_forged(void **state)
 }
 
 /* Standard error is a socket that keeps the writes apart: each brings whole lines, in order. */
-static void held_lines_stay_whole_and_in_order(void **state)
+static void buffered_log_lines_stay_whole_and_in_order(void **state)
 {
 	enum { LINES = 200, LONG = 100 };
 	int keep = dup(2), pair[2], line = 0, writes = 0;
@@ -378,7 +378,7 @@ static int passed(const struct rate *r, int seconds)
 }
 
 /* As many as is said, and not what whole milliseconds would make of it. */
-static void rates(void **state)
+static void rate_limit_is_exact(void **state)
 {
 	static const char *const texts[] = {"1/s", "7/s", "300/s", "501/s", "700/s", "999/s", "1000/s", "3000/s", "5000/s", "100000/s", "60/m", "1000000/h"};
 	int64_t due = 0, now = INT64_C(1000000000000), wait;
@@ -407,7 +407,7 @@ static void rates(void **state)
 }
 
 /* A flood, of which each network is another one, lifts no limit; and where the table is full, addresses share one. */
-static void rates_of_networks_and_endpoints(void **state)
+static void rate_limit_by_network_and_endpoint(void **state)
 {
 	char address[64], endpoint[32];
 	struct rate r;
@@ -451,7 +451,7 @@ static long resident_kib(void)
 }
 
 /* And a text that leads glibc to many states doesn't leave them behind. */
-static void patterns(void **state)
+static void patterns_match(void **state)
 {
 	static const struct {
 		const char *pattern, *text;
@@ -506,7 +506,7 @@ static void patterns(void **state)
 	pattern_free(p);
 }
 
-static void mentions_of_an_id(void **state)
+static void ids_are_found_as_whole_words(void **state)
 {
 	static const struct {
 		const char *text, *id;
@@ -546,21 +546,21 @@ static void deferred_patterns_are_not_compiled(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(buf_grows),
-		cmocka_unit_test(units),
-		cmocka_unit_test(clock_reads_what_it_writes),
-		cmocka_unit_test(utf8_is_strict),
-		cmocka_unit_test(utf8_parts),
-		cmocka_unit_test(crowds),
-		cmocka_unit_test(rates),
-		cmocka_unit_test(rates_of_networks_and_endpoints),
-		cmocka_unit_test(patterns),
-		cmocka_unit_test(secret_files),
-		cmocka_unit_test(log_cannot_be_forged),
-		cmocka_unit_test(log_escapes_what_steers_a_terminal),
-		cmocka_unit_test(characters_that_steer),
-		cmocka_unit_test(mentions_of_an_id),
-		cmocka_unit_test(held_lines_stay_whole_and_in_order),
+		cmocka_unit_test(buffer_grows),
+		cmocka_unit_test(sizes_and_times_are_parsed),
+		cmocka_unit_test(clock_parses_its_own_format),
+		cmocka_unit_test(invalid_utf8_is_rejected),
+		cmocka_unit_test(text_search_ignores_case),
+		cmocka_unit_test(cpu_pressure_is_measured),
+		cmocka_unit_test(rate_limit_is_exact),
+		cmocka_unit_test(rate_limit_by_network_and_endpoint),
+		cmocka_unit_test(patterns_match),
+		cmocka_unit_test(secret_file_is_trimmed_and_checked),
+		cmocka_unit_test(log_lines_cannot_be_forged),
+		cmocka_unit_test(log_escapes_terminal_controls),
+		cmocka_unit_test(terminal_control_characters_are_found),
+		cmocka_unit_test(ids_are_found_as_whole_words),
+		cmocka_unit_test(buffered_log_lines_stay_whole_and_in_order),
 		cmocka_unit_test(deferred_patterns_are_not_compiled),
 	};
 

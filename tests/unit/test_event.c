@@ -46,7 +46,7 @@ static enum event_result read_as(const struct scheme *s, const char *headers, co
 static const char json[] = "Content-Type: application/json\n";
 
 /* Sources of a scheme of one's own; fields in the order event, key, account. */
-static void own_sources(void **state)
+static void custom_fields_are_read(void **state)
 {
 	static const struct {
 		const char *scheme, *headers, *body, *event, *key, *account;
@@ -96,7 +96,7 @@ static void own_sources(void **state)
 	event_free(&ev);
 }
 
-static void own_sources_that_are_wrong(void **state)
+static void wrong_custom_fields_are_rejected(void **state)
 {
 	static const char *const cases[] = {"event = {\"json:a + json:\"}", "event = {\"member:a\"}", "event = {\"json:!a.!b\"}",
 		"event = {\"json:a.!b\"}", "dedupe-key = {\"none\", \"body\"}", "dedupe-key = {\"json:a + none\"}", "event = {\"none\"}",
@@ -148,7 +148,7 @@ static void different_triples_have_different_keys(void **state)
 }
 
 /* The event's name is put together, and so is the key that it scopes. No buffer has grown before. */
-static void scope_of_a_key_may_be_joined(void **state)
+static void key_with_a_joined_scope_is_whole(void **state)
 {
 	struct conf *c = load("like = \"connectsafely\" event = {\"json:entity + text:. + json:action\"} account = {\"json:a + json:b\"}");
 	static char value[301], body[2048], key[2048];
@@ -171,7 +171,7 @@ static void scope_of_a_key_may_be_joined(void **state)
 }
 
 /* Ids that are no Unicode: yajl makes one of some of them. */
-static void surrogates_stay_different(void **state)
+static void lone_surrogates_stay_different(void **state)
 {
 	static const char *const ids[] = {"\\ud800", "\\ud801", "\\udc00", "\\udfff", "?", "\\ud800\\udc41", "\\ud800A",
 		"\\\\ud800", "\\\\\\\\ud800", "\\\\ud801", "\\ud800\\ud800", "\\ud800\\ud800\\udc00", "\\ud83d\\ude42", "\xED\x9F\xBF", "\\\\", "\\u005cud800x",
@@ -198,7 +198,7 @@ static void surrogates_stay_different(void **state)
 }
 
 /* The body, and not the Content-Type that nothing signs, tells what it is; JSON has many types. */
-static void kinds_of_bodies(void **state)
+static void body_types_are_read(void **state)
 {
 	static const struct {
 		const char *scheme, *type, *body, *event;
@@ -237,7 +237,7 @@ static void kinds_of_bodies(void **state)
 }
 
 /* What cannot be read leaves what is outside of the body: the key, and of an unreadable one the account in a header. */
-static void unreadable_bodies_keep_what_is_outside(void **state)
+static void unreadable_body_keeps_fields_of_headers(void **state)
 {
 	struct event ev = {0};
 
@@ -277,7 +277,7 @@ static void signed_and_unsigned_ids(void **state)
 }
 
 /* Several accounts or names in one delivery: neither is its own, and the filters must know. */
-static void several_values(void **state)
+static void field_with_several_values(void **state)
 {
 	static const struct {
 		const char *scheme, *body, *event, *account;
@@ -370,7 +370,7 @@ static void documented_payloads(void **state)
 }
 
 /* Ten times the members take some ten times as long, and not a hundred times. */
-static void time_grows_with_the_body(void **state)
+static void parse_time_is_linear(void **state)
 {
 	struct event ev = {0};
 	struct buf b = {0};
@@ -396,17 +396,17 @@ static void time_grows_with_the_body(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(own_sources),
-		cmocka_unit_test(own_sources_that_are_wrong),
+		cmocka_unit_test(custom_fields_are_read),
+		cmocka_unit_test(wrong_custom_fields_are_rejected),
 		cmocka_unit_test(different_triples_have_different_keys),
-		cmocka_unit_test(scope_of_a_key_may_be_joined),
-		cmocka_unit_test(surrogates_stay_different),
-		cmocka_unit_test(kinds_of_bodies),
-		cmocka_unit_test(unreadable_bodies_keep_what_is_outside),
+		cmocka_unit_test(key_with_a_joined_scope_is_whole),
+		cmocka_unit_test(lone_surrogates_stay_different),
+		cmocka_unit_test(body_types_are_read),
+		cmocka_unit_test(unreadable_body_keeps_fields_of_headers),
 		cmocka_unit_test(signed_and_unsigned_ids),
-		cmocka_unit_test(several_values),
+		cmocka_unit_test(field_with_several_values),
 		cmocka_unit_test(documented_payloads),
-		cmocka_unit_test(time_grows_with_the_body),
+		cmocka_unit_test(parse_time_is_linear),
 	};
 
 	return cmocka_run_group_tests_name("event", tests, unit_enter, unit_leave);

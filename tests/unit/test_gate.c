@@ -139,7 +139,7 @@ static enum fcgi_ready peek(int fd)
 	return fcgi_peek(fd, &size);
 }
 
-static void kept_connection_serves_again(void **state)
+static void kept_connection_serves_a_second_request(void **state)
 {
 	struct pair p = connect_pair();
 	struct buf b = {0};
@@ -159,7 +159,7 @@ static void kept_connection_serves_again(void **state)
 	buf_free(&b);
 }
 
-static void plain_connection_is_closed(void **state)
+static void connection_without_keep_is_closed(void **state)
 {
 	struct pair p = connect_pair();
 	struct buf b = {0};
@@ -175,7 +175,7 @@ static void plain_connection_is_closed(void **state)
 }
 
 /* The body of a refused request is a whole request: it must be read away, or the connection given up. */
-static void unread_body_is_no_request(void **state)
+static void unread_body_is_not_read_as_a_request(void **state)
 {
 	struct pair p = connect_pair();
 	struct buf forged = {0}, b = {0};
@@ -202,7 +202,7 @@ static void unread_body_is_no_request(void **state)
 
 #define BEGIN "\1\1\0\1\0\x08\0\0\0\1\1\0\0\0\0\0"
 
-static void how_much_has_come(void **state)
+static void state_of_a_partial_request(void **state)
 {
 	static const struct {
 		const char *bytes;
@@ -246,7 +246,7 @@ static void how_much_has_come(void **state)
 	buf_free(&b);
 }
 
-static void slow_and_short_bodies(void **state)
+static void slow_and_short_bodies_are_refused(void **state)
 {
 	struct pair p = connect_pair();
 	struct buf b = {0};
@@ -280,7 +280,7 @@ static void slow_and_short_bodies(void **state)
 }
 
 /* It is answered between requests only. */
-static void management_record_in_a_body(void **state)
+static void management_record_is_answered_between_requests_only(void **state)
 {
 	struct pair p = connect_pair();
 	struct buf b = {0};
@@ -299,7 +299,7 @@ static void management_record_in_a_body(void **state)
 }
 
 /* A request of many records, with padding, that comes in pieces; and nothing of it is left to be a request. */
-static void body_in_pieces(void **state)
+static void body_in_pieces_is_whole(void **state)
 {
 	struct pair p = connect_pair();
 	struct buf b = {0};
@@ -326,7 +326,7 @@ static void body_in_pieces(void **state)
 }
 
 /* A peer that closes before its request is there. */
-static void broken_request_closes(void **state)
+static void broken_request_closes_the_connection(void **state)
 {
 	struct pair p = connect_pair();
 
@@ -385,7 +385,7 @@ static void padding_is_never_a_record(void **state)
 }
 
 /* The last record's padding belongs to the request. */
-static void request_ends_behind_its_padding(void **state)
+static void request_ends_after_its_padding(void **state)
 {
 	struct buf b = {0}, padding = {0};
 	struct pair p = connect_pair();
@@ -407,7 +407,7 @@ static void request_ends_behind_its_padding(void **state)
 	buf_free(&b);
 }
 
-static void lengths_beyond_the_bytes_close(void **state)
+static void wrong_lengths_close_the_connection(void **state)
 {
 	static const struct {
 		const char *pairs;
@@ -438,7 +438,7 @@ static void lengths_beyond_the_bytes_close(void **state)
 }
 
 /* A pair that can be no variable is left out; libfcgi reads the others, and adds its own. */
-static void variables_by_libfcgi(void **state)
+static void variables_are_read_by_libfcgi(void **state)
 {
 	static const char pairs[] = "\1\1AB" "\0\1x" "\3\0A=B" "\2\1A\0x" "\1\2Ax\0" "\x80\0\0\1\0C" "\1\x80\0\0\2D==" "\1\1A2";
 	static const char *const right[] = {"FCGI_ROLE=RESPONDER", "A=B", "C=", "D===", "A=2"};
@@ -463,7 +463,7 @@ static void variables_by_libfcgi(void **state)
 }
 
 /* Descriptors are few: a full batch of requests needs no more of them than one request does. */
-static void requests_share_a_descriptor(void **state)
+static void batch_of_requests_shares_one_descriptor(void **state)
 {
 	static const char pairs[] = "\1\1AB";
 	struct libfcgi *l[FCGI_BATCH];
@@ -490,7 +490,7 @@ static void requests_share_a_descriptor(void **state)
 }
 
 /* What is behind a wrong length is not read; what is before it is. */
-static void variables_before_a_wrong_length(void **state)
+static void variables_after_a_wrong_length_are_not_read(void **state)
 {
 	static const char pairs[] = "\1\1AB" "\1\x7F";
 	struct libfcgi *l = libfcgi_new();
@@ -543,7 +543,7 @@ static void management_records_are_answered(void **state)
 }
 
 /* Sections 5.4 and 5.5: END_REQUEST, and no output. */
-static void aborted_requests_and_other_roles_end(void **state)
+static void aborted_requests_and_other_roles_are_ended(void **state)
 {
 	static const char role[][3] = {{0, FCGI_RESPONDER, 0}, {0, FCGI_AUTHORIZER, FCGI_UNKNOWN_ROLE}, {0, FCGI_FILTER, FCGI_UNKNOWN_ROLE},
 		{1, FCGI_RESPONDER, FCGI_UNKNOWN_ROLE}};
@@ -590,7 +590,7 @@ static void aborted_requests_and_other_roles_end(void **state)
 }
 
 /* 65,535 bytes a record, as a server with large header buffers passes them. */
-static void large_headers(void **state)
+static void large_headers_are_refused(void **state)
 {
 	static const struct {
 		size_t records;
@@ -628,7 +628,7 @@ static void large_headers(void **state)
 	buf_free(&b);
 }
 
-static void listening(void **state)
+static void listen_addresses(void **state)
 {
 	static const char *const bad[] = {"", "unix:", "tcp:", "tcp:127.0.0.1", "tcp:127.0.0.1:0", "tcp:127.0.0.1:65536",
 		"tcp:127.0.0.1:80x", "tcp:0.0.0.0:9000", "tcp:192.0.2.1:9000", "tcp:[::]:9000", "tcp:localhost:9000", "/x",
@@ -666,24 +666,24 @@ static void listening(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(kept_connection_serves_again),
-		cmocka_unit_test(plain_connection_is_closed),
-		cmocka_unit_test(unread_body_is_no_request),
-		cmocka_unit_test(how_much_has_come),
-		cmocka_unit_test(slow_and_short_bodies),
-		cmocka_unit_test(management_record_in_a_body),
-		cmocka_unit_test(body_in_pieces),
-		cmocka_unit_test(broken_request_closes),
+		cmocka_unit_test(kept_connection_serves_a_second_request),
+		cmocka_unit_test(connection_without_keep_is_closed),
+		cmocka_unit_test(unread_body_is_not_read_as_a_request),
+		cmocka_unit_test(state_of_a_partial_request),
+		cmocka_unit_test(slow_and_short_bodies_are_refused),
+		cmocka_unit_test(management_record_is_answered_between_requests_only),
+		cmocka_unit_test(body_in_pieces_is_whole),
+		cmocka_unit_test(broken_request_closes_the_connection),
 		cmocka_unit_test(padding_is_never_a_record),
-		cmocka_unit_test(request_ends_behind_its_padding),
-		cmocka_unit_test(lengths_beyond_the_bytes_close),
-		cmocka_unit_test(variables_by_libfcgi),
-		cmocka_unit_test(variables_before_a_wrong_length),
-		cmocka_unit_test(requests_share_a_descriptor),
+		cmocka_unit_test(request_ends_after_its_padding),
+		cmocka_unit_test(wrong_lengths_close_the_connection),
+		cmocka_unit_test(variables_are_read_by_libfcgi),
+		cmocka_unit_test(variables_after_a_wrong_length_are_not_read),
+		cmocka_unit_test(batch_of_requests_shares_one_descriptor),
 		cmocka_unit_test(management_records_are_answered),
-		cmocka_unit_test(aborted_requests_and_other_roles_end),
-		cmocka_unit_test(large_headers),
-		cmocka_unit_test(listening),
+		cmocka_unit_test(aborted_requests_and_other_roles_are_ended),
+		cmocka_unit_test(large_headers_are_refused),
+		cmocka_unit_test(listen_addresses),
 	};
 
 	return cmocka_run_group_tests_name("gate", tests, start, end);

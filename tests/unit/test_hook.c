@@ -14,7 +14,7 @@ static struct slice text(const char *s)
 	return (struct slice){s, strlen(s)};
 }
 
-static void authorization(void **state)
+static void authorization_is_compared(void **state)
 {
 	char a[] = "Bearer one", b[] = "Basic dHdvOg==", src[] = "test";
 	struct secret item[] = {{src, a, strlen(a), 1, NULL, NULL}, {src, b, strlen(b), 1, NULL, NULL}};
@@ -45,7 +45,7 @@ static enum event_result parse(const char *body, size_t n, struct event *ev)
 	return event_read(&r, scheme_find("connectsafely"), (struct slice){0}, ev);
 }
 
-static void event_fields(void **state)
+static void fields_of_an_event(void **state)
 {
 	static const char body[] =
 		"{\"event\":\"message.received\",\"object\":\"event\",\"data\":{\"id\":\"urn:id\",\"message_urn\":\"urn:\\u006dsg\","
@@ -71,7 +71,7 @@ static void event_fields(void **state)
 }
 
 /* The id that a key begins with. Without one the key is the body's hash. */
-static void event_keys(void **state)
+static void keys_of_an_event(void **state)
 {
 	static const struct {
 		const char *body, *id;
@@ -98,7 +98,7 @@ static void event_keys(void **state)
 	event_free(&ev);
 }
 
-static void event_malformed(void **state)
+static void malformed_events_are_rejected(void **state)
 {
 	static const char *const cases[] = {
 		"", " ", "x", "1", "\"event\"", "null", "true", "[]", "[{\"event\":\"e\"}]", "{", "{}", "{\"event\":1}",
@@ -144,7 +144,7 @@ static enum event_result nested(struct event *ev, int depth, char open, char shu
 	return r;
 }
 
-static void event_bounds(void **state)
+static void event_size_and_depth_are_bounded(void **state)
 {
 	struct event ev = {0};
 	struct buf b = {0};
@@ -219,7 +219,7 @@ static struct conf *load_conf(void)
 #define FOO "{\"foo\":\"bar\"}"
 #define FOO_SIGNED "HTTP_X_WEBHOOK_SIGNATURE=sha256=4864d2759938a15468b5df9ade20bf161da9b4f737ea61794142f3484236bda3"
 
-static void outcomes(void **state)
+static void outcome_of_each_check(void **state)
 {
 	static const struct {
 		const char *name;
@@ -325,7 +325,7 @@ static void outcomes(void **state)
 	conf_free(c);
 }
 
-static void answers(void **state)
+static void answer_of_each_outcome(void **state)
 {
 	struct delivery d = {.outcome = OUTCOME_STORED, .id = 7};
 	struct buf b = {0};
@@ -351,7 +351,7 @@ static void answers(void **state)
 }
 
 /* The server gives back what a large delivery left behind: it has to see every buffer. */
-static void memory_of_a_delivery_is_seen(void **state)
+static void memory_of_a_delivery_counts_every_buffer(void **state)
 {
 	struct delivery d = {0};
 	struct buf *all[] = {&d.event.arena, &d.event.headers, &d.event.joined, &d.event.form.arena, &d.verify.scratch.text,
@@ -415,14 +415,14 @@ static void refusals_in_the_log_are_bounded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(authorization),
-		cmocka_unit_test(event_fields),
-		cmocka_unit_test(event_keys),
-		cmocka_unit_test(event_malformed),
-		cmocka_unit_test(event_bounds),
-		cmocka_unit_test(outcomes),
-		cmocka_unit_test(answers),
-		cmocka_unit_test(memory_of_a_delivery_is_seen),
+		cmocka_unit_test(authorization_is_compared),
+		cmocka_unit_test(fields_of_an_event),
+		cmocka_unit_test(keys_of_an_event),
+		cmocka_unit_test(malformed_events_are_rejected),
+		cmocka_unit_test(event_size_and_depth_are_bounded),
+		cmocka_unit_test(outcome_of_each_check),
+		cmocka_unit_test(answer_of_each_outcome),
+		cmocka_unit_test(memory_of_a_delivery_counts_every_buffer),
 		cmocka_unit_test(refusals_in_the_log_are_bounded),
 	};
 

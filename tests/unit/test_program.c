@@ -40,7 +40,7 @@ static struct process of_child(pid_t pid)
 	return p;
 }
 
-static void processes_by_number_and_start(void **state)
+static void process_is_known_by_pid_and_start_time(void **state)
 {
 	struct process self = process_self(), other = self, child;
 	pid_t pid;
@@ -155,7 +155,7 @@ static struct conf *load(const char *text, const char *secret)
 	return c;
 }
 
-static void fingerprints_follow_texts_and_secrets(void **state)
+static void fingerprint_changes_with_text_and_secret(void **state)
 {
 	static const char text[] = "spool = \"spool\"\nendpoint \"/w\" { secret-file = {\"s\"} }\n";
 	struct conf *a = load(text, "one-secret-of-many"), *b = load(text, "one-secret-of-many\n"), *c = load(text, "another-secret"),
@@ -191,7 +191,7 @@ static void fingerprints_follow_texts_and_secrets(void **state)
 
 /* ---- characters */
 
-static void characters_that_cannot_be_seen(void **state)
+static void invisible_characters_are_found(void **state)
 {
 	static const struct {
 		const char *text;
@@ -218,10 +218,10 @@ static void characters_that_cannot_be_seen(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(processes_by_number_and_start),
+		cmocka_unit_test(process_is_known_by_pid_and_start_time),
 		cmocka_unit_test(rows_of_programs),
-		cmocka_unit_test(fingerprints_follow_texts_and_secrets),
-		cmocka_unit_test(characters_that_cannot_be_seen),
+		cmocka_unit_test(fingerprint_changes_with_text_and_secret),
+		cmocka_unit_test(invisible_characters_are_found),
 	};
 
 	return cmocka_run_group_tests_name("program", tests, unit_enter, unit_leave);

@@ -78,7 +78,7 @@ static bool goes_on(void)
 		pthread_create(&thread, NULL, write_file, &ok) == 0 && pthread_join(thread, NULL) == 0 && ok;
 }
 
-static void what_is_given_up(void **state)
+static void sandbox_gives_up_programs_and_network(void **state)
 {
 	(void)state;
 	assert_int_equal(inside(no_program), 0);
@@ -93,7 +93,7 @@ static bool is_hidden(void)
 	return prctl(PR_GET_DUMPABLE) == 0;
 }
 
-static void memory_is_hidden(void **state)
+static void memory_is_hidden_from_other_processes(void **state)
 {
 	(void)state;
 	assert_int_equal(inside(is_hidden), 0);
@@ -101,7 +101,7 @@ static void memory_is_hidden(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(what_is_given_up), cmocka_unit_test(memory_is_hidden)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(sandbox_gives_up_programs_and_network), cmocka_unit_test(memory_is_hidden_from_other_processes)};
 
 	return cmocka_run_group_tests_name("sandbox", tests, unit_enter, unit_leave);
 }

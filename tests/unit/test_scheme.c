@@ -63,7 +63,7 @@ static struct slice text(const char *s)
 	return (struct slice){s, strlen(s)};
 }
 
-static void vectors(void **state)
+static void published_vectors_verify(void **state)
 {
 	static const struct {
 		const char *scheme, *secret, *headers, *body;
@@ -220,7 +220,7 @@ static bool is_signed(const struct scheme *s)
 	return s->algorithm != ALGORITHM_NONE && s->algorithm != ALGORITHM_CLIENT_STATE;
 }
 
-static void round_trips(void **state)
+static void own_signatures_verify(void **state)
 {
 	const struct scheme *s;
 	struct verify v = {0};
@@ -250,7 +250,7 @@ static bool accepted(const struct made *m, const char *headers, struct slice bod
 }
 
 /* One bit of any byte of the body, and of any byte of the values that are signed or signatures. */
-static void flipped_bits(void **state)
+static void signature_with_a_flipped_bit_is_refused(void **state)
 {
 	const struct scheme *s;
 	char body[256], headers[1024], c;
@@ -308,7 +308,7 @@ static const char *with(const char *headers, const char *name, const char *first
 	return out;
 }
 
-static void broken_headers(void **state)
+static void broken_signature_headers_are_refused(void **state)
 {
 	static char out[OUT], line[OUT / 2], other[OUT / 2], value[OUT / 8];
 	const struct scheme *s;
@@ -353,7 +353,7 @@ static void broken_headers(void **state)
 }
 
 /* 300 s, either way; Zoom's retries may bear the first attempt's time, and Discord's library checks none. */
-static void tolerance(void **state)
+static void timestamp_outside_the_tolerance_is_refused(void **state)
 {
 	const struct scheme *s;
 	struct made m;
@@ -426,7 +426,7 @@ static void add_case(struct buf *out, const char *value, struct slice right)
 	}
 }
 
-static void lists(void **state)
+static void any_signature_of_a_list_may_match(void **state)
 {
 	static char out[OUT];
 	struct verify v = {0};
@@ -456,7 +456,7 @@ static void lists(void **state)
 }
 
 /* A header is at most 4 KiB; within it, the right signature counts wherever it stands. */
-static void long_lists(void **state)
+static void long_signature_lists_are_bounded(void **state)
 {
 	const struct scheme *s = scheme_find("stripe");
 	struct buf line = {0};
@@ -480,7 +480,7 @@ static void long_lists(void **state)
 }
 
 /* Svix's and Shopify's other names. The signature of Standard Webhooks' own vector. */
-static void other_names(void **state)
+static void header_names_of_svix_and_shopify(void **state)
 {
 #define SVIX(id) "svix-id: " id "\nsvix-timestamp: 1614265330\nsvix-signature: v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=\n"
 #define PLAIN(id) "webhook-id: " id "\nwebhook-timestamp: 1614265330\nwebhook-signature: v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=\n"
@@ -589,7 +589,7 @@ static void twilio_signatures(void **state)
 }
 
 /* What a handshake would sign for anyone proves nothing, though the signature is right. */
-static void what_strangers_can_have_signed(void **state)
+static void signature_of_a_handshake_proves_no_delivery(void **state)
 {
 	static const struct {
 		const char *scheme, *header, *body;
@@ -625,7 +625,7 @@ static void what_strangers_can_have_signed(void **state)
 }
 
 /* Where nothing separates timestamp and body, digits of one are not taken for the other's; nor is a hash in an unsigned URL. */
-static void borders_of_the_signed_string(void **state)
+static void parts_of_the_signed_string_cannot_shift(void **state)
 {
 	static const struct {
 		const char *signs, *signed_text, *headers, *body;
@@ -680,7 +680,7 @@ static void all_signatures_are_compared(void **state)
 	key_free(key);
 }
 
-static void keys(void **state)
+static void keys_are_decoded(void **state)
 {
 	static const struct {
 		const char *scheme, *text;
@@ -709,7 +709,7 @@ static void keys(void **state)
 	}
 }
 
-static void encodings(void **state)
+static void signature_encodings(void **state)
 {
 	static const struct {
 		enum encoding e;
@@ -742,7 +742,7 @@ static void encodings(void **state)
 	}
 }
 
-static void forms(void **state)
+static void forms_are_parsed(void **state)
 {
 	static const struct {
 		const char *form, *want; /* name=value; of each, decoded; NULL: malformed */
@@ -869,23 +869,23 @@ static void handshakes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(vectors),
+		cmocka_unit_test(published_vectors_verify),
 		cmocka_unit_test(twilio_vector),
 		cmocka_unit_test(ed25519_vector),
-		cmocka_unit_test(round_trips),
-		cmocka_unit_test(flipped_bits),
-		cmocka_unit_test(broken_headers),
-		cmocka_unit_test(tolerance),
-		cmocka_unit_test(lists),
-		cmocka_unit_test(long_lists),
-		cmocka_unit_test(borders_of_the_signed_string),
-		cmocka_unit_test(what_strangers_can_have_signed),
-		cmocka_unit_test(other_names),
+		cmocka_unit_test(own_signatures_verify),
+		cmocka_unit_test(signature_with_a_flipped_bit_is_refused),
+		cmocka_unit_test(broken_signature_headers_are_refused),
+		cmocka_unit_test(timestamp_outside_the_tolerance_is_refused),
+		cmocka_unit_test(any_signature_of_a_list_may_match),
+		cmocka_unit_test(long_signature_lists_are_bounded),
+		cmocka_unit_test(parts_of_the_signed_string_cannot_shift),
+		cmocka_unit_test(signature_of_a_handshake_proves_no_delivery),
+		cmocka_unit_test(header_names_of_svix_and_shopify),
 		cmocka_unit_test(twilio_signatures),
 		cmocka_unit_test(all_signatures_are_compared),
-		cmocka_unit_test(keys),
-		cmocka_unit_test(encodings),
-		cmocka_unit_test(forms),
+		cmocka_unit_test(keys_are_decoded),
+		cmocka_unit_test(signature_encodings),
+		cmocka_unit_test(forms_are_parsed),
 		cmocka_unit_test(values_at_paths),
 		cmocka_unit_test(handshakes),
 	};

@@ -64,7 +64,7 @@ static int64_t ask(const char *dir, const char *sql)
 	return v;
 }
 
-static void once(void **state)
+static void event_is_stored_once(void **state)
 {
 	struct spool *s = spool_new("once", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
 	int64_t first, id;
@@ -88,7 +88,7 @@ static void once(void **state)
 }
 
 /* A note stays with its event. */
-static void note(void **state)
+static void delivery_note_is_stored(void **state)
 {
 	struct spool *s = spool_new("note", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
 	struct spool_event ev = event("/a", "k", "one");
@@ -105,7 +105,7 @@ static void note(void **state)
 }
 
 /* Ids go up by one for what is stored, and none comes again when its event is gone. */
-static void ids(void **state)
+static void event_ids_grow_and_are_not_reused(void **state)
 {
 	struct spool *s = spool_new("ids", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
 	int64_t id;
@@ -124,7 +124,7 @@ static void ids(void **state)
 }
 
 /* A list is stored whole, in its order, its own duplicates told apart; or not at all. */
-static void many_at_once(void **state)
+static void batch_is_stored_whole(void **state)
 {
 	struct spool *s = spool_new("many", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
 	struct spool_event ev[4];
@@ -150,7 +150,7 @@ static void many_at_once(void **state)
 	assert_int_equal(ask("many", "SELECT count(*) FROM event"), 3);
 }
 
-static void private_files(void **state)
+static void spool_files_are_private(void **state)
 {
 	struct spool *s = spool_new("private", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
 	static const char *const names[] = {"private/hookspool.db", "private/hookspool.db-wal", "private/hookspool.db-shm",
@@ -210,7 +210,7 @@ static int adopt_all(int dir_fd, int fd)
 }
 
 /* A file of the receiver's gets the mode of the spool. A link is not followed, and SQLite's locks stay. */
-static void files_are_adopted(void **state)
+static void owner_of_spool_files_is_repaired(void **state)
 {
 	static const char *const names[] = {"adopted/file", "other"};
 	int dir_fd, fd = -1, status = 1;
@@ -280,7 +280,7 @@ static struct shared put_from_threads(const char *dir)
 	return all;
 }
 
-static void once_across_threads(void **state)
+static void event_is_stored_once_across_threads(void **state)
 {
 	struct shared all = put_from_threads("threads");
 
@@ -290,7 +290,7 @@ static void once_across_threads(void **state)
 	assert_int_equal(ask("threads", "SELECT count(*) - count(DISTINCT key) FROM event"), 0);
 }
 
-static void once_across_processes(void **state)
+static void event_is_stored_once_across_processes(void **state)
 {
 	int status, failed = 0;
 
@@ -313,7 +313,7 @@ static void once_across_processes(void **state)
 }
 
 /* A file size limit stands in for a full disk: SQLite sees the write fail. */
-static void failure_is_whole_and_passes(void **state)
+static void failed_commit_stores_nothing_and_the_next_succeeds(void **state)
 {
 	struct spool *s = spool_new("full", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
 	struct rlimit was, limit;
@@ -338,7 +338,7 @@ static void failure_is_whole_and_passes(void **state)
 	assert_int_equal(ask("full", "SELECT integrity_check = 'ok' FROM pragma_integrity_check"), 1);
 }
 
-static void moved_away(void **state)
+static void spool_moved_away_is_noticed(void **state)
 {
 	struct spool *s = spool_new("moved", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
 	int64_t id;
@@ -352,7 +352,7 @@ static void moved_away(void **state)
 	assert_int_equal(ask("elsewhere", "SELECT count(*) FROM event"), 1);
 }
 
-static void cannot_open(void **state)
+static void spool_that_cannot_be_opened_is_an_error(void **state)
 {
 	struct spool *s = spool_new("file", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
 	int64_t id;
@@ -403,7 +403,7 @@ static void wal_is_checkpointed(void **state)
 	assert_true(st.st_size > 10 << 20);
 }
 
-static void delete_journal(void **state)
+static void journal_delete_is_supported(void **state)
 {
 	struct spool *s = spool_new("delete", JOURNAL_DELETE, SPOOL_RECEIVE, limits(10));
 	int64_t id;
@@ -449,7 +449,7 @@ static void rewritten_as_it_was(void **state)
 }
 
 /* A handle from before the receiver chose a WAL finds it, when the writes of another process are to be repeated. */
-static void marked(void **state)
+static void dirty_flag_makes_the_next_process_repair(void **state)
 {
 	struct spool_db old = {0}, new = {0};
 	int64_t id;
@@ -478,7 +478,7 @@ static void marked(void **state)
 	spool_db_close(&new);
 }
 
-static void notes(void **state)
+static void counters_are_added_up(void **state)
 {
 	static const char stored[] = "stored", refused[] = "unauthorized";
 	struct spool *s = spool_new("notes", JOURNAL_WAL, SPOOL_RECEIVE, limits(3));
@@ -514,7 +514,7 @@ static void reject(struct spool *s, int64_t at, const char *body)
 }
 
 /* The oldest go when all have more bytes than the limit, in memory and in the database; and one that is larger alone is kept without. */
-static void rejects_have_a_size(void **state)
+static void rejects_are_bounded_by_size(void **state)
 {
 	struct reject_limits few = {.keep = 100, .size = 20, .age = (int64_t)1 << 60};
 	struct spool *s = spool_new("size", JOURNAL_WAL, SPOOL_RECEIVE, few);
@@ -554,7 +554,7 @@ static void reject_junk(struct spool *s, int i, bool is_signed, const char *body
 }
 
 /* Junk takes its own share of the ring's number, in memory and in the database. */
-static void rejects_share_the_number(void **state)
+static void rejects_share_the_row_limit(void **state)
 {
 	struct spool *s = spool_new("share", JOURNAL_WAL, SPOOL_RECEIVE, limits(100));
 
@@ -575,7 +575,7 @@ static void rejects_share_the_number(void **state)
 }
 
 /* Large bodies take their own share of the ring's size. */
-static void rejects_share_the_size(void **state)
+static void rejects_share_the_size_limit(void **state)
 {
 	struct reject_limits few = {.keep = 10000, .size = 20000, .age = (int64_t)1 << 60};
 	struct spool *s = spool_new("bytes", JOURNAL_WAL, SPOOL_RECEIVE, few);
@@ -619,7 +619,7 @@ static void rejects_share_by_address(void **state)
 }
 
 /* What a stranger chooses is kept cut, where a character ends. */
-static void rejects_say_what_was_asked(void **state)
+static void rejects_keep_path_and_method(void **state)
 {
 	struct spool *s = spool_new("asked", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
 	char path[1024] = "/";
@@ -634,7 +634,7 @@ static void rejects_say_what_was_asked(void **state)
 	assert_int_equal(ask("asked", "SELECT method = 'PROPFIND' AND content_type = 'text/x' AND endpoint IS NULL FROM reject"), 1);
 }
 
-static void rejects_have_an_age(void **state)
+static void rejects_are_bounded_by_age(void **state)
 {
 	struct reject_limits hour = {.keep = 100, .size = 1 << 20, .age = 3600000};
 	struct spool *s = spool_new("age", JOURNAL_WAL, SPOOL_RECEIVE, hour);
@@ -654,7 +654,7 @@ static void rejects_have_an_age(void **state)
 }
 
 /* An event that a rejected delivery became takes its place, in one commit; so does a duplicate. */
-static void accepted_reject_goes(void **state)
+static void accepted_reject_is_deleted(void **state)
 {
 	struct spool *s = spool_new("accept", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
 	struct spool_event ev = event("/a", "1", "one");
@@ -717,7 +717,7 @@ static void purged_keys_are_known(void **state)
 }
 
 /* A spool of the first schema: everything in it stays, and counts of secrets by number become counts. */
-static void first_schema_migrates(void **state)
+static void first_schema_is_migrated(void **state)
 {
 	static const char make[] =
 		"mkdir -m 700 first; sqlite3 first/hookspool.db >/dev/null \"PRAGMA journal_mode=WAL;"
@@ -752,7 +752,7 @@ static void first_schema_migrates(void **state)
 	assert_int_equal(ask("first", "SELECT count(*) FROM counter"), 1);
 }
 
-static void notes_wait_for_a_spool(void **state)
+static void counters_wait_for_a_spool(void **state)
 {
 	static const char stored[] = "stored";
 	struct spool *s = spool_new("late", JOURNAL_WAL, SPOOL_RECEIVE, limits(3));
@@ -773,7 +773,7 @@ static void notes_wait_for_a_spool(void **state)
  * Another process holds the lock and does not let go: the waiter gives up, and nothing is stuck. Housekeeping gives up early, and
  * events wait as long as before.
  */
-static void lock_has_a_limit(void **state)
+static void lock_wait_is_bounded(void **state)
 {
 	struct spool *s = spool_new("held", JOURNAL_WAL, SPOOL_RECEIVE, limits(3));
 	struct spool_db keeper = {.housekeeping = true};
@@ -834,35 +834,35 @@ static void no_schema_is_trusted(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(once),
+		cmocka_unit_test(event_is_stored_once),
 		cmocka_unit_test(no_schema_is_trusted),
-		cmocka_unit_test(note),
-		cmocka_unit_test(many_at_once),
-		cmocka_unit_test(ids),
-		cmocka_unit_test(private_files),
-		cmocka_unit_test(files_are_adopted),
-		cmocka_unit_test(once_across_threads),
-		cmocka_unit_test(once_across_processes),
-		cmocka_unit_test(failure_is_whole_and_passes),
-		cmocka_unit_test(moved_away),
-		cmocka_unit_test(cannot_open),
+		cmocka_unit_test(delivery_note_is_stored),
+		cmocka_unit_test(batch_is_stored_whole),
+		cmocka_unit_test(event_ids_grow_and_are_not_reused),
+		cmocka_unit_test(spool_files_are_private),
+		cmocka_unit_test(owner_of_spool_files_is_repaired),
+		cmocka_unit_test(event_is_stored_once_across_threads),
+		cmocka_unit_test(event_is_stored_once_across_processes),
+		cmocka_unit_test(failed_commit_stores_nothing_and_the_next_succeeds),
+		cmocka_unit_test(spool_moved_away_is_noticed),
+		cmocka_unit_test(spool_that_cannot_be_opened_is_an_error),
 		cmocka_unit_test(newer_schema_is_left_alone),
 		cmocka_unit_test(wal_is_checkpointed),
-		cmocka_unit_test(delete_journal),
+		cmocka_unit_test(journal_delete_is_supported),
 		cmocka_unit_test(rewritten_as_it_was),
-		cmocka_unit_test(marked),
-		cmocka_unit_test(notes),
-		cmocka_unit_test(rejects_have_a_size),
-		cmocka_unit_test(rejects_share_the_number),
-		cmocka_unit_test(rejects_share_the_size),
+		cmocka_unit_test(dirty_flag_makes_the_next_process_repair),
+		cmocka_unit_test(counters_are_added_up),
+		cmocka_unit_test(rejects_are_bounded_by_size),
+		cmocka_unit_test(rejects_share_the_row_limit),
+		cmocka_unit_test(rejects_share_the_size_limit),
 		cmocka_unit_test(rejects_share_by_address),
-		cmocka_unit_test(rejects_say_what_was_asked),
-		cmocka_unit_test(rejects_have_an_age),
-		cmocka_unit_test(accepted_reject_goes),
+		cmocka_unit_test(rejects_keep_path_and_method),
+		cmocka_unit_test(rejects_are_bounded_by_age),
+		cmocka_unit_test(accepted_reject_is_deleted),
 		cmocka_unit_test(purged_keys_are_known),
-		cmocka_unit_test(first_schema_migrates),
-		cmocka_unit_test(notes_wait_for_a_spool),
-		cmocka_unit_test(lock_has_a_limit),
+		cmocka_unit_test(first_schema_is_migrated),
+		cmocka_unit_test(counters_wait_for_a_spool),
+		cmocka_unit_test(lock_wait_is_bounded),
 	};
 
 	return cmocka_run_group_tests_name("spool", tests, unit_enter, unit_leave);

@@ -93,7 +93,7 @@ static int64_t ask(struct spool_db *db, const char *sql)
 	return v;
 }
 
-static void attempts(void **state)
+static void attempts_are_recorded(void **state)
 {
 	struct spool *s = spool_new("attempts", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
 	struct spool_delivery_filter all = {.state = -1};
@@ -144,7 +144,7 @@ static void on_listed(void *ctx, const struct spool_delivery *d)
 	put(l->spool, &plain, NULL);
 }
 
-static void a_list_is_of_one_moment(void **state)
+static void list_is_one_snapshot(void **state)
 {
 	struct spool *s = spool_new("moment", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
 	struct spool_delivery_filter all = {.state = -1}, failing = {.state = -1, .failing_first = true};
@@ -171,7 +171,7 @@ static void a_list_is_of_one_moment(void **state)
 	spool_close(s);
 }
 
-static void unwanted_ones_are_forgotten(void **state)
+static void unwanted_relays_are_deleted(void **state)
 {
 	struct spool *s = spool_new("unwanted", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
 	struct spool_db db;
@@ -192,7 +192,7 @@ static void unwanted_ones_are_forgotten(void **state)
 }
 
 /* One answer for each event, and one at a time where the sink has an order. */
-static void replies(void **state)
+static void replies_are_recorded(void **state)
 {
 	struct spool *s = spool_new("replies", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
 	struct sink ordered_answers = answers;
@@ -226,7 +226,7 @@ static void replies(void **state)
 }
 
 /* A reply that is being sent when the relay ends is dead: it is not known whether it arrived. */
-static void doubt(void **state)
+static void reply_interrupted_by_the_relays_end_is_dead(void **state)
 {
 	struct spool *s = spool_new("doubt", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
 	struct spool_delivery_filter one = {0};
@@ -275,7 +275,7 @@ static bool is_pending(struct spool_db *db, int64_t relay, int64_t event)
 }
 
 /* A relay that is gone is not the one that has its id now; what was dropped stays so, unless it had arrived. */
-static void purged_and_dropped(void **state)
+static void purged_and_dropped_relays(void **state)
 {
 	struct spool *s = spool_new("purged", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
 	struct spool_delivery_filter all = {.state = -1};
@@ -309,7 +309,7 @@ static void purged_and_dropped(void **state)
 }
 
 /* Two at a time, and no further than is asked for. */
-static void read_in_parts(void **state)
+static void pending_relays_are_read_in_parts(void **state)
 {
 	struct spool *s = spool_new("parts", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
 	struct spool_relay_cursor cursor = {0};
@@ -330,7 +330,7 @@ static void read_in_parts(void **state)
 	spool_close(s);
 }
 
-static void order(void **state)
+static void relays_keep_their_order(void **state)
 {
 	struct spool *s = spool_new("order", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
 	int64_t first = put(s, &in_order, "one"), second = put(s, &in_order, "one"), other = put(s, &in_order, "two");
@@ -357,7 +357,7 @@ static bool is_first(struct spool_db *db, const char *conversation, int64_t even
 }
 
 /* In batches, also of what came before anybody asked; and forgotten when all of it is old enough. */
-static void conversations(void **state)
+static void conversation_is_sent_in_order(void **state)
 {
 	struct spool *s = spool_new("conversations", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
 	int64_t one = put(s, &plain, "one"), again = put(s, &plain, "one"), none = put(s, &plain, NULL), late, newer;
@@ -389,7 +389,7 @@ static void conversations(void **state)
 }
 
 /* However many of them wait, a reading ends soon, and the next goes on behind it. */
-static void what_waits_for_an_older_one_is_passed_over_in_parts(void **state)
+static void waiting_conversations_are_skipped_in_parts(void **state)
 {
 	struct spool *s = spool_new("held", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
 	struct spool_relay_cursor cursor = {0};
@@ -413,7 +413,7 @@ static void what_waits_for_an_older_one_is_passed_over_in_parts(void **state)
 }
 
 /* What is due later than any pause lasts is due now: a clock was wrong. */
-static void a_clock_that_was_ahead(void **state)
+static void relay_put_off_by_a_wrong_clock_is_due_now(void **state)
 {
 	struct spool *s = spool_new("ahead", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
 	struct sink sink = {.name = (char *)(uintptr_t)"t"};
@@ -441,17 +441,17 @@ static void a_clock_that_was_ahead(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_clock_that_was_ahead),
-		cmocka_unit_test(attempts),
-		cmocka_unit_test(a_list_is_of_one_moment),
-		cmocka_unit_test(unwanted_ones_are_forgotten),
-		cmocka_unit_test(replies),
-		cmocka_unit_test(doubt),
-		cmocka_unit_test(purged_and_dropped),
-		cmocka_unit_test(read_in_parts),
-		cmocka_unit_test(order),
-		cmocka_unit_test(conversations),
-		cmocka_unit_test(what_waits_for_an_older_one_is_passed_over_in_parts),
+		cmocka_unit_test(relay_put_off_by_a_wrong_clock_is_due_now),
+		cmocka_unit_test(attempts_are_recorded),
+		cmocka_unit_test(list_is_one_snapshot),
+		cmocka_unit_test(unwanted_relays_are_deleted),
+		cmocka_unit_test(replies_are_recorded),
+		cmocka_unit_test(reply_interrupted_by_the_relays_end_is_dead),
+		cmocka_unit_test(purged_and_dropped_relays),
+		cmocka_unit_test(pending_relays_are_read_in_parts),
+		cmocka_unit_test(relays_keep_their_order),
+		cmocka_unit_test(conversation_is_sent_in_order),
+		cmocka_unit_test(waiting_conversations_are_skipped_in_parts),
 	};
 
 	return cmocka_run_group_tests_name("spool_relay", tests, unit_enter, unit_leave);

@@ -165,7 +165,7 @@ static void replay_window(void **state)
 }
 
 /* Where the bytes are the identity, they are it for the dedupe window. */
-static void body_identity(void **state)
+static void event_is_known_by_its_bytes(void **state)
 {
 	struct spool *s = make("body");
 	struct spool_event ev = event(SPOOL_IDENTITY_BODY, "hash", "one");
@@ -184,7 +184,7 @@ static void body_identity(void **state)
 }
 
 /* The dedupe window holds for what release 0.1 knew by its bytes, too. */
-static void body_identity_of_an_old_release(void **state)
+static void event_of_an_old_release_is_known_by_its_bytes(void **state)
 {
 	struct spool *s = make("oldbody");
 	struct spool_event ev = event(SPOOL_IDENTITY_BODY, "hash", "one");
@@ -204,7 +204,7 @@ static void body_identity_of_an_old_release(void **state)
 }
 
 /* Where nothing is an identity, nothing is merged. */
-static void no_identity(void **state)
+static void event_without_identity_is_always_stored(void **state)
 {
 	struct spool *s = make("none");
 
@@ -232,7 +232,7 @@ static void purge(const char *dir)
 }
 
 /* The rules are the same where the events were purged. */
-static void purged_events(void **state)
+static void purged_events_stay_known(void **state)
 {
 	struct spool *s = make("purged");
 	struct spool_event ev;
@@ -270,7 +270,7 @@ static bool on_row(void *ctx, const struct spool_row *r)
 	return true;
 }
 
-static void key_is_shown_plain(void **state)
+static void key_is_shown_as_text(void **state)
 {
 	struct spool_event thing = event(SPOOL_IDENTITY_SIGNED, "id a%20b%25 x", "two");
 	struct spool *s = make("plain");
@@ -320,7 +320,7 @@ static int told_of(struct spool *s, int64_t received_at, int64_t reject)
 }
 
 /* A clock that went back is told of once, and not for what was late, nor for what was refused long before. */
-static void clock_went_back(void **state)
+static void replay_window_with_a_clock_set_back(void **state)
 {
 	struct spool *s = make("clock");
 	int64_t noon = (int64_t)1000 * DAY, hour = DAY / 24;
@@ -381,13 +381,13 @@ int main(void)
 		cmocka_unit_test(unsigned_id),
 		cmocka_unit_test(empty_body),
 		cmocka_unit_test(replay_window),
-		cmocka_unit_test(body_identity),
-		cmocka_unit_test(body_identity_of_an_old_release),
-		cmocka_unit_test(no_identity),
-		cmocka_unit_test(purged_events),
-		cmocka_unit_test(clock_went_back),
+		cmocka_unit_test(event_is_known_by_its_bytes),
+		cmocka_unit_test(event_of_an_old_release_is_known_by_its_bytes),
+		cmocka_unit_test(event_without_identity_is_always_stored),
+		cmocka_unit_test(purged_events_stay_known),
+		cmocka_unit_test(replay_window_with_a_clock_set_back),
 		cmocka_unit_test(unsigned_across_processes),
-		cmocka_unit_test(key_is_shown_plain),
+		cmocka_unit_test(key_is_shown_as_text),
 	};
 
 	return cmocka_run_group_tests_name("spool_store", tests, unit_enter, unit_leave);

@@ -29,7 +29,7 @@ static struct slice pack(int format, size_t n, char c, struct buf *out)
 	return (struct slice){out->data, out->len};
 }
 
-static void what_is_packed_comes_out(void **state)
+static void packed_body_is_unpacked(void **state)
 {
 	static const struct {
 		int format;
@@ -48,7 +48,7 @@ static void what_is_packed_comes_out(void **state)
 	buf_free(&out);
 }
 
-static void bounds(void **state)
+static void unpacking_is_bounded(void **state)
 {
 	struct buf packed = {0}, out = {0};
 	struct slice s;
@@ -69,7 +69,7 @@ static void bounds(void **state)
 }
 
 /* Text is never taken for packed bytes, whatever the header says. A letter that is no ASCII may stand in it. */
-static void text_is_plain(void **state)
+static void text_is_never_unpacked(void **state)
 {
 	static const char *const texts[] = {"", "{", "[]", "{\"\303\251\":1}", "{\"event\":\"e\"}", "\r\n\t {}", "payload=%7B%7D&x^=1", "x^", "<xml/>"};
 	struct buf out = {0};
@@ -81,7 +81,7 @@ static void text_is_plain(void **state)
 	buf_free(&out);
 }
 
-static void notes(void **state)
+static void unpack_errors_have_a_note(void **state)
 {
 	(void)state;
 	for (int result = UNPACK_OK; result < UNPACK_NO_MEMORY; result++)
@@ -94,8 +94,8 @@ static void notes(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(what_is_packed_comes_out), cmocka_unit_test(bounds), cmocka_unit_test(text_is_plain),
-		cmocka_unit_test(notes)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(packed_body_is_unpacked), cmocka_unit_test(unpacking_is_bounded), cmocka_unit_test(text_is_never_unpacked),
+		cmocka_unit_test(unpack_errors_have_a_note)};
 
 	return cmocka_run_group_tests_name("unpack", tests, unit_enter, unit_leave);
 }
