@@ -112,7 +112,7 @@ static void check_target(struct check *c, const struct sink *s)
 
 	if (!target_init(&target, s, why, sizeof why))
 		check_say(c, CHECK_FAIL, "sink", "sink %s: %s", s->name, why);
-	else if (s->type == SINK_HTTP && !s->allow_private && private_url(target.url))
+	else if (target.url && !s->allow_private && private_url(target.url))
 		check_say(c, CHECK_FAIL, "sink", "sink %s: its URL has a private address, which is refused; add allow-private = true", s->name);
 	target_free(&target);
 }
@@ -145,7 +145,7 @@ static bool check_sink_files(struct check *c, const struct sink *s)
 
 static bool has_files(const struct sink *s)
 {
-	return s->type == SINK_EXEC || s->url_file || s->authorization_file || s->secret_file || s->ca_file;
+	return s->command.n || s->url_file || s->authorization_file || s->secret_file || s->ca_file;
 }
 
 /* usable: this process may look at the sink's files. */
@@ -153,12 +153,12 @@ static void check_sink(struct check *c, const struct conf *conf, const struct si
 {
 	if (!is_named(conf, s))
 		check_say(c, CHECK_WARN, "sink", "sink %s: no endpoint names it; add relay = {\"%s\"} to one", s->name, s->name);
-	else if (s->type == SINK_HTTP)
+	else if (!s->command.n)
 		say_target(c, s);
 	check_body(c, s);
 	if (!usable)
 		return;
-	if (s->type == SINK_EXEC)
+	if (s->command.n)
 		check_program(c, s);
 	if (check_sink_files(c, s))
 		check_target(c, s);

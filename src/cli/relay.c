@@ -52,7 +52,7 @@ static void on_writable(void *ctx, enum writable by, const char *why)
 static void look_at_programs(const struct conf *c)
 {
 	for (size_t i = 0; i < c->n_sinks; i++)
-		if (c->sinks[i].type == SINK_EXEC)
+		if (c->sinks[i].command.n)
 			writable_command(c->sinks[i].command.item, c->sinks[i].command.n, on_writable, &c->sinks[i]);
 }
 

@@ -20,6 +20,7 @@
 #include "relay/exec.h"
 #include "relay/http.h"
 #include "relay/job.h"
+#include "sink/type.h"
 
 enum { WAIT_MS = 20 /* until it is looked whether the program has ended */ };
 
@@ -128,7 +129,7 @@ static void print_end(const struct test *t, const struct attempt_result *a)
 	}
 	putchar('\n');
 	if (a->answer.n) {
-		fputs(t->sink->type == SINK_EXEC ? "it printed: " : "it answered: ", stdout);
+		fputs(t->sink->type->answers ? "it printed: " : "it answered: ", stdout);
 		terminal_print(stdout, a->answer, 0);
 		putchar('\n');
 	}
@@ -194,7 +195,7 @@ static void print_head(const struct test *t)
 	const char *rest;
 	int before;
 
-	if (s->type == SINK_EXEC) {
+	if (s->command.n) {
 		printf("run %s\n", s->command.item[0]);
 	} else if (s->url_file) {
 		printf("%s %s\n", s->method, s->url_file);

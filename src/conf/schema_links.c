@@ -6,6 +6,7 @@
 
 #include "conf/schema.h"
 #include "conf/section_sink.h"
+#include "sink/type.h"
 
 /* The position of the name in the list, before `end`; `end` when it is not there. */
 static unsigned find_name(cfg_t *endpoint, const char *list, const char *name, unsigned end)
@@ -47,7 +48,7 @@ static bool check_reply(cfg_t *tree, cfg_t *sink)
 	const char *reply = cfg_getstr(sink, "reply");
 	cfg_t *to = reply ? cfg_gettsec(tree, "sink", reply) : NULL;
 
-	if (!reply || (to && section_sink_replies(to) && section_sink_type(to) == SINK_HTTP))
+	if (!reply || (to && section_sink_replies(to) && section_sink_type(to) && !section_sink_type(to)->answers))
 		return true;
 	cfg_error(schema_at(sink, "reply", reply), "sink \"%s\": reply = \"%s\": there is no such sink of the type \"http\", "
 		"or it has no {{hookspool.reply}} in its body; conf-examples/sinks/assistant.conf shows one", cfg_title(sink), reply);

@@ -10,6 +10,7 @@
 #include "conf/schema.h"
 #include "conf/section_sink.h"
 #include "core/units.h"
+#include "sink/type.h"
 
 enum { IN_FLIGHT_MAX = 256 };
 
@@ -140,15 +141,15 @@ static bool check_times(cfg_t *sec)
 static bool check_type(cfg_t *sec)
 {
 	static const char *const others[][13] = {
-		[SINK_HTTP] = {"command", "environment", "reply"},
-		[SINK_EXEC] = {"url", "url-file", "method", "headers", "pass-headers", "authorization-file", "secret-file", "ca-file", "allow-private",
+		{"command", "environment", "reply"},
+		{"url", "url-file", "method", "headers", "pass-headers", "authorization-file", "secret-file", "ca-file", "allow-private",
 			"follow-redirects", "connect-timeout", "retry-on"},
 	};
-	int type = section_sink_type(sec);
+	const struct sink_type *type = section_sink_type(sec);
 
-	if (type < 0)
+	if (!type)
 		return wrong(sec, "type", cfg_getstr(sec, "type"), "there are \"http\" and \"exec\"");
-	for (const char *const *name = others[type]; *name; name++) {
+	for (const char *const *name = others[type->answers]; *name; name++) {
 		if (!(cfg_getopt(sec, *name)->flags & CFGF_MODIFIED))
 			continue;
 		cfg_error(schema_at(sec, *name, NULL), "sink \"%s\": %s is not for a sink of the type \"%s\"; remove it", cfg_title(sec),
@@ -273,7 +274,7 @@ static bool check_exec(cfg_t *sec)
 
 static bool check_target(cfg_t *sec)
 {
-	return check_type(sec) && (section_sink_type(sec) == SINK_EXEC ? check_exec(sec) : check_http(sec));
+	return check_type(sec) && (section_sink_type(sec)->answers ? check_exec(sec) : check_http(sec));
 }
 
 static bool check_body(cfg_t *sec)

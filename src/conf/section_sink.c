@@ -10,6 +10,7 @@
 
 #include "conf/schema.h"
 #include "core/units.h"
+#include "sink/type.h"
 
 bool section_sink_status(const char *text, bool retry_on[SINK_STATUS_MAX])
 {
@@ -64,11 +65,9 @@ bool section_sink_replies(cfg_t *sec)
 	return found;
 }
 
-int section_sink_type(cfg_t *sec)
+const struct sink_type *section_sink_type(cfg_t *sec)
 {
-	static const char *const types[] = {[SINK_HTTP] = "http", [SINK_EXEC] = "exec", NULL};
-
-	return schema_choice(types, cfg_getstr(sec, "type"));
+	return sink_type_find(cfg_getstr(sec, "type"));
 }
 
 /* The copy of an option's text, NULL for an option that has none. */
@@ -94,7 +93,7 @@ static bool set_program(cfg_t *sec, struct sink *s)
 {
 	char path[PATH_MAX], *program;
 
-	if (s->type != SINK_EXEC || !strchr(s->command.item[0], '/'))
+	if (!s->command.n || !strchr(s->command.item[0], '/'))
 		return true;
 	program = strdup(schema_path(sec->filename, s->command.item[0], path, sizeof path));
 	if (!program)
@@ -142,7 +141,7 @@ bool section_sink_make(cfg_t *sec, struct sink *s)
 
 	*s = (struct sink){
 		.name = strdup(cfg_title(sec)),
-		.type = (enum sink_type)section_sink_type(sec),
+		.type = section_sink_type(sec),
 		.allow_private = cfg_getbool(sec, "allow-private"),
 		.pass_headers = cfg_getopt(sec, "pass-headers")->flags & CFGF_MODIFIED ? cfg_getbool(sec, "pass-headers") : !cfg_getstr(sec, "body"),
 		.follow_redirects = cfg_getbool(sec, "follow-redirects"),

@@ -22,8 +22,8 @@ bool section_sink_replies(cfg_t *sec);
  */
 struct template *section_sink_header(const char *header, size_t *name_length, char *why, size_t why_size);
 
-/* The enum sink_type that its type names; -1: none. */
-int section_sink_type(cfg_t *sec);
+/* The type that it names; NULL: there is none of that name. */
+const struct sink_type *section_sink_type(cfg_t *sec);
 
 /* The sink that a checked section is, with copies of all in it. False when memory is short; what was made is then freed by section_sink_free(). */
 bool section_sink_make(cfg_t *sec, struct sink *out);

@@ -27,14 +27,14 @@ struct sink_template {
 	struct template *value;
 };
 
-enum sink_type { SINK_HTTP, SINK_EXEC };
+struct sink_type; /* sink/type.h */
 
 /*
  * A sink's secrets are named and not read here: the receiver knows the sinks, and must not be able to read them.
  */
 struct sink {
 	char *name;
-	enum sink_type type;
+	const struct sink_type *type;
 
 	/* http */
 	char *url;                /* NULL: it is in url_file */

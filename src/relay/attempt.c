@@ -37,11 +37,5 @@ static bool start_exec(struct exec *x, const struct sink *s, struct job *j)
 
 bool attempt_start(struct http *h, struct exec *x, struct target *t, struct job *j)
 {
-	switch (t->sink->type) {
-	case SINK_HTTP:
-		return start_http(h, t, j);
-	case SINK_EXEC:
-		return start_exec(x, t->sink, j);
-	}
-	return false;
+	return t->sink->command.n ? start_exec(x, t->sink, j) : start_http(h, t, j);
 }

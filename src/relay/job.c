@@ -11,6 +11,7 @@
 #include "core/unpack.h"
 #include "core/utf8.h"
 #include "hook/stored.h"
+#include "sink/type.h"
 
 /* Linux takes no string of more than 128 KiB (execve(2), MAX_ARG_STRLEN), nor more than 2 MiB of all as a rule. */
 enum { VARIABLE_MAX = 32 * 1024 };
@@ -128,7 +129,7 @@ static bool own_message(struct job *j, struct job_message *out)
 bool job_message(struct job *j, const struct sink *s, struct job_message *out)
 {
 	/* an HTTP target gets the bytes as they came, with their Content-Encoding; a program knows of no headers */
-	out->body = s->type == SINK_EXEC ? j->values.body : whole(&j->body);
+	out->body = s->type->unpacks ? j->values.body : whole(&j->body);
 	if (!s->body)
 		return own_message(j, out);
 	j->message.len = 0;

@@ -24,6 +24,7 @@
 #include "core/io.h"
 #include "core/notify.h"
 #include "relay/running.h"
+#include "sink/type.h"
 #include "spool/fs.h"
 #include "spool/wakeup.h"
 
@@ -44,7 +45,7 @@ enum {
 static bool start(struct relay *r, struct spool_relay_key *key, struct job *j)
 {
 	const struct sink *s = j->lane->sink;
-	bool has_text = s->body || s->n_templates || s->type == SINK_EXEC, ok;
+	bool has_text = s->body || s->n_templates || s->type->fields, ok;
 
 	j->started = clock_now();
 	if (key->pending && j->once && !spool_relay_sending(&r->db, key, j->started, r->why, sizeof r->why))

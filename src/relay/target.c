@@ -135,7 +135,7 @@ bool target_init(struct target *t, const struct sink *sink, char *why, size_t n)
 	bool ok;
 
 	*t = (struct target){.sink = sink};
-	if (sink->type != SINK_HTTP)
+	if (sink->command.n)
 		return true;
 	ok = check_ca(sink, why, n) && read_url(t, &secret, why, n) && read_authorization(t, &secret, why, n) && read_key(t, &secret, why, n);
 	for (size_t i = 0; ok && i < sink->headers.n; i++)

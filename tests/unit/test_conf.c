@@ -3,6 +3,8 @@
 #define _GNU_SOURCE /* asprintf */
 #include "unit.h"
 
+#include "sink/type.h"
+
 #include <confuse.h>
 
 #include "conf/conf.h"
@@ -249,9 +251,9 @@ static void sinks_that_are_programs(void **state)
 
 	(void)state;
 	assert_non_null(c);
-	assert_true(conf_sink(c, "answers")->replies && conf_sink(c, "answers")->type == SINK_HTTP);
+	assert_true(conf_sink(c, "answers")->replies && conf_sink(c, "answers")->type == sink_type_find("http"));
 	s = conf_sink(c, "assistant");
-	assert_true(s->type == SINK_EXEC && s->command.n == 2 && !s->replies && !s->judged);
+	assert_true(s->type == sink_type_find("exec") && s->command.n == 2 && !s->replies && !s->judged);
 	assert_string_equal(s->command.item[0], "bin/program");
 	assert_string_equal(s->reply, "answers");
 	assert_null(s->command.item[2]);

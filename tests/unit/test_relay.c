@@ -2,6 +2,8 @@
 /* What relays are made of: templates print what they should; attempts come when they should. */
 #include "unit.h"
 
+#include "sink/type.h"
+
 #include "core/template.h"
 #include "relay/schedule.h"
 
@@ -201,7 +203,7 @@ bool request_or_not(struct slice headers, struct slice body_of_it, struct stored
 static void no_message_without_its_type(void **state)
 {
 	static const char kept[] = "Content-Type: application/json\n";
-	const struct sink sink = {.type = SINK_HTTP};
+	const struct sink sink = {.type = sink_type_find("http")};
 	struct job j = {0};
 	struct job_message m;
 

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The interface of sink drivers. A driver sends messages to the targets of one type of sink (type.h).
+ *
+ * All functions of a driver are called by one thread, the loop's. None of them waits: a driver watches its descriptors and sets
+ * its timers on the loop. A library that blocks, or has threads of its own, gets a thread and an eventfd inside the driver's file.
+ *
+ *   open()   reads the sink's secrets and checks them; connects to nothing
+ *   send()   takes a batch: 1 to type->batch_max messages of one sink, the oldest first
+ *   done()   the relay's; the driver calls it exactly once for each message, in any order, from send() or later
+ *   close()  ends all at once; messages that are on the way are forgotten without done(), and are sent again by the next relay
+ *
+ * A message and all that it points to are the relay's. The driver may read them until it calls done() for that message; after
+ * the call they may be gone. So it reads message->next before it reports the message, and keeps no pointer into it.
+ */
+#ifndef SINK_DRIVER_H
+#define SINK_DRIVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "conf/sink.h"
+#include "core/buf.h"
+#include "core/loop.h"
+#include "core/template.h"
+#include "spool/events.h"
+
+/* How long after its deadline a message must have been reported at the latest, ms: for a program that has to be ended. */
+enum { SINK_GRACE_MS = 10 * 1000 };
+
+/* One attempt to send one event. */
+struct sink_message {
+	struct sink_message *next; /* of the batch */
+	void *driver;              /* the driver's, from send() to done(); NULL at send() */
+
+	const char *id;     /* the event's, "evt_SPOOL_NUMBER": the same for each attempt and each sink, unique among all spools */
+	int attempt;        /* from 1 */
+	bool at_most_once;  /* it must not arrive twice: no driver or library may send it again by itself */
+	int64_t deadline;   /* clock_mono_us(): the attempt ends then, as SINK_RETRY with in_doubt, unless the target has answered */
+
+	const char *type;   /* Content-Type of the body */
+	struct slice body;  /* what is sent: the sink's template, or the event's own bytes */
+
+	/* for headers, keys, topics and variables of an environment; the text only where type->fields is set or a template has it */
+	const struct template_values *values;
+
+	/* the event as the spool has it, for sinks that store all of it; its body as it came, compressed perhaps */
+	const struct spool_row *event;
+};
+
+enum sink_verdict {
+	SINK_DELIVERED, /* the target has acknowledged the message, durably where it can */
+	SINK_RETRY,     /* it has not; a later attempt may succeed */
+	SINK_REFUSED,   /* it will never take this message: a dead letter */
+};
+
+/* What became of a message; borrowed for the length of done(). Zero but for the verdict is valid. */
+struct sink_result {
+	enum sink_verdict verdict;
+	bool in_doubt;       /* not delivered as far as is known, and the target may have it all the same */
+	bool target_failed;  /* the target failed, and not this message: counts for the circuit breaker */
+	bool unsent;         /* nothing was sent: this says nothing of the target, and takes nothing of the sink's rate */
+	int status;          /* HTTP's; 0: none */
+	int64_t ms;          /* the attempt took so long */
+	int64_t retry_after; /* ms; the target asks for no attempt before; 0: it doesn't */
+	const char *error;   /* why it is not delivered; NULL: no words for it */
+	const char *place;   /* where the target has it, "partition 3 offset 9"; NULL: not said */
+	struct slice answer; /* what the target said, its beginning; p == NULL: nothing */
+	struct slice reply;  /* an answer that another sink sends (type->answers); p == NULL: none */
+};
+
+typedef void sink_done(struct sink_message *m, const struct sink_result *r);
+
+/* A sink that was opened: the driver's own struct begins with this. */
+struct sink_target {
+	const struct sink_driver *driver; /* set by sink_open() */
+};
+
+/* Says one finding about a sink; good: nothing is wrong. */
+typedef void sink_say(void *ctx, bool good, const char *text);
+
+struct sink_driver {
+	const char *type; /* sink_type's name */
+
+	/*
+	 * Opens the sink; s, l and done stay valid until close(). NULL with the reason in why: a secret can't be read, or is wrong; no
+	 * memory. A target that is down is no reason. Called to check a configuration, too.
+	 */
+	struct sink_target *(*open)(const struct sink *s, struct loop *l, sink_done *done, char *why, size_t why_size);
+
+	/* Takes the batch. What can't be sent, for want of memory too, is reported by done() like all else. */
+	void (*send)(struct sink_target *t, struct sink_message *batch);
+
+	/* Frees the target. */
+	void (*close)(struct sink_target *t);
+
+	/*
+	 * For hookspool check, on a target that was opened: says what is wrong about the sink's configuration or the durability of
+	 * the target's acknowledgement, and may connect and wait. NULL: there is nothing to check.
+	 */
+	void (*check)(struct sink_target *t, sink_say *say, void *ctx);
+};
+
+/* Opens a sink with the driver of its type; sends, closes and checks one. As the functions of struct sink_driver. */
+struct sink_target *sink_open(const struct sink *s, struct loop *l, sink_done *done, char *why, size_t why_size);
+void sink_send(struct sink_target *t, struct sink_message *batch);
+void sink_close(struct sink_target *t); /* NULL is allowed */
+void sink_check(struct sink_target *t, sink_say *say, void *ctx);
+
+#endif
