@@ -22,6 +22,8 @@
 #include "gate/idle.h"
 #include "gate/libfcgi.h"
 #include "gate/listen.h"
+#include "gate/reload.h"
+#include "gate/watched.h"
 #include "hook/refusals.h"
 #include "spool/keeper.h"
 #include "spool/programs.h"
@@ -29,8 +31,6 @@
 enum {
 	TICK_MS = 1000,
 	TICK_BUSY_MS = 100,               /* while there are slow peers, or on the way out */
-	SLOW_US = 1000 * 1000,            /* a body not all there by then is read by a worker as it comes */
-	LINGER_US = 2 * 1000 * 1000,      /* for a peer to take its answer and close */
 	GRACE_US = 1000 * 1000,           /* after SIGTERM, for requests on their way on kept connections */
 	BACKLOG_US = 50 * 1000,           /* after SIGTERM, to accept connections that were made before */
 	LAST_CALL_US = 1800 * 1000,       /* the promise is 2 s */
@@ -42,101 +42,13 @@ struct main_loop {
 	struct server *s;
 	int signals;
 	const char *own_address;
-	struct conn *watched;
+	struct watched watched;
+	struct reload reload;
 	int64_t stopped_at; /* clock_mono_us(); 0: serving */
 	int64_t next_round; /* over all watched connections */
 	int64_t next_chore; /* both clock_mono_us() */
 	struct spool_keeper *keeper;
-	struct spool_program self;
-	char error[SPOOL_PROGRAM_ERROR]; /* the first one of the reload that runs */
 };
-
-/* Logs it. The first error is what the spool is told of. */
-static void report(void *ctx, enum log_level level, const char *message)
-{
-	struct main_loop *m = ctx;
-
-	if (level == LOG_LEVEL_ERROR && !*m->error)
-		snprintf(m->error, sizeof m->error, "%s", message);
-	log_message(level, "%s", message);
-}
-
-static bool same(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
-}
-
-/* The option that changed and is fixed for the life of the process; NULL: none. */
-static const char *needs_restart(const struct conf *old, const struct conf *new)
-{
-	if (!same(old->spool, new->spool))
-		return "spool";
-	if (old->journal != new->journal)
-		return "journal";
-	return same(old->listen, new->listen) ? NULL : "listen";
-}
-
-static struct shared_conf *share(struct conf *conf)
-{
-	struct shared_conf *c = malloc(sizeof *c);
-
-	if (c)
-		*c = (struct shared_conf){conf, 1};
-	return c;
-}
-
-/* Has a worker write what the spool is told. */
-static void tell(struct main_loop *m)
-{
-	uint64_t one = 1;
-
-	spool_tell(m->s->spool, &m->self);
-	(void)!write(m->s->chore, &one, sizeof one); /* full: a worker has it before it */
-}
-
-/* The new configuration, or NULL after a message. */
-static struct shared_conf *load_again(struct main_loop *m)
-{
-	const struct conf *old = m->s->conf->conf;
-	struct conf *conf;
-	const char *fixed;
-	struct shared_conf *new;
-
-	*m->error = '\0';
-	conf = conf_load(old->file, report, m);
-	fixed = conf ? needs_restart(old, conf) : NULL;
-	new = conf && !fixed ? share(conf) : NULL;
-	if (new)
-		return new;
-	if (fixed) {
-		snprintf(m->error, sizeof m->error, "%s: %s can't change on a reload; restart", conf->file, fixed);
-		log_message(LOG_LEVEL_ERROR, "%s", m->error);
-	}
-	conf_free(conf);
-	log_message(LOG_LEVEL_ERROR, "reload failed; the configuration stays as it was");
-	return NULL;
-}
-
-static void reload(struct main_loop *m)
-{
-	struct server *s = m->s;
-	struct shared_conf *old = s->conf, *new = load_again(m);
-
-	if (!new) {
-		spool_program_refused(&m->self, m->error);
-		tell(m);
-		return;
-	}
-	pthread_mutex_lock(&s->mutex);
-	s->conf = new;
-	pthread_mutex_unlock(&s->mutex);
-	worker_conf_put(s, old);
-	spool_limit(s->spool, new->conf->reject);
-	log_setup(new->conf->log_level, new->conf->log_format, new->conf->log_target);
-	log_message(LOG_LEVEL_INFO, "configuration reloaded from %s", new->conf->file);
-	spool_program_loaded(&m->self, new->conf);
-	tell(m);
-}
 
 static void stop(struct main_loop *m)
 {
@@ -162,114 +74,10 @@ static void on_signal(struct main_loop *m)
 			stop(m);
 		} else if (!m->stopped_at) {
 			notify_reloading();
-			reload(m);
+			reload_configuration(&m->reload);
 			spool_keeper_reload(m->keeper, m->s->conf->conf);
 			notify_send("READY=1");
 		}
-	}
-}
-
-/* Takes the connections that workers have handed over into the watched ones. */
-static void take_handed(struct main_loop *m)
-{
-	struct conn *c, *next;
-
-	pthread_mutex_lock(&m->s->mutex);
-	c = m->s->handed;
-	m->s->handed = NULL;
-	pthread_mutex_unlock(&m->s->mutex);
-	for (; c; c = next) {
-		next = c->next;
-		c->next = m->watched;
-		c->link = &m->watched;
-		if (c->next)
-			c->next->link = &c->next;
-		m->watched = c;
-	}
-}
-
-static void unwatch(struct main_loop *m, struct conn *c)
-{
-	*c->link = c->next;
-	if (c->next)
-		c->next->link = c->link;
-	epoll_ctl(m->s->watch, EPOLL_CTL_DEL, c->fd, NULL);
-	if (c->state == CONN_WAITING)
-		atomic_fetch_sub(&m->s->waiting, 1);
-	c->state = CONN_ACTIVE;
-}
-
-/* Reads away some of what a lingering peer still sends. True when it has closed. */
-static bool discard(int fd)
-{
-	char trash[16384];
-	ssize_t n;
-	int times = 64;
-
-	do
-		n = recv(fd, trash, sizeof trash, MSG_DONTWAIT);
-	while (n > 0 && --times);
-	if (n > 0)
-		return false;
-	return n == 0 || (errno != EAGAIN && errno != EINTR);
-}
-
-/* Decides on a watched connection after input or time. */
-static void look(struct main_loop *m, struct conn *c, int64_t now)
-{
-	struct server *s = m->s;
-	int64_t age = now - c->since;
-	int64_t patience = atomic_load(&s->resting) ? SLOW_US : s->conf->conf->params_timeout * 1000;
-	enum fcgi_ready ready;
-	size_t size;
-
-	if (c->state == CONN_LINGERING) {
-		if (discard(c->fd) || age > LINGER_US) {
-			unwatch(m, c);
-			worker_drop(s, c);
-		}
-		return;
-	}
-	ready = fcgi_peek(c->fd, &size);
-	c->slow = age > SLOW_US && (ready == FCGI_READY_PARAMS || ready == FCGI_READY_FULL);
-	if (c->slow || ready == FCGI_READY_COMPLETE || ready == FCGI_READY_MANAGEMENT) {
-		unwatch(m, c);
-		worker_arm(s, c);
-	} else if (ready == FCGI_READY_FULL && c->state == CONN_PARKED) {
-		c->state = CONN_WAITING;
-		atomic_fetch_add(&s->waiting, 1);
-	} else if (ready == FCGI_READY_CLOSED || age > patience) {
-		unwatch(m, c);
-		worker_drop(s, c);
-	}
-}
-
-static void look_at_all(struct main_loop *m, int64_t now)
-{
-	struct conn *c, *next;
-
-	m->next_round = now + TICK_BUSY_MS * 1000;
-	for (c = m->watched; c; c = next) {
-		next = c->next;
-		look(m, c, now);
-	}
-}
-
-/* Lets those that have waited longest be served, as many as there are places for. */
-static void admit(struct main_loop *m)
-{
-	unsigned most = m->s->conf->conf->max_in_flight;
-	struct conn *c, *first;
-
-	for (unsigned n = atomic_load(&m->s->arriving); n < most; n++) {
-		first = NULL;
-		for (c = m->watched; c; c = c->next)
-			if (c->state == CONN_WAITING && (!first || c->since < first->since))
-				first = c;
-		if (!first)
-			return;
-		unwatch(m, first);
-		worker_arm(m->s, first);
 	}
 }
 
@@ -298,7 +106,7 @@ static int tick_ms(const struct main_loop *m)
 {
 	if (m->stopped_at)
 		return TICK_BUSY_MS / 10;
-	return m->watched ? TICK_BUSY_MS : TICK_MS;
+	return m->watched.first ? TICK_BUSY_MS : TICK_MS;
 }
 
 static void run(struct main_loop *m)
@@ -311,20 +119,22 @@ static void run(struct main_loop *m)
 	while (!finished(m, now)) {
 		n = epoll_wait(m->s->watch, ev, EVENTS, tick_ms(m));
 		now = clock_mono_us();
-		take_handed(m); /* after the wait: whatever has an event has been handed over before it */
+		watched_take(&m->watched); /* after the wait: whatever has an event has been handed over before it */
 		for (int i = 0; i < n; i++) {
 			if (ev[i].data.ptr == m)
 				on_signal(m);
 			else if (ev[i].data.ptr == &m->s->freed)
-				(void)!read(m->s->freed, &times, sizeof times); /* admit() counts the places itself */
+				(void)!read(m->s->freed, &times, sizeof times); /* watched_admit() counts the places itself */
 			else
-				look(m, ev[i].data.ptr, now);
+				watched_look(&m->watched, ev[i].data.ptr, now);
 		}
-		admit(m); /* after the events: a connection that it admits belongs to a worker */
+		watched_admit(&m->watched); /* after the events: a connection that it admits belongs to a worker */
 		if (!m->stopped_at || m->own_address)
 			accept_again(m->s);
-		if (now >= m->next_round)
-			look_at_all(m, now);
+		if (now >= m->next_round) {
+			m->next_round = now + TICK_BUSY_MS * 1000;
+			watched_look_at_all(&m->watched, now);
+		}
 		if (now >= m->next_chore) {
 			m->next_chore = now + TICK_MS * 1000;
 			idle_memory_trim(m->s);
@@ -406,11 +216,11 @@ static void tear_down(struct main_loop *m, struct server *s)
 {
 	while (s->conns)
 		worker_drop(s, s->conns);
-	m->self.ended_at = clock_now();
-	spool_tell(s->spool, &m->self);
+	m->reload.self.ended_at = clock_now();
+	spool_tell(s->spool, &m->reload.self);
 	spool_flush(s->spool);
 	spool_close(s->spool);
-	worker_conf_put(s, s->conf);
+	shared_conf_put(s, s->conf);
 	for (size_t i = 0; i < FCGI_BATCH; i++)
 		fcgi_free(s->batch[i]);
 	close(s->ready);
@@ -425,22 +235,22 @@ static void tear_down(struct main_loop *m, struct server *s)
 int serve(int listen_fd, const char *own_address, struct conf *conf)
 {
 	struct server s = {.listen_fd = listen_fd, .turn = PTHREAD_MUTEX_INITIALIZER, .mutex = PTHREAD_MUTEX_INITIALIZER};
-	struct main_loop m = {.s = &s, .own_address = own_address};
+	struct main_loop m = {.s = &s, .own_address = own_address, .watched.s = &s, .reload.s = &s};
 	char why[256];
 	bool whole;
 
 	idle_memory_init();
 	io_raise_limit(); /* every connection is a descriptor, and kept ones stay */
 	idle_measure(&s);
-	s.conf = share(conf);
+	s.conf = shared_conf_new(conf);
 	s.spool = spool_new(conf->spool, conf->journal, SPOOL_RECEIVE, conf->reject);
 	if (s.spool && !spool_open(s.spool, why, sizeof why))
 		log_message(LOG_LEVEL_ERROR, "spool: %s; deliveries are answered 503 until this is mended", why);
-	m.self = spool_program_self(SPOOL_PROGRAM_RECEIVER);
-	spool_program_loaded(&m.self, conf);
-	listen_address(listen_fd, m.self.address, sizeof m.self.address);
+	m.reload.self = spool_program_self(SPOOL_PROGRAM_RECEIVER);
+	spool_program_loaded(&m.reload.self, conf);
+	listen_address(listen_fd, m.reload.self.address, sizeof m.reload.self.address);
 	if (s.spool) {
-		spool_tell(s.spool, &m.self);
+		spool_tell(s.spool, &m.reload.self);
 		spool_flush(s.spool); /* before a delivery can come: a probe of it finds its row */
 	}
 	if (!s.conf || !s.spool || !libfcgi_init() || !set_up(&m, &s)) {

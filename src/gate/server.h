@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What the two halves of the server share: workers (worker.c) and the main thread (serve.c). */
+/* What the two halves of the server share: the workers (worker.c), and the main thread (serve.c, watched.c, reload.c). */
 #ifndef SERVER_H
 #define SERVER_H
 
@@ -44,7 +44,7 @@ struct conn {
 	bool slow;  /* is to be served though its body has not all come */
 	enum conn_state state;
 	int64_t since; /* clock_mono_us() when its request was first waited for, or it began to linger; 0: neither */
-	struct conn *next, **link;   /* in server.idle_conns; or in server.handed, then in the main thread's list */
+	struct conn *next, **link;   /* in server.idle_conns; or in server.handed, then in watched.first */
 	struct conn *older, **newer; /* in server.conns */
 };
 
@@ -95,8 +95,14 @@ void worker_arm(struct server *s, struct conn *c);
 /* Closes the connection, unless its fd is -1, and frees it. */
 void worker_drop(struct server *s, struct conn *c);
 
-/* The current configuration, to be given back with worker_conf_put(). */
-struct shared_conf *worker_conf_get(struct server *s);
-void worker_conf_put(struct server *s, struct shared_conf *c);
+/* Takes over conf, for one user. NULL: no memory. */
+struct shared_conf *shared_conf_new(struct conf *conf);
+
+/* The server's current configuration; the caller gives it back with shared_conf_put(). */
+struct shared_conf *shared_conf_get(struct server *s);
+void shared_conf_put(struct server *s, struct shared_conf *c);
+
+/* Makes c the server's configuration, and lets go of the one before. */
+void shared_conf_replace(struct server *s, struct shared_conf *c);
 
 #endif

@@ -18,30 +18,6 @@ enum {
 	SURPLUS_S = 2, /* a worker that waited so long for the turn ends, unless it is one of the spare ones */
 };
 
-struct shared_conf *worker_conf_get(struct server *s)
-{
-	struct shared_conf *c;
-
-	pthread_mutex_lock(&s->mutex);
-	c = s->conf;
-	c->users++;
-	pthread_mutex_unlock(&s->mutex);
-	return c;
-}
-
-void worker_conf_put(struct server *s, struct shared_conf *c)
-{
-	unsigned users;
-
-	pthread_mutex_lock(&s->mutex);
-	users = --c->users;
-	pthread_mutex_unlock(&s->mutex);
-	if (users == 0) {
-		conf_free(c->conf);
-		free(c);
-	}
-}
-
 void worker_drop(struct server *s, struct conn *c)
 {
 	pthread_mutex_lock(&s->mutex);
@@ -228,7 +204,7 @@ static bool take_turn(struct server *s, struct batch *b)
 	bool go_on = true;
 
 	atomic_fetch_add(&s->serving, 1);
-	b->conf = worker_conf_get(s);
+	b->conf = shared_conf_get(s);
 	for (int i = 0; i < n; i++) {
 		if (ev[i].data.ptr == &s->stop)
 			go_on = false;
@@ -336,7 +312,7 @@ static void *work(void *arg)
 			b.refuse = true; /* no worker is left to take the turn: no time to wait for a body */
 		if (b.late)
 			serve_late(s, &own, &b);
-		worker_conf_put(s, b.conf);
+		shared_conf_put(s, b.conf);
 		atomic_fetch_sub(&s->serving, 1);
 	}
 	fcgi_free(own);

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: ISC */
+/* Connections that the main thread watches: their request is not whole, or has to wait, or their peer has yet to close. */
+#include "gate/watched.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+enum {
+	SLOW_US = 1000 * 1000,       /* a body not all there by then is read by a worker as it comes */
+	LINGER_US = 2 * 1000 * 1000, /* for a peer to take its answer and close */
+};
+
+void watched_take(struct watched *w)
+{
+	struct conn *c, *next;
+
+	pthread_mutex_lock(&w->s->mutex);
+	c = w->s->handed;
+	w->s->handed = NULL;
+	pthread_mutex_unlock(&w->s->mutex);
+	for (; c; c = next) {
+		next = c->next;
+		c->next = w->first;
+		c->link = &w->first;
+		if (c->next)
+			c->next->link = &c->next;
+		w->first = c;
+	}
+}
+
+static void unwatch(struct watched *w, struct conn *c)
+{
+	*c->link = c->next;
+	if (c->next)
+		c->next->link = c->link;
+	epoll_ctl(w->s->watch, EPOLL_CTL_DEL, c->fd, NULL);
+	if (c->state == CONN_WAITING)
+		atomic_fetch_sub(&w->s->waiting, 1);
+	c->state = CONN_ACTIVE;
+}
+
+/* Reads away some of what a lingering peer still sends. True when it has closed. */
+static bool discard(int fd)
+{
+	char trash[16384];
+	ssize_t n;
+	int times = 64;
+
+	do
+		n = recv(fd, trash, sizeof trash, MSG_DONTWAIT);
+	while (n > 0 && --times);
+	if (n > 0)
+		return false;
+	return n == 0 || (errno != EAGAIN && errno != EINTR);
+}
+
+void watched_look(struct watched *w, struct conn *c, int64_t now)
+{
+	struct server *s = w->s;
+	int64_t age = now - c->since;
+	int64_t patience = atomic_load(&s->resting) ? SLOW_US : s->conf->conf->params_timeout * 1000;
+	enum fcgi_ready ready;
+	size_t size;
+
+	if (c->state == CONN_LINGERING) {
+		if (discard(c->fd) || age > LINGER_US) {
+			unwatch(w, c);
+			worker_drop(s, c);
+		}
+		return;
+	}
+	ready = fcgi_peek(c->fd, &size);
+	c->slow = age > SLOW_US && (ready == FCGI_READY_PARAMS || ready == FCGI_READY_FULL);
+	if (c->slow || ready == FCGI_READY_COMPLETE || ready == FCGI_READY_MANAGEMENT) {
+		unwatch(w, c);
+		worker_arm(s, c);
+	} else if (ready == FCGI_READY_FULL && c->state == CONN_PARKED) {
+		c->state = CONN_WAITING;
+		atomic_fetch_add(&s->waiting, 1);
+	} else if (ready == FCGI_READY_CLOSED || age > patience) {
+		unwatch(w, c);
+		worker_drop(s, c);
+	}
+}
+
+void watched_look_at_all(struct watched *w, int64_t now)
+{
+	struct conn *c, *next;
+
+	for (c = w->first; c; c = next) {
+		next = c->next;
+		watched_look(w, c, now);
+	}
+}
+
+void watched_admit(struct watched *w)
+{
+	unsigned most = w->s->conf->conf->max_in_flight;
+	struct conn *c, *first;
+
+	for (unsigned n = atomic_load(&w->s->arriving); n < most; n++) {
+		first = NULL;
+		for (c = w->first; c; c = c->next)
+			if (c->state == CONN_WAITING && (!first || c->since < first->since))
+				first = c;
+		if (!first)
+			return;
+		unwatch(w, first);
+		worker_arm(w->s, first);
+	}
+}
