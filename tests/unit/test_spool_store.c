@@ -374,6 +374,63 @@ static void unsigned_across_processes(void **state)
 	assert_int_equal(ask("processes", "SELECT count(*) FROM event WHERE note IS NOT NULL"), EACH - 1);
 }
 
+/* The relays that an answer waits for: those of the list `store`, of the event and of its duplicates, until they have ended. */
+static void test_pending_stores_are_named(void **state)
+{
+	const struct sink one = {.name = (char *)(uintptr_t)"one"}, two = {.name = (char *)(uintptr_t)"two"}, plain = {.name = (char *)(uintptr_t)"plain"};
+	const struct sink *const stores_of[] = {&one, &two}, *const relays[] = {&plain};
+	struct spool *s = make("waits");
+	struct spool_event first = event(SPOOL_IDENTITY_SIGNED, "1", "one"), again;
+
+	(void)state;
+	first.relay = relays;
+	first.n_relay = 1;
+	first.store = stores_of;
+	first.n_store = 2;
+	again = first;
+	put(s, &first);
+	assert_int_equal(first.n_waits, 2);
+	assert_int_equal(ask("waits", "SELECT count(*) FROM relay"), 3);
+	assert_int_equal(first.waits[0], ask("waits", "SELECT id FROM relay WHERE sink = 'one'"));
+	assert_int_equal(first.waits[1], ask("waits", "SELECT id FROM relay WHERE sink = 'two'"));
+	put(s, &again);
+	assert_true(again.duplicate);
+	assert_int_equal(again.n_waits, 2);
+	assert_memory_equal(again.waits, first.waits, 2 * sizeof *again.waits);
+	assert_false(again.store_dead);
+	change("waits", "UPDATE relay SET state = 1 WHERE sink = 'one'; UPDATE relay SET state = 2 WHERE sink = 'plain'");
+	put(s, &again);
+	assert_int_equal(again.n_waits, 1);
+	assert_int_equal(again.waits[0], first.waits[1]);
+	assert_false(again.store_dead);
+	change("waits", "UPDATE relay SET state = 2 WHERE sink = 'two'");
+	put(s, &again);
+	assert_int_equal(again.n_waits, 0);
+	assert_true(again.store_dead);
+	change("waits", "DELETE FROM relay WHERE sink = 'two'"); /* not wanted */
+	put(s, &again);
+	assert_int_equal(again.n_waits, 0);
+	assert_false(again.store_dead);
+	spool_close(s);
+}
+
+static void test_store_that_does_not_want_the_event_is_not_waited_for(void **state)
+{
+	char *names[] = {(char *)(uintptr_t)"other"};
+	const struct sink picky = {.name = (char *)(uintptr_t)"picky", .events = {names, 1}};
+	const struct sink *const stores_of[] = {&picky};
+	struct spool *s = make("picky");
+	struct spool_event ev = event(SPOOL_IDENTITY_SIGNED, "1", "one");
+
+	(void)state;
+	ev.store = stores_of;
+	ev.n_store = 1;
+	put(s, &ev);
+	assert_int_equal(ev.n_waits, 0);
+	assert_int_equal(ask("picky", "SELECT count(*) FROM relay"), 0);
+	spool_close(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -388,6 +445,8 @@ int main(void)
 		cmocka_unit_test(replay_window_with_a_clock_set_back),
 		cmocka_unit_test(unsigned_across_processes),
 		cmocka_unit_test(key_is_shown_as_text),
+		cmocka_unit_test(test_pending_stores_are_named),
+		cmocka_unit_test(test_store_that_does_not_want_the_event_is_not_waited_for),
 	};
 
 	return cmocka_run_group_tests_name("spool_store", tests, unit_enter, unit_leave);

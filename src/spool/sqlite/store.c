@@ -9,6 +9,7 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "spool/relays.h"
 
 enum {
 	NOTE_SIZE = 256,
@@ -32,6 +33,7 @@ static const char *const statements[STORE_COUNT] = {
 	[STORE_ACCEPT] = "DELETE FROM reject WHERE id = ?1",
 	[STORE_RELAY] = "INSERT INTO relay(event, sink, state, since, due, attempts, conversation, judge)"
 		" VALUES(?1, ?2, 0, ?3, ?3, 0, ?4, ?5)",
+	[STORE_STATE] = "SELECT id, state FROM relay WHERE event = ?1 AND sink = ?2",
 };
 
 /* What the rules need to know of an event. */
@@ -307,25 +309,63 @@ static bool look(struct spool_store *s, struct spool_event *ev, struct known *k)
 		(ev->duplicate || ev->identity != SPOOL_IDENTITY_UNSIGNED || look_same(s, ev, k));
 }
 
-static bool add_relays(struct spool_store *s, const struct spool_event *ev)
+/* True when the sink's filter, as far as the receiver knows it, lets the event through. */
+static bool sink_wants(const struct sink *sink, const struct spool_event *ev)
 {
-	sqlite3_stmt *st = ev->n_relay ? get(s, STORE_RELAY) : NULL;
-	bool ok = st || !ev->n_relay;
+	return (ev->several_events || strlist_match(&sink->events, ev->event)) &&
+		(ev->several_accounts || strlist_match(&sink->accounts, ev->account));
+}
 
-	for (size_t i = 0; ok && i < ev->n_relay; i++) {
-		if ((!ev->several_events && !strlist_match(&ev->relay[i]->events, ev->event)) ||
-		    (!ev->several_accounts && !strlist_match(&ev->relay[i]->accounts, ev->account)))
+static bool add_relay(struct spool_store *s, sqlite3_stmt *st, const struct spool_event *ev, const struct sink *sink)
+{
+	bool ok;
+
+	sqlite3_bind_int64(st, 1, ev->id);
+	sqlite3_bind_text(st, 2, sink->name, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(st, 3, ev->received_at);
+	bind_slice(st, 4, sink->ordered ? ev->conversation : (struct slice){0});
+	sqlite3_bind_int(st, 5, sink->judged);
+	ok = sqlite3_step(st) == SQLITE_DONE;
+	sqlite3_reset(st);
+	s->relayed = true;
+	return ok;
+}
+
+static bool add_relays(struct spool_store *s, struct spool_event *ev)
+{
+	sqlite3_stmt *st = ev->n_relay || ev->n_store ? get(s, STORE_RELAY) : NULL;
+	bool ok = st || !(ev->n_relay || ev->n_store);
+
+	for (size_t i = 0; ok && i < ev->n_relay; i++)
+		ok = !sink_wants(ev->relay[i], ev) || add_relay(s, st, ev, ev->relay[i]);
+	for (size_t i = 0; ok && i < ev->n_store; i++) {
+		if (!sink_wants(ev->store[i], ev))
 			continue;
-		sqlite3_bind_int64(st, 1, ev->id);
-		sqlite3_bind_text(st, 2, ev->relay[i]->name, -1, SQLITE_STATIC);
-		sqlite3_bind_int64(st, 3, ev->received_at);
-		bind_slice(st, 4, ev->relay[i]->ordered ? ev->conversation : (struct slice){0});
-		sqlite3_bind_int(st, 5, ev->relay[i]->judged);
-		ok = sqlite3_step(st) == SQLITE_DONE;
-		sqlite3_reset(st);
-		s->relayed = true;
+		ok = add_relay(s, st, ev, ev->store[i]);
+		ev->waits[ev->n_waits++] = sqlite3_last_insert_rowid(s->sql);
 	}
 	return ok;
+}
+
+/* For a duplicate: what became of the event's relays to sinks in store. One that is gone was not wanted. */
+static bool look_at_stores(struct spool_store *s, struct spool_event *ev)
+{
+	sqlite3_stmt *st = ev->n_store ? get(s, STORE_STATE) : NULL;
+	int rc = st || !ev->n_store ? SQLITE_DONE : SQLITE_ERROR;
+
+	for (size_t i = 0; rc == SQLITE_DONE && i < ev->n_store; i++) {
+		sqlite3_bind_int64(st, 1, ev->id);
+		sqlite3_bind_text(st, 2, ev->store[i]->name, -1, SQLITE_STATIC);
+		rc = sqlite3_step(st);
+		if (rc == SQLITE_ROW) {
+			if (sqlite3_column_int(st, 1) == RELAY_PENDING)
+				ev->waits[ev->n_waits++] = sqlite3_column_int64(st, 0);
+			ev->store_dead = ev->store_dead || sqlite3_column_int(st, 1) == RELAY_DEAD;
+			rc = SQLITE_DONE;
+		}
+		sqlite3_reset(st);
+	}
+	return rc == SQLITE_DONE;
 }
 
 static bool insert_row(struct spool_store *s, const struct spool_event *ev, const struct known *k)
@@ -413,6 +453,9 @@ bool spool_store_put(struct spool_store *s, struct spool_event *ev)
 
 	ev->duplicate = ev->altered = false;
 	ev->same_as = 0;
+	ev->n_waits = 0;
+	ev->store_dead = false;
 	return spool_key_make(ev, &s->key, &k.key) && (!k.key.whole.p || look(s, ev, &k)) && (ev->duplicate || insert(s, ev, &k)) &&
+		(!ev->duplicate || look_at_stores(s, ev)) &&
 		(!ev->reject || delete_reject(s, ev->reject));
 }
