@@ -19,8 +19,8 @@
 #include "spool/deliveries.h"
 
 #ifdef HAVE_CURL
-#include "relay/private.h"
-#include "relay/target.h"
+#include "sink/private_address.h"
+#include "sink/http_target.h"
 #endif
 
 enum {

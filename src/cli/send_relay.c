@@ -17,9 +17,9 @@
 #include "core/clock.h"
 #include "hook/sign.h"
 #include "hook/stored.h"
-#include "relay/exec.h"
-#include "relay/http.h"
-#include "relay/job.h"
+#include "sink/exec.h"
+#include "sink/http.h"
+#include "relay/attempt.h"
 #include "sink/type.h"
 
 enum { WAIT_MS = 20 /* until it is looked whether the program has ended */ };
@@ -30,7 +30,7 @@ struct test {
 	struct scheme scheme;
 	struct buf body, headers;
 	struct event event;
-	struct job *job;
+	struct attempt *attempt;
 	bool ended, done;
 };
 
@@ -87,7 +87,7 @@ static enum event_result read_event(struct test *t)
 	return result;
 }
 
-/* The job that a relay would have read from the spool, had it been stored. */
+/* The attempt that a relay would have read from the spool, had it been stored. */
 static bool make_job(struct test *t, const struct conf *c)
 {
 	static const char reply[] = "This is a test of hookspool.";
@@ -111,8 +111,8 @@ static bool make_job(struct test *t, const struct conf *c)
 	row.event.sender_name = field[FIELD_SENDER_NAME];
 	row.event.conversation = field[FIELD_CONVERSATION];
 	row.event.sent_at = field[FIELD_SENT_AT];
-	t->job = job_new(&row, "test");
-	return t->job && job_read_text(t->job, c, &t->event);
+	t->attempt = attempt_new(&row, "test");
+	return t->attempt && attempt_read_text(t->attempt, c, &t->event);
 }
 
 /* ---- the attempt */
@@ -141,7 +141,7 @@ static void print_end(const struct test *t, const struct attempt_result *a)
 	puts(a->reply.p ? "" : "no answer");
 }
 
-static struct test *running; /* an attempt_done() knows the job only */
+static struct test *running; /* an sending_done() knows the attempt only */
 static volatile sig_atomic_t interrupted;
 
 /* A program has a process group of its own, and no terminal would end it. */
@@ -150,9 +150,9 @@ static void on_interrupt(int number)
 	interrupted = number;
 }
 
-static void ended(void *job, const struct attempt_result *a)
+static void ended(void *attempt, const struct attempt_result *a)
 {
-	(void)job;
+	(void)attempt;
 	print_end(running, a);
 	running->ended = true;
 	running->done = a->done;
@@ -164,7 +164,7 @@ static bool run(struct test *t, struct target *target, struct http *http, struct
 	int64_t wait;
 
 	running = t;
-	if (!attempt_start(http, exec, target, t->job))
+	if (!sending_start(http, exec, target, t->attempt))
 		return false;
 	while (!t->ended && !interrupted) {
 		wait = WAIT_MS;
@@ -256,8 +256,8 @@ int send_relay(const struct send_relay *s)
 		print_head(&t);
 		status = attempt(&t, &target);
 	}
-	if (t.job)
-		job_free(t.job);
+	if (t.attempt)
+		attempt_free(t.attempt);
 	event_free(&t.event);
 	buf_free(&t.body);
 	buf_free(&t.headers);

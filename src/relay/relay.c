@@ -34,7 +34,7 @@ enum {
 	RELOAD_MS = 30 * 1000, /* ...and before a reload: nothing new starts then */
 	BEAT_MS = 5000,
 	START_MOST = 64,
-	ONCE_MS = 50 * 1000, /* of --once: it has ended when cron's next minute begins, if what is on the way takes no longer */
+	DRAIN_MS = 50 * 1000, /* of --once: it has ended when cron's next minute begins, if what is on the way takes no longer */
 	GIVE_UP_MS = 10 * 1000,
 	LOCK_AGAIN_NS = 50 * 1000 * 1000,
 };
@@ -42,19 +42,19 @@ enum {
 /* ---- attempts */
 
 /* Starts an attempt, unless the delivery was dropped or purged. False with r->why: it can't go now. */
-static bool start(struct relay *r, struct spool_relay_key *key, struct job *j)
+static bool start(struct relay *r, struct spool_relay_key *key, struct attempt *j)
 {
-	const struct sink *s = j->lane->sink;
+	const struct sink *s = j->queue->sink;
 	bool has_text = s->body || s->n_templates || s->type->fields, ok;
 
 	j->started = clock_now();
-	if (key->pending && j->once && !spool_relay_sending(&r->db, key, j->started, r->why, sizeof r->why))
+	if (key->pending && j->at_most_once && !spool_relay_sending(&r->db, key, j->started, r->why, sizeof r->why))
 		return false;
 	if (!key->pending) {
-		lane_drop_untried(j->lane, j);
+		queue_drop_untried(j->queue, j);
 		return true;
 	}
-	ok = (!has_text || job_read_text(j, r->conf, &r->event)) && attempt_start(r->http, r->exec, &j->lane->target, j);
+	ok = (!has_text || attempt_read_text(j, r->conf, &r->event)) && sending_start(r->http, r->exec, &j->queue->target, j);
 	j->values.known[TEMPLATE_TEXT] = (struct slice){0}; /* it was borrowed */
 	if (!ok)
 		result_of(j, &(struct attempt_result){.again = true, .error = "memory is short, or a key failed"});
@@ -62,80 +62,80 @@ static bool start(struct relay *r, struct spool_relay_key *key, struct job *j)
 }
 
 /* Starts those that may go, START_MOST at most. True when others may go too. */
-static bool start_some(struct relay *r, struct lane *l, int64_t *wait)
+static bool start_some(struct relay *r, struct queue *l, int64_t *wait)
 {
 	struct spool_relay_key keys[START_MOST];
-	struct job *jobs[START_MOST];
+	struct attempt *attempts[START_MOST];
 	size_t n = 0, started = 0;
 	bool more;
 
-	while (n < START_MOST && (jobs[n] = lane_take(l, wait))) {
-		keys[n] = (struct spool_relay_key){jobs[n]->relay, jobs[n]->event, false};
+	while (n < START_MOST && (attempts[n] = queue_take(l, wait))) {
+		keys[n] = (struct spool_relay_key){attempts[n]->relay, attempts[n]->event, false};
 		n++;
 	}
 	more = n == START_MOST;
 	if (n && spool_relay_pending(&r->db, keys, n, r->why, sizeof r->why))
-		for (; started < n && start(r, &keys[started], jobs[started]); started++)
+		for (; started < n && start(r, &keys[started], attempts[started]); started++)
 			more = more || !keys[started].pending;
 	if (started == n)
 		return more;
-	fill_later(r, l, wait);
+	fetch_later(r, l, wait);
 	while (started < n)
-		lane_drop_untried(l, jobs[started++]);
+		queue_drop_untried(l, attempts[started++]);
 	return false;
 }
 
-/* With `once`: the time, in ms, in which more is started; what is on the way then is waited for. */
-static int64_t once_left(const struct relay *r)
+/* With --once: the time, in ms, in which more is started; what is on the way then is waited for. */
+static int64_t drain_left_ms(const struct relay *r)
 {
-	return ONCE_MS - (clock_mono_us() - r->began) / 1000;
+	return DRAIN_MS - (clock_mono_us() - r->began) / 1000;
 }
 
-/* With `once`: the next of the lane's rate comes too late for this run. */
-static bool is_held(const struct relay *r, const struct lane *l)
+/* With --once: the next of the queue's rate comes too late for this run. */
+static bool is_held(const struct relay *r, const struct queue *l)
 {
-	return r->once && l->held_ms > 0 && l->held_ms > once_left(r);
+	return r->drain && l->held_ms > 0 && l->held_ms > drain_left_ms(r);
 }
 
 /* Starts all that may go. *wait is lowered to when more may. */
 static void start_all(struct relay *r, int64_t now, int64_t *wait)
 {
 	r->first++;
-	for (size_t i = 0; i < r->n_lanes; i++) {
-		struct lane *l = &r->lanes[(r->first + i) % r->n_lanes];
+	for (size_t i = 0; i < r->n_queues; i++) {
+		struct queue *l = &r->queues[(r->first + i) % r->n_queues];
 
 		if (is_held(r, l))
 			continue; /* also while others have something on the way: it would go on without end */
 		do
-			fill_lane(r, l, now, wait);
+			fetch_queue(r, l, now, wait);
 		while (start_some(r, l, wait));
 		if (l->next_due > now)
 			clock_lower(wait, l->next_due - now);
 	}
 }
 
-static bool anything_flying(const struct relay *r)
+static bool anything_in_flight(const struct relay *r)
 {
-	for (size_t i = 0; i < r->n_lanes; i++)
-		if (r->lanes[i].n_flying)
+	for (size_t i = 0; i < r->n_queues; i++)
+		if (r->queues[i].n_in_flight)
 			return true;
 	return false;
 }
 
 static bool anything_taken(const struct relay *r)
 {
-	for (size_t i = 0; i < r->n_lanes; i++)
-		if (r->lanes[i].taken)
+	for (size_t i = 0; i < r->n_queues; i++)
+		if (r->queues[i].taken)
 			return true;
 	return false;
 }
 
-/* For `once`: what is due is waited for, but not for the end of a pause, and not for what is due later. */
+/* With --once: what is due is waited for, but not for the end of a pause, and not for what is due later. */
 static bool anything_due(const struct relay *r)
 {
 	int64_t now = clock_mono_us();
 
-	for (const struct lane *l = r->lanes; l < r->lanes + r->n_lanes; l++)
+	for (const struct queue *l = r->queues; l < r->queues + r->n_queues; l++)
 		if ((l->n_ready || l->more) && l->paused_until <= now && !is_held(r, l))
 			return true;
 	return false;
@@ -144,31 +144,31 @@ static bool anything_due(const struct relay *r)
 /* Then nothing is started any more. */
 static bool is_ending(const struct relay *r)
 {
-	return r->end_at || (r->once && once_left(r) <= 0);
+	return r->end_at || (r->drain && drain_left_ms(r) <= 0);
 }
 
-/* With `once`: results that can't be written down for so long are given up; they are sent once more. */
+/* With --once: results that can't be written down for so long are given up; they are sent once more. */
 static bool gives_up(const struct relay *r)
 {
-	return r->once && r->unwritten_since && clock_mono_us() - r->unwritten_since > GIVE_UP_MS * INT64_C(1000) && !anything_flying(r);
+	return r->drain && r->unwritten_since && clock_mono_us() - r->unwritten_since > GIVE_UP_MS * INT64_C(1000) && !anything_in_flight(r);
 }
 
 static bool has_ended(const struct relay *r)
 {
-	return gives_up(r) || (!anything_taken(r) && (is_ending(r) || (r->once && !anything_due(r))));
+	return gives_up(r) || (!anything_taken(r) && (is_ending(r) || (r->drain && !anything_due(r))));
 }
 
 /* ---- what other processes know of the relay */
 
 /*
- * With `once` the time of the lock's file is enough. The row in the spool is then that of an earlier relay, and its process is gone.
+ * With --once the time of the lock's file is enough. The row in the spool is then that of an earlier relay, and its process is gone.
  * A failure is tried again with the next look.
  */
 static void tell(struct relay *r)
 {
 	char why[512];
 
-	if (r->once)
+	if (r->drain)
 		r->told = spool_program_forget(&r->db, SPOOL_PROGRAM_RELAY, why, sizeof why);
 	else
 		r->told = !r->db.sql || spool_program_tell(&r->db, r->self, why, sizeof why);
@@ -195,7 +195,7 @@ static void on_signal(struct relay *r)
 			exec_child_ended(r->exec);
 			continue;
 		}
-		hup = si.ssi_signo == SIGHUP && !r->once;
+		hup = si.ssi_signo == SIGHUP && !r->drain;
 		if (hup && r->end_at && !r->reload)
 			continue; /* it is stopping */
 		if (hup && !r->may_reload(r->may_reload_ctx)) {
@@ -209,11 +209,11 @@ static void on_signal(struct relay *r)
 	}
 }
 
-static void on_poke(struct relay *r)
+static void on_wakeup(struct relay *r)
 {
-	if (spool_wakeup_hear(r->poke))
+	if (spool_wakeup_hear(r->wakeup))
 		watch_pauses(r);
-	for (struct lane *l = r->lanes; l < r->lanes + r->n_lanes; l++)
+	for (struct queue *l = r->queues; l < r->queues + r->n_queues; l++)
 		l->more = true;
 }
 
@@ -227,14 +227,14 @@ static bool open_spool(struct relay *r, char *why, size_t n)
 /* Looks for deliveries that no wakeup told of. */
 static void look(struct relay *r)
 {
-	for (size_t i = 0; i < r->n_lanes; i++)
-		r->lanes[i].more = true;
+	for (size_t i = 0; i < r->n_queues; i++)
+		r->queues[i].more = true;
 }
 
 static void loop(struct relay *r)
 {
-	struct pollfd fds[] = {{.fd = r->signals}, {.fd = exec_fd(r->exec)}, {.fd = r->poke}};
-	unsigned n_fds = r->poke < 0 ? 2 : 3;
+	struct pollfd fds[] = {{.fd = r->signals}, {.fd = exec_fd(r->exec)}, {.fd = r->wakeup}};
+	unsigned n_fds = r->wakeup < 0 ? 2 : 3;
 	int64_t now, wait, looked = 0;
 
 	for (;;) {
@@ -247,7 +247,7 @@ static void loop(struct relay *r)
 				r->moved = true;
 				return;
 			}
-			if (!r->once) /* events that come during a run go with the next one */
+			if (!r->drain) /* events that come during a run go with the next one */
 				look(r);
 			if (!r->told)
 				tell(r);
@@ -272,7 +272,7 @@ static void loop(struct relay *r)
 		if (fds[0].revents)
 			on_signal(r);
 		if (n_fds == 3 && fds[2].revents)
-			on_poke(r);
+			on_wakeup(r);
 	}
 }
 
@@ -311,7 +311,7 @@ static bool wait_for_spool(struct relay *r)
 	struct pollfd signals = {.fd = r->signals};
 	bool there = is_there(r);
 
-	if (there || r->once)
+	if (there || r->drain)
 		return there;
 	log_message(LOG_LEVEL_INFO, "no spool in %s yet; waiting until the receiver makes it", r->conf->spool);
 	notify_send("READY=1");
@@ -344,21 +344,21 @@ static enum relay_end take_lock(struct relay *r, char *why, size_t n)
 	return RELAY_REFUSED;
 }
 
-static bool open_lanes(struct relay *r, char *why, size_t n)
+static bool open_queues(struct relay *r, char *why, size_t n)
 {
-	r->lanes = calloc(r->conf->n_sinks + 1, sizeof *r->lanes);
-	if (!r->lanes) {
+	r->queues = calloc(r->conf->n_sinks + 1, sizeof *r->queues);
+	if (!r->queues) {
 		snprintf(why, n, "memory is short");
 		return false;
 	}
-	for (; r->n_lanes < r->conf->n_sinks; r->n_lanes++)
-		lane_init(&r->lanes[r->n_lanes], r, &r->conf->sinks[r->n_lanes]);
-	for (size_t i = 0; i < r->n_lanes; i++) {
+	for (; r->n_queues < r->conf->n_sinks; r->n_queues++)
+		queue_init(&r->queues[r->n_queues], r, &r->conf->sinks[r->n_queues]);
+	for (size_t i = 0; i < r->n_queues; i++) {
 		char reason[256];
 
-		if (target_init(&r->lanes[i].target, r->lanes[i].sink, reason, sizeof reason))
+		if (target_init(&r->queues[i].target, r->queues[i].sink, reason, sizeof reason))
 			continue;
-		snprintf(why, n, "sink \"%s\": %s", r->lanes[i].sink->name, reason);
+		snprintf(why, n, "sink \"%s\": %s", r->queues[i].sink->name, reason);
 		return false;
 	}
 	return true;
@@ -380,20 +380,20 @@ static bool look_back(struct relay *r, char *why, size_t n)
 static bool open_all(struct relay *r, char *why, size_t n)
 {
 	io_raise_limit();
-	if (!open_spool(r, why, n) || !look_back(r, why, n) || !watch_begin(r, why, n) || !open_lanes(r, why, n))
+	if (!open_spool(r, why, n) || !look_back(r, why, n) || !watch_begin(r, why, n) || !open_queues(r, why, n))
 		return false;
 	cpu_pressure_open(&r->cpu_pressure);
-	r->poke = r->once ? -1 : spool_wakeup_listen(r->conf->spool);
-	if (r->poke < 0 && !r->once)
+	r->wakeup = r->drain ? -1 : spool_wakeup_listen(r->conf->spool);
+	if (r->wakeup < 0 && !r->drain)
 		log_message(LOG_LEVEL_WARNING, "not woken by the receiver, but looking each second: %s", strerror(errno));
 	return true;
 }
 
-static void close_lanes(struct relay *r)
+static void close_queues(struct relay *r)
 {
-	for (size_t i = 0; i < r->n_lanes; i++)
-		lane_free(&r->lanes[i]);
-	free(r->lanes);
+	for (size_t i = 0; i < r->n_queues; i++)
+		queue_free(&r->queues[i]);
+	free(r->queues);
 }
 
 static void close_all(struct relay *r)
@@ -401,13 +401,13 @@ static void close_all(struct relay *r)
 	http_free(r->http);
 	exec_free(r->exec);
 	cpu_pressure_close(&r->cpu_pressure);
-	close_lanes(r);
+	close_queues(r);
 	event_free(&r->event);
 	spool_db_close(&r->db);
 	if (r->signals >= 0)
 		close(r->signals);
-	if (r->poke >= 0)
-		close(r->poke);
+	if (r->wakeup >= 0)
+		close(r->wakeup);
 	if (r->lock >= 0)
 		close(r->lock);
 }
@@ -415,9 +415,9 @@ static void close_all(struct relay *r)
 bool relay_check(const struct conf *c, char *why, size_t n)
 {
 	struct relay r = {.conf = c};
-	bool ok = open_lanes(&r, why, n);
+	bool ok = open_queues(&r, why, n);
 
-	close_lanes(&r);
+	close_queues(&r);
 	return ok;
 }
 
@@ -430,7 +430,7 @@ static enum relay_end run_on_spool(struct relay *r, char *why, size_t n)
 	if (!open_all(r, why, n))
 		return RELAY_FAILED;
 	r->last_result = &r->results;
-	if (!r->once) /* cron mails what is said */
+	if (!r->drain) /* cron mails what is said */
 		log_message(LOG_LEVEL_INFO, "relaying to %zu sink%s, spool %s", r->conf->n_sinks, r->conf->n_sinks == 1 ? "" : "s", r->conf->spool);
 	beat(r);
 	tell(r);
@@ -444,18 +444,18 @@ static enum relay_end run_on_spool(struct relay *r, char *why, size_t n)
 		r->self->ended_at = clock_now();
 		tell(r);
 	}
-	if (!r->moved && (r->failed || (r->once && r->results))) {
+	if (!r->moved && (r->failed || (r->drain && r->results))) {
 		snprintf(why, n, "not all that is due could be read, judged and written down");
 		end = RELAY_FAILED;
 	}
 	return end;
 }
 
-enum relay_end relay_run(const struct conf *c, bool once, struct spool_program *self, relay_may_reload *may_reload, void *ctx,
+enum relay_end relay_run(const struct conf *c, bool drain, struct spool_program *self, relay_may_reload *may_reload, void *ctx,
 	char *why, size_t n)
 {
-	struct relay r = {.conf = c, .once = once, .self = self, .may_reload = may_reload, .may_reload_ctx = ctx, .began = clock_mono_us(),
-		.lock = -1, .poke = -1, .signals = -1, .cpu_pressure = {.fd = -1}, .db = {.dir_fd = -1, .lock_fd = -1}};
+	struct relay r = {.conf = c, .drain = drain, .self = self, .may_reload = may_reload, .may_reload_ctx = ctx, .began = clock_mono_us(),
+		.lock = -1, .wakeup = -1, .signals = -1, .cpu_pressure = {.fd = -1}, .db = {.dir_fd = -1, .lock_fd = -1}};
 	enum relay_end end = RELAY_ENDED;
 
 	if (!open_waits(&r, why, n))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What became of a job: delivered, to be tried again, dead, or not wanted; and writing that down, some together. */
+/* What became of an attempt: delivered, to be tried again, dead, or not wanted; and writing that down, some together. */
 #include <stddef.h>
 #include <stdio.h>
 
@@ -14,7 +14,7 @@ enum {
 	GIVE_WAY_US = 4000,        /* for each result, while it is and processors are short: receiving comes first */
 };
 
-static void log_attempt(const struct job *j, const struct attempt_result *a)
+static void log_attempt(const struct attempt *j, const struct attempt_result *a)
 {
 	static const char *const outcomes[] = {[RELAY_PENDING] = "retried", [RELAY_DONE] = "delivered", [RELAY_DEAD] = "dead"};
 	enum log_level level = j->result.state == RELAY_DONE ? LOG_LEVEL_INFO : j->result.state == RELAY_DEAD ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING;
@@ -24,11 +24,11 @@ static void log_attempt(const struct job *j, const struct attempt_result *a)
 	if (!log_on(level))
 		return;
 	log_begin(&e, level);
-	log_text(&e, "sink", j->lane->sink->name);
+	log_text(&e, "sink", j->queue->sink->name);
 	log_text(&e, "outcome", outcomes[j->result.state]);
 	log_number(&e, "id", j->event);
 	log_number(&e, "delivery", j->relay);
-	log_number(&e, "attempt", j->attempt);
+	log_number(&e, "attempt", j->number);
 	if (a->status)
 		log_number(&e, "status", a->status);
 	log_number(&e, "ms", a->ms);
@@ -39,24 +39,24 @@ static void log_attempt(const struct job *j, const struct attempt_result *a)
 }
 
 /* An answer to a person isn't sent again where the first one may have arrived. */
-static bool again(const struct job *j, const struct attempt_result *a)
+static bool again(const struct attempt *j, const struct attempt_result *a)
 {
-	return a->again && !(j->once && a->in_doubt);
+	return a->again && !(j->at_most_once && a->in_doubt);
 }
 
 /* Takes note of whether the sink pauses now, and of what the spool is to say of it. */
-static void note_pause(struct job *j, const struct attempt_result *a, int64_t now)
+static void note_pause(struct attempt *j, const struct attempt_result *a, int64_t now)
 {
-	struct lane *l = j->lane;
+	struct queue *l = j->queue;
 	const struct sink *s = l->sink;
 	int64_t before = l->paused_until, pause;
 	char until[CLOCK_TEXT];
 
 	if (a->unsent) {
-		lane_note_unsent(l);
+		queue_note_unsent(l);
 		return;
 	}
-	pause = lane_note(l, !a->done && a->again, a->retry_after < s->retry.most ? a->retry_after : s->retry.most);
+	pause = queue_note(l, !a->done && a->again, a->retry_after < s->retry.most ? a->retry_after : s->retry.most);
 	if (pause)
 		log_message(LOG_LEVEL_WARNING, "sink %s pauses until %s", s->name, clock_format(now + pause, until));
 	if (l->paused_until != before)
@@ -70,18 +70,18 @@ static void note_pause(struct job *j, const struct attempt_result *a, int64_t no
 	j->result.pause_failures = (int)l->failures;
 }
 
-static void decide(struct job *j, const struct attempt_result *a, int64_t now)
+static void decide(struct attempt *j, const struct attempt_result *a, int64_t now)
 {
-	const struct sink *s = j->lane->sink;
+	const struct sink *s = j->queue->sink;
 	int64_t last;
 
 	j->result.state = a->done ? RELAY_DONE : RELAY_DEAD;
-	j->result.since = schedule_since(&(struct schedule_times){j->attempt, j->since, j->due, j->started, now}, &j->lane->relay->gap);
+	j->result.since = schedule_since(&(struct schedule_times){j->number, j->since, j->due, j->started, now}, &j->queue->relay->gap);
 	last = j->result.since + s->retry.within;
 	note_pause(j, a, now);
 	if (a->done || !again(j, a))
 		return;
-	j->result.due = schedule_next(&s->retry, j->attempt, j->result.since, now, (uint64_t)j->relay << 16 ^ (uint64_t)j->attempt);
+	j->result.due = schedule_next(&s->retry, j->number, j->result.since, now, (uint64_t)j->relay << 16 ^ (uint64_t)j->number);
 	if (!j->result.due)
 		return;
 	if (j->result.due < now + a->retry_after)
@@ -89,7 +89,7 @@ static void decide(struct job *j, const struct attempt_result *a, int64_t now)
 	j->result.state = RELAY_PENDING;
 }
 
-static void add(struct relay *r, struct job *j)
+static void add(struct relay *r, struct attempt *j)
 {
 	j->result.relay = j->relay;
 	j->result.event = j->event;
@@ -101,9 +101,9 @@ static void add(struct relay *r, struct job *j)
 		r->record_at = 0;
 }
 
-static void say_error(struct job *j, const struct attempt_result *a)
+static void say_error(struct attempt *j, const struct attempt_result *a)
 {
-	bool doubt = j->once && a->in_doubt;
+	bool doubt = j->at_most_once && a->in_doubt;
 
 	if (!a->error && !doubt)
 		return;
@@ -112,11 +112,11 @@ static void say_error(struct job *j, const struct attempt_result *a)
 	j->result.error = j->error;
 }
 
-void result_of(void *job, const struct attempt_result *a)
+void result_of(void *attempt, const struct attempt_result *a)
 {
 	static const struct attempt_result no_memory = {.again = true, .error = "memory is short"};
-	struct job *j = job;
-	struct lane *l = j->lane;
+	struct attempt *j = attempt;
+	struct queue *l = j->queue;
 	int64_t now;
 
 	if (a->reply.p && !buf_add(&j->reply, a->reply.p, a->reply.n))
@@ -138,13 +138,13 @@ void result_of(void *job, const struct attempt_result *a)
 	add(l->relay, j);
 }
 
-void result_unwanted(struct relay *r, struct job *j)
+void result_unwanted(struct relay *r, struct attempt *j)
 {
 	j->result.state = RELAY_UNWANTED;
 	add(r, j);
 }
 
-void result_unjudged(struct relay *r, struct job *j)
+void result_unjudged(struct relay *r, struct attempt *j)
 {
 	j->result.state = RELAY_DEAD;
 	j->result.unjudged = true;
@@ -155,23 +155,23 @@ void result_unjudged(struct relay *r, struct job *j)
 	add(r, j);
 }
 
-static struct job *job_of(struct spool_attempt *a)
+static struct attempt *attempt_of(struct spool_attempt *a)
 {
-	return (struct job *)(void *)((char *)a - offsetof(struct job, result));
+	return (struct attempt *)(void *)((char *)a - offsetof(struct attempt, result));
 }
 
 /* It may have made others due: its own next attempt, the next of its conversation, its reply. */
-static void look_for_more(struct relay *r, const struct job *j)
+static void look_for_more(struct relay *r, const struct attempt *j)
 {
 	if (j->result.state == RELAY_PENDING) {
-		j->lane->more = true; /* only so is it known when the next is due */
-	} else if (j->lane->sink->ordered) {
-		j->lane->more = true;
-		j->lane->cursor = (struct spool_relay_cursor){0, 0};
-		j->lane->read_at = 0;
+		j->queue->more = true; /* only so is it known when the next is due */
+	} else if (j->queue->sink->ordered) {
+		j->queue->more = true;
+		j->queue->cursor = (struct spool_relay_cursor){0, 0};
+		j->queue->read_at = 0;
 	}
-	for (size_t i = 0; j->result.reply_to && i < r->n_lanes; i++)
-		r->lanes[i].more = r->lanes[i].more || r->lanes[i].sink == j->result.reply_to;
+	for (size_t i = 0; j->result.reply_to && i < r->n_queues; i++)
+		r->queues[i].more = r->queues[i].more || r->queues[i].sink == j->result.reply_to;
 }
 
 static void give_way(struct relay *r, int64_t now)
@@ -199,8 +199,8 @@ void result_record(struct relay *r)
 	give_way(r, clock_mono_us());
 	for (a = r->results; a; a = next) {
 		next = a->next;
-		look_for_more(r, job_of(a));
-		lane_drop(job_of(a)->lane, job_of(a));
+		look_for_more(r, attempt_of(a));
+		queue_drop(attempt_of(a)->queue, attempt_of(a));
 	}
 	r->results = NULL;
 	r->last_result = &r->results;

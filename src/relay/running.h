@@ -6,10 +6,10 @@
 #include "conf/conf.h"
 #include "core/cpu_pressure.h"
 #include "hook/event.h"
-#include "relay/attempt.h"
-#include "relay/exec.h"
-#include "relay/http.h"
-#include "relay/lane.h"
+#include "relay/sending.h"
+#include "sink/exec.h"
+#include "sink/http.h"
+#include "relay/queue.h"
 #include "relay/relay.h"
 #include "relay/schedule.h"
 #include "spool/programs.h"
@@ -22,11 +22,11 @@ struct relay {
 	struct spool_db db;
 	struct http *http;
 	struct exec *exec;
-	struct lane *lanes;
-	size_t n_lanes;
-	/* Round robin: the lane served first in the next pass, so that one with many unwanted events cannot fill the results each time. */
+	struct queue *queues;
+	size_t n_queues;
+	/* Round robin: the queue served first in the next pass, so that one with many unwanted events cannot fill the results each time. */
 	size_t first;
-	int lock, poke, signals;
+	int lock, wakeup, signals;
 	char name[16]; /* of the spool */
 	struct spool_attempt *results, **last_result;
 	unsigned n_results;
@@ -41,23 +41,23 @@ struct relay {
 	struct cpu_pressure cpu_pressure;
 	relay_may_reload *may_reload;
 	void *may_reload_ctx;
-	bool reload, once;
+	bool reload, drain;
 	struct spool_program *self;
 	bool told; /* the spool has what self says */
 	bool moved; /* another spool is at its place */
-	bool failed; /* with `once`: not all could be read, judged or written down */
+	bool failed; /* with --once: not all could be read, judged or written down */
 	int64_t unwritten_since; /* clock_mono_us(); 0: the last results could be written */
 	struct event event; /* for fields that the spool has no column for; reused */
 	char why[512];
 };
 
-/* ---- fill.c: from the spool into the lanes */
+/* ---- fetch.c: from the spool into the queues */
 
-/* Reads what is due for the lane, until there is enough ahead. *wait is lowered to when it has to be called again. */
-void fill_lane(struct relay *r, struct lane *l, int64_t now, int64_t *wait);
+/* Reads what is due for the queue, until there is enough ahead. *wait is lowered to when it has to be called again. */
+void fetch_queue(struct relay *r, struct queue *l, int64_t now, int64_t *wait);
 
-/* The spool could not be used for the lane: says r->why, and has it read from the beginning a second later, or by the next run. */
-void fill_later(struct relay *r, struct lane *l, int64_t *wait);
+/* The spool could not be used for the queue: says r->why, and has it read from the beginning a second later, or by the next run. */
+void fetch_later(struct relay *r, struct queue *l, int64_t *wait);
 
 /* ---- watch.c: what changes around a running relay */
 
@@ -73,16 +73,16 @@ void watch_clock(struct relay *r, int64_t now);
 /* Ends the pauses that were written down, and are no longer there: the administrator ended them. */
 void watch_pauses(struct relay *r);
 
-/* ---- result.c: what became of a job */
+/* ---- result.c: what became of an attempt */
 
-/* An attempt_done(): decides what becomes of the job, and says so in the log. */
-void result_of(void *job, const struct attempt_result *a);
+/* An sending_done(): decides what becomes of the attempt, and says so in the log. */
+void result_of(void *attempt, const struct attempt_result *a);
 
 /* The sink doesn't want it: it is forgotten, and not sent. */
-void result_unwanted(struct relay *r, struct job *j);
+void result_unwanted(struct relay *r, struct attempt *j);
 
 /* Nobody can say any more whether the sink wants it: it is a dead letter, and not sent. */
-void result_unjudged(struct relay *r, struct job *j);
+void result_unjudged(struct relay *r, struct attempt *j);
 
 /* Writes the results; where that fails, they wait for the next time. */
 void result_record(struct relay *r);

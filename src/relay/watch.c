@@ -18,18 +18,18 @@ static void on_pause(void *ctx, const char *sink, int64_t until, int failures)
 
 	(void)until;
 	(void)failures;
-	for (struct lane *l = r->lanes; l < r->lanes + r->n_lanes; l++)
+	for (struct queue *l = r->queues; l < r->queues + r->n_queues; l++)
 		l->still = l->still || strcmp(l->sink->name, sink) == 0;
 }
 
 void watch_pauses(struct relay *r)
 {
 	result_record(r); /* a pause that just began is to be found */
-	for (struct lane *l = r->lanes; l < r->lanes + r->n_lanes; l++)
+	for (struct queue *l = r->queues; l < r->queues + r->n_queues; l++)
 		l->still = false;
 	if (r->results || !spool_pause_list(&r->db, 0, on_pause, r, r->why, sizeof r->why))
 		return;
-	for (struct lane *l = r->lanes; l < r->lanes + r->n_lanes; l++) {
+	for (struct queue *l = r->queues; l < r->queues + r->n_queues; l++) {
 		if (!l->published || l->still)
 			continue;
 		l->published = false;
@@ -56,7 +56,7 @@ static bool note_pauses(struct relay *r, int64_t now)
 	int64_t left;
 	bool ok = true;
 
-	for (struct lane *l = r->lanes; ok && l < r->lanes + r->n_lanes; l++) {
+	for (struct queue *l = r->queues; ok && l < r->queues + r->n_queues; l++) {
 		left = l->published ? l->paused_until - clock_mono_us() : 0;
 		if (left > 0)
 			ok = spool_pause_note(&r->db, l->sink->name, now + left / 1000, (int)l->failures, r->why, sizeof r->why);

@@ -7,9 +7,9 @@
 #include "core/template.h"
 #include "relay/schedule.h"
 
-/* job.c itself, with a stored_request() that fails when it is told to. */
+/* attempt.c itself, with a stored_request() that fails when it is told to. */
 #define stored_request request_or_not
-#include "relay/job.c"
+#include "relay/attempt.c"
 #undef stored_request
 
 static struct slice text(const char *s)
@@ -204,16 +204,16 @@ static void no_message_without_its_type(void **state)
 {
 	static const char kept[] = "Content-Type: application/json\n";
 	const struct sink sink = {.type = sink_type_find("http")};
-	struct job j = {0};
-	struct job_message m;
+	struct attempt j = {0};
+	struct attempt_message m;
 
 	(void)state;
 	assert_true(buf_add(&j.headers, kept, sizeof kept - 1) && buf_add(&j.body, "{}", 2));
-	assert_true(job_message(&j, &sink, &m));
+	assert_true(attempt_message(&j, &sink, &m));
 	assert_string_equal(m.type, "application/json");
 	assert_int_equal(m.body.n, 2);
 	memory_is_short = true;
-	assert_false(job_message(&j, &sink, &m));
+	assert_false(attempt_message(&j, &sink, &m));
 	memory_is_short = false;
 	buf_free(&j.headers);
 	buf_free(&j.body);

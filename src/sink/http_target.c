@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Where a sink's attempts go, with the secrets that the receiver must not have. */
 #define _DEFAULT_SOURCE /* explicit_bzero */
-#include "relay/target.h"
+#include "sink/http_target.h"
 
 #include <inttypes.h>
 #include <openssl/err.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Addresses that are not a host's of the internet: a sink may have one only where its configuration says so. */
-#include "relay/private.h"
+#include "sink/private_address.h"
 
 #include <curl/curl.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The headers of an HTTP attempt that depend on the event: those it came with, and the sink's templates. */
-#include "relay/headers.h"
+#include "sink/http_headers.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -60,7 +60,7 @@ static bool add(struct buf *out, struct slice name, struct slice value)
 }
 
 /* As they were stored: lines "Name: value\n", see stored_headers(). */
-static bool pass_on(const struct job *j, const struct sink *s, struct buf *out)
+static bool pass_on(const struct attempt *j, const struct sink *s, struct buf *out)
 {
 	const char *line = j->headers.data, *end = line ? line + j->headers.len : NULL, *stop, *colon;
 	struct slice name, value;
@@ -93,7 +93,7 @@ static void unfold(struct buf *text)
 	text->len = to;
 }
 
-static enum headers_result print(const struct job *j, const struct sink_template *t, struct buf *text, struct buf *out, char *why, size_t n)
+static enum headers_result print(const struct attempt *j, const struct sink_template *t, struct buf *text, struct buf *out, char *why, size_t n)
 {
 	struct slice value;
 
@@ -111,7 +111,7 @@ static enum headers_result print(const struct job *j, const struct sink_template
 	return value.n == 0 || add(out, slice_text(t->name), value) ? HEADERS_OK : HEADERS_NO_MEMORY;
 }
 
-enum headers_result headers_make(const struct job *j, const struct sink *s, struct buf *out, char *why, size_t n)
+enum headers_result headers_make(const struct attempt *j, const struct sink *s, struct buf *out, char *why, size_t n)
 {
 	enum headers_result result = pass_on(j, s, out) ? HEADERS_OK : HEADERS_NO_MEMORY;
 	struct buf text = {0};

@@ -8,7 +8,7 @@
 #define _GNU_SOURCE /* pipe2 */
 #include "config.h"
 
-#include "relay/exec.h"
+#include "sink/exec.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,8 +27,8 @@
 #include "core/clock.h"
 #include "core/io.h"
 #include "core/program.h"
-#include "relay/environment.h"
-#include "relay/kept.h"
+#include "sink/exec_environment.h"
+#include "sink/exec_output.h"
 
 enum { KILL_AFTER_MS = 5000, END_MS = 1000, END_LOOK_MS = 10, READ_MAX = 64 * 1024, READS_MAX = 16, EVENTS = 64 };
 
@@ -45,7 +45,7 @@ struct end {
 struct run {
 	struct run *next;
 	const struct sink *sink;
-	void *job;
+	void *attempt;
 	pid_t pid;
 	struct end end[ENDS];
 	struct slice body; /* what is still to be written of it */
@@ -56,13 +56,13 @@ struct run {
 };
 
 struct exec {
-	attempt_done *done;
+	sending_done *done;
 	struct run *running;
 	int epoll;
 	bool child_ended; /* one at least */
 };
 
-struct exec *exec_new(attempt_done *done)
+struct exec *exec_new(sending_done *done)
 {
 	struct exec *x = calloc(1, sizeof *x);
 
@@ -223,10 +223,10 @@ static void say_not_started(struct exec *x, const struct run *r, int error)
 		program_missing(r->sink->command.item[0], text, sizeof text);
 	else if (program_check(path, text, sizeof text))
 		snprintf(text, sizeof text, "%s: %s", r->sink->command.item[0], strerror(error));
-	x->done(r->job, &(struct attempt_result){.again = true, .error = text});
+	x->done(r->attempt, &(struct attempt_result){.again = true, .error = text});
 }
 
-bool exec_start(struct exec *x, const struct sink *s, const struct buf *environment, size_t n, struct slice body, void *job)
+bool exec_start(struct exec *x, const struct sink *s, const struct buf *environment, size_t n, struct slice body, void *attempt)
 {
 	struct run *r = calloc(1, sizeof *r);
 	char **envp = environment_make(s, environment, n);
@@ -237,7 +237,7 @@ bool exec_start(struct exec *x, const struct sink *s, const struct buf *environm
 		free(envp);
 		return false;
 	}
-	*r = (struct run){.sink = s, .job = job, .body = body, .began = clock_mono_us()};
+	*r = (struct run){.sink = s, .attempt = attempt, .body = body, .began = clock_mono_us()};
 	r->deadline = r->began + s->timeout * 1000;
 	for (int i = 0; i < ENDS; i++)
 		r->end[i] = (struct end){r, -1};
@@ -351,7 +351,7 @@ static void finish(struct exec *x, struct run *r, int status)
 	kept_print(&r->kept, &answer);
 	result.answer = (struct slice){answer.data, answer.len};
 	result.ms = (clock_mono_us() - r->began) / 1000;
-	x->done(r->job, &result);
+	x->done(r->attempt, &result);
 	buf_free(&answer);
 	free_run(r);
 }

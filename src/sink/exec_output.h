@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What is kept of a stream of any length: its beginning and its end. */
-#ifndef KEPT_H
-#define KEPT_H
+#ifndef EXEC_OUTPUT_H
+#define EXEC_OUTPUT_H
 
 #include <stddef.h>
 

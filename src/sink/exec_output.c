@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* What is kept of a stream of any length: its beginning and its end. */
-#include "relay/kept.h"
+#include "sink/exec_output.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* From the spool into the lanes: what is due is read some way ahead, and what a sink doesn't want is left out. */
+/* From the spool into the queues: what is due is read some way ahead, and what a sink doesn't want is left out. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,7 +23,7 @@ enum judgement { WANTED, UNWANTED, UNKNOWN, NEVER_KNOWN };
 
 struct reading {
 	struct relay *relay;
-	struct lane *lane;
+	struct queue *queue;
 	int64_t until;   /* clock_mono_us() */
 	int64_t judging; /* us, of texts */
 	int64_t noted; /* the last event whose conversation is taken note of, where the sink asks for first messages */
@@ -62,25 +62,25 @@ static enum judgement judge_text(const struct sink *s, struct slice text)
 }
 
 /* Where a text stands is known by the endpoint's scheme. */
-static enum judgement read_and_judge_text(struct reading *reading, struct job *j)
+static enum judgement read_and_judge_text(struct reading *reading, struct attempt *j)
 {
 	struct relay *r = reading->relay;
 	struct slice *text = &j->values.known[TEMPLATE_TEXT];
 	int64_t begin = clock_mono_us();
 	enum judgement judgement;
 
-	if (!job_read_text(j, r->conf, &r->event))
+	if (!attempt_read_text(j, r->conf, &r->event))
 		return UNKNOWN;
-	judgement = text->p || conf_endpoint(r->conf, buf_str(&j->endpoint)) ? judge_text(reading->lane->sink, *text) : NEVER_KNOWN;
+	judgement = text->p || conf_endpoint(r->conf, buf_str(&j->endpoint)) ? judge_text(reading->queue->sink, *text) : NEVER_KNOWN;
 	*text = (struct slice){0}; /* it was borrowed */
 	reading->judging += clock_mono_us() - begin;
 	return judgement;
 }
 
 /* Where the spool can't be read, reading->ok is false after it. */
-static enum judgement judge(struct reading *reading, struct job *j)
+static enum judgement judge(struct reading *reading, struct attempt *j)
 {
-	const struct sink *s = reading->lane->sink;
+	const struct sink *s = reading->queue->sink;
 	const struct slice *known = j->values.known;
 	struct relay *r = reading->relay;
 	enum judgement text = WANTED;
@@ -100,35 +100,35 @@ static enum judgement judge(struct reading *reading, struct job *j)
 static bool on_due(void *ctx, const struct spool_relay_row *row)
 {
 	struct reading *reading = ctx;
-	struct lane *l = reading->lane;
+	struct queue *l = reading->queue;
 	struct relay *r = reading->relay;
-	struct job *j;
+	struct attempt *j;
 
-	if (lane_has(l, row->id, row->event.id))
+	if (queue_has(l, row->id, row->event.id))
 		return true;
 	if (row->judge && l->sink->first_message && row->event.id > reading->noted) {
 		reading->too_new = true;
 		return true;
 	}
-	j = job_new(row, r->name);
+	j = attempt_new(row, r->name);
 	switch (!j ? UNKNOWN : j->judge ? judge(reading, j) : WANTED) {
 	case WANTED:
-		lane_add(l, j);
+		queue_add(l, j);
 		break;
 	case UNWANTED:
-		lane_add_ended(l, j);
+		queue_add_ended(l, j);
 		result_unwanted(r, j);
 		break;
 	case NEVER_KNOWN:
-		lane_add_ended(l, j);
+		queue_add_ended(l, j);
 		result_unjudged(r, j);
 		break;
 	case UNKNOWN:
 		reading->unknown = true;
-		job_free(j);
+		attempt_free(j);
 		break;
 	}
-	return reading->ok && !lane_is_full(l) && r->n_results < RECORD_MOST && clock_mono_us() < reading->until;
+	return reading->ok && !queue_is_full(l) && r->n_results < RECORD_MOST && clock_mono_us() < reading->until;
 }
 
 /* Takes note of conversations, where the sink asks for first messages. *all: it is known of enough events which they are. */
@@ -137,14 +137,14 @@ static bool know_first(struct reading *reading, bool *all)
 	struct relay *r = reading->relay;
 	bool more = false;
 
-	if (reading->lane->sink->first_message && !spool_conversation_note(&r->db, &reading->noted, &more, r->why, sizeof r->why))
+	if (reading->queue->sink->first_message && !spool_conversation_note(&r->db, &reading->noted, &more, r->why, sizeof r->why))
 		return false;
 	*all = !more;
 	return true;
 }
 
 /* Of deliveries that are due later than any schedule or Retry-After says, the clock was wrong: they don't wait for that time. */
-static bool unwait(struct relay *r, struct lane *l, int64_t now)
+static bool unwait(struct relay *r, struct queue *l, int64_t now)
 {
 	int64_t n, longest = l->sink->retry.most > HTTP_RETRY_AFTER_MAX_MS ? l->sink->retry.most : HTTP_RETRY_AFTER_MAX_MS;
 
@@ -162,9 +162,9 @@ static bool unwait(struct relay *r, struct lane *l, int64_t now)
 static bool read_due(struct reading *reading, int64_t now)
 {
 	struct relay *r = reading->relay;
-	struct lane *l = reading->lane;
+	struct queue *l = reading->queue;
 
-	if (!spool_relay_due(&r->db, l->sink->name, now, &l->cursor, LANE_READ, on_due, reading, &l->more, r->why, sizeof r->why) ||
+	if (!spool_relay_due(&r->db, l->sink->name, now, &l->cursor, QUEUE_READ, on_due, reading, &l->more, r->why, sizeof r->why) ||
 	    !reading->ok)
 		return false;
 	if (l->more)
@@ -174,16 +174,16 @@ static bool read_due(struct reading *reading, int64_t now)
 	return unwait(r, l, now) && spool_relay_next(&r->db, l->sink->name, now, &l->next_due, r->why, sizeof r->why);
 }
 
-static void pause_reading(struct lane *l, int64_t us)
+static void pause_reading(struct queue *l, int64_t us)
 {
 	int64_t until = clock_mono_us() + us;
 
 	l->read_at = l->read_at < until ? until : l->read_at;
 }
 
-static bool read_lane(struct relay *r, struct lane *l, int64_t now, int64_t *wait)
+static bool read_queue(struct relay *r, struct queue *l, int64_t now, int64_t *wait)
 {
-	struct reading reading = {.relay = r, .lane = l, .ok = true};
+	struct reading reading = {.relay = r, .queue = l, .ok = true};
 	unsigned before = l->n_ready + r->n_results;
 	int64_t begin, took;
 	bool all;
@@ -196,7 +196,7 @@ static bool read_lane(struct relay *r, struct lane *l, int64_t now, int64_t *wai
 	}
 	begin = clock_mono_us();
 	reading.until = begin + READ_US;
-	while (l->more && !lane_is_full(l) && r->n_results < RECORD_MOST && clock_mono_us() < reading.until)
+	while (l->more && !queue_is_full(l) && r->n_results < RECORD_MOST && clock_mono_us() < reading.until)
 		if (!read_due(&reading, now))
 			return false;
 	if (reading.too_new) {
@@ -206,36 +206,36 @@ static bool read_lane(struct relay *r, struct lane *l, int64_t now, int64_t *wai
 	took = clock_mono_us() - begin;
 	if (l->n_ready + r->n_results == before)
 		pause_reading(l, READ_SHARE * took);
-	else if (reading.judging > SLOW_US && r->n_lanes > 1 && !r->once)
+	else if (reading.judging > SLOW_US && r->n_queues > 1 && !r->drain)
 		pause_reading(l, READ_SHARE * reading.judging);
-	if (l->more && !lane_is_full(l))
+	if (l->more && !queue_is_full(l))
 		clock_lower(wait, READ_SHARE * took / 1000 + 1);
 	if (reading.unknown) {
 		log_message(LOG_LEVEL_ERROR, "sink %s: not all that is due could be read and judged: memory is short", l->sink->name);
-		r->failed = r->failed || r->once;
+		r->failed = r->failed || r->drain;
 	}
 	return true;
 }
 
-void fill_later(struct relay *r, struct lane *l, int64_t *wait)
+void fetch_later(struct relay *r, struct queue *l, int64_t *wait)
 {
 	log_message(LOG_LEVEL_ERROR, "sink %s: the spool can't be used: %s", l->sink->name, r->why);
-	l->more = !r->once;
-	r->failed = r->failed || r->once;
+	l->more = !r->drain;
+	r->failed = r->failed || r->drain;
 	l->cursor = (struct spool_relay_cursor){0, 0};
 	pause_reading(l, AGAIN_US);
 	clock_lower(wait, AGAIN_US / 1000);
 }
 
-void fill_lane(struct relay *r, struct lane *l, int64_t now, int64_t *wait)
+void fetch_queue(struct relay *r, struct queue *l, int64_t now, int64_t *wait)
 {
 	int64_t begin = clock_mono_us();
 
 	l->more = l->more || (l->next_due && l->next_due <= now);
-	if (!l->more || lane_is_full(l))
+	if (!l->more || queue_is_full(l))
 		return;
 	if (begin < l->read_at)
 		clock_lower(wait, (l->read_at - begin) / 1000 + 1);
-	else if (!read_lane(r, l, now, wait))
-		fill_later(r, l, wait);
+	else if (!read_queue(r, l, now, wait))
+		fetch_later(r, l, wait);
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /* The headers of an HTTP attempt that depend on the event: those it came with, and the sink's templates. */
-#ifndef HEADERS_H
-#define HEADERS_H
+#ifndef HTTP_HEADERS_H
+#define HTTP_HEADERS_H
 
 #include <stddef.h>
 
 #include "conf/sink.h"
 #include "core/buf.h"
-#include "relay/job.h"
+#include "relay/attempt.h"
 
 enum { HEADERS_VALUE_MAX = 8 * 1024 }; /* bytes of a header's value: nginx and Apache take no longer lines by default */
 
@@ -23,6 +23,6 @@ enum headers_result {
  * itself, and none that is a matter between two hosts. Content-Encoding goes with the event's own bytes in any case. Then the
  * sink's templates; one that prints nothing is left out. HEADERS_REFUSED with the reason in why.
  */
-enum headers_result headers_make(const struct job *j, const struct sink *s, struct buf *out, char *why, size_t why_size);
+enum headers_result headers_make(const struct attempt *j, const struct sink *s, struct buf *out, char *why, size_t why_size);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Where a sink's attempts go, with the secrets that the receiver must not have: read by the relay alone. */
-#ifndef TARGET_H
-#define TARGET_H
+#ifndef HTTP_TARGET_H
+#define HTTP_TARGET_H
 
 #include <curl/curl.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* A sink's lane: the jobs that were read and wait, those that are on the way, and when the next may go. */
-#include "relay/lane.h"
+/* A sink's queue: the attempts that were read and wait, those that are on the way, and when the next may go. */
+#include "relay/queue.h"
 
 #include "core/clock.h"
 
@@ -10,61 +10,61 @@ enum {
 	PAUSE_MOST_MS = 60 * 1000,
 };
 
-void lane_init(struct lane *l, struct relay *r, const struct sink *sink)
+void queue_init(struct queue *l, struct relay *r, const struct sink *sink)
 {
-	*l = (struct lane){.relay = r, .sink = sink, .more = true};
+	*l = (struct queue){.relay = r, .sink = sink, .more = true};
 	l->last_ready = &l->ready;
 }
 
-static void free_jobs(struct job *j)
+static void free_jobs(struct attempt *j)
 {
-	struct job *next;
+	struct attempt *next;
 
 	for (; j; j = next) {
 		next = j->next;
-		job_free(j);
+		attempt_free(j);
 	}
 }
 
-void lane_free(struct lane *l)
+void queue_free(struct queue *l)
 {
 	free_jobs(l->ready);
 	free_jobs(l->taken);
 	target_free(&l->target);
 }
 
-static bool listed(const struct job *j, int64_t relay, int64_t event)
+static bool listed(const struct attempt *j, int64_t relay, int64_t event)
 {
 	while (j && (j->relay != relay || j->event != event))
 		j = j->next;
 	return j != NULL;
 }
 
-bool lane_has(const struct lane *l, int64_t relay, int64_t event)
+bool queue_has(const struct queue *l, int64_t relay, int64_t event)
 {
 	return listed(l->taken, relay, event) || listed(l->ready, relay, event);
 }
 
-bool lane_is_full(const struct lane *l)
+bool queue_is_full(const struct queue *l)
 {
-	return l->n_ready >= LANE_READ / 2 || l->ready_bytes >= LANE_READ_BYTES;
+	return l->n_ready >= QUEUE_READ / 2 || l->ready_bytes >= QUEUE_READ_BYTES;
 }
 
-static void put_taken(struct lane *l, struct job *j)
+static void put_taken(struct queue *l, struct attempt *j)
 {
 	j->next = l->taken;
 	l->taken = j;
 }
 
-void lane_add_ended(struct lane *l, struct job *j)
+void queue_add_ended(struct queue *l, struct attempt *j)
 {
-	j->lane = l;
+	j->queue = l;
 	put_taken(l, j);
 }
 
-void lane_add(struct lane *l, struct job *j)
+void queue_add(struct queue *l, struct attempt *j)
 {
-	j->lane = l;
+	j->queue = l;
 	j->next = NULL;
 	*l->last_ready = j;
 	l->last_ready = &j->next;
@@ -72,13 +72,13 @@ void lane_add(struct lane *l, struct job *j)
 	l->ready_bytes += j->body.len;
 }
 
-struct job *lane_take(struct lane *l, int64_t *wait)
+struct attempt *queue_take(struct queue *l, int64_t *wait)
 {
 	unsigned most = l->failures < FAILURES_MAX ? l->sink->max_in_flight : 1;
 	int64_t now = clock_mono_us();
-	struct job *j = l->ready;
+	struct attempt *j = l->ready;
 
-	if (!j || l->n_flying >= most)
+	if (!j || l->n_in_flight >= most)
 		return NULL;
 	if (l->paused_until > now) {
 		clock_lower(wait, (l->paused_until - now) / 1000 + 1);
@@ -95,17 +95,17 @@ struct job *lane_take(struct lane *l, int64_t *wait)
 	l->n_ready--;
 	l->ready_bytes -= j->body.len;
 	put_taken(l, j);
-	l->n_flying++;
+	l->n_in_flight++;
 	return j;
 }
 
-int64_t lane_note(struct lane *l, bool failed, int64_t retry_after)
+int64_t queue_note(struct queue *l, bool failed, int64_t retry_after)
 {
 	int64_t now = clock_mono_us();
 	bool paused = l->paused_until > now;
 	int64_t pause = PAUSE_FIRST_MS;
 
-	l->n_flying--;
+	l->n_in_flight--;
 	if (!failed) {
 		l->failures = 0;
 		return 0;
@@ -122,24 +122,24 @@ int64_t lane_note(struct lane *l, bool failed, int64_t retry_after)
 	return !paused && l->paused_until > now ? (l->paused_until - now) / 1000 : 0;
 }
 
-void lane_note_unsent(struct lane *l)
+void queue_note_unsent(struct queue *l)
 {
-	l->n_flying--;
+	l->n_in_flight--;
 	rate_give_back(&l->sink->rate, &l->rate_due);
 }
 
-void lane_drop(struct lane *l, struct job *j)
+void queue_drop(struct queue *l, struct attempt *j)
 {
-	struct job **at = &l->taken;
+	struct attempt **at = &l->taken;
 
 	while (*at != j)
 		at = &(*at)->next;
 	*at = j->next;
-	job_free(j);
+	attempt_free(j);
 }
 
-void lane_drop_untried(struct lane *l, struct job *j)
+void queue_drop_untried(struct queue *l, struct attempt *j)
 {
-	lane_note_unsent(l);
-	lane_drop(l, j);
+	queue_note_unsent(l);
+	queue_drop(l, j);
 }

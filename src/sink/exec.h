@@ -6,17 +6,17 @@
 #include <stddef.h>
 
 #include "conf/sink.h"
-#include "relay/attempt.h"
+#include "relay/sending.h"
 
 struct exec;
 
 enum { EXEC_REPLY_MAX = 64 * 1024 /* bytes of an answer */ };
 
 /* NULL when memory or descriptors are short. */
-struct exec *exec_new(attempt_done *done);
+struct exec *exec_new(sending_done *done);
 
 /*
- * Ends what still runs, with its process group, without attempt_done(): by SIGTERM, and what is left of a group when the
+ * Ends what still runs, with its process group, without sending_done(): by SIGTERM, and what is left of a group when the
  * program has ended, or a second later, by SIGKILL.
  */
 void exec_free(struct exec *x);
@@ -31,7 +31,7 @@ void exec_free(struct exec *x);
  * EX_CONFIG (78) are not; any other, and a signal, is. After the sink's timeout the group gets SIGTERM, and SIGKILL when the
  * program has ended, or 5 s later.
  */
-bool exec_start(struct exec *x, const struct sink *s, const struct buf *environment, size_t n, struct slice body, void *job);
+bool exec_start(struct exec *x, const struct sink *s, const struct buf *environment, size_t n, struct slice body, void *attempt);
 
 /* Becomes readable when exec_run() has something to do; but the end of a program is told by SIGCHLD, and by that to exec_run(). */
 int exec_fd(const struct exec *x);

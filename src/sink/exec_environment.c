@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The environment of a sink's program. */
-#include "relay/environment.h"
+#include "sink/exec_environment.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The environment of a sink's program. */
-#ifndef ENVIRONMENT_H
-#define ENVIRONMENT_H
+#ifndef EXEC_ENVIRONMENT_H
+#define EXEC_ENVIRONMENT_H
 
 #include <stddef.h>
 

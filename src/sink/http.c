@@ -2,14 +2,14 @@
 /* Attempts over HTTP, many at once, by libcurl. */
 #include "config.h"
 
-#include "relay/http.h"
+#include "sink/http.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/clock.h"
-#include "relay/private.h"
+#include "sink/private_address.h"
 
 enum { REDIRECTS_MAX = 5, ANSWER_MAX = 1 << 20, CONNECTIONS_KEPT = 256 };
 
@@ -20,7 +20,7 @@ struct transfer {
 	CURL *easy;
 	struct target *target;
 	struct curl_slist *headers;
-	void *job;
+	void *attempt;
 	char error[CURL_ERROR_SIZE];
 	char answer[HTTP_ANSWER_KEPT];
 	size_t answer_len, read;
@@ -35,14 +35,14 @@ struct transfer {
 
 struct http {
 	CURLM *multi;
-	attempt_done *done;
+	sending_done *done;
 	struct transfer *free;
 	struct transfer **all;
 	size_t n, room;
 	struct cidrs private;
 };
 
-struct http *http_new(attempt_done *done)
+struct http *http_new(sending_done *done)
 {
 	struct http *h = calloc(1, sizeof *h);
 
@@ -251,7 +251,7 @@ static bool set_up(struct transfer *t, const struct http_message *m)
 		/* RFC 8996: earlier versions must not be used; OpenSSL's own floor is the system's choice */
 		curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
 		(!t->target->http1 || curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK) &&
-		set_before_request(t) && (!m->once || curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK) &&
+		set_before_request(t) && (!m->at_most_once || curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK) &&
 		curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, t) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK &&
@@ -261,14 +261,14 @@ static bool set_up(struct transfer *t, const struct http_message *m)
 		curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->error) == CURLE_OK;
 }
 
-bool http_start(struct http *h, struct target *target, const struct http_message *m, void *job)
+bool http_start(struct http *h, struct target *target, const struct http_message *m, void *attempt)
 {
 	struct transfer *t = new_transfer(h);
 
 	if (!t)
 		return false;
 	t->target = target;
-	t->job = job;
+	t->attempt = attempt;
 	t->answer_len = t->read = 0;
 	t->status = 0;
 	t->refused = t->begun = t->answered = t->speaks = t->kept = t->repeated = false;
@@ -280,9 +280,9 @@ bool http_start(struct http *h, struct target *target, const struct http_message
 	return false;
 }
 
-void http_refuse(struct http *h, void *job, const char *error)
+void http_refuse(struct http *h, void *attempt, const char *error)
 {
-	h->done(job, &(struct attempt_result){.unsent = true, .error = error});
+	h->done(attempt, &(struct attempt_result){.unsent = true, .error = error});
 }
 
 /*
@@ -353,7 +353,7 @@ static void finish(struct http *h, struct transfer *t, CURLcode code)
 	r.in_doubt = t->begun && (r.status == 0 || (r.status >= 500 && r.status != 503));
 	r.retry_after = after < HTTP_RETRY_AFTER_MAX_MS / 1000 ? after * 1000 : HTTP_RETRY_AFTER_MAX_MS;
 	curl_multi_remove_handle(h->multi, t->easy);
-	h->done(t->job, &r);
+	h->done(t->attempt, &r);
 	release(h, t);
 }
 

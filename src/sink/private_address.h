@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Addresses that are not a host's of the internet: a sink may have one only where its configuration says so. */
-#ifndef PRIVATE_H
-#define PRIVATE_H
+#ifndef PRIVATE_ADDRESS_H
+#define PRIVATE_ADDRESS_H
 
 #include <stdbool.h>
 
