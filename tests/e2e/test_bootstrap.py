@@ -10,6 +10,7 @@ import subprocess
 
 import pytest
 
+import readme
 import sender
 from outcomes import expect
 from place import SANITIZER, SOURCE, new_dir, run
@@ -57,6 +58,17 @@ def play(checkout, stored):
 @pytest.mark.skipif(bool(SANITIZER), reason="it makes a build of its own, without sanitizers")
 def test_run_twice(checkout, children):
     assert play(checkout, 2) == play(checkout, 4)
+
+
+@pytest.mark.skipif(bool(SANITIZER), reason="it makes a build of its own, without sanitizers")
+def test_readme_builds_and_installs(checkout):
+    """The README's own line, into a directory in the place of the machine."""
+    line, = (line for line in readme.lines() if line.startswith("./bootstrap && ./configure"))
+    done = run(["sh", "-c", line.replace("sudo ", "")], cwd=checkout, within=300,
+               env={"DESTDIR": str(checkout.parent / "installed"), "MAKEFLAGS": "-j2", "CFLAGS": "-O0"})
+    assert done.returncode == 0, done.stderr.decode()
+    for name in ("bin/hookspool", "libexec/hookspool.fcgi", "share/man/man8/hookspool.fcgi.8", "share/doc/hookspool/LICENSE"):
+        assert (checkout.parent / "installed/usr/local" / name).exists(), name
 
 
 class Machine:

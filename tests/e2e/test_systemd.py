@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 import fcgi_client
+import readme
 from examples import EXAMPLES, with_endpoint
 from outcomes import expect
-from place import BASE, BIN, ROOT, SANITIZER, need, new_dir, run, until
+from place import BASE, BIN, ROOT, SANITIZER, SOURCE, need, new_dir, run, until
 from proc import Child
 from relaying import Target
 from sender import SECRET, message
@@ -39,13 +40,10 @@ printf '[Journal]\\nReadKMsg=no\\n' > /etc/systemd/journald.conf.d/own.conf
 
 install -D {BIN}/hookspool /usr/local/bin/hookspool
 install -D {BIN}/hookspool.fcgi /usr/local/libexec/hookspool.fcgi
-cd {EXAMPLES}/systemd
-install -D -m 644 -t /etc/systemd/system {" ".join(UNITS)}
-install -m 644 hookspool.sysusers.conf /etc/sysusers.d/hookspool.conf
-install -m 644 hookspool.tmpfiles.conf /etc/tmpfiles.d/hookspool.conf
 cp -r "$1"/* /etc/hookspool
-systemd-sysusers
-systemd-tmpfiles --create /etc/tmpfiles.d/hookspool.conf
+mkdir /etc/systemd/system
+cd {SOURCE}
+{readme.units()}
 mount -t tmpfs tmpfs /tmp
 mount -t tmpfs tmpfs /var/tmp
 exec env container=test SYSTEMD_UNIT_PATH=/etc/systemd/system:/run/others /lib/systemd/systemd --system
