@@ -51,7 +51,7 @@ static int copy(void *ctx)
 {
 	struct backup *b = ctx;
 	char why[PATH_MAX + 256];
-	struct spool_db db;
+	struct spool_db *db = NULL;
 	struct conf *conf;
 	int status = cli_open(b->cli, CONF_SECRETS_NONE, &conf, &db);
 	bool ok;
@@ -59,9 +59,9 @@ static int copy(void *ctx)
 	if (status != CLI_OK)
 		return status;
 	progress_start("pages copied", 0);
-	ok = spool_backup(&db, b->fd, on_progress, why, sizeof why);
+	ok = spool_backup(db, b->fd, on_progress);
 	progress_end();
-	status = cli_close(conf, &db, ok, why);
+	status = cli_close(conf, db, ok, NULL);
 	if (status == CLI_OK && !spool_backup_check(b->fd, why, sizeof why)) {
 		cli_error("the backup is as damaged as the spool: %s; see hookspool check --deep", why);
 		status = CLI_NO;

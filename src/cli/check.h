@@ -8,7 +8,7 @@
 
 #include "conf/conf.h"
 #include "core/buf.h"
-#include "spool/sqlite/db.h"
+#include "spool/db.h"
 
 enum check_grade { CHECK_OK, CHECK_WARN, CHECK_FAIL, CHECK_NOTE /* for other parts, and not shown */ };
 
@@ -74,10 +74,10 @@ void check_shared_secrets(struct check *c, const struct conf *conf);
 void check_identity(struct check *c, const struct conf *conf);
 
 /*
- * Opens the spool's database for a part that comes after check_database(). False where there is none, or where that one has found
- * that it can't be opened: each part would wait for the same lock again. Otherwise the caller closes it.
+ * Opens the spool's database for a part that comes after check_database(). NULL where there is none, or where that one has found
+ * that it can't be opened: each part would wait for the same lock again. The caller frees it.
  */
-bool check_open(const struct check *c, const struct conf *conf, struct spool_db *db);
+struct spool_db *check_open(const struct check *c, const struct conf *conf);
 
 /* The database: a write that is taken back, whether it is whole (read wholly where it is small, or with --deep), and its times. */
 void check_database(struct check *c, const struct conf *conf);

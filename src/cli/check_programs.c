@@ -219,30 +219,28 @@ static void note_receiver(void *ctx, const struct spool_program *p)
 
 void check_note_receivers(struct check *c, const struct conf *conf)
 {
-	char why[PATH_MAX + 256];
-	struct spool_db db;
+	struct spool_db *db = check_open(c, conf);
 
-	if (check_open(c, conf, &db)) {
-		spool_program_list(&db, note_receiver, c, why, sizeof why);
-		spool_db_close(&db);
+	if (db) {
+		spool_program_list(db, note_receiver, c);
+		spool_db_free(db);
 	}
 }
 
 void check_programs(struct check *c, const struct conf *conf)
 {
 	struct looking l = {.check = c, .conf = conf};
-	char why[PATH_MAX + 256];
-	struct spool_db db;
+	struct spool_db *db = check_open(c, conf);
 
-	if (!check_open(c, conf, &db)) {
+	if (!db) {
 		if (spool_db_exists(conf->spool) || errno != ENOENT)
 			check_note(c, CHECK_UNUSABLE, "");
 		return; /* check_spool() has said so */
 	}
 	fingerprint_endpoints(conf, l.endpoints);
 	fingerprint_sinks(conf, l.sinks);
-	if (!spool_program_list(&db, look_at_program, &l, why, sizeof why))
-		check_say(c, CHECK_FAIL, "receiver", "programs: %s", why);
-	spool_db_close(&db);
+	if (!spool_program_list(db, look_at_program, &l))
+		check_say(c, CHECK_FAIL, "receiver", "programs: %s", spool_db_error(db));
+	spool_db_free(db);
 	look_at_relay(&l);
 }

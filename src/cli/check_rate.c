@@ -57,14 +57,13 @@ static bool is_local(const char *address)
 static void check_endpoint(struct check *c, struct spool_db *db, const struct endpoint *e)
 {
 	struct spool_filter filter = spool_filter_all;
-	char why[PATH_MAX + 256];
 	struct seen s = {0};
 
 	filter.endpoint = e->path;
 	filter.newest_first = true;
-	if (!spool_query_events(db, &filter, see_event, &s, why, sizeof why) ||
-	    !spool_query_rejects(db, e->path, LOOKED_AT, see_reject, &s, why, sizeof why))
-		check_say(c, CHECK_FAIL, "rate", "endpoint %s: rate: %s", e->path, why);
+	if (!spool_query_events(db, &filter, see_event, &s) ||
+	    !spool_query_rejects(db, e->path, LOOKED_AT, see_reject, &s))
+		check_say(c, CHECK_FAIL, "rate", "endpoint %s: rate: %s", e->path, spool_db_error(db));
 	else if (s.n >= ENOUGH && !s.several && is_local(s.address))
 		check_say(c, CHECK_WARN, "rate", "endpoint %s: its last %u deliveries all came from %s, and rate counts them as one sender's; "
 			"if that is a proxy, have the web server take the address from it (nginx: realip, Apache: mod_remoteip)", e->path, s.n,
@@ -73,13 +72,12 @@ static void check_endpoint(struct check *c, struct spool_db *db, const struct en
 
 void check_rate(struct check *c, const struct conf *conf)
 {
-	char why[PATH_MAX + 256];
-	struct spool_db db = {0};
+	struct spool_db *db = check_open(c, conf);
 
-	if (!spool_db_exists(conf->spool) || !spool_db_open(&db, conf->spool, conf->journal, SPOOL_MANAGE, why, sizeof why))
+	if (!db)
 		return; /* check_spool() has said so */
 	for (size_t i = 0; i < conf->n_endpoints; i++)
 		if (conf->endpoints[i].rate.n)
-			check_endpoint(c, &db, &conf->endpoints[i]);
-	spool_db_close(&db);
+			check_endpoint(c, db, &conf->endpoints[i]);
+	spool_db_free(db);
 }

@@ -50,13 +50,12 @@ static void say(struct check *c, const struct use *u, int number)
 
 static void check_endpoint(struct check *c, struct spool_db *db, const struct endpoint *e)
 {
-	char why[PATH_MAX + 256];
 
 	for (size_t i = 0; i < e->secrets.n; i++) {
 		struct use u = {.endpoint = e, .id = e->secrets.item[i].id};
 
-		if (!spool_query_counters(db, note_use, &u, why, sizeof why)) {
-			check_say(c, CHECK_FAIL, "secret", "secrets: %s", why);
+		if (!spool_query_counters(db, note_use, &u)) {
+			check_say(c, CHECK_FAIL, "secret", "secrets: %s", spool_db_error(db));
 			return;
 		}
 		say(c, &u, (int)i + 1);
@@ -65,12 +64,12 @@ static void check_endpoint(struct check *c, struct spool_db *db, const struct en
 
 void check_rotation(struct check *c, const struct conf *conf)
 {
-	struct spool_db db;
+	struct spool_db *db = check_open(c, conf);
 
-	if (!check_open(c, conf, &db))
+	if (!db)
 		return; /* check_spool() has said so */
 	for (size_t i = 0; i < conf->n_endpoints; i++)
 		if (conf->endpoints[i].secrets.n > 1)
-			check_endpoint(c, &db, &conf->endpoints[i]);
-	spool_db_close(&db);
+			check_endpoint(c, db, &conf->endpoints[i]);
+	spool_db_free(db);
 }

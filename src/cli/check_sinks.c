@@ -230,15 +230,14 @@ static void check_each(struct check *c, const struct conf *conf)
 void check_sinks(struct check *c, const struct conf *conf)
 {
 	struct counting counting = {c, conf, check_relay_runs(conf->spool)};
-	char why[PATH_MAX + 256];
-	struct spool_db db;
+	struct spool_db *db = check_open(c, conf);
 
 	check_each(c, conf);
-	if (!check_open(c, conf, &db))
+	if (!db)
 		return; /* check_spool() has said so */
-	if (!spool_deliveries_counts(&db, on_count, &counting, why, sizeof why) ||
-	    !spool_deliveries_late(&db, clock_now() - LATE_MS, on_late, &counting, why, sizeof why) ||
-	    !spool_deliveries_ages(&db, on_age, &counting, why, sizeof why))
-		check_say(c, CHECK_FAIL, "deliveries", "sinks: %s", why);
-	spool_db_close(&db);
+	if (!spool_deliveries_counts(db, on_count, &counting) ||
+	    !spool_deliveries_late(db, clock_now() - LATE_MS, on_late, &counting) ||
+	    !spool_deliveries_ages(db, on_age, &counting))
+		check_say(c, CHECK_FAIL, "deliveries", "sinks: %s", spool_db_error(db));
+	spool_db_free(db);
 }

@@ -55,12 +55,12 @@ struct conf *cli_conf(const struct cli *cli, enum conf_secrets secrets)
 	return conf_load_with(conf_find(cli->conf_file, file, sizeof file), secrets, report, NULL);
 }
 
-int cli_open(const struct cli *cli, enum conf_secrets secrets, struct conf **conf, struct spool_db *db)
+int cli_open(const struct cli *cli, enum conf_secrets secrets, struct conf **conf, struct spool_db **db)
 {
 	char why[PATH_MAX + 256];
 	bool there;
 
-	*db = (struct spool_db){0};
+	*db = NULL;
 	*conf = cli_conf(cli, secrets);
 	if (!*conf)
 		return CLI_CONFIG;
@@ -72,19 +72,20 @@ int cli_open(const struct cli *cli, enum conf_secrets secrets, struct conf **con
 	there = spool_db_exists((*conf)->spool);
 	if (!there)
 		cli_error("no spool in %s: %s%s", (*conf)->spool, strerror(errno), errno == ENOENT ? "; the receiver makes it when it starts" : "");
-	else if (spool_db_open(db, (*conf)->spool, (*conf)->journal, SPOOL_MANAGE, why, sizeof why))
+	else if ((*db = spool_db_new()) && spool_db_open(*db, (*conf)->spool, (*conf)->journal, SPOOL_MANAGE))
 		return CLI_OK;
 	else
-		cli_error("%s", why);
+		cli_error("%s", spool_db_error(*db));
+	spool_db_free(*db);
 	conf_free(*conf);
 	return there ? CLI_TEMPFAIL : CLI_NO_SPOOL;
 }
 
 int cli_close(struct conf *conf, struct spool_db *db, bool ok, const char *why)
 {
-	spool_db_close(db);
-	conf_free(conf);
 	if (!ok)
-		cli_error("%s", why);
+		cli_error("%s", why ? why : spool_db_error(db));
+	spool_db_free(db);
+	conf_free(conf);
 	return ok ? CLI_OK : CLI_TEMPFAIL;
 }

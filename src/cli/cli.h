@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 #include "conf/conf.h"
-#include "spool/sqlite/db.h"
+#include "spool/db.h"
 
 /* Exit statuses, documented in hookspool(1); from 64 on as in sysexits(3). */
 enum {
@@ -41,9 +41,9 @@ struct conf *cli_conf(const struct cli *cli, enum conf_secrets secrets);
  * that only root may use are opened before. Anything but CLI_OK is the status to exit with, after a message, and nothing is
  * then open. Otherwise cli_close() must follow.
  */
-int cli_open(const struct cli *cli, enum conf_secrets secrets, struct conf **conf, struct spool_db *db);
+int cli_open(const struct cli *cli, enum conf_secrets secrets, struct conf **conf, struct spool_db **db);
 
-/* Closes both, and prints why unless ok. Returns the status to exit with. */
+/* Closes both. Unless ok it prints why, or where that is NULL the connection's error. Returns the status to exit with. */
 int cli_close(struct conf *conf, struct spool_db *db, bool ok, const char *why);
 
 /* Prints "hookspool NAME: message" and where help is to stderr. Returns CLI_USAGE. */

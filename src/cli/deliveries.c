@@ -173,7 +173,7 @@ bool deliveries_sink(const struct conf *conf, struct spool_db *db, const char *s
 	const struct spool_delivery_filter filter = {.sink = sink, .state = -1};
 	bool found = !sink || conf_sink(conf, sink);
 
-	if (!found && !spool_deliveries_exist(db, &filter, &found, why, n))
+	if (!found && !spool_deliveries_exist(db, &filter, &found))
 		return false;
 	*none = !found;
 	if (*none)
@@ -194,16 +194,15 @@ static void print_pause(void *ctx, const char *sink, int64_t until, int failures
 }
 
 /* The delivery of an id and its attempts are few: they are read in one transaction, as they are at one moment. */
-static bool list(struct spool_db *db, const struct spool_delivery_filter *f, int64_t n, bool json, struct printing *p, char *why,
-	size_t why_size)
+static bool list(struct spool_db *db, const struct spool_delivery_filter *f, int64_t n, bool json, struct printing *p)
 {
 	bool ok;
 
 	if (!f->id)
-		return spool_deliveries_list(db, f, n, json ? print_json : print_row, p, why, why_size);
+		return spool_deliveries_list(db, f, n, json ? print_json : print_row, p);
 	spool_query_snapshot(db, true);
-	ok = spool_deliveries_list(db, f, n, json ? print_json : print_row, p, why, why_size) &&
-		(!p->found || spool_deliveries_attempts(db, f->id, json ? print_attempt_json : print_attempt, NULL, why, why_size));
+	ok = spool_deliveries_list(db, f, n, json ? print_json : print_row, p) &&
+		(!p->found || spool_deliveries_attempts(db, f->id, json ? print_attempt_json : print_attempt, NULL));
 	spool_query_snapshot(db, false);
 	return ok;
 }
@@ -217,7 +216,7 @@ int cli_deliveries(const struct cli *cli, int argc, char **argv)
 	char why[PATH_MAX + 256] = "";
 	bool json = false, shape = false, none = false, ok;
 	struct printing p = {0};
-	struct spool_db db;
+	struct spool_db *db = NULL;
 	struct conf *conf;
 	int64_t n = 20;
 	int c, status;
@@ -263,15 +262,15 @@ int cli_deliveries(const struct cli *cli, int argc, char **argv)
 		return status;
 	filter.failing_first = !json;
 	p.conf = conf;
-	ok = deliveries_sink(conf, &db, filter.sink, &none, why, sizeof why);
+	ok = deliveries_sink(conf, db, filter.sink, &none, why, sizeof why);
 	if (ok && shape)
-		ok = deliveries_shape(&db, filter.sink, json, why, sizeof why);
+		ok = deliveries_shape(db, filter.sink, json, why, sizeof why);
 	else if (ok)
-		ok = (json || filter.id || filter.event || spool_pause_list(&db, clock_now(), print_pause, (void *)(uintptr_t)filter.sink, why, sizeof why)) &&
-			list(&db, &filter, n, json, &p, why, sizeof why);
+		ok = (json || filter.id || filter.event || spool_pause_list(db, clock_now(), print_pause, (void *)(uintptr_t)filter.sink)) &&
+			list(db, &filter, n, json, &p);
 	if (ok && filter.id && !p.found)
 		cli_error("there is no delivery %" PRId64, filter.id);
-	status = cli_close(conf, &db, ok, why);
+	status = cli_close(conf, db, ok, *why ? why : NULL);
 	return none || (status == CLI_OK && filter.id && !p.found) ? CLI_NO : status;
 }
 

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "conf/conf.h"
-#include "spool/sqlite/db.h"
+#include "spool/db.h"
 
 /* The number that is the whole text, 0 or more. */
 bool deliveries_number(const char *text, int64_t *out);

@@ -133,7 +133,7 @@ bool deliveries_shape(struct spool_db *db, const char *sink, bool json, char *wh
 {
 	struct shape s = {.only = sink};
 	int64_t now = clock_now();
-	bool ok = spool_deliveries_shape(db, now, add_count, &s, why, n) && spool_pause_list(db, now, add_pause, &s, why, n);
+	bool ok = spool_deliveries_shape(db, now, add_count, &s) && spool_pause_list(db, now, add_pause, &s);
 
 	if (ok && s.no_memory) {
 		snprintf(why, n, "memory is short");

@@ -9,7 +9,6 @@
 #include "cli/json.h"
 #include "core/clock.h"
 #include "spool/erase.h"
-#include "spool/sqlite/reserve.h"
 
 static const char help[] =
 	"Usage: hookspool erase --sender ID [--mentions] [--dry-run] [--json]\n"
@@ -72,8 +71,7 @@ static void print_json(const struct spool_erased *sum, bool dry_run)
 static int erase(const struct cli *cli, struct options *o)
 {
 	struct spool_erased sum = {0};
-	char why[PATH_MAX + 256];
-	struct spool_db db;
+	struct spool_db *db = NULL;
 	struct conf *conf;
 	int status = cli_open(cli, CONF_SECRETS_THERE, &conf, &db);
 	bool ok;
@@ -81,16 +79,14 @@ static int erase(const struct cli *cli, struct options *o)
 	if (status != CLI_OK)
 		return status;
 	o->what.keys_since = clock_now() - conf->dedupe_window;
-	ok = spool_erase(&db, &o->what, &sum, why, sizeof why);
+	ok = spool_erase(db, &o->what, &sum);
 	/* also where nothing was found: an erasure that was killed may have left it to this one */
-	ok = ok && (o->what.dry_run || spool_delete_wipe(&db, why, sizeof why));
-	if (!o->what.dry_run)
-		spool_reserve_make(db.dir_fd);
+	ok = ok && (o->what.dry_run || spool_delete_wipe(db));
 	if (o->json)
 		print_json(&sum, o->what.dry_run);
 	else
 		say(&sum, o->what.dry_run);
-	status = cli_close(conf, &db, ok, why);
+	status = cli_close(conf, db, ok, NULL);
 	return status == CLI_OK && !sum.events.events && !sum.refusals && !sum.conversations ? CLI_NO : status;
 }
 

@@ -67,8 +67,7 @@ int cli_export(const struct cli *cli, int argc, char **argv)
 	static const struct option options[] = {FILTER_OPTIONS, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	struct export e = {0};
 	struct spool_lost lost = {0};
-	char why[PATH_MAX + 256] = "";
-	struct spool_db db;
+	struct spool_db *db = NULL;
 	struct conf *conf;
 	int c, status;
 	bool ok;
@@ -95,9 +94,9 @@ int cli_export(const struct cli *cli, int argc, char **argv)
 	e.filter.spool.lost = &lost;
 	if (!isatty(STDOUT_FILENO)) /* not between the lines */
 		progress_start("exported", 0);
-	ok = spool_query_events(&db, &e.filter.spool, on_row, &e, why, sizeof why);
+	ok = spool_query_events(db, &e.filter.spool, on_row, &e);
 	progress_end();
 	filter_free(&e.filter);
-	status = cli_close(conf, &db, ok, why);
+	status = cli_close(conf, db, ok, NULL);
 	return status == CLI_OK ? say_lost(&lost) : status;
 }

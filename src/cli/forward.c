@@ -234,21 +234,13 @@ static bool on_row(void *ctx, const struct spool_row *row)
 	return !stopped && (!filter_match(f->filter, row) || send_event(f, row));
 }
 
-static bool is_in_place(struct spool_db *db, char *why, size_t n)
-{
-	if (!spool_db_moved(db))
-		return true;
-	snprintf(why, n, SPOOL_DB_MOVED);
-	return false;
-}
-
 /* Visits the events up to an id that is fixed before; later ones are for the next pass. */
-static bool send_all(struct forward *f, struct spool_db *db, char *why, size_t n)
+static bool send_all(struct forward *f, struct spool_db *db)
 {
 	struct spool_filter *filter = &f->filter->spool;
 	bool ok;
 
-	while ((ok = is_in_place(db, why, n) && spool_query_newest(db, &filter->last, why, n) && spool_query_events(db, filter, on_row, f, why, n)) &&
+	while ((ok = spool_db_in_place(db) && spool_query_newest(db, &filter->last) && spool_query_events(db, filter, on_row, f)) &&
 	       !stopped && !f->failed && !ferror(stdout) && !f->options->once) {
 		filter->after = filter->last;
 		pause_ms(POLL_MS);
@@ -260,16 +252,15 @@ int forward_run(const struct forward_options *o, struct filter *filter, struct s
 {
 	const struct sigaction action = {.sa_handler = on_signal};
 	struct forward f = {.options = o, .filter = filter};
-	char why[PATH_MAX + 256] = "memory is short, or libcurl can't be set up";
-	bool ok = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK && prepare(&f);
+	bool ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK && prepare(&f), ok = ready;
 
 	if (ok) {
 		sigaction(SIGINT, &action, NULL);
 		sigaction(SIGTERM, &action, NULL);
-		ok = send_all(&f, db, why, sizeof why);
+		ok = send_all(&f, db);
 	}
 	if (!ok)
-		cli_error("%s", why);
+		cli_error("%s", ready ? spool_db_error(db) : "memory is short, or libcurl can't be set up");
 	if (f.last)
 		cli_error("the last event sent was %" PRId64 "; tail --forward URL --after %" PRId64 " goes on behind it", f.last, f.last);
 	curl_easy_cleanup(f.easy);

@@ -122,62 +122,58 @@ static bool on_newest(void *ctx, const struct spool_row *r)
 }
 
 /* Finds the newest n, then prints them, the oldest first. */
-static bool print_newest(struct list *l, struct spool_db *db, char *why, size_t n)
+static bool print_newest(struct list *l, struct spool_db *db)
 {
 	bool ok, found;
 
 	l->filter.spool.newest_first = true;
-	ok = spool_query_events(db, &l->filter.spool, on_newest, l, why, n);
+	ok = spool_query_events(db, &l->filter.spool, on_newest, l);
 	l->filter.spool.newest_first = false;
 	while (ok && l->n_ids > 0 && !ferror(stdout))
-		ok = spool_query_event(db, l->ids[--l->n_ids], on_row, l, &found, why, n);
+		ok = spool_query_event(db, l->ids[--l->n_ids], on_row, l, &found);
 	return ok;
 }
 
 /* Visits the events since the last look, up to an id that is fixed before: later ones are for the next look. */
-static bool print_new(struct list *l, struct spool_db *db, char *why, size_t n)
+static bool print_new(struct list *l, struct spool_db *db)
 {
 	struct spool_filter *f = &l->filter.spool;
 
 	f->after = f->last;
-	if (spool_db_moved(db)) {
-		snprintf(why, n, SPOOL_DB_MOVED);
-		return false;
-	}
-	return spool_query_newest(db, &f->last, why, n) && spool_query_events(db, f, on_row, l, why, n);
+	return spool_db_in_place(db) && spool_query_newest(db, &f->last) && spool_query_events(db, f, on_row, l);
 }
 
-static bool follow(struct list *l, struct spool_db *db, char *why, size_t n)
+static bool follow(struct list *l, struct spool_db *db)
 {
 	struct timespec wait = {0, POLL_NS};
 	bool ok = true;
 
 	while (ok && fflush(stdout) == 0) {
 		nanosleep(&wait, NULL);
-		ok = print_new(l, db, why, n);
+		ok = print_new(l, db);
 	}
 	return ok;
 }
 
-static bool print_all(struct list *l, struct spool_db *db, char *why, size_t n)
+static bool print_all(struct list *l, struct spool_db *db)
 {
 	if (!l->json)
 		printf("%6s  %-*s  %-18s  %-20s  %s%s\n", "ID", terminal_time_width(), "RECEIVED", "EVENT", "SENDER",
 			endpoint_name_any(l->filter.conf) ? "ENDPOINT          " : "", "TEXT");
-	if (!spool_query_newest(db, &l->filter.spool.last, why, n))
+	if (!spool_query_newest(db, &l->filter.spool.last))
 		return false;
-	if (l->n > 0 ? !print_newest(l, db, why, n) : !l->tail && !spool_query_events(db, &l->filter.spool, on_row, l, why, n))
+	if (l->n > 0 ? !print_newest(l, db) : !l->tail && !spool_query_events(db, &l->filter.spool, on_row, l))
 		return false;
-	return !l->follow || follow(l, db, why, n);
+	return !l->follow || follow(l, db);
 }
 
 /* Begins behind --after, with the first event since --since, or with what comes from now on. */
-static int forward(struct list *l, struct spool_db *db, char *why, size_t n)
+static int forward(struct list *l, struct spool_db *db)
 {
 	struct spool_filter *f = &l->filter.spool;
 
-	if (!l->from_after && f->since == spool_filter_all.since && !spool_query_newest(db, &f->after, why, n)) {
-		cli_error("%s", why);
+	if (!l->from_after && f->since == spool_filter_all.since && !spool_query_newest(db, &f->after)) {
+		cli_error("%s", spool_db_error(db));
 		return CLI_TEMPFAIL;
 	}
 	l->forward.headers = (struct slice){l->headers.data, l->headers.len};
@@ -254,19 +250,19 @@ static int parse(struct list *l, const char *name, const char *help, int argc, c
 
 static int print(struct list *l, struct conf *conf, struct spool_db *db)
 {
-	char why[PATH_MAX + 256] = "";
+	int status;
 	bool ok;
 
 	l->ids = calloc((size_t)l->n + 1, sizeof *l->ids);
-	ok = l->ids && print_all(l, db, why, sizeof why);
+	ok = l->ids && print_all(l, db);
+	status = cli_close(conf, db, ok, l->ids ? NULL : "memory is short");
 	free(l->ids);
-	return cli_close(conf, db, ok, why[0] ? why : "memory is short");
+	return status;
 }
 
 static int run(const struct cli *cli, const char *help, struct list *l, int argc, char **argv)
 {
-	char why[PATH_MAX + 256] = "";
-	struct spool_db db;
+	struct spool_db *db = NULL;
 	struct conf *conf;
 	int status;
 
@@ -276,10 +272,10 @@ static int run(const struct cli *cli, const char *help, struct list *l, int argc
 	if (status == CLI_OK && (status = cli_open(cli, CONF_SECRETS_THERE, &conf, &db)) == CLI_OK) {
 		l->filter.conf = conf;
 		if (l->forward.url) {
-			status = forward(l, &db, why, sizeof why);
-			cli_close(conf, &db, true, why);
+			status = forward(l, db);
+			cli_close(conf, db, true, NULL);
 		} else {
-			status = print(l, conf, &db);
+			status = print(l, conf, db);
 		}
 	}
 	filter_free(&l->filter);

@@ -11,7 +11,6 @@
 #include "core/units.h"
 #include "spool/events.h"
 #include "spool/retention.h"
-#include "spool/sqlite/reserve.h"
 
 static const char help[] =
 	"Usage: hookspool purge [--older-than AGE] [--pending] [--dry-run]\n"
@@ -45,14 +44,14 @@ static void say(const struct spool_deleted *d, bool dry_run)
 	putchar('\n');
 }
 
-static bool delete_old(struct spool_db *db, const struct spool_retention *r, struct spool_deleted *sum, char *why, size_t n)
+static bool delete_old(struct spool_db *db, const struct spool_retention *r, struct spool_deleted *sum)
 {
 	struct spool_retention_cursor c = {0};
 	bool ok = true;
 
 	progress_start(r->dry_run ? "counted" : "purged", 0);
 	while (ok && !c.done) {
-		ok = spool_retention_page(db, r, &c, why, n);
+		ok = spool_retention_page(db, r, &c);
 		progress_update((uint64_t)c.sum.events);
 	}
 	progress_end();
@@ -85,27 +84,25 @@ static int check_usage(const struct cli *cli)
 
 static int purge(const struct cli *cli, const struct options *o)
 {
-	char why[PATH_MAX + 256] = "memory is short";
 	struct spool_retention r = {0};
 	struct spool_deleted sum = {0};
-	struct spool_db db;
+	struct spool_db *db = NULL;
 	struct conf *conf;
 	int status = o->age < 0 ? check_usage(cli) : CLI_OK;
-	bool ok;
+	bool ok, ruled;
 
 	if (status == CLI_OK)
 		status = cli_open(cli, CONF_SECRETS_THERE, &conf, &db);
 	if (status != CLI_OK)
 		return status;
-	ok = rules(&r, conf, o) && delete_old(&db, &r, &sum, why, sizeof why);
+	ruled = rules(&r, conf, o);
+	ok = ruled && delete_old(db, &r, &sum);
 	if (ok && !o->dry_run)
-		ok = spool_query_cut_rejects(&db, &conf->reject, r.now, why, sizeof why) &&
-			spool_retention_forget(&db, &r, why, sizeof why) && spool_delete_wipe(&db, why, sizeof why);
+		ok = spool_query_cut_rejects(db, &conf->reject, r.now) &&
+			spool_retention_forget(db, &r) && spool_delete_wipe(db);
 	say(&sum, o->dry_run);
-	if (!o->dry_run)
-		spool_reserve_make(db.dir_fd);
 	spool_retention_free(&r);
-	return cli_close(conf, &db, ok, why);
+	return cli_close(conf, db, ok, ruled ? NULL : "memory is short");
 }
 
 int cli_purge(const struct cli *cli, int argc, char **argv)

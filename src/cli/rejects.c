@@ -186,8 +186,7 @@ static void on_reject(void *ctx, const struct spool_reject_row *r)
 
 static int run(const struct cli *cli, struct rejects *rejects, const char *endpoint, long n, bool accept)
 {
-	char why[PATH_MAX + 256] = "memory is short";
-	struct spool_db db;
+	struct spool_db *db = NULL;
 	struct conf *conf;
 	int status = cli_open(cli, rejects->again ? CONF_SECRETS_ALL : CONF_SECRETS_THERE, &conf, &db);
 	bool ok, found = true;
@@ -198,16 +197,16 @@ static int run(const struct cli *cli, struct rejects *rejects, const char *endpo
 	if (accept)
 		rejects->spool = spool_new(conf->spool, conf->journal, SPOOL_MANAGE, conf->reject);
 	ok = (!accept || rejects->spool) &&
-		(rejects->id ? spool_query_reject(&db, rejects->id, on_reject, rejects, &found, why, sizeof why)
-			: spool_query_rejects(&db, endpoint, n, on_reject, rejects, why, sizeof why));
+		(rejects->id ? spool_query_reject(db, rejects->id, on_reject, rejects, &found)
+			: spool_query_rejects(db, endpoint, n, on_reject, rejects));
 	if (ok && !found)
 		cli_error("there is no rejected delivery %" PRId64, rejects->id);
 	if (ok && rejects->again && !rejects->json && !rejects->id)
 		printf("%ld of %ld kept whole pass now%s\n", rejects->passed, rejects->tried,
 			rejects->passed && !accept ? "; --accept stores them" : "");
 	handle_free(&rejects->d);
+	status = cli_close(conf, db, ok, accept && !rejects->spool ? "memory is short" : NULL);
 	spool_close(rejects->spool);
-	status = cli_close(conf, &db, ok, why);
 	return status != CLI_OK ? status : rejects->failed ? CLI_TEMPFAIL : found ? CLI_OK : CLI_NO;
 }
 

@@ -117,13 +117,13 @@ static size_t count_waiting(struct reload *r)
 	return n;
 }
 
-/* False with the reason in why, when the results can't be read in time. */
+/* False when the results can't be read in time; why is then set where the reason is no error of the spool. */
 static bool wait_for_results(struct reload *r, struct spool_db *db, char *why, size_t n)
 {
 	int64_t end = clock_mono_us() + WAIT_S * INT64_C(1000000);
 
 	for (;;) {
-		if (!spool_program_list(db, on_result, r, why, n))
+		if (!spool_program_list(db, on_result, r))
 			return false;
 		if (count_waiting(r) == 0)
 			return true;
@@ -137,9 +137,9 @@ static bool wait_for_results(struct reload *r, struct spool_db *db, char *why, s
 
 static int run(const struct reload *asked)
 {
-	char why[PATH_MAX + 256] = "memory is short";
+	char why[128] = "";
 	struct reload r = *asked;
-	struct spool_db db;
+	struct spool_db *db = NULL;
 	struct conf *conf;
 	int status = cli_open(r.cli, CONF_SECRETS_NONE, &conf, &db);
 	bool ok;
@@ -147,12 +147,12 @@ static int run(const struct reload *asked)
 	if (status != CLI_OK)
 		return status;
 	r.targets = calloc(PROGRAMS_MAX, sizeof *r.targets);
-	ok = r.targets && spool_program_list(&db, on_program, &r, why, sizeof why);
+	ok = r.targets && spool_program_list(db, on_program, &r);
 	if (ok)
 		send_signals(&r);
-	ok = ok && wait_for_results(&r, &db, why, sizeof why);
+	ok = ok && wait_for_results(&r, db, why, sizeof why);
+	status = cli_close(conf, db, ok, !r.targets ? "memory is short" : *why ? why : NULL);
 	free(r.targets);
-	status = cli_close(conf, &db, ok, why);
 	if (status != CLI_OK)
 		return status;
 	return r.n == 0 ? NONE_RUNS : r.failed ? CLI_NO : CLI_OK;

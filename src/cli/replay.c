@@ -35,14 +35,14 @@ enum { BATCH = 500, SINK = 256, DRY_RUN };
 
 struct replay {
 	struct filter filter;
-	struct spool_db db; /* to write to: the other one is being read */
+	struct spool_db *db;
 	const struct sink *sink;
 	char **ids; /* events that were named, NULL behind the last */
 	bool dry_run, ok, missing;
 	int64_t event[BATCH];
 	size_t n;
 	int64_t found, changed;
-	char why[PATH_MAX + 256];
+	char why[512]; /* "": the reason is an error of db */
 };
 
 static bool flush(struct replay *r)
@@ -50,7 +50,7 @@ static bool flush(struct replay *r)
 	int64_t changed = 0;
 
 	if (r->n && !r->dry_run)
-		r->ok = spool_deliveries_replay(&r->db, r->sink, r->event, r->n, clock_now(), &changed, r->why, sizeof r->why);
+		r->ok = spool_deliveries_replay(r->db, r->sink, r->event, r->n, clock_now(), &changed);
 	r->changed += changed;
 	r->n = 0;
 	progress_update((uint64_t)r->found);
@@ -68,13 +68,13 @@ static bool on_row(void *ctx, const struct spool_row *row)
 	return r->n < BATCH || flush(r);
 }
 
-static bool replay_all(struct replay *r, struct spool_db *db)
+static bool replay_all(struct replay *r)
 {
 	struct spool_wakeup poke = {-1};
 	bool ok;
 
 	progress_start(r->dry_run ? "found" : "replayed", 0);
-	ok = spool_query_events(db, &r->filter.spool, on_row, r, r->why, sizeof r->why) && r->ok && flush(r);
+	ok = spool_query_events(r->db, &r->filter.spool, on_row, r) && r->ok && flush(r);
 	progress_end();
 	if (r->dry_run)
 		printf("%" PRId64 " events would be sent to %s\n", r->found, r->sink->name);
@@ -90,7 +90,7 @@ static bool replay_to(struct replay *r, int64_t event, const struct sink *sink)
 {
 	int64_t changed = 1;
 
-	if (!r->dry_run && !spool_deliveries_replay(&r->db, sink, &event, 1, clock_now(), &changed, r->why, sizeof r->why))
+	if (!r->dry_run && !spool_deliveries_replay(r->db, sink, &event, 1, clock_now(), &changed))
 		return false;
 	printf("event %" PRId64 " %s %s\n", event, r->dry_run ? "would be sent to" : changed ? "is due for" : "was pending already for",
 		sink->name);
@@ -117,7 +117,7 @@ static bool on_event(void *ctx, const struct spool_row *row)
 	return r->ok;
 }
 
-static bool replay_ids(struct replay *r, struct spool_db *db)
+static bool replay_ids(struct replay *r)
 {
 	struct spool_wakeup poke = {-1};
 	bool found = true, ok = true;
@@ -125,7 +125,7 @@ static bool replay_ids(struct replay *r, struct spool_db *db)
 
 	for (char **text = r->ids; ok && *text; text++) {
 		id = strtoll(*text, NULL, 10);
-		ok = spool_query_event(db, id, on_event, r, &found, r->why, sizeof r->why) && r->ok;
+		ok = spool_query_event(r->db, id, on_event, r, &found) && r->ok;
 		if (ok && !found)
 			cli_error("there is no event %" PRId64, id);
 		r->missing |= !found;
@@ -148,9 +148,8 @@ static void on_pause(void *ctx, const char *sink, int64_t until, int failures)
 
 static int run(const struct cli *cli, struct replay *r, const char *name)
 {
-	struct spool_db db;
 	struct conf *conf;
-	int status = cli_open(cli, CONF_SECRETS_THERE, &conf, &db);
+	int status = cli_open(cli, CONF_SECRETS_THERE, &conf, &r->db);
 	bool ok = false, meant;
 
 	if (status != CLI_OK)
@@ -162,12 +161,11 @@ static int run(const struct cli *cli, struct replay *r, const char *name)
 		snprintf(r->why, sizeof r->why, "the configuration has no sink \"%s\"", name);
 	else if (!meant)
 		snprintf(r->why, sizeof r->why, "sink \"%s\" sends answers, and no events; hookspool retry sends those again", name);
-	else if (spool_db_open(&r->db, conf->spool, conf->journal, SPOOL_MANAGE, r->why, sizeof r->why))
-		ok = (*r->ids ? replay_ids(r, &db) : replay_all(r, &db)) &&
-			(r->dry_run || spool_pause_list(&r->db, clock_now(), on_pause, r, r->why, sizeof r->why));
+	else
+		ok = (*r->ids ? replay_ids(r) : replay_all(r)) &&
+			(r->dry_run || spool_pause_list(r->db, clock_now(), on_pause, r));
 	filter_free(&r->filter);
-	spool_db_close(&r->db);
-	status = cli_close(conf, &db, ok, r->why);
+	status = cli_close(conf, r->db, ok, *r->why ? r->why : NULL);
 	return !meant || (status == CLI_OK && r->missing) ? CLI_NO : status;
 }
 
@@ -187,7 +185,7 @@ int cli_replay(const struct cli *cli, int argc, char **argv)
 {
 	static const struct option options[] = {FILTER_OPTIONS, {"sink", required_argument, NULL, SINK},
 		{"dry-run", no_argument, NULL, DRY_RUN}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-	static struct replay r = {.db = {.dir_fd = -1, .lock_fd = -1}, .ok = true};
+	static struct replay r = {.ok = true};
 	const char *name = NULL;
 	bool filtered = false;
 	int c;

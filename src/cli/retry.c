@@ -35,14 +35,14 @@ static const char drop_help[] =
 
 /* retry and drop differ in what they do with those that are meant. */
 struct change {
-	bool (*run)(struct spool_db *db, const struct spool_delivery_filter *f, int64_t now, int64_t *n, char *why, size_t why_size);
+	bool (*run)(struct spool_db *db, const struct spool_delivery_filter *f, int64_t now, int64_t *n);
 	const char *done[2]; /* of one, and of more */
 	bool ends_pauses;
 };
 
 struct changing {
 	const struct change *change;
-	struct spool_db db;
+	struct spool_db *db;
 	int64_t total, back; /* back: those of them that are again what they were before a replay */
 	unsigned pauses;     /* that were ended */
 	bool missing, ok;
@@ -53,7 +53,7 @@ static void end_pause(struct changing *c, const char *sink)
 {
 	bool ended;
 
-	c->ok = spool_pause_end(&c->db, sink, clock_now(), &ended, c->why, sizeof c->why);
+	c->ok = spool_pause_end(c->db, sink, clock_now(), &ended);
 	if (!c->ok || !ended)
 		return;
 	fputs("the pause of sink ", stdout);
@@ -67,8 +67,8 @@ static void change_some(struct changing *c, const struct spool_delivery_filter *
 	int64_t changed = 0, back = 0;
 
 	if (!c->change->ends_pauses)
-		c->ok = spool_deliveries_replayed(&c->db, f, &back, c->why, sizeof c->why);
-	c->ok = c->ok && c->change->run(&c->db, f, clock_now(), &changed, c->why, sizeof c->why);
+		c->ok = spool_deliveries_replayed(c->db, f, &back);
+	c->ok = c->ok && c->change->run(c->db, f, clock_now(), &changed);
 	c->total += c->ok ? changed : 0;
 	c->back += c->ok ? back : 0;
 }
@@ -91,7 +91,7 @@ static void change_ids(struct changing *c, char **ids)
 
 	for (; c->ok && *ids; ids++) {
 		deliveries_number(*ids, &filter.id);
-		c->ok = spool_deliveries_exist(&c->db, &filter, &found, c->why, sizeof c->why);
+		c->ok = spool_deliveries_exist(c->db, &filter, &found);
 		if (c->ok && !found) {
 			cli_error("there is no delivery %" PRId64, filter.id);
 			c->missing = true;
@@ -100,7 +100,7 @@ static void change_ids(struct changing *c, char **ids)
 		if (c->ok)
 			change_some(c, &filter);
 		if (c->ok && c->change->ends_pauses)
-			c->ok = spool_deliveries_list(&c->db, &filter, 1, on_delivery, &sink, c->why, sizeof c->why);
+			c->ok = spool_deliveries_list(c->db, &filter, 1, on_delivery, &sink);
 		if (c->ok && c->change->ends_pauses)
 			end_pause(c, buf_str(&sink));
 	}
@@ -129,7 +129,7 @@ static int change_all(const struct cli *cli, const char *sink, char **ids, const
 
 	if (status != CLI_OK)
 		return status;
-	c.ok = deliveries_sink(conf, &c.db, sink, &none, c.why, sizeof c.why);
+	c.ok = deliveries_sink(conf, c.db, sink, &none, c.why, sizeof c.why);
 	if (c.ok && sink) {
 		change_some(&c, &filter);
 		if (c.ok && change->ends_pauses)
@@ -142,7 +142,7 @@ static int change_all(const struct cli *cli, const char *sink, char **ids, const
 	if (c.ok)
 		spool_wakeup_send(&poke, conf->spool, change->ends_pauses);
 	spool_wakeup_close(&poke);
-	status = cli_close(conf, &c.db, c.ok, c.why);
+	status = cli_close(conf, c.db, c.ok, *c.why ? c.why : NULL);
 	return none || (status == CLI_OK && (c.missing || (c.total == 0 && c.pauses == 0))) ? CLI_NO : status;
 }
 

@@ -35,8 +35,6 @@ struct show {
 	const struct conf *conf;
 	struct spool_db *db;
 	enum layout layout;
-	char *why;
-	size_t why_size;
 	bool ok;
 };
 
@@ -125,7 +123,7 @@ static void visit_deliveries(struct show *s, int64_t event, void (*visit)(void *
 {
 	const struct spool_delivery_filter filter = {.event = event, .state = -1};
 
-	s->ok = spool_deliveries_list(s->db, &filter, 0, visit, ctx, s->why, s->why_size);
+	s->ok = spool_deliveries_list(s->db, &filter, 0, visit, ctx);
 }
 
 /* A packed one is shown unpacked; --raw has the bytes that came. */
@@ -204,21 +202,18 @@ static bool on_row(void *ctx, const struct spool_row *r)
 
 static int show(const struct cli *cli, struct show *s, int64_t id)
 {
-	char why[PATH_MAX + 256] = "";
 	bool found = false, ok;
-	struct spool_db db;
+	struct spool_db *db = NULL;
 	struct conf *conf;
 	int status = cli_open(cli, CONF_SECRETS_THERE, &conf, &db);
 
 	if (status != CLI_OK)
 		return status;
 	s->conf = conf;
-	s->db = &db;
-	s->why = why;
-	s->why_size = sizeof why;
+	s->db = db;
 	s->ok = true;
-	ok = spool_query_event(&db, id, on_row, s, &found, why, sizeof why) && s->ok;
-	status = cli_close(conf, &db, ok, why);
+	ok = spool_query_event(db, id, on_row, s, &found) && s->ok;
+	status = cli_close(conf, db, ok, NULL);
 	if (!ok || found)
 		return status;
 	cli_error("there is no event %" PRId64, id);

@@ -123,12 +123,12 @@ static void print_sink(void *ctx, const char *sink, enum spool_relay_state state
 	printf("  %-18s %10" PRId64 "\n", spool_deliveries_states[state], n);
 }
 
-static bool print_text(const struct conf *conf, struct spool_db *db, const struct spool_totals *t, int64_t bytes, char *why, size_t n)
+static bool print_text(const struct conf *conf, struct spool_db *db, const struct spool_totals *t, int64_t bytes)
 {
 	struct counters counters = {.conf = conf}, sinks = {.conf = conf};
 
 	print_totals(t, bytes);
-	return spool_query_counters(db, print_counter, &counters, why, n) && spool_deliveries_counts(db, print_sink, &sinks, why, n);
+	return spool_query_counters(db, print_counter, &counters) && spool_deliveries_counts(db, print_sink, &sinks);
 }
 
 struct json_counters {
@@ -169,7 +169,7 @@ static void add_sink(void *ctx, const char *sink, enum spool_relay_state state, 
 	json_item_end(j);
 }
 
-static bool print_json(const struct conf *conf, struct spool_db *db, const struct spool_totals *t, int64_t bytes, char *why, size_t n)
+static bool print_json(const struct conf *conf, struct spool_db *db, const struct spool_totals *t, int64_t bytes)
 {
 	struct json_counters counters = {.conf = conf};
 	struct json *j = &counters.json;
@@ -186,10 +186,10 @@ static bool print_json(const struct conf *conf, struct spool_db *db, const struc
 		json_text(j, "newest", (struct slice){0});
 	}
 	json_list(j, "counters");
-	ok = spool_query_counters(db, add_counter, &counters, why, n);
+	ok = spool_query_counters(db, add_counter, &counters);
 	json_list_end(j);
 	json_list(j, "sinks");
-	ok = ok && spool_deliveries_counts(db, add_sink, j, why, n);
+	ok = ok && spool_deliveries_counts(db, add_sink, j);
 	json_list_end(j);
 	json_end(j);
 	return ok;
@@ -200,8 +200,7 @@ int cli_stats(const struct cli *cli, int argc, char **argv)
 	static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0}};
 	struct spool_totals totals;
-	char why[PATH_MAX + 256] = "";
-	struct spool_db db;
+	struct spool_db *db = NULL;
 	struct conf *conf;
 	int64_t bytes;
 	int c, status;
@@ -223,11 +222,11 @@ int cli_stats(const struct cli *cli, int argc, char **argv)
 	status = cli_open(cli, CONF_SECRETS_THERE, &conf, &db);
 	if (status != CLI_OK)
 		return status;
-	spool_query_snapshot(&db, true);
-	ok = spool_query_totals(&db, &totals, why, sizeof why);
+	spool_query_snapshot(db, true);
+	ok = spool_query_totals(db, &totals);
 	bytes = bytes_on_disk(conf->spool);
 	if (ok)
-		ok = json ? print_json(conf, &db, &totals, bytes, why, sizeof why) : print_text(conf, &db, &totals, bytes, why, sizeof why);
-	spool_query_snapshot(&db, false);
-	return cli_close(conf, &db, ok, why);
+		ok = json ? print_json(conf, db, &totals, bytes) : print_text(conf, db, &totals, bytes);
+	spool_query_snapshot(db, false);
+	return cli_close(conf, db, ok, NULL);
 }

@@ -262,18 +262,17 @@ static void on_reject(void *ctx, const struct spool_reject_row *r)
 static int verify_stored(const struct cli *cli, const struct verify_options *o)
 {
 	struct visit visit = {.o = o, .status = CLI_NO};
-	char why[PATH_MAX + 256] = "";
 	bool found = false, ok;
-	struct spool_db db;
+	struct spool_db *db = NULL;
 	struct conf *conf;
 	int status = cli_open(cli, CONF_SECRETS_ALL, &conf, &db);
 
 	if (status != CLI_OK)
 		return status;
 	visit.conf = conf;
-	ok = o->reject ? spool_query_reject(&db, o->id, on_reject, &visit, &found, why, sizeof why)
-		: spool_query_event(&db, o->id, on_row, &visit, &found, why, sizeof why);
-	status = cli_close(conf, &db, ok, why);
+	ok = o->reject ? spool_query_reject(db, o->id, on_reject, &visit, &found)
+		: spool_query_event(db, o->id, on_row, &visit, &found);
+	status = cli_close(conf, db, ok, NULL);
 	if (ok && !found)
 		cli_error("there is no %s %" PRId64, o->reject ? "rejected delivery" : "event", o->id);
 	return status == CLI_OK ? visit.status : status;

@@ -92,8 +92,7 @@ static enum judgement judge(struct reading *reading, struct attempt *j)
 		text = read_and_judge_text(reading, j);
 	if (text != WANTED || !s->first_message)
 		return text;
-	reading->ok = spool_conversation_first(&r->db, known[TEMPLATE_ENDPOINT], known[TEMPLATE_CONVERSATION], j->event, &first, r->why,
-		sizeof r->why);
+	reading->ok = spool_conversation_first(r->db, known[TEMPLATE_ENDPOINT], known[TEMPLATE_CONVERSATION], j->event, &first);
 	return !reading->ok ? UNKNOWN : first ? WANTED : UNWANTED;
 }
 
@@ -137,7 +136,7 @@ static bool know_first(struct reading *reading, bool *all)
 	struct relay *r = reading->relay;
 	bool more = false;
 
-	if (reading->queue->sink->first_message && !spool_conversation_note(&r->db, &reading->noted, &more, r->why, sizeof r->why))
+	if (reading->queue->sink->first_message && !spool_conversation_note(r->db, &reading->noted, &more))
 		return false;
 	*all = !more;
 	return true;
@@ -148,7 +147,7 @@ static bool unwait(struct relay *r, struct queue *l, int64_t now)
 {
 	int64_t n, longest = l->sink->retry.most > HTTP_RETRY_AFTER_MAX_MS ? l->sink->retry.most : HTTP_RETRY_AFTER_MAX_MS;
 
-	if (!spool_relay_unwait(&r->db, l->sink->name, now, now + longest, &n, r->why, sizeof r->why))
+	if (!spool_relay_unwait(r->db, l->sink->name, now, now + longest, &n))
 		return false;
 	if (n) {
 		log_message(LOG_LEVEL_WARNING, "sink %s: %" PRId64 " deliver%s due later than any pause lasts, as a clock was wrong: due now",
@@ -164,14 +163,14 @@ static bool read_due(struct reading *reading, int64_t now)
 	struct relay *r = reading->relay;
 	struct queue *l = reading->queue;
 
-	if (!spool_relay_due(&r->db, l->sink->name, now, &l->cursor, QUEUE_READ, on_due, reading, &l->more, r->why, sizeof r->why) ||
+	if (!spool_relay_due(r->db, l->sink->name, now, &l->cursor, QUEUE_READ, on_due, reading, &l->more) ||
 	    !reading->ok)
 		return false;
 	if (l->more)
 		return true;
 	/* from the first again, the next time: for those that were put off, and those of ordered conversations */
 	l->cursor = (struct spool_relay_cursor){0, 0};
-	return unwait(r, l, now) && spool_relay_next(&r->db, l->sink->name, now, &l->next_due, r->why, sizeof r->why);
+	return unwait(r, l, now) && spool_relay_next(r->db, l->sink->name, now, &l->next_due);
 }
 
 static void pause_reading(struct queue *l, int64_t us)
@@ -219,7 +218,7 @@ static bool read_queue(struct relay *r, struct queue *l, int64_t now, int64_t *w
 
 void fetch_later(struct relay *r, struct queue *l, int64_t *wait)
 {
-	log_message(LOG_LEVEL_ERROR, "sink %s: the spool can't be used: %s", l->sink->name, r->why);
+	log_message(LOG_LEVEL_ERROR, "sink %s: the spool can't be used: %s", l->sink->name, spool_db_error(r->db));
 	l->more = !r->drain;
 	r->failed = r->failed || r->drain;
 	l->cursor = (struct spool_relay_cursor){0, 0};

@@ -41,14 +41,14 @@ enum {
 
 /* ---- attempts */
 
-/* Starts an attempt, unless the delivery was dropped or purged. False with r->why: it can't go now. */
+/* Starts an attempt, unless the delivery was dropped or purged. False on an error of r->db: it can't go now. */
 static bool start(struct relay *r, struct spool_relay_key *key, struct attempt *j)
 {
 	const struct sink *s = j->queue->sink;
 	bool has_text = s->body || s->n_templates || s->type->fields, ok;
 
 	j->started = clock_now();
-	if (key->pending && j->at_most_once && !spool_relay_sending(&r->db, key, j->started, r->why, sizeof r->why))
+	if (key->pending && j->at_most_once && !spool_relay_sending(r->db, key, j->started))
 		return false;
 	if (!key->pending) {
 		queue_drop_untried(j->queue, j);
@@ -74,7 +74,7 @@ static bool start_some(struct relay *r, struct queue *l, int64_t *wait)
 		n++;
 	}
 	more = n == START_MOST;
-	if (n && spool_relay_pending(&r->db, keys, n, r->why, sizeof r->why))
+	if (n && spool_relay_pending(r->db, keys, n))
 		for (; started < n && start(r, &keys[started], attempts[started]); started++)
 			more = more || !keys[started].pending;
 	if (started == n)
@@ -166,12 +166,10 @@ static bool has_ended(const struct relay *r)
  */
 static void tell(struct relay *r)
 {
-	char why[512];
-
 	if (r->drain)
-		r->told = spool_program_forget(&r->db, SPOOL_PROGRAM_RELAY, why, sizeof why);
+		r->told = spool_program_forget(r->db, SPOOL_PROGRAM_RELAY);
 	else
-		r->told = !r->db.sql || spool_program_tell(&r->db, r->self, why, sizeof why);
+		r->told = !r->db || spool_program_tell(r->db, r->self);
 }
 
 /* A relay that hangs stops doing so. The file's time costs no write of the spool. */
@@ -217,11 +215,10 @@ static void on_wakeup(struct relay *r)
 		l->more = true;
 }
 
-static bool open_spool(struct relay *r, char *why, size_t n)
+static bool open_spool(struct relay *r)
 {
-	/* unsynced: what a power cut takes back is sent once more, with the same id */
-	return spool_db_open(&r->db, r->conf->spool, r->conf->journal, SPOOL_MANAGE, why, n) &&
-		spool_relay_name(&r->db, r->name, why, n) && spool_db_sync(&r->db, false);
+	r->db = spool_db_new();
+	return r->db && spool_db_open(r->db, r->conf->spool, r->conf->journal, SPOOL_RELAY) && spool_relay_name(r->db, r->name);
 }
 
 /* Looks for deliveries that no wakeup told of. */
@@ -243,7 +240,7 @@ static void loop(struct relay *r)
 		watch_clock(r, now);
 		if (clock_mono_us() - looked > LOOK_MS * INT64_C(1000)) {
 			looked = clock_mono_us();
-			if (spool_db_moved(&r->db)) {
+			if (spool_db_moved(r->db)) {
 				r->moved = true;
 				return;
 			}
@@ -365,11 +362,11 @@ static bool open_queues(struct relay *r, char *why, size_t n)
 }
 
 /* What became of the answers that a relay before this one was sending? */
-static bool look_back(struct relay *r, char *why, size_t n)
+static bool look_back(struct relay *r)
 {
 	int64_t doubtful = 0;
 
-	if (!spool_relay_doubt(&r->db, &doubtful, why, n))
+	if (!spool_relay_doubt(r->db, &doubtful))
 		return false;
 	if (doubtful)
 		log_message(LOG_LEVEL_ERROR, "%" PRId64 " repl%s may have arrived or not, and %s dead; hookspool deliveries --state dead shows it",
@@ -380,7 +377,11 @@ static bool look_back(struct relay *r, char *why, size_t n)
 static bool open_all(struct relay *r, char *why, size_t n)
 {
 	io_raise_limit();
-	if (!open_spool(r, why, n) || !look_back(r, why, n) || !watch_begin(r, why, n) || !open_queues(r, why, n))
+	if (!open_spool(r) || !look_back(r) || !watch_begin(r)) {
+		snprintf(why, n, "%s", spool_db_error(r->db));
+		return false;
+	}
+	if (!open_queues(r, why, n))
 		return false;
 	cpu_pressure_open(&r->cpu_pressure);
 	r->wakeup = r->drain ? -1 : spool_wakeup_listen(r->conf->spool);
@@ -403,7 +404,7 @@ static void close_all(struct relay *r)
 	cpu_pressure_close(&r->cpu_pressure);
 	close_queues(r);
 	event_free(&r->event);
-	spool_db_close(&r->db);
+	spool_db_free(r->db);
 	if (r->signals >= 0)
 		close(r->signals);
 	if (r->wakeup >= 0)
@@ -455,7 +456,7 @@ enum relay_end relay_run(const struct conf *c, bool drain, struct spool_program 
 	char *why, size_t n)
 {
 	struct relay r = {.conf = c, .drain = drain, .self = self, .may_reload = may_reload, .may_reload_ctx = ctx, .began = clock_mono_us(),
-		.lock = -1, .wakeup = -1, .signals = -1, .cpu_pressure = {.fd = -1}, .db = {.dir_fd = -1, .lock_fd = -1}};
+		.lock = -1, .wakeup = -1, .signals = -1, .cpu_pressure = {.fd = -1}};
 	enum relay_end end = RELAY_ENDED;
 
 	if (!open_waits(&r, why, n))

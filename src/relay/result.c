@@ -176,7 +176,7 @@ static void look_for_more(struct relay *r, const struct attempt *j)
 
 static void give_way(struct relay *r, int64_t now)
 {
-	if (r->db.contended)
+	if (spool_db_contended(r->db))
 		r->busy_until = now + BUSY_US;
 	if (cpu_pressure_look(&r->cpu_pressure) && now < r->busy_until)
 		r->start_at = now + GIVE_WAY_US * (r->n_results < RECORD_MOST ? (int64_t)r->n_results : RECORD_MOST);
@@ -188,8 +188,8 @@ void result_record(struct relay *r)
 
 	if (!r->results)
 		return;
-	if (!spool_relay_record(&r->db, r->results, r->why, sizeof r->why)) {
-		log_message(LOG_LEVEL_ERROR, "results can't be written: %s", r->why);
+	if (!spool_relay_record(r->db, r->results)) {
+		log_message(LOG_LEVEL_ERROR, "results can't be written: %s", spool_db_error(r->db));
 		r->record_at = clock_mono_us() + AGAIN_US;
 		if (!r->unwritten_since)
 			r->unwritten_since = clock_mono_us();

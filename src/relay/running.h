@@ -13,13 +13,12 @@
 #include "relay/relay.h"
 #include "relay/schedule.h"
 #include "spool/programs.h"
-#include "spool/sqlite/db.h"
 
 enum { RECORD_MOST = 64 /* results at a time */ };
 
 struct relay {
 	const struct conf *conf;
-	struct spool_db db;
+	struct spool_db *db; /* NULL: not open */
 	struct http *http;
 	struct exec *exec;
 	struct queue *queues;
@@ -48,7 +47,6 @@ struct relay {
 	bool failed; /* with --once: not all could be read, judged or written down */
 	int64_t unwritten_since; /* clock_mono_us(); 0: the last results could be written */
 	struct event event; /* for fields that the spool has no column for; reused */
-	char why[512];
 };
 
 /* ---- fetch.c: from the spool into the queues */
@@ -56,13 +54,13 @@ struct relay {
 /* Reads what is due for the queue, until there is enough ahead. *wait is lowered to when it has to be called again. */
 void fetch_queue(struct relay *r, struct queue *l, int64_t now, int64_t *wait);
 
-/* The spool could not be used for the queue: says r->why, and has it read from the beginning a second later, or by the next run. */
+/* The spool could not be used for the queue: says why, and has it read from the beginning a second later, or by the next run. */
 void fetch_later(struct relay *r, struct queue *l, int64_t *wait);
 
 /* ---- watch.c: what changes around a running relay */
 
-/* Finds the gap before this relay: the time since the last attempt. Mends what a wrong clock wrote. False with the reason in why. */
-bool watch_begin(struct relay *r, char *why, size_t n);
+/* Finds the gap before this relay: the time since the last attempt. Mends what a wrong clock wrote. False on an error of r->db. */
+bool watch_begin(struct relay *r);
 
 /*
  * The clock may be set while the relay runs, or go on while the machine sleeps: what passed on it alone is no delivery's time, and

@@ -27,7 +27,7 @@ void watch_pauses(struct relay *r)
 	result_record(r); /* a pause that just began is to be found */
 	for (struct queue *l = r->queues; l < r->queues + r->n_queues; l++)
 		l->still = false;
-	if (r->results || !spool_pause_list(&r->db, 0, on_pause, r, r->why, sizeof r->why))
+	if (r->results || !spool_pause_list(r->db, 0, on_pause, r))
 		return;
 	for (struct queue *l = r->queues; l < r->queues + r->n_queues; l++) {
 		if (!l->published || l->still)
@@ -43,7 +43,7 @@ static bool begin(struct relay *r, int64_t now, int64_t back, int64_t *last_atte
 {
 	int64_t changed = 0;
 
-	if (!spool_relay_begin(&r->db, now, back, last_attempt, &changed, r->why, sizeof r->why))
+	if (!spool_relay_begin(r->db, now, back, last_attempt, &changed))
 		return false;
 	if (changed)
 		log_message(LOG_LEVEL_WARNING, "%" PRId64 " deliver%s due later than any pause lasts, as a clock was wrong: due now", changed, changed == 1 ? "y was" : "ies were");
@@ -59,7 +59,7 @@ static bool note_pauses(struct relay *r, int64_t now)
 	for (struct queue *l = r->queues; ok && l < r->queues + r->n_queues; l++) {
 		left = l->published ? l->paused_until - clock_mono_us() : 0;
 		if (left > 0)
-			ok = spool_pause_note(&r->db, l->sink->name, now + left / 1000, (int)l->failures, r->why, sizeof r->why);
+			ok = spool_pause_note(r->db, l->sink->name, now + left / 1000, (int)l->failures);
 	}
 	return ok;
 }
@@ -75,15 +75,12 @@ void watch_clock(struct relay *r, int64_t now)
 	log_message(LOG_LEVEL_WARNING, "the clock was set by %" PRId64 " s", jump / 1000);
 	result_record(r); /* their times are of the clock before */
 	if (!begin(r, now, jump < 0 ? -jump : 0, &last) || !note_pauses(r, now))
-		log_message(LOG_LEVEL_ERROR, "%s", r->why);
+		log_message(LOG_LEVEL_ERROR, "%s", spool_db_error(r->db));
 }
 
-bool watch_begin(struct relay *r, char *why, size_t n)
+bool watch_begin(struct relay *r)
 {
 	r->gap.to = clock_now();
 	r->clock_ahead = r->gap.to - clock_mono_us() / 1000;
-	if (begin(r, r->gap.to, 0, &r->gap.from))
-		return true;
-	snprintf(why, n, "%s", r->why);
-	return false;
+	return begin(r, r->gap.to, 0, &r->gap.from);
 }

@@ -25,15 +25,15 @@ struct spool_delivery {
 	int64_t paused_until; /* of a pending one: the sink pauses; may be over; 0: it doesn't */
 };
 
-/* *found becomes whether a relay passes the filter. False with the reason in why. */
-bool spool_deliveries_exist(struct spool_db *db, const struct spool_delivery_filter *f, bool *found, char *why, size_t why_size);
+/* *found becomes whether a relay passes the filter. */
+bool spool_deliveries_exist(struct spool_db *db, const struct spool_delivery_filter *f, bool *found);
 
 /*
  * Visits the first n relays (0: all) that pass the filter, as they are at one moment: the newest, the oldest of them first, or as
- * failing_first has it. False with the reason in why.
+ * failing_first has it.
  */
 bool spool_deliveries_list(struct spool_db *db, const struct spool_delivery_filter *f, int64_t n,
-	void (*visit)(void *ctx, const struct spool_delivery *s), void *ctx, char *why, size_t why_size);
+	void (*visit)(void *ctx, const struct spool_delivery *s), void *ctx);
 
 /* An attempt as it was; borrowed for the length of a visit. */
 struct spool_delivery_attempt {
@@ -42,57 +42,53 @@ struct spool_delivery_attempt {
 	struct slice error, answer; /* p == NULL: none */
 };
 
-/* Visits the attempts of the relay of that id that are kept, the oldest first. False with the reason in why. */
-bool spool_deliveries_attempts(struct spool_db *db, int64_t id, void (*visit)(void *ctx, const struct spool_delivery_attempt *a), void *ctx,
-	char *why, size_t why_size);
+/* Visits the attempts of the relay of that id that are kept, the oldest first. */
+bool spool_deliveries_attempts(struct spool_db *db, int64_t id, void (*visit)(void *ctx, const struct spool_delivery_attempt *a), void *ctx);
 
-/* Visits how many relays there are of each sink in each state. False with the reason in why. */
+/* Visits how many relays there are of each sink in each state. */
 bool spool_deliveries_counts(struct spool_db *db, void (*visit)(void *ctx, const char *sink, enum spool_relay_state state, int64_t n),
-	void *ctx, char *why, size_t why_size);
+	void *ctx);
 
 enum { SPOOL_AGES = 10 };
 extern const int spool_deliveries_bounds[SPOOL_AGES - 1]; /* minutes; each but the last ends below one of them */
 
 /*
  * Visits the number of pending relays of each sink and age. The age is the time since the relay was stored or asked for again, or
- * since its first attempt. `age` is 0 to SPOOL_AGES - 1. False with the reason in why.
+ * since its first attempt. `age` is 0 to SPOOL_AGES - 1.
  */
-bool spool_deliveries_shape(struct spool_db *db, int64_t now, void (*visit)(void *ctx, const char *sink, int age, int64_t n), void *ctx,
-	char *why, size_t why_size);
+bool spool_deliveries_shape(struct spool_db *db, int64_t now, void (*visit)(void *ctx, const char *sink, int age, int64_t n), void *ctx);
 
 /*
  * Visits how many relays of each sink are pending and were due before then, and since when; none where there was an attempt
- * since: they wait for a rate, or for others. False with the reason in why.
+ * since: they wait for a rate, or for others.
  */
 bool spool_deliveries_late(struct spool_db *db, int64_t before, void (*visit)(void *ctx, const char *sink, int64_t n, int64_t since),
-	void *ctx, char *why, size_t why_size);
+	void *ctx);
 
 /* Visits each sink that has pending deliveries: how many, and when the time of the oldest one to be tried began. */
-bool spool_deliveries_ages(struct spool_db *db, void (*visit)(void *ctx, const char *sink, int64_t n, int64_t since), void *ctx, char *why,
-	size_t why_size);
+bool spool_deliveries_ages(struct spool_db *db, void (*visit)(void *ctx, const char *sink, int64_t n, int64_t since), void *ctx);
 
 extern const char *const spool_deliveries_states[]; /* the names of enum spool_relay_state */
 
 /*
  * Makes those of the filter, whatever its state, due now: dead ones as if new, and pending ones that are due later; many in
- * several transactions. *n becomes how many. False with the reason in why.
+ * several transactions. *n becomes how many.
  */
-bool spool_deliveries_retry(struct spool_db *db, const struct spool_delivery_filter *f, int64_t now, int64_t *n, char *why, size_t why_size);
+bool spool_deliveries_retry(struct spool_db *db, const struct spool_delivery_filter *f, int64_t now, int64_t *n);
 
-/* Counts those of the filter, whatever its state, that are pending as replay made them so. False with the reason in why. */
-bool spool_deliveries_replayed(struct spool_db *db, const struct spool_delivery_filter *f, int64_t *n, char *why, size_t why_size);
+/* Counts those of the filter, whatever its state, that are pending as replay made them so. */
+bool spool_deliveries_replayed(struct spool_db *db, const struct spool_delivery_filter *f, int64_t *n);
 
 /*
  * Gives those of the filter up, whatever its state, that are pending: one that replay made pending is again what it was, others
- * are dead, which is noted as if it were an attempt; many in several transactions. *n becomes how many. False with the reason in why.
+ * are dead, which is noted as if it were an attempt; many in several transactions. *n becomes how many.
  */
-bool spool_deliveries_drop(struct spool_db *db, const struct spool_delivery_filter *f, int64_t now, int64_t *n, char *why, size_t why_size);
+bool spool_deliveries_drop(struct spool_db *db, const struct spool_delivery_filter *f, int64_t now, int64_t *n);
 
 /*
  * Makes the n events due now for the sink, as if new, in one transaction: also those that were delivered or are dead; those
- * that are pending stay as they are. *changed becomes how many. False with the reason in why.
+ * that are pending stay as they are. *changed becomes how many.
  */
-bool spool_deliveries_replay(struct spool_db *db, const struct sink *sink, const int64_t *events, size_t n, int64_t now, int64_t *changed,
-	char *why, size_t why_size);
+bool spool_deliveries_replay(struct spool_db *db, const struct sink *sink, const int64_t *events, size_t n, int64_t now, int64_t *changed);
 
 #endif

@@ -4,7 +4,7 @@
 #define SPOOL_ERASE_H
 
 #include "core/buf.h"
-#include "spool/spool.h"
+#include "spool/db.h"
 
 /* What was deleted so far, or would be. */
 struct spool_deleted {
@@ -30,16 +30,16 @@ struct spool_erased {
 
 /*
  * Deletes the sender's events with all that belongs to them, and conversations that have no other event. Deletes rejected deliveries
- * that mention the id in body, headers or path. In batches: receiving goes on. spool_delete_wipe() must follow. False with the reason
- * in why: *sum is what was erased until then, and a second call goes on.
+ * that mention the id in body, headers or path. In batches: receiving goes on. spool_delete_wipe() must follow. After an error *sum is what was
+ * erased until then, and a second call goes on.
  */
-bool spool_erase(struct spool_db *db, const struct spool_erase *e, struct spool_erased *sum, char *why, size_t why_size);
+bool spool_erase(struct spool_db *db, const struct spool_erase *e, struct spool_erased *sum);
 
 /*
  * Moves the write-ahead log into the database, cuts it to nothing, and overwrites the copies that SQLite left in the database:
- * deleted content is then in no file of the spool. Waits for readers at most 10 s, without the lock. False with the reason in why,
- * such as that a reader doesn't end.
+ * deleted content is then in no file of the spool. Waits for readers at most 10 s, without the lock. It fails where a
+ * reader doesn't end.
  */
-bool spool_delete_wipe(struct spool_db *db, char *why, size_t why_size);
+bool spool_delete_wipe(struct spool_db *db);
 
 #endif

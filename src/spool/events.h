@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "core/buf.h"
-#include "spool/spool.h"
+#include "spool/db.h"
 
 /* Events that damaged pages of the database, or of the disk, have. */
 struct spool_lost {
@@ -37,14 +37,12 @@ typedef bool spool_visit(void *ctx, const struct spool_row *row);
 
 /*
  * Visits the events that pass the filter, in the order of their ids. No transaction is open during
- * a visit, and none is long, so a visit may block: receiving goes on. False with the reason in why.
+ * a visit, and none is long, so a visit may block: receiving goes on.
  */
-bool spool_query_events(struct spool_db *db, const struct spool_filter *f, spool_visit *visit, void *ctx, char *why,
-	size_t why_size);
+bool spool_query_events(struct spool_db *db, const struct spool_filter *f, spool_visit *visit, void *ctx);
 
-/* Visits the event of that id; *found says whether there is one. False with the reason in why. */
-bool spool_query_event(struct spool_db *db, int64_t id, spool_visit *visit, void *ctx, bool *found, char *why,
-	size_t why_size);
+/* Visits the event of that id; *found says whether there is one. */
+bool spool_query_event(struct spool_db *db, int64_t id, spool_visit *visit, void *ctx, bool *found);
 
 /* A rejected delivery; borrowed for the length of a visit. */
 struct spool_reject_row {
@@ -55,17 +53,17 @@ struct spool_reject_row {
 
 /* Visits the newest n rejected deliveries (0: all) of the endpoint (NULL: any), the oldest of them first. */
 bool spool_query_rejects(struct spool_db *db, const char *endpoint, int64_t n,
-	void (*visit)(void *ctx, const struct spool_reject_row *r), void *ctx, char *why, size_t why_size);
+	void (*visit)(void *ctx, const struct spool_reject_row *r), void *ctx);
 
-/* Visits the rejected delivery of that id; *found says whether there is one. False with the reason in why. */
+/* Visits the rejected delivery of that id; *found says whether there is one. */
 bool spool_query_reject(struct spool_db *db, int64_t id, void (*visit)(void *ctx, const struct spool_reject_row *r), void *ctx,
-	bool *found, char *why, size_t why_size);
+	bool *found);
 
 typedef void spool_visit_counter(void *ctx, const char *endpoint, const char *code, int64_t secret, int64_t n, int64_t last_at);
 
 /* Visits the counters by endpoint ("" for paths that no endpoint has), code and the secret's id (0: none matched). */
 bool spool_query_counters(struct spool_db *db,
-	spool_visit_counter *visit, void *ctx, char *why, size_t why_size);
+	spool_visit_counter *visit, void *ctx);
 
 struct spool_totals {
 	int64_t events;
@@ -78,19 +76,17 @@ struct spool_totals {
  */
 void spool_query_snapshot(struct spool_db *db, bool on);
 
-/* False with the reason in why. */
-bool spool_query_totals(struct spool_db *db, struct spool_totals *t, char *why, size_t why_size);
+bool spool_query_totals(struct spool_db *db, struct spool_totals *t);
 
 /*
  * How many of the newest 1,000 events have a time later than `now`, and the latest of those times: a clock is wrong, or was.
- * False with the reason in why.
  */
-bool spool_query_ahead(struct spool_db *db, int64_t now, int64_t *events, int64_t *latest, char *why, size_t why_size);
+bool spool_query_ahead(struct spool_db *db, int64_t now, int64_t *events, int64_t *latest);
 
-/* The id of the event stored last; 0 without events. Cheap. False with the reason in why. */
-bool spool_query_newest(struct spool_db *db, int64_t *id, char *why, size_t why_size);
+/* The id of the event stored last; 0 without events. Cheap. */
+bool spool_query_newest(struct spool_db *db, int64_t *id);
 
-/* Deletes the rejected deliveries beyond the limits. False with the reason in why. */
-bool spool_query_cut_rejects(struct spool_db *db, const struct reject_limits *limits, int64_t now, char *why, size_t why_size);
+/* Deletes the rejected deliveries beyond the limits. */
+bool spool_query_cut_rejects(struct spool_db *db, const struct reject_limits *limits, int64_t now);
 
 #endif

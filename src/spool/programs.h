@@ -14,7 +14,7 @@
 
 #include "conf/conf.h"
 #include "core/process.h"
-#include "spool/spool.h"
+#include "spool/db.h"
 
 #define SPOOL_PROGRAM_RECEIVER "receiver"
 #define SPOOL_PROGRAM_RELAY "relay"
@@ -49,14 +49,13 @@ void spool_program_loaded(struct spool_program *p, const struct conf *c);
 /* Takes note of a reload that failed, and why. */
 void spool_program_refused(struct spool_program *p, const char *error);
 
-/* Writes the row in a transaction of its own; without an fsync in WAL mode where db is so set. False with the reason in why. */
-bool spool_program_tell(struct spool_db *db, const struct spool_program *p, char *why, size_t why_size);
+/* Writes the row in a transaction of its own; without an fsync in WAL mode where db is so set. */
+bool spool_program_tell(struct spool_db *db, const struct spool_program *p);
 
-/* Removes the rows of that role, which must all be of processes that are gone. Writes nothing where there are none. False with the reason in why. */
-bool spool_program_forget(struct spool_db *db, const char *role, char *why, size_t why_size);
+/* Removes the rows of that role, which must all be of processes that are gone. Writes nothing where there are none. */
+bool spool_program_forget(struct spool_db *db, const char *role);
 
-/* Visits the rows, by role and start. False with the reason in why. */
-bool spool_program_list(struct spool_db *db, void (*visit)(void *ctx, const struct spool_program *p), void *ctx, char *why,
-	size_t why_size);
+/* Visits the rows, by role and start. */
+bool spool_program_list(struct spool_db *db, void (*visit)(void *ctx, const struct spool_program *p), void *ctx);
 
 #endif

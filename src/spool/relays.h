@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "spool/events.h"
-#include "spool/spool.h"
+#include "spool/db.h"
 
 #define SPOOL_RELAY_LOCK "relay.lock" /* in the spool's directory; the process that holds it is the spool's relay */
 
@@ -31,19 +31,19 @@ struct spool_relay_row {
 /*
  * Visits up to n relays of the sink that are due by then, the longest due first, until a visit says false, and moves the
  * cursor behind the last. Of an ordered sink's relays of one conversation, only the oldest pending one is due. Ends before n where
- * many are not. *more: there may be further ones. False with the reason in why.
+ * many are not. *more: there may be further ones.
  */
 bool spool_relay_due(struct spool_db *db, const char *sink, int64_t now, struct spool_relay_cursor *cursor, int n,
-	bool (*visit)(void *ctx, const struct spool_relay_row *r), void *ctx, bool *more, char *why, size_t why_size);
+	bool (*visit)(void *ctx, const struct spool_relay_row *r), void *ctx, bool *more);
 
-/* The time after now when the sink's next relay is due; 0: none is. False with the reason in why. */
-bool spool_relay_next(struct spool_db *db, const char *sink, int64_t now, int64_t *due, char *why, size_t why_size);
+/* The time after now when the sink's next relay is due; 0: none is. */
+bool spool_relay_next(struct spool_db *db, const char *sink, int64_t now, int64_t *due);
 
 /*
  * Makes those relays of the sink due at `now` that are due after `latest`, which no schedule gives: a clock was wrong when they were
- * stored or last tried. *n becomes how many. Cheap where there is none. False with the reason in why.
+ * stored or last tried. *n becomes how many. Cheap where there is none.
  */
-bool spool_relay_unwait(struct spool_db *db, const char *sink, int64_t now, int64_t latest, int64_t *n, char *why, size_t why_size);
+bool spool_relay_unwait(struct spool_db *db, const char *sink, int64_t now, int64_t latest, int64_t *n);
 
 /* The id of a relay is used again when it is gone, that of an event is not: the two together tell which is meant. */
 struct spool_relay_key {
@@ -51,8 +51,8 @@ struct spool_relay_key {
 	bool pending;
 };
 
-/* Finds out which of n relays are still to be sent, and were not dropped, purged or delivered since they were read. False with the reason in why. */
-bool spool_relay_pending(struct spool_db *db, struct spool_relay_key *keys, size_t n, char *why, size_t why_size);
+/* Finds out which of n relays are still to be sent, and were not dropped, purged or delivered since they were read. */
+bool spool_relay_pending(struct spool_db *db, struct spool_relay_key *keys, size_t n);
 
 /* What became of an attempt. All borrowed. */
 struct spool_attempt {
@@ -77,32 +77,32 @@ enum { SPOOL_ATTEMPTS_KEPT = 10 }; /* of one relay, the newest */
 
 /*
  * Writes them, and adds their replies as relays, one for each event, in one transaction. A delivery that was dropped during its
- * attempt stays dropped, unless it was delivered. It is not synced: what a power cut takes back is sent once more, with the same id. False with
- * the reason in why: nothing is written.
+ * attempt stays dropped, unless it was delivered. It is not synced: what a power cut takes back is sent once more, with the same id. After
+ * an error nothing is written.
  */
-bool spool_relay_record(struct spool_db *db, const struct spool_attempt *first, char *why, size_t why_size);
+bool spool_relay_record(struct spool_db *db, const struct spool_attempt *first);
 
 /*
  * Writes down that the reply is about to be sent, durably: it must not arrive twice. key->pending becomes whether it is still
- * to be sent. False with the reason in why: it must not be sent.
+ * to be sent. After an error it must not be sent.
  */
-bool spool_relay_sending(struct spool_db *db, struct spool_relay_key *key, int64_t now, char *why, size_t why_size);
+bool spool_relay_sending(struct spool_db *db, struct spool_relay_key *key, int64_t now);
 
 /*
  * Makes those dead that were being sent when the relay ended, as it is not known whether they arrived; *n becomes how many.
- * For the only relay of the spool, at its start. False with the reason in why.
+ * For the only relay of the spool, at its start.
  */
-bool spool_relay_doubt(struct spool_db *db, int64_t *n, char *why, size_t why_size);
+bool spool_relay_doubt(struct spool_db *db, int64_t *n);
 
 /*
  * Finds out when the last attempt was made, in ms since the epoch; 0: there is none. Relays that were never tried and are due later
  * become due now: the clock was wrong when they were stored. Others that are due later are brought forward by `back`, the ms that the
  * clock was set back. *changed becomes how many. The pauses of an earlier relay are forgotten. For the only relay of the spool, at its
- * start and when the clock was set. False with the reason in why.
+ * start and when the clock was set.
  */
-bool spool_relay_begin(struct spool_db *db, int64_t now, int64_t back, int64_t *last_attempt, int64_t *changed, char *why, size_t why_size);
+bool spool_relay_begin(struct spool_db *db, int64_t now, int64_t back, int64_t *last_attempt, int64_t *changed);
 
-/* The name of the spool, at most 16 bytes with the NUL, which tells its events from those of others. False with the reason in why. */
-bool spool_relay_name(struct spool_db *db, char name[16], char *why, size_t why_size);
+/* The name of the spool, at most 16 bytes with the NUL, which tells its events from those of others. */
+bool spool_relay_name(struct spool_db *db, char name[16]);
 
 #endif

@@ -47,11 +47,11 @@ struct spool_retention_cursor {
 
 /*
  * Looks at the next 1,000 events and deletes those that are old. An event of another time than its neighbours is judged by its
- * own time; where that is one that cannot be, by the next event's. False with the reason in why.
+ * own time; where that is one that cannot be, by the next event's.
  */
-bool spool_retention_page(struct spool_db *db, const struct spool_retention *r, struct spool_retention_cursor *c, char *why, size_t why_size);
+bool spool_retention_page(struct spool_db *db, const struct spool_retention *r, struct spool_retention_cursor *c);
 
-/* Forgets the old conversations, and the keys that need not be known any more. False with the reason in why. */
-bool spool_retention_forget(struct spool_db *db, const struct spool_retention *r, char *why, size_t why_size);
+/* Forgets the old conversations, and the keys that need not be known any more. */
+bool spool_retention_forget(struct spool_db *db, const struct spool_retention *r);
 
 #endif

@@ -16,15 +16,10 @@
 
 #include "conf/conf.h"
 #include "core/buf.h"
+#include "spool/db.h"
 
 struct spool;
-struct spool_db;
 struct spool_program;
-
-enum spool_access {
-	SPOOL_RECEIVE, /* make it when it isn't there; write */
-	SPOOL_MANAGE,  /* it must be there; read and write */
-};
 
 /*
  * A handle on the spool in dir. Nothing on disk is touched before the first use, so a disk that

@@ -87,9 +87,8 @@ static void keep_row(void *ctx, const struct spool_program *p)
 static struct rows rows_of(struct spool_db *db)
 {
 	struct rows rows = {0};
-	char why[256];
 
-	assert_true(spool_program_list(db, keep_row, &rows, why, sizeof why));
+	assert_true(spool_program_list(db, keep_row, &rows));
 	return rows;
 }
 
@@ -107,25 +106,24 @@ static void rows_of_programs(void **state)
 		relay = program("relay", ""), new = program("receiver", "tcp:127.0.0.1:1");
 	struct spool_db db = {0};
 	struct rows rows;
-	char why[256];
 
 	(void)state;
-	assert_true(spool_db_open(&db, "programs", JOURNAL_WAL, SPOOL_RECEIVE, why, sizeof why));
+	assert_true(spool_db_open(&db, "programs", JOURNAL_WAL, SPOOL_RECEIVE));
 	other.process.pid = INT64_C(1) << 40; /* gone, and the last that knows of that port */
-	assert_true(spool_program_tell(&db, &other, why, sizeof why));
+	assert_true(spool_program_tell(&db, &other));
 	old.process.pid = INT64_C(1) << 41; /* gone, with its socket */
 	old.process.ticks = 1;
-	assert_true(spool_program_tell(&db, &old, why, sizeof why));
-	assert_true(spool_program_tell(&db, &relay, why, sizeof why));
+	assert_true(spool_program_tell(&db, &old));
+	assert_true(spool_program_tell(&db, &relay));
 	assert_int_equal(rows_of(&db).n, 3);
 
 	relay.process.pid++;
-	assert_true(spool_program_tell(&db, &relay, why, sizeof why));
+	assert_true(spool_program_tell(&db, &relay));
 	rows = rows_of(&db);
 	assert_int_equal(rows.n, 3); /* one relay runs for a spool */
 
 	spool_program_refused(&new, "x.conf:1: wrong");
-	assert_true(spool_program_tell(&db, &new, why, sizeof why));
+	assert_true(spool_program_tell(&db, &new));
 	rows = rows_of(&db);
 	assert_int_equal(rows.n, 2);
 	assert_string_equal(rows.row[0].address, "tcp:127.0.0.1:1");
@@ -134,9 +132,9 @@ static void rows_of_programs(void **state)
 	assert_string_equal(rows.row[0].reload_error, "x.conf:1: wrong");
 	assert_string_equal(rows.row[1].role, "relay");
 
-	assert_true(spool_db_begin(&db, true, why, sizeof why));
+	assert_true(spool_db_begin(&db, true));
 	assert_int_equal(spool_program_try(db.sql), SQLITE_OK);
-	assert_true(spool_db_commit(&db, why, sizeof why));
+	assert_true(spool_db_commit(&db));
 	spool_db_end(&db);
 	assert_int_equal(rows_of(&db).n, 2); /* what was tried was taken back, though all was committed */
 	spool_db_close(&db);

@@ -422,7 +422,7 @@ static void rewritten_as_it_was(void **state)
 		const char *dir;
 		enum journal journal;
 	} cases[] = {{"rewrite-wal", JOURNAL_WAL}, {"rewrite-delete", JOURNAL_DELETE}};
-	char command[128], why[256], *large = calloc(1, 100001);
+	char command[128], *large = calloc(1, 100001);
 	struct spool_db db = {0};
 	int64_t id;
 
@@ -436,7 +436,7 @@ static void rewritten_as_it_was(void **state)
 		spool_close(s);
 		snprintf(command, sizeof command, "cp -r %s before", cases[i].dir);
 		assert_int_equal(system(command), 0);
-		assert_true(spool_db_open(&db, cases[i].dir, cases[i].journal, SPOOL_MANAGE, why, sizeof why));
+		assert_true(spool_db_open(&db, cases[i].dir, cases[i].journal, SPOOL_MANAGE));
 		assert_int_equal(sqlite3_exec(db.sql, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
 		assert_int_equal(spool_rewrite(db.sql, 16384, db.wal), SQLITE_OK);
 		assert_int_equal(sqlite3_exec(db.sql, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
@@ -461,14 +461,14 @@ static void dirty_flag_makes_the_next_process_repair(void **state)
 	s = spool_new("marked", JOURNAL_DELETE, SPOOL_RECEIVE, limits(10));
 	assert_int_equal(put(s, "/a", NULL, "{}", &id), STORED);
 	spool_close(s);
-	assert_true(spool_db_open(&old, "marked", JOURNAL_WAL, SPOOL_MANAGE, why, sizeof why) && !old.wal);
+	assert_true(spool_db_open(&old, "marked", JOURNAL_WAL, SPOOL_MANAGE) && !old.wal);
 	assert_int_equal(sqlite3_exec(old.sql, "SELECT count(*) FROM event", NULL, NULL, NULL), SQLITE_OK);
-	assert_true(spool_db_open(&new, "marked", JOURNAL_WAL, SPOOL_RECEIVE, why, sizeof why) && new.wal);
-	assert_true(spool_db_begin(&new, true, why, sizeof why));
+	assert_true(spool_db_open(&new, "marked", JOURNAL_WAL, SPOOL_RECEIVE) && new.wal);
+	assert_true(spool_db_begin(&new, true));
 	spool_db_end(&new);
 	fd = open("marked/lock", O_RDWR);
 	assert_int_equal(pwrite(fd, "\1", 1, 0), 1);
-	assert_true(spool_db_begin(&old, true, why, sizeof why));
+	assert_true(spool_db_begin(&old, true));
 	assert_true(old.wal && !old.suspect);
 	spool_db_end(&old);
 	assert_int_equal(pread(fd, why, 1, 0), 1);
@@ -680,12 +680,11 @@ static int64_t purge(const char *dir, int64_t before, int64_t keys_since)
 	struct spool_retention r = {.before = before, .now = INT64_MAX, .keys_since = keys_since};
 	struct spool_retention_cursor c = {0};
 	struct spool_db db = {0};
-	char why[256];
 
-	assert_true(spool_db_open(&db, dir, JOURNAL_WAL, SPOOL_MANAGE, why, sizeof why));
+	assert_true(spool_db_open(&db, dir, JOURNAL_WAL, SPOOL_MANAGE));
 	while (!c.done)
-		assert_true(spool_retention_page(&db, &r, &c, why, sizeof why));
-	assert_true(spool_retention_forget(&db, &r, why, sizeof why));
+		assert_true(spool_retention_page(&db, &r, &c));
+	assert_true(spool_retention_forget(&db, &r));
 	spool_db_close(&db);
 	return c.sum.events;
 }
@@ -778,27 +777,26 @@ static void lock_wait_is_bounded(void **state)
 	struct spool *s = spool_new("held", JOURNAL_WAL, SPOOL_RECEIVE, limits(3));
 	struct spool_db keeper = {.housekeeping = true};
 	int64_t id, began, gave_up;
-	char why[256];
 	int hold[2];
 	pid_t holder;
 	char c;
 
 	(void)state;
 	assert_int_equal(put(s, "/a", "1", "one", &id), STORED);
-	assert_true(spool_db_open(&keeper, "held", JOURNAL_WAL, SPOOL_MANAGE, why, sizeof why));
+	assert_true(spool_db_open(&keeper, "held", JOURNAL_WAL, SPOOL_MANAGE));
 	assert_int_equal(pipe(hold), 0);
 	holder = fork();
 	if (holder == 0) {
 		struct spool_db db = {0};
 
-		if (spool_db_open(&db, "held", JOURNAL_WAL, SPOOL_MANAGE, why, sizeof why) &&
-		    spool_db_begin(&db, true, why, sizeof why))
+		if (spool_db_open(&db, "held", JOURNAL_WAL, SPOOL_MANAGE) &&
+		    spool_db_begin(&db, true))
 			(void)!write(hold[1], "x", 1);
 		pause();
 	}
 	assert_int_equal(read(hold[0], &c, 1), 1);
 	began = clock_mono_us();
-	assert_false(spool_db_begin(&keeper, true, why, sizeof why));
+	assert_false(spool_db_begin(&keeper, true));
 	gave_up = clock_mono_us();
 	assert_true(gave_up - began < 4000000);
 	assert_int_equal(put(s, "/a", "2", "two", &id), FAILED);
@@ -821,7 +819,7 @@ static void no_schema_is_trusted(void **state)
 	(void)state;
 	assert_true(spool_open(s, why, sizeof why));
 	spool_close(s);
-	assert_true(spool_db_open(&db, "trust", JOURNAL_WAL, SPOOL_MANAGE, why, sizeof why));
+	assert_true(spool_db_open(&db, "trust", JOURNAL_WAL, SPOOL_MANAGE));
 	assert_int_equal(sqlite3_db_config(db.sql, SQLITE_DBCONFIG_TRUSTED_SCHEMA, -1, &on), SQLITE_OK);
 	assert_int_equal(on, 0);
 	assert_int_equal(sqlite3_db_config(db.sql, SQLITE_DBCONFIG_DEFENSIVE, -1, &on), SQLITE_OK);

@@ -8,6 +8,7 @@
 #include "spool/deliveries.h"
 #include "spool/relays.h"
 #include "spool/retention.h"
+#include "spool/spool.h"
 #include "spool/sqlite/db.h"
 
 static const struct sink plain = {.name = (char *)(uintptr_t)"plain"};
@@ -42,8 +43,8 @@ static int64_t put(struct spool *s, const struct sink *sink, const char *convers
 static void open_db(struct spool_db *db, const char *dir)
 {
 	*db = (struct spool_db){0};
-	if (!spool_db_open(db, dir, JOURNAL_WAL, SPOOL_MANAGE, why, sizeof why))
-		fail_msg("%s", why);
+	if (!spool_db_open(db, dir, JOURNAL_WAL, SPOOL_MANAGE))
+		fail_msg("%s", spool_db_error(db));
 }
 
 struct seen {
@@ -70,15 +71,15 @@ static struct seen due(struct spool_db *db, const struct sink *sink, int64_t now
 	struct seen seen = {.most = 16};
 	bool more;
 
-	assert_true(spool_relay_due(db, sink->name, now, &cursor, 16, on_due, &seen, &more, why, sizeof why));
+	assert_true(spool_relay_due(db, sink->name, now, &cursor, 16, on_due, &seen, &more));
 	assert_false(more);
 	return seen;
 }
 
 static void record(struct spool_db *db, struct spool_attempt a)
 {
-	if (!spool_relay_record(db, &a, why, sizeof why))
-		fail_msg("%s", why);
+	if (!spool_relay_record(db, &a))
+		fail_msg("%s", spool_db_error(db));
 }
 
 static int64_t ask(struct spool_db *db, const char *sql)
@@ -112,11 +113,11 @@ static void attempts_are_recorded(void **state)
 	assert_int_equal(ask(&db, "SELECT count(*) FROM attempt"), SPOOL_ATTEMPTS_KEPT);
 	assert_int_equal(ask(&db, "SELECT min(at) FROM attempt"), 21);
 	assert_int_equal(due(&db, &plain, 1999).n, 0);
-	assert_true(spool_relay_next(&db, "plain", 1000, &n, why, sizeof why));
+	assert_true(spool_relay_next(&db, "plain", 1000, &n));
 	assert_int_equal(n, 2000);
 	record(&db, (struct spool_attempt){.relay = seen.relay[0], .event = seen.event[0], .state = RELAY_DEAD});
 	assert_int_equal(due(&db, &plain, 9999).n, 0);
-	assert_true(spool_deliveries_retry(&db, &all, 3000, &n, why, sizeof why));
+	assert_true(spool_deliveries_retry(&db, &all, 3000, &n));
 	assert_int_equal(n, 1);
 	seen = due(&db, &plain, 3000);
 	record(&db, (struct spool_attempt){.relay = seen.relay[0], .event = seen.event[0], .status = 200, .state = RELAY_DONE});
@@ -155,11 +156,11 @@ static void list_is_one_snapshot(void **state)
 	for (int i = 0; i < 3; i++)
 		put(s, &plain, NULL);
 	open_db(&db, "moment");
-	assert_true(spool_deliveries_list(&db, &all, 2, on_listed, &l, why, sizeof why));
+	assert_true(spool_deliveries_list(&db, &all, 2, on_listed, &l));
 	assert_int_equal(l.n, 2);
-	assert_true(spool_deliveries_list(&db, &all, 0, on_listed, &l, why, sizeof why));
+	assert_true(spool_deliveries_list(&db, &all, 0, on_listed, &l));
 	assert_int_equal(l.n, 2 + 5);
-	assert_true(spool_deliveries_list(&db, &failing, 4, on_listed, &l, why, sizeof why));
+	assert_true(spool_deliveries_list(&db, &failing, 4, on_listed, &l));
 	assert_int_equal(l.n, 2 + 5 + 4);
 	spool_query_snapshot(&db, true);
 	l.n = (int)ask(&db, "SELECT count(*) FROM relay");
@@ -184,7 +185,7 @@ static void unwanted_relays_are_deleted(void **state)
 	assert_true(seen.n == 1 && seen.judge);
 	record(&db, (struct spool_attempt){.relay = seen.relay[0], .event = seen.event[0], .state = RELAY_UNWANTED});
 	assert_int_equal(ask(&db, "SELECT (SELECT count(*) FROM relay) + (SELECT count(*) FROM attempt)"), 0);
-	assert_true(spool_deliveries_replay(&db, &judged, &id, 1, 1000, &changed, why, sizeof why));
+	assert_true(spool_deliveries_replay(&db, &judged, &id, 1, 1000, &changed));
 	seen = due(&db, &judged, 1000);
 	assert_true(seen.n == 1 && !seen.judge);
 	spool_db_close(&db);
@@ -243,21 +244,21 @@ static void reply_interrupted_by_the_relays_end_is_dead(void **state)
 	seen = due(&db, &plain, 1000);
 	for (int i = 0; i < 2; i++) {
 		key = (struct spool_relay_key){seen.relay[i], seen.event[i], false};
-		assert_true(spool_relay_sending(&db, &key, 7 + i, why, sizeof why) && key.pending);
+		assert_true(spool_relay_sending(&db, &key, 7 + i) && key.pending);
 	}
 	one.id = seen.relay[2];
 	/* deliveries that were dropped or purged during the attempt, and one with another in its place */
-	assert_true(spool_deliveries_drop(&db, &one, 1000, &n, why, sizeof why) && n == 1);
+	assert_true(spool_deliveries_drop(&db, &one, 1000, &n) && n == 1);
 	key = (struct spool_relay_key){seen.relay[2], seen.event[2], true};
-	assert_true(spool_relay_sending(&db, &key, 9, why, sizeof why) && !key.pending);
+	assert_true(spool_relay_sending(&db, &key, 9) && !key.pending);
 	key = (struct spool_relay_key){seen.relay[0], 4711, true};
-	assert_true(spool_relay_sending(&db, &key, 9, why, sizeof why) && !key.pending);
+	assert_true(spool_relay_sending(&db, &key, 9) && !key.pending);
 	assert_int_equal(ask(&db, "SELECT max(sending) FROM relay"), 8);
 	assert_int_equal(due(&db, &plain, 1000).n, 2);
 	record(&db, (struct spool_attempt){.relay = seen.relay[1], .event = seen.event[1], .state = RELAY_DONE});
-	assert_true(spool_relay_doubt(&db, &n, why, sizeof why));
+	assert_true(spool_relay_doubt(&db, &n));
 	assert_int_equal(n, 1);
-	assert_true(spool_relay_doubt(&db, &n, why, sizeof why));
+	assert_true(spool_relay_doubt(&db, &n));
 	assert_int_equal(n, 0);
 	assert_int_equal(ask(&db, "SELECT count(*) FROM relay WHERE state = 2 AND sending = 0 AND attempts = 1"), 1);
 	assert_int_equal(ask(&db, "SELECT at FROM attempt WHERE error LIKE '%may have arrived%'"), 7);
@@ -269,7 +270,7 @@ static bool is_pending(struct spool_db *db, int64_t relay, int64_t event)
 {
 	struct spool_relay_key keys[] = {{0, 0, true}, {relay, event, false}};
 
-	assert_true(spool_relay_pending(db, keys, 2, why, sizeof why));
+	assert_true(spool_relay_pending(db, keys, 2));
 	assert_false(keys[0].pending);
 	return keys[1].pending;
 }
@@ -290,7 +291,7 @@ static void purged_and_dropped_relays(void **state)
 	open_db(&db, "purged");
 	old = due(&db, &plain, 1000);
 	record(&db, (struct spool_attempt){.relay = old.relay[0], .event = old.event[0], .error = "no", .state = RELAY_PENDING, .due = 1000});
-	assert_true(spool_retention_page(&db, &old_ones, &purged, why, sizeof why));
+	assert_true(spool_retention_page(&db, &old_ones, &purged));
 	assert_true(purged.sum.events == 1 && purged.sum.pending == 1);
 	put(s, &plain, NULL);
 	new = due(&db, &plain, 1000);
@@ -298,7 +299,7 @@ static void purged_and_dropped_relays(void **state)
 	assert_true(is_pending(&db, new.relay[0], new.event[0]) && !is_pending(&db, old.relay[0], old.event[0]));
 	record(&db, (struct spool_attempt){.relay = old.relay[0], .event = old.event[0], .state = RELAY_DONE});
 	assert_int_equal(ask(&db, "SELECT (SELECT count(*) FROM attempt) + (SELECT count(*) FROM relay WHERE state <> 0)"), 0);
-	assert_true(spool_deliveries_drop(&db, &all, 3000, &n, why, sizeof why) && n == 1);
+	assert_true(spool_deliveries_drop(&db, &all, 3000, &n) && n == 1);
 	assert_false(is_pending(&db, new.relay[0], new.event[0]));
 	record(&db, (struct spool_attempt){.relay = new.relay[0], .event = new.event[0], .state = RELAY_PENDING, .due = 1});
 	assert_int_equal(ask(&db, "SELECT state FROM relay"), RELAY_DEAD);
@@ -321,11 +322,11 @@ static void pending_relays_are_read_in_parts(void **state)
 	for (int i = 0; i < 5; i++)
 		put(s, &plain, NULL);
 	open_db(&db, "parts");
-	assert_true(spool_relay_due(&db, "plain", 1000, &cursor, 2, on_due, &seen, &more, why, sizeof why) && more && seen.n == 2);
+	assert_true(spool_relay_due(&db, "plain", 1000, &cursor, 2, on_due, &seen, &more) && more && seen.n == 2);
 	seen.most = 3;
-	assert_true(spool_relay_due(&db, "plain", 1000, &cursor, 2, on_due, &seen, &more, why, sizeof why) && more && seen.n == 3);
+	assert_true(spool_relay_due(&db, "plain", 1000, &cursor, 2, on_due, &seen, &more) && more && seen.n == 3);
 	seen.most = 16;
-	assert_true(spool_relay_due(&db, "plain", 1000, &cursor, 4, on_due, &seen, &more, why, sizeof why) && !more && seen.n == 5);
+	assert_true(spool_relay_due(&db, "plain", 1000, &cursor, 4, on_due, &seen, &more) && !more && seen.n == 5);
 	spool_db_close(&db);
 	spool_close(s);
 }
@@ -352,7 +353,7 @@ static bool is_first(struct spool_db *db, const char *conversation, int64_t even
 {
 	bool first;
 
-	assert_true(spool_conversation_first(db, text("/a"), text(conversation), event, &first, why, sizeof why));
+	assert_true(spool_conversation_first(db, text("/a"), text(conversation), event, &first));
 	return first;
 }
 
@@ -370,19 +371,19 @@ static void conversation_is_sent_in_order(void **state)
 		put(s, &plain, "many");
 	late = put(s, &plain, "late");
 	open_db(&db, "conversations");
-	assert_true(spool_conversation_note(&db, &noted, &more, why, sizeof why) && more && noted < late);
+	assert_true(spool_conversation_note(&db, &noted, &more) && more && noted < late);
 	assert_true(is_first(&db, "one", one) && !is_first(&db, "one", again) && !is_first(&db, "late", late));
-	assert_true(spool_conversation_note(&db, &noted, &more, why, sizeof why) && !more && noted == late);
+	assert_true(spool_conversation_note(&db, &noted, &more) && !more && noted == late);
 	assert_true(is_first(&db, "late", late) && !is_first(&db, NULL, none));
-	assert_true(spool_conversation_note(&db, &noted, &more, why, sizeof why) && !more);
+	assert_true(spool_conversation_note(&db, &noted, &more) && !more);
 	assert_int_equal(ask(&db, "SELECT count(*) FROM conversation"), 3);
-	assert_true(spool_conversation_purge(&db, "/a", 1000, why, sizeof why));
+	assert_true(spool_conversation_purge(&db, "/a", 1000));
 	assert_int_equal(ask(&db, "SELECT count(*) FROM conversation"), 3);
 	newer = put_at(s, &plain, "late", 2000); /* not taken note of yet */
-	assert_true(spool_conversation_purge(&db, "/a", 1001, why, sizeof why));
+	assert_true(spool_conversation_purge(&db, "/a", 1001));
 	assert_int_equal(ask(&db, "SELECT count(*) FROM conversation"), 1);
 	assert_true(is_first(&db, "late", late) && !is_first(&db, "late", newer));
-	assert_true(spool_conversation_purge(&db, "/a", 2001, why, sizeof why));
+	assert_true(spool_conversation_purge(&db, "/a", 2001));
 	assert_int_equal(ask(&db, "SELECT count(*) FROM conversation"), 0);
 	spool_db_close(&db);
 	spool_close(s);
@@ -405,7 +406,7 @@ static void waiting_conversations_are_skipped_in_parts(void **state)
 		" INSERT INTO relay(event, sink, state, since, due, attempts, conversation)"
 		" SELECT 1, 'in-order', 0, 1000, 1000, 0, iif(i < 10000, 'one', 'two') FROM n", NULL, NULL, NULL), SQLITE_OK);
 	for (; more; readings++)
-		assert_true(spool_relay_due(&db, "in-order", 1000, &cursor, 16, on_due, &seen, &more, why, sizeof why));
+		assert_true(spool_relay_due(&db, "in-order", 1000, &cursor, 16, on_due, &seen, &more));
 	assert_in_range(readings, 5, 100);
 	assert_true(seen.n == 2 && seen.relay[0] == 1 && seen.relay[1] == 10000);
 	spool_db_close(&db);
@@ -425,15 +426,15 @@ static void relay_put_off_by_a_wrong_clock_is_due_now(void **state)
 	put_at(s, &sink, NULL, INT64_C(1) << 50);
 	spool_close(s);
 	open_db(&db, "ahead");
-	assert_true(spool_relay_unwait(&db, "other", 1000, 6000, &n, why, sizeof why));
+	assert_true(spool_relay_unwait(&db, "other", 1000, 6000, &n));
 	assert_int_equal(n, 0);
-	assert_true(spool_relay_unwait(&db, "t", 1000, 6000, &n, why, sizeof why));
+	assert_true(spool_relay_unwait(&db, "t", 1000, 6000, &n));
 	assert_int_equal(n, 1);
-	assert_true(spool_relay_next(&db, "t", 0, &due, why, sizeof why));
+	assert_true(spool_relay_next(&db, "t", 0, &due));
 	assert_int_equal(due, 1000);
-	assert_true(spool_relay_next(&db, "t", 1000, &due, why, sizeof why));
+	assert_true(spool_relay_next(&db, "t", 1000, &due));
 	assert_int_equal(due, 5000); /* an ordinary pause stays */
-	assert_true(spool_relay_unwait(&db, "t", 1000, 6000, &n, why, sizeof why));
+	assert_true(spool_relay_unwait(&db, "t", 1000, 6000, &n));
 	assert_int_equal(n, 0);
 	spool_db_close(&db);
 }

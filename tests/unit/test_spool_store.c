@@ -224,9 +224,9 @@ static void purge(const char *dir)
 
 	for (int i = 0; i < 20; i++)
 		order[i] = (struct spool_doomed){i + 1, 100};
-	assert_true(spool_db_open(&db, dir, JOURNAL_WAL, SPOOL_MANAGE, why, sizeof why));
-	if (!spool_delete(&db, order, 20, 0, false, false, &sum, why, sizeof why))
-		fail_msg("%s", why);
+	assert_true(spool_db_open(&db, dir, JOURNAL_WAL, SPOOL_MANAGE));
+	if (!spool_delete(&db, order, 20, 0, false, false, &sum))
+		fail_msg("%s", spool_db_error(&db));
 	spool_db_close(&db);
 	assert_int_equal(ask(dir, "SELECT count(*) FROM event"), 0);
 }
@@ -292,8 +292,8 @@ static void key_is_shown_as_text(void **state)
 	spool_close(s);
 	assert_int_equal(ask("plain", "SELECT count(*) FROM event WHERE key = 'id' AND scope = ' a%20b%25 x'"), 1);
 	assert_int_equal(ask("plain", "SELECT count(*) FROM event WHERE key = 'id' AND scope LIKE ' a\\%20b\\%25 x sha256:%' ESCAPE '\\'"), 1);
-	assert_true(spool_db_open(&db, "plain", JOURNAL_WAL, SPOOL_MANAGE, why, sizeof why));
-	assert_true(spool_query_events(&db, &spool_filter_all, on_row, &n, why, sizeof why));
+	assert_true(spool_db_open(&db, "plain", JOURNAL_WAL, SPOOL_MANAGE));
+	assert_true(spool_query_events(&db, &spool_filter_all, on_row, &n));
 	spool_db_close(&db);
 	assert_int_equal(n, 5);
 }

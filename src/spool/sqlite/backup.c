@@ -59,19 +59,19 @@ static int copy_snapshot(struct spool_db *db, sqlite3_backup *b, void (*progress
 	return rc;
 }
 
-static int copy_without_log(struct spool_db *db, sqlite3_backup *b, void (*progress)(uint64_t, uint64_t), char *why, size_t n)
+static int copy_without_log(struct spool_db *db, sqlite3_backup *b, void (*progress)(uint64_t, uint64_t))
 {
 	int rc = copy_pages(b, UNLOCKED_MS, progress);
 
-	if (rc != SQLITE_BUSY || !spool_db_begin(db, true, why, n))
+	if (rc != SQLITE_BUSY || !spool_db_begin(db, true))
 		return rc;
-	if (spool_db_commit(db, why, n)) /* the lock stays */
+	if (spool_db_commit(db)) /* the lock stays */
 		rc = copy_pages(b, 0, progress);
 	spool_db_end(db);
 	return rc;
 }
 
-bool spool_backup(struct spool_db *db, int fd, void (*progress)(uint64_t done, uint64_t total), char *why, size_t n)
+bool spool_backup(struct spool_db *db, int fd, void (*progress)(uint64_t done, uint64_t total))
 {
 	sqlite3 *to = NULL;
 	sqlite3_backup *b = NULL;
@@ -80,11 +80,11 @@ bool spool_backup(struct spool_db *db, int fd, void (*progress)(uint64_t done, u
 	if (rc == SQLITE_OK)
 		b = sqlite3_backup_init(to, "main", db->sql, "main");
 	if (!b)
-		fail(to, why, n, "backup");
+		spool_db_fail(db, rc, "backup: %s", to ? sqlite3_errmsg(to) : "memory is short");
 	else
-		rc = db->wal ? copy_snapshot(db, b, progress) : copy_without_log(db, b, progress, why, n);
+		rc = db->wal ? copy_snapshot(db, b, progress) : copy_without_log(db, b, progress);
 	if (b && rc != SQLITE_DONE)
-		snprintf(why, n, "backup: %s", sqlite3_errstr(rc));
+		spool_db_fail(db, rc, "backup: %s", sqlite3_errstr(rc));
 	sqlite3_backup_finish(b);
 	sqlite3_close_v2(to);
 	if (!b || rc != SQLITE_DONE)
@@ -92,8 +92,7 @@ bool spool_backup(struct spool_db *db, int fd, void (*progress)(uint64_t done, u
 	if (pwrite(fd, "\1\1", 2, VERSIONS) == 2 && pwrite(fd, application, sizeof application, APPLICATION) == sizeof application &&
 	    fsync(fd) == 0)
 		return true;
-	snprintf(why, n, "backup: %s", strerror(errno));
-	return false;
+	return spool_db_fail(db, SQLITE_IOERR, "backup: %s", strerror(errno));
 }
 
 bool spool_backup_is_one(int fd)

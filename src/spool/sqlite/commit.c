@@ -103,8 +103,10 @@ bool spool_open(struct spool *s, char *why, size_t n)
 	if (s->open && !spool_db_moved(&s->db))
 		return true;
 	close_db(s);
-	if (!spool_db_open(&s->db, s->dir, s->journal, s->access, why, n))
+	if (!spool_db_open(&s->db, s->dir, s->journal, s->access)) {
+		snprintf(why, n, "%s", spool_db_error(&s->db));
 		return false;
+	}
 	s->open = true;
 	if (spool_store_open(&s->store, s->db.sql))
 		return true;
@@ -135,7 +137,10 @@ static bool write_batch(struct spool *s, struct waiter *batch, const struct spoo
 			return false;
 		}
 	}
-	return spool_db_commit(&s->db, why, WHY_SIZE);
+	if (spool_db_commit(&s->db))
+		return true;
+	snprintf(why, WHY_SIZE, "%s", spool_db_error(&s->db));
+	return false;
 }
 
 /* Tells a batch that it is done. A waiter other than the leader's own is gone once it woke. */
@@ -162,8 +167,11 @@ static bool commit_batch(struct spool *s, struct waiter *batch, const struct spo
 	char why[WHY_SIZE] = "";
 
 	/* notes alone are not worth an fsync: the next event's commit covers them */
-	begun = spool_open(s, why, sizeof why) && (!only_notes || spool_db_sync(&s->db, false)) &&
-		spool_db_begin(&s->db, !only_notes, why, sizeof why);
+	begun = spool_open(s, why, sizeof why) && (!only_notes || spool_db_sync(&s->db, false));
+	if (begun && !spool_db_begin(&s->db, !only_notes)) {
+		snprintf(why, sizeof why, "%s", spool_db_error(&s->db));
+		begun = false;
+	}
 	if (begun)
 		ok = write_batch(s, batch, notes, why);
 	finish_batch(s, batch, ok, why);

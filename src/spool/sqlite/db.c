@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -171,8 +172,40 @@ static bool fail(char *why, size_t n, const char *what, const char *detail)
 	return false;
 }
 
+static enum spool_error kind_of(int rc)
+{
+	switch (rc & 0xFF) {
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return SPOOL_ERROR_BUSY;
+	case SQLITE_FULL:
+		return SPOOL_ERROR_FULL;
+	case SQLITE_READONLY:
+		return SPOOL_ERROR_READONLY;
+	case SQLITE_IOERR:
+		return SPOOL_ERROR_DISK;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return SPOOL_ERROR_DAMAGED;
+	default:
+		return SPOOL_ERROR_OTHER;
+	}
+}
+
+bool spool_db_fail(struct spool_db *db, int rc, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(db->error, sizeof db->error, fmt, ap);
+	va_end(ap);
+	db->kind = kind_of(rc);
+	return false;
+}
+
 static bool fail_sql(struct spool_db *db, char *why, size_t n, const char *what)
 {
+	db->kind = db->sql ? kind_of(sqlite3_errcode(db->sql)) : SPOOL_ERROR_OTHER;
 	return fail(why, n, what, db->sql ? sqlite3_errmsg(db->sql) : "out of memory");
 }
 
@@ -554,14 +587,15 @@ bool spool_db_exists(const char *dir)
 	return access(path, F_OK) == 0;
 }
 
-bool spool_db_open(struct spool_db *db, const char *dir, enum journal journal, enum spool_access access, char *why,
-	size_t n)
+bool spool_db_open(struct spool_db *db, const char *dir, enum journal journal, enum spool_access access)
 {
-	char path[PATH_MAX], real[PATH_MAX];
+	char path[PATH_MAX], real[PATH_MAX], *why = db->error;
+	const size_t n = sizeof db->error;
 	const char *fs;
 	bool ok;
 
 	db->lock_fd = db->dir_fd = -1;
+	db->kind = SPOOL_ERROR_OTHER;
 	db->dir_fd = open_dir(dir, access, why, n);
 	ok = db->dir_fd >= 0;
 	if (ok && !realpath(dir, real)) /* the administrator may have made it a link; SQLite is told to follow none */
@@ -580,9 +614,38 @@ bool spool_db_open(struct spool_db *db, const char *dir, enum journal journal, e
 			judge(db);
 		unlock(db);
 	}
+	/* unsynced: what a power cut takes back is sent once more, with the same id */
+	if (ok && access == SPOOL_RELAY && !spool_db_sync(db, false))
+		ok = fail_sql(db, why, n, "settings");
 	if (!ok)
 		spool_db_close(db);
 	return ok;
+}
+
+struct spool_db *spool_db_new(void)
+{
+	struct spool_db *db = calloc(1, sizeof *db);
+
+	if (db)
+		db->lock_fd = db->dir_fd = -1;
+	return db;
+}
+
+void spool_db_free(struct spool_db *db)
+{
+	if (db)
+		spool_db_close(db);
+	free(db);
+}
+
+const char *spool_db_error(const struct spool_db *db)
+{
+	return db ? db->error : "memory is short";
+}
+
+enum spool_error spool_db_error_kind(const struct spool_db *db)
+{
+	return db->kind;
 }
 
 void spool_db_close(struct spool_db *db)
@@ -592,7 +655,15 @@ void spool_db_close(struct spool_db *db)
 		close(db->lock_fd);
 	if (db->dir_fd >= 0)
 		close(db->dir_fd);
-	*db = (struct spool_db){.lock_fd = -1, .dir_fd = -1};
+	db->sql = NULL;
+	db->lock_fd = db->dir_fd = -1;
+	db->housekeeping = db->contended = db->wal = db->marked = db->suspect = false;
+	db->wal_pages = 0;
+}
+
+bool spool_db_contended(const struct spool_db *db)
+{
+	return db->contended;
 }
 
 bool spool_db_moved(struct spool_db *db)
@@ -602,13 +673,23 @@ bool spool_db_moved(struct spool_db *db)
 	return sqlite3_file_control(db->sql, NULL, SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved;
 }
 
+bool spool_db_in_place(struct spool_db *db)
+{
+	return !spool_db_moved(db) ||
+		spool_db_fail(db, SQLITE_ERROR, "the spool was moved or replaced: events go to another file now; run this again");
+}
+
 bool spool_db_sync(struct spool_db *db, bool on)
 {
 	return !db->wal || run(db, on ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL");
 }
 
-bool spool_db_begin(struct spool_db *db, bool urgent, char *why, size_t n)
+bool spool_db_begin(struct spool_db *db, bool urgent)
 {
+	char *why = db->error;
+	const size_t n = sizeof db->error;
+
+	db->kind = SPOOL_ERROR_OTHER;
 	if (!lock(db, urgent, why, n))
 		return false;
 	if (!mend(db))
@@ -619,12 +700,12 @@ bool spool_db_begin(struct spool_db *db, bool urgent, char *why, size_t n)
 	return false;
 }
 
-bool spool_db_commit(struct spool_db *db, char *why, size_t n)
+bool spool_db_commit(struct spool_db *db)
 {
 	if (run(db, "COMMIT"))
 		return true;
 	judge(db);
-	return fail_sql(db, why, n, "commit");
+	return fail_sql(db, db->error, sizeof db->error, "commit");
 }
 
 void spool_db_end(struct spool_db *db)

@@ -7,7 +7,6 @@
  */
 #include "spool/sqlite/delete.h"
 
-#include <stdio.h>
 #include <time.h>
 
 #include "core/clock.h"
@@ -50,12 +49,12 @@ struct deletion {
 	bool spare, dry_run;
 };
 
-static bool prepare(struct spool_db *db, struct deletion *d, char *why, size_t n)
+static bool prepare(struct spool_db *db, struct deletion *d)
 {
 	const char *const *sql = d->dry_run ? counts : steps;
 
 	for (int i = 0; i < STEPS; i++)
-		if (sql[i] && !spool_sql_prepare(db, sql[i], &d->st[i], why, n))
+		if (sql[i] && !spool_sql_prepare(db, sql[i], &d->st[i]))
 			return false;
 	return true;
 }
@@ -104,12 +103,11 @@ static bool delete_one(struct spool_db *db, struct deletion *d, int64_t id, stru
 	return true;
 }
 
-static bool delete_each(struct spool_db *db, struct deletion *d, const struct spool_doomed *order, size_t count, struct spool_deleted *sum,
-	char *why, size_t n)
+static bool delete_each(struct spool_db *db, struct deletion *d, const struct spool_doomed *order, size_t count, struct spool_deleted *sum)
 {
 	for (size_t i = 0; i < count; i++)
 		if (!delete_one(db, d, order[i].id, sum))
-			return spool_sql_fail(db, why, n);
+			return spool_sql_fail(db);
 	return true;
 }
 
@@ -132,21 +130,21 @@ static void checkpoint_in_place(struct spool_db *db)
 }
 
 /* The transaction that has begun ends, and another one begins, without letting the lock go: no delivery takes the room. */
-static bool make_room(struct spool_db *db, char *why, size_t n)
+static bool make_room(struct spool_db *db)
 {
-	if (!spool_db_commit(db, why, n))
+	if (!spool_db_commit(db))
 		return false;
 	checkpoint_in_place(db);
-	return sqlite3_exec(db->sql, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK || spool_sql_fail(db, why, n);
+	return sqlite3_exec(db->sql, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK || spool_sql_fail(db);
 }
 
-bool spool_delete_begin(struct spool_db *db, bool *low, char *why, size_t n)
+bool spool_delete_begin(struct spool_db *db, bool *low)
 {
 	*low = false;
-	if (!spool_db_begin(db, true, why, n))
+	if (!spool_db_begin(db, true))
 		return false;
 	*low = spool_reserve_release(db->dir_fd);
-	if (!*low || make_room(db, why, n))
+	if (!*low || make_room(db))
 		return true;
 	spool_db_end(db);
 	return false;
@@ -161,17 +159,17 @@ void spool_delete_end(struct spool_db *db, bool low)
 
 /* One transaction. *full becomes whether the disk was too full for it, and nothing is deleted then. */
 static bool delete_batch(struct spool_db *db, struct deletion *d, const struct spool_doomed *order, size_t count, struct spool_deleted *sum,
-	bool *full, char *why, size_t n)
+	bool *full)
 {
 	struct spool_deleted new = *sum;
 	bool ok, low;
 
 	*full = false;
-	if (!spool_delete_begin(db, &low, why, n))
+	if (!spool_delete_begin(db, &low))
 		return false;
-	ok = delete_each(db, d, order, count, &new, why, n) &&
-		(sqlite3_exec(db->sql, "PRAGMA incremental_vacuum", NULL, NULL, NULL) == SQLITE_OK || spool_sql_fail(db, why, n)) &&
-		spool_db_commit(db, why, n);
+	ok = delete_each(db, d, order, count, &new) &&
+		(sqlite3_exec(db->sql, "PRAGMA incremental_vacuum", NULL, NULL, NULL) == SQLITE_OK || spool_sql_fail(db)) &&
+		spool_db_commit(db);
 	*full = !ok && sqlite3_errcode(db->sql) == SQLITE_FULL;
 	if (ok)
 		*sum = new;
@@ -190,45 +188,45 @@ static size_t next_batch(const struct spool_doomed *order, size_t n, size_t most
 }
 
 bool spool_delete(struct spool_db *db, const struct spool_doomed *order, size_t count, int64_t keys_since, bool spare, bool dry_run,
-	struct spool_deleted *sum, char *why, size_t n)
+	struct spool_deleted *sum)
 {
 	struct deletion d = {.keys_since = keys_since, .spare = spare, .dry_run = dry_run};
 	size_t most = SPOOL_DELETE_BATCH, batch;
-	bool ok = prepare(db, &d, why, n), full = false;
+	bool ok = prepare(db, &d), full = false;
 
 	if (ok && dry_run)
-		ok = delete_each(db, &d, order, count, sum, why, n);
+		ok = delete_each(db, &d, order, count, sum);
 	for (size_t i = 0; ok && !dry_run && i < count;) {
 		batch = next_batch(order + i, count - i, most);
-		ok = delete_batch(db, &d, order + i, batch, sum, &full, why, n);
+		ok = delete_batch(db, &d, order + i, batch, sum, &full);
 		if (ok)
 			i += batch;
 		most = full ? batch / 2 : most;
 		ok = ok || (full && most > 0);
 	}
 	if (!ok && full)
-		snprintf(why, n, "the disk is full, and the reserve does not do: free some MiB on the spool's disk, then run this again");
+		spool_db_fail(db, SQLITE_FULL, "the disk is full, and the reserve does not do: free some MiB on the spool's disk, then run this again");
 	finalize(&d);
 	return ok;
 }
 
 /* Under the lock: a checkpoint beside another process's commit can corrupt the database (SQLite before 3.51.3). */
-static bool checkpoint(struct spool_db *db, bool *busy, char *why, size_t n)
+static bool checkpoint(struct spool_db *db, bool *busy)
 {
 	int rc;
 
 	*busy = false;
 	if (!db->wal)
 		return true;
-	if (!spool_db_begin(db, true, why, n))
+	if (!spool_db_begin(db, true))
 		return false;
-	rc = spool_db_commit(db, why, n) ? SQLITE_OK : SQLITE_ERROR;
+	rc = spool_db_commit(db) ? SQLITE_OK : SQLITE_ERROR;
 	if (rc == SQLITE_OK) {
 		sqlite3_busy_timeout(db->sql, WIPE_BUSY_MS);
 		rc = sqlite3_wal_checkpoint_v2(db->sql, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 		sqlite3_busy_timeout(db->sql, SPOOL_DB_BUSY_MS);
 		if (rc != SQLITE_OK)
-			spool_sql_fail(db, why, n);
+			spool_sql_fail(db);
 		else
 			db->wal_pages = 0;
 	}
@@ -241,36 +239,37 @@ static bool checkpoint(struct spool_db *db, bool *busy, char *why, size_t n)
  * A database that another program has made anew, from a dump for example, lacks auto_vacuum: it gives no room back, and cannot be
  * scrubbed. A short VACUUM mends both.
  */
-static bool add_auto_vacuum(struct spool_db *db, char *why, size_t n)
+static bool add_auto_vacuum(struct spool_db *db)
 {
 	bool ok;
 
 	if (pragma(db, "PRAGMA auto_vacuum") != 0 || pragma(db, "PRAGMA page_count") * pragma(db, "PRAGMA page_size") > VACUUM_BYTES)
 		return true;
-	if (!spool_db_begin(db, true, why, n))
+	if (!spool_db_begin(db, true))
 		return false;
 	/* without the transaction, and with the lock */
-	ok = spool_db_commit(db, why, n) &&
-		(sqlite3_exec(db->sql, "PRAGMA auto_vacuum=INCREMENTAL; VACUUM", NULL, NULL, NULL) == SQLITE_OK || spool_sql_fail(db, why, n));
+	ok = spool_db_commit(db) &&
+		(sqlite3_exec(db->sql, "PRAGMA auto_vacuum=INCREMENTAL; VACUUM", NULL, NULL, NULL) == SQLITE_OK || spool_sql_fail(db));
 	spool_db_end(db);
 	return ok;
 }
 
-bool spool_delete_wipe(struct spool_db *db, char *why, size_t n)
+bool spool_delete_wipe(struct spool_db *db)
 {
 	int64_t end = clock_mono_us() + WIPE_WAIT_MS * INT64_C(1000);
 	const struct timespec pause = {.tv_nsec = WIPE_AGAIN_NS};
-	bool ok = add_auto_vacuum(db, why, n), busy, again;
+	bool ok = add_auto_vacuum(db), busy, again;
 
 	if (!ok)
 		return false;
 	do {
-		ok = checkpoint(db, &busy, why, n) && spool_scrub(db, &busy, why, n);
+		ok = checkpoint(db, &busy) && spool_scrub(db, &busy);
 		again = !ok && busy && clock_mono_us() < end;
 		if (again)
 			nanosleep(&pause, NULL);
 	} while (again);
+	spool_reserve_make(db->dir_fd);
 	if (!ok && busy)
-		snprintf(why, n, "what was deleted is still in a file of the spool, as another process reads it; run this again");
+		spool_db_fail(db, SQLITE_BUSY, "what was deleted is still in a file of the spool, as another process reads it; run this again");
 	return ok;
 }

@@ -25,16 +25,16 @@ struct spool_doomed {
  * As spool_db_begin() for a transaction that deletes. Where the disk is full, it gives the spool's reserve up and makes room, under
  * the same lock: no delivery takes it. spool_delete_end() must follow, in place of spool_db_end(); *low is for that.
  */
-bool spool_delete_begin(struct spool_db *db, bool *low, char *why, size_t why_size);
+bool spool_delete_begin(struct spool_db *db, bool *low);
 void spool_delete_end(struct spool_db *db, bool low);
 
 /*
  * Deletes the n events of that order with their deliveries, attempts and answers, in batches, and gives their pages back to the
  * file system. The keys of those received since keys_since stay known, as hashes. spare: leaves events with pending deliveries.
  * On a full disk it uses the spool's reserve, and smaller batches. Adds to *sum what it did; with dry_run it only counts.
- * False with the reason in why: what *sum has was deleted.
+ * After an error what *sum has was deleted.
  */
 bool spool_delete(struct spool_db *db, const struct spool_doomed *order, size_t n, int64_t keys_since, bool spare, bool dry_run,
-	struct spool_deleted *sum, char *why, size_t why_size);
+	struct spool_deleted *sum);
 
 #endif

@@ -65,20 +65,20 @@ static bool read_status(sqlite3_stmt *st, struct buf *arena, struct spool_delive
 		copy(arena, st, 10, &s->error) && copy(arena, st, 11, &s->answer);
 }
 
-bool spool_deliveries_exist(struct spool_db *db, const struct spool_delivery_filter *f, bool *found, char *why, size_t n)
+bool spool_deliveries_exist(struct spool_db *db, const struct spool_delivery_filter *f, bool *found)
 {
 	char sql[512];
 	sqlite3_stmt *st;
 	int rc;
 
 	snprintf(sql, sizeof sql, "SELECT 1 FROM relay WHERE %s LIMIT 1", matches(f));
-	if (!spool_sql_prepare(db, sql, &st, why, n))
+	if (!spool_sql_prepare(db, sql, &st))
 		return false;
 	bind_filter(st, f);
 	rc = sqlite3_step(st);
 	*found = rc == SQLITE_ROW;
 	sqlite3_finalize(st);
-	return *found || rc == SQLITE_DONE || spool_sql_fail(db, why, n);
+	return *found || rc == SQLITE_DONE || spool_sql_fail(db);
 }
 
 /* What fails is tried again and again; then come the dead, then what waits for its first attempt. */
@@ -90,7 +90,7 @@ bool spool_deliveries_exist(struct spool_db *db, const struct spool_delivery_fil
  * Copies what is to be visited, as it is at one moment, into a table of this connection's own: a visit may block, and an open
  * read holds up the receiver's checkpoints.
  */
-static bool take_snapshot(struct spool_db *db, const struct spool_delivery_filter *f, int64_t limit, char *why, size_t n)
+static bool take_snapshot(struct spool_db *db, const struct spool_delivery_filter *f, int64_t limit)
 {
 	char sql[2048];
 	sqlite3_stmt *st;
@@ -102,16 +102,16 @@ static bool take_snapshot(struct spool_db *db, const struct spool_delivery_filte
 		" LEFT JOIN attempt AS a ON a.id = (SELECT max(id) FROM attempt WHERE relay = l.id)"
 		" LEFT JOIN pause AS p ON p.sink = l.sink AND l.state = 0 ORDER BY %s", matches(f), f->failing_first ? FAILING_FIRST : "id DESC",
 		f->failing_first ? LISTED_FAILING_FIRST : "l.id");
-	if (!spool_sql_prepare(db, sql, &st, why, n))
+	if (!spool_sql_prepare(db, sql, &st))
 		return false;
 	bind_filter(st, f);
 	sqlite3_bind_int64(st, 4, limit > 0 ? limit : -1);
-	ok = sqlite3_step(st) == SQLITE_DONE || spool_sql_fail(db, why, n);
+	ok = sqlite3_step(st) == SQLITE_DONE || spool_sql_fail(db);
 	sqlite3_finalize(st);
 	return ok;
 }
 
-static bool visit_snapshot(struct spool_db *db, void (*visit)(void *ctx, const struct spool_delivery *s), void *ctx, char *why, size_t n)
+static bool visit_snapshot(struct spool_db *db, void (*visit)(void *ctx, const struct spool_delivery *s), void *ctx)
 {
 	struct spool_delivery s;
 	struct buf arena = {0};
@@ -119,7 +119,7 @@ static bool visit_snapshot(struct spool_db *db, void (*visit)(void *ctx, const s
 	sqlite3_stmt *st;
 	int rc = SQLITE_DONE;
 
-	if (!spool_sql_prepare(db, "SELECT * FROM temp.shown ORDER BY rowid", &st, why, n))
+	if (!spool_sql_prepare(db, "SELECT * FROM temp.shown ORDER BY rowid", &st))
 		return false;
 	while (ok && (rc = sqlite3_step(st)) == SQLITE_ROW) {
 		ok = read_status(st, &arena, &s);
@@ -128,27 +128,26 @@ static bool visit_snapshot(struct spool_db *db, void (*visit)(void *ctx, const s
 	}
 	sqlite3_finalize(st);
 	buf_free(&arena);
-	return (ok && rc == SQLITE_DONE) || spool_sql_fail(db, why, n);
+	return (ok && rc == SQLITE_DONE) || spool_sql_fail(db);
 }
 
 bool spool_deliveries_list(struct spool_db *db, const struct spool_delivery_filter *f, int64_t limit,
-	void (*visit)(void *ctx, const struct spool_delivery *s), void *ctx, char *why, size_t n)
+	void (*visit)(void *ctx, const struct spool_delivery *s), void *ctx)
 {
-	bool ok = take_snapshot(db, f, limit, why, n) && visit_snapshot(db, visit, ctx, why, n);
+	bool ok = take_snapshot(db, f, limit) && visit_snapshot(db, visit, ctx);
 
 	sqlite3_exec(db->sql, "DROP TABLE IF EXISTS temp.shown", NULL, NULL, NULL);
 	return ok;
 }
 
 /* They are few, and read at once: a visit that blocks holds up the checkpoints of few bytes. */
-bool spool_deliveries_attempts(struct spool_db *db, int64_t id, void (*visit)(void *ctx, const struct spool_delivery_attempt *a), void *ctx,
-	char *why, size_t n)
+bool spool_deliveries_attempts(struct spool_db *db, int64_t id, void (*visit)(void *ctx, const struct spool_delivery_attempt *a), void *ctx)
 {
 	struct spool_delivery_attempt a;
 	sqlite3_stmt *st;
 	int rc;
 
-	if (!spool_sql_prepare(db, "SELECT at, ms, status, error, answer FROM attempt WHERE relay = ?1 ORDER BY id", &st, why, n))
+	if (!spool_sql_prepare(db, "SELECT at, ms, status, error, answer FROM attempt WHERE relay = ?1 ORDER BY id", &st))
 		return false;
 	sqlite3_bind_int64(st, 1, id);
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
@@ -162,28 +161,27 @@ bool spool_deliveries_attempts(struct spool_db *db, int64_t id, void (*visit)(vo
 		visit(ctx, &a);
 	}
 	sqlite3_finalize(st);
-	return rc == SQLITE_DONE || spool_sql_fail(db, why, n);
+	return rc == SQLITE_DONE || spool_sql_fail(db);
 }
 
 bool spool_deliveries_counts(struct spool_db *db, void (*visit)(void *ctx, const char *sink, enum spool_relay_state state, int64_t n),
-	void *ctx, char *why, size_t n)
+	void *ctx)
 {
 	sqlite3_stmt *st;
 	int rc;
 
-	if (!spool_sql_prepare(db, "SELECT sink, state, count(*) FROM relay GROUP BY sink, state ORDER BY sink, state", &st, why, n))
+	if (!spool_sql_prepare(db, "SELECT sink, state, count(*) FROM relay GROUP BY sink, state ORDER BY sink, state", &st))
 		return false;
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW)
 		visit(ctx, spool_sql_text(st, 0), read_state(st, 1), spool_sql_count(st, 2));
 	sqlite3_finalize(st);
-	return rc == SQLITE_DONE || spool_sql_fail(db, why, n);
+	return rc == SQLITE_DONE || spool_sql_fail(db);
 }
 
 /* Those of qshape(1), Postfix's. */
 const int spool_deliveries_bounds[SPOOL_AGES - 1] = {5, 10, 20, 40, 80, 160, 320, 640, 1280};
 
-bool spool_deliveries_shape(struct spool_db *db, int64_t now, void (*visit)(void *ctx, const char *sink, int age, int64_t n), void *ctx,
-	char *why, size_t n)
+bool spool_deliveries_shape(struct spool_db *db, int64_t now, void (*visit)(void *ctx, const char *sink, int age, int64_t n), void *ctx)
 {
 	char sql[1024];
 	int at, rc;
@@ -194,17 +192,17 @@ bool spool_deliveries_shape(struct spool_db *db, int64_t now, void (*visit)(void
 		at += snprintf(sql + at, sizeof sql - (size_t)at, " WHEN ?1 - since < %d * 60000 THEN %d", spool_deliveries_bounds[i], i);
 	snprintf(sql + at, sizeof sql - (size_t)at, " ELSE %d END AS age, count(*) FROM relay WHERE state = 0 GROUP BY sink, age ORDER BY sink, age",
 		SPOOL_AGES - 1);
-	if (!spool_sql_prepare(db, sql, &st, why, n))
+	if (!spool_sql_prepare(db, sql, &st))
 		return false;
 	sqlite3_bind_int64(st, 1, now);
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW)
 		visit(ctx, spool_sql_text(st, 0), sqlite3_column_int(st, 1), spool_sql_count(st, 2));
 	sqlite3_finalize(st);
-	return rc == SQLITE_DONE || spool_sql_fail(db, why, n);
+	return rc == SQLITE_DONE || spool_sql_fail(db);
 }
 
 bool spool_deliveries_late(struct spool_db *db, int64_t before, void (*visit)(void *ctx, const char *sink, int64_t n, int64_t since),
-	void *ctx, char *why, size_t n)
+	void *ctx)
 {
 	sqlite3_stmt *st;
 	int rc;
@@ -212,37 +210,36 @@ bool spool_deliveries_late(struct spool_db *db, int64_t before, void (*visit)(vo
 	if (!spool_sql_prepare(db, "SELECT sink, count(*), min(due) FROM relay AS r WHERE state = 0 AND due < ?1"
 			" AND ifnull((SELECT at FROM attempt ORDER BY id DESC LIMIT 1), 0) < ?1"
 			" AND NOT EXISTS(SELECT 1 FROM relay AS o WHERE o.sink = r.sink AND o.conversation = r.conversation AND o.state = 0"
-			" AND o.id < r.id) GROUP BY sink", &st, why, n))
+			" AND o.id < r.id) GROUP BY sink", &st))
 		return false;
 	sqlite3_bind_int64(st, 1, before);
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW)
 		visit(ctx, spool_sql_text(st, 0), spool_sql_count(st, 1), spool_sql_time(st, 2));
 	sqlite3_finalize(st);
-	return rc == SQLITE_DONE || spool_sql_fail(db, why, n);
+	return rc == SQLITE_DONE || spool_sql_fail(db);
 }
 
-bool spool_deliveries_ages(struct spool_db *db, void (*visit)(void *ctx, const char *sink, int64_t n, int64_t since), void *ctx, char *why,
-	size_t n)
+bool spool_deliveries_ages(struct spool_db *db, void (*visit)(void *ctx, const char *sink, int64_t n, int64_t since), void *ctx)
 {
 	sqlite3_stmt *st;
 	int rc;
 
-	if (!spool_sql_prepare(db, "SELECT sink, count(*), min(since) FROM relay WHERE state = 0 GROUP BY sink", &st, why, n))
+	if (!spool_sql_prepare(db, "SELECT sink, count(*), min(since) FROM relay WHERE state = 0 GROUP BY sink", &st))
 		return false;
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW)
 		visit(ctx, spool_sql_text(st, 0), spool_sql_count(st, 1), spool_sql_time(st, 2));
 	sqlite3_finalize(st);
-	return rc == SQLITE_DONE || spool_sql_fail(db, why, n);
+	return rc == SQLITE_DONE || spool_sql_fail(db);
 }
 
-static bool last_id(struct spool_db *db, int64_t *id, char *why, size_t n)
+static bool last_id(struct spool_db *db, int64_t *id)
 {
 	sqlite3_stmt *st;
 	bool ok;
 
-	if (!spool_sql_prepare(db, "SELECT max(id) FROM relay", &st, why, n))
+	if (!spool_sql_prepare(db, "SELECT max(id) FROM relay", &st))
 		return false;
-	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db, why, n);
+	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db);
 	*id = sqlite3_column_int64(st, 0);
 	sqlite3_finalize(st);
 	return ok;
@@ -256,28 +253,28 @@ struct change {
 
 /* Those of the filter with ids in a range. */
 static bool run_on(struct spool_db *db, const char *start, const char *which, const struct spool_delivery_filter *f, int64_t from, int64_t to,
-	int64_t now, const char *note, char *why, size_t n)
+	int64_t now, const char *note)
 {
 	sqlite3_stmt *st = NULL;
 	char sql[512];
 	bool ok;
 
 	snprintf(sql, sizeof sql, "%s WHERE id BETWEEN ?2 AND ?5 AND (?1 IS NULL OR sink = ?1) AND %s", start, which);
-	if (!spool_sql_prepare(db, sql, &st, why, n))
+	if (!spool_sql_prepare(db, sql, &st))
 		return false;
 	bind_filter(st, f);
 	sqlite3_bind_int64(st, 2, from);
 	sqlite3_bind_int64(st, 4, now);
 	sqlite3_bind_int64(st, 5, to);
 	sqlite3_bind_text(st, 6, note, -1, SQLITE_STATIC);
-	ok = sqlite3_step(st) == SQLITE_DONE || spool_sql_fail(db, why, n);
+	ok = sqlite3_step(st) == SQLITE_DONE || spool_sql_fail(db);
 	sqlite3_finalize(st);
 	return ok;
 }
 
 /* In a transaction of their own: receiving waits for it. */
 static bool update_range(struct spool_db *db, const struct change *c, const struct spool_delivery_filter *f, int64_t from, int64_t to,
-	int64_t now, int64_t *changed, char *why, size_t n)
+	int64_t now, int64_t *changed)
 {
 	static const char take_note[] = "INSERT INTO attempt(relay, at, ms, status, error) SELECT id, ?4, 0, 0, ?6 FROM relay";
 	char set[256], noted[256];
@@ -286,59 +283,58 @@ static bool update_range(struct spool_db *db, const struct change *c, const stru
 
 	snprintf(set, sizeof set, "UPDATE relay SET %s", c->set);
 	snprintf(noted, sizeof noted, "%s AND %s", c->which, c->noted ? c->noted : "1");
-	if (!spool_db_begin(db, true, why, n))
+	if (!spool_db_begin(db, true))
 		return false;
-	ok = (!c->note || run_on(db, take_note, noted, f, from, to, now, c->note, why, n)) &&
-		run_on(db, set, c->which, f, from, to, now, NULL, why, n);
+	ok = (!c->note || run_on(db, take_note, noted, f, from, to, now, c->note)) &&
+		run_on(db, set, c->which, f, from, to, now, NULL);
 	here = sqlite3_changes(db->sql);
-	ok = ok && spool_db_commit(db, why, n);
+	ok = ok && spool_db_commit(db);
 	*changed += ok ? here : 0;
 	spool_db_end(db);
 	return ok;
 }
 
-static bool update(struct spool_db *db, const struct change *c, const struct spool_delivery_filter *f, int64_t now, int64_t *changed, char *why,
-	size_t n)
+static bool update(struct spool_db *db, const struct change *c, const struct spool_delivery_filter *f, int64_t now, int64_t *changed)
 {
 	int64_t last;
 	bool ok;
 
 	*changed = 0;
 	if (f->id)
-		return update_range(db, c, f, f->id, f->id, now, changed, why, n);
-	ok = last_id(db, &last, why, n);
+		return update_range(db, c, f, f->id, f->id, now, changed);
+	ok = last_id(db, &last);
 	for (int64_t from = 1; ok && from <= last; from += BATCH)
-		ok = update_range(db, c, f, from, from + BATCH - 1, now, changed, why, n);
+		ok = update_range(db, c, f, from, from + BATCH - 1, now, changed);
 	return ok;
 }
 
-bool spool_deliveries_retry(struct spool_db *db, const struct spool_delivery_filter *f, int64_t now, int64_t *changed, char *why, size_t n)
+bool spool_deliveries_retry(struct spool_db *db, const struct spool_delivery_filter *f, int64_t now, int64_t *changed)
 {
 	static const struct change retried = {
 		.set = "since = iif(state = 2, ?4, since), attempts = iif(state = 2, 0, attempts), due = ?4, state = 0",
 		.which = "(state = 2 OR (state = 0 AND due > ?4))",
 	};
 
-	return update(db, &retried, f, now, changed, why, n);
+	return update(db, &retried, f, now, changed);
 }
 
-bool spool_deliveries_replayed(struct spool_db *db, const struct spool_delivery_filter *f, int64_t *count, char *why, size_t n)
+bool spool_deliveries_replayed(struct spool_db *db, const struct spool_delivery_filter *f, int64_t *count)
 {
 	sqlite3_stmt *st;
 	bool ok;
 
 	if (!spool_sql_prepare(db, "SELECT count(*) FROM relay WHERE state = 0 AND was_state <> 0 AND (?1 IS NULL OR sink = ?1)"
-			" AND (?2 = 0 OR id = ?2)", &st, why, n))
+			" AND (?2 = 0 OR id = ?2)", &st))
 		return false;
 	sqlite3_bind_text(st, 1, f->sink, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(st, 2, f->id);
-	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db, why, n);
+	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db);
 	*count = sqlite3_column_int64(st, 0);
 	sqlite3_finalize(st);
 	return ok;
 }
 
-bool spool_deliveries_drop(struct spool_db *db, const struct spool_delivery_filter *f, int64_t now, int64_t *changed, char *why, size_t n)
+bool spool_deliveries_drop(struct spool_db *db, const struct spool_delivery_filter *f, int64_t now, int64_t *changed)
 {
 	/* what replay made pending is again what it was */
 	static const struct change dropped = {
@@ -348,7 +344,7 @@ bool spool_deliveries_drop(struct spool_db *db, const struct spool_delivery_filt
 		.noted = "was_state = 0",
 	};
 
-	return update(db, &dropped, f, now, changed, why, n);
+	return update(db, &dropped, f, now, changed);
 }
 
 static bool replay_one(struct spool_db *db, sqlite3_stmt *again, sqlite3_stmt *first, const struct sink *sink, int64_t event, int64_t now,
@@ -370,26 +366,25 @@ static bool replay_one(struct spool_db *db, sqlite3_stmt *again, sqlite3_stmt *f
 	return ok;
 }
 
-bool spool_deliveries_replay(struct spool_db *db, const struct sink *sink, const int64_t *events, size_t count, int64_t now, int64_t *changed,
-	char *why, size_t n)
+bool spool_deliveries_replay(struct spool_db *db, const struct sink *sink, const int64_t *events, size_t count, int64_t now, int64_t *changed)
 {
 	sqlite3_stmt *again = NULL, *first = NULL;
 	bool ok;
 
 	*changed = 0;
-	if (!spool_db_begin(db, true, why, n))
+	if (!spool_db_begin(db, true))
 		return false;
 	ok = spool_sql_prepare(db, "UPDATE relay SET was_state = state, was_attempts = attempts, state = 0, since = ?3, due = ?3, attempts = 0, judge = 0"
 			" WHERE event = ?1 AND sink = ?2 AND state <> 0",
-			&again, why, n) &&
+			&again) &&
 		spool_sql_prepare(db, "INSERT INTO relay(event, sink, state, since, due, attempts, conversation)"
 			" SELECT id, ?2, 0, ?3, ?3, 0, iif(?4, conversation, NULL) FROM event"
-			" WHERE id = ?1 AND NOT EXISTS(SELECT 1 FROM relay WHERE event = ?1 AND sink = ?2)", &first, why, n);
+			" WHERE id = ?1 AND NOT EXISTS(SELECT 1 FROM relay WHERE event = ?1 AND sink = ?2)", &first);
 	for (size_t i = 0; ok && i < count; i++)
-		ok = replay_one(db, again, first, sink, events[i], now, changed) || spool_sql_fail(db, why, n);
+		ok = replay_one(db, again, first, sink, events[i], now, changed) || spool_sql_fail(db);
 	sqlite3_finalize(again);
 	sqlite3_finalize(first);
-	ok = ok && spool_db_commit(db, why, n);
+	ok = ok && spool_db_commit(db);
 	if (!ok)
 		*changed = 0;
 	spool_db_end(db);

@@ -8,7 +8,6 @@
  */
 #include "spool/erase.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,20 +25,17 @@ struct erasure {
 	struct buf refusals; /* their ids */
 	struct buf plain;    /* a body unpacked */
 	bool ok;
-	char *why;
-	size_t why_size;
 };
 
 static bool run(struct erasure *e, const char *sql)
 {
-	return sqlite3_exec(e->db->sql, sql, NULL, NULL, NULL) == SQLITE_OK || spool_sql_fail(e->db, e->why, e->why_size);
+	return sqlite3_exec(e->db->sql, sql, NULL, NULL, NULL) == SQLITE_OK || spool_sql_fail(e->db);
 }
 
 static bool fail_memory(struct erasure *e)
 {
-	snprintf(e->why, e->why_size, "memory is short");
 	e->ok = false;
-	return false;
+	return spool_db_fail(e->db, SQLITE_NOMEM, "memory is short");
 }
 
 static bool mentions(struct erasure *e, struct slice text)
@@ -62,7 +58,7 @@ static bool delivery_mentions(struct erasure *e, struct slice headers, struct sl
 
 static bool note(struct erasure *e, sqlite3_stmt *st)
 {
-	bool ok = sqlite3_step(st) == SQLITE_DONE || spool_sql_fail(e->db, e->why, e->why_size);
+	bool ok = sqlite3_step(st) == SQLITE_DONE || spool_sql_fail(e->db);
 
 	sqlite3_reset(st);
 	e->ok = e->ok && ok;
@@ -109,8 +105,7 @@ static void on_reject(void *ctx, const struct spool_reject_row *r)
 static bool note_named_conversations(struct erasure *e)
 {
 	sqlite3_stmt *st;
-	bool ok = spool_sql_prepare(e->db, "SELECT endpoint, conversation FROM conversation WHERE instr(conversation, ?1) > 0", &st, e->why,
-		e->why_size);
+	bool ok = spool_sql_prepare(e->db, "SELECT endpoint, conversation FROM conversation WHERE instr(conversation, ?1) > 0", &st);
 	int rc = SQLITE_DONE;
 
 	if (!ok)
@@ -119,22 +114,21 @@ static bool note_named_conversations(struct erasure *e)
 	while (ok && (rc = sqlite3_step(st)) == SQLITE_ROW)
 		ok = !mentions(e, spool_sql_slice(st, 1)) || note_conversation(e, spool_sql_slice(st, 0), spool_sql_slice(st, 1));
 	sqlite3_finalize(st);
-	return ok && e->ok && (rc == SQLITE_DONE || spool_sql_fail(e->db, e->why, e->why_size));
+	return ok && e->ok && (rc == SQLITE_DONE || spool_sql_fail(e->db));
 }
 
 static bool make_lists(struct erasure *e)
 {
 	return run(e, "CREATE TEMP TABLE erase_event(id INTEGER PRIMARY KEY, bytes INTEGER NOT NULL);"
 			"CREATE TEMP TABLE erase_conversation(endpoint TEXT, conversation TEXT, PRIMARY KEY(endpoint, conversation)) WITHOUT ROWID") &&
-		spool_sql_prepare(e->db, "INSERT OR IGNORE INTO temp.erase_event VALUES(?1, ?2)", &e->note_event, e->why, e->why_size) &&
-		spool_sql_prepare(e->db, "INSERT OR IGNORE INTO temp.erase_conversation VALUES(?1, ?2)", &e->note_conversation, e->why,
-			e->why_size) &&
-		spool_query_events(e->db, &spool_filter_all, on_event, e, e->why, e->why_size) && e->ok && note_named_conversations(e) &&
+		spool_sql_prepare(e->db, "INSERT OR IGNORE INTO temp.erase_event VALUES(?1, ?2)", &e->note_event) &&
+		spool_sql_prepare(e->db, "INSERT OR IGNORE INTO temp.erase_conversation VALUES(?1, ?2)", &e->note_conversation) &&
+		spool_query_events(e->db, &spool_filter_all, on_event, e) && e->ok && note_named_conversations(e) &&
 		/* without those that events of others have */
 		run(e, "DELETE FROM temp.erase_conversation WHERE (endpoint, conversation) IN (SELECT c.endpoint, c.conversation"
 			" FROM main.event AS v CROSS JOIN temp.erase_conversation AS c ON c.endpoint = v.endpoint AND c.conversation = v.conversation"
 			" WHERE v.id NOT IN (SELECT id FROM temp.erase_event))") &&
-		spool_query_rejects(e->db, NULL, 0, on_reject, e, e->why, e->why_size) && e->ok;
+		spool_query_rejects(e->db, NULL, 0, on_reject, e) && e->ok;
 }
 
 static void drop_lists(struct erasure *e)
@@ -152,9 +146,9 @@ static bool count_conversations(struct erasure *e)
 {
 	sqlite3_stmt *st;
 	bool ok = spool_sql_prepare(e->db, "SELECT count(*) FROM temp.erase_conversation JOIN main.conversation USING(endpoint, conversation)",
-		&st, e->why, e->why_size);
+		&st);
 
-	ok = ok && (sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(e->db, e->why, e->why_size));
+	ok = ok && (sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(e->db));
 	e->sum->conversations += ok ? sqlite3_column_int64(st, 0) : 0;
 	sqlite3_finalize(st);
 	return ok;
@@ -164,10 +158,10 @@ static bool delete_conversations(struct erasure *e)
 {
 	bool ok, low;
 
-	if (!spool_delete_begin(e->db, &low, e->why, e->why_size))
+	if (!spool_delete_begin(e->db, &low))
 		return false;
 	ok = count_conversations(e) && run(e, "DELETE FROM main.conversation WHERE (endpoint, conversation) IN"
-		" (SELECT endpoint, conversation FROM temp.erase_conversation)") && spool_db_commit(e->db, e->why, e->why_size);
+		" (SELECT endpoint, conversation FROM temp.erase_conversation)") && spool_db_commit(e->db);
 	spool_delete_end(e->db, low);
 	return ok;
 }
@@ -178,11 +172,11 @@ static bool delete_refusals(struct erasure *e)
 	size_t n = e->refusals.len / sizeof *id;
 	bool ok = true, low;
 
-	if (!n || !spool_delete_begin(e->db, &low, e->why, e->why_size))
+	if (!n || !spool_delete_begin(e->db, &low))
 		return !n;
 	for (size_t i = 0; ok && i < n; i++)
-		ok = spool_sql_run(e->db, "DELETE FROM reject WHERE id = ?1", id[i], 0, e->why, e->why_size);
-	ok = ok && spool_db_commit(e->db, e->why, e->why_size);
+		ok = spool_sql_run(e->db, "DELETE FROM reject WHERE id = ?1", id[i], 0);
+	ok = ok && spool_db_commit(e->db);
 	spool_delete_end(e->db, low);
 	return ok;
 }
@@ -193,7 +187,7 @@ static int next_events(struct erasure *e, int64_t after, struct spool_doomed *ba
 	sqlite3_stmt *st;
 	int rc, n = 0;
 
-	if (!spool_sql_prepare(e->db, "SELECT id, bytes FROM temp.erase_event WHERE id > ?1 ORDER BY id LIMIT ?2", &st, e->why, e->why_size))
+	if (!spool_sql_prepare(e->db, "SELECT id, bytes FROM temp.erase_event WHERE id > ?1 ORDER BY id LIMIT ?2", &st))
 		return -1;
 	sqlite3_bind_int64(st, 1, after);
 	sqlite3_bind_int(st, 2, SPOOL_DELETE_BATCH);
@@ -202,7 +196,7 @@ static int next_events(struct erasure *e, int64_t after, struct spool_doomed *ba
 	sqlite3_finalize(st);
 	if (rc == SQLITE_DONE)
 		return n;
-	spool_sql_fail(e->db, e->why, e->why_size);
+	spool_sql_fail(e->db);
 	return -1;
 }
 
@@ -214,15 +208,15 @@ static bool delete_events(struct erasure *e)
 
 	while ((n = next_events(e, after, batch)) > 0) {
 		after = batch[n - 1].id;
-		if (!spool_delete(e->db, batch, (size_t)n, e->what->keys_since, false, e->what->dry_run, &e->sum->events, e->why, e->why_size))
+		if (!spool_delete(e->db, batch, (size_t)n, e->what->keys_since, false, e->what->dry_run, &e->sum->events))
 			return false;
 	}
 	return n == 0;
 }
 
-bool spool_erase(struct spool_db *db, const struct spool_erase *what, struct spool_erased *sum, char *why, size_t n)
+bool spool_erase(struct spool_db *db, const struct spool_erase *what, struct spool_erased *sum)
 {
-	struct erasure e = {.db = db, .what = what, .sum = sum, .ok = true, .why = why, .why_size = n};
+	struct erasure e = {.db = db, .what = what, .sum = sum, .ok = true};
 	bool ok = make_lists(&e);
 
 	sum->refusals += ok ? (int64_t)(e.refusals.len / sizeof(int64_t)) : 0;

@@ -34,7 +34,6 @@ enum {
 	LOOK_MS = 60 * 1000,
 	END_NS = 100 * 1000 * 1000,
 	PAUSE_NS = 5 * 1000 * 1000,
-	WHY = PATH_MAX + 256,
 };
 
 struct spool_keeper {
@@ -86,11 +85,11 @@ static void tell_late(int64_t now, int64_t passed)
 }
 
 /* True when this process is to make a pass now. *whole becomes whether it is over all events. */
-static bool claim(struct spool_db *db, int64_t now, int64_t interval, struct spool_retention_cursor *c, bool *whole, char *why, size_t n)
+static bool claim(struct spool_db *db, int64_t now, int64_t interval, struct spool_retention_cursor *c, bool *whole)
 {
 	int64_t day = interval < SHORT_MS ? interval : PARTS * interval, passed = 0, whole_at = 0;
 	sqlite3_stmt *st = NULL;
-	bool ok = spool_sql_prepare(db, "SELECT passed_at, whole_at, after FROM retention", &st, why, n), due = false, late;
+	bool ok = spool_sql_prepare(db, "SELECT passed_at, whole_at, after FROM retention", &st), due = false, late;
 
 	if (ok && sqlite3_step(st) == SQLITE_ROW) {
 		passed = sqlite3_column_int64(st, 0);
@@ -102,40 +101,40 @@ static bool claim(struct spool_db *db, int64_t now, int64_t interval, struct spo
 	*whole = whole_at > now || whole_at + day <= now;
 	if (*whole)
 		c->after = 0;
-	if (!due || !spool_db_begin(db, false, why, n))
+	if (!due || !spool_db_begin(db, false))
 		return false;
 	late = is_late(now, passed, whole_at, interval);
 	due = spool_sql_run(db, late ? "UPDATE retention SET passed_at = ?1, whole_at = 0 WHERE passed_at = ?2"
-			: "UPDATE retention SET passed_at = ?1 WHERE passed_at = ?2", now, passed, why, n) &&
-		sqlite3_changes(db->sql) == 1 && spool_db_commit(db, why, n);
+			: "UPDATE retention SET passed_at = ?1 WHERE passed_at = ?2", now, passed) &&
+		sqlite3_changes(db->sql) == 1 && spool_db_commit(db);
 	spool_db_end(db);
 	if (due && late)
 		tell_late(now, passed);
 	return due && !late;
 }
 
-static bool note_pass(struct spool_db *db, const struct spool_retention_cursor *c, int64_t now, bool whole, char *why, size_t n)
+static bool note_pass(struct spool_db *db, const struct spool_retention_cursor *c, int64_t now, bool whole)
 {
 	bool ok;
 
-	if (!spool_db_begin(db, false, why, n))
+	if (!spool_db_begin(db, false))
 		return false;
-	ok = spool_sql_run(db, "UPDATE retention SET after = ?1, whole_at = iif(?2, ?2, whole_at)", c->after, whole ? now : 0, why, n) &&
-		spool_db_commit(db, why, n);
+	ok = spool_sql_run(db, "UPDATE retention SET after = ?1, whole_at = iif(?2, ?2, whole_at)", c->after, whole ? now : 0) &&
+		spool_db_commit(db);
 	spool_db_end(db);
 	return ok;
 }
 
 /* The next pass begins with the first page that has an event which is young now. */
 static bool go_through(struct spool_keeper *k, struct spool_db *db, const struct spool_retention *r, struct spool_retention_cursor *c,
-	bool whole, char *why, size_t n)
+	bool whole)
 {
 	const struct timespec pause = {.tv_nsec = PAUSE_NS};
 	bool all_old = true, ok = true;
 	int64_t after = c->after;
 
 	while (ok && !c->done && (whole || !c->all_young) && !stopped(k)) {
-		ok = spool_retention_page(db, r, c, why, n);
+		ok = spool_retention_page(db, r, c);
 		all_old = all_old && c->all_old;
 		if (all_old)
 			after = c->after;
@@ -145,21 +144,21 @@ static bool go_through(struct spool_keeper *k, struct spool_db *db, const struct
 	return ok;
 }
 
-static bool pass(struct spool_keeper *k, struct spool_db *db, const struct spool_retention *r, int64_t interval, char *why, size_t n)
+static bool pass(struct spool_keeper *k, struct spool_db *db, const struct spool_retention *r, int64_t interval)
 {
 	struct spool_retention_cursor c = {0};
 	bool ok, whole = false;
 
-	*why = '\0';
-	if (!claim(db, r->now, interval, &c, &whole, why, n))
-		return !*why;
-	ok = go_through(k, db, r, &c, whole, why, n) && (stopped(k) || note_pass(db, &c, r->now, whole, why, n));
+	*db->error = '\0';
+	if (!claim(db, r->now, interval, &c, &whole))
+		return !*db->error;
+	ok = go_through(k, db, r, &c, whole) && (stopped(k) || note_pass(db, &c, r->now, whole));
 	if (c.sum.events)
 		log_message(LOG_LEVEL_INFO, "deleted %" PRId64 " event%s older than keep", c.sum.events, c.sum.events == 1 ? "" : "s");
 	if (!ok || stopped(k))
 		return ok;
 	k->unwiped = k->unwiped || c.sum.events;
-	ok = spool_retention_forget(db, r, why, n) && (!k->unwiped || spool_delete_wipe(db, why, n));
+	ok = spool_retention_forget(db, r) && (!k->unwiped || spool_delete_wipe(db));
 	k->unwiped = k->unwiped && !ok;
 	return ok;
 }
@@ -168,20 +167,19 @@ static bool pass(struct spool_keeper *k, struct spool_db *db, const struct spool
 static void open_and_pass(struct spool_keeper *k, struct spool_retention *r, int64_t interval)
 {
 	struct spool_db db = {.housekeeping = true};
-	char why[WHY];
 	bool ok;
 
 	spool_retention_move(r, clock_now());
 	if (!spool_db_exists(k->dir))
 		return;
-	ok = spool_db_open(&db, k->dir, k->journal, SPOOL_MANAGE, why, sizeof why);
+	ok = spool_db_open(&db, k->dir, k->journal, SPOOL_MANAGE);
 	if (ok) {
-		ok = pass(k, &db, r, interval, why, sizeof why);
+		ok = pass(k, &db, r, interval);
 		spool_reserve_make(db.dir_fd);
 		spool_db_close(&db);
 	}
 	if (!ok && !k->told)
-		log_message(LOG_LEVEL_WARNING, "keep: old events can't be deleted now: %s", why);
+		log_message(LOG_LEVEL_WARNING, "keep: old events can't be deleted now: %s", spool_db_error(&db));
 	k->told = !ok;
 }
 

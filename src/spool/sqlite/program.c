@@ -147,63 +147,63 @@ bool spool_program_write(sqlite3 *sql, const struct spool_program *p)
 	return ok;
 }
 
-bool spool_program_tell(struct spool_db *db, const struct spool_program *p, char *why, size_t n)
+bool spool_program_tell(struct spool_db *db, const struct spool_program *p)
 {
 	bool ok;
 
-	if (!spool_db_begin(db, false, why, n))
+	if (!spool_db_begin(db, false))
 		return false;
-	ok = spool_program_write(db->sql, p) || spool_sql_fail(db, why, n);
-	ok = ok && spool_db_commit(db, why, n);
+	ok = spool_program_write(db->sql, p) || spool_sql_fail(db);
+	ok = ok && spool_db_commit(db);
 	spool_db_end(db);
 	return ok;
 }
 
-bool spool_program_list(struct spool_db *db, void (*visit)(void *ctx, const struct spool_program *p), void *ctx, char *why, size_t n)
+bool spool_program_list(struct spool_db *db, void (*visit)(void *ctx, const struct spool_program *p), void *ctx)
 {
 	struct spool_program p;
 	sqlite3_stmt *st;
 	int rc;
 
-	if (!spool_sql_prepare(db, "SELECT " COLUMNS " FROM program ORDER BY role, started_at, pid", &st, why, n))
+	if (!spool_sql_prepare(db, "SELECT " COLUMNS " FROM program ORDER BY role, started_at, pid", &st))
 		return false;
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
 		read_row(st, &p);
 		visit(ctx, &p);
 	}
 	sqlite3_finalize(st);
-	return rc == SQLITE_DONE || spool_sql_fail(db, why, n);
+	return rc == SQLITE_DONE || spool_sql_fail(db);
 }
 
-static bool remove_role(struct spool_db *db, const char *role, char *why, size_t n)
+static bool remove_role(struct spool_db *db, const char *role)
 {
 	sqlite3_stmt *st;
 	bool ok;
 
-	if (!spool_sql_prepare(db, "DELETE FROM program WHERE role = ?1", &st, why, n))
+	if (!spool_sql_prepare(db, "DELETE FROM program WHERE role = ?1", &st))
 		return false;
 	sqlite3_bind_text(st, 1, role, -1, SQLITE_STATIC);
-	ok = sqlite3_step(st) == SQLITE_DONE || spool_sql_fail(db, why, n);
+	ok = sqlite3_step(st) == SQLITE_DONE || spool_sql_fail(db);
 	sqlite3_finalize(st);
 	return ok;
 }
 
-bool spool_program_forget(struct spool_db *db, const char *role, char *why, size_t n)
+bool spool_program_forget(struct spool_db *db, const char *role)
 {
 	sqlite3_stmt *st;
 	bool ok;
 	int rc;
 
-	if (!spool_sql_prepare(db, "SELECT 1 FROM program WHERE role = ?1", &st, why, n))
+	if (!spool_sql_prepare(db, "SELECT 1 FROM program WHERE role = ?1", &st))
 		return false;
 	sqlite3_bind_text(st, 1, role, -1, SQLITE_STATIC);
 	rc = sqlite3_step(st);
 	sqlite3_finalize(st);
 	if (rc != SQLITE_ROW)
-		return rc == SQLITE_DONE || spool_sql_fail(db, why, n);
-	if (!spool_db_begin(db, false, why, n))
+		return rc == SQLITE_DONE || spool_sql_fail(db);
+	if (!spool_db_begin(db, false))
 		return false;
-	ok = remove_role(db, role, why, n) && spool_db_commit(db, why, n);
+	ok = remove_role(db, role) && spool_db_commit(db);
 	spool_db_end(db);
 	return ok;
 }

@@ -75,16 +75,14 @@ static bool copy_reject(sqlite3_stmt *st, void *out, struct buf *arena)
  * pager, and an open read keeps the WAL from being reset, or with journal = "delete" any commit out.
  */
 static bool take_row(struct spool_db *db, sqlite3_stmt *st, bool (*copy)(sqlite3_stmt *, void *, struct buf *), void *out,
-	struct buf *arena, bool *found, char *why, size_t n)
+	struct buf *arena, bool *found)
 {
 	int rc = sqlite3_step(st);
-	bool ok = rc == SQLITE_ROW || rc == SQLITE_DONE || spool_sql_fail(db, why, n);
+	bool ok = rc == SQLITE_ROW || rc == SQLITE_DONE || spool_sql_fail(db);
 
 	*found = rc == SQLITE_ROW;
-	if (*found && !copy(st, out, arena)) {
-		snprintf(why, n, "spool: memory is short");
-		ok = false;
-	}
+	if (*found && !copy(st, out, arena))
+		ok = spool_db_fail(db, SQLITE_NOMEM, "spool: memory is short");
 	sqlite3_reset(st);
 	return ok;
 }
@@ -98,7 +96,7 @@ static bool is_damage(struct spool_db *db)
 
 /* A page that could not be read whole, event by event. */
 static bool salvage_page(struct spool_db *db, sqlite3_stmt *st, int64_t first, int64_t last, struct spool_lost *lost, struct buf *arena,
-	spool_visit *visit, void *ctx, bool *go_on, char *why, size_t n)
+	spool_visit *visit, void *ctx, bool *go_on)
 {
 	struct spool_row r;
 	bool found;
@@ -106,7 +104,7 @@ static bool salvage_page(struct spool_db *db, sqlite3_stmt *st, int64_t first, i
 	for (int64_t id = first; *go_on && id <= last; id++) {
 		sqlite3_bind_int64(st, 1, id);
 		sqlite3_bind_int64(st, 2, id);
-		if (take_row(db, st, copy_row, &r, arena, &found, why, n)) {
+		if (take_row(db, st, copy_row, &r, arena, &found)) {
 			*go_on = !found || visit(ctx, &r);
 			continue;
 		}
@@ -121,7 +119,7 @@ static bool salvage_page(struct spool_db *db, sqlite3_stmt *st, int64_t first, i
 
 /* Visits one page, the ids from first to last. *go_on becomes false when a visit wants no more. */
 static bool visit_page(struct spool_db *db, sqlite3_stmt *st, int64_t first, int64_t last, const struct spool_filter *f,
-	struct buf *arena, spool_visit *visit, void *ctx, bool *go_on, char *why, size_t n)
+	struct buf *arena, spool_visit *visit, void *ctx, bool *go_on)
 {
 	struct spool_row r;
 	bool found = true;
@@ -129,9 +127,9 @@ static bool visit_page(struct spool_db *db, sqlite3_stmt *st, int64_t first, int
 	while (*go_on && first <= last) {
 		sqlite3_bind_int64(st, 1, first);
 		sqlite3_bind_int64(st, 2, last);
-		if (!take_row(db, st, copy_row, &r, arena, &found, why, n))
+		if (!take_row(db, st, copy_row, &r, arena, &found))
 			return f->lost && is_damage(db) &&
-				salvage_page(db, st, first, last, f->lost, arena, visit, ctx, go_on, why, n);
+				salvage_page(db, st, first, last, f->lost, arena, visit, ctx, go_on);
 		if (!found)
 			break;
 		*go_on = visit(ctx, &r);
@@ -155,7 +153,7 @@ static bool get_number(struct spool_db *db, const char *sql, int64_t *value)
 }
 
 /* Where the first or the last page is damaged: from the indexes, which have the ids too. */
-static bool salvage_range(struct spool_db *db, int64_t *min, int64_t *max, char *why, size_t n)
+static bool salvage_range(struct spool_db *db, int64_t *min, int64_t *max)
 {
 	int64_t by_relay = 0, by_key = 0;
 	bool ok;
@@ -167,24 +165,24 @@ static bool salvage_range(struct spool_db *db, int64_t *min, int64_t *max, char 
 	ok = get_number(db, "SELECT max(id) FROM event INDEXED BY event_key WHERE key IS NOT NULL", &by_key);
 	ok = get_number(db, "SELECT max(event) FROM relay", &by_relay) || ok;
 	*max = by_key > by_relay ? by_key : by_relay;
-	return ok || spool_sql_fail(db, why, n);
+	return ok || spool_sql_fail(db);
 }
 
-static bool id_range(struct spool_db *db, int64_t *min, int64_t *max, char *why, size_t n)
+static bool id_range(struct spool_db *db, int64_t *min, int64_t *max)
 {
 	sqlite3_stmt *st;
 	bool ok;
 
-	if (!spool_sql_prepare(db, "SELECT (SELECT min(id) FROM event), (SELECT max(id) FROM event)", &st, why, n))
+	if (!spool_sql_prepare(db, "SELECT (SELECT min(id) FROM event), (SELECT max(id) FROM event)", &st))
 		return false;
 	ok = sqlite3_step(st) == SQLITE_ROW;
 	*min = sqlite3_column_int64(st, 0);
 	*max = sqlite3_column_int64(st, 1);
 	sqlite3_finalize(st);
-	return ok || spool_sql_fail(db, why, n);
+	return ok || spool_sql_fail(db);
 }
 
-static bool prepare_filter(struct spool_db *db, const struct spool_filter *f, sqlite3_stmt **st, char *why, size_t n)
+static bool prepare_filter(struct spool_db *db, const struct spool_filter *f, sqlite3_stmt **st)
 {
 	static const char where[] =
 		"SELECT " COLUMNS " FROM event WHERE id BETWEEN ?1 AND ?2"
@@ -193,7 +191,7 @@ static bool prepare_filter(struct spool_db *db, const struct spool_filter *f, sq
 	char sql[sizeof where + 32];
 
 	snprintf(sql, sizeof sql, "%s ORDER BY id%s LIMIT 1", where, f->newest_first ? " DESC" : "");
-	if (!spool_sql_prepare(db, sql, st, why, n))
+	if (!spool_sql_prepare(db, sql, st))
 		return false;
 	sqlite3_bind_text(*st, 3, f->endpoint, -1, SQLITE_STATIC);
 	sqlite3_bind_text(*st, 4, f->event, -1, SQLITE_STATIC);
@@ -203,15 +201,14 @@ static bool prepare_filter(struct spool_db *db, const struct spool_filter *f, sq
 	return true;
 }
 
-bool spool_query_events(struct spool_db *db, const struct spool_filter *f, spool_visit *visit, void *ctx, char *why,
-	size_t n)
+bool spool_query_events(struct spool_db *db, const struct spool_filter *f, spool_visit *visit, void *ctx)
 {
 	bool ok = true, go_on = true;
 	struct buf arena = {0};
 	int64_t min, max, at;
 	sqlite3_stmt *st;
 
-	if (!id_range(db, &min, &max, why, n) && (!f->lost || !is_damage(db) || !salvage_range(db, &min, &max, why, n)))
+	if (!id_range(db, &min, &max) && (!f->lost || !is_damage(db) || !salvage_range(db, &min, &max)))
 		return false;
 	if (min <= f->after)
 		min = f->after + 1;
@@ -219,30 +216,30 @@ bool spool_query_events(struct spool_db *db, const struct spool_filter *f, spool
 		max = f->last;
 	if (max == 0 || min > max)
 		return true;
-	if (!prepare_filter(db, f, &st, why, n))
+	if (!prepare_filter(db, f, &st))
 		return false;
 	if (f->newest_first)
 		for (at = max; ok && go_on && at >= min; at -= PAGE)
-			ok = visit_page(db, st, at - PAGE < min ? min : at - PAGE + 1, at, f, &arena, visit, ctx, &go_on, why, n);
+			ok = visit_page(db, st, at - PAGE < min ? min : at - PAGE + 1, at, f, &arena, visit, ctx, &go_on);
 	else
 		for (at = min; ok && go_on && at <= max; at += PAGE)
-			ok = visit_page(db, st, at, max - at < PAGE ? max : at + PAGE - 1, f, &arena, visit, ctx, &go_on, why, n);
+			ok = visit_page(db, st, at, max - at < PAGE ? max : at + PAGE - 1, f, &arena, visit, ctx, &go_on);
 	sqlite3_finalize(st);
 	buf_free(&arena);
 	return ok;
 }
 
-bool spool_query_event(struct spool_db *db, int64_t id, spool_visit *visit, void *ctx, bool *found, char *why, size_t n)
+bool spool_query_event(struct spool_db *db, int64_t id, spool_visit *visit, void *ctx, bool *found)
 {
 	struct buf arena = {0};
 	struct spool_row r;
 	sqlite3_stmt *st;
 	bool ok;
 
-	if (!spool_sql_prepare(db, "SELECT " COLUMNS " FROM event WHERE id = ?1", &st, why, n))
+	if (!spool_sql_prepare(db, "SELECT " COLUMNS " FROM event WHERE id = ?1", &st))
 		return false;
 	sqlite3_bind_int64(st, 1, id);
-	ok = take_row(db, st, copy_row, &r, &arena, found, why, n);
+	ok = take_row(db, st, copy_row, &r, &arena, found);
 	sqlite3_finalize(st);
 	if (ok && *found)
 		visit(ctx, &r);
@@ -251,18 +248,17 @@ bool spool_query_event(struct spool_db *db, int64_t id, spool_visit *visit, void
 }
 
 /* The ids of the first and the last of the newest n; 0 and 0 where there is none. */
-static bool reject_range(struct spool_db *db, const char *endpoint, int64_t limit, int64_t *first, int64_t *last, char *why,
-	size_t n)
+static bool reject_range(struct spool_db *db, const char *endpoint, int64_t limit, int64_t *first, int64_t *last)
 {
 	sqlite3_stmt *st;
 	bool ok;
 
 	if (!spool_sql_prepare(db, "SELECT min(id), max(id) FROM"
-			" (SELECT id FROM reject WHERE ?1 IS NULL OR endpoint = ?1 ORDER BY id DESC LIMIT ?2)", &st, why, n))
+			" (SELECT id FROM reject WHERE ?1 IS NULL OR endpoint = ?1 ORDER BY id DESC LIMIT ?2)", &st))
 		return false;
 	sqlite3_bind_text(st, 1, endpoint, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(st, 2, limit > 0 ? limit : -1);
-	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db, why, n);
+	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db);
 	*first = sqlite3_column_int64(st, 0);
 	*last = sqlite3_column_int64(st, 1);
 	sqlite3_finalize(st);
@@ -270,7 +266,7 @@ static bool reject_range(struct spool_db *db, const char *endpoint, int64_t limi
 }
 
 bool spool_query_rejects(struct spool_db *db, const char *endpoint, int64_t limit,
-	void (*visit)(void *ctx, const struct spool_reject_row *r), void *ctx, char *why, size_t n)
+	void (*visit)(void *ctx, const struct spool_reject_row *r), void *ctx)
 {
 	struct spool_reject_row r;
 	struct buf arena = {0};
@@ -278,15 +274,15 @@ bool spool_query_rejects(struct spool_db *db, const char *endpoint, int64_t limi
 	int64_t first, last;
 	sqlite3_stmt *st;
 
-	if (!reject_range(db, endpoint, limit, &first, &last, why, n) ||
+	if (!reject_range(db, endpoint, limit, &first, &last) ||
 	    !spool_sql_prepare(db, "SELECT " REJECT_COLUMNS " FROM reject"
-			" WHERE id BETWEEN ?1 AND ?2 AND (?3 IS NULL OR endpoint = ?3) ORDER BY id LIMIT 1", &st, why, n))
+			" WHERE id BETWEEN ?1 AND ?2 AND (?3 IS NULL OR endpoint = ?3) ORDER BY id LIMIT 1", &st))
 		return false;
 	sqlite3_bind_int64(st, 2, last);
 	sqlite3_bind_text(st, 3, endpoint, -1, SQLITE_STATIC);
 	for (ok = true; ok && found && first <= last; first = r.id + 1) {
 		sqlite3_bind_int64(st, 1, first);
-		ok = take_row(db, st, copy_reject, &r, &arena, &found, why, n);
+		ok = take_row(db, st, copy_reject, &r, &arena, &found);
 		if (!ok || !found)
 			break;
 		visit(ctx, &r);
@@ -297,17 +293,17 @@ bool spool_query_rejects(struct spool_db *db, const char *endpoint, int64_t limi
 }
 
 bool spool_query_reject(struct spool_db *db, int64_t id, void (*visit)(void *ctx, const struct spool_reject_row *r), void *ctx,
-	bool *found, char *why, size_t n)
+	bool *found)
 {
 	struct spool_reject_row r;
 	struct buf arena = {0};
 	sqlite3_stmt *st;
 	bool ok;
 
-	if (!spool_sql_prepare(db, "SELECT " REJECT_COLUMNS " FROM reject WHERE id = ?1", &st, why, n))
+	if (!spool_sql_prepare(db, "SELECT " REJECT_COLUMNS " FROM reject WHERE id = ?1", &st))
 		return false;
 	sqlite3_bind_int64(st, 1, id);
-	ok = take_row(db, st, copy_reject, &r, &arena, found, why, n);
+	ok = take_row(db, st, copy_reject, &r, &arena, found);
 	sqlite3_finalize(st);
 	if (ok && *found)
 		visit(ctx, &r);
@@ -316,32 +312,32 @@ bool spool_query_reject(struct spool_db *db, int64_t id, void (*visit)(void *ctx
 }
 
 bool spool_query_counters(struct spool_db *db,
-	spool_visit_counter *visit, void *ctx, char *why, size_t n)
+	spool_visit_counter *visit, void *ctx)
 {
 	sqlite3_stmt *st;
 	int rc;
 
-	if (!spool_sql_prepare(db, "SELECT endpoint, code, secret, n, last_at FROM counter ORDER BY endpoint, code, secret", &st, why, n))
+	if (!spool_sql_prepare(db, "SELECT endpoint, code, secret, n, last_at FROM counter ORDER BY endpoint, code, secret", &st))
 		return false;
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW)
 		visit(ctx, spool_sql_text(st, 0), spool_sql_text(st, 1), sqlite3_column_int64(st, 2), spool_sql_count(st, 3),
 			spool_sql_time(st, 4));
 	sqlite3_finalize(st);
-	return rc == SQLITE_DONE || spool_sql_fail(db, why, n);
+	return rc == SQLITE_DONE || spool_sql_fail(db);
 }
 
-bool spool_query_totals(struct spool_db *db, struct spool_totals *t, char *why, size_t n)
+bool spool_query_totals(struct spool_db *db, struct spool_totals *t)
 {
 	sqlite3_stmt *st;
 	bool ok;
 
 	if (!spool_sql_prepare(db, "SELECT (SELECT count(*) FROM event), (SELECT received_at FROM event ORDER BY id LIMIT 1),"
-			" (SELECT received_at FROM event ORDER BY id DESC LIMIT 1)", &st, why, n))
+			" (SELECT received_at FROM event ORDER BY id DESC LIMIT 1)", &st))
 		return false;
 	ok = sqlite3_step(st) == SQLITE_ROW;
 	*t = (struct spool_totals){spool_sql_count(st, 0), spool_sql_time(st, 1), spool_sql_time(st, 2)};
 	sqlite3_finalize(st);
-	return ok || spool_sql_fail(db, why, n);
+	return ok || spool_sql_fail(db);
 }
 
 void spool_query_snapshot(struct spool_db *db, bool on)
@@ -349,36 +345,36 @@ void spool_query_snapshot(struct spool_db *db, bool on)
 	sqlite3_exec(db->sql, on ? "BEGIN" : "COMMIT", NULL, NULL, NULL);
 }
 
-bool spool_query_ahead(struct spool_db *db, int64_t now, int64_t *events, int64_t *latest, char *why, size_t n)
+bool spool_query_ahead(struct spool_db *db, int64_t now, int64_t *events, int64_t *latest)
 {
 	sqlite3_stmt *st;
 	bool ok;
 
 	if (!spool_sql_prepare(db, "SELECT count(*), ifnull(max(received_at), 0) FROM"
-			" (SELECT received_at FROM event ORDER BY id DESC LIMIT 1000) WHERE received_at > ?1", &st, why, n))
+			" (SELECT received_at FROM event ORDER BY id DESC LIMIT 1000) WHERE received_at > ?1", &st))
 		return false;
 	sqlite3_bind_int64(st, 1, now);
-	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db, why, n);
+	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db);
 	*events = sqlite3_column_int64(st, 0);
 	*latest = sqlite3_column_int64(st, 1);
 	sqlite3_finalize(st);
 	return ok;
 }
 
-bool spool_query_newest(struct spool_db *db, int64_t *id, char *why, size_t n)
+bool spool_query_newest(struct spool_db *db, int64_t *id)
 {
 	int64_t oldest;
 
-	return id_range(db, &oldest, id, why, n);
+	return id_range(db, &oldest, id);
 }
 
-bool spool_query_cut_rejects(struct spool_db *db, const struct reject_limits *limits, int64_t now, char *why, size_t n)
+bool spool_query_cut_rejects(struct spool_db *db, const struct reject_limits *limits, int64_t now)
 {
 	bool ok, low;
 
-	if (!spool_delete_begin(db, &low, why, n))
+	if (!spool_delete_begin(db, &low))
 		return false;
-	ok = (spool_stats_cut(db->sql, limits, now) || spool_sql_fail(db, why, n)) && spool_db_commit(db, why, n);
+	ok = (spool_stats_cut(db->sql, limits, now) || spool_sql_fail(db)) && spool_db_commit(db);
 	spool_delete_end(db, low);
 	return ok;
 }

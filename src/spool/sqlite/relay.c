@@ -33,7 +33,7 @@ static void read_row(sqlite3_stmt *st, struct spool_relay_row *r)
 }
 
 bool spool_relay_due(struct spool_db *db, const char *sink, int64_t now, struct spool_relay_cursor *cursor, int limit,
-	bool (*visit)(void *ctx, const struct spool_relay_row *r), void *ctx, bool *more, char *why, size_t n)
+	bool (*visit)(void *ctx, const struct spool_relay_row *r), void *ctx, bool *more)
 {
 	struct spool_relay_row r;
 	sqlite3_stmt *st;
@@ -46,7 +46,7 @@ bool spool_relay_due(struct spool_db *db, const char *sink, int64_t now, struct 
 			" FROM relay AS r INDEXED BY relay_due LEFT JOIN event AS e ON e.id = iif(EXISTS(SELECT 1 FROM relay AS o"
 			" WHERE o.sink = r.sink AND o.conversation = r.conversation AND o.state = 0 AND o.id < r.id), NULL, r.event)"
 			" WHERE r.sink = ?1 AND r.state = 0 AND r.due <= ?2 AND (r.due, r.id) > (?3, ?4)"
-			" ORDER BY r.due, r.id", &st, why, n))
+			" ORDER BY r.due, r.id", &st))
 		return false;
 	sqlite3_bind_text(st, 1, sink, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(st, 2, now);
@@ -58,79 +58,79 @@ bool spool_relay_due(struct spool_db *db, const char *sink, int64_t now, struct 
 		*more = (r.event.id && (!visit(ctx, &r) || ++found == limit)) || ++looked == LOOK_MOST;
 	}
 	sqlite3_finalize(st);
-	return rc == SQLITE_ROW || rc == SQLITE_DONE || spool_sql_fail(db, why, n);
+	return rc == SQLITE_ROW || rc == SQLITE_DONE || spool_sql_fail(db);
 }
 
-bool spool_relay_next(struct spool_db *db, const char *sink, int64_t now, int64_t *due, char *why, size_t n)
+bool spool_relay_next(struct spool_db *db, const char *sink, int64_t now, int64_t *due)
 {
 	sqlite3_stmt *st;
 	bool ok;
 
-	if (!spool_sql_prepare(db, "SELECT min(due) FROM relay WHERE sink = ?1 AND state = 0 AND due > ?2", &st, why, n))
+	if (!spool_sql_prepare(db, "SELECT min(due) FROM relay WHERE sink = ?1 AND state = 0 AND due > ?2", &st))
 		return false;
 	sqlite3_bind_text(st, 1, sink, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(st, 2, now);
-	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db, why, n);
+	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db);
 	*due = spool_sql_time(st, 0);
 	sqlite3_finalize(st);
 	return ok;
 }
 
-static bool any_after(struct spool_db *db, const char *sink, int64_t latest, bool *any, char *why, size_t n)
+static bool any_after(struct spool_db *db, const char *sink, int64_t latest, bool *any)
 {
 	sqlite3_stmt *st;
 	bool ok;
 
-	if (!spool_sql_prepare(db, "SELECT max(due) FROM relay WHERE sink = ?1 AND state = 0", &st, why, n))
+	if (!spool_sql_prepare(db, "SELECT max(due) FROM relay WHERE sink = ?1 AND state = 0", &st))
 		return false;
 	sqlite3_bind_text(st, 1, sink, -1, SQLITE_STATIC);
-	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db, why, n);
+	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db);
 	*any = ok && sqlite3_column_int64(st, 0) > latest;
 	sqlite3_finalize(st);
 	return ok;
 }
 
-static bool write_due(struct spool_db *db, const char *sink, int64_t now, int64_t latest, char *why, size_t n)
+static bool write_due(struct spool_db *db, const char *sink, int64_t now, int64_t latest)
 {
 	sqlite3_stmt *st;
 	bool ok;
 
-	if (!spool_sql_prepare(db, "UPDATE relay SET due = ?2, since = min(since, ?2) WHERE sink = ?1 AND state = 0 AND due > ?3", &st, why, n))
+	if (!spool_sql_prepare(db, "UPDATE relay SET due = ?2, since = min(since, ?2) WHERE sink = ?1 AND state = 0 AND due > ?3", &st))
 		return false;
 	sqlite3_bind_text(st, 1, sink, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(st, 2, now);
 	sqlite3_bind_int64(st, 3, latest);
-	ok = sqlite3_step(st) == SQLITE_DONE || spool_sql_fail(db, why, n);
+	ok = sqlite3_step(st) == SQLITE_DONE || spool_sql_fail(db);
 	sqlite3_finalize(st);
 	return ok;
 }
 
-bool spool_relay_unwait(struct spool_db *db, const char *sink, int64_t now, int64_t latest, int64_t *n, char *why, size_t why_size)
+bool spool_relay_unwait(struct spool_db *db, const char *sink, int64_t now, int64_t latest, int64_t *n)
 {
 	bool any, ok;
 
 	*n = 0;
-	if (!any_after(db, sink, latest, &any, why, why_size))
+	if (!any_after(db, sink, latest, &any))
 		return false;
 	if (!any)
 		return true;
-	if (!spool_db_begin(db, false, why, why_size))
+	if (!spool_db_begin(db, false))
 		return false;
-	ok = write_due(db, sink, now, latest, why, why_size);
+	ok = write_due(db, sink, now, latest);
 	if (ok)
 		*n = sqlite3_changes(db->sql);
-	ok = ok && spool_db_commit(db, why, why_size);
+	ok = ok && spool_db_commit(db);
 	spool_db_end(db);
 	return ok;
 }
 
-bool spool_relay_pending(struct spool_db *db, struct spool_relay_key *keys, size_t count, char *why, size_t n)
+bool spool_relay_pending(struct spool_db *db, struct spool_relay_key *keys, size_t count)
 {
 	sqlite3_stmt *st;
 	bool ok = true;
 	int rc;
 
-	if (!spool_sql_prepare(db, "SELECT 1 FROM relay WHERE id = ?1 AND event = ?2 AND state = 0", &st, why, n))
+	if (!spool_sql_prepare(db, "SELECT 1 FROM relay WHERE id = ?1 AND event = ?2 AND state = 0", &st))
 		return false;
 	/* in one transaction: each begins with calls of the system */
 	sqlite3_exec(db->sql, "BEGIN", NULL, NULL, NULL);
@@ -140,7 +140,7 @@ bool spool_relay_pending(struct spool_db *db, struct spool_relay_key *keys, size
 		sqlite3_bind_int64(st, 2, keys[i].event);
 		rc = sqlite3_step(st);
 		keys[i].pending = rc == SQLITE_ROW;
-		ok = rc == SQLITE_ROW || rc == SQLITE_DONE || spool_sql_fail(db, why, n);
+		ok = rc == SQLITE_ROW || rc == SQLITE_DONE || spool_sql_fail(db);
 	}
 	sqlite3_finalize(st);
 	sqlite3_exec(db->sql, "COMMIT", NULL, NULL, NULL);
@@ -153,24 +153,24 @@ struct recorder {
 };
 
 /* The first two parameters of each are the relay and its event. */
-static bool prepare_recorder(struct spool_db *db, struct recorder *r, char *why, size_t n)
+static bool prepare_recorder(struct spool_db *db, struct recorder *r)
 {
 	return spool_sql_prepare(db, "INSERT INTO attempt(relay, at, ms, status, error, answer) SELECT ?1, ?3, ?4, ?5, ?6, ?7"
-			" WHERE EXISTS(SELECT 1 FROM relay WHERE id = ?1 AND event = ?2)", &r->attempt, why, n) &&
+			" WHERE EXISTS(SELECT 1 FROM relay WHERE id = ?1 AND event = ?2)", &r->attempt) &&
 		spool_sql_prepare(db, "UPDATE relay SET state = iif(state = 0 OR ?3 = 1, ?3, state), due = ?4, attempts = attempts + 1,"
 			" since = ?6, judge = ?5, sending = 0, was_state = iif(?3 = 0, was_state, 0), was_attempts = iif(?3 = 0, was_attempts, 0)"
-			" WHERE id = ?1 AND event = ?2", &r->state, why, n) &&
+			" WHERE id = ?1 AND event = ?2", &r->state) &&
 		spool_sql_prepare(db, "DELETE FROM attempt WHERE relay = ?1 AND id <= (SELECT id FROM attempt WHERE relay = ?1"
-			" ORDER BY id DESC LIMIT 1 OFFSET ?3)", &r->cut, why, n) &&
-		spool_sql_prepare(db, "DELETE FROM relay WHERE id = ?1 AND event = ?2", &r->forget, why, n) &&
+			" ORDER BY id DESC LIMIT 1 OFFSET ?3)", &r->cut) &&
+		spool_sql_prepare(db, "DELETE FROM relay WHERE id = ?1 AND event = ?2", &r->forget) &&
 		spool_sql_prepare(db, "DELETE FROM attempt WHERE relay = ?1 AND NOT EXISTS(SELECT 1 FROM relay WHERE id = ?1)",
-			&r->forget_attempts, why, n) &&
+			&r->forget_attempts) &&
 		spool_sql_prepare(db, "INSERT INTO relay(event, sink, state, since, due, attempts, conversation, reply)"
 			" SELECT e.id, ?3, 0, ?4, ?4, 0, iif(?5, e.conversation, NULL), ?6"
 			" FROM relay AS r CROSS JOIN event AS e ON e.id = r.event WHERE r.id = ?1 AND r.event = ?2"
-			" AND NOT EXISTS(SELECT 1 FROM relay WHERE event = e.id AND sink = ?3)", &r->reply, why, n) &&
-		spool_sql_prepare(db, "INSERT OR REPLACE INTO pause(sink, until, failures) VALUES(?1, ?2, ?3)", &r->pause, why, n) &&
-		spool_sql_prepare(db, "DELETE FROM pause WHERE sink = ?1", &r->go_on, why, n);
+			" AND NOT EXISTS(SELECT 1 FROM relay WHERE event = e.id AND sink = ?3)", &r->reply) &&
+		spool_sql_prepare(db, "INSERT OR REPLACE INTO pause(sink, until, failures) VALUES(?1, ?2, ?3)", &r->pause) &&
+		spool_sql_prepare(db, "DELETE FROM pause WHERE sink = ?1", &r->go_on);
 }
 
 static void free_recorder(struct recorder *r)
@@ -256,60 +256,60 @@ static bool record(const struct recorder *r, const struct spool_attempt *a)
 		(!a->reply_to || write_reply(r->reply, a));
 }
 
-bool spool_relay_record(struct spool_db *db, const struct spool_attempt *first, char *why, size_t n)
+bool spool_relay_record(struct spool_db *db, const struct spool_attempt *first)
 {
 	struct recorder r = {0};
-	bool ok = prepare_recorder(db, &r, why, n), begun = ok && spool_db_begin(db, false, why, n);
+	bool ok = prepare_recorder(db, &r), begun = ok && spool_db_begin(db, false);
 
 	ok = begun;
 	for (const struct spool_attempt *a = first; ok && a; a = a->next)
-		ok = record(&r, a) || spool_sql_fail(db, why, n);
+		ok = record(&r, a) || spool_sql_fail(db);
 	free_recorder(&r);
-	ok = ok && spool_db_commit(db, why, n);
+	ok = ok && spool_db_commit(db);
 	if (begun)
 		spool_db_end(db);
 	return ok;
 }
 
-static bool write_sending(struct spool_db *db, struct spool_relay_key *key, int64_t now, char *why, size_t n)
+static bool write_sending(struct spool_db *db, struct spool_relay_key *key, int64_t now)
 {
 	sqlite3_stmt *st;
 	bool ok;
 
-	if (!spool_sql_prepare(db, "UPDATE relay SET sending = ?3 WHERE id = ?1 AND event = ?2 AND state = 0", &st, why, n))
+	if (!spool_sql_prepare(db, "UPDATE relay SET sending = ?3 WHERE id = ?1 AND event = ?2 AND state = 0", &st))
 		return false;
 	sqlite3_bind_int64(st, 1, key->relay);
 	sqlite3_bind_int64(st, 2, key->event);
 	sqlite3_bind_int64(st, 3, now);
-	ok = sqlite3_step(st) == SQLITE_DONE || spool_sql_fail(db, why, n);
+	ok = sqlite3_step(st) == SQLITE_DONE || spool_sql_fail(db);
 	key->pending = ok && sqlite3_changes(db->sql) > 0;
 	sqlite3_finalize(st);
 	return ok;
 }
 
-bool spool_relay_sending(struct spool_db *db, struct spool_relay_key *key, int64_t now, char *why, size_t n)
+bool spool_relay_sending(struct spool_db *db, struct spool_relay_key *key, int64_t now)
 {
-	bool ok = spool_db_sync(db, true) || spool_sql_fail(db, why, n), begun = ok && spool_db_begin(db, false, why, n);
+	bool ok = spool_db_sync(db, true) || spool_sql_fail(db), begun = ok && spool_db_begin(db, false);
 
-	ok = begun && write_sending(db, key, now, why, n) && spool_db_commit(db, why, n);
+	ok = begun && write_sending(db, key, now) && spool_db_commit(db);
 	if (begun)
 		spool_db_end(db);
 	spool_db_sync(db, false);
 	return ok;
 }
 
-bool spool_relay_doubt(struct spool_db *db, int64_t *count, char *why, size_t n)
+bool spool_relay_doubt(struct spool_db *db, int64_t *count)
 {
 	bool ok;
 
-	if (!spool_db_begin(db, true, why, n))
+	if (!spool_db_begin(db, true))
 		return false;
 	ok = sqlite3_exec(db->sql, "INSERT INTO attempt(relay, at, ms, status, error) SELECT id, sending, 0, 0,"
 		" 'the relay ended meanwhile; it may have arrived' FROM relay WHERE sending <> 0;"
 		"UPDATE relay SET state = 2, attempts = attempts + 1, sending = 0, was_state = 0 WHERE sending <> 0", NULL, NULL, NULL) == SQLITE_OK ||
-		spool_sql_fail(db, why, n);
+		spool_sql_fail(db);
 	*count = sqlite3_changes(db->sql);
-	ok = ok && spool_db_commit(db, why, n);
+	ok = ok && spool_db_commit(db);
 	spool_db_end(db);
 	return ok;
 }
@@ -317,62 +317,62 @@ bool spool_relay_doubt(struct spool_db *db, int64_t *count, char *why, size_t n)
 /* Small differences are no other clock: an event is stored a moment after it is received, and a relay's clock is read before. */
 #define AHEAD "state = 0 AND due > ?1 + 60000 AND (attempts = 0 OR ?2 > 0)"
 
-static bool find_times(struct spool_db *db, int64_t now, int64_t back, int64_t *last_attempt, bool *wrong, char *why, size_t n)
+static bool find_times(struct spool_db *db, int64_t now, int64_t back, int64_t *last_attempt, bool *wrong)
 {
 	sqlite3_stmt *st;
 	bool ok;
 
 	if (!spool_sql_prepare(db, "SELECT ifnull((SELECT at + ms FROM attempt ORDER BY id DESC LIMIT 1), 0),"
-			" EXISTS(SELECT 1 FROM relay WHERE " AHEAD "), EXISTS(SELECT 1 FROM pause)", &st, why, n))
+			" EXISTS(SELECT 1 FROM relay WHERE " AHEAD "), EXISTS(SELECT 1 FROM pause)", &st))
 		return false;
 	sqlite3_bind_int64(st, 1, now);
 	sqlite3_bind_int64(st, 2, back);
-	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db, why, n);
+	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db);
 	*last_attempt = sqlite3_column_int64(st, 0);
 	*wrong = sqlite3_column_int(st, 1) || sqlite3_column_int(st, 2);
 	sqlite3_finalize(st);
 	return ok;
 }
 
-static bool mend_times(struct spool_db *db, int64_t now, int64_t back, int64_t *changed, char *why, size_t n)
+static bool mend_times(struct spool_db *db, int64_t now, int64_t back, int64_t *changed)
 {
 	sqlite3_stmt *st;
 	bool ok;
 
-	if (!spool_sql_prepare(db, "UPDATE relay SET due = iif(attempts = 0, ?1, max(?1, due - ?2)), since = min(?1, since - ?2) WHERE " AHEAD, &st, why, n))
+	if (!spool_sql_prepare(db, "UPDATE relay SET due = iif(attempts = 0, ?1, max(?1, due - ?2)), since = min(?1, since - ?2) WHERE " AHEAD, &st))
 		return false;
 	sqlite3_bind_int64(st, 1, now);
 	sqlite3_bind_int64(st, 2, back);
 	ok = sqlite3_step(st) == SQLITE_DONE;
 	*changed = sqlite3_changes(db->sql);
 	sqlite3_finalize(st);
-	return (ok && sqlite3_exec(db->sql, "DELETE FROM pause", NULL, NULL, NULL) == SQLITE_OK) || spool_sql_fail(db, why, n);
+	return (ok && sqlite3_exec(db->sql, "DELETE FROM pause", NULL, NULL, NULL) == SQLITE_OK) || spool_sql_fail(db);
 }
 
-bool spool_relay_begin(struct spool_db *db, int64_t now, int64_t back, int64_t *last_attempt, int64_t *changed, char *why, size_t n)
+bool spool_relay_begin(struct spool_db *db, int64_t now, int64_t back, int64_t *last_attempt, int64_t *changed)
 {
 	bool ok, wrong;
 
 	*changed = 0;
-	if (!find_times(db, now, back, last_attempt, &wrong, why, n))
+	if (!find_times(db, now, back, last_attempt, &wrong))
 		return false;
 	if (!wrong)
 		return true;
-	if (!spool_db_begin(db, true, why, n))
+	if (!spool_db_begin(db, true))
 		return false;
-	ok = mend_times(db, now, back, changed, why, n) && spool_db_commit(db, why, n);
+	ok = mend_times(db, now, back, changed) && spool_db_commit(db);
 	spool_db_end(db);
 	return ok;
 }
 
-bool spool_relay_name(struct spool_db *db, char name[16], char *why, size_t n)
+bool spool_relay_name(struct spool_db *db, char name[16])
 {
 	sqlite3_stmt *st;
 	bool ok;
 
-	if (!spool_sql_prepare(db, "SELECT name FROM spool", &st, why, n))
+	if (!spool_sql_prepare(db, "SELECT name FROM spool", &st))
 		return false;
-	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db, why, n);
+	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db);
 	if (ok)
 		snprintf(name, 16, "%s", spool_sql_text(st, 0));
 	sqlite3_finalize(st);

@@ -99,13 +99,13 @@ struct looked_at {
 };
 
 /* The next events, up to PAGE. Returns how many, or -1. */
-static int read_page(struct spool_db *db, const struct spool_retention *r, int64_t after, struct looked_at *page, char *why, size_t n)
+static int read_page(struct spool_db *db, const struct spool_retention *r, int64_t after, struct looked_at *page)
 {
 	sqlite3_stmt *st;
 	int rc, count = 0;
 
 	if (!spool_sql_prepare(db, "SELECT id, received_at, endpoint, length(body) + length(headers) FROM event WHERE id > ?1 ORDER BY id"
-			" LIMIT ?2", &st, why, n))
+			" LIMIT ?2", &st))
 		return -1;
 	sqlite3_bind_int64(st, 1, after);
 	sqlite3_bind_int(st, 2, PAGE);
@@ -116,7 +116,7 @@ static int read_page(struct spool_db *db, const struct spool_retention *r, int64
 			.before = rule_for(r, spool_sql_slice(st, 2)),
 		};
 	if (count < PAGE && rc != SQLITE_DONE) {
-		spool_sql_fail(db, why, n);
+		spool_sql_fail(db);
 		count = -1;
 	}
 	sqlite3_finalize(st);
@@ -124,13 +124,12 @@ static int read_page(struct spool_db *db, const struct spool_retention *r, int64
 }
 
 /* The time of the first event behind that one whose time can be; now, where there is none. */
-static bool next_time(struct spool_db *db, const struct spool_retention *r, int64_t after, int64_t *at, char *why, size_t n)
+static bool next_time(struct spool_db *db, const struct spool_retention *r, int64_t after, int64_t *at)
 {
 	sqlite3_stmt *st;
 	int rc;
 
-	if (!spool_sql_prepare(db, "SELECT received_at FROM event WHERE id > ?1 AND received_at BETWEEN ?2 AND ?3 ORDER BY id LIMIT 1", &st, why,
-			n))
+	if (!spool_sql_prepare(db, "SELECT received_at FROM event WHERE id > ?1 AND received_at BETWEEN ?2 AND ?3 ORDER BY id LIMIT 1", &st))
 		return false;
 	sqlite3_bind_int64(st, 1, after);
 	sqlite3_bind_int64(st, 2, r->distrust ? YEAR_2000_MS : INT64_MIN);
@@ -138,15 +137,15 @@ static bool next_time(struct spool_db *db, const struct spool_retention *r, int6
 	rc = sqlite3_step(st);
 	*at = rc == SQLITE_ROW ? sqlite3_column_int64(st, 0) : r->now;
 	sqlite3_finalize(st);
-	return rc == SQLITE_ROW || rc == SQLITE_DONE || spool_sql_fail(db, why, n);
+	return rc == SQLITE_ROW || rc == SQLITE_DONE || spool_sql_fail(db);
 }
 
 /* An event whose time cannot be was received before the next one, at the latest. */
-static bool mend_times(struct spool_db *db, const struct spool_retention *r, struct looked_at *page, int count, char *why, size_t n)
+static bool mend_times(struct spool_db *db, const struct spool_retention *r, struct looked_at *page, int count)
 {
 	int64_t at = r->now;
 
-	if (!is_possible(r, page[count - 1].at) && !next_time(db, r, page[count - 1].event.id, &at, why, n))
+	if (!is_possible(r, page[count - 1].at) && !next_time(db, r, page[count - 1].event.id, &at))
 		return false;
 	for (int i = count - 1; i >= 0; i--) {
 		if (is_possible(r, page[i].at))
@@ -157,8 +156,7 @@ static bool mend_times(struct spool_db *db, const struct spool_retention *r, str
 	return true;
 }
 
-static bool delete_old(struct spool_db *db, const struct spool_retention *r, const struct looked_at *page, int count, struct spool_deleted *sum,
-	char *why, size_t n)
+static bool delete_old(struct spool_db *db, const struct spool_retention *r, const struct looked_at *page, int count, struct spool_deleted *sum)
 {
 	struct spool_doomed order[PAGE];
 	size_t old = 0;
@@ -166,26 +164,24 @@ static bool delete_old(struct spool_db *db, const struct spool_retention *r, con
 	for (int i = 0; i < count; i++)
 		if (page[i].at < page[i].before)
 			order[old++] = page[i].event;
-	return spool_delete(db, order, old, r->keys_since, r->spare, r->dry_run, sum, why, n);
+	return spool_delete(db, order, old, r->keys_since, r->spare, r->dry_run, sum);
 }
 
-bool spool_retention_page(struct spool_db *db, const struct spool_retention *r, struct spool_retention_cursor *c, char *why, size_t n)
+bool spool_retention_page(struct spool_db *db, const struct spool_retention *r, struct spool_retention_cursor *c)
 {
 	struct looked_at *page = calloc(PAGE, sizeof *page);
 	int64_t youngest = youngest_rule(r);
 	bool ok;
 	int count;
 
-	if (!page) {
-		sqlite3_snprintf((int)n, why, "memory is short");
-		return false;
-	}
-	count = read_page(db, r, c->after, page, why, n);
+	if (!page)
+		return spool_db_fail(db, SQLITE_NOMEM, "memory is short");
+	count = read_page(db, r, c->after, page);
 	ok = count >= 0;
 	c->done = count < PAGE;
 	c->all_young = c->all_old = true;
 	if (ok && count > 0) {
-		ok = mend_times(db, r, page, count, why, n) && delete_old(db, r, page, count, &c->sum, why, n);
+		ok = mend_times(db, r, page, count) && delete_old(db, r, page, count, &c->sum);
 		for (int i = 0; i < count; i++) {
 			c->all_young = c->all_young && page[i].at >= youngest;
 			c->all_old = c->all_old && page[i].at < youngest;
@@ -197,12 +193,12 @@ bool spool_retention_page(struct spool_db *db, const struct spool_retention *r, 
 }
 
 /* Of one endpoint at a time, as each has its own rule. "" is before every path. */
-static bool next_endpoint(struct spool_db *db, char *endpoint, size_t size, bool *found, char *why, size_t n)
+static bool next_endpoint(struct spool_db *db, char *endpoint, size_t size, bool *found)
 {
 	sqlite3_stmt *st;
 	int rc;
 
-	if (!spool_sql_prepare(db, "SELECT min(endpoint) FROM conversation WHERE endpoint > ?1", &st, why, n))
+	if (!spool_sql_prepare(db, "SELECT min(endpoint) FROM conversation WHERE endpoint > ?1", &st))
 		return false;
 	sqlite3_bind_text(st, 1, endpoint, -1, SQLITE_TRANSIENT);
 	rc = sqlite3_step(st);
@@ -210,38 +206,38 @@ static bool next_endpoint(struct spool_db *db, char *endpoint, size_t size, bool
 	if (*found)
 		strcpy(endpoint, (const char *)sqlite3_column_text(st, 0));
 	sqlite3_finalize(st);
-	return rc == SQLITE_ROW || spool_sql_fail(db, why, n);
+	return rc == SQLITE_ROW || spool_sql_fail(db);
 }
 
 /* In batches: a delivery waits for one of them at most. */
-static bool forget_keys(struct spool_db *db, int64_t since, char *why, size_t n)
+static bool forget_keys(struct spool_db *db, int64_t since)
 {
 	int forgotten = KEYS;
 	bool ok = true, low;
 
 	while (ok && forgotten == KEYS) {
-		if (!spool_delete_begin(db, &low, why, n))
+		if (!spool_delete_begin(db, &low))
 			return false;
 		ok = spool_sql_run(db, "DELETE FROM purged WHERE (endpoint, key) IN (SELECT endpoint, key FROM purged WHERE received_at < ?1"
-				" LIMIT ?2)", since, KEYS, why, n);
+				" LIMIT ?2)", since, KEYS);
 		forgotten = sqlite3_changes(db->sql);
-		ok = ok && spool_db_commit(db, why, n);
+		ok = ok && spool_db_commit(db);
 		spool_delete_end(db, low);
 	}
 	return ok;
 }
 
-bool spool_retention_forget(struct spool_db *db, const struct spool_retention *r, char *why, size_t n)
+bool spool_retention_forget(struct spool_db *db, const struct spool_retention *r)
 {
 	char endpoint[4096] = "";
-	bool found = true, ok = forget_keys(db, r->keys_since, why, n);
+	bool found = true, ok = forget_keys(db, r->keys_since);
 	int64_t before;
 
 	while (ok && found) {
-		ok = next_endpoint(db, endpoint, sizeof endpoint, &found, why, n);
+		ok = next_endpoint(db, endpoint, sizeof endpoint, &found);
 		before = found ? rule_for(r, slice_text(endpoint)) : INT64_MIN;
 		if (ok && found && before != INT64_MIN)
-			ok = spool_conversation_purge(db, endpoint, before, why, n);
+			ok = spool_conversation_purge(db, endpoint, before);
 	}
 	return ok;
 }

@@ -115,7 +115,7 @@ static bool look(struct scrub *s, int64_t first, bool write, bool *found)
 	return !write || !*found || s->file->pMethods->xSync(s->file, SQLITE_SYNC_NORMAL) == SQLITE_OK;
 }
 
-static bool checkpoint(struct scrub *s, bool *busy, char *why, size_t n)
+static bool checkpoint(struct scrub *s, bool *busy)
 {
 	int rc = SQLITE_OK;
 
@@ -125,24 +125,24 @@ static bool checkpoint(struct scrub *s, bool *busy, char *why, size_t n)
 		sqlite3_busy_timeout(s->db->sql, SPOOL_DB_BUSY_MS);
 	}
 	*busy = rc == SQLITE_BUSY;
-	return rc == SQLITE_OK || spool_sql_fail(s->db, why, n);
+	return rc == SQLITE_OK || spool_sql_fail(s->db);
 }
 
 /* The transaction that spool_db_begin() began ends for the checkpoint, and another one takes its place under the same lock. */
-static bool overwrite(struct scrub *s, int64_t first, bool *busy, char *why, size_t n)
+static bool overwrite(struct scrub *s, int64_t first, bool *busy)
 {
 	bool ok, found = false;
 
-	if (!spool_db_begin(s->db, true, why, n))
+	if (!spool_db_begin(s->db, true))
 		return false;
-	ok = spool_db_commit(s->db, why, n) && checkpoint(s, busy, why, n) &&
+	ok = spool_db_commit(s->db) && checkpoint(s, busy) &&
 		(sqlite3_exec(s->db->sql, "BEGIN IMMEDIATE; UPDATE spool SET name = name", NULL, NULL, NULL) == SQLITE_OK ||
-			spool_sql_fail(s->db, why, n));
+			spool_sql_fail(s->db));
 	if (ok && !look(s, first, true, &found)) {
 		s->db->suspect = true;
-		ok = spool_sql_fail(s->db, why, n);
+		ok = spool_sql_fail(s->db);
 	}
-	ok = ok && spool_db_commit(s->db, why, n) && checkpoint(s, busy, why, n);
+	ok = ok && spool_db_commit(s->db) && checkpoint(s, busy);
 	spool_db_end(s->db);
 	return ok;
 }
@@ -163,7 +163,7 @@ static bool set_up(struct scrub *s)
 	return s->page && s->map && s->size >= 512 && memcmp(header + LARGEST_ROOT, "\0\0\0\0", 4) != 0;
 }
 
-bool spool_scrub(struct spool_db *db, bool *busy, char *why, size_t n)
+bool spool_scrub(struct spool_db *db, bool *busy)
 {
 	struct scrub s = {.db = db};
 	bool ok = true, found, wanted = set_up(&s);
@@ -173,9 +173,9 @@ bool spool_scrub(struct spool_db *db, bool *busy, char *why, size_t n)
 	/* this connection must not write its old copies of pages later */
 	sqlite3_exec(db->sql, "PRAGMA shrink_memory", NULL, NULL, NULL);
 	for (int64_t first = 1; ok && wanted && s.file->pMethods->xFileSize(s.file, &end) == SQLITE_OK && first <= end / s.size; first += STEP) {
-		ok = look(&s, first, false, &found) || spool_sql_fail(db, why, n);
+		ok = look(&s, first, false, &found) || spool_sql_fail(db);
 		if (ok && found)
-			ok = overwrite(&s, first, busy, why, n);
+			ok = overwrite(&s, first, busy);
 	}
 	free(s.page);
 	free(s.map);

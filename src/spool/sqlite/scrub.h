@@ -12,9 +12,9 @@
  * when the row is deleted. This overwrites that part of all pages with zeros, in the file itself and in small steps: SQLite never
  * reads it. Works on a database with auto_vacuum, as hookspool makes it; another one stays as it is.
  *
- * Call it after what was deleted is checkpointed. Ends with an empty write-ahead log. False with the reason in why: *busy tells
+ * Call it after what was deleted is checkpointed. Ends with an empty write-ahead log. After an error *busy tells
  * whether a reader is in the way, and a second call goes on from the beginning.
  */
-bool spool_scrub(struct spool_db *db, bool *busy, char *why, size_t why_size);
+bool spool_scrub(struct spool_db *db, bool *busy);
 
 #endif

@@ -2,29 +2,26 @@
 /* What every reader and writer of the spool's tables does with SQLite. */
 #include "spool/sqlite/sql.h"
 
-#include <stdio.h>
-
-bool spool_sql_fail(struct spool_db *db, char *why, size_t n)
+bool spool_sql_fail(struct spool_db *db)
 {
-	snprintf(why, n, "spool: %s", sqlite3_errmsg(db->sql));
-	return false;
+	return spool_db_fail(db, sqlite3_errcode(db->sql), "spool: %s", sqlite3_errmsg(db->sql));
 }
 
-bool spool_sql_prepare(struct spool_db *db, const char *sql, sqlite3_stmt **st, char *why, size_t n)
+bool spool_sql_prepare(struct spool_db *db, const char *sql, sqlite3_stmt **st)
 {
-	return sqlite3_prepare_v2(db->sql, sql, -1, st, NULL) == SQLITE_OK || spool_sql_fail(db, why, n);
+	return sqlite3_prepare_v2(db->sql, sql, -1, st, NULL) == SQLITE_OK || spool_sql_fail(db);
 }
 
-bool spool_sql_run(struct spool_db *db, const char *sql, int64_t one, int64_t two, char *why, size_t n)
+bool spool_sql_run(struct spool_db *db, const char *sql, int64_t one, int64_t two)
 {
 	sqlite3_stmt *st;
 	bool ok;
 
-	if (!spool_sql_prepare(db, sql, &st, why, n))
+	if (!spool_sql_prepare(db, sql, &st))
 		return false;
 	sqlite3_bind_int64(st, 1, one);
 	sqlite3_bind_int64(st, 2, two);
-	ok = sqlite3_step(st) == SQLITE_DONE || spool_sql_fail(db, why, n);
+	ok = sqlite3_step(st) == SQLITE_DONE || spool_sql_fail(db);
 	sqlite3_finalize(st);
 	return ok;
 }

@@ -6,14 +6,14 @@
 #include "core/buf.h"
 #include "spool/sqlite/db.h"
 
-/* Writes SQLite's reason to why. Returns false. */
-bool spool_sql_fail(struct spool_db *db, char *why, size_t why_size);
+/* Keeps SQLite's reason in the connection. Returns false. */
+bool spool_sql_fail(struct spool_db *db);
 
-/* False with the reason in why; a statement is finalised by the caller. */
-bool spool_sql_prepare(struct spool_db *db, const char *sql, sqlite3_stmt **st, char *why, size_t why_size);
+/* A statement is finalised by the caller. */
+bool spool_sql_prepare(struct spool_db *db, const char *sql, sqlite3_stmt **st);
 
-/* Runs a statement with one or two numbers. False with the reason in why. */
-bool spool_sql_run(struct spool_db *db, const char *sql, int64_t one, int64_t two, char *why, size_t why_size);
+/* Runs a statement with one or two numbers. */
+bool spool_sql_run(struct spool_db *db, const char *sql, int64_t one, int64_t two);
 
 /* A column of the row, borrowed until the next step; p == NULL: it has no value. */
 struct slice spool_sql_slice(sqlite3_stmt *st, int column);

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A connection to the spool, as the relay, the commands and the keeper use it: one thread, one place, opened at once. The receiver's
+ * handle is another one, struct spool of spool.h: many threads share it, it opens when it is needed, and it gathers counters in
+ * memory between commits.
+ *
+ * All functions of src/spool/ that take a connection keep the reason of a failure in it. Those that return a bool return false then.
+ */
+#ifndef SPOOL_PUBLIC_DB_H
+#define SPOOL_PUBLIC_DB_H
+
+#include <stdbool.h>
+
+#include "conf/conf.h"
+
+struct spool_db;
+
+/* Why the last function failed, for what the caller does about it. */
+enum spool_error {
+	SPOOL_ERROR_OTHER,
+	SPOOL_ERROR_BUSY,     /* another process has it; later it may go */
+	SPOOL_ERROR_FULL,     /* the disk is full */
+	SPOOL_ERROR_READONLY, /* this process may not write */
+	SPOOL_ERROR_DISK,     /* the disk failed */
+	SPOOL_ERROR_DAMAGED,  /* what is stored can't be right */
+};
+
+enum spool_access {
+	SPOOL_RECEIVE, /* make it when it isn't there; write */
+	SPOOL_MANAGE,  /* it must be there; read and write */
+	SPOOL_RELAY,   /* the same; a commit doesn't wait for the disk: what a power cut takes back is sent once more, with the same id */
+};
+
+/* True when there is a spool at that place: the receiver makes it. False with errno set. */
+bool spool_db_exists(const char *place);
+
+/* A connection that is not open yet. NULL when memory is short. The caller frees it. */
+struct spool_db *spool_db_new(void);
+
+/* Opens the spool at that place, the option `spool` of the configuration. It may be closed after an error only. */
+bool spool_db_open(struct spool_db *db, const char *place, enum journal journal, enum spool_access access);
+
+/* Closes it. NULL is allowed. */
+void spool_db_free(struct spool_db *db);
+
+/* The reason of the last failure, in one line, and its kind. Borrowed until the next failure of that connection. NULL: memory is short. */
+const char *spool_db_error(const struct spool_db *db);
+enum spool_error spool_db_error_kind(const struct spool_db *db);
+
+/* True when another process was writing when this connection last wanted to: the receiver is busy. */
+bool spool_db_contended(const struct spool_db *db);
+
+/* True when another spool is in the place of the one that is open, or none: it was moved or deleted. */
+bool spool_db_moved(struct spool_db *db);
+
+/* The opposite, for commands that wait for events: a spool that was moved is an error. */
+bool spool_db_in_place(struct spool_db *db);
+
+#endif

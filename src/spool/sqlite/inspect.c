@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: ISC */
+/* Looking at a spool's health, for `hookspool check`. */
+#include "spool/inspect.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "spool/sqlite/program.h"
+#include "spool/sqlite/sql.h"
+
+/* A receiver makes the lock before the database, and both are there a moment later. */
+bool spool_inspect_lost(const char *place)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	snprintf(path, sizeof path, "%s/lock", place);
+	return !spool_db_exists(place) && stat(path, &st) == 0;
+}
+
+bool spool_inspect_write(struct spool_db *db)
+{
+	int rc;
+
+	if (!spool_db_begin(db, true))
+		return false;
+	rc = spool_program_try(db->sql);
+	spool_db_end(db);
+	return rc == SQLITE_OK || spool_db_fail(db, rc, "can't be written: %s", sqlite3_errstr(rc));
+}
+
+int64_t spool_inspect_size(struct spool_db *db)
+{
+	struct stat st;
+
+	return fstatat(db->dir_fd, "hookspool.db", &st, 0) == 0 ? (int64_t)st.st_size : 0;
+}
+
+static void add_fault(struct spool_faults *f, const char *text)
+{
+	if (f->n < SPOOL_INSPECT_FAULTS)
+		snprintf(f->text[f->n++], SPOOL_INSPECT_TEXT, "%s", text);
+}
+
+/* quick_check takes time by the size, and integrity_check compares each index with its table, too. */
+static void look_at_pages(struct spool_db *db, bool deep, struct spool_faults *f)
+{
+	sqlite3_stmt *st;
+	int rc = sqlite3_prepare_v2(db->sql, deep ? "PRAGMA integrity_check" : "PRAGMA quick_check", -1, &st, NULL);
+
+	while (rc == SQLITE_OK || rc == SQLITE_ROW) {
+		const char *fault;
+
+		rc = sqlite3_step(st);
+		fault = rc == SQLITE_ROW ? spool_sql_text(st, 0) : "ok";
+		if (strcmp(fault, "ok") != 0)
+			add_fault(f, fault);
+	}
+	sqlite3_finalize(st);
+	if (rc != SQLITE_DONE && f->n == 0)
+		add_fault(f, sqlite3_errmsg(db->sql));
+}
+
+/* The number in the first column of the only row; 0 when SQLite failed, which look_at_pages() has told of. */
+static int64_t inspect_number(struct spool_db *db, const char *sql)
+{
+	sqlite3_stmt *st;
+	int64_t n = 0;
+
+	if (sqlite3_prepare_v2(db->sql, sql, -1, &st, NULL) == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW)
+		n = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	return n;
+}
+
+/* No release leaves rows behind that belong to others which are gone. */
+static void look_at_references(struct spool_db *db, struct spool_faults *f)
+{
+	int64_t relays = inspect_number(db, "SELECT count(*) FROM relay WHERE event NOT IN (SELECT id FROM event)");
+	int64_t attempts = inspect_number(db, "SELECT count(*) FROM attempt WHERE relay NOT IN (SELECT id FROM relay)");
+
+	if (relays > 0 || attempts > 0)
+		snprintf(f->text[f->n++], SPOOL_INSPECT_TEXT, "%" PRId64 " deliveries without their event, and %" PRId64
+			" attempts without their delivery", relays, attempts);
+}
+
+bool spool_inspect_pages(struct spool_db *db, bool deep, struct spool_faults *faults)
+{
+	faults->n = 0;
+	look_at_pages(db, deep, faults);
+	look_at_references(db, faults);
+	return faults->n == 0;
+}
