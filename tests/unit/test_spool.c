@@ -808,6 +808,148 @@ static void lock_wait_is_bounded(void **state)
 	spool_close(s);
 }
 
+/* A part of the spool's work, in a thread of its own. */
+struct part {
+	struct spool *s;
+	const char *key; /* of the event that is put; NULL: a probe */
+	bool ok;
+	pthread_t thread;
+};
+
+static void *do_part(void *arg)
+{
+	struct part *p = arg;
+	char why[256];
+	int64_t id;
+
+	p->ok = p->key ? put(p->s, "/a", p->key, "one", &id) == STORED : spool_probe(p->s, why, sizeof why);
+	return NULL;
+}
+
+static const struct timespec a_moment = {.tv_nsec = 50000000}; /* for a thread to begin to wait */
+
+static void *flush(void *arg)
+{
+	spool_flush(arg);
+	return NULL;
+}
+
+/* Takes the lock of all processes, so that what is begun now waits. */
+static void hold(struct spool_db *db, const char *dir)
+{
+	assert_true(spool_db_open(db, dir, JOURNAL_WAL, SPOOL_MANAGE));
+	assert_true(spool_db_begin(db, true));
+}
+
+static void let_go(struct spool_db *db)
+{
+	spool_db_end(db);
+	spool_db_close(db);
+}
+
+static void start(struct part *p)
+{
+	assert_int_equal(pthread_create(&p->thread, NULL, do_part, p), 0);
+	nanosleep(&a_moment, NULL);
+}
+
+static off_t size_of_log(const char *dir)
+{
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof path, "%s/hookspool.db-wal", dir);
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_size;
+}
+
+/* An event that comes with a probe is stored where the disk has room for it, and not for the probe's pages. */
+static void probe_fails_no_event(void **state)
+{
+	struct spool *s = spool_new("probe", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
+	struct part first = {.s = s, .key = "2"}, event = {.s = s, .key = "3"}, probe = {.s = s};
+	struct spool_db other = {0};
+	struct rlimit was, limit;
+	off_t before, one;
+	int64_t id;
+
+	(void)state;
+	assert_int_equal(put(s, "/a", "0", "one", &id), STORED);
+	before = size_of_log("probe");
+	assert_int_equal(put(s, "/a", "1", "one", &id), STORED);
+	one = size_of_log("probe") - before;
+	hold(&other, "probe");
+	start(&first);
+	start(&event);
+	start(&probe);
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &was);
+	limit = was;
+	limit.rlim_cur = (rlim_t)(before + 3 * one + 60000);
+	setrlimit(RLIMIT_FSIZE, &limit);
+	let_go(&other);
+	pthread_join(first.thread, NULL);
+	pthread_join(event.thread, NULL);
+	pthread_join(probe.thread, NULL);
+	setrlimit(RLIMIT_FSIZE, &was);
+	assert_true(first.ok && event.ok);
+	assert_false(probe.ok);
+	start(&probe);
+	pthread_join(probe.thread, NULL);
+	assert_true(probe.ok);
+	spool_close(s);
+	assert_int_equal(ask("probe", "SELECT count(*) FROM event"), 4);
+}
+
+/* A flush and a probe that come together count once. */
+static void probe_counts_nothing(void **state)
+{
+	static const char stored[] = "stored";
+	struct spool *s = spool_new("count", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
+	struct part first = {.s = s, .key = "1"}, probe = {.s = s};
+	struct spool_db other = {0};
+	char why[256];
+	pthread_t flusher;
+
+	(void)state;
+	assert_true(spool_open(s, why, sizeof why));
+	hold(&other, "count");
+	start(&first);
+	spool_count(s, "/a", stored, 0, 1);
+	start(&probe);
+	assert_int_equal(pthread_create(&flusher, NULL, flush, s), 0);
+	nanosleep(&a_moment, NULL);
+	let_go(&other);
+	pthread_join(first.thread, NULL);
+	pthread_join(probe.thread, NULL);
+	pthread_join(flusher, NULL);
+	spool_close(s);
+	assert_int_equal(ask("count", "SELECT n FROM counter"), 1);
+}
+
+/* What could not be written stays older than what was refused during the attempt. */
+static void failed_flush_keeps_the_order(void **state)
+{
+	struct spool *s = spool_new("order", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
+	struct spool_db other = {0};
+	pthread_t flusher;
+	char why[256];
+
+	(void)state;
+	assert_true(spool_open(s, why, sizeof why));
+	hold(&other, "order");
+	reject(s, 1, "first");
+	assert_int_equal(pthread_create(&flusher, NULL, flush, s), 0);
+	nanosleep(&a_moment, NULL);
+	reject(s, 2, "second");
+	pthread_join(flusher, NULL); /* after a second without the lock */
+	let_go(&other);
+	assert_int_equal(ask("order", "SELECT count(*) FROM reject"), 0);
+	spool_flush(s);
+	spool_close(s);
+	assert_int_equal(ask("order", "SELECT group_concat(received_at) = '1,2' FROM (SELECT received_at FROM reject ORDER BY id)"), 1);
+}
+
 /* What a forged file could have run by those that read it. */
 static void no_schema_is_trusted(void **state)
 {
@@ -861,6 +1003,9 @@ int main(void)
 		cmocka_unit_test(first_schema_is_migrated),
 		cmocka_unit_test(counters_wait_for_a_spool),
 		cmocka_unit_test(lock_wait_is_bounded),
+		cmocka_unit_test(probe_fails_no_event),
+		cmocka_unit_test(probe_counts_nothing),
+		cmocka_unit_test(failed_flush_keeps_the_order),
 	};
 
 	return cmocka_run_group_tests_name("spool", tests, unit_enter, unit_leave);

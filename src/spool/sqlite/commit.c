@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The spool: group commit over spool_db.
+ * The spool as the receiver's threads use it: transactions on one database handle, one at a time.
  *
- * There is no committer thread. The first thread to come commits for itself and for all that
- * queued behind the commit before it; the others sleep until their event is on disk. With one
- * thread (CGI, mod_fcgid) that is a plain commit in place.
- *
- *   queue of waiters:  WAITING --(chosen to commit the next batch)--> LEADING
- *                         \--(its batch is done)--> DONE <--(its own batch too)--/
+ * Group commit: a thread that has events joins a queue. The first of the queue waits until the handle is free, takes the whole
+ * queue, and commits it in one transaction; the others wake when their events are committed. Counters and probes have
+ * transactions of their own, so that they never fail an event.
  */
 #include "spool/spool.h"
 
@@ -22,19 +19,14 @@
 #include "spool/sqlite/store.h"
 #include "spool/wakeup.h"
 
-enum { WHY_SIZE = 256 };
-
-enum waiter_state { WAITING, LEADING, DONE };
-
-/* One caller's part in a batch; lives on its stack. */
-struct waiter {
-	struct waiter *next;
-	struct spool_event *events; /* NULL: write the notes */
-	bool probe; /* and try whether the database can be written */
-	enum waiter_state state;
-	bool ok;
-	char why[WHY_SIZE];
-	pthread_cond_t wake;
+/* One caller's part of a commit; it lives on the caller's stack. */
+struct put {
+	struct put *next;
+	struct spool_event *events;
+	bool done, ok;
+	char *why;
+	size_t why_size;
+	pthread_cond_t wake; /* it is done, or the first of the queue when the handle is free */
 };
 
 struct spool {
@@ -42,16 +34,17 @@ struct spool {
 	enum journal journal;
 	enum spool_access access;
 
-	/* owned by the thread that leads */
+	/* of the thread that set `busy` */
 	struct spool_db db;
 	bool open;
 	struct spool_store store;
-	struct spool_wakeup poke;
+	struct spool_wakeup wakeup;
 
 	pthread_mutex_t mutex; /* all below */
-	bool leading;
-	struct waiter *head, **tail;
-	struct spool_stats notes;
+	bool busy;              /* a thread uses the handle */
+	pthread_cond_t free;    /* no thread does; for those that have no events */
+	struct put *queue, **queue_end;
+	struct spool_stats stats;
 };
 
 struct spool *spool_new(const char *dir, enum journal journal, enum spool_access access,
@@ -68,11 +61,12 @@ struct spool *spool_new(const char *dir, enum journal journal, enum spool_access
 	}
 	s->journal = journal;
 	s->access = access;
-	s->notes.limits = limits;
-	s->notes.relimited = true;
-	s->poke.fd = -1;
-	s->tail = &s->head;
+	s->stats.limits = limits;
+	s->stats.relimited = true;
+	s->wakeup.fd = -1;
+	s->queue_end = &s->queue;
 	pthread_mutex_init(&s->mutex, NULL);
+	pthread_cond_init(&s->free, NULL);
 	return s;
 }
 
@@ -90,11 +84,19 @@ void spool_close(struct spool *s)
 	if (!s)
 		return;
 	close_db(s);
-	spool_wakeup_close(&s->poke);
-	spool_stats_free(&s->notes);
+	spool_wakeup_close(&s->wakeup);
+	spool_stats_free(&s->stats);
+	pthread_cond_destroy(&s->free);
 	pthread_mutex_destroy(&s->mutex);
 	free(s->dir);
 	free(s);
+}
+
+/* Returns false. */
+static bool tell_error(const struct spool *s, char *why, size_t n)
+{
+	snprintf(why, n, "%s", spool_db_error(&s->db));
+	return false;
 }
 
 /* Opens what is closed, and again what was moved away: an event in a deleted file is lost. */
@@ -103,10 +105,8 @@ bool spool_open(struct spool *s, char *why, size_t n)
 	if (s->open && !spool_db_moved(&s->db))
 		return true;
 	close_db(s);
-	if (!spool_db_open(&s->db, s->dir, s->journal, s->access)) {
-		snprintf(why, n, "%s", spool_db_error(&s->db));
-		return false;
-	}
+	if (!spool_db_open(&s->db, s->dir, s->journal, s->access))
+		return tell_error(s, why, n);
 	s->open = true;
 	if (spool_store_open(&s->store, s->db.sql))
 		return true;
@@ -115,180 +115,211 @@ bool spool_open(struct spool *s, char *why, size_t n)
 	return false;
 }
 
-static bool store_all(struct spool *s, struct spool_event *ev)
-{
-	while (ev && spool_store_put(&s->store, ev))
-		ev = ev->next;
-	return !ev;
-}
+/* Whether a commit waits for the disk. Counters alone are not worth an fsync: the next event's commit covers them. */
+enum durability { LAZY, DURABLE };
 
-static bool write_batch(struct spool *s, struct waiter *batch, const struct spool_stats *notes, char *why)
+/* Begins a transaction; end_transaction() must follow. False with the reason in why. */
+static bool begin_transaction(struct spool *s, enum durability d, char *why, size_t n)
 {
-	struct waiter *w;
-	int rc;
+	bool ok = spool_open(s, why, n);
 
-	for (w = batch; w; w = w->next) {
-		if (!(w->events ? spool_store_begin(&s->store) && store_all(s, w->events) : spool_stats_write(notes, s->db.sql))) {
-			snprintf(why, WHY_SIZE, "store: %s", sqlite3_errmsg(s->db.sql));
-			return false;
-		}
-		if (w->probe && (rc = spool_program_try(s->db.sql)) != SQLITE_OK) {
-			snprintf(why, WHY_SIZE, "probe: %s", sqlite3_errstr(rc));
-			return false;
-		}
+	if (ok && d == LAZY && !spool_db_sync(&s->db, false)) {
+		snprintf(why, n, "%s: %s", s->dir, sqlite3_errmsg(s->db.sql));
+		ok = false;
 	}
-	if (spool_db_commit(&s->db))
-		return true;
-	snprintf(why, WHY_SIZE, "%s", spool_db_error(&s->db));
-	return false;
-}
-
-/* Tells a batch that it is done. A waiter other than the leader's own is gone once it woke. */
-static void finish_batch(struct spool *s, struct waiter *batch, bool ok, const char *why)
-{
-	struct waiter *w, *next;
-
-	pthread_mutex_lock(&s->mutex);
-	for (w = batch; w; w = next) {
-		next = w->next;
-		w->ok = ok;
-		if (!ok)
-			snprintf(w->why, WHY_SIZE, "%s", why);
-		w->state = DONE;
-		pthread_cond_signal(&w->wake);
-	}
-	pthread_mutex_unlock(&s->mutex);
-}
-
-static bool commit_batch(struct spool *s, struct waiter *batch, const struct spool_stats *notes)
-{
-	bool only_notes = !batch->events && !batch->next;
-	bool begun, ok = false;
-	char why[WHY_SIZE] = "";
-
-	/* notes alone are not worth an fsync: the next event's commit covers them */
-	begun = spool_open(s, why, sizeof why) && (!only_notes || spool_db_sync(&s->db, false));
-	if (begun && !spool_db_begin(&s->db, !only_notes)) {
-		snprintf(why, sizeof why, "%s", spool_db_error(&s->db));
-		begun = false;
-	}
-	if (begun)
-		ok = write_batch(s, batch, notes, why);
-	finish_batch(s, batch, ok, why);
-	if (begun)
-		spool_db_end(&s->db);
-	if (ok && s->store.relayed)
-		spool_wakeup_send(&s->poke, s->dir, false);
-	s->store.relayed = false;
-	/* SQLite may have gone over to read-only, for good, where it couldn't open a file for writing */
-	if (!ok || s->db.suspect || (only_notes && !spool_db_sync(&s->db, true)))
+	ok = ok && (spool_db_begin(&s->db, d == DURABLE) || tell_error(s, why, n));
+	if (!ok)
 		close_db(s);
 	return ok;
 }
 
 /*
- * Called with the mutex held. Commits all that is queued, the caller's own part with it, and
- * hands the lead to the first waiter that came during the commit.
+ * Ends a transaction. A handle that failed is closed, and the next transaction opens it again: SQLite goes over to read-only, for
+ * good, where it could not open a file for writing.
  */
-static void lead(struct spool *s)
+static void end_transaction(struct spool *s, enum durability d, bool ok)
 {
-	struct waiter *batch = s->head, *w;
-	struct spool_stats notes = {.limits = s->notes.limits};
-
-	for (w = batch; w; w = w->next)
-		if (!w->events)
-			spool_stats_join(&notes, &s->notes);
-	s->head = NULL;
-	s->tail = &s->head;
-	pthread_mutex_unlock(&s->mutex);
-	if (commit_batch(s, batch, &notes))
-		spool_stats_free(&notes);
-	pthread_mutex_lock(&s->mutex);
-	spool_stats_join(&s->notes, &notes);
-	s->leading = s->head != NULL;
-	if (s->head) {
-		s->head->state = LEADING;
-		pthread_cond_signal(&s->head->wake);
-	}
+	spool_db_end(&s->db);
+	if (!ok || s->db.suspect || (d == LAZY && !spool_db_sync(&s->db, true)))
+		close_db(s);
 }
 
-/* Queues a waiter and returns when its batch is done, by another thread or by this one. */
-static void wait_turn(struct spool *s, struct waiter *w)
+static bool store_events(struct spool *s, const struct put *queue, char *why, size_t n)
 {
-	pthread_cond_init(&w->wake, NULL);
-	pthread_mutex_lock(&s->mutex);
-	*s->tail = w;
-	s->tail = &w->next;
-	if (!s->leading) {
-		s->leading = true;
-		w->state = LEADING;
-	}
-	while (w->state == WAITING)
-		pthread_cond_wait(&w->wake, &s->mutex);
-	if (w->state == LEADING)
-		lead(s);
+	bool ok = spool_store_begin(&s->store);
+
+	for (const struct put *p = queue; ok && p; p = p->next)
+		for (struct spool_event *ev = p->events; ok && ev; ev = ev->next)
+			ok = spool_store_put(&s->store, ev);
+	if (!ok)
+		snprintf(why, n, "store: %s", sqlite3_errmsg(s->db.sql));
+	return ok;
+}
+
+static bool commit_events(struct spool *s, const struct put *queue, char *why, size_t n)
+{
+	bool ok, relayed;
+
+	if (!begin_transaction(s, DURABLE, why, n))
+		return false;
+	ok = store_events(s, queue, why, n) && (spool_db_commit(&s->db) || tell_error(s, why, n));
+	relayed = ok && s->store.relayed;
+	s->store.relayed = false;
+	end_transaction(s, DURABLE, ok);
+	if (relayed)
+		spool_wakeup_send(&s->wakeup, s->dir, false);
+	return ok;
+}
+
+/* Waits until no thread uses the handle, and takes it. Called with the mutex. */
+static void take_handle(struct spool *s)
+{
+	while (s->busy)
+		pthread_cond_wait(&s->free, &s->mutex);
+	s->busy = true;
+}
+
+/* Called with the mutex. */
+static void give_handle(struct spool *s)
+{
+	s->busy = false;
+	if (s->queue)
+		pthread_cond_signal(&s->queue->wake);
+	pthread_cond_signal(&s->free);
+}
+
+/* Commits all that is queued, and tells each put how it went. Called with the mutex and the handle; frees the mutex meanwhile. */
+static void commit_queue(struct spool *s)
+{
+	struct put *queue = s->queue, *next;
+	char why[256] = "";
+	bool ok;
+
+	s->queue = NULL;
+	s->queue_end = &s->queue;
 	pthread_mutex_unlock(&s->mutex);
-	pthread_cond_destroy(&w->wake);
+	ok = commit_events(s, queue, why, sizeof why);
+	pthread_mutex_lock(&s->mutex);
+	for (struct put *p = queue; p; p = next) {
+		next = p->next;
+		if (!ok)
+			snprintf(p->why, p->why_size, "%s", why);
+		p->ok = ok;
+		p->done = true;
+		pthread_cond_signal(&p->wake);
+	}
 }
 
 bool spool_put(struct spool *s, struct spool_event *first, char *why, size_t n)
 {
-	struct waiter w = {.events = first};
+	struct put p = {.events = first, .why = why, .why_size = n};
 
-	wait_turn(s, &w);
-	if (!w.ok)
-		snprintf(why, n, "%s", w.why);
-	return w.ok;
+	pthread_cond_init(&p.wake, NULL);
+	pthread_mutex_lock(&s->mutex);
+	*s->queue_end = &p;
+	s->queue_end = &p.next;
+	while (!p.done && (s->busy || s->queue != &p))
+		pthread_cond_wait(&p.wake, &s->mutex);
+	if (!p.done) {
+		s->busy = true;
+		commit_queue(s);
+		give_handle(s);
+	}
+	pthread_mutex_unlock(&s->mutex);
+	pthread_cond_destroy(&p.wake);
+	return p.ok;
 }
 
 void spool_count(struct spool *s, const char *endpoint, const char *code, int64_t secret, int64_t at)
 {
 	pthread_mutex_lock(&s->mutex);
-	spool_stats_count(&s->notes, endpoint, code, secret, at);
+	spool_stats_count(&s->stats, endpoint, code, secret, at);
 	pthread_mutex_unlock(&s->mutex);
 }
 
 void spool_limit(struct spool *s, struct reject_limits limits)
 {
 	pthread_mutex_lock(&s->mutex);
-	s->notes.limits = limits;
-	s->notes.relimited = true;
+	s->stats.limits = limits;
+	s->stats.relimited = true;
 	pthread_mutex_unlock(&s->mutex);
 }
 
 void spool_reject(struct spool *s, const struct spool_reject *r)
 {
 	pthread_mutex_lock(&s->mutex);
-	spool_stats_reject(&s->notes, r);
+	spool_stats_reject(&s->stats, r);
 	pthread_mutex_unlock(&s->mutex);
+}
+
+static bool write_stats(struct spool *s, const struct spool_stats *stats)
+{
+	char why[256];
+	bool ok;
+
+	if (!begin_transaction(s, LAZY, why, sizeof why))
+		return false;
+	ok = spool_stats_write(stats, s->db.sql) && spool_db_commit(&s->db);
+	end_transaction(s, LAZY, ok);
+	return ok;
+}
+
+/* Writes what is in memory. What could not be written stays there, before what came meanwhile. Called with the mutex and the handle. */
+static void flush_stats(struct spool *s)
+{
+	struct spool_stats taken = s->stats;
+
+	s->stats = (struct spool_stats){.limits = taken.limits};
+	pthread_mutex_unlock(&s->mutex);
+	if (write_stats(s, &taken))
+		spool_stats_free(&taken);
+	pthread_mutex_lock(&s->mutex);
+	spool_stats_join(&taken, &s->stats);
+	s->stats = taken;
 }
 
 void spool_flush(struct spool *s)
 {
-	struct waiter w = {0};
-	bool any;
-
 	pthread_mutex_lock(&s->mutex);
-	any = s->notes.tallies || s->notes.rejects.n || s->notes.program;
+	if (s->stats.tallies || s->stats.rejects.n || s->stats.program) {
+		take_handle(s);
+		flush_stats(s);
+		give_handle(s);
+	}
 	pthread_mutex_unlock(&s->mutex);
-	if (any)
-		wait_turn(s, &w);
 }
 
 void spool_tell(struct spool *s, const struct spool_program *p)
 {
 	pthread_mutex_lock(&s->mutex);
-	if (!spool_stats_tell(&s->notes, p))
+	if (!spool_stats_tell(&s->stats, p))
 		log_message(LOG_LEVEL_ERROR, "memory is short; the spool is not told of this program");
 	pthread_mutex_unlock(&s->mutex);
 }
 
+static bool try_to_write(struct spool *s, char *why, size_t n)
+{
+	int rc;
+
+	if (!begin_transaction(s, LAZY, why, n))
+		return false;
+	rc = spool_program_try(s->db.sql);
+	if (rc != SQLITE_OK)
+		snprintf(why, n, "probe: %s", sqlite3_errstr(rc));
+	end_transaction(s, LAZY, rc == SQLITE_OK);
+	return rc == SQLITE_OK;
+}
+
 bool spool_probe(struct spool *s, char *why, size_t n)
 {
-	struct waiter w = {.probe = true};
+	bool ok;
 
-	wait_turn(s, &w);
-	if (!w.ok)
-		snprintf(why, n, "%s", w.why);
-	return w.ok;
+	pthread_mutex_lock(&s->mutex);
+	take_handle(s);
+	pthread_mutex_unlock(&s->mutex);
+	ok = try_to_write(s, why, n);
+	pthread_mutex_lock(&s->mutex);
+	give_handle(s);
+	pthread_mutex_unlock(&s->mutex);
+	return ok;
 }

@@ -131,12 +131,13 @@ void spool_stats_join(struct spool_stats *to, struct spool_stats *from)
 	for (const struct tally *t = from->tallies; t; t = t->next)
 		count(to, t->endpoint, t->code, t->secret, t->n, t->last_at);
 	free_tallies(from);
+	to->limits = from->limits;
 	spool_rejects_join(&to->rejects, &from->rejects, to->limits.size);
 	to->relimited = to->relimited || from->relimited;
-	if (!to->program)
+	if (from->program) {
+		free(to->program);
 		to->program = from->program;
-	else
-		free(from->program); /* what could not be written is older than what was told since */
+	}
 	*from = (struct spool_stats){.limits = from->limits};
 }
 

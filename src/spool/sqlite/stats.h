@@ -33,7 +33,7 @@ bool spool_stats_tell(struct spool_stats *n, const struct spool_program *p);
 /* Writes them inside the caller's transaction, and cuts the ring. False: the transaction must be rolled back. */
 bool spool_stats_write(const struct spool_stats *n, sqlite3 *sql);
 
-/* Moves all of `from` into `to`. Of two that a program tells of itself, that in `to` is the newer one. */
+/* Moves all of `from`, which is newer, into `to`; its limits and its program are the ones that count. */
 void spool_stats_join(struct spool_stats *to, struct spool_stats *from);
 
 /* Deletes what is beyond the limits at that moment. False: the transaction must be rolled back. */
