@@ -2,8 +2,7 @@
 /*
  * One FastCGI request on a connection that the receiver accepted itself.
  *
- * The receiver takes the records itself, and checks every length. libfcgi gets the variables in a stream that the
- * receiver writes, and writes the answer: libfcgi.h says why.
+ * The receiver reads the records itself, and checks every length (input.h). libfcgi writes the answer: libfcgi.h says why.
  */
 #ifndef FCGI_H
 #define FCGI_H
@@ -19,27 +18,11 @@ enum { FCGI_BATCH = 64 };
 struct fcgi *fcgi_new(void);
 void fcgi_free(struct fcgi *f);
 
-enum fcgi_ready {
-	FCGI_READY_EMPTY,      /* nothing has come */
-	FCGI_READY_PARTIAL,    /* not all variables are there */
-	FCGI_READY_PARAMS,     /* the variables are there, or as much as a socket's buffer may hold; not all of the body */
-	FCGI_READY_FULL,       /* as one of the last two, and the rest may not come before some is read */
-	FCGI_READY_COMPLETE,   /* the whole request: serving it can't block on reading */
-	FCGI_READY_MANAGEMENT, /* a whole management record, for fcgi_manage() */
-	FCGI_READY_CLOSED,     /* the peer has closed, or what it sends is not a request */
-};
-
-/*
- * Looks, without taking or waiting, at how much of a request has arrived on fd. *size becomes the bytes of what is
- * there whole.
- */
-enum fcgi_ready fcgi_peek(int fd, size_t *size);
-
 /* How a request is to be served. */
 struct fcgi_service {
 	const struct conf *conf;
 	struct spool *spool;
-	size_t complete; /* the bytes of the whole request, as fcgi_peek() saw it; 0: some are still to come */
+	size_t complete; /* the bytes of the whole request, as input_peek() saw it; 0: some are still to come */
 	bool refuse;     /* answer busy, without reading the body, and without waiting for variables */
 };
 

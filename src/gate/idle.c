@@ -8,6 +8,7 @@
 #endif
 
 #include "core/clock.h"
+#include "gate/input.h"
 
 enum {
 	CLOSED_AT_ONCE = 32,
@@ -40,7 +41,7 @@ static bool is_idle(const struct conn *c)
 {
 	size_t size;
 
-	return !c->busy && !c->since && fcgi_peek(c->fd, &size) == FCGI_READY_EMPTY;
+	return !c->busy && !c->since && input_peek(c->fd, &size) == INPUT_EMPTY;
 }
 
 static unsigned drop_all(struct server *s, struct conn *const *c, unsigned n)

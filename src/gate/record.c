@@ -5,8 +5,6 @@
 #include <fastcgi.h>
 #include <string.h>
 
-enum { PARAMS_PIECE = 32 * 1024 };
-
 bool record_read(const unsigned char *p, struct record *out)
 {
 	*out = (struct record){
@@ -112,39 +110,26 @@ static bool is_variable(struct slice name, struct slice value)
 	return name.n && !memchr(name.p, '=', name.n) && !memchr(name.p, '\0', name.n + value.n);
 }
 
-/* Appends the bytes as PARAMS records. */
-static bool add_params(struct buf *b, unsigned id, const char *p, const char *end)
+bool record_variables(char *pairs, size_t n, char **envp)
 {
-	bool ok = true;
-	size_t n;
-
-	for (; ok && p < end; p += n) {
-		n = (size_t)(end - p) < PARAMS_PIECE ? (size_t)(end - p) : PARAMS_PIECE;
-		ok = record_add(b, FCGI_PARAMS, id, p, n, 0);
-	}
-	return ok;
-}
-
-bool record_add_variables(struct buf *b, unsigned id, struct slice pairs)
-{
-	const FCGI_BeginRequestBody begin = {.roleB0 = FCGI_RESPONDER, .flags = FCGI_KEEP_CONN};
-	const char *p = pairs.p, *end = pairs.n ? p + pairs.n : p, *from = p, *at;
-	size_t before = b->len;
+	char *end = pairs + n, *text;
+	const char *p = pairs;
 	struct slice name, value;
-	bool whole = true, ok = record_add(b, FCGI_BEGIN_REQUEST, id, &begin, sizeof begin, 0);
+	bool whole = true;
 
-	while (ok && whole && p < end) {
-		at = p;
+	for (char *at = pairs; whole && at < end; at = pairs + (p - pairs)) {
 		whole = take_pair(&p, end, &name, &value);
-		if (whole && is_variable(name, value))
+		*at = '\0'; /* behind the value before it; the lengths that stood here are read */
+		if (!whole || !is_variable(name, value))
 			continue;
-		ok = add_params(b, id, from, at); /* those before the one that is left out */
-		from = p;
+		text = pairs + (name.p - pairs) - 1;
+		memmove(text, name.p, name.n);
+		text[name.n] = '=';
+		*envp++ = text;
 	}
-	ok = ok && (!whole || add_params(b, id, from, end)) && record_add(b, FCGI_PARAMS, id, "", 0, 0);
-	if (!ok)
-		b->len = before;
-	return ok && whole;
+	*end = '\0';
+	*envp = NULL;
+	return whole;
 }
 
 static bool add_pair(struct buf *b, const char *name, const char *value)

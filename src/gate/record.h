@@ -2,8 +2,7 @@
 /*
  * FastCGI 1.0 records and name-value pairs in memory: judged and read here, with no input or output.
  *
- * Every length is checked against the bytes there are. libfcgi takes records out of padding, and adds lengths without
- * a check: it reads only streams that record_add_variables() wrote.
+ * Every length is checked against the bytes there are.
  */
 #ifndef RECORD_H
 #define RECORD_H
@@ -16,6 +15,8 @@
 enum {
 	RECORD_HEADER = 8,             /* bytes, section 3.3 */
 	RECORD_CONTENT_MAX = 65535,
+	RECORD_SIZE_MAX = RECORD_HEADER + RECORD_CONTENT_MAX + 255, /* with the padding */
+	RECORD_PAIR_MIN = 3, /* bytes of a name-value pair with a name: two lengths and a byte */
 	RECORD_PARAMS_MAX = 128 * 1024, /* bytes of a request's variables, with their lengths */
 	RECORD_FULL = 32 * 1024, /* a peer that writes in small pieces may fill the socket's buffer with so much */
 	RECORD_FULL_OF_BYTES = 64, /* one that writes single bytes, with so much: Linux counts 768 bytes a write, and poll(2) waits above a quarter */
@@ -50,12 +51,12 @@ enum record_seen {
 enum record_seen record_walk(const unsigned char *p, size_t n, size_t *size);
 
 /*
- * Appends the variables of a request, from its name-value pairs (section 3.4), as a stream for libfcgi: BEGIN_REQUEST for
- * a responder, PARAMS, an empty PARAMS, all without padding. A pair that can be no
- * variable is left out: an empty name, "=" in the name, or a NUL. False when a length goes beyond the bytes: the stream has the
- * pairs before it all the same. False with nothing appended when memory is short.
+ * Makes the n bytes of a request's name-value pairs (section 3.4) its variables, in place: envp gets a pointer to each text
+ * "NAME=value", and NULL last. A pair that cannot be a variable is left out: its name is empty or has "=" in it, or it has a NUL.
+ * `pairs` has room for n + 1 bytes, and envp for n / RECORD_PAIR_MIN + 1 pointers. False when a length goes beyond the bytes;
+ * the variables before it are there all the same.
  */
-bool record_add_variables(struct buf *b, unsigned id, struct slice pairs);
+bool record_variables(char *pairs, size_t n, char **envp);
 
 /*
  * Appends the answer to a management record: the known values that FCGI_GET_VALUES asks for, or that the type is

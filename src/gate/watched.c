@@ -6,6 +6,8 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "gate/input.h"
+
 enum {
 	SLOW_US = 1000 * 1000,       /* a body not all there by then is read by a worker as it comes */
 	LINGER_US = 2 * 1000 * 1000, /* for a peer to take its answer and close */
@@ -60,7 +62,7 @@ void watched_look(struct watched *w, struct conn *c, int64_t now)
 	struct server *s = w->s;
 	int64_t age = now - c->since;
 	int64_t patience = atomic_load(&s->resting) ? SLOW_US : s->conf->conf->params_timeout * 1000;
-	enum fcgi_ready ready;
+	enum input_ready ready;
 	size_t size;
 
 	if (c->state == CONN_LINGERING) {
@@ -70,15 +72,15 @@ void watched_look(struct watched *w, struct conn *c, int64_t now)
 		}
 		return;
 	}
-	ready = fcgi_peek(c->fd, &size);
-	c->slow = age > SLOW_US && (ready == FCGI_READY_PARAMS || ready == FCGI_READY_FULL);
-	if (c->slow || ready == FCGI_READY_COMPLETE || ready == FCGI_READY_MANAGEMENT) {
+	ready = input_peek(c->fd, &size);
+	c->slow = age > SLOW_US && (ready == INPUT_PARAMS || ready == INPUT_FULL);
+	if (c->slow || ready == INPUT_COMPLETE || ready == INPUT_MANAGEMENT) {
 		unwatch(w, c);
 		worker_arm(s, c);
-	} else if (ready == FCGI_READY_FULL && c->state == CONN_PARKED) {
+	} else if (ready == INPUT_FULL && c->state == CONN_PARKED) {
 		c->state = CONN_WAITING;
 		atomic_fetch_add(&s->waiting, 1);
-	} else if (ready == FCGI_READY_CLOSED || age > patience) {
+	} else if (ready == INPUT_CLOSED || age > patience) {
 		unwatch(w, c);
 		worker_drop(s, c);
 	}

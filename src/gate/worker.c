@@ -11,6 +11,7 @@
 #include "core/clock.h"
 #include "gate/accept.h"
 #include "gate/idle.h"
+#include "gate/input.h"
 #include "hook/refusals.h"
 
 enum {
@@ -160,28 +161,28 @@ static void attend_late(struct server *s, struct batch *b, struct conn *c)
 static void attend(struct server *s, struct batch *b, struct conn *c)
 {
 	size_t size;
-	enum fcgi_ready ready = fcgi_peek(c->fd, &size);
+	enum input_ready ready = input_peek(c->fd, &size);
 
-	if (c->slow && ready == FCGI_READY_PARAMS)
-		ready = FCGI_READY_FULL;
+	if (c->slow && ready == INPUT_PARAMS)
+		ready = INPUT_FULL;
 	switch (ready) {
-	case FCGI_READY_EMPTY:
+	case INPUT_EMPTY:
 		worker_arm(s, c);
 		break;
-	case FCGI_READY_PARTIAL:
-	case FCGI_READY_PARAMS:
+	case INPUT_PARTIAL:
+	case INPUT_PARAMS:
 		hand_over(s, c, CONN_PARKED);
 		break;
-	case FCGI_READY_CLOSED:
+	case INPUT_CLOSED:
 		worker_drop(s, c);
 		break;
-	case FCGI_READY_FULL:
+	case INPUT_FULL:
 		attend_late(s, b, c);
 		break;
-	case FCGI_READY_COMPLETE:
+	case INPUT_COMPLETE:
 		take(s, b, c, size);
 		break;
-	case FCGI_READY_MANAGEMENT:
+	case INPUT_MANAGEMENT:
 		pass_on(s, c, fcgi_manage(c->fd, size));
 		break;
 	}

@@ -10,6 +10,7 @@
 #include <fastcgi.h>
 
 #include "gate/fcgi.h"
+#include "gate/input.h"
 #include "gate/libfcgi.h"
 #include "gate/listen.h"
 #include "gate/record.h"
@@ -109,7 +110,7 @@ static enum fcgi_next serve_as(int fd, bool complete, bool refuse)
 	enum fcgi_next next;
 
 	if (complete)
-		assert_int_equal(fcgi_peek(fd, &how.complete), FCGI_READY_COMPLETE);
+		assert_int_equal(input_peek(fd, &how.complete), INPUT_COMPLETE);
 	next = fcgi_take(g.fcgi, fd, &how);
 
 	if (next != FCGI_NEXT_STORE)
@@ -132,11 +133,11 @@ static bool answered(const struct pair *p, const char *code)
 	return false;
 }
 
-static enum fcgi_ready peek(int fd)
+static enum input_ready peek(int fd)
 {
 	size_t size;
 
-	return fcgi_peek(fd, &size);
+	return input_peek(fd, &size);
 }
 
 static void kept_connection_serves_a_second_request(void **state)
@@ -148,13 +149,13 @@ static void kept_connection_serves_a_second_request(void **state)
 	for (int i = 0; i < 3; i++) {
 		request(&b, true, "/w", "{\"event\":\"e\"}");
 		assert_int_equal(write(p.theirs, b.data, b.len), b.len);
-		assert_int_equal(peek(p.ours), FCGI_READY_COMPLETE);
+		assert_int_equal(peek(p.ours), INPUT_COMPLETE);
 		assert_int_equal(serve_as(p.ours, true, false), FCGI_NEXT_KEEP);
 		assert_true(answered(&p, "200"));
-		assert_int_equal(peek(p.ours), FCGI_READY_EMPTY);
+		assert_int_equal(peek(p.ours), INPUT_EMPTY);
 	}
 	close(p.theirs);
-	assert_int_equal(peek(p.ours), FCGI_READY_CLOSED);
+	assert_int_equal(peek(p.ours), INPUT_CLOSED);
 	close(p.ours);
 	buf_free(&b);
 }
@@ -189,7 +190,7 @@ static void unread_body_is_not_read_as_a_request(void **state)
 	assert_int_equal(write(p.theirs, b.data, b.len), b.len);
 	assert_int_equal(serve_as(p.ours, true, false), FCGI_NEXT_KEEP);
 	assert_true(answered(&p, "404"));
-	assert_int_equal(peek(p.ours), FCGI_READY_EMPTY);
+	assert_int_equal(peek(p.ours), INPUT_EMPTY);
 
 	assert_int_equal(write(p.theirs, b.data, b.len), b.len);
 	assert_int_equal(serve_as(p.ours, false, false), FCGI_NEXT_LINGER);
@@ -207,20 +208,20 @@ static void state_of_a_partial_request(void **state)
 	static const struct {
 		const char *bytes;
 		size_t n;
-		enum fcgi_ready ready;
+		enum input_ready ready;
 	} bad[] = {
-		{"\2\1\0\1\0\0\0\0", 8, FCGI_READY_CLOSED},                    /* not version 1 */
-		{"\1\4\0\1\0\0\0\0", 8, FCGI_READY_CLOSED},                    /* does not begin */
-		{"\1\x09\0\0\0\0\0\0", 8, FCGI_READY_MANAGEMENT},              /* FCGI_GET_VALUES */
-		{"\1\x09\0\0\0\0\4\0", 8, FCGI_READY_PARTIAL},                 /* its padding is to come */
-		{"\1\1\0\0\0\0\0\0", 8, FCGI_READY_MANAGEMENT},                /* its id */
-		{"\1\1\0\1\0\x07\0\0", 8, FCGI_READY_CLOSED},                  /* BEGIN_REQUEST has 8 bytes */
-		{BEGIN "\1\x09\0\0\0\0\0\0", 24, FCGI_READY_CLOSED}, /* inside a request */
-		{"\1\1\0", 3, FCGI_READY_PARTIAL},
-		{BEGIN "\1\2\0\1\0\0\0\0", 24, FCGI_READY_COMPLETE}, /* ABORT */
-		{BEGIN "\1\5\0\1\0\0\0\0", 24, FCGI_READY_CLOSED},   /* no parameters */
-		{BEGIN "\1\4\0\1\0\0\0\0\1\5\0\2\0\0\0\0", 32, FCGI_READY_CLOSED}, /* another's end */
-		{BEGIN "\1\4\0\1\0\0\0\0\1\2\0\2\0\0\0\0", 32, FCGI_READY_CLOSED}, /* another's ABORT */
+		{"\2\1\0\1\0\0\0\0", 8, INPUT_CLOSED},                    /* not version 1 */
+		{"\1\4\0\1\0\0\0\0", 8, INPUT_CLOSED},                    /* does not begin */
+		{"\1\x09\0\0\0\0\0\0", 8, INPUT_MANAGEMENT},              /* FCGI_GET_VALUES */
+		{"\1\x09\0\0\0\0\4\0", 8, INPUT_PARTIAL},                 /* its padding is to come */
+		{"\1\1\0\0\0\0\0\0", 8, INPUT_MANAGEMENT},                /* its id */
+		{"\1\1\0\1\0\x07\0\0", 8, INPUT_CLOSED},                  /* BEGIN_REQUEST has 8 bytes */
+		{BEGIN "\1\x09\0\0\0\0\0\0", 24, INPUT_CLOSED}, /* inside a request */
+		{"\1\1\0", 3, INPUT_PARTIAL},
+		{BEGIN "\1\2\0\1\0\0\0\0", 24, INPUT_COMPLETE}, /* ABORT */
+		{BEGIN "\1\5\0\1\0\0\0\0", 24, INPUT_CLOSED},   /* no parameters */
+		{BEGIN "\1\4\0\1\0\0\0\0\1\5\0\2\0\0\0\0", 32, INPUT_CLOSED}, /* another's end */
+		{BEGIN "\1\4\0\1\0\0\0\0\1\2\0\2\0\0\0\0", 32, INPUT_CLOSED}, /* another's ABORT */
 	};
 	struct buf b = {0};
 	struct pair p;
@@ -238,9 +239,9 @@ static void state_of_a_partial_request(void **state)
 	for (size_t i = 0; i < b.len; i++) { /* byte by byte: never complete too early */
 		assert_int_equal(write(p.theirs, b.data + i, 1), 1);
 		if (i + 1 < b.len)
-			assert_true(peek(p.ours) <= FCGI_READY_PARAMS && (i + 1 < 64 || peek(p.ours) == FCGI_READY_PARAMS));
+			assert_true(peek(p.ours) <= INPUT_PARAMS && (i + 1 < 64 || peek(p.ours) == INPUT_PARAMS));
 	}
-	assert_int_equal(peek(p.ours), FCGI_READY_COMPLETE);
+	assert_int_equal(peek(p.ours), INPUT_COMPLETE);
 	close(p.ours);
 	close(p.theirs);
 	buf_free(&b);
@@ -256,7 +257,7 @@ static void slow_and_short_bodies_are_refused(void **state)
 	params(&b, "POST", "/w");
 	record(&b, 5, "{\"event\"", 8);
 	assert_int_equal(write(p.theirs, b.data, b.len), b.len);
-	assert_int_equal(peek(p.ours), FCGI_READY_PARAMS);
+	assert_int_equal(peek(p.ours), INPUT_PARAMS);
 	assert_int_equal(serve_as(p.ours, false, false), FCGI_NEXT_LINGER);
 	assert_true(answered(&p, "408"));
 	close(p.ours);
@@ -318,7 +319,7 @@ static void body_in_pieces_is_whole(void **state)
 			assert_true(write(p.theirs, b.data + at, b.len - at < piece ? b.len - at : piece) > 0);
 		assert_int_equal(serve_as(p.ours, false, false), FCGI_NEXT_KEEP);
 		assert_true(answered(&p, "200"));
-		assert_int_equal(peek(p.ours), FCGI_READY_EMPTY);
+		assert_int_equal(peek(p.ours), INPUT_EMPTY);
 	}
 	close(p.ours);
 	close(p.theirs);
@@ -374,7 +375,7 @@ static void padding_is_never_a_record(void **state)
 		assert_int_equal(write(p.theirs, b.data, b.len), b.len);
 		assert_int_equal(serve_as(p.ours, i % 2, false), FCGI_NEXT_KEEP);
 		assert_true(answered(&p, "200"));
-		assert_int_equal(peek(p.ours), FCGI_READY_EMPTY);
+		assert_int_equal(peek(p.ours), INPUT_EMPTY);
 	}
 	close(p.ours);
 	close(p.theirs);
@@ -397,10 +398,10 @@ static void request_ends_after_its_padding(void **state)
 	record(&b, 5, "{\"event\":\"e\"}", 13);
 	padded(&b, 5, NULL, 0, &padding);
 	assert_int_equal(write(p.theirs, b.data, b.len - 1), b.len - 1);
-	assert_int_equal(peek(p.ours), FCGI_READY_PARAMS);
+	assert_int_equal(peek(p.ours), INPUT_PARAMS);
 	assert_int_equal(write(p.theirs, "", 1), 1);
 	assert_int_equal(serve_as(p.ours, true, false), FCGI_NEXT_KEEP);
-	assert_int_equal(peek(p.ours), FCGI_READY_EMPTY);
+	assert_int_equal(peek(p.ours), INPUT_EMPTY);
 	close(p.ours);
 	close(p.theirs);
 	buf_free(&padding);
@@ -437,73 +438,55 @@ static void wrong_lengths_close_the_connection(void **state)
 	buf_free(&b);
 }
 
-/* A pair that can be no variable is left out; libfcgi reads the others, and adds its own. */
-static void variables_are_read_by_libfcgi(void **state)
+/* A pair that cannot be a variable is left out. */
+static void pairs_become_variables(void **state)
 {
-	static const char pairs[] = "\1\1AB" "\0\1x" "\3\0A=B" "\2\1A\0x" "\1\2Ax\0" "\x80\0\0\1\0C" "\1\x80\0\0\2D==" "\1\1A2";
-	static const char *const right[] = {"FCGI_ROLE=RESPONDER", "A=B", "C=", "D===", "A=2"};
-	struct libfcgi *l = libfcgi_new();
-	struct buf stream = {0};
-	char *const *v;
+	char pairs[] = "\1\1AB" "\0\1x" "\3\0A=B" "\2\1A\0x" "\1\2Ax\0" "\x80\0\0\1\0C" "\1\x80\0\0\2D==" "\1\1A2";
+	static const char *const right[] = {"A=B", "C=", "D===", "A=2"};
+	char *envp[sizeof pairs / RECORD_PAIR_MIN + 1];
 
 	(void)state;
-	assert_non_null(l);
-	for (int again = 0; again < 2; again++) {
-		stream.len = 0;
-		assert_true(record_add_variables(&stream, 7, (struct slice){pairs, sizeof pairs - 1}));
-		assert_true(libfcgi_open(l, &stream));
-		v = libfcgi_variables(l);
-		for (size_t i = 0; i < COUNT(right); i++)
-			assert_string_equal(v[i], right[i]);
-		assert_null(v[COUNT(right)]);
-		libfcgi_close(l);
-	}
-	buf_free(&stream);
-	libfcgi_free(l);
-}
-
-/* Descriptors are few: a full batch of requests needs no more of them than one request does. */
-static void batch_of_requests_shares_one_descriptor(void **state)
-{
-	static const char pairs[] = "\1\1AB";
-	struct libfcgi *l[FCGI_BATCH];
-	struct buf stream = {0};
-	int before, after;
-
-	(void)state;
-	assert_true(record_add_variables(&stream, 1, (struct slice){pairs, sizeof pairs - 1}));
-	for (size_t i = 0; i < COUNT(l); i++) {
-		assert_non_null(l[i] = libfcgi_new());
-		assert_true(libfcgi_open(l[i], &stream));
-		if (i == 0)
-			before = dup(STDIN_FILENO);
-	}
-	after = dup(STDIN_FILENO);
-	assert_int_equal(after, before + 1); /* the lowest that is free: dup(2) */
-	close(before);
-	close(after);
-	for (size_t i = 0; i < COUNT(l); i++) {
-		assert_string_equal(libfcgi_variables(l[i])[1], "A=B");
-		libfcgi_free(l[i]);
-	}
-	buf_free(&stream);
+	assert_true(record_variables(pairs, sizeof pairs - 1, envp));
+	for (size_t i = 0; i < COUNT(right); i++)
+		assert_string_equal(envp[i], right[i]);
+	assert_null(envp[COUNT(right)]);
 }
 
 /* What is behind a wrong length is not read; what is before it is. */
 static void variables_after_a_wrong_length_are_not_read(void **state)
 {
-	static const char pairs[] = "\1\1AB" "\1\x7F";
-	struct libfcgi *l = libfcgi_new();
-	struct buf stream = {0};
+	char pairs[] = "\1\1AB" "\1\x7F";
+	char *envp[sizeof pairs / RECORD_PAIR_MIN + 1];
 
 	(void)state;
-	assert_non_null(l);
-	assert_false(record_add_variables(&stream, 1, (struct slice){pairs, sizeof pairs - 1}));
-	assert_true(libfcgi_open(l, &stream));
-	assert_string_equal(libfcgi_variables(l)[1], "A=B");
-	assert_null(libfcgi_variables(l)[2]);
-	libfcgi_free(l);
-	buf_free(&stream);
+	assert_false(record_variables(pairs, sizeof pairs - 1, envp));
+	assert_string_equal(envp[0], "A=B");
+	assert_null(envp[1]);
+}
+
+/* Descriptors are few: no answer leaves one behind. The answer has the id of its request. */
+static void answers_need_no_descriptor_of_their_own(void **state)
+{
+	static const char right[] = "\1\6\1\2\0\1\7\0x\0\0\0\0\0\0\0" "\1\6\1\2\0\0\0\0" "\1\3\1\2\0\x08\0\0\0\0\0\0\0\0\0\0";
+	struct buf answer = {0};
+	char out[sizeof right];
+	int fd[2], before = dup(STDIN_FILENO), after;
+
+	(void)state;
+	close(before);
+	assert_true(buf_add(&answer, "x", 1));
+	for (int i = 0; i < FCGI_BATCH; i++) {
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+		assert_true(libfcgi_answer(fd[0], 0x102, &answer));
+		assert_int_equal(recv(fd[1], out, sizeof out, MSG_DONTWAIT), sizeof right - 1);
+		assert_memory_equal(out, right, sizeof right - 1);
+		close(fd[0]);
+		close(fd[1]);
+	}
+	after = dup(STDIN_FILENO);
+	buf_free(&answer);
+	assert_int_equal(after, before); /* the lowest that is free: dup(2) */
+	close(after);
 }
 
 static void management_records_are_answered(void **state)
@@ -529,10 +512,10 @@ static void management_records_are_answered(void **state)
 		struct pair p = connect_pair();
 
 		assert_int_equal(write(p.theirs, all[i].asked, all[i].n), all[i].n);
-		assert_int_equal(fcgi_peek(p.ours, &size), FCGI_READY_MANAGEMENT);
+		assert_int_equal(input_peek(p.ours, &size), INPUT_MANAGEMENT);
 		assert_int_equal(size, all[i].n);
 		assert_int_equal(fcgi_manage(p.ours, size), all[i].answer ? FCGI_NEXT_KEEP : FCGI_NEXT_CLOSED);
-		assert_int_equal(peek(p.ours), FCGI_READY_EMPTY);
+		assert_int_equal(peek(p.ours), INPUT_EMPTY);
 		if (all[i].answer) {
 			assert_int_equal(recv(p.theirs, out, sizeof out, MSG_DONTWAIT), all[i].answer_n);
 			assert_memory_equal(out, all[i].answer, all[i].answer_n);
@@ -618,7 +601,7 @@ static void large_headers_are_refused(void **state)
 		record(&b, 5, "{\"event\":\"e\"}", 13);
 		record(&b, 5, NULL, 0);
 		assert_int_equal(send(p.theirs, b.data, b.len, MSG_DONTWAIT), b.len);
-		assert_int_equal(peek(p.ours), i == 0 ? FCGI_READY_COMPLETE : FCGI_READY_FULL);
+		assert_int_equal(peek(p.ours), i == 0 ? INPUT_COMPLETE : INPUT_FULL);
 		assert_int_equal(serve_as(p.ours, false, false), i == 0 ? FCGI_NEXT_KEEP : FCGI_NEXT_LINGER);
 		assert_true(answered(&p, all[i].code));
 		close(p.ours);
@@ -677,9 +660,9 @@ int main(void)
 		cmocka_unit_test(padding_is_never_a_record),
 		cmocka_unit_test(request_ends_after_its_padding),
 		cmocka_unit_test(wrong_lengths_close_the_connection),
-		cmocka_unit_test(variables_are_read_by_libfcgi),
+		cmocka_unit_test(pairs_become_variables),
 		cmocka_unit_test(variables_after_a_wrong_length_are_not_read),
-		cmocka_unit_test(batch_of_requests_shares_one_descriptor),
+		cmocka_unit_test(answers_need_no_descriptor_of_their_own),
 		cmocka_unit_test(management_records_are_answered),
 		cmocka_unit_test(aborted_requests_and_other_roles_are_ended),
 		cmocka_unit_test(large_headers_are_refused),
