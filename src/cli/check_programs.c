@@ -15,8 +15,8 @@
 #include "cli/check.h"
 #include "conf/fingerprint.h"
 #include "core/clock.h"
-#include "spool/programs.h"
-#include "spool/relays.h"
+#include "spool/program.h"
+#include "spool/relay.h"
 
 static const int64_t HANGS_MS = 60 * 1000; /* the relay sets its file's time each 5 s, and an attempt never holds it up */
 static const int64_t CRON_MS = 10 * 60 * 1000; /* as long as cron's relay may be away */

@@ -13,7 +13,7 @@
 #include "cli/check.h"
 #include "gate/listen.h"
 #include "gate/probe.h"
-#include "spool/programs.h"
+#include "spool/program.h"
 
 enum {
 	PROBE_MS = 5000,

@@ -15,7 +15,7 @@
 #include "cli/terminal.h"
 #include "core/clock.h"
 #include "spool/deliveries.h"
-#include "spool/pauses.h"
+#include "spool/pause.h"
 
 static const char deliveries_help[] =
 	"Usage: hookspool deliveries [OPTION]... [ID]\n"

@@ -10,7 +10,7 @@
 #include "cli/terminal.h"
 #include "core/clock.h"
 #include "spool/deliveries.h"
-#include "spool/pauses.h"
+#include "spool/pause.h"
 
 enum { NAME_COLUMNS = 18 };
 

@@ -15,7 +15,7 @@
 #include "core/notify.h"
 #include "core/writable.h"
 #include "relay/relay.h"
-#include "spool/programs.h"
+#include "spool/program.h"
 
 static const char help[] =
 	"Usage: hookspool relay [--once]\n"

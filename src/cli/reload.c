@@ -15,7 +15,7 @@
 #include "cli/cli.h"
 #include "cli/owner.h"
 #include "core/clock.h"
-#include "spool/programs.h"
+#include "spool/program.h"
 
 enum {
 	PROGRAMS_MAX = 256,

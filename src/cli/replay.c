@@ -14,7 +14,7 @@
 #include "cli/terminal.h"
 #include "core/clock.h"
 #include "spool/deliveries.h"
-#include "spool/pauses.h"
+#include "spool/pause.h"
 #include "spool/wakeup.h"
 
 static const char help[] =

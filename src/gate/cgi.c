@@ -12,7 +12,7 @@
 #include "hook/handle.h"
 #include "hook/log_delivery.h"
 #include "hook/respond.h"
-#include "spool/programs.h"
+#include "spool/program.h"
 
 extern char **environ;
 

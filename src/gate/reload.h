@@ -4,7 +4,7 @@
 #define RELOAD_H
 
 #include "gate/server.h"
-#include "spool/programs.h"
+#include "spool/program.h"
 
 /* The main thread's own. */
 struct reload {

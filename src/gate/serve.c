@@ -26,7 +26,7 @@
 #include "gate/watched.h"
 #include "hook/refusals.h"
 #include "spool/keeper.h"
-#include "spool/programs.h"
+#include "spool/program.h"
 
 enum {
 	TICK_MS = 1000,

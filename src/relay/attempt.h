@@ -11,7 +11,7 @@
 #include "core/clock.h"
 #include "core/template.h"
 #include "hook/event.h"
-#include "spool/relays.h"
+#include "spool/relay.h"
 
 /* The relay that was read from the spool; it is its queue's until what became of it is recorded. */
 struct attempt {

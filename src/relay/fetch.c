@@ -7,7 +7,7 @@
 #include "core/clock.h"
 #include "core/utf8.h"
 #include "relay/running.h"
-#include "spool/conversations.h"
+#include "spool/conversation.h"
 
 enum {
 	/* of a text that is looked at: for a regular expression the time grows with its square; LinkedIn takes 8,000 characters */
@@ -96,9 +96,9 @@ static enum judgement judge(struct reading *reading, struct attempt *j)
 	return !reading->ok ? UNKNOWN : first ? WANTED : UNWANTED;
 }
 
-static bool on_due(void *ctx, const struct spool_relay_row *row)
+/* False when no more are to be read now. */
+static bool take_due(struct reading *reading, const struct spool_relay_row *row)
 {
-	struct reading *reading = ctx;
 	struct queue *l = reading->queue;
 	struct relay *r = reading->relay;
 	struct attempt *j;
@@ -162,15 +162,19 @@ static bool read_due(struct reading *reading, int64_t now)
 {
 	struct relay *r = reading->relay;
 	struct queue *l = reading->queue;
+	struct spool_relay_iter *it = spool_relay_due(r->db, l->sink->name, now, &l->cursor);
+	struct spool_relay_row row;
+	int n = 0;
 
-	if (!spool_relay_due(r->db, l->sink->name, now, &l->cursor, QUEUE_READ, on_due, reading, &l->more) ||
-	    !reading->ok)
+	while (spool_relay_next(it, &row) && take_due(reading, &row) && ++n < QUEUE_READ)
+		;
+	if (!spool_relay_end(it, &l->cursor, &l->more) || !reading->ok)
 		return false;
 	if (l->more)
 		return true;
 	/* from the first again, the next time: for those that were put off, and those of ordered conversations */
 	l->cursor = (struct spool_relay_cursor){0, 0};
-	return unwait(r, l, now) && spool_relay_next(r->db, l->sink->name, now, &l->next_due);
+	return unwait(r, l, now) && spool_relay_next_due(r->db, l->sink->name, now, &l->next_due);
 }
 
 static void pause_reading(struct queue *l, int64_t us)

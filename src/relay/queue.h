@@ -5,7 +5,7 @@
 
 #include "relay/attempt.h"
 #include "sink/http_target.h"
-#include "spool/relays.h"
+#include "spool/relay.h"
 
 enum { QUEUE_READ = 64 /* relays read ahead, at most... */, QUEUE_READ_BYTES = 2 << 20 /* ...and bytes of their bodies, but for the last */ };
 

@@ -6,13 +6,13 @@
 #include "conf/conf.h"
 #include "core/cpu_pressure.h"
 #include "hook/event.h"
-#include "relay/sending.h"
-#include "sink/exec.h"
-#include "sink/http.h"
 #include "relay/queue.h"
 #include "relay/relay.h"
 #include "relay/schedule.h"
-#include "spool/programs.h"
+#include "relay/sending.h"
+#include "sink/exec.h"
+#include "sink/http.h"
+#include "spool/program.h"
 
 enum { RECORD_MOST = 64 /* results at a time */ };
 

@@ -6,7 +6,7 @@
 
 #include "core/clock.h"
 #include "relay/running.h"
-#include "spool/pauses.h"
+#include "spool/pause.h"
 
 enum { JUMP_MS = 5000 /* of the clock against the monotonic one */ };
 

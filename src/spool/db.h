@@ -6,8 +6,8 @@
  *
  * All functions of src/spool/ that take a connection keep the reason of a failure in it. Those that return a bool return false then.
  */
-#ifndef SPOOL_PUBLIC_DB_H
-#define SPOOL_PUBLIC_DB_H
+#ifndef SPOOL_DB_H
+#define SPOOL_DB_H
 
 #include <stdbool.h>
 

@@ -3,7 +3,7 @@
 #ifndef SPOOL_DELIVERIES_H
 #define SPOOL_DELIVERIES_H
 
-#include "spool/relays.h"
+#include "spool/relay.h"
 
 /* Which relays; NULL and 0 are any. */
 struct spool_delivery_filter {

@@ -4,9 +4,9 @@
 
 #include <sqlite3.h>
 
-#include "spool/conversations.h"
+#include "spool/conversation.h"
 #include "spool/deliveries.h"
-#include "spool/relays.h"
+#include "spool/relay.h"
 #include "spool/retention.h"
 #include "spool/spool.h"
 #include "spool/sqlite/db.h"
@@ -54,25 +54,29 @@ struct seen {
 	int n, most;
 };
 
-static bool on_due(void *ctx, const struct spool_relay_row *r)
+/* Reads up to n, and stops where there is no room for more. */
+static bool read_due(struct spool_db *db, const char *sink, int64_t now, struct spool_relay_cursor *cursor, int n, struct seen *seen)
 {
-	struct seen *seen = ctx;
+	struct spool_relay_iter *it = spool_relay_due(db, sink, now, cursor);
+	struct spool_relay_row r;
+	bool more;
 
-	seen->relay[seen->n] = r->id;
-	seen->event[seen->n] = r->event.id;
-	seen->judge = r->judge;
-	snprintf(seen->reply[seen->n++], 32, "%.*s", (int)r->reply.n, r->reply.n ? r->reply.p : "");
-	return seen->n < seen->most;
+	while (n-- > 0 && seen->n < seen->most && spool_relay_next(it, &r)) {
+		seen->relay[seen->n] = r.id;
+		seen->event[seen->n] = r.event.id;
+		seen->judge = r.judge;
+		snprintf(seen->reply[seen->n++], 32, "%.*s", (int)r.reply.n, r.reply.n ? r.reply.p : "");
+	}
+	assert_true(spool_relay_end(it, cursor, &more));
+	return more;
 }
 
 static struct seen due(struct spool_db *db, const struct sink *sink, int64_t now)
 {
 	struct spool_relay_cursor cursor = {0};
 	struct seen seen = {.most = 16};
-	bool more;
 
-	assert_true(spool_relay_due(db, sink->name, now, &cursor, 16, on_due, &seen, &more));
-	assert_false(more);
+	assert_false(read_due(db, sink->name, now, &cursor, 16, &seen));
 	return seen;
 }
 
@@ -113,7 +117,7 @@ static void attempts_are_recorded(void **state)
 	assert_int_equal(ask(&db, "SELECT count(*) FROM attempt"), SPOOL_ATTEMPTS_KEPT);
 	assert_int_equal(ask(&db, "SELECT min(at) FROM attempt"), 21);
 	assert_int_equal(due(&db, &plain, 1999).n, 0);
-	assert_true(spool_relay_next(&db, "plain", 1000, &n));
+	assert_true(spool_relay_next_due(&db, "plain", 1000, &n));
 	assert_int_equal(n, 2000);
 	record(&db, (struct spool_attempt){.relay = seen.relay[0], .event = seen.event[0], .state = RELAY_DEAD});
 	assert_int_equal(due(&db, &plain, 9999).n, 0);
@@ -316,17 +320,16 @@ static void pending_relays_are_read_in_parts(void **state)
 	struct spool_relay_cursor cursor = {0};
 	struct seen seen = {.most = 16};
 	struct spool_db db;
-	bool more;
 
 	(void)state;
 	for (int i = 0; i < 5; i++)
 		put(s, &plain, NULL);
 	open_db(&db, "parts");
-	assert_true(spool_relay_due(&db, "plain", 1000, &cursor, 2, on_due, &seen, &more) && more && seen.n == 2);
+	assert_true(read_due(&db, "plain", 1000, &cursor, 2, &seen) && seen.n == 2);
 	seen.most = 3;
-	assert_true(spool_relay_due(&db, "plain", 1000, &cursor, 2, on_due, &seen, &more) && more && seen.n == 3);
+	assert_true(read_due(&db, "plain", 1000, &cursor, 2, &seen) && seen.n == 3);
 	seen.most = 16;
-	assert_true(spool_relay_due(&db, "plain", 1000, &cursor, 4, on_due, &seen, &more) && !more && seen.n == 5);
+	assert_true(!read_due(&db, "plain", 1000, &cursor, 4, &seen) && seen.n == 5);
 	spool_db_close(&db);
 	spool_close(s);
 }
@@ -406,7 +409,7 @@ static void waiting_conversations_are_skipped_in_parts(void **state)
 		" INSERT INTO relay(event, sink, state, since, due, attempts, conversation)"
 		" SELECT 1, 'in-order', 0, 1000, 1000, 0, iif(i < 10000, 'one', 'two') FROM n", NULL, NULL, NULL), SQLITE_OK);
 	for (; more; readings++)
-		assert_true(spool_relay_due(&db, "in-order", 1000, &cursor, 16, on_due, &seen, &more));
+		more = read_due(&db, "in-order", 1000, &cursor, 16, &seen);
 	assert_in_range(readings, 5, 100);
 	assert_true(seen.n == 2 && seen.relay[0] == 1 && seen.relay[1] == 10000);
 	spool_db_close(&db);
@@ -430,9 +433,9 @@ static void relay_put_off_by_a_wrong_clock_is_due_now(void **state)
 	assert_int_equal(n, 0);
 	assert_true(spool_relay_unwait(&db, "t", 1000, 6000, &n));
 	assert_int_equal(n, 1);
-	assert_true(spool_relay_next(&db, "t", 0, &due));
+	assert_true(spool_relay_next_due(&db, "t", 0, &due));
 	assert_int_equal(due, 1000);
-	assert_true(spool_relay_next(&db, "t", 1000, &due));
+	assert_true(spool_relay_next_due(&db, "t", 1000, &due));
 	assert_int_equal(due, 5000); /* an ordinary pause stays */
 	assert_true(spool_relay_unwait(&db, "t", 1000, 6000, &n));
 	assert_int_equal(n, 0);

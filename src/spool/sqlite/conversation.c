@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Which event was the first of its conversation: found out for sinks that ask, behind the receiver's back. */
-#include "spool/conversations.h"
+#include "spool/conversation.h"
 
 #include "spool/sqlite/delete.h"
 #include "spool/sqlite/sql.h"

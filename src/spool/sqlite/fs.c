@@ -11,7 +11,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "spool/relays.h"
+#include "spool/relay.h"
 #include "spool/sqlite/reserve.h"
 
 /* The last ones lack a name in Debian 12's linux/magic.h. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The sinks that the relay pauses for: it writes them down, and the administrator ends a pause by taking it away. */
-#include "spool/pauses.h"
+#include "spool/pause.h"
 
 #include <string.h>
 

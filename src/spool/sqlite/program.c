@@ -2,7 +2,7 @@
 /* The programs that use a spool, as each of them tells of itself: table program. */
 #include "config.h"
 
-#include "spool/programs.h"
+#include "spool/program.h"
 
 #include <errno.h>
 #include <stdio.h>

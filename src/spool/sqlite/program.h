@@ -6,7 +6,7 @@
 #include <sqlite3.h>
 #include <stdbool.h>
 
-#include "spool/programs.h"
+#include "spool/program.h"
 
 /* Writes the row in the caller's transaction, and removes those it replaces. False: the transaction must be rolled back. */
 bool spool_program_write(sqlite3 *sql, const struct spool_program *p);

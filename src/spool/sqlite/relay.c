@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* The relays of a spool: which are due, and what became of an attempt. */
-#include "spool/relays.h"
+#include "spool/relay.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "spool/sqlite/sql.h"
 
@@ -32,36 +33,69 @@ static void read_row(sqlite3_stmt *st, struct spool_relay_row *r)
 	};
 }
 
-bool spool_relay_due(struct spool_db *db, const char *sink, int64_t now, struct spool_relay_cursor *cursor, int limit,
-	bool (*visit)(void *ctx, const struct spool_relay_row *r), void *ctx, bool *more)
-{
-	struct spool_relay_row r;
+struct spool_relay_iter {
+	struct spool_db *db;
 	sqlite3_stmt *st;
-	int rc = SQLITE_DONE, looked = 0, found = 0;
+	struct spool_relay_cursor at;
+	int looked;
+	bool done, failed;
+};
 
-	*more = false;
-	if (!spool_sql_prepare(db, "SELECT r.id, r.due, r.attempts, e.id, e.received_at, e.endpoint, e.event, e.key, e.account, e.sender_id,"
-			" e.sender_name, e.conversation, e.sent_at, e.headers, e.body, r.since, r.judge, r.reply"
+struct spool_relay_iter *spool_relay_due(struct spool_db *db, const char *sink, int64_t now, const struct spool_relay_cursor *from)
+{
+	struct spool_relay_iter *it = calloc(1, sizeof *it);
+
+	if (!it) {
+		spool_db_fail(db, SQLITE_NOMEM, "spool: memory is short");
+		return NULL;
+	}
+	*it = (struct spool_relay_iter){.db = db, .at = *from};
+	it->failed = !spool_sql_prepare(db, "SELECT r.id, r.due, r.attempts, e.id, e.received_at, e.endpoint, e.event, e.key, e.account,"
+			" e.sender_id, e.sender_name, e.conversation, e.sent_at, e.headers, e.body, r.since, r.judge, r.reply"
 			/* one that waits for an older one of its conversation comes without its event */
 			" FROM relay AS r INDEXED BY relay_due LEFT JOIN event AS e ON e.id = iif(EXISTS(SELECT 1 FROM relay AS o"
 			" WHERE o.sink = r.sink AND o.conversation = r.conversation AND o.state = 0 AND o.id < r.id), NULL, r.event)"
 			" WHERE r.sink = ?1 AND r.state = 0 AND r.due <= ?2 AND (r.due, r.id) > (?3, ?4)"
-			" ORDER BY r.due, r.id", &st))
-		return false;
-	sqlite3_bind_text(st, 1, sink, -1, SQLITE_STATIC);
-	sqlite3_bind_int64(st, 2, now);
-	sqlite3_bind_int64(st, 3, cursor->due);
-	sqlite3_bind_int64(st, 4, cursor->id);
-	while (!*more && (rc = sqlite3_step(st)) == SQLITE_ROW) {
-		read_row(st, &r);
-		*cursor = (struct spool_relay_cursor){r.due, r.id};
-		*more = (r.event.id && (!visit(ctx, &r) || ++found == limit)) || ++looked == LOOK_MOST;
-	}
-	sqlite3_finalize(st);
-	return rc == SQLITE_ROW || rc == SQLITE_DONE || spool_sql_fail(db);
+			" ORDER BY r.due, r.id", &it->st);
+	sqlite3_bind_text(it->st, 1, sink, -1, SQLITE_TRANSIENT);
+	sqlite3_bind_int64(it->st, 2, now);
+	sqlite3_bind_int64(it->st, 3, from->due);
+	sqlite3_bind_int64(it->st, 4, from->id);
+	return it;
 }
 
-bool spool_relay_next(struct spool_db *db, const char *sink, int64_t now, int64_t *due)
+bool spool_relay_next(struct spool_relay_iter *it, struct spool_relay_row *row)
+{
+	int rc = SQLITE_ROW;
+
+	while (it && !it->failed && !it->done && it->looked < LOOK_MOST && (rc = sqlite3_step(it->st)) == SQLITE_ROW) {
+		read_row(it->st, row);
+		it->at = (struct spool_relay_cursor){row->due, row->id};
+		it->looked++;
+		if (row->event.id)
+			return true;
+	}
+	if (rc == SQLITE_DONE)
+		it->done = true;
+	else if (rc != SQLITE_ROW)
+		it->failed = !spool_sql_fail(it->db);
+	return false;
+}
+
+bool spool_relay_end(struct spool_relay_iter *it, struct spool_relay_cursor *cursor, bool *more)
+{
+	bool ok = it && !it->failed;
+
+	*more = ok && !it->done;
+	if (it) {
+		*cursor = it->at;
+		sqlite3_finalize(it->st);
+	}
+	free(it);
+	return ok;
+}
+
+bool spool_relay_next_due(struct spool_db *db, const char *sink, int64_t now, int64_t *due)
 {
 	sqlite3_stmt *st;
 	bool ok;

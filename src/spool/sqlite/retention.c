@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "spool/conversations.h"
+#include "spool/conversation.h"
 #include "spool/sqlite/delete.h"
 #include "spool/sqlite/sql.h"
 

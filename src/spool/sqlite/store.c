@@ -9,7 +9,7 @@
 
 #include "core/clock.h"
 #include "core/log.h"
-#include "spool/relays.h"
+#include "spool/relay.h"
 
 enum {
 	NOTE_SIZE = 256,

@@ -6,8 +6,8 @@
  * pid and start time tell that it is gone, and a later program of the same role removes it. CGI has one row for all its processes,
  * which tells only that there was one, and when.
  */
-#ifndef SPOOL_PROGRAMS_H
-#define SPOOL_PROGRAMS_H
+#ifndef SPOOL_PROGRAM_H
+#define SPOOL_PROGRAM_H
 
 #include <stdbool.h>
 #include <stdint.h>

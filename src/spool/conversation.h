@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Which event was the first of its conversation: found out for sinks that ask, behind the receiver's back. */
-#ifndef SPOOL_CONVERSATIONS_H
-#define SPOOL_CONVERSATIONS_H
+#ifndef SPOOL_CONVERSATION_H
+#define SPOOL_CONVERSATION_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The sinks that the relay pauses for: it writes them down, and the administrator ends a pause by taking it away. */
-#ifndef SPOOL_PAUSES_H
-#define SPOOL_PAUSES_H
+#ifndef SPOOL_PAUSE_H
+#define SPOOL_PAUSE_H
 
 #include "spool/db.h"
 

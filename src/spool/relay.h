@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /* The relays of a spool: which are due, and what became of an attempt. */
-#ifndef SPOOL_RELAYS_H
-#define SPOOL_RELAYS_H
+#ifndef SPOOL_RELAY_H
+#define SPOOL_RELAY_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "spool/events.h"
 #include "spool/db.h"
+#include "spool/events.h"
 
 #define SPOOL_RELAY_LOCK "relay.lock" /* in the spool's directory; the process that holds it is the spool's relay */
 
@@ -19,7 +19,7 @@ struct spool_relay_cursor {
 	int64_t due, id;
 };
 
-/* A due relay; borrowed for the length of a visit. */
+/* A due relay. */
 struct spool_relay_row {
 	int64_t id, since, due; /* since: when its time to be tried began */
 	int attempts;
@@ -28,16 +28,26 @@ struct spool_relay_row {
 	struct spool_row event;
 };
 
+/* Due relays that are being read. */
+struct spool_relay_iter;
+
 /*
- * Visits up to n relays of the sink that are due by then, the longest due first, until a visit says false, and moves the
- * cursor behind the last. Of an ordered sink's relays of one conversation, only the oldest pending one is due. Ends before n where
- * many are not. *more: there may be further ones.
+ * Begins to read the relays of the sink that are due by then, from the cursor on, the longest due first. Of an ordered sink's relays
+ * of one conversation, only the oldest pending one is due. NULL on an error. spool_relay_end() must follow, also then.
  */
-bool spool_relay_due(struct spool_db *db, const char *sink, int64_t now, struct spool_relay_cursor *cursor, int n,
-	bool (*visit)(void *ctx, const struct spool_relay_row *r), void *ctx, bool *more);
+struct spool_relay_iter *spool_relay_due(struct spool_db *db, const char *sink, int64_t now, const struct spool_relay_cursor *from);
+
+/* Reads the next one, borrowed until the next call. False behind the last, after 1,000 that are not due yet, and on an error. */
+bool spool_relay_next(struct spool_relay_iter *it, struct spool_relay_row *row);
+
+/*
+ * Ends the reading, as soon as it may: it holds up the receiver's checkpoints. *cursor becomes the place behind the last one that was
+ * read; *more: there may be further ones. False when an error ended the reading.
+ */
+bool spool_relay_end(struct spool_relay_iter *it, struct spool_relay_cursor *cursor, bool *more);
 
 /* The time after now when the sink's next relay is due; 0: none is. */
-bool spool_relay_next(struct spool_db *db, const char *sink, int64_t now, int64_t *due);
+bool spool_relay_next_due(struct spool_db *db, const char *sink, int64_t now, int64_t *due);
 
 /*
  * Makes those relays of the sink due at `now` that are due after `latest`, which no schedule gives: a clock was wrong when they were
