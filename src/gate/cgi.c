@@ -9,6 +9,8 @@
 
 #include "core/clock.h"
 #include "core/io.h"
+#include "gate/deadline.h"
+#include "hook/acknowledge.h"
 #include "hook/handle.h"
 #include "hook/log_delivery.h"
 #include "hook/respond.h"
@@ -113,15 +115,20 @@ int cgi_serve(const struct conf *c)
 {
 	static struct cgi g;
 	struct spool *spool;
+	int64_t now = clock_mono_us();
 	int status;
 
-	g.deadline = clock_mono_us() + (c ? c->body_timeout : UNCONFIGURED_MS) * 1000;
+	g.deadline = now + (c ? c->body_timeout : UNCONFIGURED_MS) * 1000;
+	g.delivery.answer_by = c ? deadline_answer_by(c, now) : 0;
 	request_init(&g.request, environ, read_body, &g);
 	spool = c ? spool_new(c->spool, c->journal, SPOOL_RECEIVE, c->reject) : NULL;
 	if (!spool)
 		return serve_unavailable(&g);
-	if (handle(&g.request, c, &g.delivery))
+	if (handle(&g.request, c, &g.delivery)) {
 		handle_store(spool, &(struct delivery *){&g.delivery}, 1);
+		acknowledge_begin(&g.delivery);
+		acknowledge_wait(&g.delivery, c->spool);
+	}
 	answer(&g);
 	if (!g.request.at_end)
 		drain(&g);

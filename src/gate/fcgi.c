@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "core/clock.h"
+#include "gate/deadline.h"
 #include "gate/input.h"
 #include "gate/libfcgi.h"
 #include "gate/probe.h"
@@ -101,11 +102,27 @@ static size_t largest_buffer(const struct fcgi *f)
 	return most;
 }
 
+size_t fcgi_held(const struct fcgi *f)
+{
+	return f->request.body.cap + f->answer.cap + input_memory(&f->input) + handle_memory(&f->delivery);
+}
+
 void fcgi_record(struct fcgi *f)
 {
 	log_delivery(&f->request, f->how.conf, f->how.spool, &f->delivery);
 	if (largest_buffer(f) > KEPT_SIZE)
 		release_buffers(f);
+}
+
+/* Of the body, and of all up to the answer. */
+static void set_deadlines(struct fcgi *f)
+{
+	int64_t now = clock_mono_us();
+
+	f->input.deadline = now + f->how.conf->body_timeout * 1000;
+	f->delivery.answer_by = deadline_answer_by(f->how.conf, f->how.since ? f->how.since : now);
+	if (f->input.deadline > f->delivery.answer_by)
+		f->input.deadline = f->delivery.answer_by;
 }
 
 enum fcgi_next fcgi_take(struct fcgi *f, int fd, const struct fcgi_service *how)
@@ -124,7 +141,7 @@ enum fcgi_next fcgi_take(struct fcgi *f, int fd, const struct fcgi_service *how)
 	if (variables == INPUT_VARIABLES_OTHER_ROLE)
 		return end_unanswered(&f->input, FCGI_UNKNOWN_ROLE);
 	request_init(&f->request, input_envp(&f->input), input_body, &f->input);
-	f->input.deadline = clock_mono_us() + how->conf->body_timeout * 1000;
+	set_deadlines(f);
 	f->probe = request_variable(&f->request, PROBE_VARIABLE) != NULL;
 	if (f->probe) {
 		f->answer.len = 0;
@@ -149,6 +166,11 @@ void fcgi_store(struct fcgi *const *f, size_t n)
 	for (size_t i = 0; i < n; i++)
 		d[i] = &f[i]->delivery;
 	handle_store(f[0]->how.spool, d, n);
+}
+
+struct delivery *fcgi_delivery(struct fcgi *f)
+{
+	return &f->delivery;
 }
 
 enum fcgi_next fcgi_manage(int fd, size_t size)

@@ -14,6 +14,8 @@
 
 enum { FCGI_BATCH = 64 };
 
+struct delivery;
+
 /* Room for a request, and for the next when it is answered; freed by the caller. NULL: no memory. */
 struct fcgi *fcgi_new(void);
 void fcgi_free(struct fcgi *f);
@@ -23,6 +25,7 @@ struct fcgi_service {
 	const struct conf *conf;
 	struct spool *spool;
 	size_t complete; /* the bytes of the whole request, as input_peek() saw it; 0: some are still to come */
+	int64_t since;   /* clock_mono_us() when the request began to come; 0: now */
 	bool refuse;     /* answer busy, without reading the body, and without waiting for variables */
 };
 
@@ -38,6 +41,12 @@ enum fcgi_next fcgi_take(struct fcgi *f, int fd, const struct fcgi_service *how)
 
 /* Stores the events of n requests (1 to FCGI_BATCH), all in one commit. */
 void fcgi_store(struct fcgi *const *f, size_t n);
+
+/* The delivery of a request whose event went through fcgi_store(). */
+struct delivery *fcgi_delivery(struct fcgi *f);
+
+/* The bytes that a request holds until it is recorded. */
+size_t fcgi_held(const struct fcgi *f);
 
 /* Answers a request whose event went through fcgi_store(). */
 enum fcgi_next fcgi_answer(struct fcgi *f);

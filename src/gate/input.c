@@ -256,6 +256,11 @@ bool input_is_taken(const struct input *in)
 	return in->complete || (in->ended && in->at == in->n);
 }
 
+size_t input_memory(const struct input *in)
+{
+	return in->pairs.cap + in->envp.cap + (in->own ? RAW_SIZE : 0);
+}
+
 void input_release(struct input *in)
 {
 	buf_free(&in->pairs);

@@ -75,6 +75,9 @@ enum read_result input_body(void *in, char *p, size_t n, size_t *got);
 /* Nothing of the request is left unread. */
 bool input_is_taken(const struct input *in);
 
+/* The bytes of its buffers. */
+size_t input_memory(const struct input *in);
+
 /* Frees the variables; input_free() frees all. */
 void input_release(struct input *in);
 void input_free(struct input *in);

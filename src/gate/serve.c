@@ -23,6 +23,7 @@
 #include "gate/libfcgi.h"
 #include "gate/listen.h"
 #include "gate/reload.h"
+#include "gate/storing.h"
 #include "gate/watched.h"
 #include "hook/refusals.h"
 #include "spool/keeper.h"
@@ -33,6 +34,7 @@ enum {
 	TICK_BUSY_MS = 100,               /* while there are slow peers, or on the way out */
 	GRACE_US = 1000 * 1000,           /* after SIGTERM, for requests on their way on kept connections */
 	BACKLOG_US = 50 * 1000,           /* after SIGTERM, to accept connections that were made before */
+	STORING_GRACE_US = 800 * 1000,    /* after SIGTERM, for acknowledgements that requests wait for */
 	LAST_CALL_US = 1800 * 1000,       /* the promise is 2 s */
 	EVENTS = 64,
 };
@@ -114,21 +116,30 @@ static void run(struct main_loop *m)
 	struct epoll_event ev[EVENTS];
 	uint64_t one = 1, times;
 	int64_t now = clock_mono_us();
+	bool heard;
 	int n;
 
 	while (!finished(m, now)) {
+		heard = false;
 		n = epoll_wait(m->s->watch, ev, EVENTS, tick_ms(m));
 		now = clock_mono_us();
 		watched_take(&m->watched); /* after the wait: whatever has an event has been handed over before it */
 		for (int i = 0; i < n; i++) {
 			if (ev[i].data.ptr == m)
 				on_signal(m);
-			else if (ev[i].data.ptr == &m->s->freed)
-				(void)!read(m->s->freed, &times, sizeof times); /* watched_admit() counts the places itself */
+			else if (ev[i].data.ptr == &m->s->wake)
+				(void)!read(m->s->wake, &times, sizeof times); /* watched_admit() and storing_ask() find what there is to do */
+			else if (ev[i].data.ptr == &m->watched.relay)
+				heard = true;
 			else
 				watched_look(&m->watched, ev[i].data.ptr, now);
 		}
 		watched_admit(&m->watched); /* after the events: a connection that it admits belongs to a worker */
+		if (heard)
+			storing_hear(&m->watched, now); /* after the events, too: it frees connections */
+		storing_ask(&m->watched, now);
+		if (m->stopped_at && now - m->stopped_at > STORING_GRACE_US)
+			storing_end(&m->watched);
 		if (!m->stopped_at || m->own_address)
 			accept_again(m->s);
 		if (now >= m->next_round) {
@@ -204,12 +215,12 @@ static bool set_up(struct main_loop *m, struct server *s)
 	s->watch = epoll_create1(EPOLL_CLOEXEC);
 	s->stop = eventfd(0, EFD_CLOEXEC);
 	s->chore = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	s->freed = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	s->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	m->signals = take_signals();
 	return fcntl(s->listen_fd, F_SETFL, fcntl(s->listen_fd, F_GETFL) | O_NONBLOCK) == 0 &&
 		wait_on(s->ready, s->listen_fd, EPOLLIN, &s->listen_fd) &&
 		wait_on(s->ready, s->stop, EPOLLIN, &s->stop) && wait_on(s->ready, s->chore, EPOLLIN, &s->chore) &&
-		wait_on(s->watch, m->signals, EPOLLIN, m) && wait_on(s->watch, s->freed, EPOLLIN, &s->freed) && worker_add(s);
+		wait_on(s->watch, m->signals, EPOLLIN, m) && wait_on(s->watch, s->wake, EPOLLIN, &s->wake) && worker_add(s);
 }
 
 static void tear_down(struct main_loop *m, struct server *s)
@@ -223,11 +234,13 @@ static void tear_down(struct main_loop *m, struct server *s)
 	shared_conf_put(s, s->conf);
 	for (size_t i = 0; i < FCGI_BATCH; i++)
 		fcgi_free(s->batch[i]);
+	if (m->watched.relay >= 0)
+		close(m->watched.relay);
 	close(s->ready);
 	close(s->watch);
 	close(s->stop);
 	close(s->chore);
-	close(s->freed);
+	close(s->wake);
 	close(m->signals);
 	close(s->listen_fd);
 }
@@ -235,7 +248,7 @@ static void tear_down(struct main_loop *m, struct server *s)
 int serve(int listen_fd, const char *own_address, struct conf *conf)
 {
 	struct server s = {.listen_fd = listen_fd, .turn = PTHREAD_MUTEX_INITIALIZER, .mutex = PTHREAD_MUTEX_INITIALIZER};
-	struct main_loop m = {.s = &s, .own_address = own_address, .watched.s = &s, .reload.s = &s};
+	struct main_loop m = {.s = &s, .own_address = own_address, .watched = {.s = &s, .relay = -1}, .reload.s = &s};
 	char why[256];
 	bool whole;
 
@@ -263,6 +276,8 @@ int serve(int listen_fd, const char *own_address, struct conf *conf)
 	m.keeper = spool_keeper_new(conf);
 	run(&m);
 	whole = join_workers(&m);
+	watched_take(&m.watched);
+	storing_end(&m.watched); /* those that a worker handed over last */
 	refusals_flush(clock_mono_us(), true);
 	if (!whole) {
 		log_message(LOG_LEVEL_WARNING, "stopped with a delivery unanswered");

@@ -24,7 +24,7 @@
  *                  |  ^
  *   not all there: |  | all there, or slow for too long
  *                  v  |
- *   PARKED, WAITING or LINGERING: watched by the main thread in `watch`
+ *   PARKED, WAITING, STORING or LINGERING: watched by the main thread in `watch`
  */
 enum { SPARE_WORKERS = 2 }; /* besides those that wait for bodies: one has the turn, one turns slow senders away */
 
@@ -32,6 +32,7 @@ enum conn_state {
 	CONN_ACTIVE,
 	CONN_PARKED,    /* not enough of a request is there */
 	CONN_WAITING,   /* to be served as soon as fewer than max-in-flight are whose body is still arriving */
+	CONN_STORING,   /* its event is stored, and its answer waits for sinks: storing.h */
 	CONN_LINGERING, /* answered */
 };
 
@@ -44,6 +45,10 @@ struct conn {
 	bool slow;  /* is to be served though its body has not all come */
 	enum conn_state state;
 	int64_t since; /* clock_mono_us() when its request was first waited for, or it began to linger; 0: neither */
+	struct fcgi *request;     /* in the state STORING: the request, with */
+	struct shared_conf *conf; /* its configuration, and */
+	size_t held;              /* the bytes that it holds */
+	bool asked;               /* the relay was asked for it */
 	struct conn *next, **link;   /* in server.idle_conns; or in server.handed, then in watched.first */
 	struct conn *older, **newer; /* in server.conns */
 };
@@ -60,7 +65,7 @@ struct server {
 	int watch; /* epoll: the main thread waits here, for signals and slow peers */
 	int stop;  /* eventfd: workers end */
 	int chore; /* eventfd: a worker shall flush the spool's notes */
-	int freed; /* eventfd: one of those that are waiting can be served */
+	int wake;  /* eventfd: the main thread looks: one of those that are waiting can be served, or was handed over to wait for sinks */
 	struct spool *spool;
 
 	atomic_uint idle;        /* workers that have the turn or wait for it */
@@ -68,6 +73,7 @@ struct server {
 	atomic_uint connections; /* open */
 	atomic_uint arriving;    /* requests being served whose body had not all come */
 	atomic_uint waiting;     /* connections in that state */
+	atomic_uint storing;     /* connections in that state; changed under server.mutex */
 	atomic_bool stopping;
 	atomic_bool resting; /* accepting nothing until the main thread's next round */
 	atomic_bool shrunk;  /* a worker has ended since memory was last given back */
@@ -82,6 +88,7 @@ struct server {
 	struct conn *conns;  /* all there are, the newest first */
 	struct conn *handed; /* to be watched, which the main thread has not taken yet */
 	struct conn *idle_conns, **idle_end; /* armed, in the order in which that was done */
+	size_t storing_bytes; /* that they hold */
 	pthread_t threads[CONF_MAX_IN_FLIGHT + SPARE_WORKERS];
 	unsigned n_threads;
 };
@@ -94,6 +101,12 @@ void worker_arm(struct server *s, struct conn *c);
 
 /* Closes the connection, unless its fd is -1, and frees it. */
 void worker_drop(struct server *s, struct conn *c);
+
+/* Hands the connection to the main thread, to wait for the rest of a request, for sinks or for a peer. */
+void worker_hand_over(struct server *s, struct conn *c, enum conn_state state);
+
+/* Passes a connection on after fcgi_take() or fcgi_answer(). */
+void worker_pass_on(struct server *s, struct conn *c, enum fcgi_next next);
 
 /* Takes over conf, for one user. NULL: no memory. */
 struct shared_conf *shared_conf_new(struct conf *conf);

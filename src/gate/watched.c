@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "gate/input.h"
+#include "gate/storing.h"
 
 enum {
 	SLOW_US = 1000 * 1000,       /* a body not all there by then is read by a worker as it comes */
@@ -31,7 +32,7 @@ void watched_take(struct watched *w)
 	}
 }
 
-static void unwatch(struct watched *w, struct conn *c)
+void watched_remove(struct watched *w, struct conn *c)
 {
 	*c->link = c->next;
 	if (c->next)
@@ -65,9 +66,13 @@ void watched_look(struct watched *w, struct conn *c, int64_t now)
 	enum input_ready ready;
 	size_t size;
 
+	if (c->state == CONN_STORING) {
+		storing_look(w, c, now);
+		return;
+	}
 	if (c->state == CONN_LINGERING) {
 		if (discard(c->fd) || age > LINGER_US) {
-			unwatch(w, c);
+			watched_remove(w, c);
 			worker_drop(s, c);
 		}
 		return;
@@ -75,13 +80,13 @@ void watched_look(struct watched *w, struct conn *c, int64_t now)
 	ready = input_peek(c->fd, &size);
 	c->slow = age > SLOW_US && (ready == INPUT_PARAMS || ready == INPUT_FULL);
 	if (c->slow || ready == INPUT_COMPLETE || ready == INPUT_MANAGEMENT) {
-		unwatch(w, c);
+		watched_remove(w, c);
 		worker_arm(s, c);
 	} else if (ready == INPUT_FULL && c->state == CONN_PARKED) {
 		c->state = CONN_WAITING;
 		atomic_fetch_add(&s->waiting, 1);
 	} else if (ready == INPUT_CLOSED || age > patience) {
-		unwatch(w, c);
+		watched_remove(w, c);
 		worker_drop(s, c);
 	}
 }
@@ -108,7 +113,7 @@ void watched_admit(struct watched *w)
 				first = c;
 		if (!first)
 			return;
-		unwatch(w, first);
+		watched_remove(w, first);
 		worker_arm(w->s, first);
 	}
 }

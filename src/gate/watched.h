@@ -9,6 +9,8 @@
 struct watched {
 	struct server *s;
 	struct conn *first;
+	int relay;       /* the connection to the relay, for storing.h; -1: there is none */
+	int64_t lost_at; /* clock_mono_us() when it broke while requests waited; 0: it did not */
 };
 
 /* Takes over the connections that workers have handed to the main thread since the last call. */
@@ -17,6 +19,9 @@ void watched_take(struct watched *w);
 /* Decides on a watched connection, after input or time: a worker gets it, it waits on, or it is closed. `now` is clock_mono_us(). */
 void watched_look(struct watched *w, struct conn *c, int64_t now);
 void watched_look_at_all(struct watched *w, int64_t now);
+
+/* Takes the connection out; it is the caller's. */
+void watched_remove(struct watched *w, struct conn *c);
 
 /* Gives those that have waited longest to the workers, as many as max-in-flight has places for. */
 void watched_admit(struct watched *w);

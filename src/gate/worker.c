@@ -12,6 +12,7 @@
 #include "gate/accept.h"
 #include "gate/idle.h"
 #include "gate/input.h"
+#include "gate/storing.h"
 #include "hook/refusals.h"
 
 enum {
@@ -28,6 +29,8 @@ void worker_drop(struct server *s, struct conn *c)
 	if (c->older)
 		c->older->newer = c->newer;
 	pthread_mutex_unlock(&s->mutex);
+	if (c->request)
+		storing_forget(s, c);
 	if (c->fd >= 0)
 		close(c->fd);
 	free(c);
@@ -59,8 +62,7 @@ static void disarm(struct server *s, struct conn *c)
 	c->armed = false;
 }
 
-/* Hands the connection to the main thread, to wait for the rest of a request or of a peer. */
-static void hand_over(struct server *s, struct conn *c, enum conn_state state)
+void worker_hand_over(struct server *s, struct conn *c, enum conn_state state)
 {
 	struct epoll_event ev = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data.ptr = c};
 	bool ok;
@@ -95,8 +97,7 @@ struct batch {
 	struct shared_conf *conf;
 };
 
-/* Passes a connection on whose request is answered. */
-static void pass_on(struct server *s, struct conn *c, enum fcgi_next next)
+void worker_pass_on(struct server *s, struct conn *c, enum fcgi_next next)
 {
 	c->busy = next == FCGI_NEXT_STORE;
 	switch (next) {
@@ -112,7 +113,7 @@ static void pass_on(struct server *s, struct conn *c, enum fcgi_next next)
 		break;
 	case FCGI_NEXT_LINGER:
 		shutdown(c->fd, SHUT_WR);
-		hand_over(s, c, CONN_LINGERING);
+		worker_hand_over(s, c, CONN_LINGERING);
 		break;
 	case FCGI_NEXT_CLOSED:
 		worker_drop(s, c);
@@ -122,10 +123,16 @@ static void pass_on(struct server *s, struct conn *c, enum fcgi_next next)
 	}
 }
 
+/* When its request began to come: it was waited for, or came with the connection, or just now on one that was kept. */
+static int64_t since_of(const struct conn *c)
+{
+	return c->since ? c->since : c->served ? 0 : c->used_at;
+}
+
 /* Reads a request that is all there; answers it at once unless it has an event to store. */
 static void take(struct server *s, struct batch *b, struct conn *c, size_t size)
 {
-	struct fcgi_service how = {.conf = b->conf->conf, .spool = s->spool, .complete = size};
+	struct fcgi_service how = {.conf = b->conf->conf, .spool = s->spool, .complete = size, .since = since_of(c)};
 	struct fcgi **room = &s->batch[b->n];
 	enum fcgi_next next;
 
@@ -138,7 +145,7 @@ static void take(struct server *s, struct batch *b, struct conn *c, size_t size)
 	next = fcgi_take(*room, c->fd, &how);
 	if (next == FCGI_NEXT_STORE)
 		b->conn[b->n++] = c;
-	pass_on(s, c, next);
+	worker_pass_on(s, c, next);
 }
 
 static void attend_late(struct server *s, struct batch *b, struct conn *c)
@@ -147,7 +154,7 @@ static void attend_late(struct server *s, struct batch *b, struct conn *c)
 	bool behind = !c->since && atomic_load(&s->waiting); /* it has not waited, and others have */
 
 	if ((crowded || behind) && !c->slow) {
-		hand_over(s, c, CONN_WAITING);
+		worker_hand_over(s, c, CONN_WAITING);
 	} else if (b->late) {
 		worker_arm(s, c); /* for the worker with the next turn */
 	} else {
@@ -171,7 +178,7 @@ static void attend(struct server *s, struct batch *b, struct conn *c)
 		break;
 	case INPUT_PARTIAL:
 	case INPUT_PARAMS:
-		hand_over(s, c, CONN_PARKED);
+		worker_hand_over(s, c, CONN_PARKED);
 		break;
 	case INPUT_CLOSED:
 		worker_drop(s, c);
@@ -183,7 +190,7 @@ static void attend(struct server *s, struct batch *b, struct conn *c)
 		take(s, b, c, size);
 		break;
 	case INPUT_MANAGEMENT:
-		pass_on(s, c, fcgi_manage(c->fd, size));
+		worker_pass_on(s, c, fcgi_manage(c->fd, size));
 		break;
 	}
 }
@@ -219,10 +226,12 @@ static bool take_turn(struct server *s, struct batch *b)
 	if (b->n)
 		fcgi_store(s->batch, b->n);
 	for (size_t i = 0; i < b->n; i++)
-		pass_on(s, b->conn[i], fcgi_answer(s->batch[i]));
+		if (!storing_park(s, b->conn[i], &s->batch[i], b->conf))
+			worker_pass_on(s, b->conn[i], fcgi_answer(s->batch[i]));
 	log_hold();
 	for (size_t i = 0; i < b->n; i++)
-		fcgi_record(s->batch[i]);
+		if (s->batch[i])
+			fcgi_record(s->batch[i]);
 	log_release();
 	if (b->chore) {
 		spool_flush(s->spool);
@@ -236,9 +245,10 @@ static bool take_turn(struct server *s, struct batch *b)
 /* Serves a request that has not all come: alone, because it has to be waited for. *room is made for the first one. */
 static void serve_late(struct server *s, struct fcgi **room, const struct batch *b)
 {
-	struct fcgi_service how = {.conf = b->conf->conf, .spool = s->spool, .refuse = b->refuse};
 	struct conn *c = b->late;
+	struct fcgi_service how = {.conf = b->conf->conf, .spool = s->spool, .since = since_of(c), .refuse = b->refuse};
 	enum fcgi_next next;
+	bool parked = false;
 	uint64_t one = 1;
 
 	if (!*room)
@@ -251,13 +261,16 @@ static void serve_late(struct server *s, struct fcgi **room, const struct batch 
 	next = fcgi_take(*room, c->fd, &how);
 	if (next == FCGI_NEXT_STORE) {
 		fcgi_store(room, 1);
-		next = fcgi_answer(*room);
-		fcgi_record(*room);
+		parked = storing_park(s, c, room, b->conf);
+		next = parked ? next : fcgi_answer(*room);
+		if (!parked)
+			fcgi_record(*room);
 	}
 	atomic_fetch_sub(&s->arriving, 1);
-	if (atomic_load(&s->waiting) && write(s->freed, &one, sizeof one) < 0)
+	if (atomic_load(&s->waiting) && write(s->wake, &one, sizeof one) < 0)
 		log_message(LOG_LEVEL_ERROR, "eventfd: %s", strerror(errno));
-	pass_on(s, c, next);
+	if (!parked)
+		worker_pass_on(s, c, next);
 }
 
 /* Takes this thread from those that are joined, unless the spare ones and it are all there are. It is under server.idle. */

@@ -297,6 +297,7 @@ static void begin(struct delivery *d)
 	d->endpoint = NULL;
 	d->id = d->retry_after = d->answered = 0;
 	d->secret = 0;
+	d->store = STORE_NOT_ASKED;
 	d->quarantined = d->proven = d->unread = false;
 	d->reason = d->note = NULL;
 	d->headers.len = 0;

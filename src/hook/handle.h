@@ -11,6 +11,9 @@
 #include "hook/verify.h"
 #include "spool/spool.h"
 
+/* What became of the acknowledgements that the answer waits for; hook/acknowledge.h. */
+enum store_state { STORE_NOT_ASKED, STORE_WAITING, STORE_DONE, STORE_REFUSED, STORE_NO_RELAY, STORE_PENDING };
+
 /*
  * What became of a delivery. Zero-initialised before the first use, then used again and again;
  * borrows from the request and the configuration of the last call.
@@ -28,6 +31,10 @@ struct delivery {
 	bool unread;                     /* the body cannot be read */
 	int64_t received_at;             /* ms since the epoch */
 	int64_t started, answered;       /* clock_mono_us() */
+	int64_t answer_by;               /* the same: by then it must be answered; 0: not said. The caller sets it before handle() */
+	enum store_state store;
+	int64_t store_since, store_by;   /* clock_mono_us(): when waiting began, and when it ends at the latest */
+	int64_t store_us;                /* how long it lasted */
 	struct event event;              /* empty unless the body was parsed */
 	struct spool_event stored;       /* the same for the spool */
 

@@ -108,6 +108,8 @@ void keep_event(const struct request *r, struct delivery *d)
 		.several_accounts = d->event.several & 1U << FIELD_ACCOUNT,
 		.relay = d->endpoint->relay,
 		.n_relay = d->endpoint->n_relay,
+		.store = d->endpoint->store,
+		.n_store = d->endpoint->n_store,
 	};
 }
 

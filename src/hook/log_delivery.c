@@ -3,6 +3,7 @@
 #include "hook/log_delivery.h"
 
 #include "core/utf8.h"
+#include "hook/acknowledge.h"
 #include "hook/refusals.h"
 
 enum { SENDERS_TEXT = 1024 }; /* bytes of a text in the line of a delivery that was taken */
@@ -46,7 +47,8 @@ static bool is_altered(const struct delivery *d)
 static void write_log(const struct request *r, const struct conf *c, const struct delivery *d)
 {
 	const struct outcome_info *info = outcome_info(d->outcome);
-	enum log_level level = is_altered(d) ? LOG_LEVEL_WARNING : info->level;
+	bool is_worth_a_look = is_altered(d) || d->store > STORE_DONE;
+	enum log_level level = is_worth_a_look ? LOG_LEVEL_WARNING : info->level;
 	struct log_entry e;
 
 	if (!log_on(level) || ((outcome_rejected(d->outcome) || d->outcome == OUTCOME_CHALLENGE) &&
@@ -73,6 +75,9 @@ static void write_log(const struct request *r, const struct conf *c, const struc
 		log_number(&e, "secret", d->secret);
 	log_number(&e, "bytes", (int64_t)r->body.len);
 	log_millis(&e, "ms", d->answered - d->started);
+	log_text(&e, "store", acknowledge_word(d->store));
+	if (d->store != STORE_NOT_ASKED)
+		log_millis(&e, "store_ms", d->store_us);
 	log_text(&e, "remote", r->remote_addr);
 	log_text(&e, "reason", d->reason);
 	log_text(&e, "note", d->note);

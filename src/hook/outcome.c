@@ -39,6 +39,8 @@ static const struct outcome_info table[OUTCOME_COUNT] = {
 		RETRY, LOG_LEVEL_WARNING, EX_TEMPFAIL},
 	[OUTCOME_UNAVAILABLE] = {"unavailable", 503, "Service Unavailable", "the event could not be stored; send it again",
 		RETRY, LOG_LEVEL_ERROR, EX_TEMPFAIL},
+	[OUTCOME_UNACKNOWLEDGED] = {"unacknowledged", 503, "Service Unavailable", "the event is kept, but its sinks have not acknowledged it; send it again",
+		RETRY, LOG_LEVEL_WARNING, EX_TEMPFAIL},
 };
 
 const struct outcome_info *outcome_info(enum outcome o)
@@ -53,5 +55,5 @@ bool outcome_rejected(enum outcome o)
 
 bool outcome_noted(enum outcome o)
 {
-	return outcome_rejected(o) && o != OUTCOME_UNAVAILABLE && o != OUTCOME_BUSY && o != OUTCOME_RATE_LIMITED;
+	return outcome_rejected(o) && o != OUTCOME_UNAVAILABLE && o != OUTCOME_UNACKNOWLEDGED && o != OUTCOME_BUSY && o != OUTCOME_RATE_LIMITED;
 }

@@ -3,7 +3,8 @@
 
 STATUS = {"stored": 200, "duplicate": 200, "ignored": 200, "malformed": 400, "incomplete": 400, "unauthorized": 401,
           "forbidden": 403, "not_found": 404, "method_not_allowed": 405, "timeout": 408, "too_large": 413,
-          "unsupported_encoding": 415, "unsupported_type": 415, "rate_limited": 429, "header_too_large": 431, "busy": 503, "unavailable": 503}
+          "unsupported_encoding": 415, "unsupported_type": 415, "rate_limited": 429, "header_too_large": 431, "busy": 503, "unavailable": 503,
+          "unacknowledged": 503}
 
 
 def expect(reply, code, marker=None):

@@ -107,6 +107,6 @@ def test_every_option_of_the_programs_is_described(program, page, args):
 def test_every_outcome_is_described():
     """In the table of the receiver's page, and below it with what to do."""
     codes = set(re.findall(r'= \{"([a-z_]+)", \d{3}', (SOURCE / "src/hook/outcome.c").read_text()))
-    assert len(codes) == 18
+    assert len(codes) == 19
     described = re.findall(r"^\.It ([a-z_]+)(?: Ta |$)", (SOURCE / "man/hookspool.fcgi.8").read_text(), re.M)
     assert sorted(described) == sorted([*codes] * 2)

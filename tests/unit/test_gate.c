@@ -106,7 +106,7 @@ static struct pair connect_pair(void)
 /* Complete: it must be all there. */
 static enum fcgi_next serve_as(int fd, bool complete, bool refuse)
 {
-	struct fcgi_service how = {g.conf, g.spool, 0, refuse};
+	struct fcgi_service how = {.conf = g.conf, .spool = g.spool, .refuse = refuse};
 	enum fcgi_next next;
 
 	if (complete)

@@ -1,0 +1,432 @@
+# SPDX-License-Identifier: ISC
+"""`store`: the answer waits until a sink has acknowledged. First the receiver with a relay of the test's own, then with the real one."""
+import os
+import socket
+import struct
+import threading
+import time
+
+import pytest
+
+import fcgi_client
+from fcgi_client import Fcgi
+from outcomes import expect
+from place import SLOW, until
+from receiver import Home, endpoint
+from relaying import PATH, sink
+from sender import message
+
+OTHER = "/webhook/other"
+DELIVERED, REFUSED, UNKNOWN = 0, 1, 2
+QUICK = 1.0 * SLOW  # what is "at once" on a busy machine
+
+
+class FakeRelay:
+    """The relay's end of the spool's socket `ack`: it keeps what is asked for, and answers what the test says."""
+
+    def __init__(self, home):
+        self.path = home.spool.dir / "ack"
+        self.asked, self.conns, self.lock = [], [], threading.Lock()
+        self.answer = None
+        self.open()
+
+    def open(self):
+        self.path.unlink(missing_ok=True)
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.sock.bind(str(self.path))
+        self.path.chmod(0o666)
+        self.sock.listen(128)
+        threading.Thread(target=self.accept, args=(self.sock,), daemon=True).start()
+
+    def accept(self, sock):
+        while True:
+            try:
+                conn = sock.accept()[0]
+            except OSError:
+                return
+            self.conns.append(conn)
+            threading.Thread(target=self.read, args=(conn,), daemon=True).start()
+
+    def read(self, conn):
+        while True:
+            try:
+                packet = conn.recv(65536)
+            except OSError:
+                return
+            if not packet:
+                return
+            keys = [struct.unpack_from("qq", packet, i) for i in range(0, len(packet), 16)]
+            with self.lock:
+                self.asked += [(conn, key) for key in keys]
+            for key in keys if self.answer is not None else []:
+                self.say(conn, key, self.answer)
+
+    def say(self, conn, key, state):
+        conn.send(struct.pack("qqq", *key, state))
+
+    def until(self, n):
+        until(lambda: len(self.asked) >= n, f"{n} deliveries asked for, not {len(self.asked)}", 20)
+        return self.asked
+
+    def say_all(self, state=DELIVERED):
+        for conn, key in list(self.asked):
+            self.say(conn, key, state)
+
+    def close(self, remove=False):
+        """As kill -9 of a relay does, without `remove`."""
+        self.sock.shutdown(socket.SHUT_RDWR)
+        self.sock.close()
+        for conn in self.conns:
+            conn.shutdown(socket.SHUT_RDWR)
+            conn.close()
+        self.conns.clear()
+        if remove:
+            self.path.unlink()
+
+
+def home_with_store(*sinks, **given):
+    given.setdefault("store_wait", "4s")
+    return Home(*(sinks or [sink("out", url="http://127.0.0.1:9/")]), endpoint(PATH, store=["out"], **given), endpoint(OTHER))
+
+
+@pytest.fixture
+def home():
+    return home_with_store()
+
+
+@pytest.fixture
+def fake():
+    """A function that puts a relay of the test's own on a home whose receiver runs."""
+    made = []
+
+    def start(home):
+        made.append(FakeRelay(home))
+        return made[-1]
+    yield start
+    for one in made:
+        try:
+            one.close()
+        except OSError:
+            pass
+
+
+class Waiting:
+    """A delivery on its way in a thread of its own."""
+
+    def __init__(self, socket, body, path=PATH):
+        self.reply = self.error = None
+        self.began = time.monotonic()
+        self.thread = threading.Thread(target=self.run, args=(socket, body, path), daemon=True)
+        self.thread.start()
+
+    def run(self, address, body, path):
+        try:
+            self.reply = fcgi_client.deliver(address, body, path=path)
+        except (OSError, AssertionError) as e:
+            self.error = e
+        self.took = time.monotonic() - self.began
+
+    def get(self, within=20):
+        self.thread.join(within * SLOW)
+        assert self.reply is not None, f"no answer: {self.error}"
+        return self.reply
+
+
+def test_answer_comes_with_the_acknowledgement(receiver, home, fake):
+    one = receiver(home=home)
+    relay = fake(home)
+    wait = Waiting(one.socket, message())
+    relay.until(1)
+    time.sleep(0.5)
+    assert wait.reply is None
+    assert [row["state"] for row in home.spool.query("SELECT state FROM relay")] == [0]
+    relay.say_all()
+    expect(wait.get(), "stored")
+    entry = one.until_entry(outcome="stored")
+    assert entry["store"] == "done" and float(entry["store_ms"]) >= 500
+
+
+def test_at_the_deadline_the_event_is_pending(receiver, fake):
+    home = home_with_store(store_wait="700ms")
+    one = receiver(home=home)
+    fake(home)
+    begin = time.monotonic()
+    expect(fcgi_client.deliver(one.socket, message(), path=PATH), "stored")
+    assert 0.7 <= time.monotonic() - begin < 0.7 + QUICK
+    assert one.until_entry(outcome="stored")["store"] == "pending"
+
+
+def test_required_and_not_acknowledged_is_503_until_it_is(receiver, fake):
+    home = home_with_store(store_wait="500ms", store_required=True)
+    one = receiver(home=home)
+    relay = fake(home)
+    body = message()
+    reply = fcgi_client.deliver(one.socket, body, path=PATH)
+    expect(reply, "unacknowledged")
+    assert reply.headers["retry-after"] == "5"
+    assert one.until_entry(outcome="unacknowledged")["store"] == "pending"
+    expect(fcgi_client.deliver(one.socket, body, path=PATH), "unacknowledged")
+    wait = Waiting(one.socket, body)
+    relay.until(3)
+    relay.say_all()
+    expect(wait.get(), "duplicate")
+    assert len({key for _, key in relay.asked}) == 1, "a duplicate asks for the delivery of its event"
+    assert len(home.spool.events()) == 1
+
+
+def test_duplicate_of_a_delivered_event_is_answered_at_once(receiver, fake):
+    home = home_with_store(store_required=True)
+    one = receiver(home=home)
+    relay = fake(home)
+    body = message()
+    wait = Waiting(one.socket, body)
+    relay.until(1)
+    set_states(home, 1)
+    relay.say_all()
+    expect(wait.get(), "stored")
+    begin = time.monotonic()
+    expect(fcgi_client.deliver(one.socket, body, path=PATH), "duplicate")
+    assert time.monotonic() - begin < QUICK
+    assert len(relay.asked) == 1
+    assert one.until_entry(outcome="duplicate")["store"] == "done"
+
+
+def set_states(home, state):
+    import sqlite3
+    with sqlite3.connect(home.spool.dir / "hookspool.db") as db:
+        db.execute("UPDATE relay SET state = ?", (state,))
+
+
+@pytest.mark.parametrize("required, code", [(False, "stored"), (True, "unacknowledged")])
+@pytest.mark.parametrize("state, word", [(REFUSED, "refused"), (UNKNOWN, "none")])
+def test_refused_is_told_at_once(receiver, fake, required, code, state, word):
+    home = home_with_store(store_required=required)
+    one = receiver(home=home)
+    fake(home).answer = state
+    begin = time.monotonic()
+    expect(fcgi_client.deliver(one.socket, message(), path=PATH), code)
+    assert time.monotonic() - begin < QUICK
+    assert one.until_entry(outcome=code)["store"] == word
+
+
+def test_duplicate_of_a_refused_event_is_told_at_once(receiver, fake):
+    home = home_with_store(store_required=True)
+    one = receiver(home=home)
+    relay = fake(home)
+    relay.answer = REFUSED
+    body = message()
+    expect(fcgi_client.deliver(one.socket, body, path=PATH), "unacknowledged")
+    set_states(home, 2)
+    expect(fcgi_client.deliver(one.socket, body, path=PATH), "unacknowledged")
+    assert len(relay.asked) == 1
+
+
+@pytest.mark.parametrize("left", [False, True])
+@pytest.mark.parametrize("required, code", [(False, "stored"), (True, "unacknowledged")])
+def test_without_relay_it_is_told_at_once(receiver, fake, left, required, code):
+    home = home_with_store(store_required=required)
+    one = receiver(home=home)
+    if left:
+        fake(home).close()  # the socket's file is left
+    begin = time.monotonic()
+    expect(fcgi_client.deliver(one.socket, message(), path=PATH), code)
+    assert time.monotonic() - begin < QUICK
+    assert one.until_entry(outcome=code)["store"] == "none"
+    assert len(home.spool.events()) == 1
+
+
+def test_relay_killed_while_waiting_is_told_soon(receiver, home, fake):
+    one = receiver(home=home)
+    relay = fake(home)
+    wait = Waiting(one.socket, message())
+    relay.until(1)
+    relay.close()
+    expect(wait.get(), "stored")
+    assert wait.took < 1 + QUICK
+    assert one.until_entry(outcome="stored")["store"] == "none"
+
+
+def test_relay_that_is_back_soon_is_asked_again(receiver, home, fake):
+    one = receiver(home=home)
+    relay = fake(home)
+    wait = Waiting(one.socket, message())
+    relay.until(1)
+    relay.close()
+    time.sleep(0.3)
+    relay.answer = DELIVERED
+    relay.open()
+    expect(wait.get(), "stored")
+    assert one.until_entry(outcome="stored")["store"] == "done"
+    assert relay.asked[0][1] == relay.asked[1][1]
+
+
+def test_sigterm_answers_those_that_wait(receiver, home, fake):
+    one = receiver(home=home)
+    relay = fake(home)
+    waits = [Waiting(one.socket, message()) for _ in range(20)]
+    relay.until(20)
+    begin = time.monotonic()
+    one.stop()
+    assert time.monotonic() - begin < 2
+    for wait in waits:
+        expect(wait.get(1), "stored")
+    assert {e["store"] for e in one.entries(outcome="stored")} == {"pending"}
+
+
+def test_acknowledgement_during_sigterm_counts(receiver, home, fake):
+    one = receiver(home=home)
+    relay = fake(home)
+    wait = Waiting(one.socket, message())
+    relay.until(1)
+    stopping = threading.Thread(target=one.stop)
+    stopping.start()
+    time.sleep(0.2)
+    relay.say_all()
+    expect(wait.get(), "stored")
+    stopping.join()
+    assert one.until_entry(outcome="stored")["store"] == "done"
+
+
+def test_sighup_while_waiting_keeps_the_request(receiver, home, fake):
+    one = receiver(home=home)
+    relay = fake(home)
+    wait = Waiting(one.socket, message())
+    relay.until(1)
+    home.configure(endpoint(PATH))
+    for _ in range(3):
+        one.hup()
+        time.sleep(0.1)
+    expect(fcgi_client.deliver(one.socket, message(), path=PATH), "stored")
+    relay.say_all()
+    expect(wait.get(), "stored")
+    assert sorted(e.get("store") or "" for e in one.entries(outcome="stored")) == ["", "done"]
+
+
+def test_waiting_requests_hold_up_no_others(receiver, home, fake):
+    one = receiver(home=home)
+    relay = fake(home)
+    waits = [Waiting(one.socket, message()) for _ in range(200)]
+    relay.until(200)
+    for _ in range(20):
+        begin = time.monotonic()
+        expect(fcgi_client.deliver(one.socket, message(), path=OTHER), "stored")
+        assert time.monotonic() - begin < QUICK / 2
+    assert all(wait.reply is None for wait in waits)
+    relay.say_all()
+    for wait in waits:
+        expect(wait.get(), "stored")
+    assert len(one.entries(store="done")) == 200
+
+
+def test_too_many_waiting_are_answered_as_at_the_deadline(receiver, fake):
+    home = home_with_store(store_wait="10s")
+    one = receiver(home=home)
+    relay = fake(home)
+    waits = [Waiting(one.socket, message()) for _ in range(512)]
+    relay.until(512)
+    begin = time.monotonic()
+    expect(fcgi_client.deliver(one.socket, message(), path=PATH), "stored")
+    assert time.monotonic() - begin < QUICK
+    assert one.entries(store="pending")
+    relay.say_all()
+    for wait in waits:
+        wait.get()
+
+
+def test_sender_that_leaves_is_not_waited_for(receiver, home, fake):
+    one = receiver(home=home)
+    relay = fake(home)
+    with Fcgi(one.socket) as fcgi:
+        body = message()
+        fcgi.send(fcgi_client.whole(fcgi_client.params(PATH, body), body))
+        relay.until(1)
+    assert one.until_entry(outcome="stored")["store"] == "pending"
+
+
+def test_kept_connection_goes_on(receiver, home, fake):
+    one = receiver(home=home)
+    fake(home).answer = DELIVERED
+    with Fcgi(one.socket) as fcgi:
+        for _ in range(5):
+            expect(fcgi.deliver(message(), path=PATH), "stored")
+            expect(fcgi.deliver(message(), path=OTHER), "stored")
+
+
+def test_late_body_waits_too(receiver, home, fake):
+    one = receiver(home=home)
+    relay = fake(home)
+    body = message()
+    with Fcgi(one.socket) as fcgi:
+        fcgi.send(fcgi_client.opening(fcgi_client.params(PATH, body)))
+        time.sleep(1.3)  # so that a worker reads it as it comes
+        fcgi.send(fcgi_client.stdin(body[:10]))
+        time.sleep(0.2)
+        fcgi.send(fcgi_client.stdin(body[10:]) + fcgi_client.record(fcgi_client.STDIN))
+        relay.until(1)
+        relay.say_all()
+        expect(fcgi.reply(), "stored")
+        expect(fcgi.deliver(message(), path=OTHER), "stored")
+    assert one.entries(store="done")
+
+
+@pytest.mark.parametrize("packet", [b"", b"x", bytes(24 * 257), struct.pack("qqq", 1, 1, 3), struct.pack("qqq", 1, 1, -1)])
+def test_malformed_answers_end_the_connection_to_the_relay(receiver, home, fake, packet):
+    one = receiver(home=home)
+    relay = fake(home)
+    wait = Waiting(one.socket, message())
+    relay.until(1)
+    relay.conns[0].send(packet)
+    relay.until(2)  # on a new connection
+    relay.say(*relay.asked[1], DELIVERED)
+    expect(wait.get(), "stored")
+    assert one.entries(store="done")
+
+
+def test_answers_for_others_count_for_nothing(receiver, home, fake):
+    one = receiver(home=home)
+    relay = fake(home)
+    wait = Waiting(one.socket, message())
+    conn, (row, event) = relay.until(1)[0]
+    for key in ((row + 1, event), (row, event + 1), (event, row + 5), (0, 0), (-1, -1), (2**63 - 1, 2**63 - 1)):
+        for state in (DELIVERED, REFUSED, UNKNOWN):
+            relay.say(conn, key, state)
+    time.sleep(0.5)
+    assert wait.reply is None
+    relay.say_all()
+    relay.say_all()
+    expect(wait.get(), "stored")
+    expect(fcgi_client.deliver(one.socket, message(), path=OTHER), "stored")
+
+
+def test_other_users_cannot_answer(receiver, home):
+    """The socket that the receiver connects to is in a directory that only the spool's users can write to."""
+    receiver(home=home)
+    st = os.stat(home.spool.dir)
+    assert st.st_mode & 0o007 == 0
+
+
+@pytest.mark.parametrize("kind", ["nginx", "nginx-kept", "mod_fcgid", "mod_proxy_fcgi", "mod_cgid"])
+def test_every_web_server_waits(served, fake, kind):
+    home = home_with_store(store_wait="3s")
+    site = served(kind, home)
+    expect(site.deliver(OTHER, message()), "stored")  # makes the spool where the server starts the program
+    relay = fake(home)
+    relay.answer = None
+    done = []
+    thread = threading.Thread(target=lambda: done.append(site.deliver(PATH, message())))
+    thread.start()
+    relay.until(1)
+    time.sleep(0.5)
+    assert not done
+    relay.say_all()
+    thread.join(10)
+    expect(done[0], "stored")
+    begin = time.monotonic()
+    expect(site.deliver(PATH, message()), "stored")
+    assert 3 <= time.monotonic() - begin < 3 + QUICK
+    relay.close(remove=True)
+    begin = time.monotonic()
+    expect(site.deliver(PATH, message()), "stored")
+    assert time.monotonic() - begin < QUICK
+    until(lambda: sorted(e["store"] for e in site.entries(outcome="stored") if "store" in e) == ["done", "none", "pending"],
+          "three entries")
