@@ -7,7 +7,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
@@ -21,19 +20,6 @@
 #include "cli/cli.h"
 #include "cli/progress.h"
 #include "spool/backup.h"
-
-static const char help[] =
-	"Usage: hookspool backup FILE\n"
-	"\n"
-	"Copies the whole spool, as it is at one moment, to FILE, while receiving goes on. FILE\n"
-	"is the caller's, with mode 0600, and has its name only when it is complete and on the\n"
-	"disk; until then it is called FILE.incomplete. A backup that is there already is replaced;\n"
-	"any other file is not. hookspool restore makes a spool of it.\n"
-	"\n"
-	"  --help   this\n"
-	"\n"
-	"Exit status: 0 FILE is complete; 1 it is complete, but the spool is damaged; 66 there is\n"
-	"no spool; 75 no backup was made.\n";
 
 struct backup {
 	const struct cli *cli;
@@ -133,12 +119,19 @@ static int open_copy(const char *new)
 	return -1;
 }
 
-static int backup(const struct cli *cli, const char *file)
+struct backup_options {
+	const char *file;
+};
+
+static int backup_run(const struct cli *cli, void *values)
 {
+	const char *file = ((const struct backup_options *)values)->file;
 	struct backup b = {.cli = cli};
 	char new[PATH_MAX];
 	int status;
 
+	if (strcmp(file, "-") == 0)
+		return cli_usage("backup", "name a file: a backup is not written to standard output");
 	if (snprintf(new, sizeof new, "%s.incomplete", file) >= (int)sizeof new) {
 		cli_error("%s: the name is too long", file);
 		return CLI_TEMPFAIL;
@@ -157,23 +150,16 @@ static int backup(const struct cli *cli, const char *file)
 	return status;
 }
 
-int cli_backup(const struct cli *cli, int argc, char **argv)
-{
-	static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-	int c;
-
-	optind = 0;
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-		if (c == 'h') {
-			fputs(help, stdout);
-			return CLI_OK;
-		}
-		return cli_usage("backup", "unknown option %s", argv[optind - 1]);
-	}
-	if (optind + 1 != argc)
-		return cli_usage("backup", "name one file");
-	if (strcmp(argv[optind], "-") == 0)
-		return cli_usage("backup", "name a file: a backup is not written to standard output");
-	return backup(cli, argv[optind]);
-}
+const struct command cli_backup = {
+	.name = "backup",
+	.purpose = "copy the spool while it is in use",
+	.usage = "FILE",
+	.about = "Copies the whole spool, as it is at one moment, to FILE. Receiving goes on. FILE belongs to the caller and has mode "
+		"0600. It has its name only when it is complete and on the disk; until then it is called FILE.incomplete. A backup of "
+		"that name is replaced; any other file is not. hookspool restore makes a spool of it.",
+	.more = "Exit status: 0 FILE is complete; 1 it is complete, but the spool is damaged; 66 there is no spool; 75 no backup was made.",
+	.examples = "backup /backup/hookspool-$(date +%F).db",
+	.argument = {.kind = COMMAND_FILE, .offset = offsetof(struct backup_options, file), .argument = "FILE"},
+	.size = sizeof(struct backup_options),
+	.run = backup_run,
+};

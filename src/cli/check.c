@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* hookspool check: everything that can be known to be wrong before the first delivery. */
-#include <getopt.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,23 +11,7 @@
 #include "cli/json.h"
 #include "cli/terminal.h"
 
-enum { UNKNOWN = 3 };
-
-static const char help[] =
-	"Usage: hookspool check [--socket ADDRESS] [--deep] [--json]\n"
-	"\n"
-	"Checks the configuration, the permissions of its files, the endpoints, the sinks, the\n"
-	"spool, the receiver and the relay, and says what to do about each thing that is wrong.\n"
-	"Changes nothing. Run by root, it looks at the spool as the user that owns it.\n"
-	"\n"
-	"  --socket ADDRESS   the receiver's socket, unix:PATH or tcp:ADDRESS:PORT, where neither\n"
-	"                     the configuration nor a receiver names it; none: there is no socket\n"
-	"  --deep             also read the whole database and its indexes\n"
-	"  --json             print one JSON object\n"
-	"  --help             this\n"
-	"\n"
-	"Exit status, as monitoring plug-ins have it: 0 ok; 1 at least one warn; 2 at least one\n"
-	"FAIL; 3 wrong usage.\n";
+enum { UNKNOWN = 3 /* what monitoring plug-ins exit with after wrong usage */ };
 
 static const struct {
 	const char *label; /* of a line */
@@ -183,39 +166,40 @@ static void check_all(struct check *c, const char *file)
 	conf_free(conf);
 }
 
-/* The guideline of monitoring plug-ins has 3, "unknown", for it, and knows no status above that. */
-static int wrong_use(const char *what, const char *argument)
-{
-	cli_usage("check", "%s%s", what, argument);
-	return UNKNOWN;
-}
-
-int cli_check(const struct cli *cli, int argc, char **argv)
+static int check_run(const struct cli *cli, void *values)
 {
 	static const int statuses[] = {[CHECK_OK] = 0, [CHECK_WARN] = 1, [CHECK_FAIL] = 2};
-	static const struct option options[] = {{"socket", required_argument, NULL, 's'}, {"deep", no_argument, NULL, 'd'},
-		{"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-	struct check c = {0};
+	struct check *c = values;
 	char file[PATH_MAX];
-	int o;
 
-	optind = 0;
-	opterr = 0;
-	while ((o = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-		switch (o) {
-		case 's': c.socket = optarg; break;
-		case 'd': c.deep = true; break;
-		case 'j': c.quiet = c.json = true; break;
-		case 'h': fputs(help, stdout); return CLI_OK;
-		default: return wrong_use(o == ':' ? "a value is missing behind " : "unknown option ", argv[optind - 1]);
-		}
-	}
-	if (optind < argc)
-		return wrong_use("it takes no ", argv[optind]);
-	check_all(&c, conf_find(cli->conf_file, file, sizeof file));
-	if (c.json)
-		print_json(&c);
-	buf_free(&c.findings);
-	buf_free(&c.notes);
-	return statuses[c.worst];
+	c->quiet = c->json;
+	check_all(c, conf_find(cli->conf_file, file, sizeof file));
+	if (c->json)
+		print_json(c);
+	buf_free(&c->findings);
+	buf_free(&c->notes);
+	return statuses[c->worst];
 }
+
+static const struct command_option check_options[] = {
+	{.name = "socket", .kind = COMMAND_TEXT, .offset = offsetof(struct check, socket), .argument = "ADDRESS",
+		.help = "the receiver's socket, unix:PATH or tcp:ADDRESS:PORT, where neither the configuration nor a receiver names it; none: "
+			"there is no socket"},
+	{.name = "deep", .offset = offsetof(struct check, deep), .help = "also read the whole database and its indexes"},
+	{.name = "json", .offset = offsetof(struct check, json), .help = "print one JSON object"},
+	{0},
+};
+
+const struct command cli_check = {
+	.name = "check",
+	.purpose = "look for faults, before the first delivery and later",
+	.usage = "[--socket ADDRESS] [--deep] [--json]",
+	.about = "Checks the configuration, the permissions of its files, the endpoints, the sinks, the spool, the receiver and the relay. "
+		"Prints what to do about each thing that is wrong. Changes nothing. Run by root, it looks at the spool as the user that owns it.",
+	.more = "Exit status, as monitoring plug-ins have it: 0 ok; 1 at least one warn; 2 at least one FAIL; 3 wrong usage.",
+	.examples = "check\ncheck --deep --json",
+	.options = check_options,
+	.usage_status = UNKNOWN,
+	.size = sizeof(struct check),
+	.run = check_run,
+};

@@ -3,13 +3,16 @@
 #include "cli/cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/owner.h"
 #include "cli/terminal.h"
+#include "core/io.h"
 
 void cli_error(const char *fmt, ...)
 {
@@ -33,9 +36,9 @@ int cli_usage(const char *name, const char *fmt, ...)
 	va_start(ap, fmt);
 	buf_vprintf(&text, fmt, ap);
 	va_end(ap);
-	fprintf(stderr, "hookspool %s: ", name);
+	fprintf(stderr, "hookspool%s%s: ", *name ? " " : "", name);
 	terminal_json(stderr, (struct slice){text.data, text.len}); /* as above */
-	fprintf(stderr, "\nTry: hookspool %s --help\n", name);
+	fprintf(stderr, "\nTry: hookspool%s%s --help\n", *name ? " " : "", name);
 	buf_free(&text);
 	return CLI_USAGE;
 }
@@ -88,4 +91,19 @@ int cli_close(struct conf *conf, struct spool_db *db, bool ok, const char *why)
 	spool_db_free(db);
 	conf_free(conf);
 	return ok ? CLI_OK : CLI_TEMPFAIL;
+}
+
+bool cli_read(const char *file, struct buf *out, size_t max)
+{
+	bool is_stdin = strcmp(file, "-") == 0;
+	int fd = is_stdin ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC);
+	bool ok = fd >= 0 && io_read_all(fd, out, max);
+
+	if (!ok && errno == EFBIG)
+		cli_error("%s: more than %zu %s", file, max >> 20 ? max >> 20 : max >> 10, max >> 20 ? "MiB" : "KiB");
+	else if (!ok)
+		cli_error("%s: %s", file, strerror(errno));
+	if (fd >= 0 && !is_stdin)
+		close(fd);
+	return ok;
 }

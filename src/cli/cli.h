@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* What the subcommands of hookspool share: their table's entries, exit statuses, configuration. */
+/* What the subcommands of hookspool share: exit statuses, messages, the configuration and its spool. */
 #ifndef CLI_H
 #define CLI_H
 
 #include <stdbool.h>
 
+#include "cli/command.h"
 #include "conf/conf.h"
 #include "spool/db.h"
 
@@ -21,14 +22,12 @@ enum {
 
 struct cli {
 	const char *conf_file; /* from -c; NULL: search as conf_find() does */
+	bool version;          /* --version was given */
 };
 
-/* A subcommand: argv[0] is its name; returns the exit status. */
-typedef int cli_run(const struct cli *cli, int argc, char **argv);
-
-cli_run cli_check, cli_keygen, cli_send, cli_list, cli_show, cli_tail, cli_stats, cli_rejects, cli_verify, cli_export,
-	cli_purge, cli_relay, cli_deliveries, cli_retry, cli_drop,
-	cli_replay, cli_erase, cli_reload, cli_backup, cli_restore;
+extern const struct command cli_backup, cli_check, cli_completion, cli_deliveries, cli_drop, cli_erase, cli_export, cli_help, cli_keygen,
+	cli_list, cli_purge, cli_rejects, cli_relay, cli_reload, cli_replay, cli_restore, cli_retry, cli_send, cli_show, cli_stats,
+	cli_tail, cli_verify;
 
 /*
  * Loads the configuration, errors to stderr. NULL after an error; exit then with CLI_CONFIG. The caller frees. A command that
@@ -46,7 +45,10 @@ int cli_open(const struct cli *cli, enum conf_secrets secrets, struct conf **con
 /* Closes both. Unless ok it prints why, or where that is NULL the connection's error. Returns the status to exit with. */
 int cli_close(struct conf *conf, struct spool_db *db, bool ok, const char *why);
 
-/* Prints "hookspool NAME: message" and where help is to stderr. Returns CLI_USAGE. */
+/* Appends a file's bytes, at most max; "-" is standard input. False after a message. */
+bool cli_read(const char *file, struct buf *out, size_t max);
+
+/* Prints "hookspool NAME: message" and where help is to stderr. The name may be empty. Returns CLI_USAGE. */
 int cli_usage(const char *name, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Prints "hookspool: message" to stderr. */

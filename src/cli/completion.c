@@ -1,91 +1,138 @@
 /* SPDX-License-Identifier: ISC */
-/* hookspool completion: what bash, zsh and fish need to complete subcommands and options. */
+/* hookspool completion: scripts that complete for bash, zsh and fish, from the tables of options; and the names that they ask for. */
 #include "cli/completion.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/terminal.h"
 
-static const char usage[] =
-	"Usage: hookspool completion bash | zsh | fish\n"
-	"\n"
-	"Prints a script that completes subcommands, and the options that their --help names.\n"
-	"\n"
-	"  bash   hookspool completion bash >/etc/bash_completion.d/hookspool\n"
-	"  zsh    hookspool completion zsh >/usr/local/share/zsh/site-functions/_hookspool\n"
-	"  fish   hookspool completion fish >~/.config/fish/completions/hookspool.fish\n";
+enum completion completion_of(const struct command_option *o)
+{
+	switch (o->kind) {
+	case COMMAND_FILE:
+		return COMPLETION_FILES;
+	case COMMAND_WORD:
+	case COMMAND_SUBCOMMAND:
+	case COMMAND_SCHEME:
+		return COMPLETION_WORDS;
+	case COMMAND_ENDPOINT:
+	case COMMAND_SINK:
+		return COMPLETION_NAMES;
+	default:
+		return COMPLETION_NONE;
+	}
+}
 
-/* The options come from --help when they are asked for, so that they are always the program's own; @ is the subcommands. */
-static const struct {
-	const char *shell, *script;
-} scripts[] = {
-	{"bash",
-		"_hookspool() {\n"
-		"  local word=${COMP_WORDS[COMP_CWORD]} sub= i\n"
-		"  for ((i = 1; i < COMP_CWORD; i++)); do\n"
-		"    case ${COMP_WORDS[i]} in\n"
-		"      -c|--config) ((i++)) ;;\n"
-		"      -*) ;;\n"
-		"      *) sub=${COMP_WORDS[i]}; break ;;\n"
-		"    esac\n"
-		"  done\n"
-		"  if [[ -z $sub || $sub = help ]]; then\n"
-		"    COMPREPLY=($(compgen -W '@' -- \"$word\"))\n"
-		"  elif [[ $sub = completion ]]; then\n"
-		"    COMPREPLY=($(compgen -W 'bash zsh fish' -- \"$word\"))\n"
-		"  elif [[ $word = -* ]]; then\n"
-		"    COMPREPLY=($(compgen -W \"$(hookspool help \"$sub\" 2>/dev/null | grep -oE -- '--[a-z][a-z-]+' | sort -u)\" -- \"$word\"))\n"
-		"  else\n"
-		"    COMPREPLY=($(compgen -f -- \"$word\"))\n"
-		"  fi\n"
-		"}\n"
-		"complete -F _hookspool hookspool\n"},
-	{"zsh",
-		"#compdef hookspool\n"
-		"_hookspool() {\n"
-		"  if (( CURRENT == 2 )) || [[ $words[2] = help ]]; then\n"
-		"    compadd -- @\n"
-		"  elif [[ $words[2] = completion ]]; then\n"
-		"    compadd -- bash zsh fish\n"
-		"  elif [[ $words[CURRENT] = -* ]]; then\n"
-		"    compadd -- $(hookspool help $words[2] 2>/dev/null | grep -oE -- '--[a-z][a-z-]+' | sort -u)\n"
-		"  else\n"
-		"    _files\n"
-		"  fi\n"
-		"}\n"
-		"if [[ $funcstack[1] = _hookspool ]]; then _hookspool; else compdef _hookspool hookspool; fi\n"},
-	{"fish",
-		"complete -c hookspool -n __fish_use_subcommand -f -a '@'\n"
-		"complete -c hookspool -n '__fish_seen_subcommand_from help' -f -a '@'\n"
-		"complete -c hookspool -n '__fish_seen_subcommand_from completion' -f -a 'bash zsh fish'\n"
-		"complete -c hookspool -n 'not __fish_use_subcommand' -a '(hookspool help (commandline -opc)[2] 2>/dev/null"
-		" | string match -rag -- \"(--[a-z][a-z-]+)\" | sort -u)'\n"},
+const char *completion_names(const struct command_option *o)
+{
+	return o->kind == COMMAND_ENDPOINT ? "endpoints" : "sinks";
+}
+
+void completion_each_word(const struct command_option *o, void (*print)(const char *word))
+{
+	const struct scheme *s;
+
+	for (size_t i = 0; o->kind == COMMAND_WORD && o->words[i]; i++)
+		print(o->words[i]);
+	for (size_t i = 0; o->kind == COMMAND_SUBCOMMAND && command_all[i]; i++)
+		print(command_all[i]->name);
+	for (size_t i = 0; o->kind == COMMAND_SCHEME && (s = scheme_at(i)); i++)
+		print(s->name);
+}
+
+/* A single quote in the text ends the quotes, stands escaped, and begins them anew. */
+static void print_escaped(const char *text, size_t n, const char *special)
+{
+	for (const char *p = text; p < text + n; p++) {
+		if (*p == '\'')
+			fputs("'\\''", stdout);
+		else if (strchr(special, *p))
+			printf("\\%c", *p);
+		else
+			putchar(*p);
+	}
+}
+
+void completion_print_quoted(const char *text, const char *special)
+{
+	print_escaped(text, strlen(text), special);
+}
+
+void completion_print_hint(const char *help, const char *special)
+{
+	size_t n = strcspn(help, ":;(");
+
+	while (n > 0 && help[n - 1] == ' ')
+		n--;
+	print_escaped(help, n, special);
+}
+
+/* ---- the names in the configuration */
+
+static void print_name_line(const char *name)
+{
+	terminal_print(stdout, slice_text(name), 0);
+	putchar('\n');
+}
+
+static void print_endpoint_names(const struct conf *c)
+{
+	for (size_t i = 0; i < c->n_endpoints; i++)
+		print_name_line(c->endpoints[i].path);
+}
+
+static void print_sink_names(const struct conf *c)
+{
+	for (size_t i = 0; i < c->n_sinks; i++)
+		print_name_line(c->sinks[i].name);
+}
+
+static int print_names(const struct cli *cli, void (*print)(const struct conf *c))
+{
+	struct conf *c = cli_conf(cli, CONF_SECRETS_NONE);
+
+	if (!c)
+		return CLI_CONFIG;
+	print(c);
+	conf_free(c);
+	return CLI_OK;
+}
+
+/* ---- the command */
+
+static const char *const completion_words[] = {"bash", "zsh", "fish", "endpoints", "sinks", NULL};
+
+struct completion_options {
+	int what; /* in completion_words */
 };
 
-static void print_script(const char *script, const char *const *subcommands)
+static int completion_run(const struct cli *cli, void *values)
 {
-	for (; *script; script++) {
-		if (*script != '@') {
-			putchar(*script);
-			continue;
-		}
-		for (const char *const *name = subcommands; *name; name++)
-			printf("%s%s", name == subcommands ? "" : " ", *name);
-	}
+	static void (*const scripts[])(void) = {completion_bash, completion_zsh, completion_fish};
+	static void (*const names[])(const struct conf *c) = {print_endpoint_names, print_sink_names};
+	enum { SCRIPTS = sizeof scripts / sizeof *scripts };
+	int what = ((const struct completion_options *)values)->what;
+
+	if (what >= SCRIPTS)
+		return print_names(cli, names[what - SCRIPTS]);
+	scripts[what]();
+	return CLI_OK;
 }
 
-int completion_run(const char *const *subcommands, int argc, char **argv)
-{
-	if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-		fputs(usage, stdout);
-		return CLI_OK;
-	}
-	for (size_t i = 0; argc == 2 && i < sizeof scripts / sizeof *scripts; i++) {
-		if (strcmp(argv[1], scripts[i].shell) == 0) {
-			print_script(scripts[i].script, subcommands);
-			return CLI_OK;
-		}
-	}
-	return cli_usage("completion", "for which shell? bash, zsh or fish");
-}
+const struct command cli_completion = {
+	.name = "completion",
+	.purpose = "print a shell's completion of these words and their options",
+	.usage = "bash | zsh | fish\nendpoints | sinks",
+	.about = "Prints a script that completes subcommands, their options, and the options' values. make install puts the scripts where "
+		"the shells look for them.\n"
+		"\n"
+		"The scripts run the second form: it prints the names that the configuration has, one a line.",
+	.examples = "completion bash >/etc/bash_completion.d/hookspool\n"
+		"completion zsh >/usr/local/share/zsh/site-functions/_hookspool\n"
+		"completion fish >~/.config/fish/completions/hookspool.fish",
+	.argument = {.kind = COMMAND_WORD, .offset = offsetof(struct completion_options, what), .argument = "shell", .words = completion_words},
+	.size = sizeof(struct completion_options),
+	.run = completion_run,
+};

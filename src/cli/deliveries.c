@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* hookspool deliveries: what became of events on their way to the sinks. */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -16,22 +15,6 @@
 #include "core/clock.h"
 #include "spool/deliveries.h"
 #include "spool/pause.h"
-
-static const char deliveries_help[] =
-	"Usage: hookspool deliveries [OPTION]... [ID]\n"
-	"\n"
-	"Prints deliveries to sinks: those that fail first, then the dead, the pending and the\n"
-	"delivered, each with the newest first. Lines before the table say which sinks the\n"
-	"relay pauses for. With an ID, prints that one, and its last attempts with the answers.\n"
-	"\n"
-	"  --sink NAME        to this sink\n"
-	"  --event ID         of this event\n"
-	"  --state STATE      pending, delivered or dead\n"
-	"  -n N               at most N (default 20; 0: all)\n"
-	"  --shape            how many are pending, by sink and by age in minutes\n"
-	"  --json             one JSON object a line, the newest last; with the beginning of the\n"
-	"                     last answer\n"
-	"  --help             this\n";
 
 /* What rows are printed with. */
 struct printing {
@@ -151,23 +134,6 @@ static void print_attempt(void *ctx, const struct spool_delivery_attempt *a)
 	putchar('\n');
 }
 
-bool deliveries_number(const char *text, int64_t *out)
-{
-	char *end;
-
-	errno = 0;
-	*out = strtoll(text, &end, 10);
-	return errno == 0 && end > text && *end == '\0' && *out >= 0;
-}
-
-static bool take_state(const char *text, int *out)
-{
-	for (*out = RELAY_PENDING; *out <= RELAY_DEAD; ++*out)
-		if (strcmp(spool_deliveries_states[*out], text) == 0)
-			return true;
-	return false;
-}
-
 bool deliveries_sink(const struct conf *conf, struct spool_db *db, const char *sink, bool *none, char *why, size_t n)
 {
 	const struct spool_delivery_filter filter = {.sink = sink, .state = -1};
@@ -207,70 +173,71 @@ static bool list(struct spool_db *db, const struct spool_delivery_filter *f, int
 	return ok;
 }
 
-int cli_deliveries(const struct cli *cli, int argc, char **argv)
+struct deliveries {
+	const char *sink;
+	int64_t event, id, max;
+	int state; /* an enum spool_relay_state; -1: any */
+	bool shape, json;
+};
+
+static int deliveries_run(const struct cli *cli, void *values)
 {
-	static const struct option options[] = {{"sink", required_argument, NULL, 's'}, {"event", required_argument, NULL, 'e'},
-		{"state", required_argument, NULL, 't'}, {"json", no_argument, NULL, 'j'}, {"shape", no_argument, NULL, 'q'},
-		{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-	struct spool_delivery_filter filter = {.state = -1};
+	const struct deliveries *o = values;
+	const struct spool_delivery_filter filter = {
+		.sink = o->sink, .event = o->event, .id = o->id, .state = o->state, .failing_first = !o->json};
 	char why[PATH_MAX + 256] = "";
-	bool json = false, shape = false, none = false, ok;
 	struct printing p = {0};
 	struct spool_db *db = NULL;
 	struct conf *conf;
-	int64_t n = 20;
-	int c, status;
+	bool none = false, ok;
+	int status;
 
-	optind = 0;
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":n:h", options, NULL)) != -1) {
-		switch (c) {
-		case 'h':
-			fputs(deliveries_help, stdout);
-			return CLI_OK;
-		case 's':
-			filter.sink = optarg;
-			break;
-		case 'e':
-			if (!deliveries_number(optarg, &filter.event) || filter.event == 0)
-				return cli_usage("deliveries", "--event: \"%s\" is no ID; list prints them", optarg);
-			break;
-		case 'j':
-			json = true;
-			break;
-		case 'q':
-			shape = true;
-			break;
-		case 't':
-			if (!take_state(optarg, &filter.state))
-				return cli_usage("deliveries", "--state: \"%s\" is none; write pending, delivered or dead", optarg);
-			break;
-		case 'n':
-			if (!deliveries_number(optarg, &n))
-				return cli_usage("deliveries", "-n: \"%s\" is no number", optarg);
-			break;
-		default:
-			return cli_usage("deliveries", c == ':' ? "%s needs a value" : "unknown option %s", argv[optind - 1]);
-		}
-	}
-	if (shape && (filter.event || filter.state >= 0 || optind < argc))
+	if (o->shape && (o->event || o->state >= 0 || o->id))
 		return cli_usage("deliveries", "--shape counts what is pending; of the other options it takes --sink and --json");
-	if (argc - optind > 1 || (optind < argc && (!deliveries_number(argv[optind], &filter.id) || filter.id == 0)))
-		return cli_usage("deliveries", "\"%s\" is no ID, or there are several", argv[optind]);
 	status = cli_open(cli, CONF_SECRETS_THERE, &conf, &db);
 	if (status != CLI_OK)
 		return status;
-	filter.failing_first = !json;
 	p.conf = conf;
-	ok = deliveries_sink(conf, db, filter.sink, &none, why, sizeof why);
-	if (ok && shape)
-		ok = deliveries_shape(db, filter.sink, json, why, sizeof why);
+	ok = deliveries_sink(conf, db, o->sink, &none, why, sizeof why);
+	if (ok && o->shape)
+		ok = deliveries_shape(db, o->sink, o->json, why, sizeof why);
 	else if (ok)
-		ok = (json || filter.id || filter.event || spool_pause_list(db, clock_now(), print_pause, (void *)(uintptr_t)filter.sink)) &&
-			list(db, &filter, n, json, &p);
-	if (ok && filter.id && !p.found)
-		cli_error("there is no delivery %" PRId64, filter.id);
+		ok = (o->json || o->id || o->event || spool_pause_list(db, clock_now(), print_pause, (void *)(uintptr_t)o->sink)) &&
+			list(db, &filter, o->max, o->json, &p);
+	if (ok && o->id && !p.found)
+		cli_error("there is no delivery %" PRId64, o->id);
 	status = cli_close(conf, db, ok, *why ? why : NULL);
-	return none || (status == CLI_OK && filter.id && !p.found) ? CLI_NO : status;
+	return none || (status == CLI_OK && o->id && !p.found) ? CLI_NO : status;
 }
 
+static const char *const state_words[] = {
+	[RELAY_PENDING] = "pending", [RELAY_DONE] = "delivered", [RELAY_DEAD] = "dead", NULL};
+
+static const struct command_option deliveries_options[] = {
+	{.name = "sink", .kind = COMMAND_SINK, .offset = offsetof(struct deliveries, sink), .argument = "NAME", .help = "to this sink"},
+	{.name = "event", .kind = COMMAND_NUMBER, .offset = offsetof(struct deliveries, event), .argument = "ID", .min = 1,
+		.wrong = "is no ID; list prints them", .help = "of this event"},
+	{.name = "state", .kind = COMMAND_WORD, .offset = offsetof(struct deliveries, state), .argument = "STATE", .words = state_words,
+		.help = "pending, delivered or dead"},
+	{.letter = 'n', .kind = COMMAND_NUMBER, .offset = offsetof(struct deliveries, max), .argument = "N", .help = "at most N (default 20; 0: all)"},
+	{.name = "shape", .offset = offsetof(struct deliveries, shape), .help = "how many are pending, by sink and by age in minutes"},
+	{.name = "json", .offset = offsetof(struct deliveries, json),
+		.help = "one JSON object a line, the newest last; with the beginning of the last answer"},
+	{0},
+};
+
+const struct command cli_deliveries = {
+	.name = "deliveries",
+	.purpose = "print what was sent to sinks, and what was not",
+	.usage = "[OPTION]... [ID]",
+	.about = "Prints deliveries to sinks: those that fail first, then the dead, the pending and the delivered, each with the newest "
+		"first. Lines before the table name the sinks that the relay pauses for. With an ID, prints that one, and its last attempts "
+		"with the answers.",
+	.examples = "deliveries --state dead\ndeliveries --sink crm --shape",
+	.options = deliveries_options,
+	.argument = {.kind = COMMAND_NUMBER, .offset = offsetof(struct deliveries, id), .argument = "ID", .min = 1, .wrong = "is no ID"},
+	.argument_optional = true,
+	.size = sizeof(struct deliveries),
+	.defaults = &(const struct deliveries){.state = -1, .max = 20},
+	.run = deliveries_run,
+};

@@ -9,9 +9,6 @@
 #include "conf/conf.h"
 #include "spool/db.h"
 
-/* The number that is the whole text, 0 or more. */
-bool deliveries_number(const char *text, int64_t *out);
-
 /*
  * True when there is a sink of that name (NULL: any): in the configuration, or a removed one that has deliveries. False with the
  * reason in why; *none is set where there is no such sink.

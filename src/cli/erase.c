@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* hookspool erase: deletes all that the spool has of a person. */
-#include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -10,25 +9,7 @@
 #include "core/clock.h"
 #include "spool/erase.h"
 
-static const char help[] =
-	"Usage: hookspool erase --sender ID [--mentions] [--dry-run] [--json]\n"
-	"\n"
-	"Deletes the events of a sender, with their deliveries, attempts and answers, the\n"
-	"conversations that no other event belongs to, and rejected deliveries that mention the\n"
-	"ID. When erase exits with 0, all of it is gone from the files of the spool. Dedupe keys\n"
-	"stay as hashes for dedupe-window: a retry of an erased event is not stored again.\n"
-	"Backups, logs and sinks are not touched. Receiving goes on.\n"
-	"\n"
-	"  --sender ID   the sender's id, as show prints it\n"
-	"  --mentions    also events of other senders whose body or headers mention the ID\n"
-	"  --dry-run     only say how much\n"
-	"  --json        print one JSON object\n"
-	"  --help        this\n"
-	"\n"
-	"Exit status: 0 erased, or would be; 1 the spool has nothing of that sender; 75 not all\n"
-	"is erased, run it again.\n";
-
-struct options {
+struct erase {
 	struct spool_erase what;
 	bool json;
 };
@@ -68,14 +49,18 @@ static void print_json(const struct spool_erased *sum, bool dry_run)
 	json_end(&j);
 }
 
-static int erase(const struct cli *cli, struct options *o)
+static int erase_run(const struct cli *cli, void *values)
 {
+	struct erase *o = values;
 	struct spool_erased sum = {0};
 	struct spool_db *db = NULL;
 	struct conf *conf;
-	int status = cli_open(cli, CONF_SECRETS_THERE, &conf, &db);
+	int status;
 	bool ok;
 
+	if (!o->what.sender || !*o->what.sender)
+		return cli_usage("erase", "say whose events with --sender ID");
+	status = cli_open(cli, CONF_SECRETS_THERE, &conf, &db);
 	if (status != CLI_OK)
 		return status;
 	o->what.keys_since = clock_now() - conf->dedupe_window;
@@ -90,28 +75,28 @@ static int erase(const struct cli *cli, struct options *o)
 	return status == CLI_OK && !sum.events.events && !sum.refusals && !sum.conversations ? CLI_NO : status;
 }
 
-int cli_erase(const struct cli *cli, int argc, char **argv)
-{
-	static const struct option options[] = {{"sender", required_argument, NULL, 's'}, {"mentions", no_argument, NULL, 'm'},
-		{"dry-run", no_argument, NULL, 'd'}, {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-	struct options o = {0};
-	int c;
+static const struct command_option erase_options[] = {
+	{.name = "sender", .kind = COMMAND_TEXT, .offset = offsetof(struct erase, what.sender), .argument = "ID",
+		.help = "the sender's id, as show prints it"},
+	{.name = "mentions", .offset = offsetof(struct erase, what.mentions),
+		.help = "also events of other senders whose body or headers mention the ID"},
+	{.name = "dry-run", .offset = offsetof(struct erase, what.dry_run), .help = "only print how much"},
+	{.name = "json", .offset = offsetof(struct erase, json), .help = "print one JSON object"},
+	{0},
+};
 
-	optind = 0;
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-		switch (c) {
-		case 'h': fputs(help, stdout); return CLI_OK;
-		case 's': o.what.sender = optarg; break;
-		case 'm': o.what.mentions = true; break;
-		case 'd': o.what.dry_run = true; break;
-		case 'j': o.json = true; break;
-		default: return cli_usage("erase", c == ':' ? "%s needs a value" : "unknown option %s", argv[optind - 1]);
-		}
-	}
-	if (optind < argc)
-		return cli_usage("erase", "it takes no %s", argv[optind]);
-	if (!o.what.sender || !*o.what.sender)
-		return cli_usage("erase", "say whose events with --sender ID");
-	return erase(cli, &o);
-}
+const struct command cli_erase = {
+	.name = "erase",
+	.purpose = "delete all that the spool has of a person",
+	.usage = "--sender ID [--mentions] [--dry-run] [--json]",
+	.about = "Deletes the events of a sender, with their deliveries, attempts and answers. Conversations that no other event belongs "
+		"to are deleted too, and rejected deliveries that mention the ID.\n"
+		"\n"
+		"When erase exits with 0, no file of the spool has anything of them. Dedupe keys stay as hashes for dedupe-window: a retry "
+		"of an erased event is not stored again. Backups, logs and sinks are not touched. Receiving goes on.",
+	.more = "Exit status: 0 erased, or would be; 1 the spool has nothing of that sender; 75 not all is erased, run it again.",
+	.examples = "erase --sender ACoAAB1x2Y --dry-run\nerase --sender ACoAAB1x2Y --mentions",
+	.options = erase_options,
+	.size = sizeof(struct erase),
+	.run = erase_run,
+};

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* hookspool export: events as JSON lines, each with its exact body. */
-#include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -11,17 +10,6 @@
 #include "cli/filter.h"
 #include "cli/json.h"
 #include "cli/progress.h"
-
-static const char help[] =
-	"Usage: hookspool export [OPTION]...\n"
-	"\n"
-	"Prints events as JSON, one object a line, the oldest first: id, endpoint, event, key,\n"
-	"account, received_at, remote_addr, headers, and body with the exact text received, or\n"
-	"body_base64 where that isn't UTF-8. Goes on past events that can't be read, as a page of\n"
-	"the database is damaged; then it says how many, and exits with 1.\n"
-	"\n"
-	FILTER_HELP
-	"  --help             this\n";
 
 struct export {
 	struct filter filter;
@@ -62,41 +50,40 @@ static int say_lost(const struct spool_lost *lost)
 	return CLI_NO;
 }
 
-int cli_export(const struct cli *cli, int argc, char **argv)
+static int export_run(const struct cli *cli, void *values)
 {
-	static const struct option options[] = {FILTER_OPTIONS, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-	struct export e = {0};
+	struct export *e = values;
 	struct spool_lost lost = {0};
 	struct spool_db *db = NULL;
 	struct conf *conf;
-	int c, status;
+	int status = cli_open(cli, CONF_SECRETS_THERE, &conf, &db);
 	bool ok;
 
-	filter_init(&e.filter);
-	optind = 0;
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-		if (c == 'h') {
-			fputs(help, stdout);
-			return CLI_OK;
-		}
-		if (c == '?' || c == ':')
-			return cli_usage("export", c == ':' ? "%s needs a value" : "unknown option %s", argv[optind - 1]);
-		if (!filter_option(&e.filter, c, optarg))
-			return cli_usage("export", "\"%s\" is no time", optarg);
-	}
-	if (optind < argc)
-		return cli_usage("export", "it takes no %s", argv[optind]);
-	status = cli_open(cli, CONF_SECRETS_THERE, &conf, &db);
 	if (status != CLI_OK)
 		return status;
-	e.filter.conf = conf;
-	e.filter.spool.lost = &lost;
+	e->filter.conf = conf;
+	e->filter.spool.lost = &lost;
 	if (!isatty(STDOUT_FILENO)) /* not between the lines */
 		progress_start("exported", 0);
-	ok = spool_query_events(db, &e.filter.spool, on_row, &e);
+	ok = spool_query_events(db, &e->filter.spool, on_row, e);
 	progress_end();
-	filter_free(&e.filter);
+	filter_free(&e->filter);
 	status = cli_close(conf, db, ok, NULL);
 	return status == CLI_OK ? say_lost(&lost) : status;
 }
+
+static const struct command_option export_options[] = {FILTER_OPTIONS(struct export), {0}};
+
+const struct command cli_export = {
+	.name = "export",
+	.purpose = "print events as JSON lines",
+	.usage = "[OPTION]...",
+	.about = "Prints events as JSON, one object a line, the oldest first: id, endpoint, name, event, key, account, received_at, "
+		"remote_addr, note, headers, and body with the exact text received, or body_base64 where that is not UTF-8. Where a page of "
+		"the database is damaged, export leaves out the events that cannot be read, prints how many they are, and exits with 1.",
+	.examples = "export --since 24h\nexport --endpoint /webhook/linkedin --sender jane",
+	.options = export_options,
+	.size = sizeof(struct export),
+	.defaults = &(const struct export){.filter = FILTER_ALL},
+	.run = export_run,
+};

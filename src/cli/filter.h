@@ -3,9 +3,10 @@
 #ifndef FILTER_H
 #define FILTER_H
 
-#include <getopt.h>
 #include <stdbool.h>
+#include <stddef.h>
 
+#include "cli/command.h"
 #include "conf/conf.h"
 #include "hook/event.h"
 #include "hook/stored.h"
@@ -20,28 +21,29 @@ struct filter {
 	struct stored stored;
 };
 
-/* For the table of getopt_long(); val from FILTER_ENDPOINT on. */
-enum { FILTER_ENDPOINT = 512, FILTER_EVENT, FILTER_ACCOUNT, FILTER_SINCE, FILTER_UNTIL, FILTER_SENDER, FILTER_TEXT };
-#define FILTER_OPTIONS \
-	{"endpoint", required_argument, NULL, FILTER_ENDPOINT}, {"event", required_argument, NULL, FILTER_EVENT}, \
-	{"account", required_argument, NULL, FILTER_ACCOUNT}, {"since", required_argument, NULL, FILTER_SINCE}, \
-	{"until", required_argument, NULL, FILTER_UNTIL}, {"sender", required_argument, NULL, FILTER_SENDER}, \
-	{"text", required_argument, NULL, FILTER_TEXT}
-#define FILTER_HELP \
-	"  --endpoint PATH    of this endpoint\n" \
-	"  --event NAME       with this event, such as message.received\n" \
-	"  --account ID       of this account\n" \
-	"  --since TIME       received then or later: 2026-05-12, 2026-05-12T14:33:21Z, 2h, 2h ago\n" \
-	"  --until TIME       received before then\n" \
-	"  --sender TEXT      from this id, or with TEXT in the sender's name\n" \
-	"  --text TEXT        with TEXT in the message\n"
+/* The rows of a command's table of options, for a struct whose member `filter` is a struct filter. */
+#define FILTER_OPTIONS(type) \
+	{.name = "endpoint", .kind = COMMAND_ENDPOINT, .offset = offsetof(type, filter.spool.endpoint), .argument = "PATH", \
+		.help = "of this endpoint"}, \
+	{.name = "event", .kind = COMMAND_TEXT, .offset = offsetof(type, filter.spool.event), .argument = "NAME", \
+		.help = "with this event, such as message.received"}, \
+	{.name = "account", .kind = COMMAND_TEXT, .offset = offsetof(type, filter.spool.account), .argument = "ID", \
+		.help = "of this account"}, \
+	{.name = "since", .kind = COMMAND_TIME, .offset = offsetof(type, filter.spool.since), .argument = "TIME", \
+		.help = "received then or later: 2026-05-12, 2026-05-12T14:33:21Z, 2h, 2h ago"}, \
+	{.name = "until", .kind = COMMAND_TIME, .offset = offsetof(type, filter.spool.until), .argument = "TIME", \
+		.help = "received before then"}, \
+	{.name = "sender", .kind = COMMAND_TEXT, .offset = offsetof(type, filter.sender), .argument = "TEXT", \
+		.help = "from this id, or with TEXT in the sender's name"}, \
+	{.name = "text", .kind = COMMAND_TEXT, .offset = offsetof(type, filter.text), .argument = "TEXT", \
+		.help = "with TEXT in the message"}
 
-/* A filter that lets everything through; filter_free() when done. */
-void filter_init(struct filter *f);
+/* The filter that all events pass, for the defaults of such a struct. filter_free() when done. */
+#define FILTER_ALL {.spool = {.since = INT64_MIN, .until = INT64_MAX, .last = INT64_MAX}}
 void filter_free(struct filter *f);
 
-/* Takes one of those options. False when its value can't be read; other options are left alone, and true. */
-bool filter_option(struct filter *f, int option, const char *value);
+/* True when one of those options was given. */
+bool filter_is_set(const struct filter *f);
 
 /* The rest of the filter, which SQL can't do: parts of a text, letters of either case in any script. */
 bool filter_match(struct filter *f, const struct spool_row *row);

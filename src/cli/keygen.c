@@ -3,7 +3,6 @@
 #define _XOPEN_SOURCE 700 /* realpath */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,16 +14,6 @@
 #include "core/io.h"
 
 enum { KEY_BYTES = 32, KEY_TEXT = 2 * KEY_BYTES + 2 }; /* hex, line feed, NUL */
-
-static const char help[] =
-	"Usage: hookspool keygen [FILE]\n"
-	"\n"
-	"Makes a random secret of 64 hexadecimal digits. Without FILE it is printed; with\n"
-	"FILE it goes there, readable by you only. A file that exists is never overwritten.\n"
-	"\n"
-	"ConnectSafely makes its signing secret itself and shows it once: copy that one into\n"
-	"the endpoint's secret-file. A secret of your own is for the Authorization header\n"
-	"(authorization-file), and for providers that ask you for one, such as GitHub.\n";
 
 static bool make_key(char out[KEY_TEXT])
 {
@@ -91,26 +80,35 @@ static int to_file(const char *file, const char *key)
 	return CLI_OK;
 }
 
-int cli_keygen(const struct cli *cli, int argc, char **argv)
+struct keygen {
+	const char *file; /* NULL: standard output */
+};
+
+static int keygen_run(const struct cli *cli, void *values)
 {
-	static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	const struct keygen *k = values;
 	char key[KEY_TEXT];
-	int c;
 
 	(void)cli;
-	optind = 0;
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (c != 'h')
-			return cli_usage("keygen", "unknown option %s", argv[optind - 1]);
-		fputs(help, stdout);
-		return CLI_OK;
-	}
-	if (argc - optind > 1)
-		return cli_usage("keygen", "one FILE at most");
 	if (!make_key(key)) {
 		cli_error("no random bytes: %s", strerror(errno));
 		return CLI_TEMPFAIL;
 	}
-	return optind < argc ? to_file(argv[optind], key) : to_stdout(key);
+	return k->file ? to_file(k->file, key) : to_stdout(key);
 }
+
+const struct command cli_keygen = {
+	.name = "keygen",
+	.purpose = "make a random secret",
+	.usage = "[FILE]",
+	.about = "Makes a random secret of 64 hexadecimal digits. Without FILE it is printed; with FILE it is written there, with mode "
+		"0600. A file that exists is never overwritten.\n"
+		"\n"
+		"ConnectSafely makes its signing secret itself and shows it once: copy that one into the endpoint's secret-file. A secret "
+		"of your own is for the Authorization header (authorization-file), and for providers that ask you for one, such as GitHub.",
+	.examples = "keygen /etc/hookspool/github.secret",
+	.argument = {.kind = COMMAND_FILE, .offset = offsetof(struct keygen, file), .argument = "FILE"},
+	.argument_optional = true,
+	.size = sizeof(struct keygen),
+	.run = keygen_run,
+};

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* hookspool list and tail: the newest events that pass a filter, and then those that come. */
-#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -16,42 +15,7 @@
 #include "cli/terminal.h"
 #include "core/clock.h"
 
-enum { NAME_WIDTH = 16, POLL_NS = 200 * 1000 * 1000 };
-
-static const char list_help[] =
-	"Usage: hookspool list [OPTION]...\n"
-	"\n"
-	"Prints the newest events, the newest last. Where standard output is no terminal,\n"
-	"nothing is cut.\n"
-	"\n"
-	FILTER_HELP
-	"  -n N               at most N (default 20; 0: all)\n"
-	"  --json             one JSON object a line\n"
-	"  --help             this\n";
-
-static const char tail_help[] =
-	"Usage: hookspool tail [OPTION]...\n"
-	"\n"
-	"Prints the newest events, the newest last, and with -f those that come, until\n"
-	"interrupted.\n"
-	"\n"
-	FILTER_HELP
-	"  -f, --follow       go on\n"
-	"  -n N               at most N to begin with (default 10; 0: none)\n"
-	"  --json             one JSON object a line\n"
-	"  --help             this\n"
-	"\n"
-	"With --forward, each event that comes is sent to a URL, such as a developer's own\n"
-	"machine: the exact bytes with the headers that prove them. An event that the URL does\n"
-	"not answer, or answers with 408, 429 or 5xx, is sent again until it is taken.\n"
-	"\n"
-	"  --forward URL      send the events there; with --since, from those of that time on\n"
-	"  --after ID         begin with the events behind this one\n"
-	"  -H 'NAME: VALUE'   a header that goes along, such as the Authorization, which is not\n"
-	"                     kept; as often as there are headers\n"
-	"  --once             end when all that came was sent\n";
-
-enum { FORWARD = 256, AFTER, ONCE };
+enum { LIST_MAX = 1000000, NAME_WIDTH = 16, POLL_NS = 200 * 1000 * 1000 };
 
 struct list {
 	struct filter filter;
@@ -59,7 +23,7 @@ struct list {
 	bool json, follow, tail;
 	struct forward_options forward; /* url == NULL: events are printed */
 	struct buf headers;             /* of -H, a line each */
-	bool from_after;
+	int64_t after;                  /* of --after; -1: not given */
 	size_t width;      /* of the terminal; 0: none */
 	int64_t *ids;      /* of the newest n that match, the newest first */
 	int64_t n_ids;
@@ -172,7 +136,9 @@ static int forward(struct list *l, struct spool_db *db)
 {
 	struct spool_filter *f = &l->filter.spool;
 
-	if (!l->from_after && f->since == spool_filter_all.since && !spool_query_newest(db, &f->after)) {
+	if (l->after >= 0)
+		f->after = l->after;
+	else if (f->since == INT64_MIN && !spool_query_newest(db, &f->after)) {
 		cli_error("%s", spool_db_error(db));
 		return CLI_TEMPFAIL;
 	}
@@ -181,74 +147,7 @@ static int forward(struct list *l, struct spool_db *db)
 	return forward_run(&l->forward, &l->filter, db);
 }
 
-static bool parse_number(const char *text, int64_t max, int64_t *n)
-{
-	char *end;
-	long long v;
-
-	errno = 0;
-	v = strtoll(text, &end, 10);
-	if (errno || end == text || *end || v < 0 || v > max)
-		return false;
-	*n = v;
-	return true;
-}
-
-/* Takes an option's value. False when that can't be read. */
-static bool take_option(struct list *l, int c, const char *value)
-{
-	switch (c) {
-	case 'j':
-		return l->json = true;
-	case 'f':
-		return l->follow = true;
-	case 'n':
-		return parse_number(value, 1000000, &l->n);
-	case FORWARD:
-		l->forward.url = value;
-		return forward_url_valid(value);
-	case AFTER:
-		l->from_after = true;
-		return parse_number(value, INT64_MAX, &l->filter.spool.after);
-	case ONCE:
-		return l->forward.once = true;
-	case 'H':
-		return strchr(value, ':') && !strpbrk(value, "\r\n") && buf_printf(&l->headers, "%s\n", value);
-	default:
-		return filter_option(&l->filter, c, value);
-	}
-}
-
-/* CLI_OK to go on; -1: help was given. */
-static int parse(struct list *l, const char *name, const char *help, int argc, char **argv)
-{
-	static const struct option list_options[] = {FILTER_OPTIONS, {"json", no_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-	static const struct option tail_options[] = {FILTER_OPTIONS, {"follow", no_argument, NULL, 'f'},
-		{"forward", required_argument, NULL, FORWARD}, {"after", required_argument, NULL, AFTER}, {"once", no_argument, NULL, ONCE},
-		{"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-	int c;
-
-	optind = 0;
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, l->tail ? ":fn:H:h" : ":n:h", l->tail ? tail_options : list_options, NULL)) != -1) {
-		if (c == 'h') {
-			fputs(help, stdout);
-			return -1;
-		}
-		if (c == '?')
-			return cli_usage(name, "unknown option %s", argv[optind - 1]);
-		if (c == ':')
-			return cli_usage(name, "%s needs a value", argv[optind - 1]);
-		if (!take_option(l, c, optarg))
-			return cli_usage(name, "\"%s\" is no such value, or out of range", optarg);
-	}
-	if (!l->forward.url && (l->from_after || l->forward.once || l->headers.len))
-		return cli_usage(name, "--after, --once and -H go with --forward");
-	return optind < argc ? cli_usage(name, "it takes no %s", argv[optind]) : CLI_OK;
-}
-
-static int print(struct list *l, struct conf *conf, struct spool_db *db)
+static int print_events(struct list *l, struct conf *conf, struct spool_db *db)
 {
 	int status;
 	bool ok;
@@ -260,39 +159,81 @@ static int print(struct list *l, struct conf *conf, struct spool_db *db)
 	return status;
 }
 
-static int run(const struct cli *cli, const char *help, struct list *l, int argc, char **argv)
+static int list_run(const struct cli *cli, void *values)
 {
+	struct list *l = values;
 	struct spool_db *db = NULL;
 	struct conf *conf;
 	int status;
 
+	if (l->forward.url && !forward_url_valid(l->forward.url))
+		return cli_usage("tail", "--forward: \"%s\" is no http or https URL", l->forward.url);
+	if (!l->forward.url && (l->after >= 0 || l->forward.once || l->headers.len))
+		return cli_usage("tail", "--after, --once and -H go with --forward");
+	status = cli_open(cli, CONF_SECRETS_THERE, &conf, &db);
+	if (status != CLI_OK)
+		return status;
 	l->width = terminal_width();
-	filter_init(&l->filter);
-	status = parse(l, argv[0], help, argc, argv);
-	if (status == CLI_OK && (status = cli_open(cli, CONF_SECRETS_THERE, &conf, &db)) == CLI_OK) {
-		l->filter.conf = conf;
-		if (l->forward.url) {
-			status = forward(l, db);
-			cli_close(conf, db, true, NULL);
-		} else {
-			status = print(l, conf, db);
-		}
+	l->filter.conf = conf;
+	if (l->forward.url) {
+		status = forward(l, db);
+		cli_close(conf, db, true, NULL);
+	} else {
+		status = print_events(l, conf, db);
 	}
 	filter_free(&l->filter);
-	buf_free(&l->headers);
-	return status < 0 ? CLI_OK : status;
+	return status;
 }
 
-int cli_list(const struct cli *cli, int argc, char **argv)
-{
-	struct list l = {.n = 20};
+#define LIST_JSON {.name = "json", .offset = offsetof(struct list, json), .help = "one JSON object a line"}
 
-	return run(cli, list_help, &l, argc, argv);
-}
+static const struct command_option list_options[] = {
+	FILTER_OPTIONS(struct list),
+	{.letter = 'n', .kind = COMMAND_NUMBER, .offset = offsetof(struct list, n), .argument = "N", .max = LIST_MAX,
+		.help = "at most N (default 20; 0: all)"},
+	LIST_JSON,
+	{0},
+};
 
-int cli_tail(const struct cli *cli, int argc, char **argv)
-{
-	struct list l = {.n = 10, .tail = true};
+const struct command cli_list = {
+	.name = "list",
+	.purpose = "print the newest events",
+	.usage = "[OPTION]...",
+	.about = "Prints the newest events, the newest last. Where standard output is not a terminal, nothing is cut.",
+	.examples = "list --since 24h --sender jane\nlist -n 0 --json",
+	.options = list_options,
+	.size = sizeof(struct list),
+	.defaults = &(const struct list){.filter = FILTER_ALL, .n = 20, .after = -1},
+	.run = list_run,
+};
 
-	return run(cli, tail_help, &l, argc, argv);
-}
+static const struct command_option tail_options[] = {
+	FILTER_OPTIONS(struct list),
+	{.name = "follow", .letter = 'f', .offset = offsetof(struct list, follow), .help = "go on"},
+	{.letter = 'n', .kind = COMMAND_NUMBER, .offset = offsetof(struct list, n), .argument = "N", .max = LIST_MAX,
+		.help = "at most N to begin with (default 10; 0: none)"},
+	LIST_JSON,
+	{.name = "forward", .kind = COMMAND_TEXT, .offset = offsetof(struct list, forward.url), .argument = "URL",
+		.help = "send the events there; with --since, those from that time on"},
+	{.name = "after", .kind = COMMAND_NUMBER, .offset = offsetof(struct list, after), .argument = "ID",
+		.help = "begin with the event behind this one (with --forward)"},
+	{.letter = 'H', .kind = COMMAND_HEADERS, .offset = offsetof(struct list, headers), .argument = "'NAME: VALUE'",
+		.help = "add a header, such as the Authorization, which is not kept (with --forward); may be given again"},
+	{.name = "once", .offset = offsetof(struct list, forward.once), .help = "end when all events were sent (with --forward)"},
+	{0},
+};
+
+const struct command cli_tail = {
+	.name = "tail",
+	.purpose = "print events as they come",
+	.usage = "[OPTION]...\n--forward URL [OPTION]...",
+	.about = "Prints the newest events, the newest last, and with -f those that come, until interrupted.\n"
+		"\n"
+		"With --forward, sends each event that comes to a URL, such as a developer's own machine: the exact bytes with the headers "
+		"that prove them. An event that the URL does not answer, or answers with 408, 429 or 5xx, is sent again until it is taken.",
+	.examples = "tail -f\ntail --forward http://localhost:3000/webhook --since 1h",
+	.options = tail_options,
+	.size = sizeof(struct list),
+	.defaults = &(const struct list){.filter = FILTER_ALL, .n = 10, .after = -1, .tail = true},
+	.run = list_run,
+};

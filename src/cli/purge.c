@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* hookspool purge: deletes old events. */
-#include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -12,22 +11,7 @@
 #include "spool/events.h"
 #include "spool/retention.h"
 
-static const char help[] =
-	"Usage: hookspool purge [--older-than AGE] [--pending] [--dry-run]\n"
-	"\n"
-	"Deletes the events that are older than the configuration keeps them (keep), or with\n"
-	"--older-than all events received longer than AGE ago, whatever the configuration says.\n"
-	"Without --older-than, events with pending deliveries stay. Their dedupe keys stay, as\n"
-	"hashes, for dedupe-window: an event that is delivered again after that is stored again.\n"
-	"Rejected deliveries older than reject-age go too. When purge ends well, what it deleted\n"
-	"is in no file of the spool. Receiving goes on. It also works on a full disk.\n"
-	"\n"
-	"  --older-than AGE   90d, 12h, 30m; also events with pending deliveries\n"
-	"  --pending          without --older-than, also events with pending deliveries\n"
-	"  --dry-run          only say how many\n"
-	"  --help             this\n";
-
-struct options {
+struct purge {
 	int64_t age; /* ms; -1: as the configuration says */
 	bool pending, dry_run;
 };
@@ -59,7 +43,7 @@ static bool delete_old(struct spool_db *db, const struct spool_retention *r, str
 	return ok;
 }
 
-static bool rules(struct spool_retention *r, const struct conf *conf, const struct options *o)
+static bool rules(struct spool_retention *r, const struct conf *conf, const struct purge *o)
 {
 	int64_t now = clock_now();
 	bool ok = o->age >= 0 || spool_retention_init(r, conf, now);
@@ -82,8 +66,9 @@ static int check_usage(const struct cli *cli)
 	return status == CLI_USAGE ? cli_usage("purge", "the configuration has no keep; say how old with --older-than") : status;
 }
 
-static int purge(const struct cli *cli, const struct options *o)
+static int purge_run(const struct cli *cli, void *values)
 {
+	const struct purge *o = values;
 	struct spool_retention r = {0};
 	struct spool_deleted sum = {0};
 	struct spool_db *db = NULL;
@@ -105,35 +90,27 @@ static int purge(const struct cli *cli, const struct options *o)
 	return cli_close(conf, db, ok, ruled ? NULL : "memory is short");
 }
 
-int cli_purge(const struct cli *cli, int argc, char **argv)
-{
-	static const struct option options[] = {{"older-than", required_argument, NULL, 'o'}, {"pending", no_argument, NULL, 'p'},
-		{"dry-run", no_argument, NULL, 'd'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-	struct options o = {.age = -1};
-	int c;
+static const struct command_option purge_options[] = {
+	{.name = "older-than", .kind = COMMAND_AGE, .offset = offsetof(struct purge, age), .argument = "AGE",
+		.help = "all events received longer ago than that, such as 90d, 12h or 30m; also those with pending deliveries"},
+	{.name = "pending", .offset = offsetof(struct purge, pending), .help = "also events with pending deliveries, without --older-than"},
+	{.name = "dry-run", .offset = offsetof(struct purge, dry_run), .help = "only print how many"},
+	{0},
+};
 
-	optind = 0;
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-		switch (c) {
-		case 'h':
-			fputs(help, stdout);
-			return CLI_OK;
-		case 'd':
-			o.dry_run = true;
-			break;
-		case 'p':
-			o.pending = true;
-			break;
-		case 'o':
-			if (!units_age(optarg, &o.age))
-				return cli_usage("purge", "--older-than: \"%s\" is no age with a unit; write 90d, 12h or 30m", optarg);
-			break;
-		default:
-			return cli_usage("purge", c == ':' ? "%s needs a value" : "unknown option %s", argv[optind - 1]);
-		}
-	}
-	if (optind < argc)
-		return cli_usage("purge", "it takes no arguments");
-	return purge(cli, &o);
-}
+const struct command cli_purge = {
+	.name = "purge",
+	.purpose = "delete old events",
+	.usage = "[--older-than AGE] [--pending] [--dry-run]",
+	.about = "Deletes the events that are older than keep in the configuration. With --older-than, deletes all events "
+		"received longer ago than AGE, whatever the configuration says. Without it, events with pending deliveries stay.\n"
+		"\n"
+		"The dedupe keys stay, as hashes, for dedupe-window: an event that is delivered again after that is stored again. "
+		"Rejected deliveries older than reject-age are deleted too. When purge exits with 0, no file of the spool has "
+		"anything of what it deleted. Receiving goes on. It also works on a full disk.",
+	.examples = "purge\npurge --older-than 90d --dry-run",
+	.options = purge_options,
+	.size = sizeof(struct purge),
+	.defaults = &(const struct purge){.age = -1},
+	.run = purge_run,
+};

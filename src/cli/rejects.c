@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* hookspool rejects: the deliveries that were turned away, and why; those that were kept whole may be judged again. */
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -17,27 +16,13 @@
 #include "hook/stored.h"
 #include "spool/events.h"
 
-static const char help[] =
-	"Usage: hookspool rejects [OPTION]... [ID]\n"
-	"\n"
-	"Prints the newest rejected deliveries, the newest last: its ID, when, the outcome, from\n"
-	"where, for which endpoint, and the reason. The spool keeps the newest reject-keep of\n"
-	"them, with reject-bodies whole. With an ID, that one in full, with its headers and body\n"
-	"where they were kept; hookspool verify --reject ID --explain says what was wrong.\n"
-	"\n"
-	"  --endpoint PATH    of this endpoint\n"
-	"  -n N               at most N (default 20, with --verify or --accept all; 0: all)\n"
-	"  --verify           judge those that were kept whole again, by the configuration as it\n"
-	"                     is now and the time they came\n"
-	"  --accept           the same, and store those that pass now as events\n"
-	"  --json             one JSON object a line; with the body where it was kept\n"
-	"  --help             this\n";
-
 struct rejects {
 	const struct conf *conf;
 	struct spool *spool; /* NULL: nothing is stored */
+	const char *endpoint; /* NULL: any */
 	int64_t id; /* the only one; 0: the newest */
-	bool json, again;
+	int64_t max; /* how many; 0: all; -1: the default */
+	bool json, again, accept;
 	struct delivery d; /* as it was judged again */
 	long passed, tried;
 	bool failed;
@@ -184,80 +169,63 @@ static void on_reject(void *ctx, const struct spool_reject_row *r)
 	stored_free(&stored);
 }
 
-static int run(const struct cli *cli, struct rejects *rejects, const char *endpoint, long n, bool accept)
+static int rejects_run(const struct cli *cli, void *values)
 {
+	struct rejects *rejects = values;
 	struct spool_db *db = NULL;
 	struct conf *conf;
-	int status = cli_open(cli, rejects->again ? CONF_SECRETS_ALL : CONF_SECRETS_THERE, &conf, &db);
 	bool ok, found = true;
+	int status;
 
+	rejects->again |= rejects->accept;
+	if (rejects->max < 0)
+		rejects->max = rejects->again ? 0 : 20;
+	status = cli_open(cli, rejects->again ? CONF_SECRETS_ALL : CONF_SECRETS_THERE, &conf, &db);
 	if (status != CLI_OK)
 		return status;
 	rejects->conf = conf;
-	if (accept)
+	if (rejects->accept)
 		rejects->spool = spool_new(conf->spool, conf->journal, SPOOL_MANAGE, conf->reject);
-	ok = (!accept || rejects->spool) &&
+	ok = (!rejects->accept || rejects->spool) &&
 		(rejects->id ? spool_query_reject(db, rejects->id, on_reject, rejects, &found)
-			: spool_query_rejects(db, endpoint, n, on_reject, rejects));
+			: spool_query_rejects(db, rejects->endpoint, (long)rejects->max, on_reject, rejects));
 	if (ok && !found)
 		cli_error("there is no rejected delivery %" PRId64, rejects->id);
 	if (ok && rejects->again && !rejects->json && !rejects->id)
 		printf("%ld of %ld kept whole pass now%s\n", rejects->passed, rejects->tried,
-			rejects->passed && !accept ? "; --accept stores them" : "");
+			rejects->passed && !rejects->accept ? "; --accept stores them" : "");
 	handle_free(&rejects->d);
-	status = cli_close(conf, db, ok, accept && !rejects->spool ? "memory is short" : NULL);
+	status = cli_close(conf, db, ok, rejects->accept && !rejects->spool ? "memory is short" : NULL);
 	spool_close(rejects->spool);
 	return status != CLI_OK ? status : rejects->failed ? CLI_TEMPFAIL : found ? CLI_OK : CLI_NO;
 }
 
-int cli_rejects(const struct cli *cli, int argc, char **argv)
-{
-	static const struct option options[] = {{"endpoint", required_argument, NULL, 'e'}, {"json", no_argument, NULL, 'j'},
-		{"verify", no_argument, NULL, 'v'}, {"accept", no_argument, NULL, 'a'}, {"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0}};
-	struct rejects rejects = {0};
-	const char *endpoint = NULL;
-	bool accept = false;
-	long n = -1;
-	char *end;
-	int c;
+static const struct command_option rejects_options[] = {
+	{.name = "endpoint", .kind = COMMAND_ENDPOINT, .offset = offsetof(struct rejects, endpoint), .argument = "PATH", .help = "of this endpoint"},
+	{.letter = 'n', .kind = COMMAND_NUMBER, .offset = offsetof(struct rejects, max), .argument = "N",
+		.help = "at most N (default 20, with --verify or --accept all; 0: all)"},
+	{.name = "verify", .offset = offsetof(struct rejects, again),
+		.help = "check those that were kept whole again, by the configuration as it is now and the time they came"},
+	{.name = "accept", .offset = offsetof(struct rejects, accept), .help = "the same, and store those that pass now as events"},
+	{.name = "json", .offset = offsetof(struct rejects, json), .help = "one JSON object a line; with the body where it was kept"},
+	{0},
+};
 
-	optind = 0;
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":n:h", options, NULL)) != -1) {
-		switch (c) {
-		case 'h':
-			fputs(help, stdout);
-			return CLI_OK;
-		case 'e':
-			endpoint = optarg;
-			break;
-		case 'j':
-			rejects.json = true;
-			break;
-		case 'a':
-			accept = rejects.again = true;
-			break;
-		case 'v':
-			rejects.again = true;
-			break;
-		case 'n':
-			errno = 0;
-			n = strtol(optarg, &end, 10);
-			if (errno || end == optarg || *end || n < 0)
-				return cli_usage("rejects", "-n: \"%s\" is no number", optarg);
-			break;
-		default:
-			return cli_usage("rejects", c == ':' ? "%s needs a value" : "unknown option %s", argv[optind - 1]);
-		}
-	}
-	if (argc - optind > 1)
-		return cli_usage("rejects", "one ID at a time");
-	if (optind < argc) {
-		errno = 0;
-		rejects.id = strtoll(argv[optind], &end, 10);
-		if (errno || end == argv[optind] || *end || rejects.id < 1)
-			return cli_usage("rejects", "\"%s\" is no ID; rejects without one prints them", argv[optind]);
-	}
-	return run(cli, &rejects, endpoint, n >= 0 ? n : rejects.again ? 0 : 20, accept);
-}
+const struct command cli_rejects = {
+	.name = "rejects",
+	.purpose = "print deliveries that were turned away",
+	.usage = "[OPTION]... [ID]",
+	.about = "Prints the newest rejected deliveries, the newest last: the ID, the time, the outcome, the address it came from, its "
+		"size, the endpoint, and the reason. The spool keeps the newest reject-keep of them, with reject-bodies whole.\n"
+		"\n"
+		"With an ID, prints that one in full, with its headers and body where they were kept. hookspool verify --reject ID --explain "
+		"prints what was wrong with its signature.",
+	.examples = "rejects --endpoint /webhook/linkedin\nrejects --verify",
+	.options = rejects_options,
+	.argument = {.kind = COMMAND_NUMBER, .offset = offsetof(struct rejects, id), .argument = "ID", .min = 1,
+		.wrong = "is no ID; rejects without one prints them"},
+	.argument_optional = true,
+	.size = sizeof(struct rejects),
+	.defaults = &(const struct rejects){.max = -1},
+	.run = rejects_run,
+};

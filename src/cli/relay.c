@@ -6,7 +6,6 @@
 
 #ifdef HAVE_CURL
 
-#include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,19 +15,6 @@
 #include "core/writable.h"
 #include "relay/relay.h"
 #include "spool/program.h"
-
-static const char help[] =
-	"Usage: hookspool relay [--once]\n"
-	"\n"
-	"Sends events to the sinks that their endpoint names, each until it is delivered or given\n"
-	"up. One relay runs for a spool. SIGTERM ends it, SIGHUP makes it read its configuration\n"
-	"anew.\n"
-	"\n"
-	"  --once             send what is due now, and end: for cron; begins nothing after 50 s\n"
-	"  --help             this\n"
-	"\n"
-	"Exit status: 0 ended; 64 wrong usage; 75 another relay runs, or the spool can't be used;\n"
-	"78 wrong configuration.\n";
 
 /* Logs it, and keeps the first error: the spool is told of that. */
 static void report(void *ctx, enum log_level level, const char *message)
@@ -101,7 +87,7 @@ static bool may_reload(void *ctx)
 	return true;
 }
 
-static int run(const struct cli *cli, bool once)
+static int relay_until_end(const struct cli *cli, bool once)
 {
 	struct reloading reloading = {.self = spool_program_self(SPOOL_PROGRAM_RELAY)};
 	char why[1024] = "", error[SPOOL_PROGRAM_ERROR] = "";
@@ -134,38 +120,42 @@ static int run(const struct cli *cli, bool once)
 	return end == RELAY_ENDED ? CLI_OK : CLI_TEMPFAIL;
 }
 
-int cli_relay(const struct cli *cli, int argc, char **argv)
-{
-	static const struct option options[] = {
-		{"once", no_argument, NULL, 'o'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-	bool once = false;
-	int c;
-
-	optind = 0;
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (c == 'h') {
-			fputs(help, stdout);
-			return CLI_OK;
-		}
-		if (c == '?')
-			return cli_usage("relay", "unknown option %s", argv[optind - 1]);
-		once = true;
-	}
-	if (optind < argc)
-		return cli_usage("relay", "it takes no %s", argv[optind]);
-	return run(cli, once);
-}
-
 #else
 
-int cli_relay(const struct cli *cli, int argc, char **argv)
+static int relay_until_end(const struct cli *cli, bool once)
 {
 	(void)cli;
-	(void)argc;
-	(void)argv;
+	(void)once;
 	cli_error("relay: built without libcurl; install it (Debian: libcurl4-openssl-dev), then configure and build again");
 	return CLI_UNAVAILABLE;
 }
 
 #endif
+
+struct relay_options {
+	bool once;
+};
+
+static int relay_command(const struct cli *cli, void *values)
+{
+	return relay_until_end(cli, ((const struct relay_options *)values)->once);
+}
+
+static const struct command_option relay_options[] = {
+	{.name = "once", .offset = offsetof(struct relay_options, once),
+		.help = "send what is due now, and end: for cron; starts no attempt after 50 s"},
+	{0},
+};
+
+const struct command cli_relay = {
+	.name = "relay",
+	.purpose = "send events on to their sinks",
+	.usage = "[--once]",
+	.about = "Sends events to the sinks that their endpoint names, each until it is delivered or dead. One relay runs for a spool. "
+		"SIGTERM ends it; on SIGHUP it reads its configuration anew.",
+	.more = "Exit status: 0 ended; 64 wrong usage; 75 another relay runs, or the spool can't be used; 78 wrong configuration.",
+	.examples = "relay --once",
+	.options = relay_options,
+	.size = sizeof(struct relay_options),
+	.run = relay_command,
+};

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* hookspool reload: has the receivers and the relay read their configuration anew, and waits for what comes of it. */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
@@ -23,28 +22,18 @@ enum {
 	LOOK_NS = 50 * 1000 * 1000,
 };
 
-static const char help[] =
-	"Usage: hookspool reload [receiver|relay] [--pid PID]\n"
-	"\n"
-	"Sends SIGHUP to the receivers and the relay of the spool, or to that one, waits until\n"
-	"each has read its configuration anew, and says what came of it.\n"
-	"\n"
-	"  --pid PID          only the process with that number\n"
-	"  --help             this\n"
-	"\n"
-	"Exit status: 0 all run the configuration as it is; 1 one refused it and goes on with the\n"
-	"one it had, has ended, or none runs; 64 wrong usage; 66 no spool; 75 no result within 60 s,\n"
-	"or the spool can't be read; 78 wrong configuration, and nothing was sent.\n";
-
 struct target {
 	struct spool_program before;
 	bool done;
 };
 
+static const char *const role_words[] = {SPOOL_PROGRAM_RECEIVER, SPOOL_PROGRAM_RELAY, NULL};
+
 enum { NONE_RUNS = 2 /* not among the exit statuses: CLI_NO where no other role has one */ };
 
 struct reload {
 	const struct cli *cli;
+	int word;         /* in role_words; -1: none */
 	const char *role; /* NULL: both */
 	int64_t pid;      /* 0: any */
 	struct target *targets;
@@ -135,7 +124,7 @@ static bool wait_for_results(struct reload *r, struct spool_db *db, char *why, s
 	}
 }
 
-static int run(const struct reload *asked)
+static int reload_role(const struct reload *asked)
 {
 	char why[128] = "";
 	struct reload r = *asked;
@@ -163,7 +152,7 @@ static int reload_receivers(void *ctx)
 	struct reload r = *(struct reload *)ctx;
 
 	r.role = SPOOL_PROGRAM_RECEIVER;
-	return run(&r); /* the spool's owner */
+	return reload_role(&r); /* the spool's owner */
 }
 
 static int reload_relay(void *ctx)
@@ -182,7 +171,7 @@ static int reload_relay(void *ctx)
 		return CLI_TEMPFAIL;
 	}
 	r.role = SPOOL_PROGRAM_RELAY;
-	return run(&r);
+	return reload_role(&r);
 }
 
 /*
@@ -202,36 +191,40 @@ static int run_as_users(struct reload *r)
 	return second == CLI_OK ? first : second;
 }
 
-int cli_reload(const struct cli *cli, int argc, char **argv)
+static int reload_run(const struct cli *cli, void *values)
 {
-	static const struct option options[] = {{"pid", required_argument, NULL, 'p'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-	struct reload r = {.cli = cli};
-	char *end;
-	int c, status;
+	struct reload *r = values;
+	int status;
 
-	optind = 0;
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-		if (c == 'h') {
-			fputs(help, stdout);
-			return CLI_OK;
-		}
-		if (c != 'p')
-			return cli_usage("reload", c == ':' ? "%s needs a value" : "unknown option %s", argv[optind - 1]);
-		errno = 0;
-		r.pid = strtoll(optarg, &end, 10);
-		if (errno || *end || end == optarg || r.pid < 1 || r.pid > INT_MAX)
-			return cli_usage("reload", "%s is no process's number", optarg);
-	}
-	if (optind < argc)
-		r.role = argv[optind++];
-	if (r.role && strcmp(r.role, SPOOL_PROGRAM_RECEIVER) != 0 && strcmp(r.role, SPOOL_PROGRAM_RELAY) != 0)
-		return cli_usage("reload", "%s is neither receiver nor relay", r.role);
-	if (optind < argc)
-		return cli_usage("reload", "it takes no %s", argv[optind]);
-	status = geteuid() == 0 ? run_as_users(&r) : run(&r);
+	r->cli = cli;
+	r->role = r->word < 0 ? NULL : role_words[r->word];
+	status = geteuid() == 0 ? run_as_users(r) : reload_role(r);
 	if (status != NONE_RUNS)
 		return status;
-	cli_error("no %s runs that has told the spool of itself; nothing was sent", r.role ? r.role : "receiver or relay");
+	cli_error("no %s runs that has told the spool of itself; nothing was sent", r->role ? r->role : "receiver or relay");
 	return CLI_NO;
 }
+
+static const struct command_option reload_options[] = {
+	{.name = "pid", .kind = COMMAND_NUMBER, .offset = offsetof(struct reload, pid), .argument = "PID", .min = 1, .max = INT_MAX,
+		.wrong = "is no process's number", .help = "only the process with that number"},
+	{0},
+};
+
+const struct command cli_reload = {
+	.name = "reload",
+	.purpose = "have receiver and relay read their configuration anew, and wait for it",
+	.usage = "[receiver|relay] [--pid PID]",
+	.about = "Sends SIGHUP to the receivers and the relay of the spool, or to that one, waits until each has read its configuration "
+		"anew, and prints the result.",
+	.more = "Exit status: 0 all run the configuration as it is; 1 one refused it and goes on with the one it had, has ended, or none "
+		"runs; 64 wrong usage; 66 no spool; 75 no result within 60 s, or the spool can't be read; 78 wrong configuration, and "
+		"nothing was sent.",
+	.examples = "reload\nreload relay",
+	.options = reload_options,
+	.argument = {.kind = COMMAND_WORD, .offset = offsetof(struct reload, word), .argument = "role", .words = role_words},
+	.argument_optional = true,
+	.size = sizeof(struct reload),
+	.defaults = &(const struct reload){.word = -1},
+	.run = reload_run,
+};

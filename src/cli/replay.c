@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* hookspool replay: sends stored events to a sink, once more or for the first time. */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -17,25 +16,12 @@
 #include "spool/pause.h"
 #include "spool/wakeup.h"
 
-static const char help[] =
-	"Usage: hookspool replay --sink NAME [OPTION]...\n"
-	"       hookspool replay [--sink NAME] [--dry-run] ID...\n"
-	"\n"
-	"Makes stored events due for a sink, with the ids they always have: those that it got\n"
-	"already, those that it didn't want, and those from before there was such a sink. What is\n"
-	"pending for it anyway stays as it is. hookspool relay sends them. With IDs, those events,\n"
-	"without a sink to all that their endpoint names in relay.\n"
-	"\n"
-	"  --sink NAME        to this sink\n"
-	"  --dry-run          only say how many\n"
-	FILTER_HELP
-	"  --help             this\n";
-
-enum { BATCH = 500, SINK = 256, DRY_RUN };
+enum { BATCH = 500 };
 
 struct replay {
 	struct filter filter;
 	struct spool_db *db;
+	const char *name; /* of the sink; NULL: those of the endpoint */
 	const struct sink *sink;
 	char **ids; /* events that were named, NULL behind the last */
 	bool dry_run, ok, missing;
@@ -146,12 +132,19 @@ static void on_pause(void *ctx, const char *sink, int64_t until, int failures)
 		printf("sink %s pauses until %s; hookspool retry --sink %s ends the pause\n", sink, terminal_time(until, text), sink);
 }
 
-static int run(const struct cli *cli, struct replay *r, const char *name)
+static int replay_run(const struct cli *cli, void *values)
 {
+	struct replay *r = values;
+	const char *name = r->name;
 	struct conf *conf;
-	int status = cli_open(cli, CONF_SECRETS_THERE, &conf, &r->db);
 	bool ok = false, meant;
+	int status;
 
+	if (!name && !*r->ids)
+		return cli_usage("replay", "to which --sink? Or which ID?");
+	if (*r->ids && filter_is_set(&r->filter))
+		return cli_usage("replay", "filters choose events, and so do IDs; one of them at a time");
+	status = cli_open(cli, CONF_SECRETS_THERE, &conf, &r->db);
 	if (status != CLI_OK)
 		return status;
 	r->filter.conf = conf;
@@ -169,51 +162,24 @@ static int run(const struct cli *cli, struct replay *r, const char *name)
 	return !meant || (status == CLI_OK && r->missing) ? CLI_NO : status;
 }
 
-static bool are_ids(char *const *text)
-{
-	char *end;
+static const struct command_option replay_options[] = {
+	{.name = "sink", .kind = COMMAND_SINK, .offset = offsetof(struct replay, name), .argument = "NAME", .help = "to this sink"},
+	{.name = "dry-run", .offset = offsetof(struct replay, dry_run), .help = "only print how many"},
+	FILTER_OPTIONS(struct replay),
+	{0},
+};
 
-	for (; *text; text++) {
-		errno = 0;
-		if (strtoll(*text, &end, 10) < 1 || errno || *end)
-			return false;
-	}
-	return true;
-}
-
-int cli_replay(const struct cli *cli, int argc, char **argv)
-{
-	static const struct option options[] = {FILTER_OPTIONS, {"sink", required_argument, NULL, SINK},
-		{"dry-run", no_argument, NULL, DRY_RUN}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-	static struct replay r = {.ok = true};
-	const char *name = NULL;
-	bool filtered = false;
-	int c;
-
-	filter_init(&r.filter);
-	optind = 0;
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-		if (c == 'h') {
-			fputs(help, stdout);
-			return CLI_OK;
-		}
-		if (c == '?' || c == ':')
-			return cli_usage("replay", c == ':' ? "%s needs a value" : "unknown option %s", argv[optind - 1]);
-		if (c == SINK)
-			name = optarg;
-		else if (c == DRY_RUN)
-			r.dry_run = true;
-		else if (!filter_option(&r.filter, c, optarg))
-			return cli_usage("replay", "\"%s\" is no time", optarg);
-		filtered |= c != SINK && c != DRY_RUN;
-	}
-	r.ids = argv + optind;
-	if (!name && optind == argc)
-		return cli_usage("replay", "to which --sink? Or which ID?");
-	if (!are_ids(r.ids))
-		return cli_usage("replay", "\"%s\" is no ID, or another one is not; list prints them", *r.ids);
-	if (*r.ids && filtered)
-		return cli_usage("replay", "filters choose events, and so do IDs; one of them at a time");
-	return run(cli, &r, name);
-}
+const struct command cli_replay = {
+	.name = "replay",
+	.purpose = "send stored events to a sink, again or for the first time",
+	.usage = "--sink NAME [OPTION]...\n[--sink NAME] [--dry-run] ID...",
+	.about = "Makes stored events due for a sink, with the ids they always have: those that it got already, those that it did not "
+		"want, and those from before there was such a sink. Deliveries that are pending stay as they are. hookspool relay sends "
+		"them. With IDs, replays those events; without a sink, to all sinks that their endpoint names in relay.",
+	.examples = "replay --sink crm --since 2026-05-12 --dry-run\nreplay 4711",
+	.options = replay_options,
+	.argument = {.kind = COMMAND_IDS, .offset = offsetof(struct replay, ids), .argument = "ID", .wrong = "is no ID; list prints them"},
+	.size = sizeof(struct replay),
+	.defaults = &(const struct replay){.filter = FILTER_ALL, .ok = true},
+	.run = replay_run,
+};

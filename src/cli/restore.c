@@ -7,7 +7,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <libgen.h>
 #include <limits.h>
@@ -26,29 +25,12 @@
 #include "spool/backup.h"
 #include "spool/fs.h"
 
-static const char help[] =
-	"Usage: hookspool restore [--pending hold|send|drop] FILE\n"
-	"\n"
-	"Makes the spool that the configuration names of a backup. There must be no spool yet:\n"
-	"move an old one away, and stop the receiver before. FILE is read whole and checked\n"
-	"first. Events, dedupe keys, deliveries and refusals are as they were; ids of new events\n"
-	"go on 10 million further on.\n"
-	"\n"
-	"  --pending hold   pending deliveries become dead letters, as the sinks may have got them\n"
-	"                   after the backup: hookspool retry sends them (the default)\n"
-	"  --pending send   they stay pending: the relay sends them\n"
-	"  --pending drop   they are forgotten: hookspool replay sends their events\n"
-	"  --help           this\n"
-	"\n"
-	"Exit status: 0 restored; 1 FILE is no good backup, or there is a spool; 75 it failed, and\n"
-	"nothing is changed.\n";
-
 #define COPY "hookspool.db.restore"
 
 struct restore {
 	const char *dir, *file;
 	int from;
-	enum spool_pending pending;
+	int pending; /* an enum spool_pending */
 };
 
 static int fail(const char *what, const char *why, int status)
@@ -145,7 +127,7 @@ static int restore_to(const struct restore *r, int dir, int to)
 		return fail(r->dir, strerror(errno), CLI_TEMPFAIL);
 	if (!spool_backup_check(to, why, sizeof why))
 		return fail(r->file, why, CLI_NO);
-	if (!spool_backup_prepare(to, r->pending, clock_now(), &done, why, sizeof why))
+	if (!spool_backup_prepare(to, (enum spool_pending)r->pending, clock_now(), &done, why, sizeof why))
 		return fail(r->dir, why, CLI_TEMPFAIL);
 	status = put_in_place(r, dir);
 	if (status == CLI_OK)
@@ -207,8 +189,9 @@ static bool has_log(const char *file)
 	return snprintf(log, sizeof log, "%s-wal", file) < (int)sizeof log && stat(log, &st) == 0 && st.st_size > 0;
 }
 
-static int restore(const struct cli *cli, struct restore *r)
+static int restore_run(const struct cli *cli, void *values)
 {
+	struct restore *r = values;
 	struct conf *conf = cli_conf(cli, CONF_SECRETS_NONE);
 	struct stat st;
 	int status;
@@ -233,43 +216,31 @@ static int restore(const struct cli *cli, struct restore *r)
 	return status;
 }
 
-static bool read_pending(const char *word, enum spool_pending *pending)
-{
-	static const char *const words[] = {
-		[SPOOL_PENDING_HOLD] = "hold", [SPOOL_PENDING_SEND] = "send", [SPOOL_PENDING_DROP] = "drop"};
+static const char *const pending_words[] = {
+	[SPOOL_PENDING_HOLD] = "hold", [SPOOL_PENDING_SEND] = "send", [SPOOL_PENDING_DROP] = "drop", NULL};
 
-	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-		if (strcmp(words[i], word) == 0) {
-			*pending = (enum spool_pending)i;
-			return true;
-		}
-	}
-	return false;
-}
+static const struct command_option restore_options[] = {
+	{.name = "pending", .kind = COMMAND_WORD, .offset = offsetof(struct restore, pending), .argument = "hold|send|drop",
+		.words = pending_words,
+		.help = "what becomes of pending deliveries; hold: they become dead letters, as the sinks may have got them after the "
+			"backup, and hookspool retry sends them (the default); send: they stay pending, and the relay sends them; drop: they "
+			"are deleted, and hookspool replay sends their events"},
+	{0},
+};
 
-int cli_restore(const struct cli *cli, int argc, char **argv)
-{
-	static const struct option options[] = {{"pending", required_argument, NULL, 'p'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-	struct restore r = {.pending = SPOOL_PENDING_HOLD};
-	int c;
-
-	optind = 0;
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-		switch (c) {
-		case 'h':
-			fputs(help, stdout);
-			return CLI_OK;
-		case 'p':
-			if (!read_pending(optarg, &r.pending))
-				return cli_usage("restore", "--pending: write hold, send or drop, not \"%s\"", optarg);
-			break;
-		default:
-			return cli_usage("restore", c == ':' ? "%s needs a value" : "unknown option %s", argv[optind - 1]);
-		}
-	}
-	if (optind + 1 != argc)
-		return cli_usage("restore", "name one file");
-	r.file = argv[optind];
-	return restore(cli, &r);
-}
+const struct command cli_restore = {
+	.name = "restore",
+	.purpose = "make a spool of a backup",
+	.usage = "[--pending hold|send|drop] FILE",
+	.about = "Makes the spool that the configuration names of a backup. There must be no spool yet: stop the receiver, and move "
+		"an old spool away. FILE is first read whole and checked.\n"
+		"\n"
+		"Events, dedupe keys, deliveries and rejected deliveries are as they were. The ids of new events begin 10 million "
+		"above the last one.",
+	.more = "Exit status: 0 restored; 1 FILE is no good backup, or there is a spool; 75 it failed, and nothing is changed.",
+	.examples = "restore /backup/hookspool-2026-05-12.db\nrestore --pending send /backup/hookspool-2026-05-12.db",
+	.options = restore_options,
+	.argument = {.kind = COMMAND_FILE, .offset = offsetof(struct restore, file), .argument = "FILE"},
+	.size = sizeof(struct restore),
+	.run = restore_run,
+};

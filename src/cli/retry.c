@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* hookspool retry and drop: what is to be done about deliveries to sinks. */
-#include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "cli/cli.h"
 #include "cli/deliveries.h"
@@ -12,26 +12,6 @@
 #include "spool/deliveries.h"
 #include "spool/pause.h"
 #include "spool/wakeup.h"
-
-static const char retry_help[] =
-	"Usage: hookspool retry --sink NAME | ID...\n"
-	"\n"
-	"Makes deliveries due now: dead ones as if they were new, and pending ones that wait for\n"
-	"their next attempt. Those of a sink, or those with the IDs that hookspool deliveries\n"
-	"prints. Ends the pause of their sinks.\n"
-	"\n"
-	"  --sink NAME        all that this sink has not got\n"
-	"  --help             this\n";
-
-static const char drop_help[] =
-	"Usage: hookspool drop --sink NAME | ID...\n"
-	"\n"
-	"Gives pending deliveries up: they are dead then, and hookspool retry brings them back. One\n"
-	"that hookspool replay made pending is again what it was before. An attempt that is on the\n"
-	"way is not called back.\n"
-	"\n"
-	"  --sink NAME        all pending ones of this sink\n"
-	"  --help             this\n";
 
 /* retry and drop differ in what they do with those that are meant. */
 struct change {
@@ -90,7 +70,7 @@ static void change_ids(struct changing *c, char **ids)
 	bool found;
 
 	for (; c->ok && *ids; ids++) {
-		deliveries_number(*ids, &filter.id);
+		filter.id = strtoll(*ids, NULL, 10);
 		c->ok = spool_deliveries_exist(c->db, &filter, &found);
 		if (c->ok && !found) {
 			cli_error("there is no delivery %" PRId64, filter.id);
@@ -118,15 +98,24 @@ static void say_done(const struct changing *c)
 		cli_error("nothing to do; hookspool deliveries shows what there is, and replay sends what was delivered once more");
 }
 
-static int change_all(const struct cli *cli, const char *sink, char **ids, const struct change *change)
+struct retry_options {
+	const char *sink;
+	char **ids; /* NULL behind the last */
+};
+
+static int change_all(const struct cli *cli, const struct retry_options *o, const char *name, const struct change *change)
 {
+	const char *sink = o->sink;
 	const struct spool_delivery_filter filter = {.sink = sink, .state = -1};
 	struct changing c = {.change = change};
 	struct spool_wakeup poke = {-1};
 	struct conf *conf;
-	int status = cli_open(cli, CONF_SECRETS_THERE, &conf, &c.db);
 	bool none = false;
+	int status;
 
+	if (!sink == !*o->ids)
+		return cli_usage(name, "which? a --sink, or IDs; hookspool deliveries prints them");
+	status = cli_open(cli, CONF_SECRETS_THERE, &conf, &c.db);
 	if (status != CLI_OK)
 		return status;
 	c.ok = deliveries_sink(conf, c.db, sink, &none, c.why, sizeof c.why);
@@ -135,7 +124,7 @@ static int change_all(const struct cli *cli, const char *sink, char **ids, const
 		if (c.ok && change->ends_pauses)
 			end_pause(&c, sink);
 	} else if (c.ok) {
-		change_ids(&c, ids);
+		change_ids(&c, o->ids);
 	}
 	if (!none)
 		say_done(&c);
@@ -146,43 +135,57 @@ static int change_all(const struct cli *cli, const char *sink, char **ids, const
 	return none || (status == CLI_OK && (c.missing || (c.total == 0 && c.pauses == 0))) ? CLI_NO : status;
 }
 
-static int change_command(const struct cli *cli, int argc, char **argv, const char *help, const struct change *change)
-{
-	static const struct option options[] = {
-		{"sink", required_argument, NULL, 's'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-	const char *name = argv[0], *sink = NULL;
-	int64_t id;
-	int c;
-
-	optind = 0;
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-		if (c == 'h') {
-			fputs(help, stdout);
-			return CLI_OK;
-		}
-		if (c != 's')
-			return cli_usage(name, c == ':' ? "%s needs a value" : "unknown option %s", argv[optind - 1]);
-		sink = optarg;
-	}
-	if (!sink == (optind == argc))
-		return cli_usage(name, "which? a --sink, or IDs; hookspool deliveries prints them");
-	for (int i = optind; i < argc; i++)
-		if (!deliveries_number(argv[i], &id) || id == 0)
-			return cli_usage(name, "\"%s\" is no ID; hookspool deliveries prints them", argv[i]);
-	return change_all(cli, sink, argv + optind, change);
-}
-
-int cli_retry(const struct cli *cli, int argc, char **argv)
+static int retry_run(const struct cli *cli, void *values)
 {
 	static const struct change change = {spool_deliveries_retry, {"delivery is due again", "deliveries are due again"}, true};
 
-	return change_command(cli, argc, argv, retry_help, &change);
+	return change_all(cli, values, "retry", &change);
 }
 
-int cli_drop(const struct cli *cli, int argc, char **argv)
+static int drop_run(const struct cli *cli, void *values)
 {
 	static const struct change change = {spool_deliveries_drop, {"delivery dropped", "deliveries dropped"}, false};
 
-	return change_command(cli, argc, argv, drop_help, &change);
+	return change_all(cli, values, "drop", &change);
 }
+
+#define RETRY_IDS {.kind = COMMAND_IDS, .offset = offsetof(struct retry_options, ids), .argument = "ID", \
+	.wrong = "is no ID; hookspool deliveries prints them"}
+
+static const struct command_option retry_options[] = {
+	{.name = "sink", .kind = COMMAND_SINK, .offset = offsetof(struct retry_options, sink), .argument = "NAME",
+		.help = "all that this sink has not got"},
+	{0},
+};
+
+const struct command cli_retry = {
+	.name = "retry",
+	.purpose = "send dead deliveries again",
+	.usage = "--sink NAME | ID...",
+	.about = "Makes deliveries due now: dead ones as if they were new, and pending ones that wait for their next attempt. Takes "
+		"those of a sink, or those with the IDs that hookspool deliveries prints. Ends the pauses of their sinks.",
+	.examples = "retry --sink crm\nretry 12 13",
+	.options = retry_options,
+	.argument = RETRY_IDS,
+	.size = sizeof(struct retry_options),
+	.run = retry_run,
+};
+
+static const struct command_option drop_options[] = {
+	{.name = "sink", .kind = COMMAND_SINK, .offset = offsetof(struct retry_options, sink), .argument = "NAME",
+		.help = "all pending ones of this sink"},
+	{0},
+};
+
+const struct command cli_drop = {
+	.name = "drop",
+	.purpose = "give pending deliveries up",
+	.usage = "--sink NAME | ID...",
+	.about = "Gives pending deliveries up: they are dead then, and hookspool retry brings them back. A delivery that hookspool "
+		"replay made pending is again what it was before. A running attempt is not stopped.",
+	.examples = "drop --sink crm\ndrop 12 13",
+	.options = drop_options,
+	.argument = RETRY_IDS,
+	.size = sizeof(struct retry_options),
+	.run = drop_run,
+};

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* hookspool show: one event in full, and whether its signature still holds. */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -19,22 +18,11 @@
 #include "spool/deliveries.h"
 #include "spool/events.h"
 
-static const char help[] =
-	"Usage: hookspool show [OPTION]... ID\n"
-	"\n"
-	"Prints an event: what is known of it, the headers that prove its signature, whether\n"
-	"that still holds under the configured secrets, its deliveries to sinks, and the body.\n"
-	"\n"
-	"  --raw              the exact bytes of the body, nothing else\n"
-	"  --json             one JSON object\n"
-	"  --help             this\n";
-
-enum layout { PRETTY, RAW, JSON };
-
 struct show {
+	int64_t id;
+	bool raw, json;
 	const struct conf *conf;
 	struct spool_db *db;
-	enum layout layout;
 	bool ok;
 };
 
@@ -187,12 +175,12 @@ static bool on_row(void *ctx, const struct spool_row *r)
 	struct show *s = ctx;
 	struct buf verdict = {0};
 
-	if (s->layout == RAW) {
+	if (s->raw) {
 		fwrite(r->body.p, 1, r->body.n, stdout);
 		return true;
 	}
 	judge(s->conf, r, &verdict);
-	if (s->layout == JSON)
+	if (s->json)
 		print_json(s, r, buf_str(&verdict));
 	else
 		print_pretty(s, r, buf_str(&verdict));
@@ -200,8 +188,9 @@ static bool on_row(void *ctx, const struct spool_row *r)
 	return true;
 }
 
-static int show(const struct cli *cli, struct show *s, int64_t id)
+static int show_run(const struct cli *cli, void *values)
 {
+	struct show *s = values;
 	bool found = false, ok;
 	struct spool_db *db = NULL;
 	struct conf *conf;
@@ -212,39 +201,29 @@ static int show(const struct cli *cli, struct show *s, int64_t id)
 	s->conf = conf;
 	s->db = db;
 	s->ok = true;
-	ok = spool_query_event(db, id, on_row, s, &found) && s->ok;
+	ok = spool_query_event(db, s->id, on_row, s, &found) && s->ok;
 	status = cli_close(conf, db, ok, NULL);
 	if (!ok || found)
 		return status;
-	cli_error("there is no event %" PRId64, id);
+	cli_error("there is no event %" PRId64, s->id);
 	return CLI_NO;
 }
 
-int cli_show(const struct cli *cli, int argc, char **argv)
-{
-	static const struct option options[] = {{"raw", no_argument, NULL, 'r'}, {"json", no_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-	struct show s = {0};
-	long long id;
-	char *end;
-	int c;
+static const struct command_option show_options[] = {
+	{.name = "raw", .offset = offsetof(struct show, raw), .help = "the exact bytes of the body, nothing else"},
+	{.name = "json", .offset = offsetof(struct show, json), .help = "print one JSON object"},
+	{0},
+};
 
-	optind = 0;
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (c == 'h') {
-			fputs(help, stdout);
-			return CLI_OK;
-		}
-		if (c == '?')
-			return cli_usage("show", "unknown option %s", argv[optind - 1]);
-		s.layout = c == 'r' ? RAW : JSON;
-	}
-	if (argc - optind != 1)
-		return cli_usage("show", argc == optind ? "the ID is missing" : "one ID at a time");
-	errno = 0;
-	id = strtoll(argv[optind], &end, 10);
-	if (errno || end == argv[optind] || *end || id < 1)
-		return cli_usage("show", "\"%s\" is no ID; list prints them", argv[optind]);
-	return show(cli, &s, id);
-}
+const struct command cli_show = {
+	.name = "show",
+	.purpose = "print one event in full",
+	.usage = "[--raw | --json] ID",
+	.about = "Prints an event: its fields, the headers that prove its signature, whether the signature still holds under the "
+		"configured secrets, its deliveries to sinks, and the body.",
+	.examples = "show 4711\nshow --raw 4711",
+	.options = show_options,
+	.argument = {.kind = COMMAND_NUMBER, .offset = offsetof(struct show, id), .argument = "ID", .min = 1, .wrong = "is no ID; list prints them"},
+	.size = sizeof(struct show),
+	.run = show_run,
+};

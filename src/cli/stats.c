@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* hookspool stats: what is stored, and what became of the deliveries. */
-#include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -14,17 +13,6 @@
 #include "core/clock.h"
 #include "spool/deliveries.h"
 #include "spool/events.h"
-
-static const char help[] =
-	"Usage: hookspool stats [--json]\n"
-	"\n"
-	"Prints how many events are stored, and for each endpoint how many deliveries had\n"
-	"which outcome, under which of its secrets, and when the last one was. The counters\n"
-	"go on from the first day; purge does not touch them. For each sink, how many\n"
-	"deliveries of stored events are pending, delivered or dead.\n"
-	"\n"
-	"  --json             one JSON object\n"
-	"  --help             this\n";
 
 static int64_t bytes_on_disk(const char *dir)
 {
@@ -195,38 +183,44 @@ static bool print_json(const struct conf *conf, struct spool_db *db, const struc
 	return ok;
 }
 
-int cli_stats(const struct cli *cli, int argc, char **argv)
+struct stats {
+	bool json;
+};
+
+static int stats_run(const struct cli *cli, void *values)
 {
-	static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0}};
+	const struct stats *s = values;
 	struct spool_totals totals;
 	struct spool_db *db = NULL;
 	struct conf *conf;
 	int64_t bytes;
-	int c, status;
-	bool json = false, ok;
+	int status = cli_open(cli, CONF_SECRETS_THERE, &conf, &db);
+	bool ok;
 
-	optind = 0;
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (c == 'h') {
-			fputs(help, stdout);
-			return CLI_OK;
-		}
-		if (c == '?')
-			return cli_usage("stats", "unknown option %s", argv[optind - 1]);
-		json = true;
-	}
-	if (optind < argc)
-		return cli_usage("stats", "it takes no %s", argv[optind]);
-	status = cli_open(cli, CONF_SECRETS_THERE, &conf, &db);
 	if (status != CLI_OK)
 		return status;
 	spool_query_snapshot(db, true);
 	ok = spool_query_totals(db, &totals);
 	bytes = bytes_on_disk(conf->spool);
 	if (ok)
-		ok = json ? print_json(conf, db, &totals, bytes) : print_text(conf, db, &totals, bytes);
+		ok = s->json ? print_json(conf, db, &totals, bytes) : print_text(conf, db, &totals, bytes);
 	spool_query_snapshot(db, false);
 	return cli_close(conf, db, ok, NULL);
 }
+
+static const struct command_option stats_options[] = {
+	{.name = "json", .offset = offsetof(struct stats, json), .help = "print one JSON object"},
+	{0},
+};
+
+const struct command cli_stats = {
+	.name = "stats",
+	.purpose = "count events and outcomes",
+	.usage = "[--json]",
+	.about = "Prints how many events are stored. For each endpoint, prints how many deliveries had which outcome, under which of its "
+		"secrets, and when the last one was. The counters begin with the first day; purge does not change them. For each sink, "
+		"prints how many deliveries of stored events are pending, delivered or dead.",
+	.options = stats_options,
+	.size = sizeof(struct stats),
+	.run = stats_run,
+};

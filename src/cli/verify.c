@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* hookspool verify: is this signature right, and if not, why? */
 #define _DEFAULT_SOURCE /* explicit_bzero */
-#include <errno.h>
-#include <fcntl.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/explain.h"
@@ -22,33 +18,13 @@
 
 enum { BODY_MAX = 64 << 20, HEADERS_MAX = 64 << 10, SHOWN_MAX = 2000 };
 
-static const char help[] =
-	"Usage: hookspool verify [OPTION]... FILE\n"
-	"       hookspool verify [OPTION]... --id ID | --reject ID\n"
-	"\n"
-	"Checks the signature of the body in FILE (- is standard input), of a stored event, or of\n"
-	"a rejected delivery that was kept whole, by an endpoint's scheme and secrets; the only\n"
-	"one there is, unless one is named.\n"
-	"\n"
-	"  --endpoint PATH    as this endpoint\n"
-	"  --scheme NAME      by this scheme and not by the endpoint's\n"
-	"  --secret-file FILE with this secret and not with the endpoint's\n"
-	"  --url URL          as the provider was given it, where the scheme signs it\n"
-	"  -H 'NAME: VALUE'   a header, as in curl; as often as there are headers\n"
-	"  --headers FILE     headers, one a line\n"
-	"  --query QUERY      of the URL, where the scheme signs it\n"
-	"  --at TIME          as if it came then (default: now; for a stored event, when it came)\n"
-	"  --explain          what was signed, what was expected, and the likely cause\n"
-	"  --help             this\n"
-	"\n"
-	"Exit status: 0 the signature is right; 1 it is not; 64 wrong usage; 78 wrong configuration.\n";
-
 struct verify_options {
-	const char *endpoint, *scheme, *secret_file, *url;
-	struct buf headers, secret; /* secret: what secret_file holds; root gives up what it may read before the spool is opened */
-	int64_t at; /* 0: not said */
-	int64_t id; /* of an event or a rejected delivery; 0: a file */
-	bool reject;
+	const char *file, *endpoint, *scheme, *secret_file, *url, *header_file, *query;
+	struct buf headers;
+	struct buf secret; /* what secret_file holds: root may read that, the spool's owner may not */
+	int64_t at;        /* 0: not given */
+	int64_t id;        /* of an event; 0: none */
+	int64_t reject;    /* of a rejected delivery; 0: none */
 	bool explain;
 };
 
@@ -197,7 +173,7 @@ static bool print_explanation(const struct request *r, const struct endpoint *e,
 	return ok;
 }
 
-static int verify(const struct verify_options *o, const struct conf *conf, const char *path, struct slice headers, struct slice body,
+static int verify_as(const struct verify_options *o, const struct conf *conf, const char *path, struct slice headers, struct slice body,
 	int64_t at)
 {
 	struct stored stored = {0};
@@ -238,7 +214,7 @@ static void verify_row(struct visit *visit, struct slice endpoint, struct slice 
 {
 	char *path = endpoint.p ? strndup(endpoint.p, endpoint.n) : NULL;
 
-	visit->status = verify(visit->o, visit->conf, visit->o->endpoint ? visit->o->endpoint : path, headers, body,
+	visit->status = verify_as(visit->o, visit->conf, visit->o->endpoint ? visit->o->endpoint : path, headers, body,
 		visit->o->at ? visit->o->at : received_at);
 	free(path);
 }
@@ -270,28 +246,15 @@ static int verify_stored(const struct cli *cli, const struct verify_options *o)
 	if (status != CLI_OK)
 		return status;
 	visit.conf = conf;
-	ok = o->reject ? spool_query_reject(db, o->id, on_reject, &visit, &found)
+	ok = o->reject ? spool_query_reject(db, o->reject, on_reject, &visit, &found)
 		: spool_query_event(db, o->id, on_row, &visit, &found);
 	status = cli_close(conf, db, ok, NULL);
 	if (ok && !found)
-		cli_error("there is no %s %" PRId64, o->reject ? "rejected delivery" : "event", o->id);
+		cli_error("there is no %s %" PRId64, o->reject ? "rejected delivery" : "event", o->reject ? o->reject : o->id);
 	return status == CLI_OK ? visit.status : status;
 }
 
-static bool read_whole(const char *file, struct buf *out, size_t max)
-{
-	bool is_stdin = strcmp(file, "-") == 0;
-	int fd = is_stdin ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC);
-	bool ok = fd >= 0 && io_read_all(fd, out, max);
-
-	if (!ok)
-		cli_error("%s: %s", file, errno == EFBIG ? "too large" : strerror(errno));
-	if (fd >= 0 && !is_stdin)
-		close(fd);
-	return ok;
-}
-
-static int verify_file(const struct cli *cli, const struct verify_options *o, const char *file)
+static int verify_file(const struct cli *cli, const struct verify_options *o)
 {
 	struct conf *conf = cli_conf(cli, CONF_SECRETS_ALL);
 	struct buf body = {0};
@@ -299,96 +262,74 @@ static int verify_file(const struct cli *cli, const struct verify_options *o, co
 
 	if (!conf)
 		return CLI_CONFIG;
-	if (read_whole(file, &body, BODY_MAX))
-		status = verify(o, conf, o->endpoint, (struct slice){o->headers.data, o->headers.len},
+	if (cli_read(o->file, &body, BODY_MAX))
+		status = verify_as(o, conf, o->endpoint, (struct slice){o->headers.data, o->headers.len},
 			(struct slice){body.data, body.len}, o->at ? o->at : clock_now());
 	buf_free(&body);
 	conf_free(conf);
 	return status;
 }
 
-enum { ENDPOINT = 256, SCHEME, SECRET_FILE, URL, HEADERS, QUERY, AT, ID, REJECT, EXPLAIN };
-
-static bool take_option(struct verify_options *o, int c)
+static int verify_run(const struct cli *cli, void *values)
 {
-	char *end;
-
-	switch (c) {
-	case ENDPOINT:
-		o->endpoint = optarg;
-		return true;
-	case SCHEME:
-		o->scheme = optarg;
-		return true;
-	case SECRET_FILE:
-		o->secret_file = optarg;
-		return true;
-	case URL:
-		o->url = optarg;
-		return true;
-	case 'H':
-		return strchr(optarg, ':') && buf_printf(&o->headers, "%s\n", optarg);
-	case HEADERS:
-		return read_whole(optarg, &o->headers, HEADERS_MAX) && buf_printf(&o->headers, "\n");
-	case QUERY:
-		return buf_printf(&o->headers, ":query: %s\n", optarg);
-	case AT:
-		return clock_parse(optarg, clock_now(), &o->at);
-	case ID:
-	case REJECT:
-		if (o->id)
-			return false;
-		o->reject = c == REJECT;
-		errno = 0;
-		o->id = strtoll(optarg, &end, 10);
-		return errno == 0 && end > optarg && *end == '\0' && o->id > 0;
-	default:
-		return o->explain = true;
-	}
-}
-
-int cli_verify(const struct cli *cli, int argc, char **argv)
-{
-	static const struct option options[] = {
-		{"endpoint", required_argument, NULL, ENDPOINT},
-		{"scheme", required_argument, NULL, SCHEME},
-		{"secret-file", required_argument, NULL, SECRET_FILE},
-		{"url", required_argument, NULL, URL},
-		{"headers", required_argument, NULL, HEADERS},
-		{"query", required_argument, NULL, QUERY},
-		{"at", required_argument, NULL, AT},
-		{"id", required_argument, NULL, ID},
-		{"reject", required_argument, NULL, REJECT},
-		{"explain", no_argument, NULL, EXPLAIN},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
-	};
-	struct verify_options o = {0};
+	struct verify_options *o = values;
 	char why[PATH_MAX + 128];
-	int c, status = CLI_OK;
+	int status;
 
-	optind = 0;
-	opterr = 0;
-	while (status == CLI_OK && (c = getopt_long(argc, argv, ":H:h", options, NULL)) != -1) {
-		if (c == 'h') {
-			fputs(help, stdout);
-			buf_free(&o.headers);
-			return CLI_OK;
-		}
-		if (c == '?' || c == ':')
-			status = cli_usage("verify", c == ':' ? "%s needs a value" : "unknown option %s", argv[optind - 1]);
-		else if (!take_option(&o, c))
-			status = cli_usage("verify", "\"%s\" is no value for that option", optarg);
-	}
-	if (status == CLI_OK && argc - optind != (o.id == 0))
-		status = cli_usage("verify", o.id ? "a stored event or a file, not both" : "the FILE is missing, or more than one");
-	if (status == CLI_OK && o.secret_file && !io_read_secret(o.secret_file, &o.secret, why, sizeof why))
-		status = cli_usage("verify", "--secret-file: %s", why);
-	if (status == CLI_OK)
-		status = o.id ? verify_stored(cli, &o) : verify_file(cli, &o, argv[optind]);
-	if (o.secret.data)
-		explicit_bzero(o.secret.data, o.secret.cap);
-	buf_free(&o.secret);
-	buf_free(&o.headers);
+	if (o->id && o->reject)
+		return cli_usage("verify", "an event or a rejected delivery, not both");
+	if (o->file && (o->id || o->reject))
+		return cli_usage("verify", "a stored event or a file, not both");
+	if (!o->file && !o->id && !o->reject)
+		return cli_usage("verify", "the FILE is missing");
+	if (o->header_file && (!cli_read(o->header_file, &o->headers, HEADERS_MAX) || !buf_printf(&o->headers, "\n")))
+		return CLI_USAGE;
+	if (o->query && !buf_printf(&o->headers, ":query: %s\n", o->query))
+		return CLI_TEMPFAIL;
+	if (o->secret_file && !io_read_secret(o->secret_file, &o->secret, why, sizeof why))
+		return cli_usage("verify", "--secret-file: %s", why);
+	status = o->file ? verify_file(cli, o) : verify_stored(cli, o);
+	if (o->secret.data)
+		explicit_bzero(o->secret.data, o->secret.cap);
+	buf_free(&o->secret);
 	return status;
 }
+
+static const struct command_option verify_options[] = {
+	{.name = "endpoint", .kind = COMMAND_ENDPOINT, .offset = offsetof(struct verify_options, endpoint), .argument = "PATH", .help = "as this endpoint"},
+	{.name = "scheme", .kind = COMMAND_SCHEME, .offset = offsetof(struct verify_options, scheme), .argument = "NAME",
+		.help = "by this scheme and not by the endpoint's"},
+	{.name = "secret-file", .kind = COMMAND_FILE, .offset = offsetof(struct verify_options, secret_file), .argument = "FILE",
+		.help = "with this secret and not with the endpoint's"},
+	{.name = "url", .kind = COMMAND_TEXT, .offset = offsetof(struct verify_options, url), .argument = "URL",
+		.help = "as the provider was given it, where the scheme signs it"},
+	{.letter = 'H', .kind = COMMAND_HEADERS, .offset = offsetof(struct verify_options, headers), .argument = "'NAME: VALUE'",
+		.help = "a header, as in curl; may be given again"},
+	{.name = "headers", .kind = COMMAND_FILE, .offset = offsetof(struct verify_options, header_file), .argument = "FILE", .help = "headers, one a line"},
+	{.name = "query", .kind = COMMAND_TEXT, .offset = offsetof(struct verify_options, query), .argument = "QUERY",
+		.help = "of the URL, where the scheme signs it"},
+	{.name = "at", .kind = COMMAND_TIME, .offset = offsetof(struct verify_options, at), .argument = "TIME",
+		.help = "as if it came then (default: now; for a stored event, when it came)"},
+	{.name = "id", .kind = COMMAND_NUMBER, .offset = offsetof(struct verify_options, id), .argument = "ID", .min = 1,
+		.wrong = "is no ID; list prints them", .help = "a stored event"},
+	{.name = "reject", .kind = COMMAND_NUMBER, .offset = offsetof(struct verify_options, reject), .argument = "ID", .min = 1,
+		.wrong = "is no ID; rejects prints them", .help = "a rejected delivery that was kept whole"},
+	{.name = "explain", .offset = offsetof(struct verify_options, explain),
+		.help = "print what was signed, what was expected, and the likely cause"},
+	{0},
+};
+
+const struct command cli_verify = {
+	.name = "verify",
+	.purpose = "check a signature, and find out why it is wrong",
+	.usage = "[OPTION]... FILE\n[OPTION]... --id ID | --reject ID",
+	.about = "Checks the signature of the body in FILE (- is standard input), of a stored event, or of a rejected delivery that was "
+		"kept whole. Uses the scheme and the secrets of an endpoint: the one of --endpoint, or the only one.",
+	.more = "Exit status: 0 the signature is right; 1 it is not; 64 wrong usage; 78 wrong configuration.",
+	.examples = "verify --reject 12 --explain\nverify -H 'X-Hub-Signature-256: sha256=...' body.json",
+	.options = verify_options,
+	.argument = {.kind = COMMAND_FILE, .offset = offsetof(struct verify_options, file), .argument = "FILE"},
+	.argument_optional = true,
+	.size = sizeof(struct verify_options),
+	.run = verify_run,
+};

@@ -249,6 +249,64 @@ def test_help(command):
     assert done.returncode == 0 and command.encode() in done.stdout and not done.stderr
 
 
+def subcommands():
+    return re.findall(r"^  ([a-z]+) {2,}\S", run([BIN / "hookspool", "--help"]).stdout.decode(), re.M)
+
+
+def test_examples_of_help_are_taken():
+    """Every example parses. Without a spool they change nothing; those that would send to the internet are left out."""
+    home = Home(keep="90d")
+    helps = [home.cli(command, "--help").stdout.decode() for command in subcommands()]
+    examples = [line for text in helps for line in re.findall(r"^  (hookspool .*)", text.partition("\nExamples:\n")[2], re.M)]
+    assert len(examples) > 30
+    for line in examples:
+        if "https://" in line or line.startswith("hookspool send"):
+            continue
+        command = line.partition(">")[0].replace("hookspool", f"{BIN}/hookspool -c {home.conf}", 1)
+        done = run(["sh", "-c", f"cd {home.dir} && timeout 10 {command}"], user=USER)
+        assert done.returncode not in (64, 124, 127), (line, done.stderr)
+
+
+WRONG = {
+    "a number": (["list", "-n", "x"], '-n: "x" is no number from 0 to 1000000'),
+    "a number out of range": (["send", "--count", "0", "http://x/"], '--count: "0" is no number from 1 to 10000000'),
+    "a word": (["deliveries", "--state", "gone"], '--state: "gone" is none; write pending, delivered or dead'),
+    "a word of few": (["restore", "--pending", "keep", "x"], '--pending: "keep" is none; write hold, send or drop'),
+    "a role": (["reload", "sender"], '"sender" is none; write receiver or relay'),
+    "a time": (["export", "--since", "soon"], '--since: "soon" is no time'),
+    "a header": (["tail", "--forward", "http://x/", "-H", "x"], "-H: \"x\" is no header; write 'NAME: VALUE'"),
+    "an id": (["show", "0"], '"0" is no ID; list prints them'),
+    "one of several ids": (["retry", "1", "x"], '"x" is no ID; hookspool deliveries prints them'),
+    "no value": (["list", "--event"], "--event needs a value"),
+    "no argument": (["show"], "the ID is missing"),
+    "two arguments": (["backup", "a", "b"], "one FILE at a time"),
+    "an argument too many": (["stats", "x"], "it takes no x"),
+    "an option": (["stats", "--frobnicate"], "unknown option --frobnicate"),
+    "a value for a flag": (["stats", "--json=1"], "unknown option --json=1"),
+}
+
+
+@pytest.mark.parametrize("args, message", WRONG.values(), ids=WRONG)
+def test_wrong_use_says_what_is_wrong(args, message):
+    done = Home().cli(*args)
+    assert done.returncode == 64 and done.stderr.decode().splitlines() == [f"hookspool {args[0]}: {message}", f"Try: hookspool {args[0]} --help"]
+
+
+TAKEN = {
+    "an equals sign": ["list", "--event=x"],
+    "the beginning of a name": ["list", "--eve", "x"],
+    "a letter with its value": ["list", "-n5"],
+    "several letters": ["tail", "-fn5"],
+    "an option behind an argument": ["show", "1", "--json"],
+    "two dashes": ["show", "--json", "--", "1"],
+}
+
+
+@pytest.mark.parametrize("args", TAKEN.values(), ids=TAKEN)
+def test_ways_to_write_an_option(args):
+    assert Home().cli(*args).returncode == 66, "it is taken, and there is no spool"
+
+
 @pytest.mark.parametrize("args", [[], ["frobnicate"], ["list", "--frobnicate"], ["show"], ["show", "x"], ["list", "-n", "-1"],
                                   ["list", "--since", "yesterday?"], ["purge"], ["purge", "--older-than", "soon"]], ids=" ".join)
 def test_wrong_use(args):

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: ISC
 """What happened to one event or one refused delivery, by its ID; and the small comforts of the command line."""
 import json
-import subprocess
 
 import pytest
 
@@ -131,27 +130,3 @@ def test_misspelt_subcommand_gets_a_suggestion(typed, meant):
 def test_unknown_word_gets_no_suggestion():
     done = Home().cli("frobnicate")
     assert done.returncode == 64 and b"did you mean" not in done.stderr
-
-
-def test_completion_in_a_real_bash():
-    """Subcommands, and the options that a subcommand's help names."""
-    home = Home()
-    script = home.cli("completion", "bash").stdout.decode()
-
-    def complete(*words):
-        line = " ".join(f"'{word}'" for word in words)
-        done = subprocess.run(["bash", "-c", f'hookspool() {{ {home_command(home)} "$@"; }}\n{script}\nCOMP_WORDS=({line})\n'
-                               f'COMP_CWORD={len(words) - 1}\n_hookspool\nprintf "%s\\n" "${{COMPREPLY[@]}}"'], capture_output=True, text=True)
-        assert not done.stderr, done.stderr
-        return done.stdout.split()
-    assert complete("hookspool", "deliv") == ["deliveries"]
-    assert complete("hookspool", "tail", "--fo") == ["--follow", "--forward"]
-    assert complete("hookspool", "-c", "x", "rejects", "--ver") == ["--verify"]
-    assert home.cli("completion").returncode == 64
-    for shell in ("zsh", "fish"):
-        assert b"deliveries" in home.cli("completion", shell).stdout
-
-
-def home_command(home):
-    from place import BIN
-    return f"'{BIN}/hookspool'"
