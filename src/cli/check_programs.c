@@ -170,7 +170,7 @@ bool check_relay_runs(const char *spool)
 static bool needs_relay(const struct conf *conf)
 {
 	for (size_t i = 0; i < conf->n_endpoints; i++)
-		if (conf->endpoints[i].n_relay)
+		if (conf_endpoint_sink(&conf->endpoints[i], 0))
 			return true;
 	return false;
 }
@@ -186,6 +186,15 @@ static void say_gone(struct looking *l)
 			"or the machine was; start hookspool relay, and see its log", clock_format(l->started_at, at));
 }
 
+/* A relay of cron's sends these too, but no delivery can wait for it. */
+static void look_at_stores(const struct looking *l)
+{
+	for (const struct endpoint *e = l->conf->endpoints; e < l->conf->endpoints + l->conf->n_endpoints; e++)
+		if (e->n_store)
+			check_say(l->check, e->store_required ? CHECK_FAIL : CHECK_WARN, "relay", "endpoint %s: no relay runs that its store could wait for: "
+				"%s; start hookspool relay", e->path, e->store_required ? "deliveries are answered 503" : "events are pending when they are answered");
+}
+
 static void look_at_relay(struct looking *l)
 {
 	int64_t beat = 0, now = clock_now();
@@ -193,6 +202,8 @@ static void look_at_relay(struct looking *l)
 	char at[CLOCK_TEXT];
 
 	clock_format(beat, at);
+	if (hold == HOLD_FREE || hold == HOLD_NONE)
+		look_at_stores(l);
 	if (hold == HOLD_TAKEN && now - beat > HANGS_MS && l->relay)
 		check_say(l->check, CHECK_FAIL, "relay", "relay: hangs, it did nothing since %s; restart it, and tell its developers how it came to that", at);
 	else if (hold == HOLD_TAKEN && !l->relay && now - beat > HANGS_MS)

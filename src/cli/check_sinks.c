@@ -31,9 +31,11 @@ enum {
 
 static bool is_named(const struct conf *conf, const struct sink *s)
 {
+	const struct sink *named;
+
 	for (size_t i = 0; i < conf->n_endpoints; i++)
-		for (size_t k = 0; k < conf->endpoints[i].n_relay; k++)
-			if (conf->endpoints[i].relay[k] == s)
+		for (size_t k = 0; (named = conf_endpoint_sink(&conf->endpoints[i], k)); k++)
+			if (named == s)
 				return true;
 	for (size_t i = 0; i < conf->n_sinks; i++)
 		if (conf->sinks[i].reply && conf_sink(conf, conf->sinks[i].reply) == s)

@@ -88,18 +88,19 @@ static bool on_event(void *ctx, const struct spool_row *row)
 {
 	struct replay *r = ctx;
 	const struct endpoint *e;
+	const struct sink *sink;
 	char *path;
 
 	if (r->sink)
 		return r->ok = replay_to(r, row->id, r->sink);
 	path = strndup(row->endpoint.p, row->endpoint.n);
 	e = path ? conf_endpoint(r->filter.conf, path) : NULL;
-	if (!e || e->n_relay == 0)
-		cli_error("event %" PRId64 ": its endpoint %s names no sinks in relay; choose one with --sink", row->id, path ? path : "");
-	r->missing |= !e || e->n_relay == 0;
+	if (!e || !conf_endpoint_sink(e, 0))
+		cli_error("event %" PRId64 ": its endpoint %s names no sinks in relay or store; choose one with --sink", row->id, path ? path : "");
+	r->missing |= !e || !conf_endpoint_sink(e, 0);
 	free(path);
-	for (size_t i = 0; r->ok && e && i < e->n_relay; i++)
-		r->ok = replay_to(r, row->id, e->relay[i]);
+	for (size_t i = 0; r->ok && e && (sink = conf_endpoint_sink(e, i)); i++)
+		r->ok = replay_to(r, row->id, sink);
 	return r->ok;
 }
 

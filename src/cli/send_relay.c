@@ -36,9 +36,11 @@ struct test {
 
 static const struct endpoint *naming(const struct conf *c, const struct sink *s)
 {
+	const struct sink *named;
+
 	for (size_t i = 0; i < c->n_endpoints; i++)
-		for (size_t k = 0; k < c->endpoints[i].n_relay; k++)
-			if (c->endpoints[i].relay[k] == s)
+		for (size_t k = 0; (named = conf_endpoint_sink(&c->endpoints[i], k)); k++)
+			if (named == s)
 				return &c->endpoints[i];
 	return c->n_endpoints ? &c->endpoints[0] : NULL;
 }

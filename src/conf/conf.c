@@ -295,6 +295,13 @@ const struct endpoint *conf_endpoint(const struct conf *c, const char *path)
 	return NULL;
 }
 
+const struct sink *conf_endpoint_sink(const struct endpoint *e, size_t i)
+{
+	if (i < e->n_relay)
+		return e->relay[i];
+	return i - e->n_relay < e->n_store ? e->store[i - e->n_relay] : NULL;
+}
+
 const struct sink *conf_sink(const struct conf *c, const char *name)
 {
 	for (size_t i = 0; i < c->n_sinks; i++)

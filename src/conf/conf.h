@@ -17,6 +17,7 @@
 
 enum {
 	CONF_MAX_IN_FLIGHT = 1024, /* the most that max-in-flight may be */
+	CONF_STORES = 8,           /* the most sinks that an endpoint's store may name */
 	CONF_FINGERPRINT = 65,     /* bytes of a fingerprint as text, with its NUL */
 };
 
@@ -132,6 +133,9 @@ void conf_free(struct conf *c);
 
 /* The endpoint of that path, or NULL. */
 const struct endpoint *conf_endpoint(const struct conf *c, const char *path);
+
+/* The i-th sink of the endpoint, those of relay before those of store; NULL behind the last. */
+const struct sink *conf_endpoint_sink(const struct endpoint *e, size_t i);
 
 /* The sink of that name, or NULL. */
 const struct sink *conf_sink(const struct conf *c, const char *name);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/conf.h"
 #include "conf/schema.h"
 #include "conf/schema_scheme.h"
 #include "core/io.h"
@@ -210,6 +211,11 @@ static bool check_store(cfg_t *sec)
 	const char *wait = cfg_getstr(sec, "store-wait");
 	int64_t ms;
 
+	if (cfg_size(sec, "store") > CONF_STORES) {
+		cfg_error(schema_at(sec, "store", NULL), "endpoint \"%s\": store names %u sinks; name %d at most", cfg_title(sec),
+			cfg_size(sec, "store"), CONF_STORES);
+		return false;
+	}
 	if (units_duration(wait, &ms) && ms >= 1 && ms <= STORE_WAIT_MAX_MS)
 		return true;
 	cfg_error(schema_at(sec, "store-wait", wait), "endpoint \"%s\": store-wait = \"%s\" is not a time; write \"4s\"; 1ms to 10s",

@@ -315,7 +315,7 @@ def test_waiting_requests_hold_up_no_others(receiver, home, fake):
     relay.say_all()
     for wait in waits:
         expect(wait.get(), "stored")
-    assert len(one.entries(store="done")) == 200
+    until(lambda: len(one.entries(store="done")) == 200, "200 entries")
 
 
 def test_too_many_waiting_are_answered_as_at_the_deadline(receiver, fake):
@@ -327,7 +327,7 @@ def test_too_many_waiting_are_answered_as_at_the_deadline(receiver, fake):
     begin = time.monotonic()
     expect(fcgi_client.deliver(one.socket, message(), path=PATH), "stored")
     assert time.monotonic() - begin < QUICK
-    assert one.entries(store="pending")
+    one.until_entry(store="pending")
     relay.say_all()
     for wait in waits:
         wait.get()
@@ -366,7 +366,7 @@ def test_late_body_waits_too(receiver, home, fake):
         relay.say_all()
         expect(fcgi.reply(), "stored")
         expect(fcgi.deliver(message(), path=OTHER), "stored")
-    assert one.entries(store="done")
+    one.until_entry(store="done")
 
 
 @pytest.mark.parametrize("packet", [b"", b"x", bytes(24 * 257), struct.pack("qqq", 1, 1, 3), struct.pack("qqq", 1, 1, -1)])
@@ -379,7 +379,7 @@ def test_malformed_answers_end_the_connection_to_the_relay(receiver, home, fake,
     relay.until(2)  # on a new connection
     relay.say(*relay.asked[1], DELIVERED)
     expect(wait.get(), "stored")
-    assert one.entries(store="done")
+    one.until_entry(store="done")
 
 
 def test_answers_for_others_count_for_nothing(receiver, home, fake):
@@ -430,3 +430,27 @@ def test_every_web_server_waits(served, fake, kind):
     assert time.monotonic() - begin < QUICK
     until(lambda: sorted(e["store"] for e in site.entries(outcome="stored") if "store" in e) == ["done", "none", "pending"],
           "three entries")
+
+
+def test_check_says_that_no_relay_runs(receiver):
+    for required, grade, words in ((False, "warn", "events are pending"), (True, "FAIL", "deliveries are answered 503")):
+        home = home_with_store(store_required=required)
+        expect(fcgi_client.deliver(receiver(home=home).socket, message(), path=OTHER), "stored")
+        done = home.cli("check")
+        said = [line for line in done.stdout.decode().splitlines() if "no relay runs that its store" in line]
+        assert len(said) == 1 and said[0].startswith(grade) and PATH in said[0] and words in said[0], done.stdout
+
+
+def test_store_names_eight_sinks_at_most():
+    sinks = [f"s{i}" for i in range(9)]
+    home = Home(*(sink(name, url="http://127.0.0.1:9/") for name in sinks), endpoint(PATH, store=sinks))
+    assert b"store names 9 sinks; name 8 at most" in home.cli("check").stderr + home.cli("check").stdout
+
+
+def test_replay_sends_to_store_too(receiver):
+    home = home_with_store()
+    one = receiver(home=home)
+    expect(fcgi_client.deliver(one.socket, message(), path=PATH), "stored")
+    set_states(home, 1)
+    assert home.cli("replay", "1").returncode == 0
+    assert [row["state"] for row in home.spool.query("SELECT state FROM relay")] == [0]
