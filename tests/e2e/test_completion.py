@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Shell completion in real shells: the scripts of hookspool completion, and what make installs."""
 import os
 import pty
