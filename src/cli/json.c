@@ -34,7 +34,7 @@ void json_text(struct json *j, const char *name, struct slice value)
 
 	name_member(j, name);
 	if (value.p && !utf8_valid(value.p, value.n)) {
-		utf8_mend(value, &mended);
+		utf8_replace_invalid(value, &mended);
 		value = (struct slice){buf_str(&mended), mended.len};
 	}
 	if (value.p)

@@ -5,7 +5,8 @@
 #include <ctype.h>
 #include <stdint.h>
 #include <string.h>
-#include <wchar.h>
+
+#include "core/utf8.h"
 
 /* Four hexadecimal digits at p; -1: there are none. */
 static long code_unit(const char *p, const char *end)
@@ -25,26 +26,11 @@ static long code_unit(const char *p, const char *end)
 	return v;
 }
 
-static bool add_utf8(uint32_t c, struct buf *out)
+static bool add_character(uint32_t c, struct buf *out)
 {
-	char s[4];
-	size_t n = 0;
+	char utf8[4];
 
-	if (c < 0x80) {
-		s[n++] = (char)c;
-	} else if (c < 0x800) {
-		s[n++] = (char)(0xC0 | c >> 6);
-	} else if (c < 0x10000) {
-		s[n++] = (char)(0xE0 | c >> 12);
-		s[n++] = (char)(0x80 | (c >> 6 & 0x3F));
-	} else {
-		s[n++] = (char)(0xF0 | c >> 18);
-		s[n++] = (char)(0x80 | (c >> 12 & 0x3F));
-		s[n++] = (char)(0x80 | (c >> 6 & 0x3F));
-	}
-	if (c >= 0x80)
-		s[n++] = (char)(0x80 | (c & 0x3F));
-	return buf_add(out, s, n);
+	return buf_add(out, utf8, utf8_encode(c, utf8));
 }
 
 /* An escape at p, as text where it can be; *p moves on behind it. */
@@ -61,11 +47,11 @@ static bool unescape(const char **p, const char *end, struct buf *out)
 	low = high >= 0xD800 && high < 0xDC00 && end - s >= 12 && s[6] == '\\' && s[7] == 'u' ? code_unit(s + 8, end) : -1;
 	if (low >= 0xDC00 && low < 0xE000) {
 		*p += 12;
-		return add_utf8((uint32_t)(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00)), out);
+		return add_character((uint32_t)(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00)), out);
 	}
 	if (high >= 0x80 && (high < 0xD800 || high >= 0xE000)) {
 		*p += 6;
-		return add_utf8((uint32_t)high, out);
+		return add_character((uint32_t)high, out);
 	}
 	*p += end - s >= 2 ? 2 : 1;
 	return buf_add(out, s, (size_t)(*p - s));
@@ -74,21 +60,18 @@ static bool unescape(const char **p, const char *end, struct buf *out)
 /* The character at p, which isn't ASCII, as an escape; *p moves on behind it. */
 static bool escape(const char **p, const char *end, struct buf *out)
 {
-	mbstate_t state = {0};
-	wchar_t c;
-	size_t n = mbrtowc(&c, *p, (size_t)(end - *p), &state);
-	uint32_t v;
+	uint32_t c;
+	size_t n = utf8_next(*p, (size_t)(end - *p), &c);
 
-	if (n == 0 || n > 4) {
+	if (n == 0) {
 		++*p;
 		return buf_add(out, *p - 1, 1);
 	}
 	*p += n;
-	v = (uint32_t)c;
-	if (v < 0x10000)
-		return buf_printf(out, "\\u%04x", (unsigned)v);
-	v -= 0x10000;
-	return buf_printf(out, "\\u%04x\\u%04x", (unsigned)(0xD800 + (v >> 10)), (unsigned)(0xDC00 + (v & 0x3FF)));
+	if (c < 0x10000)
+		return buf_printf(out, "\\u%04x", (unsigned)c);
+	c -= 0x10000;
+	return buf_printf(out, "\\u%04x\\u%04x", (unsigned)(0xD800 + (c >> 10)), (unsigned)(0xDC00 + (c & 0x3FF)));
 }
 
 /* From the quote that opens a string to behind the one that closes it. */

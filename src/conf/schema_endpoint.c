@@ -17,21 +17,18 @@
 
 enum { ANSWER_MAX = 1024, TYPE_MAX = 100, NAME_MAX_BYTES = 100, STORE_WAIT_MAX_MS = 10000 };
 
-/* It goes to terminals and logs: text without a control character, C1's as well, or one that changes the direction of writing. */
+/* A name is printed on terminals and in logs. */
 static bool is_name(const char *s)
 {
 	size_t n = strlen(s);
+	uint32_t c;
 
-	if (n == 0 || n > NAME_MAX_BYTES || !utf8_valid(s, n))
-		return false;
-	for (const unsigned char *p = (const unsigned char *)s; *p; p++) {
-		if (*p < ' ' || *p == 0x7F || (*p == 0xC2 && p[1] < 0xA0))
-			return false;
-		if (*p == 0xE2 && ((p[1] == 0x80 && ((p[2] >= 0x8E && p[2] <= 0x8F) || (p[2] >= 0xA8 && p[2] <= 0xAE))) ||
-				(p[1] == 0x81 && p[2] >= 0xA6 && p[2] <= 0xA9))) /* U+200E, U+200F, U+2028 to U+202E, U+2066 to U+2069 */
+	for (size_t i = 0, len; i < n; i += len) {
+		len = utf8_next(s + i, n - i, &c);
+		if (!len || utf8_steers(c))
 			return false;
 	}
-	return true;
+	return n > 0 && n <= NAME_MAX_BYTES;
 }
 
 int schema_check_name(cfg_t *cfg, cfg_opt_t *opt)

@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "core/utf8.h"
+
 static const struct {
 	uint32_t first, last;
 	const char *name;
@@ -34,24 +36,10 @@ static const struct {
 	{0xFFA0, 0xFFA0, "a Hangul filler (U+FFA0)"},
 };
 
-/* The character at p and its length in bytes: two or three, as all of the table have. 0: none. */
-static size_t decode(const unsigned char *p, size_t n, uint32_t *c)
-{
-	if (n >= 2 && (p[0] & 0xE0) == 0xC0 && (p[1] & 0xC0) == 0x80) {
-		*c = (uint32_t)(p[0] & 0x1F) << 6 | (p[1] & 0x3F);
-		return 2;
-	}
-	if (n >= 3 && (p[0] & 0xF0) == 0xE0 && (p[1] & 0xC0) == 0x80 && (p[2] & 0xC0) == 0x80) {
-		*c = (uint32_t)(p[0] & 0x0F) << 12 | (uint32_t)(p[1] & 0x3F) << 6 | (p[2] & 0x3F);
-		return 3;
-	}
-	return 0;
-}
-
 size_t invisible_at(const char *p, size_t n, const char **name)
 {
 	uint32_t c = 0;
-	size_t length = decode((const unsigned char *)p, n, &c);
+	size_t length = n ? utf8_next(p, n, &c) : 0;
 
 	for (size_t i = 0; length && i < sizeof ranges / sizeof *ranges; i++) {
 		if (c >= ranges[i].first && c <= ranges[i].last) {

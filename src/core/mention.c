@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/utf8.h"
+
 static bool in_word(char c)
 {
 	return isalnum((unsigned char)c) || c == '_' || c == '-';
@@ -50,30 +52,6 @@ static size_t decode_percent(char *p, size_t n)
 	return to;
 }
 
-static size_t put_utf8(char *to, unsigned long c)
-{
-	if (c < 0x80) {
-		to[0] = (char)c;
-		return 1;
-	}
-	if (c < 0x800) {
-		to[0] = (char)(0xC0 | c >> 6);
-		to[1] = (char)(0x80 | (c & 0x3F));
-		return 2;
-	}
-	if (c < 0x10000) {
-		to[0] = (char)(0xE0 | c >> 12);
-		to[1] = (char)(0x80 | (c >> 6 & 0x3F));
-		to[2] = (char)(0x80 | (c & 0x3F));
-		return 3;
-	}
-	to[0] = (char)(0xF0 | c >> 18);
-	to[1] = (char)(0x80 | (c >> 12 & 0x3F));
-	to[2] = (char)(0x80 | (c >> 6 & 0x3F));
-	to[3] = (char)(0x80 | (c & 0x3F));
-	return 4;
-}
-
 /* The character of the escape "\uXXXX", or of two that are a surrogate pair, at p; *used becomes its length. -1: it is none. */
 static long read_escape(const char *p, size_t n, size_t *used)
 {
@@ -102,7 +80,7 @@ static size_t decode_json(char *p, size_t n)
 		}
 		c = read_escape(p + i, n - i, &used);
 		if (c >= 0) {
-			to += put_utf8(p + to, (unsigned long)c);
+			to += utf8_encode((uint32_t)c, p + to);
 			i += used - 1;
 		} else {
 			p[to++] = p[++i];

@@ -519,7 +519,7 @@ static bool print_escaped(enum template_escape escape, struct slice v, struct bu
 		if (utf8_valid(v.p, v.n))
 			return print_json(v, out);
 		scratch->len = 0;
-		return utf8_mend(v, scratch) && print_json((struct slice){scratch->data, scratch->len}, out);
+		return utf8_replace_invalid(v, scratch) && print_json((struct slice){scratch->data, scratch->len}, out);
 	case TEMPLATE_URL:
 		return print_url(v, out);
 	case TEMPLATE_PLAIN:

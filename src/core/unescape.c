@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/encode.h"
+#include "core/utf8.h"
 
 /* The text has "\\ud" in either case. */
 static bool has_surrogate(const char *p, size_t n)
@@ -57,16 +58,11 @@ static uint32_t unit_at(const char *p, const char *end, bool *ok)
 	return (uint32_t)bytes[0] << 8 | bytes[1];
 }
 
-/* RFC 3629 section 3 */
-static bool add_utf8(struct buf *b, uint32_t c)
+static bool add_character(struct buf *b, uint32_t c)
 {
-	unsigned char u[4];
-	size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+	char utf8[4];
 
-	for (size_t i = n; i-- > 1; c >>= 6)
-		u[i] = (unsigned char)(0x80 | (c & 0x3F));
-	u[0] = (unsigned char)(n == 1 ? c : n == 2 ? 0xC0 | c : n == 3 ? 0xE0 | c : 0xF0 | c);
-	return buf_add(b, u, n);
+	return buf_add(b, utf8, utf8_encode(c, utf8));
 }
 
 /* A step through the inside: what the next character is, and the bytes that stand for it. */
@@ -136,7 +132,7 @@ bool unescape_add(struct buf *b, struct slice inside, bool exact)
 		else if (s.c == '\\' && marked)
 			ok = buf_add(b, "\\\\", 2);
 		else
-			ok = s.raw ? buf_add(b, p - 1, 1) : add_utf8(b, s.c);
+			ok = s.raw ? buf_add(b, p - 1, 1) : add_character(b, s.c);
 	}
 	return ok;
 }

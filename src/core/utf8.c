@@ -5,7 +5,6 @@
 #include <ctype.h>
 #include <stdint.h>
 #include <string.h>
-#include <wchar.h>
 #include <wctype.h>
 
 /*
@@ -73,21 +72,31 @@ size_t utf8_next(const char *s, size_t n, uint32_t *c)
 	return len;
 }
 
+size_t utf8_encode(uint32_t c, char out[4])
+{
+	static const unsigned char first[] = {0, 0, 0xC0, 0xE0, 0xF0};
+	size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+
+	for (size_t i = n; i-- > 1; c >>= 6)
+		out[i] = (char)(0x80 | (c & 0x3F));
+	out[0] = (char)(first[n] | c);
+	return n;
+}
+
 bool utf8_steers(uint32_t c)
 {
 	return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x061C || c == 0x200E || c == 0x200F || (c >= 0x2028 && c <= 0x202E) ||
 		(c >= 0x2066 && c <= 0x206F);
 }
 
-bool utf8_mend(struct slice in, struct buf *out)
+bool utf8_replace_invalid(struct slice in, struct buf *out)
 {
 	bool ok = true;
+	uint32_t c;
 
-	for (size_t i = 0, len; ok && i < in.n; i += len) {
-		for (len = 1; len <= 4 && (i + len > in.n || !utf8_valid(in.p + i, len)); len++)
-			;
-		ok = len <= 4 ? buf_add(out, in.p + i, len) : buf_add(out, "\xEF\xBF\xBD", 3);
-		len = len <= 4 ? len : 1;
+	for (size_t i = 0, len; ok && i < in.n; i += len ? len : 1) {
+		len = utf8_next(in.p + i, in.n - i, &c);
+		ok = len ? buf_add(out, in.p + i, len) : buf_add(out, "\xEF\xBF\xBD", 3);
 	}
 	return ok;
 }
@@ -117,14 +126,13 @@ size_t utf8_fit(const char *s, size_t n, size_t bytes)
 static wint_t first_lower(struct slice s, size_t *len)
 {
 	unsigned char byte = (unsigned char)*s.p;
-	mbstate_t state = {0};
-	wchar_t c;
+	uint32_t c;
 
 	*len = 1;
 	if (byte < 0x80)
 		return (wint_t)tolower(byte);
-	*len = mbrtowc(&c, s.p, s.n, &state);
-	if (*len <= s.n)
+	*len = utf8_next(s.p, s.n, &c);
+	if (*len)
 		return towlower((wint_t)c);
 	*len = 1;
 	return 0x110000U + byte;

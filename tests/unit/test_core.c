@@ -303,6 +303,30 @@ static void terminal_control_characters_are_found(void **state)
 	}
 }
 
+/* Each length at its first and last character; what is written is read back. */
+static void utf8_is_written_and_read(void **state)
+{
+	static const struct {
+		uint32_t c;
+		const char *utf8;
+	} all[] = {
+		{0, ""}, {0x7F, "\x7F"}, {0x80, "\xC2\x80"}, {0x7FF, "\xDF\xBF"}, {0x800, "\xE0\xA0\x80"}, {0xFFFF, "\xEF\xBF\xBF"},
+		{0x10000, "\xF0\x90\x80\x80"}, {0x10FFFF, "\xF4\x8F\xBF\xBF"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(all); i++) {
+		size_t n = all[i].c ? strlen(all[i].utf8) : 1;
+		uint32_t c = 1;
+		char out[4];
+
+		assert_int_equal(utf8_encode(all[i].c, out), n);
+		assert_memory_equal(out, all[i].utf8, n);
+		assert_int_equal(utf8_next(out, n, &c), n);
+		assert_int_equal(c, all[i].c);
+	}
+}
+
 static void log_lines_cannot_be_forged(void **state)
 {
 	static const char *const want[] = {
@@ -550,6 +574,7 @@ int main(void)
 		cmocka_unit_test(sizes_and_times_are_parsed),
 		cmocka_unit_test(clock_parses_its_own_format),
 		cmocka_unit_test(invalid_utf8_is_rejected),
+		cmocka_unit_test(utf8_is_written_and_read),
 		cmocka_unit_test(text_search_ignores_case),
 		cmocka_unit_test(cpu_pressure_is_measured),
 		cmocka_unit_test(rate_limit_is_exact),
