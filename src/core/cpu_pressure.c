@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Whether others want the processors that this process runs on. */
+/* Pressure on the processors: whether this process has to wait for one. */
 #include "core/cpu_pressure.h"
 
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Whether others want the processors that this process runs on. */
+/* Pressure on the processors: whether this process has to wait for one. */
 #ifndef CPU_PRESSURE_H
 #define CPU_PRESSURE_H
 
@@ -15,8 +15,8 @@ void cpu_pressure_open(struct cpu_pressure *c);
 void cpu_pressure_close(struct cpu_pressure *c);
 
 /*
- * True when, since the last look, the main thread had to wait for a processor for more than a quarter of the time that it ran. False
- * where the kernel doesn't tell.
+ * True when the main thread waited for a processor for more than a quarter of the time that it ran, since the last call. False
+ * where the kernel has no such numbers.
  */
 bool cpu_pressure_look(struct cpu_pressure *c);
 

@@ -97,7 +97,7 @@ bool key_sign(const struct key *k, const void *message, size_t n, unsigned char 
 	return ok;
 }
 
-/* All are compared, whatever the first ones were. */
+/* All are compared, in the same time for any result. */
 static int hmac_verify(const struct key *k, const void *message, size_t n, unsigned char (*signatures)[KEY_SIGNATURE_MAX],
 	size_t count)
 {
@@ -111,7 +111,7 @@ static int hmac_verify(const struct key *k, const void *message, size_t n, unsig
 	return match;
 }
 
-/* Only what everyone may know goes into it: it need not take constant time. */
+/* Its input is public, so it need not take constant time. */
 static int ed25519_verify(const struct key *k, const void *message, size_t n, const unsigned char *signature)
 {
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The keys of one JSON object, of which none may be there twice. */
+/* The keys of one JSON object; a duplicate is an error. */
 #include "core/keyset.h"
 
 #include <stdlib.h>
@@ -27,7 +27,7 @@ static int compare(const void *a, const void *b)
 	return order ? order : (x->n > y->n) - (x->n < y->n);
 }
 
-/* Many keys are sorted: to compare each with each would take a time that a stranger chooses. */
+/* Many keys are sorted: to compare each with each would take quadratic time, which a stranger could use. */
 static enum keyset_result check_many(const struct keyset *k, const char *arena)
 {
 	struct slice *sorted = calloc(k->n, sizeof *sorted);

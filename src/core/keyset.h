@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The keys of one JSON object, of which none may be there twice. */
+/* The keys of one JSON object; a duplicate is an error. */
 #ifndef KEYSET_H
 #define KEYSET_H
 
@@ -27,7 +27,7 @@ bool keyset_add(struct keyset *k, struct buf *arena, const void *key, size_t n);
 
 enum keyset_result { KEYSET_DIFFERENT, KEYSET_TWICE, KEYSET_NO_MEMORY };
 
-/* Looks whether a key is there twice. The time grows with the keys' number, times its logarithm, whatever they are. */
+/* Looks for a duplicate key, in O(n log n) for any keys. */
 enum keyset_result keyset_check(const struct keyset *k, const char *arena);
 
 void keyset_free(struct keyset *k);

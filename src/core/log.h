@@ -39,7 +39,7 @@ void log_millis(struct log_entry *e, const char *key, int64_t microseconds);
 void log_end(struct log_entry *e);
 
 /*
- * From log_hold() on what this thread logs is gathered, and written in pieces of at most PIPE_BUF
+ * From log_hold() on, the lines of this thread are gathered, and written in pieces of at most PIPE_BUF
  * bytes (POSIX: a pipe takes those whole) until log_release() writes the rest. A line that is longer
  * is written by itself.
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Whether a text mentions an id, however the text is encoded. */
+/* Search for an id in a text of any encoding. */
 #define _GNU_SOURCE /* memmem */
 #include "core/mention.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Whether a text mentions an id, however the text is encoded: as it is, in JSON's escapes, or percent-encoded. */
+/* Search for an id in a text of any encoding: plain, with JSON's escapes, or percent-encoded. */
 #ifndef MENTION_H
 #define MENTION_H
 

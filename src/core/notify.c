@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Telling systemd how we are: sd_notify(3)'s protocol without its library. */
+/* Messages to systemd about the state of this process: sd_notify(3)'s protocol without its library. */
 #define _GNU_SOURCE /* SOCK_CLOEXEC */
 #include "core/notify.h"
 

@@ -2,8 +2,8 @@
 /*
  * Values at paths in a JSON text, by yajl's SAX callbacks.
  *
- * Where we are is the depth, and for each path how many of its parts lead here: the containers that are open,
- * and the key or index of the value that comes.
+ * The state of the parser is its depth, and for each path the number of its parts that match: the open containers,
+ * and the key or index of the next value.
  */
 #include "core/paths.h"
 
@@ -27,11 +27,11 @@ struct span {
 };
 
 struct trail {
-	const char *part[PATH_PARTS_MAX + 1]; /* where part i begins, for i up to matched; NULL behind the last */
-	size_t size[PATH_PARTS_MAX + 1];      /* of it */
+	const char *part[PATH_PARTS_MAX + 1]; /* the beginning of part i, for i up to matched; NULL behind the last */
+	size_t size[PATH_PARTS_MAX + 1];      /* of that part */
 	int matched;
 	unsigned seen; /* bit i: part i was seen in the object that is open at its depth */
-	unsigned waiting; /* bit i: part i is a *, and the element there has no value as yet */
+	unsigned waiting; /* bit i: part i is a *, and its element has no value yet */
 	struct span value, member; /* member: the name that "!..." has found in the open object */
 	bool every, differ, twice, missing, many; /* missing: an element has no value; many: a = has two elements */
 	bool filled;
@@ -48,7 +48,7 @@ struct parse {
 	struct trail *trail; /* of each path */
 	int n;
 	struct keyset keys;
-	struct span key; /* the last one that a path needed; not set: the last key isn't kept */
+	struct span key; /* the last key that a path needs; not set: no path needs the last key */
 	const char *json;
 	yajl_handle handle;
 };
@@ -68,7 +68,7 @@ static bool keep(struct parse *p, struct span *span, const void *s, size_t n)
 	return false;
 }
 
-/* Another element of a list: the part * must have a value in it, and = leads nowhere. */
+/* The next element of an array begins. A part * must have a value in each. */
 static void count_element(struct trail *t, int depth)
 {
 	unsigned bit = 1U << (depth - 1);
@@ -79,7 +79,7 @@ static void count_element(struct trail *t, int depth)
 	}
 }
 
-/* The next value is that of the trail's part at this depth. */
+/* The next value matches the trail's part at this depth. */
 static void step(struct trail *t, int depth)
 {
 	const char *part = t->part[depth - 1], *next = part + t->size[depth - 1];
@@ -87,16 +87,16 @@ static void step(struct trail *t, int depth)
 	t->matched = depth;
 	t->part[depth] = *next ? next + 1 : NULL;
 	t->size[depth] = *next ? path_part_size(next + 1) : 0;
-	t->seen &= (2U << (depth - 1)) - 1; /* what is below it begins anew */
+	t->seen &= (2U << (depth - 1)) - 1; /* parts below it have not been seen yet */
 }
 
-/* Goes back to where the open containers led; false when the trail doesn't lead to this depth. */
+/* Resets the trail to the open containers. False when they do not match the path up to this depth. */
 static bool at_depth(struct trail *t, int depth)
 {
 	if (t->matched < depth - 1)
 		return false;
 	t->matched = depth - 1;
-	t->filled |= !t->part[depth - 1]; /* it leads to what is open here, and something comes in it */
+	t->filled |= !t->part[depth - 1]; /* the path ends at the open container, which has an element */
 	return t->part[depth - 1] != NULL;
 }
 
@@ -122,8 +122,8 @@ static void check_keys(struct parse *p)
 }
 
 /*
- * The key may be the member that "!..." looks for: whether a list or an object comes is seen later, in open_container().
- * False when it is the one that was found before.
+ * The key may be the member that "!..." looks for. open_container() finds out whether its value is an array or an object.
+ * False when the member was found before.
  */
 static bool on_member(struct parse *p, struct trail *t, const unsigned char *s, size_t n)
 {
@@ -185,7 +185,7 @@ static int begin_value(struct parse *p)
 	return 1;
 }
 
-/* The string that yajl has just read, or the text of it that stands in the JSON where yajl's is wrong. */
+/* Keeps the string that yajl read. Where yajl decodes it wrongly, the text comes from the JSON itself. */
 static bool keep_string(struct parse *p, bool exact, struct span *span, const void *s, size_t n)
 {
 	struct slice inside = unescape_inside(p->json, yajl_get_bytes_consumed(p->handle), n);
@@ -257,7 +257,7 @@ static int on_boolean(void *ctx, int value)
 	return on_scalar(ctx, value ? "true" : "false", value ? 4 : 5, PATH_BOOLEAN);
 }
 
-/* The members that trails have stepped to by "!..." are what they look for. */
+/* A container begins: the members that trails stepped to by "!..." are found. */
 static void find_members(struct parse *p)
 {
 	struct trail *t;

@@ -18,19 +18,19 @@ enum { PATHS_MAX = 120, PATH_PARTS_MAX = 12 };
  */
 enum path_kind { PATH_STRING, PATH_NUMBER, PATH_BOOLEAN };
 
-/* Is given each value that the path leads to, in the order of the text; borrowed for the call. */
+/* Gets each value at the path, in the order of the text; borrowed for the call. */
 typedef void path_visitor(void *ctx, enum path_kind kind, struct slice value);
 
 struct path {
 	const char *text;
-	path_visitor *each; /* NULL: the value alone is asked for */
+	path_visitor *each; /* NULL: only the value is needed */
 	void *ctx;          /* of it */
-	bool lenient; /* a key on it that is there twice leaves it without a value; otherwise the text is MALFORMED */
-	bool exact;   /* different strings have different values, also where they are no Unicode: unescape.h */
-	bool member;  /* the value is the name of the member that the last part, "!...", leads to */
+	bool lenient; /* a duplicate key on the path leaves it without a value; otherwise the text is MALFORMED */
+	bool exact;   /* different strings have different values, also with invalid Unicode: unescape.h */
+	bool member;  /* the value is the name of the member that the last part, "!...", finds */
 	struct slice value; /* a string that isn't empty, a number's digits, "true" or "false"; otherwise p == NULL */
 	enum path_kind kind;
-	bool filled;  /* a list or an object is there, and has something in it; of a path with a *: at one index or more */
+	bool filled;  /* an array or object is there, and is not empty; of a path with a *: at one index or more */
 	bool missing; /* an element of a * has no value */
 	bool several; /* a * or = has no value because its elements differ: several values, several elements, or some with none */
 };

@@ -60,7 +60,7 @@ static size_t least(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-/* How many copies regcomp(3) makes of what is before a "{", "+", "*" or "?", which *p is then behind. "a+" is made "aa*". */
+/* The copies that regcomp(3) makes of the part before a "{", "+", "*" or "?"; moves *p behind that. "a+" becomes "aa*". */
 static size_t read_repeat(const char **p)
 {
 	size_t n = 0, most = 1;
@@ -78,8 +78,8 @@ static size_t read_repeat(const char **p)
 }
 
 /*
- * The size of the expression from *p to the end of its group: how many characters, classes and groups it has. Bounds are written
- * out, as regcomp(3) does. At most SIZE_LIMIT + 1. *p is then at the ")", or the end. Outside of groups a ")" is a character.
+ * The size of the expression from *p to the end of its group: the number of characters, classes and groups. Bounds are written
+ * out, as regcomp(3) does. At most SIZE_LIMIT + 1. *p moves to the ")", or the end. Outside of groups a ")" is a character.
  */
 static size_t measure(const char **p, bool in_group)
 {

@@ -9,7 +9,7 @@ enum { PATTERN_MAX = 1000 }; /* bytes of a pattern's text */
 
 struct pattern;
 
-/* From now on pattern_new() compiles nothing: for a program that reads a configuration and looks for no texts. */
+/* From now on pattern_new() compiles nothing: for a program that reads a configuration and searches no texts. */
 void pattern_defer(void);
 
 /*

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* A process of this machine, by its number and the time it started: numbers are used again. */
+/* A process of this machine, by its number and its start time: numbers are reused. */
 #include "core/process.h"
 
 #include <errno.h>

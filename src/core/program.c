@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Programs that are to be run: where they are found, and what keeps the kernel from running them. */
+/* Programs to run: their path, and reasons why the kernel would not run them. */
 #define _GNU_SOURCE /* strchrnul, ST_NOEXEC */
 #include "core/program.h"
 

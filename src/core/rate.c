@@ -20,19 +20,19 @@
 enum { ADDRESSES = 4096, NETWORKS = 1024, ENDPOINTS = 256, PROBES = 8 };
 
 /*
- * All zero is a slot that is free, and so is one whose time is over: the limit would remember nothing of it. Two
- * processes that take one at the same moment cost each other a place at most.
+ * A slot is free when it is all zero, or when its time is over: such a limit has all its places. Two processes that take a
+ * slot at the same moment lose one place at most.
  */
 struct slot {
 	_Atomic uint64_t key; /* of endpoint and address */
 	_Atomic int64_t due;  /* the "theoretical arrival time", clock_mono_us() */
 };
 
-/* The file, mapped for the life of the process; a process has one spool. Slots of different limits are apart. */
+/* The file, mapped for the life of the process, which has one spool. Each kind of limit has slots of its own. */
 struct table {
-	_Atomic uint64_t boot; /* of which the times are; clock_mono_us() begins again at a boot */
-	_Atomic int64_t last;  /* the last time that a place was taken: tells of a boot where its id can't be read */
-	_Atomic uint64_t seed; /* of the keys: a stranger can not choose addresses that share a slot */
+	_Atomic uint64_t boot; /* the boot that the times belong to: clock_mono_us() begins again at each */
+	_Atomic int64_t last;  /* the last time that a place was taken: shows a boot where its id can't be read */
+	_Atomic uint64_t seed; /* of the keys, so that a stranger cannot choose addresses that share a slot */
 	struct slot addresses[ADDRESSES], networks[NETWORKS], endpoints[ENDPOINTS];
 };
 
@@ -71,7 +71,7 @@ static uint64_t this_boot(void)
 	return hash(sizeof(struct table), id, n > 0 ? (size_t)n : 0) | 1;
 }
 
-/* Empties what is of another boot, or of another version's layout. */
+/* Empties a table of another boot, or of another version's layout. */
 static void begin(struct table *t)
 {
 	uint64_t boot = this_boot(), seed;
@@ -124,8 +124,8 @@ static uint64_t key_of(const struct table *t, const char *endpoint, const char *
 }
 
 /*
- * The key's own slot; else a free one; else one that it shares with another key. So a flood of addresses has some share
- * a limit, and lifts none.
+ * The key's own slot; else a free one; else one that it shares with another key. In a flood of addresses some share a
+ * limit, and no limit is lifted.
  */
 static struct slot *find(struct slot *slots, unsigned size, uint64_t key, int64_t now, bool *shared)
 {

@@ -15,7 +15,7 @@ enum {
 	RATE_ENDPOINT = 256, /* times the rate: the limit of an endpoint as a whole */
 };
 
-/* So many in a time, and how many may come at once. n == 0: no limit. */
+/* n in the time `per`, and `burst` at once. n == 0: no limit. */
 struct rate {
 	unsigned n;
 	int64_t per; /* ms */
@@ -26,8 +26,8 @@ struct rate {
 bool rate_parse(const char *text, struct rate *out);
 
 /*
- * Takes a place at a moment of clock_mono_us(). Returns 0, or how many ms must pass before there is one. *due is what the limit
- * remembers, 0 at first: when the last place that was taken would be free again, were they all taken one after the other.
+ * Takes a place at a moment of clock_mono_us(). Returns 0, or the ms until there is one. *due is the state of the limit, 0 at
+ * first: the moment when the last place is free again, if places are taken one after the other.
  */
 int64_t rate_pass(const struct rate *r, int64_t *due, int64_t now);
 
@@ -35,9 +35,9 @@ int64_t rate_pass(const struct rate *r, int64_t *due, int64_t now);
 void rate_give_back(const struct rate *r, int64_t *due);
 
 /*
- * Takes a delivery's place: of its address (IPv4, or a /64 of IPv6), of its /48 and of its endpoint. Returns 0, or how many
- * ms must pass before there is one again; a refused delivery takes none. Where the table can't be mapped there is no
- * limit: a limit is no reason to lose events. Where the table is full, keys share a limit.
+ * Takes a delivery's place: of its address (IPv4, or a /64 of IPv6), of its /48 and of its endpoint. Returns 0, or the ms
+ * until there is one; a refused delivery takes none. Where the table can't be mapped there is no limit: a limit is no
+ * reason to lose events. Where the table is full, keys share a limit.
  */
 int64_t rate_take(const struct rate *r, const char *spool, const char *endpoint, const char *address);
 

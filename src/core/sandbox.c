@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What a process gives up before it talks to strangers: its memory to others, programs, the network. */
+/* The sandbox: a process closes its memory to others, and gives up programs and the network, before it talks to strangers. */
 #define _GNU_SOURCE /* syscall */
 #include "core/sandbox.h"
 

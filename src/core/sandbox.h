@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What a process gives up before it talks to strangers: its memory to others, programs, the network. */
+/* The sandbox: a process closes its memory to others, and gives up programs and the network, before it talks to strangers. */
 #ifndef SANDBOX_H
 #define SANDBOX_H
 
@@ -22,7 +22,7 @@ struct sandbox {
  * and system calls that reach into another process or the kernel. Open sockets keep working, files stay as they are. There is no
  * way back. What the kernel lacks is left out.
  *
- * The receiver needs none of it once it listens. A stranger who takes it over finds no shell and no network.
+ * The receiver needs none of it once it listens. A stranger that takes it over finds no shell and no network.
  */
 struct sandbox sandbox_enter(void);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Lists of words in the configuration. */
+/* Lists of texts in the configuration. */
 #include "core/strlist.h"
 
 #include <stdlib.h>

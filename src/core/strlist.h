@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Lists of words in the configuration. */
+/* Lists of texts in the configuration. */
 #ifndef STRLIST_H
 #define STRLIST_H
 
@@ -13,7 +13,7 @@ struct strlist {
 	size_t n;
 };
 
-/* True when the text is one of the words, byte for byte; of an empty list everything is. */
+/* True when the text is in the list, byte for byte; an empty list has every text. */
 bool strlist_match(const struct strlist *w, struct slice text);
 
 void strlist_free(struct strlist *w);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The text of a JSON string with escapes, where its surrogates are no pairs. */
+/* The text of a JSON string with escapes of lone surrogates. */
 #include "core/unescape.h"
 
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The text of a JSON string with escapes, where its surrogates (\ud800 to \udfff) are no pairs: yajl makes "?" of a high one
- * alone, joins it with any escape behind it, and makes bytes that are not UTF-8 of a low one.
+ * The text of a JSON string with escapes of lone surrogates (\ud800 to \udfff). yajl decodes these wrongly: a high one alone
+ * becomes "?", or is joined with any escape behind it. A low one becomes bytes that are not UTF-8.
  */
 #ifndef UNESCAPE_H
 #define UNESCAPE_H
@@ -12,7 +12,7 @@
 #include "core/buf.h"
 
 /*
- * The inside of the string whose closing quote is json[end - 1], and of which yajl made n bytes; p == NULL when it has no
+ * The inside of the string whose closing quote is json[end - 1], and which yajl decoded to n bytes. p == NULL: it has no
  * escape of a surrogate.
  */
 struct slice unescape_inside(const char *json, size_t end, size_t n);

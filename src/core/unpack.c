@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Unpacking a body that came packed (Content-Encoding, RFC 9110 section 8.4): gzip and deflate, with a bound. */
+/* Unpacking a compressed body (Content-Encoding, RFC 9110 section 8.4): gzip and deflate, with a bound. */
 #define _DEFAULT_SOURCE /* strcasecmp */
 #include "core/unpack.h"
 

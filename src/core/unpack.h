@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Unpacking a body that came packed (Content-Encoding, RFC 9110 section 8.4): gzip and deflate, with a bound. No provider signs
+ * Unpacking a compressed body (Content-Encoding, RFC 9110 section 8.4): gzip and deflate, with a bound. No provider signs
  * the header. The bytes alone decide how a body is read, so a captured delivery with another header is read as before.
  */
 #ifndef UNPACK_H
@@ -16,7 +16,7 @@ enum unpack_result {
 	UNPACK_NO_MEMORY,
 };
 
-/* What a body may unpack to: 4 MiB, or four times the packed bytes where that is more. The rest is a bomb. */
+/* The largest unpacked size: 4 MiB, or four times the packed bytes where that is more. Anything larger is a bomb. */
 enum { UNPACK_MAX = 4 << 20, UNPACK_TIMES = 4 };
 
 /* True where the value of a Content-Encoding header names a coding: it is there, and isn't empty or "identity". */

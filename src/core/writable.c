@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Files that other users may change: what this program reads or runs would be theirs to choose. */
+/* Files that other users may change: such a user would choose what this program reads or runs. */
 #define _XOPEN_SOURCE 700 /* S_ISVTX, readlink */
 #include "core/writable.h"
 
@@ -26,10 +26,10 @@ enum writable writable_mode(const char *path, const struct stat *st, char *why, 
 
 enum { LINKS_MAX = 40 }; /* as the kernel follows: path_resolution(7) */
 
-/* The way from a path to its file, name by name, as the kernel goes: through each link. */
+/* The way from a path to its file, name by name and through each link, as the kernel resolves it. */
 struct way {
 	char dir[PATH_MAX];  /* where the next name is looked up; "" is the root */
-	char rest[PATH_MAX]; /* what is still to be looked up, from `at` on */
+	char rest[PATH_MAX]; /* the names that are left, from `at` on */
 	size_t at;
 	unsigned links;
 };
@@ -70,7 +70,7 @@ static bool step(struct way *w)
 	return true;
 }
 
-/* A directory on the way in which any user may rename what is another's: a link's place counts as well as what it leads to. */
+/* A directory on the way in which any user may rename another user's file. The directory of a link counts as well as its target's. */
 static bool replaceable(const char *file, char *why, size_t n)
 {
 	const char *dir;

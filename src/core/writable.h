@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Files that other users may change: what this program reads or runs would be theirs to choose. */
+/* Files that other users may change: such a user would choose what this program reads or runs. */
 #ifndef WRITABLE_H
 #define WRITABLE_H
 
@@ -10,7 +10,7 @@
 /* Who may change a file, beside its owner and root. */
 enum writable {
 	WRITABLE_NO,
-	WRITABLE_BY_GROUP, /* of another group than root's: the administrator's word, and told of */
+	WRITABLE_BY_GROUP, /* of a group other than root's: the administrator decides, and gets a warning */
 	WRITABLE_BY_ALL,
 };
 
@@ -24,8 +24,8 @@ enum writable writable_look(const char *path, char *why, size_t why_size);
 enum writable writable_mode(const char *path, const struct stat *st, char *why, size_t why_size);
 
 /*
- * Looks at what runs with the n words of a command: the program, the interpreter of its first line, and files that are named by
- * their whole path among its arguments, as of a shell's script. Calls visit for each that is writable; why is borrowed.
+ * Looks at the files that a command of n words runs: the program, the interpreter of its first line, and arguments that are
+ * whole paths, such as a shell's script. Calls visit for each that is writable; why is borrowed.
  */
 void writable_command(char *const *words, size_t n, void (*visit)(void *ctx, enum writable by, const char *why), void *ctx);
 

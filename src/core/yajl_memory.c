@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* Memory for yajl, which does not look whether there is some. */
+/* Memory for yajl, which does not check its allocations. */
 #include "core/yajl_memory.h"
 
 #include <stdlib.h>
 
 #include "core/log.h"
 
-/* yajl goes on with the NULL of an allocation that failed. */
+/* yajl uses the NULL of a failed allocation. */
 static void *need(void *p)
 {
 	if (!p) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Memory for yajl, which does not look whether there is some. */
+/* Memory for yajl, which does not check its allocations. */
 #ifndef YAJL_MEMORY_H
 #define YAJL_MEMORY_H
 
