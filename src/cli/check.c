@@ -172,6 +172,10 @@ static int check_run(const struct cli *cli, void *values)
 	struct check *c = values;
 	char file[PATH_MAX];
 
+	if (c->options) {
+		check_print_options(c->json);
+		return CLI_OK;
+	}
 	c->quiet = c->json;
 	check_all(c, conf_find(cli->conf_file, file, sizeof file));
 	if (c->json)
@@ -186,6 +190,7 @@ static const struct command_option check_options[] = {
 		.help = "the receiver's socket, unix:PATH or tcp:ADDRESS:PORT, where neither the configuration nor a receiver names it; none: "
 			"there is no socket"},
 	{.name = "deep", .offset = offsetof(struct check, deep), .help = "also read the whole database and its indexes"},
+	{.name = "options", .offset = offsetof(struct check, options), .help = "print the options of the configuration, and check nothing"},
 	{.name = "json", .offset = offsetof(struct check, json), .help = "print one JSON object"},
 	{0},
 };
@@ -193,7 +198,7 @@ static const struct command_option check_options[] = {
 const struct command cli_check = {
 	.name = "check",
 	.purpose = "look for faults, before the first delivery and later",
-	.usage = "[--socket ADDRESS] [--deep] [--json]",
+	.usage = "[--socket ADDRESS] [--deep] [--options] [--json]",
 	.about = "Checks the configuration, the permissions of its files, the endpoints, the sinks, the spool, the receiver and the relay. "
 		"Prints what to do about each thing that is wrong. Changes nothing. Run by root, it looks at the spool as the user that owns it.",
 	.more = "Exit status, as monitoring plug-ins have it: 0 ok; 1 at least one warn; 2 at least one FAIL; 3 wrong usage.",

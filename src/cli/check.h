@@ -15,6 +15,7 @@ enum check_grade { CHECK_OK, CHECK_WARN, CHECK_FAIL, CHECK_NOTE /* for other par
 struct check {
 	const char *socket; /* from --socket; NULL: not given */
 	bool deep, json;
+	bool options; /* print the options, and check nothing */
 
 	enum check_grade worst;
 	unsigned warnings, failures;
@@ -30,6 +31,9 @@ struct check {
  * case that a monitoring system may look for; several findings may have the same one. The message says what to do.
  */
 void check_say(struct check *c, enum check_grade grade, const char *name, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/* hookspool check --options: prints every option of the configuration. */
+void check_print_options(bool as_json);
 
 /* Leaves a value for the parts that come after this one, also those of another process. */
 void check_note(struct check *c, const char *name, const char *value);

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "cli/check.h"
-#include "conf/fingerprint.h"
+#include "conf/loaded.h"
 #include "core/clock.h"
 #include "spool/program.h"
 #include "spool/relay.h"
@@ -248,8 +248,8 @@ void check_programs(struct check *c, const struct conf *conf)
 			check_note(c, CHECK_UNUSABLE, "");
 		return; /* check_spool() has said so */
 	}
-	fingerprint_endpoints(conf, l.endpoints);
-	fingerprint_sinks(conf, l.sinks);
+	loaded_endpoints(conf, l.endpoints);
+	loaded_sinks(conf, l.sinks);
 	if (!spool_program_list(db, look_at_program, &l))
 		check_say(c, CHECK_FAIL, "receiver", "programs: %s", spool_db_error(db));
 	spool_db_free(db);

@@ -55,6 +55,15 @@ void json_number(struct json *j, const char *name, int64_t value)
 	yajl_gen_integer(j->gen, value);
 }
 
+void json_strings(struct json *j, const char *name, const char *const *texts)
+{
+	name_member(j, name);
+	yajl_gen_array_open(j->gen);
+	for (; *texts; texts++)
+		yajl_gen_string(j->gen, (const unsigned char *)*texts, strlen(*texts));
+	yajl_gen_array_close(j->gen);
+}
+
 void json_time(struct json *j, const char *name, int64_t ms)
 {
 	char text[CLOCK_TEXT];

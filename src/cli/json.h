@@ -20,6 +20,7 @@ void json_text(struct json *j, const char *name, struct slice value); /* null wh
 void json_string(struct json *j, const char *name, const char *value);
 void json_number(struct json *j, const char *name, int64_t value);
 void json_time(struct json *j, const char *name, int64_t ms); /* RFC 3339 */
+void json_strings(struct json *j, const char *name, const char *const *texts); /* a list of texts, which ends with NULL */
 void json_end(struct json *j);
 
 /* A member that is a list of objects: json_list(), for each json_item() .. members .. json_item_end(), json_list_end(). */

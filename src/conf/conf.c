@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The configuration: read whole, validated, then const; reload makes a new one and swaps the pointer. */
-#define _DEFAULT_SOURCE /* readlink, explicit_bzero */
+#define _DEFAULT_SOURCE /* readlink */
 #include "conf/conf.h"
 
 #include <limits.h>
@@ -9,200 +9,121 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "conf/fingerprint.h"
-#include "conf/schema.h"
-#include "conf/schema_scheme.h"
-#include "conf/section_sink.h"
+#include "conf/endpoint_section.h"
+#include "conf/kind.h"
+#include "conf/reader.h"
+#include "conf/scheme_section.h"
 #include "conf/shared_secrets.h"
-#include "core/io.h"
-#include "core/units.h"
+#include "conf/sink_section.h"
+#include "conf/sink_type.h"
 
 #ifndef DEFAULT_CONF
 #define DEFAULT_CONF "/etc/hookspool/hookspool.conf"
 #endif
 
-static size_t get_size(cfg_t *cfg, const char *name)
-{
-	uint64_t v = 0;
+/* ---- the options of the top level */
 
-	units_size(cfg_getstr(cfg, name), &v);
-	return (size_t)v;
+static const char *const journals[] = {"wal", "delete", NULL};                            /* enum journal */
+static const char *const log_levels[] = {"error", "warning", "info", "debug", NULL}; /* enum log_level */
+static const char *const log_formats[] = {"logfmt", "json", NULL};                   /* enum log_format */
+static const char *const log_targets[] = {"stderr", "syslog", NULL};                 /* enum log_target */
+
+#define AT(field) offsetof(struct conf, field)
+
+static const struct option_row top_options[] = {
+	{"spool", &kind_path, "/var/lib/hookspool", AT(spool), .help = "the directory of the database; it is made when it is missing"},
+	{"journal", &kind_choice, "wal", AT(journal), .choices = journals, .help = "\"delete\" for a spool on NFS, CIFS or FUSE"},
+	{"min-free", &kind_size, "64m", AT(min_free), 1, KIND_SIZE_MAX, .help = "hookspool check warns when the spool's disk has less free"},
+	{"listen", &kind_text, NULL, AT(listen), .help = "the receiver's own socket, \"unix:PATH\" or \"tcp:127.0.0.1:PORT\""},
+	{"socket-mode", &kind_mode, "0660", AT(socket_mode), .help = "the file mode of that socket"},
+	{"socket-group", &kind_text, NULL, AT(socket_group), .help = "the group of that socket: the web server's"},
+	{"max-in-flight", &kind_count, "16", AT(max_in_flight), 1, CONF_MAX_IN_FLIGHT,
+		.help = "how many requests may wait for the rest of their body at a time"},
+	{"params-timeout", &kind_time, "10s", AT(params_timeout), 1, KIND_HOUR, .help = "the longest wait for a request's parameters"},
+	{"body-timeout", &kind_time, "10s", AT(body_timeout), 1, KIND_HOUR, .help = "the longest wait for a request's body"},
+	{"idle-timeout", &kind_time, "5m", AT(idle_timeout), 1, KIND_HOUR, .help = "how long a kept connection may wait for its next request"},
+	{"max-body", &kind_size, "1m", AT(max_body), 1, KIND_SIZE_MAX, .help = "the largest body"},
+	{"log-level", &kind_choice, "info", AT(log_level), .choices = log_levels, .help = "the least important entries that are logged"},
+	{"log-format", &kind_choice, "logfmt", AT(log_format), .choices = log_formats, .help = "how entries are written"},
+	{"log-to", &kind_choice, "stderr", AT(log_target), .choices = log_targets, .help = "where the log goes"},
+	{"log-bodies", &kind_bool, "false", AT(log_bodies), .help = "log the bodies of deliveries, too"},
+	{"reject-keep", &kind_count, "1000", AT(reject.keep), 0, 1000000, .help = "how many refused deliveries are remembered"},
+	{"reject-bodies", &kind_bool, "false", AT(reject_bodies), .help = "remember their bodies and headers, too"},
+	{"reject-size", &kind_size, "16m", AT(reject.size), 1, KIND_SIZE_MAX, .help = "the most bytes of those bodies and headers"},
+	{"reject-age", &kind_age, "30d", AT(reject.age), 1, KIND_YEARS, .help = "how long refused deliveries are remembered"},
+	{"keep", &kind_keep, "forever", AT(keep), 0, KIND_YEARS, .help = "how long events are kept"},
+	{"dedupe-window", &kind_age, "30d", AT(dedupe_window), 1, KIND_YEARS, .help = "how long the key of a purged event still tells a duplicate"},
+	{"include", &kind_include, .help = "one more file, or a directory whose *.conf are read in order"},
+	{.name = NULL},
+};
+
+static const struct option_row *top_rows(size_t i)
+{
+	return i == 0 ? top_options : NULL;
 }
 
-static int64_t get_duration(cfg_t *cfg, const char *name)
+static const struct option_section conf_sections[] = {
+	{NULL, "the receiver, the spool and the log", top_rows, NULL},
+	{"scheme", "a signature scheme of one's own", scheme_section_rows, scheme_section_check},
+	{"sink", "a destination that the relay sends events to", sink_section_rows, sink_section_check},
+	{"endpoint", "a URL path that receives deliveries", endpoint_section_rows, endpoint_section_check},
+	{NULL, NULL, NULL, NULL},
+};
+
+bool conf_options(size_t i, struct conf_options *out)
 {
-	int64_t v = 0;
+	for (const struct option_section *s = conf_sections; s->rows; s++) {
+		for (size_t k = 0; s->rows(k); k++) {
+			const struct sink_type *type = s->rows == sink_section_rows ? sink_section_type_of(k) : NULL;
 
-	units_duration(cfg_getstr(cfg, name), &v);
-	return v;
-}
-
-/* The copy of an option's text; NULL for an option that has none. Clears *ok when memory is short. */
-static char *copy(const char *text, bool *ok)
-{
-	char *p = text ? strdup(text) : NULL;
-
-	if (text && !p)
-		*ok = false;
-	return p;
-}
-
-/* An empty text is a secret that could not be read. */
-static void add_secret(struct secrets *s, const char *kind, const char *name, const char *text, bool *ok)
-{
-	struct secret *new = &s->item[s->n++];
-	struct buf source = {0};
-
-	buf_printf(&source, "%s %s", kind, name);
-	new->source = copy(buf_str(&source), ok);
-	new->text = copy(text, ok);
-	new->len = strlen(text);
-	new->id = new->len ? fingerprint_secret(text, new->len) : 0;
-	*ok = *ok && (new->id || !new->len);
-	buf_free(&source);
-}
-
-/* The files first, then the environment, each in the order written: that numbers the secrets. */
-static void add_secrets(struct secrets *s, cfg_t *sec, const char *file_option, const char *env_option, enum conf_secrets which, bool *ok)
-{
-	size_t files = cfg_size(sec, file_option), envs = cfg_size(sec, env_option);
-	char path[PATH_MAX], why[PATH_MAX + 128];
-	struct buf b = {0};
-	const char *name;
-
-	if (which == CONF_SECRETS_NONE)
-		return;
-	s->item = calloc(files + envs + 1, sizeof *s->item);
-	if (!s->item) {
-		*ok = false;
-		return;
-	}
-	for (unsigned i = 0; *ok && i < files; i++) {
-		schema_path(sec->filename, cfg_getnstr(sec, file_option, i), path, sizeof path);
-		if (!io_read_secret(path, &b, why, sizeof why)) {
-			b.len = 0;
-			*ok = which == CONF_SECRETS_THERE;
+			*out = (struct conf_options){s->name, type ? type->name : NULL, type ? type->help : s->help, s->rows(k)};
+			if (i-- == 0)
+				return true;
 		}
-		if (*ok)
-			add_secret(s, "file", path, buf_str(&b), ok);
 	}
-	for (unsigned i = 0; *ok && i < envs; i++) {
-		name = cfg_getnstr(sec, env_option, i);
-		if (!io_read_secret_env(name, &b, why, sizeof why)) {
-			b.len = 0;
-			*ok = which == CONF_SECRETS_THERE;
-		}
-		if (*ok)
-			add_secret(s, "env", name, buf_str(&b), ok);
-	}
-	if (b.data)
-		explicit_bzero(b.data, b.cap);
-	buf_free(&b);
+	return false;
 }
 
-static void add_keys(struct endpoint *e, enum conf_secrets which, bool *ok)
+/* ---- loading */
+
+static bool build(struct conf *c, cfg_t *tree, const char *file)
 {
-	const char *why;
+	bool ok = option_read(top_options, tree, c);
 
-	for (size_t i = 0; *ok && scheme_has_key(&e->scheme) && i < e->secrets.n; i++) {
-		struct secret *s = &e->secrets.item[i];
+	c->file = strdup(file);
+	c->sinks = calloc(cfg_size(tree, "sink") + 1, sizeof *c->sinks);
+	c->endpoints = calloc(cfg_size(tree, "endpoint") + 1, sizeof *c->endpoints);
+	ok = ok && c->file && c->sinks && c->endpoints;
+	for (unsigned i = 0; ok && i < cfg_size(tree, "sink"); i++)
+		ok = sink_section_make(cfg_getnsec(tree, "sink", i), &c->sinks[c->n_sinks++]);
+	for (unsigned i = 0; ok && i < cfg_size(tree, "endpoint"); i++) {
+		struct endpoint *e = &c->endpoints[c->n_endpoints++];
 
-		if (!s->len)
-			continue; /* it could not be read, and an empty key would be one */
-		s->key = scheme_key(&e->scheme, s->text, s->len, false, &why);
-		s->other_key = scheme_other_key(&e->scheme, s->text, s->len, &why);
-		*ok = (s->key && (s->other_key || !e->scheme.other_algorithm)) || which == CONF_SECRETS_THERE;
+		ok = endpoint_section_make(tree, cfg_getnsec(tree, "endpoint", i), c->sinks, c->n_sinks, e);
+		e->dedupe_window = c->dedupe_window;
+		if (!e->max_body)
+			e->max_body = c->max_body;
 	}
-}
-
-/* The sinks that the option names; NULL when memory is short. */
-static const struct sink **find_sinks(const struct conf *c, cfg_t *sec, const char *option, size_t *n)
-{
-	const struct sink **sinks = calloc(cfg_size(sec, option) + 1, sizeof *sinks);
-
-	for (*n = 0; sinks && *n < cfg_size(sec, option); ++*n)
-		sinks[*n] = conf_sink(c, cfg_getnstr(sec, option, (unsigned)*n));
-	return sinks;
-}
-
-static void add_endpoint(const struct conf *c, struct endpoint *e, cfg_t *tree, cfg_t *sec, enum conf_secrets which, bool *ok)
-{
-	e->path = copy(cfg_title(sec), ok);
-	e->name = copy(cfg_getstr(sec, "name"), ok);
-	e->dedupe_window = get_duration(tree, "dedupe-window");
-	e->replay_window = cfg_getstr(sec, "replay-window") ? get_duration(sec, "replay-window") : 0;
-	*ok = *ok && schema_scheme_find(tree, cfg_getstr(sec, "scheme"), &e->scheme);
-	if (cfg_size(sec, "bodies"))
-		e->scheme.bodies = schema_bodies_of(sec);
-	e->url = copy(cfg_getstr(sec, "url"), ok);
-	e->max_body = get_size(cfg_getstr(sec, "max-body") ? sec : tree, "max-body");
-	add_secrets(&e->secrets, sec, "secret-file", "secret-env", which, ok);
-	add_keys(e, which, ok);
-	add_secrets(&e->authorizations, sec, "authorization-file", "authorization-env", which, ok);
-	add_secrets(&e->verify_tokens, sec, "verify-token-file", "verify-token-env", which, ok);
-	*ok = schema_strlist(sec, "events", &e->events) && schema_strlist(sec, "accounts", &e->accounts) &&
-		schema_strlist(sec, "client-certificate", &e->certificates) && *ok;
-	if (cfg_getstr(sec, "rate"))
-		rate_parse(cfg_getstr(sec, "rate"), &e->rate);
-	e->keep = -1;
-	if (cfg_getstr(sec, "keep"))
-		schema_keep(cfg_getstr(sec, "keep"), &e->keep);
-	if (cfg_getint(sec, "rate-burst"))
-		e->rate.burst = (unsigned)cfg_getint(sec, "rate-burst");
-	e->answer_given = (cfg_getopt(sec, "answer-status")->flags & CFGF_MODIFIED) || cfg_getstr(sec, "answer-body");
-	e->answer_status = (unsigned)cfg_getint(sec, "answer-status");
-	e->answer_type = copy(cfg_getstr(sec, "answer-type"), ok);
-	e->answer_body = copy(cfg_getstr(sec, "answer-body"), ok);
-	e->relay = find_sinks(c, sec, "relay", &e->n_relay);
-	e->store = find_sinks(c, sec, "store", &e->n_store);
-	e->store_wait = get_duration(sec, "store-wait");
-	e->store_required = cfg_getbool(sec, "store-required");
-	e->allow.item = calloc(cfg_size(sec, "allow") + 1, sizeof *e->allow.item);
-	if (!e->relay || !e->store || !e->allow.item) {
-		*ok = false;
-		return;
-	}
-	while (e->allow.n < cfg_size(sec, "allow") && cidr_parse(cfg_getnstr(sec, "allow", (unsigned)e->allow.n),
-		&e->allow.item[e->allow.n]))
-		e->allow.n++;
-}
-
-static bool build(struct conf *c, cfg_t *cfg, const char *file, enum conf_secrets which)
-{
-	char path[PATH_MAX];
-	bool ok = true;
-
-	c->file = copy(file, &ok);
-	c->spool = copy(schema_path(file, cfg_getstr(cfg, "spool"), path, sizeof path), &ok);
-	c->journal = (enum journal)schema_choice(schema_journals, cfg_getstr(cfg, "journal"));
-	c->min_free = get_size(cfg, "min-free");
-	c->listen = copy(cfg_getstr(cfg, "listen"), &ok);
-	c->socket_mode = (mode_t)strtoul(cfg_getstr(cfg, "socket-mode"), NULL, 8);
-	c->socket_group = copy(cfg_getstr(cfg, "socket-group"), &ok);
-	c->max_in_flight = (unsigned)cfg_getint(cfg, "max-in-flight");
-	c->params_timeout = get_duration(cfg, "params-timeout");
-	c->idle_timeout = get_duration(cfg, "idle-timeout");
-	c->body_timeout = get_duration(cfg, "body-timeout");
-	c->log_level = (enum log_level)schema_choice(schema_log_levels, cfg_getstr(cfg, "log-level"));
-	c->log_format = (enum log_format)schema_choice(schema_log_formats, cfg_getstr(cfg, "log-format"));
-	c->log_target = (enum log_target)schema_choice(schema_log_targets, cfg_getstr(cfg, "log-to"));
-	c->log_bodies = cfg_getbool(cfg, "log-bodies");
-	c->reject.keep = (unsigned)cfg_getint(cfg, "reject-keep");
-	c->reject.size = get_size(cfg, "reject-size");
-	c->reject.age = get_duration(cfg, "reject-age");
-	c->reject_bodies = cfg_getbool(cfg, "reject-bodies");
-	c->dedupe_window = get_duration(cfg, "dedupe-window");
-	if (cfg_getstr(cfg, "keep"))
-		schema_keep(cfg_getstr(cfg, "keep"), &c->keep);
-	c->sinks = calloc(cfg_size(cfg, "sink") + 1, sizeof *c->sinks);
-	c->endpoints = calloc(cfg_size(cfg, "endpoint") + 1, sizeof *c->endpoints);
-	if (!c->sinks || !c->endpoints)
-		return false;
-	for (unsigned i = 0; ok && i < cfg_size(cfg, "sink"); i++)
-		ok = section_sink_make(cfg_getnsec(cfg, "sink", i), &c->sinks[c->n_sinks++]);
-	for (unsigned i = 0; ok && i < cfg_size(cfg, "endpoint"); i++)
-		add_endpoint(c, &c->endpoints[c->n_endpoints++], cfg, cfg_getnsec(cfg, "endpoint", i), which, &ok);
 	return ok;
+}
+
+/* The tree, whose sections were checked, and what they say of each other. NULL after an error was reported. */
+static cfg_t *parse(const char *file, enum conf_secrets secrets, conf_report *report, void *ctx)
+{
+	struct reader_load load = {option_table(conf_sections), option_check_value, secrets, report, ctx};
+	cfg_t *tree;
+
+	if (!load.options) {
+		report(ctx, LOG_LEVEL_ERROR, "memory is short");
+		return NULL;
+	}
+	tree = reader_parse(file, &load);
+	option_free_table(load.options);
+	if (!tree || (sink_section_check_links(tree) && endpoint_section_check_links(tree)))
+		return tree;
+	reader_end();
+	cfg_free(tree);
+	return NULL;
 }
 
 struct conf *conf_load(const char *file, conf_report *report, void *ctx)
@@ -212,22 +133,23 @@ struct conf *conf_load(const char *file, conf_report *report, void *ctx)
 
 struct conf *conf_load_with(const char *file, enum conf_secrets secrets, conf_report *report, void *ctx)
 {
-	cfg_t *cfg = schema_parse(file, secrets, report, ctx);
+	cfg_t *tree = parse(file, secrets, report, ctx);
 	struct conf *c;
 
-	if (!cfg)
+	if (!tree)
 		return NULL;
 	c = calloc(1, sizeof *c);
 	if (!c)
-		cfg_free(cfg);
+		cfg_free(tree);
 	else
-		c->tree = cfg;
+		c->tree = tree;
 	if (c)
-		schema_take_files(&c->files, c->fingerprint);
-	if (c && !build(c, cfg, file, secrets)) {
+		reader_take_files(&c->files, c->fingerprint);
+	if (c && !build(c, tree, file)) {
 		conf_free(c);
 		c = NULL;
 	}
+	reader_end();
 	if (!c)
 		report(ctx, LOG_LEVEL_ERROR, "the configuration changed while it was read, or memory is short; try again");
 	if (c && (secrets == CONF_SECRETS_ALL || secrets == CONF_SECRETS_CHECK) && !shared_secrets_check(c, report, ctx)) {
@@ -239,51 +161,20 @@ struct conf *conf_load_with(const char *file, enum conf_secrets secrets, conf_re
 	return c;
 }
 
-static void free_secrets(struct secrets *s)
-{
-	for (size_t i = 0; i < s->n; i++) {
-		if (s->item[i].text)
-			explicit_bzero(s->item[i].text, s->item[i].len);
-		free(s->item[i].text);
-		free(s->item[i].source);
-		key_free(s->item[i].key);
-		key_free(s->item[i].other_key);
-	}
-	free(s->item);
-}
-
 void conf_free(struct conf *c)
 {
-	struct endpoint *e;
-
 	if (!c)
 		return;
-	for (e = c->endpoints; e < c->endpoints + c->n_endpoints; e++) {
-		free(e->path);
-		free(e->name);
-		free_secrets(&e->secrets);
-		free_secrets(&e->authorizations);
-		free_secrets(&e->verify_tokens);
-		free(e->url);
-		strlist_free(&e->events);
-		strlist_free(&e->accounts);
-		strlist_free(&e->certificates);
-		free(e->answer_type);
-		free(e->answer_body);
-		free(e->allow.item);
-		free(e->relay);
-		free(e->store);
-	}
-	free(c->endpoints);
+	for (size_t i = 0; i < c->n_endpoints; i++)
+		endpoint_section_free(&c->endpoints[i]);
 	for (size_t i = 0; i < c->n_sinks; i++)
-		section_sink_free(&c->sinks[i]);
+		sink_section_free(&c->sinks[i]);
+	free(c->endpoints);
 	free(c->sinks);
+	option_free(top_options, c);
 	cfg_free(c->tree);
 	strlist_free(&c->files);
 	free(c->file);
-	free(c->spool);
-	free(c->listen);
-	free(c->socket_group);
 	free(c);
 }
 
@@ -320,7 +211,7 @@ int conf_secret(const struct secrets *s, int64_t id)
 
 bool conf_scheme(const struct conf *c, const char *name, struct scheme *out)
 {
-	return schema_scheme_find(c->tree, name, out);
+	return scheme_section_find(c->tree, name, out);
 }
 
 const char *conf_find(const char *given, char *out, size_t n)
@@ -338,7 +229,7 @@ const char *conf_find(const char *given, char *out, size_t n)
 	len = readlink("/proc/self/exe", exe, sizeof exe - 1);
 	if (len > 0) {
 		exe[len] = '\0';
-		schema_path(exe, name, out, n);
+		reader_path(exe, name, out, n);
 		if (access(out, F_OK) == 0)
 			return out;
 	}

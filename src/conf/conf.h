@@ -8,60 +8,17 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "conf/cidr.h"
-#include "conf/scheme.h"
+#include "conf/endpoint.h"
+#include "conf/fingerprint.h"
+#include "conf/report.h"
 #include "conf/sink.h"
-#include "core/key.h"
 #include "core/log.h"
-#include "core/rate.h"
+
+struct option_row;
 
 enum {
 	CONF_MAX_IN_FLIGHT = 1024, /* the most that max-in-flight may be */
-	CONF_STORES = 8,           /* the most sinks that an endpoint's store may name */
-	CONF_FINGERPRINT = 65,     /* bytes of a fingerprint as text, with its NUL */
-};
-
-/* A shared secret and where it came from. The bytes are never logged. */
-struct secret {
-	char *source; /* "file /etc/hookspool/linkedin.secret", "env LINKEDIN_SECRET" */
-	char *text;   /* NUL-terminated, len without the NUL */
-	size_t len;
-	int64_t id;      /* tells it from others wherever it stands in the configuration; of its text, and never 0 */
-	struct key *key; /* of a signing secret; NULL for others */
-	struct key *other_key; /* the same for the scheme's other algorithm; NULL where it has none */
-};
-
-struct secrets {
-	struct secret *item;
-	size_t n;
-};
-
-struct endpoint {
-	char *path; /* its title: the URL path, compared byte for byte */
-	char *name; /* for people; NULL: none */
-	struct scheme scheme; /* with this endpoint's bodies */
-	struct secrets secrets;        /* signing secrets; several while rotating */
-	struct secrets authorizations; /* whole Authorization values; empty: not asked for */
-	struct secrets verify_tokens;  /* of a handshake that has them */
-	char *url;                     /* as the provider was given it, without a query; NULL: not said */
-	struct strlist events;           /* stored; empty: all */
-	struct strlist accounts;         /* stored; empty: all */
-	struct cidrs allow;            /* REMOTE_ADDR must be in one; empty: all */
-	struct strlist certificates;     /* SSL_CLIENT_S_DN must be one, "*" is any that was verified; empty: not asked for */
-	struct rate rate;
-	bool answer_given;             /* the answer to an accepted delivery is configured */
-	unsigned answer_status;
-	char *answer_type, *answer_body; /* NULL: ours */
-	size_t max_body;               /* bytes */
-	int64_t keep;                  /* ms after which its events go; 0: they stay; -1: as the others' */
-	int64_t dedupe_window;         /* that of the configuration */
-	int64_t replay_window;         /* ms that equal bytes under another unsigned id are a duplicate; 0: never */
-	const struct sink **relay;     /* the sinks its events go to */
-	size_t n_relay;
-	const struct sink **store;     /* the sinks whose acknowledgement the answer waits for */
-	size_t n_store;
-	int64_t store_wait;            /* ms that the answer waits for them at most */
-	bool store_required;           /* the answer is 503 where they have not acknowledged by then */
+	CONF_FINGERPRINT = FINGERPRINT_SIZE,
 };
 
 /* What is kept of rejected deliveries: the newest, as long as all of this holds. */
@@ -76,6 +33,7 @@ enum journal {
 	JOURNAL_DELETE, /* network file systems, asked for: slower, no shared memory */
 };
 
+/* The options' rows are in conf.c. */
 struct conf {
 	void *tree;  /* the parser's; schemes of the configuration's own borrow from it */
 	char *file;  /* the path it was read from */
@@ -83,6 +41,7 @@ struct conf {
 	char fingerprint[CONF_FINGERPRINT]; /* of their texts; empty when memory was short */
 	char *spool; /* directory */
 	enum journal journal;
+	size_t max_body; /* bytes; of endpoints without their own */
 	size_t min_free; /* bytes that check wants free on the spool's disk */
 
 	char *listen; /* "unix:PATH" or "tcp:127.0.0.1:PORT"; NULL: none */
@@ -107,17 +66,6 @@ struct conf {
 	size_t n_endpoints;
 	struct sink *sinks;
 	size_t n_sinks;
-};
-
-/* Where errors and warnings go: one call each, "FILE:LINE: what is wrong; the fix", no newline. */
-typedef void conf_report(void *ctx, enum log_level level, const char *message);
-
-/* What conf_load_with() does about the secrets of endpoints. A sink's are never read here. */
-enum conf_secrets {
-	CONF_SECRETS_ALL,   /* each is read; one that cannot be is an error: for the receiver, verify and send */
-	CONF_SECRETS_CHECK, /* the same for check, which reads on where others may change a file, and looks at all of conf->files */
-	CONF_SECRETS_THERE, /* one that cannot be read, or is no key, has len 0, id 0 and key NULL: for list, stats and the like */
-	CONF_SECRETS_NONE,  /* none is read, and all secrets are empty: for the relay */
 };
 
 /*
@@ -151,5 +99,16 @@ bool conf_scheme(const struct conf *c, const char *name, struct scheme *out);
  * the running program, else the compiled-in default. Writes it to out, of size n; returns out.
  */
 const char *conf_find(const char *given, char *out, size_t n);
+
+/* The options of one section, for hookspool check --options. */
+struct conf_options {
+	const char *section; /* NULL: the top level */
+	const char *type;    /* of sinks; NULL: all types, or no sink */
+	const char *help;    /* one line about the section or the type */
+	const struct option_row *rows; /* conf/option.h; ends with a row without a name */
+};
+
+/* The i-th group of options, in the order of hookspool.conf(5). False behind the last. */
+bool conf_options(size_t i, struct conf_options *out);
 
 #endif

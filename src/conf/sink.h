@@ -27,7 +27,7 @@ struct sink_template {
 	struct template *value;
 };
 
-struct sink_type; /* sink/type.h */
+struct sink_type; /* conf/sink_type.h */
 
 /*
  * A sink's secrets are named and not read here: the receiver knows the sinks, and must not be able to read them.
@@ -35,6 +35,7 @@ struct sink_type; /* sink/type.h */
 struct sink {
 	char *name;
 	const struct sink_type *type;
+	void *options; /* of the types that have a struct of their own */
 
 	/* http */
 	char *url;                /* NULL: it is in url_file */

@@ -150,7 +150,7 @@ struct packet {
 static void fill_packet(const struct watched *w, struct packet *p)
 {
 	p->conns = p->keys = 0;
-	for (struct conn *c = w->first; c && p->keys + CONF_STORES <= SPOOL_ACK_MOST; c = c->next) {
+	for (struct conn *c = w->first; c && p->keys + ENDPOINT_STORES <= SPOOL_ACK_MOST; c = c->next) {
 		if (c->state != CONN_STORING || c->asked)
 			continue;
 		p->keys += acknowledge_keys(fcgi_delivery(c->request), p->key + p->keys);

@@ -52,7 +52,7 @@ void acknowledge_begin(struct delivery *d)
 		acknowledge_end(d, STORE_DONE);
 }
 
-size_t acknowledge_keys(const struct delivery *d, struct spool_ack_key out[CONF_STORES])
+size_t acknowledge_keys(const struct delivery *d, struct spool_ack_key out[ENDPOINT_STORES])
 {
 	for (size_t i = 0; i < d->stored.n_waits; i++)
 		out[i] = (struct spool_ack_key){d->stored.waits[i], d->id};
@@ -91,7 +91,7 @@ static bool read_all(struct delivery *d, int fd)
 
 void acknowledge_wait(struct delivery *d, const char *dir)
 {
-	struct spool_ack_key keys[CONF_STORES];
+	struct spool_ack_key keys[ENDPOINT_STORES];
 	struct pollfd p = {.fd = -1, .events = POLLIN};
 	enum spool_ack_asked asked = SPOOL_ACK_LATER;
 	int64_t left;

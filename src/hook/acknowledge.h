@@ -19,7 +19,7 @@
 void acknowledge_begin(struct delivery *d);
 
 /* The deliveries to ask the relay for; returns their number. */
-size_t acknowledge_keys(const struct delivery *d, struct spool_ack_key out[CONF_STORES]);
+size_t acknowledge_keys(const struct delivery *d, struct spool_ack_key out[ENDPOINT_STORES]);
 
 /* Takes the relay's answer, when it is for this delivery. */
 void acknowledge_take(struct delivery *d, const struct spool_ack *ack);

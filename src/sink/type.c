@@ -2,19 +2,18 @@
 /* The types of sinks, as data. */
 #include "sink/type.h"
 
-#include <stddef.h>
 #include <string.h>
 
-const struct sink_type sink_types[] = {
-	{.name = "http", .batch_max = 1},
-	{.name = "exec", .batch_max = 1, .fields = true, .unpacks = true, .answers = true},
-	{0},
+const struct sink_type *const sink_types[] = {
+	&type_http,
+	&type_exec,
+	NULL,
 };
 
 const struct sink_type *sink_type_find(const char *name)
 {
-	for (const struct sink_type *t = sink_types; t->name; t++)
-		if (strcmp(t->name, name) == 0)
-			return t;
+	for (const struct sink_type *const *t = sink_types; *t; t++)
+		if (strcmp((*t)->name, name) == 0)
+			return *t;
 	return NULL;
 }

@@ -67,7 +67,7 @@ struct spool_event {
 	const struct sink *const *relay; /* that it is to be sent to: pending relays, in the same commit */
 	size_t n_relay;
 	const struct sink *const *store; /* the same: sinks whose acknowledgement the answer waits for */
-	size_t n_store;                  /* CONF_STORES at most */
+	size_t n_store;                  /* ENDPOINT_STORES at most */
 	bool several_events, several_accounts; /* it has more than `event` and `account` tell: no sink's filter leaves it out by them */
 	int64_t reject;      /* the id of the rejected delivery that it was, which goes in the same commit; 0: none */
 
@@ -75,7 +75,7 @@ struct spool_event {
 	bool duplicate; /* set by spool_put() */
 	bool altered;   /* the same: a duplicate, but of other bytes */
 	int64_t same_as; /* the same: the newest event with the same bytes under another unsigned id; 0: none */
-	int64_t waits[CONF_STORES]; /* the same: the relays to sinks in store that are pending, of a duplicate too */
+	int64_t waits[ENDPOINT_STORES]; /* the same: the relays to sinks in store that are pending, of a duplicate too */
 	size_t n_waits;                  /* the same */
 	bool store_dead;                 /* the same: one to a sink in store is a dead letter */
 };

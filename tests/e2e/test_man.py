@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """The manual and the README: every configuration in them loads, the pages have no faults, no option is left out."""
+import json
 import re
 
 import pytest
@@ -60,22 +61,66 @@ def rendered(name):
     return re.sub(r".\x08", "", done.stdout.decode())
 
 
+def printed_options():
+    """The options as the program reads them; a section is an option too, of the whole file."""
+    options = json.loads(run([BIN / "hookspool", "check", "--options", "--json"]).stdout)["options"]
+    assert len(options) > 80
+    return options
+
+
 def configuration_options():
-    schema = "".join((SOURCE / "src/conf" / name).read_text() for name in ("schema.c", "schema_scheme.c", "schema_sink.c"))
-    return set(re.findall(r'CFG_(?:STR|STR_LIST|INT|BOOL|SEC|FUNC)\("([a-z-]+)"', schema))
+    options = printed_options()
+    return {option["name"] for option in options} | {option["section"] for option in options if option["section"]}
 
 
 def test_every_option_of_the_configuration_is_described():
-    options = configuration_options()
-    assert len(options) > 20
     page = rendered("hookspool.conf.5")
-    assert not {option for option in options if not re.search(rf"(?<![\w-]){option}(?![\w-])", page)}
+    assert not {option for option in configuration_options() if not re.search(rf"(?<![\w-]){option}(?![\w-])", page)}
 
 
 def test_every_option_described_is_there():
-    """No heading of hookspool.conf(5) names an option that the schema has not."""
+    """No heading of hookspool.conf(5) names an option that the program does not read."""
     headings = re.findall(r"^\.It (Ic .*)$", (SOURCE / "man/hookspool.conf.5").read_text(), re.M)
     assert {option for heading in headings for option in re.findall(r"Ic ([a-z-]+)", heading)} == configuration_options()
+
+
+def example_options():
+    """The options of the full example by section, with their values; also those that are commented out or stand in a comment."""
+    found, section = {}, None
+    for line in (SOURCE / "conf-examples/hookspool.full.conf").read_text().splitlines():
+        if match := re.match(r'([a-z]+) "[^"]*" \{', line):
+            section = match[1]
+        elif line == "}":
+            section = None
+        elif match := re.match(r'\s*(#?)(?:.*: )?([a-z-]+) = (\S.*)', line):
+            found.setdefault(section, {})[match[2]] = None if match[1] else match[3]
+        elif match := re.match(r'#?(include)\(', line):
+            found.setdefault(None, {})["include"] = None
+    return found
+
+
+def test_the_full_example_has_every_option_of_its_sections():
+    """A scheme is a page of its own in hookspool.conf(5)."""
+    example = example_options()
+    options = [option for option in printed_options() if option["section"] != "scheme"]
+    for section in {option["section"] for option in options}:
+        assert set(example[section]) == {option["name"] for option in options if option["section"] == section}, section
+
+
+def test_the_full_example_has_the_defaults():
+    example = example_options()
+    for option in printed_options():
+        written = example.get(option["section"], {}).get(option["name"])
+        if written and option["default"] and (option["section"], option["name"]) != ("sink", "type"):
+            assert written == option["default"], option["name"]
+
+
+def test_options_are_printed_for_people():
+    text = run([BIN / "hookspool", "check", "--options"]).stdout.decode()
+    assert all(f"  {option['name']}: {option['kind']}" in text and option["help"] in text for option in printed_options())
+    assert '  max-in-flight: number, 1 to 1024; default 16\n' in text
+    assert '  body-timeout: time, at most 1h; default "10s"\n' in text
+    assert '  journal: choice of "wal", "delete"; default "wal"\n' in text
 
 
 def test_subcommands_are_described():

@@ -117,7 +117,7 @@ static void names(void **state)
 	for (size_t i = 0; i < COUNT(wrong); i++) {
 		snprintf(line, sizeof line, "\nendpoint \"/w\" { secret-file = {\"one\"}\n name = \"%s\"\n}\n", wrong[i]);
 		assert_null(load(line));
-		assert_non_null(strstr(messages, "test.conf:3: name: write 1 to 100 bytes"));
+		assert_non_null(strstr(messages, "test.conf:3: endpoint \"/w\": name: write 1 to 100 bytes"));
 	}
 }
 
@@ -154,11 +154,11 @@ static void sinks_that_store(void **state)
 	static const struct {
 		const char *options, *says;
 	} wrong[] = {
-		{"store = {\"b\"}", "test.conf:4: store: there is no sink \"b\"; write its section"},
-		{"store = {\"a\",\n \"a\"}", "test.conf:5: store: sink \"a\" stands there twice"},
-		{"store = {\"a\"} relay = {\"a\"}", "test.conf:4: store: sink \"a\" stands in relay too"},
-		{"store = {\"r\"}", "sends answers, and no events"}, {"store-wait = \"11s\"", "1ms to 10s"},
-		{"store-wait = \"0s\"", "1ms to 10s"}, {"store-wait = \"soon\"", "test.conf:4: "},
+		{"store = {\"b\"}", "test.conf:4: endpoint \"/w\": store: there is no sink \"b\"; write its section"},
+		{"store = {\"a\",\n \"a\"}", "test.conf:5: endpoint \"/w\": store: sink \"a\" stands there twice"},
+		{"store = {\"a\"} relay = {\"a\"}", "test.conf:4: endpoint \"/w\": store: sink \"a\" stands in relay too"},
+		{"store = {\"r\"}", "sends answers, and no events"}, {"store-wait = \"11s\"", "at most 10s"},
+		{"store-wait = \"0s\"", "at most 10s"}, {"store-wait = \"soon\"", "test.conf:4: "},
 	};
 	struct conf *c = load("endpoint \"/w\" { secret-file = {\"one\"} store = {\"b\", \"a\"} store-wait = \"1ms\" store-required = true }\n"
 		"endpoint \"/v\" { secret-file = {\"one\"} relay = {\"a\"} }\n"
@@ -305,7 +305,7 @@ static void sinks_may_stand_anywhere(void **state)
 	assert_string_equal(conf_sink(c, "p")->reply, "answers");
 	conf_free(c);
 	assert_null(load("include(\"sinks.d\")\nsink \"answers\" { url = \"http://a/\" body = '{{hookspool.reply}}' }\n"));
-	assert_non_null(strstr(messages, "sinks.d/a.conf:4: relay: there is no sink \"below\""));
+	assert_non_null(strstr(messages, "sinks.d/a.conf:4: endpoint \"/c\": relay: there is no sink \"below\""));
 	assert_null(load("include(\"sinks.d\")\nsink \"below\" { url = \"http://a/\" }\n"));
 	assert_non_null(strstr(messages, "sinks.d/a.conf:7: sink \"p\": reply = \"answers\": there is no such sink"));
 }

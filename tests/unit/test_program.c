@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "conf/fingerprint.h"
+#include "conf/loaded.h"
 #include "core/invisible.h"
 #include "spool/sqlite/db.h"
 #include "spool/sqlite/program.h"
@@ -161,10 +161,10 @@ static void fingerprint_changes_with_text_and_secret(void **state)
 	char prints[4][CONF_FINGERPRINT];
 
 	(void)state;
-	fingerprint_endpoints(a, prints[0]);
-	fingerprint_endpoints(b, prints[1]);
-	fingerprint_endpoints(c, prints[2]);
-	fingerprint_endpoints(d, prints[3]);
+	loaded_endpoints(a, prints[0]);
+	loaded_endpoints(b, prints[1]);
+	loaded_endpoints(c, prints[2]);
+	loaded_endpoints(d, prints[3]);
 	assert_int_equal(strlen(prints[0]), CONF_FINGERPRINT - 1);
 	assert_string_equal(prints[0], prints[1]);
 	assert_string_equal(prints[0], prints[3]);
@@ -181,7 +181,7 @@ static void fingerprint_changes_with_text_and_secret(void **state)
 	remove("s");
 	a = conf_load_with("f.conf", CONF_SECRETS_THERE, report, NULL);
 	assert_non_null(a);
-	fingerprint_endpoints(a, prints[0]);
+	loaded_endpoints(a, prints[0]);
 	assert_string_equal(prints[0], ""); /* unknown: it is compared with nothing */
 	assert_null(a->endpoints[0].secrets.item[0].key);
 	conf_free(a);

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "conf/fingerprint.h"
+#include "conf/loaded.h"
 #include "core/clock.h"
 #include "spool/sqlite/program.h"
 #include "spool/sqlite/sql.h"
@@ -32,9 +32,9 @@ void spool_program_loaded(struct spool_program *p, const struct conf *c)
 	p->loaded_at = clock_now();
 	memcpy(p->files, c->fingerprint, sizeof p->files);
 	if (strcmp(p->role, SPOOL_PROGRAM_RELAY) == 0)
-		fingerprint_sinks(c, p->secrets);
+		loaded_sinks(c, p->secrets);
 	else
-		fingerprint_endpoints(c, p->secrets);
+		loaded_endpoints(c, p->secrets);
 }
 
 void spool_program_refused(struct spool_program *p, const char *error)

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: ISC */
+/* Fingerprints of the secrets of a loaded configuration. */
+#define _DEFAULT_SOURCE /* explicit_bzero */
+#include "conf/loaded.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "conf/kind.h"
+#include "conf/sink_section.h"
+#include "conf/sink_type.h"
+#include "core/io.h"
+
+static bool add_ids(struct fingerprint *f, const struct secrets *s)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < s->n; i++) {
+		all = all && s->item[i].id;
+		fingerprint_add(f, &s->item[i].id, sizeof s->item[i].id);
+	}
+	fingerprint_add(f, "", 0);
+	return all;
+}
+
+void loaded_endpoints(const struct conf *c, char out[FINGERPRINT_SIZE])
+{
+	struct fingerprint *f = fingerprint_new();
+	bool all = true;
+
+	for (const struct endpoint *e = c->endpoints; e < c->endpoints + c->n_endpoints; e++)
+		all = add_ids(f, &e->secrets) && add_ids(f, &e->authorizations) && add_ids(f, &e->verify_tokens) && all;
+	fingerprint_end(f, out);
+	if (!all)
+		*out = '\0';
+}
+
+static bool add_file(struct fingerprint *f, const char *path)
+{
+	char why[PATH_MAX + 256];
+	struct buf text = {0};
+	bool ok = !path || io_read_secret(path, &text, why, sizeof why);
+	int64_t id = ok && path ? fingerprint_secret(text.data, text.len) : 0;
+
+	fingerprint_add(f, &id, sizeof id);
+	if (text.data)
+		explicit_bzero(text.data, text.cap);
+	buf_free(&text);
+	return ok;
+}
+
+/* The files of a sink's options that name one with a secret. */
+static bool add_files(struct fingerprint *f, const struct sink *s)
+{
+	const char *base = sink_section_base(s);
+	bool all = true;
+
+	for (const struct option_row *row = s->type->rows; row->name; row++)
+		if (row->kind == &kind_secret_path)
+			all = add_file(f, *(char *const *)(base + row->offset)) && all;
+	return all;
+}
+
+void loaded_sinks(const struct conf *c, char out[FINGERPRINT_SIZE])
+{
+	struct fingerprint *f = fingerprint_new();
+	bool all = true;
+
+	for (const struct sink *s = c->sinks; s < c->sinks + c->n_sinks; s++) {
+		fingerprint_add(f, s->name, strlen(s->name));
+		all = add_files(f, s) && all;
+	}
+	fingerprint_end(f, out);
+	if (!all)
+		*out = '\0';
+}

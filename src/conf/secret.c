@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: ISC */
+/* Shared secrets of endpoints. */
+#define _DEFAULT_SOURCE /* explicit_bzero */
+#include "conf/secret.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/fingerprint.h"
+#include "conf/option.h"
+#include "conf/reader.h"
+#include "core/io.h"
+
+/* Reads one secret. *place: the file's path, or the variable's name; out and place are freed by the caller. */
+static bool read_secret(bool is_file, cfg_t *sec, const char *name, struct buf *out, struct buf *place, char *why, size_t n)
+{
+	char path[PATH_MAX];
+
+	buf_printf(place, "%s", is_file ? reader_path(sec->filename, name, path, sizeof path) : name);
+	return is_file ? io_read_secret(buf_str(place), out, why, n) : io_read_secret_env(name, out, why, n);
+}
+
+static void forget(struct buf *text, struct buf *place)
+{
+	if (text->data)
+		explicit_bzero(text->data, text->cap);
+	buf_free(text);
+	buf_free(place);
+}
+
+static bool check_secret(bool is_file, cfg_t *sec, const char *name, struct buf *why)
+{
+	char reason[PATH_MAX + 128];
+	struct buf text = {0}, place = {0};
+	bool ok;
+
+	if (!reader_checks_secrets())
+		return true;
+	if (is_file && !*name) {
+		buf_printf(why, ": an empty name; is an environment variable in it empty?");
+		return false;
+	}
+	ok = read_secret(is_file, sec, name, &text, &place, reason, sizeof reason);
+	if (!ok)
+		buf_printf(why, ": %s", reason);
+	forget(&text, &place);
+	return ok;
+}
+
+static bool add_secret(struct secrets *s, const char *kind, const char *place, const char *text)
+{
+	struct secret *items = realloc(s->item, (s->n + 1) * sizeof *items), *new;
+	struct buf source = {0};
+
+	if (!items)
+		return false;
+	s->item = items;
+	new = &items[s->n++];
+	buf_printf(&source, "%s %s", kind, place);
+	*new = (struct secret){.source = strdup(buf_str(&source)), .text = strdup(text), .len = strlen(text)};
+	buf_free(&source);
+	new->id = new->len ? fingerprint_secret(text, new->len) : 0;
+	return new->source && new->text && (new->id || !new->len);
+}
+
+static bool read_secrets(bool is_file, const struct option_row *row, cfg_t *sec, struct secrets *out)
+{
+	char why[PATH_MAX + 128];
+	bool ok = true;
+
+	for (unsigned i = 0; ok && reader_secrets() != CONF_SECRETS_NONE && i < cfg_size(sec, row->name); i++) {
+		struct buf text = {0}, place = {0};
+
+		ok = read_secret(is_file, sec, cfg_getnstr(sec, row->name, i), &text, &place, why, sizeof why);
+		if (ok)
+			ok = add_secret(out, is_file ? "file" : "env", buf_str(&place), buf_str(&text));
+		else if (reader_secrets() == CONF_SECRETS_THERE)
+			ok = add_secret(out, is_file ? "file" : "env", buf_str(&place), "");
+		forget(&text, &place);
+	}
+	return ok;
+}
+
+static bool check_secret_file(const struct option_row *row, cfg_t *sec, const char *text, struct buf *why)
+{
+	(void)row;
+	return check_secret(true, sec, text, why);
+}
+
+static bool check_secret_env(const struct option_row *row, cfg_t *sec, const char *text, struct buf *why)
+{
+	(void)row;
+	return check_secret(false, sec, text, why);
+}
+
+static bool read_secret_files(const struct option_row *row, cfg_t *sec, void *field)
+{
+	return read_secrets(true, row, sec, field);
+}
+
+static bool read_secret_envs(const struct option_row *row, cfg_t *sec, void *field)
+{
+	return read_secrets(false, row, sec, field);
+}
+
+static void free_secrets(void *field)
+{
+	struct secrets *s = field;
+
+	for (size_t i = 0; i < s->n; i++) {
+		if (s->item[i].text)
+			explicit_bzero(s->item[i].text, s->item[i].len);
+		free(s->item[i].text);
+		free(s->item[i].source);
+		key_free(s->item[i].key);
+		key_free(s->item[i].other_key);
+	}
+	free(s->item);
+	*s = (struct secrets){0};
+}
+
+const struct option_kind secret_file_kind = {"list of files with a secret", CFGT_STR, .list = true, .hidden = true,
+	.check = check_secret_file, .read = read_secret_files, .free = free_secrets};
+const struct option_kind secret_env_kind = {"list of variables with a secret", CFGT_STR, .list = true, .hidden = true,
+	.check = check_secret_env, .read = read_secret_envs, .free = free_secrets};

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A type of sink, as data: what the configuration may say about it. The table of types is in sink/type.c. The code that sends is
+ * a driver (sink/driver.h), which the relay alone links; the receiver reads a configuration with sinks that it must not reach.
+ */
+#ifndef SINK_TYPE_DATA_H
+#define SINK_TYPE_DATA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "conf/sink.h"
+
+typedef struct cfg_t cfg_t; /* libconfuse's; drivers don't need its header */
+struct option_row;
+
+struct sink_type {
+	const char *name;   /* as in type = "http" */
+	const char *help;   /* one line */
+	unsigned batch_max; /* messages that the driver's send() takes at once */
+	bool fields;        /* the driver reads the event's fields, its text too, beside the body */
+	bool unpacks;       /* a body that came compressed is sent unpacked, as the target has no Content-Encoding */
+	bool answers;       /* the target's answer can be a reply, for another sink to send: option `reply` */
+	bool has_body;      /* the sink takes the options body and content-type */
+
+	const struct option_row *rows; /* its own options */
+	size_t size;                   /* of the struct that they are read to, struct sink's `options`; 0: they are fields of struct sink */
+
+	/* Reports what the rows don't say is wrong in a section that was just read. NULL: nothing. False after an error. */
+	bool (*check)(cfg_t *sec);
+
+	/* The same for what it says of other sections, when all files were read. */
+	bool (*check_links)(cfg_t *tree, cfg_t *sec);
+
+	/* Completes a sink whose options were read. NULL: there is nothing to do. False when memory is short. */
+	bool (*finish)(cfg_t *sec, struct sink *s);
+};
+
+/* All types; ends with NULL. */
+extern const struct sink_type *const sink_types[];
+
+/* NULL when there is none of that name. */
+const struct sink_type *sink_type_find(const char *name);
+
+#endif
