@@ -19,12 +19,14 @@ struct spool_relay_cursor {
 	int64_t due, id;
 };
 
-/* A due relay. */
+/* A relay that is read. */
 struct spool_relay_row {
 	int64_t id, since, due; /* since: when its time to be tried began */
 	int attempts;
 	bool judge; /* whether the sink wants it is still to be found out */
 	struct slice reply; /* that is sent to the event's conversation; p == NULL: the event is sent */
+	enum spool_relay_state state;
+	struct slice sink;
 	struct spool_row event;
 };
 
@@ -36,6 +38,15 @@ struct spool_relay_iter;
  * of one conversation, only the oldest pending one is due. NULL on an error. spool_relay_end() must follow, also then.
  */
 struct spool_relay_iter *spool_relay_due(struct spool_db *db, const char *sink, int64_t now, const struct spool_relay_cursor *from);
+
+/* The id of a relay is used again when it is gone, that of an event is not: the two together tell which is meant. */
+struct spool_relay_key {
+	int64_t relay, event;
+	bool pending;
+};
+
+/* The same for n relays, which the caller names, whatever their state and whenever they are due. Those that are gone are left out. */
+struct spool_relay_iter *spool_relay_find(struct spool_db *db, const struct spool_relay_key *keys, size_t n);
 
 /* Reads the next one, borrowed until the next call. False behind the last, after 1,000 that are not due yet, and on an error. */
 bool spool_relay_next(struct spool_relay_iter *it, struct spool_relay_row *row);
@@ -54,12 +65,6 @@ bool spool_relay_next_due(struct spool_db *db, const char *sink, int64_t now, in
  * stored or last tried. *n becomes how many. Cheap where there is none.
  */
 bool spool_relay_unwait(struct spool_db *db, const char *sink, int64_t now, int64_t latest, int64_t *n);
-
-/* The id of a relay is used again when it is gone, that of an event is not: the two together tell which is meant. */
-struct spool_relay_key {
-	int64_t relay, event;
-	bool pending;
-};
 
 /* Finds out which of n relays are still to be sent, and were not dropped, purged or delivered since they were read. */
 bool spool_relay_pending(struct spool_db *db, struct spool_relay_key *keys, size_t n);

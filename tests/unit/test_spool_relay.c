@@ -442,6 +442,39 @@ static void relay_put_off_by_a_wrong_clock_is_due_now(void **state)
 	spool_db_close(&db);
 }
 
+/* Relays by their keys: in any state, and none that is gone or whose id another has. */
+static void test_relays_are_found_by_their_keys(void **state)
+{
+	struct spool *s = spool_new("find", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
+	int64_t first = put(s, &plain, NULL), second = put_at(s, &in_order, "c", (int64_t)1 << 40), third = put(s, &plain, NULL);
+	struct spool_relay_key keys[] = {{3, third, false}, {1, second, false}, {9, first, false}, {2, second, false}, {1, first, false}};
+	struct spool_relay_cursor cursor;
+	struct spool_relay_row row;
+	struct spool_relay_iter *it;
+	struct spool_db db;
+	bool more;
+
+	(void)state;
+	spool_close(s);
+	open_db(&db, "find");
+	record(&db, (struct spool_attempt){.relay = 1, .event = first, .at = 1, .state = RELAY_DONE});
+	it = spool_relay_find(&db, keys, COUNT(keys));
+	assert_true(spool_relay_next(it, &row));
+	assert_int_equal(row.event.id, third);
+	assert_int_equal(row.state, RELAY_PENDING);
+	assert_true(row.sink.n == 5 && memcmp(row.sink.p, "plain", 5) == 0);
+	assert_true(row.event.body.n == 2 && memcmp(row.event.body.p, "{}", 2) == 0);
+	assert_true(spool_relay_next(it, &row));
+	assert_int_equal(row.event.id, second);
+	assert_true(row.sink.n == 8 && memcmp(row.sink.p, "in-order", 8) == 0);
+	assert_true(spool_relay_next(it, &row));
+	assert_int_equal(row.event.id, first);
+	assert_int_equal(row.state, RELAY_DONE);
+	assert_false(spool_relay_next(it, &row));
+	assert_true(spool_relay_end(it, &cursor, &more));
+	spool_db_close(&db);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -456,6 +489,7 @@ int main(void)
 		cmocka_unit_test(relays_keep_their_order),
 		cmocka_unit_test(conversation_is_sent_in_order),
 		cmocka_unit_test(waiting_conversations_are_skipped_in_parts),
+		cmocka_unit_test(test_relays_are_found_by_their_keys),
 	};
 
 	return cmocka_run_group_tests_name("spool_relay", tests, unit_enter, unit_leave);

@@ -9,6 +9,10 @@
 
 enum { LOOK_MOST = 1000 /* relays that one reading looks at */ };
 
+/* What read_row() reads. */
+#define COLUMNS "r.id, r.due, r.attempts, e.id, e.received_at, e.endpoint, e.event, e.key, e.account, e.sender_id, e.sender_name," \
+	" e.conversation, e.sent_at, e.headers, e.body, r.since, r.judge, r.reply, r.state, r.sink"
+
 static void read_row(sqlite3_stmt *st, struct spool_relay_row *r)
 {
 	r->id = sqlite3_column_int64(st, 0);
@@ -17,6 +21,8 @@ static void read_row(sqlite3_stmt *st, struct spool_relay_row *r)
 	r->attempts = spool_sql_int(st, 2);
 	r->judge = sqlite3_column_int(st, 16);
 	r->reply = spool_sql_slice(st, 17);
+	r->state = (enum spool_relay_state)sqlite3_column_int(st, 18);
+	r->sink = spool_sql_slice(st, 19);
 	r->event = (struct spool_row){
 		.id = sqlite3_column_int64(st, 3),
 		.received_at = spool_sql_time(st, 4),
@@ -39,19 +45,29 @@ struct spool_relay_iter {
 	struct spool_relay_cursor at;
 	int looked;
 	bool done, failed;
+	const struct spool_relay_key *keys; /* of spool_relay_find(); NULL: it is spool_relay_due() */
+	size_t n_keys;
 };
 
-struct spool_relay_iter *spool_relay_due(struct spool_db *db, const char *sink, int64_t now, const struct spool_relay_cursor *from)
+static struct spool_relay_iter *new_iter(struct spool_db *db)
 {
 	struct spool_relay_iter *it = calloc(1, sizeof *it);
 
-	if (!it) {
+	if (it)
+		it->db = db;
+	else
 		spool_db_fail(db, SQLITE_NOMEM, "spool: memory is short");
+	return it;
+}
+
+struct spool_relay_iter *spool_relay_due(struct spool_db *db, const char *sink, int64_t now, const struct spool_relay_cursor *from)
+{
+	struct spool_relay_iter *it = new_iter(db);
+
+	if (!it)
 		return NULL;
-	}
-	*it = (struct spool_relay_iter){.db = db, .at = *from};
-	it->failed = !spool_sql_prepare(db, "SELECT r.id, r.due, r.attempts, e.id, e.received_at, e.endpoint, e.event, e.key, e.account,"
-			" e.sender_id, e.sender_name, e.conversation, e.sent_at, e.headers, e.body, r.since, r.judge, r.reply"
+	it->at = *from;
+	it->failed = !spool_sql_prepare(db, "SELECT " COLUMNS
 			/* one that waits for an older one of its conversation comes without its event */
 			" FROM relay AS r INDEXED BY relay_due LEFT JOIN event AS e ON e.id = iif(EXISTS(SELECT 1 FROM relay AS o"
 			" WHERE o.sink = r.sink AND o.conversation = r.conversation AND o.state = 0 AND o.id < r.id), NULL, r.event)"
@@ -64,10 +80,44 @@ struct spool_relay_iter *spool_relay_due(struct spool_db *db, const char *sink, 
 	return it;
 }
 
+struct spool_relay_iter *spool_relay_find(struct spool_db *db, const struct spool_relay_key *keys, size_t n)
+{
+	struct spool_relay_iter *it = new_iter(db);
+
+	if (!it)
+		return NULL;
+	it->keys = keys;
+	it->n_keys = n;
+	it->failed = !spool_sql_prepare(db, "SELECT " COLUMNS " FROM relay AS r JOIN event AS e ON e.id = r.event"
+		" WHERE r.id = ?1 AND r.event = ?2", &it->st);
+	return it;
+}
+
+static bool next_found(struct spool_relay_iter *it, struct spool_relay_row *row)
+{
+	int rc = SQLITE_DONE;
+
+	while (!it->failed && it->n_keys && rc == SQLITE_DONE) {
+		sqlite3_reset(it->st);
+		sqlite3_bind_int64(it->st, 1, it->keys->relay);
+		sqlite3_bind_int64(it->st, 2, it->keys->event);
+		it->keys++;
+		it->n_keys--;
+		rc = sqlite3_step(it->st);
+	}
+	if (rc == SQLITE_ROW)
+		read_row(it->st, row);
+	else if (rc != SQLITE_DONE)
+		it->failed = !spool_sql_fail(it->db);
+	return rc == SQLITE_ROW;
+}
+
 bool spool_relay_next(struct spool_relay_iter *it, struct spool_relay_row *row)
 {
 	int rc = SQLITE_ROW;
 
+	if (it && it->keys)
+		return next_found(it, row);
 	while (it && !it->failed && !it->done && it->looked < LOOK_MOST && (rc = sqlite3_step(it->st)) == SQLITE_ROW) {
 		read_row(it->st, row);
 		it->at = (struct spool_relay_cursor){row->due, row->id};

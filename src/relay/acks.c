@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: ISC */
+/* The receivers that wait for deliveries of this relay (spool/ack.h): what they ask for, and what they are told. */
+#include "relay/acks.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { PACKETS = 4 /* of one receiver that are read before others have their turn */ };
+
+struct connection {
+	struct acks *acks;
+	struct connection *next;
+	int fd; /* -1: to be freed */
+};
+
+/* A key that a receiver waits for. */
+struct wait {
+	struct connection *connection;
+	struct spool_ack_key key;
+	bool given; /* by acks_take() */
+};
+
+struct acks {
+	struct loop *loop;
+	struct loop_timer *on_keys;
+	int fd; /* listens */
+	struct connection *first;
+	unsigned n_connections;
+	struct wait *waits; /* ACKS_KEYS of room; the oldest first */
+	size_t n_waits;
+};
+
+static bool same_key(struct spool_ack_key a, struct spool_ack_key b)
+{
+	return a.relay == b.relay && a.event == b.event;
+}
+
+/* Forgets the waits of connections that are closed, then those connections. */
+static void forget_closed(struct acks *a)
+{
+	struct connection **at = &a->first, *c;
+	size_t n = 0;
+
+	for (size_t i = 0; i < a->n_waits; i++)
+		if (a->waits[i].connection->fd >= 0)
+			a->waits[n++] = a->waits[i];
+	a->n_waits = n;
+	while ((c = *at)) {
+		if (c->fd >= 0) {
+			at = &c->next;
+			continue;
+		}
+		*at = c->next;
+		a->n_connections--;
+		free(c);
+	}
+}
+
+/* forget_closed() follows. */
+static void close_connection(struct connection *c)
+{
+	if (c->fd < 0)
+		return;
+	loop_unwatch(c->acks->loop, c->fd);
+	close(c->fd);
+	c->fd = -1;
+}
+
+static struct wait *find_wait(struct acks *a, const struct connection *c, struct spool_ack_key key)
+{
+	for (struct wait *w = a->waits; w < a->waits + a->n_waits; w++)
+		if (w->connection == c && same_key(w->key, key))
+			return w;
+	return NULL;
+}
+
+/* A key that is asked for again is looked at again. False: the receiver could not be told. */
+static bool add_key(struct acks *a, struct connection *c, struct spool_ack_key key)
+{
+	struct wait *w = find_wait(a, c, key);
+
+	if (w) {
+		w->given = false;
+		return true;
+	}
+	if (a->n_waits == ACKS_KEYS)
+		return spool_ack_answer(c->fd, &(struct spool_ack){key, SPOOL_ACK_UNKNOWN}, 1);
+	a->waits[a->n_waits++] = (struct wait){c, key, false};
+	return true;
+}
+
+static void on_asked(void *ctx, int fd, unsigned events)
+{
+	struct spool_ack_key keys[SPOOL_ACK_MOST];
+	struct connection *c = ctx;
+	bool ok = true;
+	int n = 0;
+
+	(void)events;
+	for (int i = 0; i < PACKETS && ok && (n = spool_ack_asked(fd, keys)) > 0; i++)
+		for (int k = 0; ok && k < n; k++)
+			ok = add_key(c->acks, c, keys[k]);
+	loop_timer_lower(c->acks->on_keys, 0);
+	if (ok && n != SPOOL_ACK_GONE)
+		return;
+	close_connection(c);
+	forget_closed(c->acks);
+}
+
+static void on_connection(void *ctx, int listening, unsigned events)
+{
+	struct acks *a = ctx;
+	struct connection *c;
+	int fd;
+
+	(void)events;
+	while ((fd = spool_ack_accept(listening)) >= 0) {
+		c = a->n_connections < ACKS_CONNECTIONS ? calloc(1, sizeof *c) : NULL;
+		if (!c || !loop_watch(a->loop, fd, LOOP_READ, on_asked, c)) {
+			close(fd);
+			free(c);
+			continue;
+		}
+		*c = (struct connection){a, a->first, fd};
+		a->first = c;
+		a->n_connections++;
+	}
+}
+
+struct acks *acks_new(struct loop *l, struct loop_timer *on_keys, const char *dir)
+{
+	struct acks *a = calloc(1, sizeof *a);
+	int error;
+
+	if (!a)
+		return NULL;
+	*a = (struct acks){.loop = l, .on_keys = on_keys, .fd = -1, .waits = calloc(ACKS_KEYS, sizeof *a->waits)};
+	a->fd = a->waits ? spool_ack_listen(dir) : -1;
+	if (a->fd >= 0 && loop_watch(l, a->fd, LOOP_READ, on_connection, a))
+		return a;
+	error = errno;
+	acks_free(a);
+	errno = error;
+	return NULL;
+}
+
+void acks_free(struct acks *a)
+{
+	if (!a)
+		return;
+	for (struct connection *c = a->first; c; c = c->next)
+		close_connection(c);
+	forget_closed(a);
+	if (a->fd >= 0) {
+		loop_unwatch(a->loop, a->fd);
+		close(a->fd);
+	}
+	free(a->waits);
+	free(a);
+}
+
+size_t acks_take(struct acks *a, struct spool_ack_key *out, size_t most)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; a && n < most && i < a->n_waits; i++) {
+		if (a->waits[i].given)
+			continue;
+		a->waits[i].given = true;
+		out[n++] = a->waits[i].key;
+	}
+	return n;
+}
+
+void acks_put_back(struct acks *a, struct spool_ack_key key)
+{
+	for (size_t i = 0; a && i < a->n_waits; i++)
+		if (same_key(a->waits[i].key, key))
+			a->waits[i].given = false;
+}
+
+bool acks_has(const struct acks *a, struct spool_ack_key key)
+{
+	for (size_t i = 0; a && i < a->n_waits; i++)
+		if (same_key(a->waits[i].key, key))
+			return true;
+	return false;
+}
+
+void acks_tell(struct acks *a, struct spool_ack_key key, enum spool_ack_state state)
+{
+	const struct spool_ack ack = {key, state};
+	size_t n = 0;
+
+	if (!a || !a->n_waits)
+		return;
+	for (size_t i = 0; i < a->n_waits; i++) {
+		if (!same_key(a->waits[i].key, key))
+			a->waits[n++] = a->waits[i];
+		else if (a->waits[i].connection->fd >= 0 && !spool_ack_answer(a->waits[i].connection->fd, &ack, 1))
+			close_connection(a->waits[i].connection);
+	}
+	a->n_waits = n;
+	forget_closed(a);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The receivers that wait for deliveries of this relay (spool/ack.h): what they ask for, and what they are told.
+ *
+ * A receiver can have the relay look into the spool and send what is pending there, and no more. Connections and keys are bounded: a
+ * receiver beyond that is told at once that it waits for nothing.
+ */
+#ifndef ACKS_H
+#define ACKS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/loop.h"
+#include "spool/ack.h"
+
+enum { ACKS_CONNECTIONS = 256, ACKS_KEYS = 4096 };
+
+struct acks;
+
+/*
+ * Listens for receivers in the spool's directory. The timer is set when there are new keys; it and the loop are borrowed. NULL with
+ * errno set. The caller frees it with acks_free(), which closes all connections: the receivers know then that the relay is gone.
+ */
+struct acks *acks_new(struct loop *l, struct loop_timer *on_keys, const char *dir);
+void acks_free(struct acks *a); /* NULL is allowed, here and below */
+
+/* Gives out keys that were not given out yet, the oldest first, `most` at most. Returns their number. */
+size_t acks_take(struct acks *a, struct spool_ack_key *out, size_t most);
+
+/* Has acks_take() give the key out again. */
+void acks_put_back(struct acks *a, struct spool_ack_key key);
+
+/* True when a receiver waits for the delivery. */
+bool acks_has(const struct acks *a, struct spool_ack_key key);
+
+/* Tells the receivers that wait for the delivery, which are then forgotten. */
+void acks_tell(struct acks *a, struct spool_ack_key key, enum spool_ack_state state);
+
+#endif
