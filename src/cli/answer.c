@@ -14,7 +14,7 @@ struct reading {
 	enum member member; /* whose value comes next, at depth 1 */
 };
 
-static int on_open(void *ctx)
+static int enter_value(void *ctx)
 {
 	struct reading *r = ctx;
 
@@ -23,7 +23,7 @@ static int on_open(void *ctx)
 	return 1;
 }
 
-static int on_close(void *ctx)
+static int leave_value(void *ctx)
 {
 	struct reading *r = ctx;
 
@@ -32,7 +32,7 @@ static int on_close(void *ctx)
 	return 1;
 }
 
-static int on_key(void *ctx, const unsigned char *key, size_t n)
+static int read_member(void *ctx, const unsigned char *key, size_t n)
 {
 	struct reading *r = ctx;
 
@@ -45,7 +45,7 @@ static int on_key(void *ctx, const unsigned char *key, size_t n)
 }
 
 /* Outcome codes are lower-case words; any other text is another program's. */
-static int on_string(void *ctx, const unsigned char *text, size_t n)
+static int read_answer_status(void *ctx, const unsigned char *text, size_t n)
 {
 	struct reading *r = ctx;
 
@@ -58,7 +58,7 @@ static int on_string(void *ctx, const unsigned char *text, size_t n)
 	return 1;
 }
 
-static int on_integer(void *ctx, long long n)
+static int read_id(void *ctx, long long n)
 {
 	struct reading *r = ctx;
 
@@ -70,13 +70,13 @@ static int on_integer(void *ctx, long long n)
 void answer_parse(struct slice body, struct answer *out)
 {
 	static const yajl_callbacks callbacks = {
-		.yajl_integer = on_integer,
-		.yajl_string = on_string,
-		.yajl_start_map = on_open,
-		.yajl_map_key = on_key,
-		.yajl_end_map = on_close,
-		.yajl_start_array = on_open,
-		.yajl_end_array = on_close,
+		.yajl_integer = read_id,
+		.yajl_string = read_answer_status,
+		.yajl_start_map = enter_value,
+		.yajl_map_key = read_member,
+		.yajl_end_map = leave_value,
+		.yajl_start_array = enter_value,
+		.yajl_end_array = leave_value,
 	};
 	struct reading r = {.out = out};
 	yajl_handle y = yajl_alloc(&callbacks, NULL, &r);

@@ -26,14 +26,14 @@ struct backup {
 	int fd;
 };
 
-static void on_progress(uint64_t done, uint64_t total)
+static void show_progress(uint64_t done, uint64_t total)
 {
 	(void)total;
 	progress_update(done);
 }
 
 /* In the child. */
-static int copy(void *ctx)
+static int copy_spool(void *ctx)
 {
 	struct backup *b = ctx;
 	char why[PATH_MAX + 256];
@@ -45,7 +45,7 @@ static int copy(void *ctx)
 	if (status != CLI_OK)
 		return status;
 	progress_start("pages copied", 0);
-	ok = spool_backup(db, b->fd, on_progress);
+	ok = spool_backup(db, b->fd, show_progress);
 	progress_end();
 	status = cli_close(conf, db, ok, NULL);
 	if (status == CLI_OK && !spool_backup_check(b->fd, why, sizeof why)) {
@@ -85,7 +85,7 @@ static bool sync_directory(const char *file)
 	return ok;
 }
 
-static bool finish(const char *new, const char *file)
+static bool finish_copy(const char *new, const char *file)
 {
 	if (rename(new, file) == 0 && sync_directory(file))
 		return true;
@@ -141,8 +141,8 @@ static int backup_run(const struct cli *cli, void *values)
 	b.fd = open_copy(new);
 	if (b.fd < 0)
 		return CLI_TEMPFAIL;
-	status = child_run(copy, &b);
-	if ((status == CLI_OK || status == CLI_NO) && !finish(new, file))
+	status = child_run(copy_spool, &b);
+	if ((status == CLI_OK || status == CLI_NO) && !finish_copy(new, file))
 		status = CLI_TEMPFAIL;
 	if (status != CLI_OK && status != CLI_NO)
 		unlink(new);

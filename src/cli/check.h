@@ -26,6 +26,9 @@ struct check {
 	struct buf notes; /* the same, of check_note() */
 };
 
+/* A part of the check: it looks at one thing, and says what it finds. */
+typedef void check_part(struct check *c, const struct conf *conf);
+
 /*
  * One finding of a part: a line "ok   …", "warn …" or "FAIL …", or an item of the JSON object. The name is stable text in lower
  * case that a monitoring system may look for; several findings may have the same one. The message says what to do.
@@ -44,6 +47,9 @@ void check_note(struct check *c, const char *name, const char *value);
  */
 const char *check_next_note(const struct check *c, const char *name, const char *after);
 
+/* Prints the findings as one JSON object. */
+void check_print_json(const struct check *c);
+
 /* Takes the findings that a quiet one has gathered. */
 void check_take(struct check *c, struct slice findings);
 
@@ -54,10 +60,10 @@ const char *check_user(uid_t uid);
  * Runs part(c, conf). Where this process is root and another user owns the spool's directory, it runs in a child process that
  * has become that user. So the check has the receiver's permissions, and leaves no file of root's behind.
  */
-void check_as_owner(struct check *c, const struct conf *conf, void (*part)(struct check *c, const struct conf *conf));
+void check_as_owner(struct check *c, const struct conf *conf, check_part *part);
 
 /* The same as the user that the relay runs as, which alone may read the files of sinks. */
-void check_as_relay(struct check *c, const struct conf *conf, void (*part)(struct check *c, const struct conf *conf));
+void check_as_relay(struct check *c, const struct conf *conf, check_part *part);
 
 /* A note that the database can't be used. */
 #define CHECK_UNUSABLE "unusable"
@@ -66,16 +72,16 @@ void check_as_relay(struct check *c, const struct conf *conf, void (*part)(struc
 bool check_file(struct check *c, const char *whose, const char *file, bool secret);
 
 /* The files: may others change them, and can the spool's owner read them? */
-void check_files(struct check *c, const struct conf *conf);
+check_part check_files;
 
 /* The spool: there, owned, closed to others, on which file system, how much room, does a transaction begin? */
-void check_spool(struct check *c, const struct conf *conf);
+check_part check_spool;
 
 /* Does a secret stand in two endpoints? */
-void check_shared_secrets(struct check *c, const struct conf *conf);
+check_part check_shared_secrets;
 
 /* Which fields of each endpoint does the signature not cover, so that a stranger with a captured delivery can change them? */
-void check_identity(struct check *c, const struct conf *conf);
+check_part check_identity;
 
 /*
  * Opens the spool's database for a part that comes after check_database(). NULL where there is none, or where that one has found
@@ -84,25 +90,25 @@ void check_identity(struct check *c, const struct conf *conf);
 struct spool_db *check_open(const struct check *c, const struct conf *conf);
 
 /* The database: a write that is taken back, whether it is whole (read wholly where it is small, or with --deep), and its times. */
-void check_database(struct check *c, const struct conf *conf);
+check_part check_database;
 
 /* Where an endpoint has several secrets: which of them are still used? */
-void check_rotation(struct check *c, const struct conf *conf);
+check_part check_rotation;
 
 /* Where an endpoint has a rate: do its deliveries come from more than a proxy's address? */
-void check_rate(struct check *c, const struct conf *conf);
+check_part check_rate;
 
 /* The sinks: their files, the endpoints that name them, dead deliveries, and pending ones that no relay sends. */
-void check_sinks(struct check *c, const struct conf *conf);
+check_part check_relay_sinks;
 
 /*
  * The receivers and the relay that have told the spool of themselves: do they run, with this configuration? Notes each "address"
  * of a receiver, and the pid of each that runs as "receiver".
  */
-void check_programs(struct check *c, const struct conf *conf);
+check_part check_programs;
 
 /* Notes the pid of each receiver that runs and has told the spool of itself as "receiver", and says nothing. */
-void check_note_receivers(struct check *c, const struct conf *conf);
+check_part check_note_receivers;
 
 /* True when a process holds the relay's lock. */
 bool check_relay_runs(const char *spool);
@@ -111,6 +117,6 @@ bool check_relay_runs(const char *spool);
  * The socket: does a receiver answer a probe there, with the spool of this configuration, and who may connect? It is the one of
  * --socket, else the configuration's, else each that receivers have noted.
  */
-void check_socket(struct check *c, const struct conf *conf);
+check_part check_socket;
 
 #endif

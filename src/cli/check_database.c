@@ -13,7 +13,7 @@ enum {
 };
 
 /* What to do about an error of the spool's. */
-static const char *fix_of(enum spool_error kind)
+static const char *fix_of_fault(enum spool_error kind)
 {
 	switch (kind) {
 	case SPOOL_ERROR_FULL:
@@ -34,7 +34,7 @@ static void check_write(struct check *c, struct spool_db *db)
 	if (spool_inspect_write(db))
 		check_say(c, CHECK_OK, "spool-database", "spool database: can be written");
 	else
-		check_say(c, CHECK_FAIL, "spool-database", "spool database: %s%s", spool_db_error(db), fix_of(spool_db_error_kind(db)));
+		check_say(c, CHECK_FAIL, "spool-database", "spool database: %s%s", spool_db_error(db), fix_of_fault(spool_db_error_kind(db)));
 }
 
 static void check_pages(struct check *c, struct spool_db *db)
@@ -48,7 +48,7 @@ static void check_pages(struct check *c, struct spool_db *db)
 	if (spool_inspect_pages(db, c->deep, &faults))
 		check_say(c, CHECK_OK, "spool-integrity", "spool database: whole, by %s", c->deep ? "pages, tables and indexes" : "pages and tables");
 	for (unsigned i = 0; i < faults.n; i++)
-		check_say(c, CHECK_FAIL, "spool-integrity", "spool database: damaged: %s%s", faults.text[i], fix_of(SPOOL_ERROR_DAMAGED));
+		check_say(c, CHECK_FAIL, "spool-integrity", "spool database: damaged: %s%s", faults.text[i], fix_of_fault(SPOOL_ERROR_DAMAGED));
 }
 
 static void check_clock(struct check *c, struct spool_db *db)
@@ -89,7 +89,7 @@ void check_database(struct check *c, const struct conf *conf)
 	}
 	db = spool_db_new();
 	if (!db || !spool_db_open(db, conf->spool, conf->journal, SPOOL_MANAGE)) {
-		check_say(c, CHECK_FAIL, "spool-database", "spool database: %s%s", spool_db_error(db), db ? fix_of(spool_db_error_kind(db)) : "");
+		check_say(c, CHECK_FAIL, "spool-database", "spool database: %s%s", spool_db_error(db), db ? fix_of_fault(spool_db_error_kind(db)) : "");
 		check_note(c, CHECK_UNUSABLE, spool_db_error(db));
 	} else {
 		check_write(c, db);

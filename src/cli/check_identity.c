@@ -6,7 +6,7 @@
 static const struct {
 	enum field field;
 	const char *name;
-} fields[] = {
+} identity_fields[] = {
 	{FIELD_EVENT, "event"}, {FIELD_KEY, "dedupe-key"}, {FIELD_ACCOUNT, "account"}, {FIELD_SENDER_ID, "sender-id"},
 	{FIELD_SENDER_NAME, "sender-name"}, {FIELD_CONVERSATION, "conversation"}, {FIELD_SENT_AT, "sent-at"}, {FIELD_TEXT, "text"},
 };
@@ -20,14 +20,14 @@ static bool is_unsigned(const struct scheme *s, enum field f)
 	return false;
 }
 
-static void check_endpoint(struct check *c, const struct endpoint *e)
+static void check_endpoint_fields(struct check *c, const struct endpoint *e)
 {
 	const char *plural = e->secrets.n == 1 ? "" : "s";
 	struct buf names = {0};
 
-	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-		if (is_unsigned(&e->scheme, fields[i].field))
-			buf_printf(&names, "%s%s", names.len ? ", " : "", fields[i].name);
+	for (size_t i = 0; i < sizeof identity_fields / sizeof *identity_fields; i++)
+		if (is_unsigned(&e->scheme, identity_fields[i].field))
+			buf_printf(&names, "%s%s", names.len ? ", " : "", identity_fields[i].name);
 	if (e->scheme.algorithm == ALGORITHM_NONE)
 		check_say(c, CHECK_OK, "identity", "endpoint %s: nothing is signed; anyone can choose all fields", e->path);
 	else if (!scheme_has_key(&e->scheme))
@@ -45,5 +45,5 @@ static void check_endpoint(struct check *c, const struct endpoint *e)
 void check_identity(struct check *c, const struct conf *conf)
 {
 	for (const struct endpoint *e = conf->endpoints; e < conf->endpoints + conf->n_endpoints; e++)
-		check_endpoint(c, e);
+		check_endpoint_fields(c, e);
 }

@@ -31,8 +31,7 @@ struct user {
 };
 
 /* Never returns; what was found goes down the pipe. */
-static void be_child(const struct check *c, int fd, const struct user *user, const struct conf *conf,
-	void (*part)(struct check *c, const struct conf *conf))
+static void be_child(const struct check *c, int fd, const struct user *user, const struct conf *conf, check_part *part)
 {
 	struct check found = {.socket = c->socket, .deep = c->deep, .quiet = true, .is_child = true, .notes = c->notes,
 		.relay_unknown = c->relay_unknown};
@@ -44,8 +43,7 @@ static void be_child(const struct check *c, int fd, const struct user *user, con
 	_exit(io_write_all(fd, found.findings.data, found.findings.len) ? 0 : 1);
 }
 
-static void check_as(struct check *c, const struct conf *conf, const struct user *user,
-	void (*part)(struct check *c, const struct conf *conf))
+static void check_as(struct check *c, const struct conf *conf, const struct user *user, check_part *part)
 {
 	struct buf found = {0};
 	int fd[2], status = 1;
@@ -70,7 +68,7 @@ static void check_as(struct check *c, const struct conf *conf, const struct user
 	buf_free(&found);
 }
 
-void check_as_owner(struct check *c, const struct conf *conf, void (*part)(struct check *c, const struct conf *conf))
+void check_as_owner(struct check *c, const struct conf *conf, check_part *part)
 {
 	struct stat dir;
 
@@ -80,7 +78,7 @@ void check_as_owner(struct check *c, const struct conf *conf, void (*part)(struc
 		check_as(c, conf, &(struct user){dir.st_uid, dir.st_gid}, part);
 }
 
-void check_as_relay(struct check *c, const struct conf *conf, void (*part)(struct check *c, const struct conf *conf))
+void check_as_relay(struct check *c, const struct conf *conf, check_part *part)
 {
 	struct user user;
 

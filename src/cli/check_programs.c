@@ -187,7 +187,7 @@ static void say_gone(struct looking *l)
 }
 
 /* A relay of cron's sends these too, but no delivery can wait for it. */
-static void look_at_stores(const struct looking *l)
+static void look_at_stored(const struct looking *l)
 {
 	for (const struct endpoint *e = l->conf->endpoints; e < l->conf->endpoints + l->conf->n_endpoints; e++)
 		if (e->n_store)
@@ -203,7 +203,7 @@ static void look_at_relay(struct looking *l)
 
 	clock_format(beat, at);
 	if (hold == HOLD_FREE || hold == HOLD_NONE)
-		look_at_stores(l);
+		look_at_stored(l);
 	if (hold == HOLD_TAKEN && now - beat > HANGS_MS && l->relay)
 		check_say(l->check, CHECK_FAIL, "relay", "relay: hangs, it did nothing since %s; restart it, and tell its developers how it came to that", at);
 	else if (hold == HOLD_TAKEN && !l->relay && now - beat > HANGS_MS)

@@ -44,7 +44,7 @@ static void see_reject(void *ctx, const struct spool_reject_row *row)
 	see(ctx, row->remote_addr);
 }
 
-static bool is_local(const char *address)
+static bool is_local_address(const char *address)
 {
 	bool local = *address == '\0'; /* the web server passes no REMOTE_ADDR */
 	struct cidr range;
@@ -54,7 +54,7 @@ static bool is_local(const char *address)
 	return local;
 }
 
-static void check_endpoint(struct check *c, struct spool_db *db, const struct endpoint *e)
+static void check_endpoint_rate(struct check *c, struct spool_db *db, const struct endpoint *e)
 {
 	struct spool_filter filter = spool_filter_all;
 	struct seen s = {0};
@@ -64,7 +64,7 @@ static void check_endpoint(struct check *c, struct spool_db *db, const struct en
 	if (!spool_query_events(db, &filter, see_event, &s) ||
 	    !spool_query_rejects(db, e->path, LOOKED_AT, see_reject, &s))
 		check_say(c, CHECK_FAIL, "rate", "endpoint %s: rate: %s", e->path, spool_db_error(db));
-	else if (s.n >= ENOUGH && !s.several && is_local(s.address))
+	else if (s.n >= ENOUGH && !s.several && is_local_address(s.address))
 		check_say(c, CHECK_WARN, "rate", "endpoint %s: its last %u deliveries all came from %s, and rate counts them as one sender's; "
 			"if that is a proxy, have the web server take the address from it (nginx: realip, Apache: mod_remoteip)", e->path, s.n,
 			*s.address ? s.address : "no address");
@@ -78,6 +78,6 @@ void check_rate(struct check *c, const struct conf *conf)
 		return; /* check_spool() has said so */
 	for (size_t i = 0; i < conf->n_endpoints; i++)
 		if (conf->endpoints[i].rate.n)
-			check_endpoint(c, db, &conf->endpoints[i]);
+			check_endpoint_rate(c, db, &conf->endpoints[i]);
 	spool_db_free(db);
 }

@@ -30,7 +30,7 @@ static void note_use(void *ctx, const char *endpoint, const char *code, int64_t 
 		*at = last_at;
 }
 
-static void say(struct check *c, const struct use *u, int number)
+static void say_secret_use(struct check *c, const struct use *u, int number)
 {
 	const struct secret *s = &u->endpoint->secrets.item[number - 1];
 	char at[CLOCK_TEXT];
@@ -48,7 +48,7 @@ static void say(struct check *c, const struct use *u, int number)
 			u->endpoint->path, number, s->source, at);
 }
 
-static void check_endpoint(struct check *c, struct spool_db *db, const struct endpoint *e)
+static void check_endpoint_secrets(struct check *c, struct spool_db *db, const struct endpoint *e)
 {
 
 	for (size_t i = 0; i < e->secrets.n; i++) {
@@ -58,7 +58,7 @@ static void check_endpoint(struct check *c, struct spool_db *db, const struct en
 			check_say(c, CHECK_FAIL, "secret", "secrets: %s", spool_db_error(db));
 			return;
 		}
-		say(c, &u, (int)i + 1);
+		say_secret_use(c, &u, (int)i + 1);
 	}
 }
 
@@ -70,6 +70,6 @@ void check_rotation(struct check *c, const struct conf *conf)
 		return; /* check_spool() has said so */
 	for (size_t i = 0; i < conf->n_endpoints; i++)
 		if (conf->endpoints[i].secrets.n > 1)
-			check_endpoint(c, db, &conf->endpoints[i]);
+			check_endpoint_secrets(c, db, &conf->endpoints[i]);
 	spool_db_free(db);
 }

@@ -61,7 +61,7 @@ struct command {
 	const struct sink *sink;
 };
 
-static void on_writable(void *ctx, enum writable by, const char *why)
+static void say_writable(void *ctx, enum writable by, const char *why)
 {
 	const struct command *command = ctx;
 
@@ -79,7 +79,7 @@ static void check_program(struct check *c, const struct sink *s)
 		check_say(c, CHECK_FAIL, "sink", "sink %s: %s", s->name, why);
 	else
 		check_say(c, CHECK_OK, "sink", "sink %s: runs %s", s->name, program);
-	writable_command(s->command.item, s->command.n, on_writable, &(struct command){c, s});
+	writable_command(s->command.item, s->command.n, say_writable, &(struct command){c, s});
 }
 
 static bool is_json(struct slice text)
@@ -93,7 +93,7 @@ static bool is_json(struct slice text)
 }
 
 /* A comma too few, and a value that stands without quotes and may be missing, are found before an event finds them. */
-static void check_body(struct check *c, const struct sink *s)
+static void check_sink_body(struct check *c, const struct sink *s)
 {
 	struct template_values empty = {.body = {"{}", 2}};
 	struct buf text = {0};
@@ -107,7 +107,7 @@ static void check_body(struct check *c, const struct sink *s)
 
 #ifdef HAVE_CURL
 /* As the relay will read it. */
-static void check_target(struct check *c, const struct sink *s)
+static void check_sink_target(struct check *c, const struct sink *s)
 {
 	char why[PATH_MAX + 256];
 	struct target target;
@@ -119,7 +119,7 @@ static void check_target(struct check *c, const struct sink *s)
 	target_free(&target);
 }
 #else
-static void check_target(struct check *c, const struct sink *s)
+static void check_sink_target(struct check *c, const struct sink *s)
 {
 	(void)c;
 	(void)s;
@@ -157,13 +157,13 @@ static void check_sink(struct check *c, const struct conf *conf, const struct si
 		check_say(c, CHECK_WARN, "sink", "sink %s: no endpoint names it; add relay = {\"%s\"} to one", s->name, s->name);
 	else if (!s->command.n)
 		say_target(c, s);
-	check_body(c, s);
+	check_sink_body(c, s);
 	if (!usable)
 		return;
 	if (s->command.n)
 		check_program(c, s);
 	if (check_sink_files(c, s))
-		check_target(c, s);
+		check_sink_target(c, s);
 }
 
 struct counting {
@@ -229,7 +229,7 @@ static void check_each(struct check *c, const struct conf *conf)
 		check_say(c, CHECK_WARN, "sink", "sinks: no relay has run yet: the files of sinks were not checked; start it and check again");
 }
 
-void check_sinks(struct check *c, const struct conf *conf)
+void check_relay_sinks(struct check *c, const struct conf *conf)
 {
 	struct counting counting = {c, conf, check_relay_runs(conf->spool)};
 	struct spool_db *db = check_open(c, conf);

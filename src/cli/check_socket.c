@@ -75,7 +75,7 @@ static bool is_noted(const struct check *c, int64_t pid)
  * True when a receiver that has told the spool of itself has that pid. One that was only starting has written its row by the
  * time it answers, so that the rows are read again.
  */
-static bool is_known(struct check *c, const struct conf *conf, int64_t pid)
+static bool is_known_receiver(struct check *c, const struct conf *conf, int64_t pid)
 {
 	if (!is_noted(c, pid))
 		check_as_relay(c, conf, check_note_receivers);
@@ -91,7 +91,7 @@ static bool say_answer(struct check *c, const struct conf *conf, const char *whe
 	else if (!r->writable)
 		check_say(c, CHECK_FAIL, "socket", "socket %s: the receiver (pid %" PRId64 ") answers, but can't write its spool, so that deliveries "
 			"are answered 503: %s", where, r->pid, r->error);
-	else if (!is_known(c, conf, r->pid))
+	else if (!is_known_receiver(c, conf, r->pid))
 		check_say(c, CHECK_FAIL, "socket", "socket %s: the receiver there (pid %" PRId64 ") does not use this configuration's spool; "
 			"is it another one's, or was the spool moved? restart it with -c", where, r->pid);
 	else
@@ -122,7 +122,7 @@ static bool probe(struct check *c, const struct conf *conf, const char *where, i
 	return false;
 }
 
-static void look(struct check *c, const struct conf *conf, const char *where)
+static void look_at_socket(struct check *c, const struct conf *conf, const char *where)
 {
 	char why[PATH_MAX];
 	bool well;
@@ -171,7 +171,7 @@ static bool look_at_noted(struct check *c, const struct conf *conf)
 	size_t n = collect_noted(c, found);
 
 	for (size_t i = 0; i < n; i++)
-		look(c, conf, found[i]);
+		look_at_socket(c, conf, found[i]);
 	return n > 0;
 }
 
@@ -182,7 +182,7 @@ void check_socket(struct check *c, const struct conf *conf)
 	if (where && strcmp(where, "none") == 0)
 		check_say(c, CHECK_OK, "socket", "socket: there is none to ask, since the web server starts the receiver");
 	else if (where)
-		look(c, conf, where);
+		look_at_socket(c, conf, where);
 	else if (look_at_noted(c, conf))
 		return;
 	else if (check_next_note(c, CHECK_UNUSABLE, NULL))

@@ -44,7 +44,7 @@ int cli_usage(const char *name, const char *fmt, ...)
 }
 
 /* Warnings are for check and for the receiver's log, not for every command. */
-static void report(void *ctx, enum log_level level, const char *message)
+static void print_report(void *ctx, enum log_level level, const char *message)
 {
 	(void)ctx;
 	if (level == LOG_LEVEL_ERROR)
@@ -55,7 +55,7 @@ struct conf *cli_conf(const struct cli *cli, enum conf_secrets secrets)
 {
 	char file[PATH_MAX];
 
-	return conf_load_with(conf_find(cli->conf_file, file, sizeof file), secrets, report, NULL);
+	return conf_load_with(conf_find(cli->conf_file, file, sizeof file), secrets, print_report, NULL);
 }
 
 int cli_open(const struct cli *cli, enum conf_secrets secrets, struct conf **conf, struct spool_db **db)

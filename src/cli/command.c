@@ -76,7 +76,7 @@ static bool read_word(const char *text, const char *const *words, int *out)
 }
 
 /* Stores a value where the option says. False: it is wrong. */
-static bool take(const struct command_option *o, void *values, const char *text)
+static bool take_value(const struct command_option *o, void *values, const char *text)
 {
 	void *at = (char *)values + o->offset;
 	int64_t max = o->max ? o->max : INT64_MAX, *number = at;
@@ -110,7 +110,7 @@ static void add_words(struct buf *out, const char *const *words)
 }
 
 /* Appends what is wrong with a value of that kind. */
-static void add_fault(struct buf *out, const struct command_option *o)
+static void add_wrong_value(struct buf *out, const struct command_option *o)
 {
 	if (o->wrong) {
 		buf_printf(out, "%s", o->wrong);
@@ -147,7 +147,7 @@ static int usage_status(const struct command *c)
 	return c->usage_status ? c->usage_status : CLI_USAGE;
 }
 
-static int wrong(const struct command *c, const struct command_option *o, const char *text)
+static int wrong_value(const struct command *c, const struct command_option *o, const char *text)
 {
 	struct buf why = {0};
 
@@ -156,7 +156,7 @@ static int wrong(const struct command *c, const struct command_option *o, const 
 	else if (o->letter)
 		buf_printf(&why, "-%c: ", o->letter);
 	buf_printf(&why, "\"%s\" ", text);
-	add_fault(&why, o);
+	add_wrong_value(&why, o);
 	cli_usage(c->name, "%s", buf_str(&why));
 	buf_free(&why);
 	return usage_status(c);
@@ -210,8 +210,8 @@ int command_take_options(const struct command *c, void *values, int argc, char *
 			*help = true;
 			return CLI_OK;
 		}
-		if (!take(o, values, optarg))
-			return wrong(c, o, optarg);
+		if (!take_value(o, values, optarg))
+			return wrong_value(c, o, optarg);
 	}
 	return CLI_OK;
 }
@@ -225,7 +225,7 @@ static int take_arguments(const struct command *c, void *values, char **args)
 		*(char ***)(void *)((char *)values + a->offset) = args;
 		for (; *args; args++)
 			if (!read_number(*args, 1, INT64_MAX, &id))
-				return wrong(c, a, *args);
+				return wrong_value(c, a, *args);
 		return CLI_OK;
 	}
 	if (!a->argument && *args)
@@ -235,7 +235,7 @@ static int take_arguments(const struct command *c, void *values, char **args)
 	else if (*args && args[1])
 		cli_usage(c->name, "one %s at a time", a->argument);
 	else
-		return !*args || take(a, values, *args) ? CLI_OK : wrong(c, a, *args);
+		return !*args || take_value(a, values, *args) ? CLI_OK : wrong_value(c, a, *args);
 	return usage_status(c);
 }
 

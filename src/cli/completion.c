@@ -43,7 +43,7 @@ void completion_each_word(const struct command_option *o, void (*print)(const ch
 }
 
 /* A single quote in the text ends the quotes, stands escaped, and begins them anew. */
-static void print_escaped(const char *text, size_t n, const char *special)
+static void print_in_quotes(const char *text, size_t n, const char *special)
 {
 	for (const char *p = text; p < text + n; p++) {
 		if (*p == '\'')
@@ -57,7 +57,7 @@ static void print_escaped(const char *text, size_t n, const char *special)
 
 void completion_print_quoted(const char *text, const char *special)
 {
-	print_escaped(text, strlen(text), special);
+	print_in_quotes(text, strlen(text), special);
 }
 
 void completion_print_hint(const char *help, const char *special)
@@ -66,7 +66,7 @@ void completion_print_hint(const char *help, const char *special)
 
 	while (n > 0 && help[n - 1] == ' ')
 		n--;
-	print_escaped(help, n, special);
+	print_in_quotes(help, n, special);
 }
 
 /* ---- the names in the configuration */

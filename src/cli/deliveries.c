@@ -22,7 +22,7 @@ struct printing {
 	bool found; /* there was one */
 };
 
-static void print_json(void *ctx, const struct spool_delivery *s)
+static void print_delivery_object(void *ctx, const struct spool_delivery *s)
 {
 	struct printing *p = ctx;
 	struct json j;
@@ -50,7 +50,7 @@ static void print_json(void *ctx, const struct spool_delivery *s)
 	json_end(&j);
 }
 
-static void print_head(bool names)
+static void print_deliveries_head(bool names)
 {
 	printf("%6s  %6s  %-16s  %s%-9s  %5s  %-*s  %-*s  %s\n", "ID", "EVENT", "SINK", names ? "ENDPOINT          " : "", "STATE", "TRIES", terminal_time_width(), "LAST TRY",
 		terminal_time_width(), "NEXT TRY", "RESULT");
@@ -63,7 +63,7 @@ static const char *colour_of(const struct spool_delivery *s)
 	return s->state == RELAY_PENDING && s->attempts ? terminal_colour(TERMINAL_YELLOW) : "";
 }
 
-static void print_result(const struct spool_delivery *s)
+static void print_last_result(const struct spool_delivery *s)
 {
 	if (s->status)
 		printf("%d in %" PRId64 " ms", s->status, s->ms);
@@ -77,7 +77,7 @@ static void print_result(const struct spool_delivery *s)
 		putchar('-');
 }
 
-static void print_row(void *ctx, const struct spool_delivery *s)
+static void print_delivery_row(void *ctx, const struct spool_delivery *s)
 {
 	char last[TERMINAL_TIME], next[TERMINAL_TIME];
 	const char *colour = colour_of(s);
@@ -86,7 +86,7 @@ static void print_row(void *ctx, const struct spool_delivery *s)
 
 	names = endpoint_name_any(p->conf);
 	if (!p->found)
-		print_head(names);
+		print_deliveries_head(names);
 	p->found = true;
 	printf("%6" PRId64 "  %6" PRId64 "  ", s->id, s->event);
 	terminal_cell(stdout, s->sink, 16);
@@ -97,7 +97,7 @@ static void print_row(void *ctx, const struct spool_delivery *s)
 	printf("  %s%-9s%s  %5d  ", colour, spool_deliveries_states[s->state], *colour ? terminal_colour(TERMINAL_PLAIN) : "", s->attempts);
 	printf("%-*s  %-*s  ", terminal_time_width(), s->last_at ? terminal_time(s->last_at, last) : "-", terminal_time_width(),
 		s->state == RELAY_PENDING ? terminal_time(s->due, next) : "-");
-	print_result(s);
+	print_last_result(s);
 	putchar('\n');
 }
 
@@ -115,7 +115,7 @@ static void print_attempt_json(void *ctx, const struct spool_delivery_attempt *a
 	json_end(&j);
 }
 
-static void print_attempt(void *ctx, const struct spool_delivery_attempt *a)
+static void print_attempt_row(void *ctx, const struct spool_delivery_attempt *a)
 {
 	char at[TERMINAL_TIME];
 
@@ -160,15 +160,15 @@ static void print_pause(void *ctx, const char *sink, int64_t until, int failures
 }
 
 /* The delivery of an id and its attempts are few: they are read in one transaction, as they are at one moment. */
-static bool list(struct spool_db *db, const struct spool_delivery_filter *f, int64_t n, bool json, struct printing *p)
+static bool list_deliveries(struct spool_db *db, const struct spool_delivery_filter *f, int64_t n, bool json, struct printing *p)
 {
 	bool ok;
 
 	if (!f->id)
-		return spool_deliveries_list(db, f, n, json ? print_json : print_row, p);
+		return spool_deliveries_list(db, f, n, json ? print_delivery_object : print_delivery_row, p);
 	spool_query_snapshot(db, true);
-	ok = spool_deliveries_list(db, f, n, json ? print_json : print_row, p) &&
-		(!p->found || spool_deliveries_attempts(db, f->id, json ? print_attempt_json : print_attempt, NULL));
+	ok = spool_deliveries_list(db, f, n, json ? print_delivery_object : print_delivery_row, p) &&
+		(!p->found || spool_deliveries_attempts(db, f->id, json ? print_attempt_json : print_attempt_row, NULL));
 	spool_query_snapshot(db, false);
 	return ok;
 }
@@ -203,7 +203,7 @@ static int deliveries_run(const struct cli *cli, void *values)
 		ok = deliveries_shape(db, o->sink, o->json, why, sizeof why);
 	else if (ok)
 		ok = (o->json || o->id || o->event || spool_pause_list(db, clock_now(), print_pause, (void *)(uintptr_t)o->sink)) &&
-			list(db, &filter, o->max, o->json, &p);
+			list_deliveries(db, &filter, o->max, o->json, &p);
 	if (ok && o->id && !p.found)
 		cli_error("there is no delivery %" PRId64, o->id);
 	status = cli_close(conf, db, ok, *why ? why : NULL);

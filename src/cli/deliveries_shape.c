@@ -78,7 +78,7 @@ static int64_t sum(const struct row *r)
 	return all;
 }
 
-static void print_row(const struct row *r)
+static void print_shape_row(const struct row *r)
 {
 	char until[TERMINAL_TIME];
 
@@ -104,12 +104,12 @@ static void print_table(const struct shape *s)
 	for (size_t k = 0; k < s->n; k++)
 		for (int i = 0; i < SPOOL_AGES; i++)
 			total.n[i] += s->row[k].n[i];
-	print_row(&total);
+	print_shape_row(&total);
 	for (size_t k = 0; k < s->n; k++)
-		print_row(&s->row[k]);
+		print_shape_row(&s->row[k]);
 }
 
-static void print_json(const struct row *r)
+static void print_shape_json(const struct row *r)
 {
 	char name[24];
 	struct json j;
@@ -142,7 +142,7 @@ bool deliveries_shape(struct spool_db *db, const char *sink, bool json, char *wh
 	if (ok && !json)
 		print_table(&s);
 	for (size_t i = 0; ok && json && i < s.n; i++)
-		print_json(&s.row[i]);
+		print_shape_json(&s.row[i]);
 	for (size_t i = 0; i < s.n; i++)
 		free(s.row[i].sink);
 	free(s.row);

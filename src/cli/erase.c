@@ -19,7 +19,7 @@ static void print_count(int64_t n, const char *one, const char *many, const char
 	printf("%s%" PRId64 " %s", before, n, n == 1 ? one : many);
 }
 
-static void say(const struct spool_erased *sum, bool dry_run)
+static void say_erased(const struct spool_erased *sum, bool dry_run)
 {
 	print_count(sum->events.events, "event", "events", "");
 	print_count(sum->events.deliveries, "delivery", "deliveries", ", ");
@@ -33,7 +33,7 @@ static void say(const struct spool_erased *sum, bool dry_run)
 	}
 }
 
-static void print_json(const struct spool_erased *sum, bool dry_run)
+static void print_erased_json(const struct spool_erased *sum, bool dry_run)
 {
 	struct json j;
 
@@ -68,9 +68,9 @@ static int erase_run(const struct cli *cli, void *values)
 	/* also where nothing was found: an erasure that was killed may have left it to this one */
 	ok = ok && (o->what.dry_run || spool_delete_wipe(db));
 	if (o->json)
-		print_json(&sum, o->what.dry_run);
+		print_erased_json(&sum, o->what.dry_run);
 	else
-		say(&sum, o->what.dry_run);
+		say_erased(&sum, o->what.dry_run);
 	status = cli_close(conf, db, ok, NULL);
 	return status == CLI_OK && !sum.events.events && !sum.refusals && !sum.conversations ? CLI_NO : status;
 }

@@ -87,7 +87,7 @@ static const char *try_rewritten(const struct request *r, const struct endpoint 
 	for (int space = REWRITE_SPACE_KEEP; !found && space <= REWRITE_SPACE_ONE; space++) {
 		for (int text = REWRITE_TEXT_KEEP; !found && text <= REWRITE_TEXT_ASCII_SLASHES; text++) {
 			other.len = 0;
-			found = rewrite(json, (enum rewrite_space)space, (enum rewrite_text)text, &other) &&
+			found = rewrite_json(json, (enum rewrite_space)space, (enum rewrite_text)text, &other) &&
 				holds_for_body(r, e, other.data, other.len);
 		}
 	}

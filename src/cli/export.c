@@ -16,7 +16,7 @@ struct export {
 	uint64_t done;
 };
 
-static bool on_row(void *ctx, const struct spool_row *r)
+static bool export_row(void *ctx, const struct spool_row *r)
 {
 	struct export *e = ctx;
 	struct json j;
@@ -65,7 +65,7 @@ static int export_run(const struct cli *cli, void *values)
 	e->filter.spool.lost = &lost;
 	if (!isatty(STDOUT_FILENO)) /* not between the lines */
 		progress_start("exported", 0);
-	ok = spool_query_events(db, &e->filter.spool, on_row, e);
+	ok = spool_query_events(db, &e->filter.spool, export_row, e);
 	progress_end();
 	filter_free(&e->filter);
 	status = cli_close(conf, db, ok, NULL);

@@ -19,7 +19,7 @@ bool filter_is_set(const struct filter *f)
 	return s->endpoint || s->event || s->account || s->since != INT64_MIN || s->until != INT64_MAX || f->sender || f->text;
 }
 
-static bool is_text(struct slice s, const char *text)
+static bool equals_text(struct slice s, const char *text)
 {
 	return s.p && s.n == strlen(text) && memcmp(s.p, text, s.n) == 0;
 }
@@ -29,7 +29,7 @@ struct slice filter_row_text(struct filter *f, const struct spool_row *row)
 	const struct endpoint *e = NULL;
 
 	for (size_t i = 0; i < f->conf->n_endpoints; i++)
-		if (is_text(row->endpoint, f->conf->endpoints[i].path))
+		if (equals_text(row->endpoint, f->conf->endpoints[i].path))
 			e = &f->conf->endpoints[i];
 	if (!stored_request(row->headers, row->body, &f->stored) ||
 	    event_read(&f->stored.request, e ? &e->scheme : scheme_find("connectsafely"), (struct slice){0}, &f->event) == EVENT_UNAVAILABLE)
@@ -39,7 +39,7 @@ struct slice filter_row_text(struct filter *f, const struct spool_row *row)
 
 bool filter_match(struct filter *f, const struct spool_row *row)
 {
-	if (f->sender && !is_text(row->sender_id, f->sender) && !utf8_contains(row->sender_name, slice_text(f->sender)))
+	if (f->sender && !equals_text(row->sender_id, f->sender) && !utf8_contains(row->sender_name, slice_text(f->sender)))
 		return false;
 	return !f->text || utf8_contains(filter_row_text(f, row), slice_text(f->text));
 }

@@ -44,24 +44,24 @@ struct forward {
 	bool failed; /* an event could not be sent for lack of memory: no later one may be */
 };
 
-static volatile sig_atomic_t stopped;
+static volatile sig_atomic_t forward_stopped;
 
-static void on_signal(int number)
+static void stop_forwarding(int number)
 {
 	(void)number;
-	stopped = 1;
+	forward_stopped = 1;
 }
 
 static void pause_ms(int64_t ms)
 {
 	const struct timespec time = {ms / 1000, ms % 1000 * 1000000};
 
-	if (!stopped)
+	if (!forward_stopped)
 		nanosleep(&time, NULL);
 }
 
 /* The answer's body is not of interest. */
-static size_t on_answer(char *p, size_t size, size_t n, void *ctx)
+static size_t ignore_answer(char *p, size_t size, size_t n, void *ctx)
 {
 	(void)p;
 	(void)ctx;
@@ -69,25 +69,25 @@ static size_t on_answer(char *p, size_t size, size_t n, void *ctx)
 }
 
 /* libcurl asks this now and then during a transfer: nonzero ends it. */
-static int on_progress(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+static int stop_transfer(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 {
 	(void)ctx, (void)a, (void)b, (void)c, (void)d;
-	return stopped;
+	return forward_stopped;
 }
 
-static bool prepare(struct forward *f)
+static bool prepare_transfers(struct forward *f)
 {
 	f->easy = curl_easy_init();
 	return f->easy && curl_easy_setopt(f->easy, CURLOPT_USERAGENT, "hookspool-tail/" PACKAGE_VERSION) == CURLE_OK &&
 		curl_easy_setopt(f->easy, CURLOPT_TIMEOUT_MS, (long)TIMEOUT_MS) == CURLE_OK &&
 		curl_easy_setopt(f->easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK && /* RFC 8996 */
 		curl_easy_setopt(f->easy, CURLOPT_ERRORBUFFER, f->error) == CURLE_OK &&
-		curl_easy_setopt(f->easy, CURLOPT_WRITEFUNCTION, on_answer) == CURLE_OK &&
+		curl_easy_setopt(f->easy, CURLOPT_WRITEFUNCTION, ignore_answer) == CURLE_OK &&
 		curl_easy_setopt(f->easy, CURLOPT_NOPROGRESS, 0L) == CURLE_OK &&
-		curl_easy_setopt(f->easy, CURLOPT_XFERINFOFUNCTION, on_progress) == CURLE_OK;
+		curl_easy_setopt(f->easy, CURLOPT_XFERINFOFUNCTION, stop_transfer) == CURLE_OK;
 }
 
-static bool add_header(struct forward *f, const char *line)
+static bool add_forward_header(struct forward *f, const char *line)
 {
 	struct curl_slist *longer = curl_slist_append(f->headers, line);
 
@@ -97,7 +97,7 @@ static bool add_header(struct forward *f, const char *line)
 }
 
 /* Adds each line "Name: value" as a header, and ":query" to the URL. *bare: there is a query, and no Content-Type. */
-static bool add_lines(struct forward *f, struct slice lines, bool *bare)
+static bool add_header_lines(struct forward *f, struct slice lines, bool *bare)
 {
 	static const char query[] = ":query: ", type[] = "content-type: ";
 	const char *line = lines.p, *end = lines.n ? lines.p + lines.n : lines.p, *stop;
@@ -116,7 +116,7 @@ static bool add_lines(struct forward *f, struct slice lines, bool *bare)
 			ok = buf_printf(&f->target, "%c%s", strchr(f->options->url, '?') ? '&' : '?', buf_str(&header) + sizeof query - 1);
 			*bare = true;
 		} else if (ok && header.len) {
-			ok = add_header(f, buf_str(&header));
+			ok = add_forward_header(f, buf_str(&header));
 		}
 	}
 	*bare = *bare && !typed;
@@ -143,8 +143,8 @@ static bool set_event(struct forward *f, const struct spool_row *row)
 	curl_slist_free_all(f->headers);
 	f->headers = NULL;
 	f->target.len = 0;
-	return buf_printf(&f->target, "%s", f->options->url) && add_header(f, "Expect:") && add_lines(f, row->headers, &bare) &&
-		add_lines(f, f->options->headers, &mine) && set_method(f, row, bare) &&
+	return buf_printf(&f->target, "%s", f->options->url) && add_forward_header(f, "Expect:") && add_header_lines(f, row->headers, &bare) &&
+		add_header_lines(f, f->options->headers, &mine) && set_method(f, row, bare) &&
 		curl_easy_setopt(f->easy, CURLOPT_URL, buf_str(&f->target)) == CURLE_OK &&
 		curl_easy_setopt(f->easy, CURLOPT_HTTPHEADER, f->headers) == CURLE_OK;
 }
@@ -181,7 +181,7 @@ static void print_wait(const struct forward *f, const struct spool_row *row, lon
 		cli_error("event %" PRId64 ": %s; it is tried again until the target answers", row->id, f->error);
 }
 
-static void print_result(const struct spool_row *row, long status, int64_t us, bool json)
+static void print_forwarded(const struct spool_row *row, long status, int64_t us, bool json)
 {
 	struct json j;
 
@@ -211,15 +211,15 @@ static bool send_event(struct forward *f, const struct spool_row *row)
 		f->failed = true;
 		return false;
 	}
-	while (!stopped) {
+	while (!forward_stopped) {
 		status = post(f, &us);
 		if (!passes_later(status)) {
-			print_result(row, status, us, f->options->json);
+			print_forwarded(row, status, us, f->options->json);
 			f->last = row->id;
 			f->refused += status / 100 != 2;
 			return !ferror(stdout);
 		}
-		if (!stopped && wait == WAIT_FIRST_MS)
+		if (!forward_stopped && wait == WAIT_FIRST_MS)
 			print_wait(f, row, status);
 		pause_ms(wait);
 		wait = 2 * wait < WAIT_LONGEST_MS ? 2 * wait : WAIT_LONGEST_MS;
@@ -227,11 +227,11 @@ static bool send_event(struct forward *f, const struct spool_row *row)
 	return false;
 }
 
-static bool on_row(void *ctx, const struct spool_row *row)
+static bool forward_row(void *ctx, const struct spool_row *row)
 {
 	struct forward *f = ctx;
 
-	return !stopped && (!filter_match(f->filter, row) || send_event(f, row));
+	return !forward_stopped && (!filter_match(f->filter, row) || send_event(f, row));
 }
 
 /* Visits the events up to an id that is fixed before; later ones are for the next pass. */
@@ -240,8 +240,8 @@ static bool send_all(struct forward *f, struct spool_db *db)
 	struct spool_filter *filter = &f->filter->spool;
 	bool ok;
 
-	while ((ok = spool_db_in_place(db) && spool_query_newest(db, &filter->last) && spool_query_events(db, filter, on_row, f)) &&
-	       !stopped && !f->failed && !ferror(stdout) && !f->options->once) {
+	while ((ok = spool_db_in_place(db) && spool_query_newest(db, &filter->last) && spool_query_events(db, filter, forward_row, f)) &&
+	       !forward_stopped && !f->failed && !ferror(stdout) && !f->options->once) {
 		filter->after = filter->last;
 		pause_ms(POLL_MS);
 	}
@@ -250,9 +250,9 @@ static bool send_all(struct forward *f, struct spool_db *db)
 
 int forward_run(const struct forward_options *o, struct filter *filter, struct spool_db *db)
 {
-	const struct sigaction action = {.sa_handler = on_signal};
+	const struct sigaction action = {.sa_handler = stop_forwarding};
 	struct forward f = {.options = o, .filter = filter};
-	bool ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK && prepare(&f), ok = ready;
+	bool ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK && prepare_transfers(&f), ok = ready;
 
 	if (ok) {
 		sigaction(SIGINT, &action, NULL);

@@ -140,42 +140,42 @@ void json_end(struct json *j)
 	yajl_gen_free(j->gen);
 }
 
-static int on_null(void *g)
+static int echo_null(void *g)
 {
 	return yajl_gen_null(g) == yajl_gen_status_ok;
 }
 
-static int on_boolean(void *g, int value)
+static int echo_boolean(void *g, int value)
 {
 	return yajl_gen_bool(g, value) == yajl_gen_status_ok;
 }
 
-static int on_number(void *g, const char *s, size_t n)
+static int echo_number(void *g, const char *s, size_t n)
 {
 	return yajl_gen_number(g, s, n) == yajl_gen_status_ok;
 }
 
-static int on_string(void *g, const unsigned char *s, size_t n)
+static int echo_string(void *g, const unsigned char *s, size_t n)
 {
 	return yajl_gen_string(g, s, n) == yajl_gen_status_ok;
 }
 
-static int on_start_map(void *g)
+static int echo_start_map(void *g)
 {
 	return yajl_gen_map_open(g) == yajl_gen_status_ok;
 }
 
-static int on_end_map(void *g)
+static int echo_end_map(void *g)
 {
 	return yajl_gen_map_close(g) == yajl_gen_status_ok;
 }
 
-static int on_start_array(void *g)
+static int echo_start_array(void *g)
 {
 	return yajl_gen_array_open(g) == yajl_gen_status_ok;
 }
 
-static int on_end_array(void *g)
+static int echo_end_array(void *g)
 {
 	return yajl_gen_array_close(g) == yajl_gen_status_ok;
 }
@@ -183,15 +183,15 @@ static int on_end_array(void *g)
 bool json_pretty(struct slice text)
 {
 	static const yajl_callbacks callbacks = {
-		.yajl_null = on_null,
-		.yajl_boolean = on_boolean,
-		.yajl_number = on_number,
-		.yajl_string = on_string,
-		.yajl_start_map = on_start_map,
-		.yajl_map_key = on_string,
-		.yajl_end_map = on_end_map,
-		.yajl_start_array = on_start_array,
-		.yajl_end_array = on_end_array,
+		.yajl_null = echo_null,
+		.yajl_boolean = echo_boolean,
+		.yajl_number = echo_number,
+		.yajl_string = echo_string,
+		.yajl_start_map = echo_start_map,
+		.yajl_map_key = echo_string,
+		.yajl_end_map = echo_end_map,
+		.yajl_start_array = echo_start_array,
+		.yajl_end_array = echo_end_array,
 	};
 	yajl_gen g = yajl_gen_alloc(NULL);
 	yajl_handle h = yajl_alloc(&callbacks, NULL, g);

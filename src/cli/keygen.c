@@ -15,7 +15,7 @@
 
 enum { KEY_BYTES = 32, KEY_TEXT = 2 * KEY_BYTES + 2 }; /* hex, line feed, NUL */
 
-static bool make_key(char out[KEY_TEXT])
+static bool make_random_key(char out[KEY_TEXT])
 {
 	unsigned char key[KEY_BYTES];
 
@@ -90,7 +90,7 @@ static int keygen_run(const struct cli *cli, void *values)
 	char key[KEY_TEXT];
 
 	(void)cli;
-	if (!make_key(key)) {
+	if (!make_random_key(key)) {
 		cli_error("no random bytes: %s", strerror(errno));
 		return CLI_TEMPFAIL;
 	}

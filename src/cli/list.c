@@ -29,7 +29,7 @@ struct list {
 	int64_t n_ids;
 };
 
-static void print_row(struct list *l, const struct spool_row *r)
+static void print_event_row(struct list *l, const struct spool_row *r)
 {
 	struct slice text = filter_row_text(&l->filter, r);
 	char at[TERMINAL_TIME];
@@ -51,7 +51,7 @@ static void print_row(struct list *l, const struct spool_row *r)
 	putchar('\n');
 }
 
-static void print_json(struct list *l, const struct spool_row *r)
+static void print_event_json(struct list *l, const struct spool_row *r)
 {
 	struct json j;
 
@@ -63,16 +63,16 @@ static void print_json(struct list *l, const struct spool_row *r)
 	json_end(&j);
 }
 
-static bool on_row(void *ctx, const struct spool_row *r)
+static bool list_row(void *ctx, const struct spool_row *r)
 {
 	struct list *l = ctx;
 
 	if (!filter_match(&l->filter, r))
 		return true;
 	if (l->json)
-		print_json(l, r);
+		print_event_json(l, r);
 	else
-		print_row(l, r);
+		print_event_row(l, r);
 	return !ferror(stdout);
 }
 
@@ -94,7 +94,7 @@ static bool print_newest(struct list *l, struct spool_db *db)
 	ok = spool_query_events(db, &l->filter.spool, on_newest, l);
 	l->filter.spool.newest_first = false;
 	while (ok && l->n_ids > 0 && !ferror(stdout))
-		ok = spool_query_event(db, l->ids[--l->n_ids], on_row, l, &found);
+		ok = spool_query_event(db, l->ids[--l->n_ids], list_row, l, &found);
 	return ok;
 }
 
@@ -104,7 +104,7 @@ static bool print_new(struct list *l, struct spool_db *db)
 	struct spool_filter *f = &l->filter.spool;
 
 	f->after = f->last;
-	return spool_db_in_place(db) && spool_query_newest(db, &f->last) && spool_query_events(db, f, on_row, l);
+	return spool_db_in_place(db) && spool_query_newest(db, &f->last) && spool_query_events(db, f, list_row, l);
 }
 
 static bool follow(struct list *l, struct spool_db *db)
@@ -119,14 +119,14 @@ static bool follow(struct list *l, struct spool_db *db)
 	return ok;
 }
 
-static bool print_all(struct list *l, struct spool_db *db)
+static bool print_list(struct list *l, struct spool_db *db)
 {
 	if (!l->json)
 		printf("%6s  %-*s  %-18s  %-20s  %s%s\n", "ID", terminal_time_width(), "RECEIVED", "EVENT", "SENDER",
 			endpoint_name_any(l->filter.conf) ? "ENDPOINT          " : "", "TEXT");
 	if (!spool_query_newest(db, &l->filter.spool.last))
 		return false;
-	if (l->n > 0 ? !print_newest(l, db) : !l->tail && !spool_query_events(db, &l->filter.spool, on_row, l))
+	if (l->n > 0 ? !print_newest(l, db) : !l->tail && !spool_query_events(db, &l->filter.spool, list_row, l))
 		return false;
 	return !l->follow || follow(l, db);
 }
@@ -153,7 +153,7 @@ static int print_events(struct list *l, struct conf *conf, struct spool_db *db)
 	bool ok;
 
 	l->ids = calloc((size_t)l->n + 1, sizeof *l->ids);
-	ok = l->ids && print_all(l, db);
+	ok = l->ids && print_list(l, db);
 	status = cli_close(conf, db, ok, l->ids ? NULL : "memory is short");
 	free(l->ids);
 	return status;

@@ -16,7 +16,7 @@ struct purge {
 	bool pending, dry_run;
 };
 
-static void say(const struct spool_deleted *d, bool dry_run)
+static void say_purged(const struct spool_deleted *d, bool dry_run)
 {
 	printf("%" PRId64 " event%s %s", d->events, d->events == 1 ? "" : "s", dry_run ? "would be purged" : "purged");
 	if (d->pending)
@@ -28,7 +28,7 @@ static void say(const struct spool_deleted *d, bool dry_run)
 	putchar('\n');
 }
 
-static bool delete_old(struct spool_db *db, const struct spool_retention *r, struct spool_deleted *sum)
+static bool purge_old(struct spool_db *db, const struct spool_retention *r, struct spool_deleted *sum)
 {
 	struct spool_retention_cursor c = {0};
 	bool ok = true;
@@ -81,11 +81,11 @@ static int purge_run(const struct cli *cli, void *values)
 	if (status != CLI_OK)
 		return status;
 	ruled = rules(&r, conf, o);
-	ok = ruled && delete_old(db, &r, &sum);
+	ok = ruled && purge_old(db, &r, &sum);
 	if (ok && !o->dry_run)
 		ok = spool_query_cut_rejects(db, &conf->reject, r.now) &&
 			spool_retention_forget(db, &r) && spool_delete_wipe(db);
-	say(&sum, o->dry_run);
+	say_purged(&sum, o->dry_run);
 	spool_retention_free(&r);
 	return cli_close(conf, db, ok, ruled ? NULL : "memory is short");
 }

@@ -28,7 +28,7 @@ struct rejects {
 	bool failed;
 };
 
-static void print_json(const struct rejects *rejects, const struct spool_reject_row *r, const char *verdict)
+static void print_reject_json(const struct rejects *rejects, const struct spool_reject_row *r, const char *verdict)
 {
 	struct json j;
 
@@ -55,7 +55,7 @@ static void print_json(const struct rejects *rejects, const struct spool_reject_
 	json_end(&j);
 }
 
-static bool is(struct slice text, const char *word)
+static bool has_code(struct slice text, const char *word)
 {
 	return text.n == strlen(word) && memcmp(text.p, word, text.n) == 0;
 }
@@ -65,9 +65,9 @@ static void print_detail(const struct spool_reject_row *r)
 {
 	struct slice detail = {0};
 
-	if (is(r->code, "method_not_allowed"))
+	if (has_code(r->code, "method_not_allowed"))
 		detail = r->method;
-	else if (is(r->code, "unsupported_type"))
+	else if (has_code(r->code, "unsupported_type"))
 		detail = r->content_type.n ? r->content_type : slice_text("no Content-Type");
 	if (!detail.n)
 		return;
@@ -75,7 +75,7 @@ static void print_detail(const struct spool_reject_row *r)
 	terminal_print(stdout, detail, 0);
 }
 
-static void print_row(const struct rejects *rejects, const struct spool_reject_row *r, const char *verdict)
+static void print_reject_row(const struct rejects *rejects, const struct spool_reject_row *r, const char *verdict)
 {
 	char at[TERMINAL_TIME];
 
@@ -133,11 +133,11 @@ static const char *judge_again(struct rejects *rejects, const struct spool_rejec
 
 	d->id = 0;
 	for (size_t i = 0; r->endpoint.p && i < rejects->conf->n_endpoints; i++)
-		if (is(r->endpoint, rejects->conf->endpoints[i].path))
+		if (has_code(r->endpoint, rejects->conf->endpoints[i].path))
 			e = &rejects->conf->endpoints[i];
 	if (!e)
 		return "the configuration has no such endpoint";
-	if (!r->body.p || !r->headers.p || !(is(r->code, "unauthorized") || is(r->code, "malformed")))
+	if (!r->body.p || !r->headers.p || !(has_code(r->code, "unauthorized") || has_code(r->code, "malformed")))
 		return "not kept whole";
 	rejects->tried++;
 	if (!stored_request(r->headers, r->body, stored))
@@ -154,18 +154,18 @@ static const char *judge_again(struct rejects *rejects, const struct spool_rejec
 	return d->outcome == OUTCOME_UNAVAILABLE ? d->reason : outcome_info(d->outcome)->code;
 }
 
-static void on_reject(void *ctx, const struct spool_reject_row *r)
+static void print_reject(void *ctx, const struct spool_reject_row *r)
 {
 	struct rejects *rejects = ctx;
 	struct stored stored = {0};
 	const char *verdict = rejects->again ? judge_again(rejects, r, &stored) : NULL;
 
 	if (rejects->json)
-		print_json(rejects, r, verdict);
+		print_reject_json(rejects, r, verdict);
 	else if (rejects->id)
 		print_full(rejects, r, verdict);
 	else
-		print_row(rejects, r, verdict);
+		print_reject_row(rejects, r, verdict);
 	stored_free(&stored);
 }
 
@@ -187,8 +187,8 @@ static int rejects_run(const struct cli *cli, void *values)
 	if (rejects->accept)
 		rejects->spool = spool_new(conf->spool, conf->journal, SPOOL_MANAGE, conf->reject);
 	ok = (!rejects->accept || rejects->spool) &&
-		(rejects->id ? spool_query_reject(db, rejects->id, on_reject, rejects, &found)
-			: spool_query_rejects(db, rejects->endpoint, (long)rejects->max, on_reject, rejects));
+		(rejects->id ? spool_query_reject(db, rejects->id, print_reject, rejects, &found)
+			: spool_query_rejects(db, rejects->endpoint, (long)rejects->max, print_reject, rejects));
 	if (ok && !found)
 		cli_error("there is no rejected delivery %" PRId64, rejects->id);
 	if (ok && rejects->again && !rejects->json && !rejects->id)

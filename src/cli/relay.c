@@ -17,7 +17,7 @@
 #include "spool/program.h"
 
 /* Logs it, and keeps the first error: the spool is told of that. */
-static void report(void *ctx, enum log_level level, const char *message)
+static void keep_report(void *ctx, enum log_level level, const char *message)
 {
 	char *error = ctx;
 
@@ -26,7 +26,7 @@ static void report(void *ctx, enum log_level level, const char *message)
 	log_message(level, "%s", message);
 }
 
-static void on_writable(void *ctx, enum writable by, const char *why)
+static void warn_writable(void *ctx, enum writable by, const char *why)
 {
 	const struct sink *s = ctx;
 
@@ -39,20 +39,20 @@ static void look_at_programs(const struct conf *c)
 {
 	for (size_t i = 0; i < c->n_sinks; i++)
 		if (c->sinks[i].command.n)
-			writable_command(c->sinks[i].command.item, c->sinks[i].command.n, on_writable, &c->sinks[i]);
+			writable_command(c->sinks[i].command.item, c->sinks[i].command.n, warn_writable, &c->sinks[i]);
 }
 
 /* NULL, when all of what is wrong was said; the first of it is in error. */
-static struct conf *load(const char *file, char error[SPOOL_PROGRAM_ERROR])
+static struct conf *load_checked(const char *file, char error[SPOOL_PROGRAM_ERROR])
 {
-	struct conf *c = conf_load_with(file, CONF_SECRETS_NONE, report, error);
+	struct conf *c = conf_load_with(file, CONF_SECRETS_NONE, keep_report, error);
 	char why[1024];
 
 	if (c)
 		look_at_programs(c);
 	if (!c || relay_check(c, why, sizeof why))
 		return c;
-	report(error, LOG_LEVEL_ERROR, why);
+	keep_report(error, LOG_LEVEL_ERROR, why);
 	conf_free(c);
 	return NULL;
 }
@@ -69,12 +69,12 @@ static bool may_reload(void *ctx)
 {
 	struct reloading *reloading = ctx;
 	char error[SPOOL_PROGRAM_ERROR] = "", why[PATH_MAX + 64];
-	struct conf *c = load(reloading->file, error);
+	struct conf *c = load_checked(reloading->file, error);
 	bool moved = c && strcmp(c->spool, reloading->now->spool) != 0; /* the receiver stays with the one it has, too */
 
 	if (moved) {
 		snprintf(why, sizeof why, "%s: spool can't change on a reload; restart", c->file);
-		report(error, LOG_LEVEL_ERROR, why);
+		keep_report(error, LOG_LEVEL_ERROR, why);
 	}
 	if (!c || moved) {
 		spool_program_refused(&reloading->self, error);
@@ -94,7 +94,7 @@ static int relay_until_end(const struct cli *cli, bool once)
 	enum relay_end end = RELAY_RELOAD;
 
 	conf_find(cli->conf_file, reloading.file, sizeof reloading.file);
-	reloading.next = load(reloading.file, error);
+	reloading.next = load_checked(reloading.file, error);
 	if (!reloading.next)
 		return CLI_CONFIG;
 	if (!owner_become_relay(reloading.next->spool, why, sizeof why)) {

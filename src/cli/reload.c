@@ -50,12 +50,12 @@ static void on_program(void *ctx, const struct spool_program *p)
 		r->targets[r->n++].before = *p;
 }
 
-static void say(const struct spool_program *p, const char *result)
+static void say_reloaded(const struct spool_program *p, const char *result)
 {
 	printf("%s (pid %" PRId64 "): %s\n", p->role, p->process.pid, result);
 }
 
-static void fail(struct reload *r, struct target *t, const char *what, const char *why)
+static void reload_failed(struct reload *r, struct target *t, const char *what, const char *why)
 {
 	cli_error("%s (pid %" PRId64 "): %s%s", t->before.role, t->before.process.pid, what, why);
 	t->done = r->failed = true;
@@ -67,11 +67,11 @@ static void send_signals(struct reload *r)
 		enum process_state state = process_look(&t->before.process);
 
 		if (state == PROCESS_UNKNOWN)
-			fail(r, t, "is in another container; run reload there", "");
+			reload_failed(r, t, "is in another container; run reload there", "");
 		else if (state == PROCESS_STOPPED)
-			fail(r, t, "is stopped by a signal, and was sent none; kill -CONT it", "");
+			reload_failed(r, t, "is stopped by a signal, and was sent none; kill -CONT it", "");
 		else if (kill((pid_t)t->before.process.pid, SIGHUP) != 0)
-			fail(r, t, "can't be sent a signal: ", errno == EPERM ? "it is another user's; run this as root, or as that user" :
+			reload_failed(r, t, "can't be sent a signal: ", errno == EPERM ? "it is another user's; run this as root, or as that user" :
 				strerror(errno));
 	}
 }
@@ -87,9 +87,9 @@ static void on_result(void *ctx, const struct spool_program *p)
 			continue;
 		t->done = true;
 		if (*p->reload_error)
-			fail(r, t, "reload failed, and it goes on with the configuration it had: ", p->reload_error);
+			reload_failed(r, t, "reload failed, and it goes on with the configuration it had: ", p->reload_error);
 		else
-			say(p, "reloaded");
+			say_reloaded(p, "reloaded");
 	}
 }
 
@@ -100,7 +100,7 @@ static size_t count_waiting(struct reload *r)
 
 	for (struct target *t = r->targets; t < r->targets + r->n; t++) {
 		if (!t->done && process_look(&t->before.process) == PROCESS_GONE)
-			fail(r, t, "has ended; see its log", "");
+			reload_failed(r, t, "has ended; see its log", "");
 		n += !t->done;
 	}
 	return n;

@@ -31,7 +31,7 @@ struct replay {
 	char why[512]; /* "": the reason is an error of db */
 };
 
-static bool flush(struct replay *r)
+static bool flush_batch(struct replay *r)
 {
 	int64_t changed = 0;
 
@@ -43,7 +43,7 @@ static bool flush(struct replay *r)
 	return r->ok;
 }
 
-static bool on_row(void *ctx, const struct spool_row *row)
+static bool replay_row(void *ctx, const struct spool_row *row)
 {
 	struct replay *r = ctx;
 
@@ -51,7 +51,7 @@ static bool on_row(void *ctx, const struct spool_row *row)
 		return true;
 	r->event[r->n++] = row->id;
 	r->found++;
-	return r->n < BATCH || flush(r);
+	return r->n < BATCH || flush_batch(r);
 }
 
 static bool replay_all(struct replay *r)
@@ -60,7 +60,7 @@ static bool replay_all(struct replay *r)
 	bool ok;
 
 	progress_start(r->dry_run ? "found" : "replayed", 0);
-	ok = spool_query_events(r->db, &r->filter.spool, on_row, r) && r->ok && flush(r);
+	ok = spool_query_events(r->db, &r->filter.spool, replay_row, r) && r->ok && flush_batch(r);
 	progress_end();
 	if (r->dry_run)
 		printf("%" PRId64 " events would be sent to %s\n", r->found, r->sink->name);
@@ -84,7 +84,7 @@ static bool replay_to(struct replay *r, int64_t event, const struct sink *sink)
 }
 
 /* One event that was asked for by its ID: to the sink of --sink, or to all of its endpoint's. */
-static bool on_event(void *ctx, const struct spool_row *row)
+static bool replay_event(void *ctx, const struct spool_row *row)
 {
 	struct replay *r = ctx;
 	const struct endpoint *e;
@@ -112,7 +112,7 @@ static bool replay_ids(struct replay *r)
 
 	for (char **text = r->ids; ok && *text; text++) {
 		id = strtoll(*text, NULL, 10);
-		ok = spool_query_event(r->db, id, on_event, r, &found) && r->ok;
+		ok = spool_query_event(r->db, id, replay_event, r, &found) && r->ok;
 		if (ok && !found)
 			cli_error("there is no event %" PRId64, id);
 		r->missing |= !found;
@@ -123,7 +123,7 @@ static bool replay_ids(struct replay *r)
 }
 
 /* What is due for a sink that the relay pauses for is sent later. */
-static void on_pause(void *ctx, const char *sink, int64_t until, int failures)
+static void say_pause(void *ctx, const char *sink, int64_t until, int failures)
 {
 	const struct replay *r = ctx;
 	char text[TERMINAL_TIME];
@@ -157,7 +157,7 @@ static int replay_run(const struct cli *cli, void *values)
 		snprintf(r->why, sizeof r->why, "sink \"%s\" sends answers, and no events; hookspool retry sends those again", name);
 	else
 		ok = (*r->ids ? replay_ids(r) : replay_all(r)) &&
-			(r->dry_run || spool_pause_list(r->db, clock_now(), on_pause, r));
+			(r->dry_run || spool_pause_list(r->db, clock_now(), say_pause, r));
 	filter_free(&r->filter);
 	status = cli_close(conf, r->db, ok, *r->why ? r->why : NULL);
 	return !meant || (status == CLI_OK && r->missing) ? CLI_NO : status;

@@ -33,7 +33,7 @@ struct restore {
 	int pending; /* an enum spool_pending */
 };
 
-static int fail(const char *what, const char *why, int status)
+static int restore_failed(const char *what, const char *why, int status)
 {
 	cli_error("%s: %s", what, why);
 	return status;
@@ -46,7 +46,7 @@ static bool has_spool(int dir)
 	return fstatat(dir, "hookspool.db", &st, AT_SYMLINK_NOFOLLOW) == 0 ? st.st_size > 0 : errno != ENOENT;
 }
 
-static bool copy_bytes(int from, int to)
+static bool copy_backup(int from, int to)
 {
 	char block[65536];
 	off_t at = 0;
@@ -62,7 +62,7 @@ static bool copy_bytes(int from, int to)
 }
 
 /* As the receiver does: at most 8 s. */
-static bool wait_for_lock(int fd)
+static bool wait_for_spool_lock(int fd)
 {
 	const struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
 	int64_t end = clock_mono_us() + 8 * INT64_C(1000000);
@@ -76,7 +76,7 @@ static bool wait_for_lock(int fd)
 }
 
 /* What a database that is gone has left would be taken for the new one's. */
-static bool remove_left(int dir)
+static bool remove_leftovers(int dir)
 {
 	static const char *const names[] = {"hookspool.db", "hookspool.db-wal", "hookspool.db-shm", "hookspool.db-journal"};
 
@@ -90,18 +90,18 @@ static int put_in_place(const struct restore *r, int dir)
 {
 	int lock = openat(dir, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600), status = CLI_OK;
 
-	if (lock < 0 || !spool_fs_give(dir, lock) || !wait_for_lock(lock))
-		status = fail(r->dir, lock < 0 ? strerror(errno) : "another process holds its lock", CLI_TEMPFAIL);
+	if (lock < 0 || !spool_fs_give(dir, lock) || !wait_for_spool_lock(lock))
+		status = restore_failed(r->dir, lock < 0 ? strerror(errno) : "another process holds its lock", CLI_TEMPFAIL);
 	else if (has_spool(dir))
-		status = fail(r->dir, "there is a spool; stop the receiver, move the directory away, and run this again", CLI_NO);
-	else if (!remove_left(dir) || renameat(dir, COPY, dir, "hookspool.db") != 0 || fsync(dir) != 0)
-		status = fail(r->dir, strerror(errno), CLI_TEMPFAIL);
+		status = restore_failed(r->dir, "there is a spool; stop the receiver, move the directory away, and run this again", CLI_NO);
+	else if (!remove_leftovers(dir) || renameat(dir, COPY, dir, "hookspool.db") != 0 || fsync(dir) != 0)
+		status = restore_failed(r->dir, strerror(errno), CLI_TEMPFAIL);
 	if (lock >= 0)
 		close(lock);
 	return status;
 }
 
-static void say(const struct restore *r, const struct spool_restored *done)
+static void say_restored(const struct restore *r, const struct spool_restored *done)
 {
 	static const char *const what[] = {
 		[SPOOL_PENDING_HOLD] = "held as dead letters; hookspool retry sends them",
@@ -123,15 +123,15 @@ static int restore_to(const struct restore *r, int dir, int to)
 	struct spool_restored done;
 	int status;
 
-	if (!spool_fs_give(dir, to) || !copy_bytes(r->from, to))
-		return fail(r->dir, strerror(errno), CLI_TEMPFAIL);
+	if (!spool_fs_give(dir, to) || !copy_backup(r->from, to))
+		return restore_failed(r->dir, strerror(errno), CLI_TEMPFAIL);
 	if (!spool_backup_check(to, why, sizeof why))
-		return fail(r->file, why, CLI_NO);
+		return restore_failed(r->file, why, CLI_NO);
 	if (!spool_backup_prepare(to, (enum spool_pending)r->pending, clock_now(), &done, why, sizeof why))
-		return fail(r->dir, why, CLI_TEMPFAIL);
+		return restore_failed(r->dir, why, CLI_TEMPFAIL);
 	status = put_in_place(r, dir);
 	if (status == CLI_OK)
-		say(r, &done);
+		say_restored(r, &done);
 	return status;
 }
 
@@ -149,11 +149,11 @@ static int restore_as_owner(void *ctx)
 	dir = open(r->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir >= 0 && has_spool(dir)) {
 		close(dir);
-		return fail(r->dir, "there is a spool; stop the receiver, move the directory away, and run this again", CLI_NO);
+		return restore_failed(r->dir, "there is a spool; stop the receiver, move the directory away, and run this again", CLI_NO);
 	}
 	if (dir >= 0 && (unlinkat(dir, COPY, 0) == 0 || errno == ENOENT))
 		to = openat(dir, COPY, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	status = to < 0 ? fail(r->dir, strerror(errno), CLI_TEMPFAIL) : restore_to(r, dir, to);
+	status = to < 0 ? restore_failed(r->dir, strerror(errno), CLI_TEMPFAIL) : restore_to(r, dir, to);
 	if (to >= 0 && status != CLI_OK)
 		unlinkat(dir, COPY, 0);
 	if (to >= 0)
@@ -201,13 +201,13 @@ static int restore_run(const struct cli *cli, void *values)
 	r->dir = conf->spool;
 	r->from = open(r->file, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (r->from < 0 || fstat(r->from, &st) != 0)
-		status = fail(r->file, strerror(errno), CLI_NO);
+		status = restore_failed(r->file, strerror(errno), CLI_NO);
 	else if (!S_ISREG(st.st_mode))
-		status = fail(r->file, "it is no regular file", CLI_NO);
+		status = restore_failed(r->file, "it is no regular file", CLI_NO);
 	else if (has_log(r->file))
-		status = fail(r->file, "there is a -wal file beside it, so it is a spool in use and no backup; hookspool backup makes one", CLI_NO);
+		status = restore_failed(r->file, "there is a -wal file beside it, so it is a spool in use and no backup; hookspool backup makes one", CLI_NO);
 	else if (!make_directory(r->dir))
-		status = fail(r->dir, strerror(errno), CLI_TEMPFAIL);
+		status = restore_failed(r->dir, strerror(errno), CLI_TEMPFAIL);
 	else
 		status = child_run(restore_as_owner, r);
 	if (r->from >= 0)

@@ -26,7 +26,7 @@ static long code_unit(const char *p, const char *end)
 	return v;
 }
 
-static bool add_character(uint32_t c, struct buf *out)
+static bool put_character(uint32_t c, struct buf *out)
 {
 	char utf8[4];
 
@@ -47,11 +47,11 @@ static bool unescape(const char **p, const char *end, struct buf *out)
 	low = high >= 0xD800 && high < 0xDC00 && end - s >= 12 && s[6] == '\\' && s[7] == 'u' ? code_unit(s + 8, end) : -1;
 	if (low >= 0xDC00 && low < 0xE000) {
 		*p += 12;
-		return add_character((uint32_t)(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00)), out);
+		return put_character((uint32_t)(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00)), out);
 	}
 	if (high >= 0x80 && (high < 0xD800 || high >= 0xE000)) {
 		*p += 6;
-		return add_character((uint32_t)high, out);
+		return put_character((uint32_t)high, out);
 	}
 	*p += end - s >= 2 ? 2 : 1;
 	return buf_add(out, s, (size_t)(*p - s));
@@ -99,7 +99,7 @@ static bool rewrite_string(const char **p, const char *end, enum rewrite_text te
 	return ok && buf_add(out, "\"", 1);
 }
 
-bool rewrite(struct slice json, enum rewrite_space space, enum rewrite_text text, struct buf *out)
+bool rewrite_json(struct slice json, enum rewrite_space space, enum rewrite_text text, struct buf *out)
 {
 	const char *p = json.p, *end = json.n ? json.p + json.n : json.p;
 	bool ok = true;

@@ -21,6 +21,6 @@ enum rewrite_text {
 };
 
 /* Appends the text rewritten; what is no JSON comes out somehow. False when memory is short. */
-bool rewrite(struct slice json, enum rewrite_space space, enum rewrite_text text, struct buf *out);
+bool rewrite_json(struct slice json, enum rewrite_space space, enum rewrite_text text, struct buf *out);
 
 #endif

@@ -53,7 +53,7 @@ static const struct file {
 #define PICK(s, list) ((list)[below(s, sizeof(list) / sizeof *(list))])
 
 /* SplitMix64 (Steele, Lea, Flood 2014). */
-static uint64_t next(struct sample *s)
+static uint64_t next_random(struct sample *s)
 {
 	uint64_t z = s->state += 0x9E3779B97F4A7C15U;
 
@@ -64,11 +64,11 @@ static uint64_t next(struct sample *s)
 
 static size_t below(struct sample *s, size_t n)
 {
-	return (size_t)(next(s) % n);
+	return (size_t)(next_random(s) % n);
 }
 
 /* Writes n random characters of `alphabet` and a NUL to out. */
-static void scatter(struct sample *s, const char *alphabet, char *out, size_t n)
+static void random_text(struct sample *s, const char *alphabet, char *out, size_t n)
 {
 	size_t kinds = strlen(alphabet);
 
@@ -84,7 +84,7 @@ void sample_init(struct sample *s, const struct sample_provider *provider, const
 	s->secret = secret;
 	if (getrandom(&s->state, sizeof s->state, 0) != (ssize_t)sizeof s->state)
 		s->state = (uint64_t)clock_now() ^ (uint64_t)clock_mono_us() << 20;
-	scatter(s, digits, s->account, sizeof s->account - 1);
+	random_text(s, digits, s->account, sizeof s->account - 1);
 }
 
 static void string(yajl_gen g, const char *text)
@@ -107,7 +107,7 @@ static const char *urn(struct sample *s, const char *prefix, size_t n, char out[
 	size_t at = strlen(prefix);
 
 	memcpy(out, prefix, at);
-	scatter(s, letters, out + at, n);
+	random_text(s, letters, out + at, n);
 	return out;
 }
 
@@ -210,7 +210,7 @@ static bool fill(struct sample *s, struct buf *out)
 	out->len = 0;
 	for (const char *p = s->provider->body; ok && *p; p++) {
 		if (*p == '$')
-			scatter(s, alphanumerics, random, 24);
+			random_text(s, alphanumerics, random, 24);
 		else if (*p == '#')
 			snprintf(random, sizeof random, "%zu", 100000000 + below(s, 900000000));
 		else

@@ -54,7 +54,7 @@ static void heard(void *ctx, const struct attempt *a)
 	send_report_attempt(&((struct session *)ctx)->report, a);
 }
 
-static void print_head(const struct sender *s, const struct endpoint *e, struct signer *signer)
+static void print_request(const struct sender *s, const struct endpoint *e, struct signer *signer)
 {
 	printf("POST %s\n", s->url);
 	printf("as endpoint %s, scheme %s, signed with %s, %s Authorization\n", e->path, s->sign.scheme->name,
@@ -89,7 +89,7 @@ static int deliver(const struct send_options *o, const struct send_target *targe
 	bool ok;
 
 	if (!o->quiet)
-		print_head(&sender, e, signer);
+		print_request(&sender, e, signer);
 	ok = send_report_start(&session->report);
 	if (ok) {
 		ok = sender_run(&sender);

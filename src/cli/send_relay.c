@@ -45,7 +45,7 @@ static const struct endpoint *naming(const struct conf *c, const struct sink *s)
 	return c->n_endpoints ? &c->endpoints[0] : NULL;
 }
 
-static int find(struct test *t, const struct send_relay *s)
+static int find_sink(struct test *t, const struct send_relay *s)
 {
 	t->sink = conf_sink(s->conf, s->sink);
 	if (!t->sink)
@@ -160,7 +160,7 @@ static void ended(void *attempt, const struct attempt_result *a)
 	running->done = a->done;
 }
 
-static bool run(struct test *t, struct target *target, struct http *http, struct exec *exec)
+static bool run_attempt(struct test *t, struct target *target, struct http *http, struct exec *exec)
 {
 	struct pollfd fd = {.fd = exec_fd(exec)};
 	int64_t wait;
@@ -182,7 +182,7 @@ static int attempt(struct test *t, struct target *target)
 {
 	struct http *http = http_new(ended);
 	struct exec *exec = exec_new(ended);
-	bool ok = http && exec && run(t, target, http, exec);
+	bool ok = http && exec && run_attempt(t, target, http, exec);
 
 	exec_free(exec);
 	http_free(http);
@@ -191,7 +191,7 @@ static int attempt(struct test *t, struct target *target)
 	return !ok ? CLI_TEMPFAIL : t->done ? CLI_OK : CLI_NO;
 }
 
-static void print_head(const struct test *t)
+static void print_attempt_head(const struct test *t)
 {
 	const struct sink *s = t->sink;
 	const char *rest;
@@ -232,7 +232,7 @@ int send_relay(const struct send_relay *s)
 	struct target target = {0};
 	struct test t = {0};
 	enum event_result read = EVENT_UNAVAILABLE;
-	int status = find(&t, s);
+	int status = find_sink(&t, s);
 
 	if (status != CLI_OK)
 		return status;
@@ -255,7 +255,7 @@ int send_relay(const struct send_relay *s)
 		cli_error("memory is short");
 		status = CLI_TEMPFAIL;
 	} else {
-		print_head(&t);
+		print_attempt_head(&t);
 		status = attempt(&t, &target);
 	}
 	if (t.attempt)

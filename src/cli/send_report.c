@@ -32,7 +32,7 @@ bool send_report_start(struct send_report *r)
 	return true;
 }
 
-static void print_attempt(const struct send_report *r, const struct attempt *a)
+static void print_attempt_line(const struct send_report *r, const struct attempt *a)
 {
 	if (r->twice)
 		printf("copy %" PRIu64 ", ", a->delivery + 1);
@@ -116,7 +116,7 @@ void send_report_attempt(void *ctx, const struct attempt *a)
 	if (r->quiet)
 		return;
 	if (lone(r))
-		print_attempt(r, a);
+		print_attempt_line(r, a);
 	else
 		progress_update(r->accepted + r->refused);
 }

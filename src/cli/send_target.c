@@ -24,7 +24,7 @@ static int usage_choices(const struct conf *conf, const char *what, const char *
 	return status;
 }
 
-static int choose(struct send_target *t, const struct conf *conf, const char *named, const char *path)
+static int choose_endpoint(struct send_target *t, const struct conf *conf, const char *named, const char *path)
 {
 	t->endpoint = conf_endpoint(conf, named ? named : path);
 	if (!t->endpoint && named)
@@ -36,7 +36,7 @@ static int choose(struct send_target *t, const struct conf *conf, const char *na
 	return CLI_OK;
 }
 
-static bool is_local(const char *host)
+static bool is_local_host(const char *host)
 {
 	size_t n = strlen(host);
 
@@ -45,7 +45,7 @@ static bool is_local(const char *host)
 }
 
 /* Reads what is needed of the URL; strings are curl's. */
-static int parse(CURLU *u, const char *url, char **host, char **path)
+static int parse_target(CURLU *u, const char *url, char **host, char **path)
 {
 	char *scheme = NULL;
 	bool http;
@@ -75,14 +75,14 @@ static bool take_url(struct send_target *t, CURLU *u)
 		curl_url_get(u, CURLUPART_URL, &t->base, 0) == CURLUE_OK;
 }
 
-static int find(struct send_target *t, CURLU *u, const struct conf *conf, const char *url, const char *named)
+static int find_endpoint(struct send_target *t, CURLU *u, const struct conf *conf, const char *url, const char *named)
 {
 	char *host = NULL, *path = NULL;
-	int status = parse(u, url, &host, &path);
+	int status = parse_target(u, url, &host, &path);
 
 	if (status == CLI_OK) {
-		t->local = is_local(host);
-		status = choose(t, conf, named, path);
+		t->local = is_local_host(host);
+		status = choose_endpoint(t, conf, named, path);
 	}
 	if (status == CLI_OK && strcmp(path, "/") == 0 &&
 	    curl_url_set(u, CURLUPART_PATH, t->endpoint->path, CURLU_URLENCODE) != CURLUE_OK)
@@ -101,7 +101,7 @@ int send_target_find(struct send_target *t, const struct conf *conf, const char 
 
 	*t = (struct send_target){0};
 	if (u)
-		status = find(t, u, conf, url, named);
+		status = find_endpoint(t, u, conf, url, named);
 	else
 		cli_error("memory is short");
 	curl_url_cleanup(u);

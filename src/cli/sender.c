@@ -49,7 +49,7 @@ int64_t sender_backoff(unsigned n)
 }
 
 /* Keeps the beginning; stops the transfer after ANSWER_MAX. */
-static size_t on_answer(char *p, size_t size, size_t n, void *ctx)
+static size_t keep_answer(char *p, size_t size, size_t n, void *ctx)
 {
 	struct slot *slot = ctx;
 	size_t room = ANSWER_KEEP - slot->answer.len;
@@ -61,7 +61,7 @@ static size_t on_answer(char *p, size_t size, size_t n, void *ctx)
 	return slot->answer_len > ANSWER_MAX ? 0 : n;
 }
 
-static bool add_header(struct slot *slot, const char *line)
+static bool add_request_header(struct slot *slot, const char *line)
 {
 	struct curl_slist *longer = curl_slist_append(slot->headers, line);
 
@@ -71,7 +71,7 @@ static bool add_header(struct slot *slot, const char *line)
 }
 
 /* "Expect:" keeps libcurl from asking first whether a large body is welcome; no provider does. */
-static bool make_headers(struct run *r, struct slot *slot)
+static bool make_request_headers(struct run *r, struct slot *slot)
 {
 	const struct sender *s = r->sender;
 	struct sign sign = s->sign;
@@ -87,11 +87,11 @@ static bool make_headers(struct run *r, struct slot *slot)
 	ok = buf_printf(lines, "Content-Type: %s\nExpect:\n", sign.type) && sign_headers(&sign, &r->scratch, lines) &&
 		(!s->authorization || buf_printf(lines, "Authorization: %s\n", s->authorization)) && buf_add(lines, "", 1);
 	for (line = ok ? strtok_r(lines->data, "\n", &rest) : NULL; ok && line; line = strtok_r(NULL, "\n", &rest))
-		ok = add_header(slot, line);
+		ok = add_request_header(slot, line);
 	return ok;
 }
 
-static bool prepare(struct slot *slot, const struct sender *s)
+static bool prepare_transfer(struct slot *slot, const struct sender *s)
 {
 	slot->easy = curl_easy_init();
 	return slot->easy && curl_easy_setopt(slot->easy, CURLOPT_URL, s->url) == CURLE_OK &&
@@ -102,7 +102,7 @@ static bool prepare(struct slot *slot, const struct sender *s)
 		curl_easy_setopt(slot->easy, CURLOPT_TIMEOUT_MS, s->timeout) == CURLE_OK &&
 		(!s->direct || curl_easy_setopt(slot->easy, CURLOPT_NOPROXY, "*") == CURLE_OK) &&
 		curl_easy_setopt(slot->easy, CURLOPT_ERRORBUFFER, slot->error) == CURLE_OK &&
-		curl_easy_setopt(slot->easy, CURLOPT_WRITEFUNCTION, on_answer) == CURLE_OK &&
+		curl_easy_setopt(slot->easy, CURLOPT_WRITEFUNCTION, keep_answer) == CURLE_OK &&
 		curl_easy_setopt(slot->easy, CURLOPT_WRITEDATA, slot) == CURLE_OK &&
 		curl_easy_setopt(slot->easy, CURLOPT_PRIVATE, slot) == CURLE_OK;
 }
@@ -125,7 +125,7 @@ static bool start_delivery(struct run *r, struct slot *slot)
 	slot->delivery = r->begun++;
 	slot->attempt = 0;
 	slot->body.len = 0;
-	if ((!slot->easy && !prepare(slot, s)) || !s->body(s->ctx, slot->delivery, &slot->body) || !make_headers(r, slot))
+	if ((!slot->easy && !prepare_transfer(slot, s)) || !s->body(s->ctx, slot->delivery, &slot->body) || !make_request_headers(r, slot))
 		return false;
 	/* never NULL: libcurl would read the body from standard input */
 	return curl_easy_setopt(slot->easy, CURLOPT_POSTFIELDS, buf_str(&slot->body)) == CURLE_OK &&
@@ -201,7 +201,7 @@ static void finish_done(struct run *r)
 	}
 }
 
-static bool loop(struct run *r)
+static bool run_transfers(struct run *r)
 {
 	int wait, running;
 
@@ -239,7 +239,7 @@ bool sender_run(const struct sender *s)
 	r.slots = calloc(s->concurrency, sizeof *r.slots);
 	if (r.multi && r.slots) {
 		curl_multi_setopt(r.multi, CURLMOPT_MAXCONNECTS, (long)s->concurrency);
-		ok = loop(&r);
+		ok = run_transfers(&r);
 		for (unsigned i = 0; i < s->concurrency; i++)
 			free_slot(&r, &r.slots[i]);
 	}

@@ -58,7 +58,7 @@ static void verify(const struct endpoint *e, const struct spool_row *r, struct b
 	stored_free(&stored);
 }
 
-static void judge(const struct conf *conf, const struct spool_row *r, struct buf *out)
+static void describe_signature(const struct conf *conf, const struct spool_row *r, struct buf *out)
 {
 	char *path = strndup(r->endpoint.p, r->endpoint.n);
 	const struct endpoint *e = path ? conf_endpoint(conf, path) : NULL;
@@ -154,7 +154,7 @@ static void print_pretty(struct show *s, const struct spool_row *r, const char *
 	print_body(r);
 }
 
-static void print_json(struct show *s, const struct spool_row *r, const char *verdict)
+static void print_shown_json(struct show *s, const struct spool_row *r, const char *verdict)
 {
 	struct json j;
 
@@ -170,7 +170,7 @@ static void print_json(struct show *s, const struct spool_row *r, const char *ve
 	json_end(&j);
 }
 
-static bool on_row(void *ctx, const struct spool_row *r)
+static bool show_row(void *ctx, const struct spool_row *r)
 {
 	struct show *s = ctx;
 	struct buf verdict = {0};
@@ -179,9 +179,9 @@ static bool on_row(void *ctx, const struct spool_row *r)
 		fwrite(r->body.p, 1, r->body.n, stdout);
 		return true;
 	}
-	judge(s->conf, r, &verdict);
+	describe_signature(s->conf, r, &verdict);
 	if (s->json)
-		print_json(s, r, buf_str(&verdict));
+		print_shown_json(s, r, buf_str(&verdict));
 	else
 		print_pretty(s, r, buf_str(&verdict));
 	buf_free(&verdict);
@@ -201,7 +201,7 @@ static int show_run(const struct cli *cli, void *values)
 	s->conf = conf;
 	s->db = db;
 	s->ok = true;
-	ok = spool_query_event(db, s->id, on_row, s, &found) && s->ok;
+	ok = spool_query_event(db, s->id, show_row, s, &found) && s->ok;
 	status = cli_close(conf, db, ok, NULL);
 	if (!ok || found)
 		return status;

@@ -25,7 +25,7 @@ static bool take_wrong(struct signer *s)
 	return buf_printf(&s->source, "a wrong secret") && buf_printf(&s->text, "hookspool send --bad-signature!!");
 }
 
-static int take_secret(struct signer *s, const struct signer_options *o, const struct endpoint *e)
+static int take_signing_secret(struct signer *s, const struct signer_options *o, const struct endpoint *e)
 {
 	char why[PATH_MAX + 128];
 
@@ -56,7 +56,7 @@ int signer_init(struct signer *s, const struct signer_options *o, const struct c
 	s->by_secret = s->scheme.algorithm != ALGORITHM_NONE;
 	if (o->wrong && !s->by_secret)
 		return cli_usage("send", "--bad-signature: scheme \"%s\" signs nothing", s->scheme.name);
-	status = s->by_secret ? take_secret(s, o, e) : CLI_OK;
+	status = s->by_secret ? take_signing_secret(s, o, e) : CLI_OK;
 	if (status != CLI_OK || !s->source.len)
 		return status;
 	s->secret.text = (char *)(uintptr_t)buf_str(&s->text);

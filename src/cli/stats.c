@@ -111,7 +111,7 @@ static void print_sink(void *ctx, const char *sink, enum spool_relay_state state
 	printf("  %-18s %10" PRId64 "\n", spool_deliveries_states[state], n);
 }
 
-static bool print_text(const struct conf *conf, struct spool_db *db, const struct spool_totals *t, int64_t bytes)
+static bool print_stats_text(const struct conf *conf, struct spool_db *db, const struct spool_totals *t, int64_t bytes)
 {
 	struct counters counters = {.conf = conf}, sinks = {.conf = conf};
 
@@ -157,7 +157,7 @@ static void add_sink(void *ctx, const char *sink, enum spool_relay_state state, 
 	json_item_end(j);
 }
 
-static bool print_json(const struct conf *conf, struct spool_db *db, const struct spool_totals *t, int64_t bytes)
+static bool print_stats_json(const struct conf *conf, struct spool_db *db, const struct spool_totals *t, int64_t bytes)
 {
 	struct json_counters counters = {.conf = conf};
 	struct json *j = &counters.json;
@@ -203,7 +203,7 @@ static int stats_run(const struct cli *cli, void *values)
 	ok = spool_query_totals(db, &totals);
 	bytes = bytes_on_disk(conf->spool);
 	if (ok)
-		ok = s->json ? print_json(conf, db, &totals, bytes) : print_text(conf, db, &totals, bytes);
+		ok = s->json ? print_stats_json(conf, db, &totals, bytes) : print_stats_text(conf, db, &totals, bytes);
 	spool_query_snapshot(db, false);
 	return cli_close(conf, db, ok, NULL);
 }

@@ -7,7 +7,7 @@
 
 enum { WORD_MAX = 32 };
 
-static size_t least(size_t a, size_t b)
+static size_t fewer(size_t a, size_t b)
 {
 	return a < b ? a : b;
 }
@@ -23,9 +23,9 @@ static size_t edits(const char *a, size_t n, const char *b, size_t m)
 				row[i][j] = i + j;
 				continue;
 			}
-			row[i][j] = least(least(row[i - 1][j], row[i][j - 1]) + 1, row[i - 1][j - 1] + (a[i - 1] != b[j - 1]));
+			row[i][j] = fewer(fewer(row[i - 1][j], row[i][j - 1]) + 1, row[i - 1][j - 1] + (a[i - 1] != b[j - 1]));
 			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-				row[i][j] = least(row[i][j], row[i - 2][j - 2] + 1);
+				row[i][j] = fewer(row[i][j], row[i - 2][j - 2] + 1);
 		}
 	}
 	return row[n][m];

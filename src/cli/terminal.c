@@ -17,18 +17,18 @@
 #include "core/clock.h"
 #include "core/utf8.h"
 
-static bool white(char c)
+static bool is_blank(char c)
 {
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-static struct slice trimmed(struct slice t)
+static struct slice without_blanks(struct slice t)
 {
-	while (t.n && white(*t.p)) {
+	while (t.n && is_blank(*t.p)) {
 		t.p++;
 		t.n--;
 	}
-	while (t.n && white(t.p[t.n - 1]))
+	while (t.n && is_blank(t.p[t.n - 1]))
 		t.n--;
 	return t;
 }
@@ -47,8 +47,8 @@ static struct glyph next_glyph(struct slice text, size_t at)
 	size_t len = utf8_next(text.p + at, text.n - at, &c);
 	int width;
 
-	if (white(text.p[at])) {
-		while (at + len < text.n && white(text.p[at + len]))
+	if (is_blank(text.p[at])) {
+		while (at + len < text.n && is_blank(text.p[at + len]))
 			len++;
 		return (struct glyph){" ", 1, len, 1};
 	}
@@ -74,7 +74,7 @@ size_t terminal_print(FILE *to, struct slice text, size_t columns)
 {
 	size_t used = 0, limit;
 
-	text = trimmed(text);
+	text = without_blanks(text);
 	limit = fits(text, columns) ? columns : columns - 1; /* a place for the ellipsis */
 	for (size_t at = 0; at < text.n;) {
 		struct glyph g = next_glyph(text, at);

@@ -45,7 +45,7 @@ static void judge_free(struct judge *j)
 	buf_free(&j->source);
 }
 
-static int take_secret(struct judge *j, const struct verify_options *o)
+static int take_given_secret(struct judge *j, const struct verify_options *o)
 {
 	if (!buf_add(&j->text, o->secret.data, o->secret.len) || !buf_printf(&j->source, "file %s", o->secret_file))
 		return CLI_TEMPFAIL;
@@ -93,7 +93,7 @@ static int judge_init(struct judge *j, const struct verify_options *o, const str
 	if (!j->e.url && scheme_signs_url(&j->e.scheme))
 		return cli_usage("verify", "scheme \"%s\" signs the URL; add --url", j->e.scheme.name);
 	if (o->secret_file)
-		status = take_secret(j, o);
+		status = take_given_secret(j, o);
 	return status == CLI_OK && (o->scheme || o->secret_file) ? take_key(j) : status;
 }
 
@@ -219,13 +219,13 @@ static void verify_row(struct visit *visit, struct slice endpoint, struct slice 
 	free(path);
 }
 
-static bool on_row(void *ctx, const struct spool_row *r)
+static bool verify_event(void *ctx, const struct spool_row *r)
 {
 	verify_row(ctx, r->endpoint, r->headers, r->body, r->received_at);
 	return true;
 }
 
-static void on_reject(void *ctx, const struct spool_reject_row *r)
+static void verify_reject(void *ctx, const struct spool_reject_row *r)
 {
 	struct visit *visit = ctx;
 
@@ -246,8 +246,8 @@ static int verify_stored(const struct cli *cli, const struct verify_options *o)
 	if (status != CLI_OK)
 		return status;
 	visit.conf = conf;
-	ok = o->reject ? spool_query_reject(db, o->reject, on_reject, &visit, &found)
-		: spool_query_event(db, o->id, on_row, &visit, &found);
+	ok = o->reject ? spool_query_reject(db, o->reject, verify_reject, &visit, &found)
+		: spool_query_event(db, o->id, verify_event, &visit, &found);
 	status = cli_close(conf, db, ok, NULL);
 	if (ok && !found)
 		cli_error("there is no %s %" PRId64, o->reject ? "rejected delivery" : "event", o->reject ? o->reject : o->id);

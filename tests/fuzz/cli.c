@@ -115,7 +115,7 @@ static void rewrite_all(const uint8_t *data, size_t n)
 	for (int space = REWRITE_SPACE_KEEP; space <= REWRITE_SPACE_ONE; space++) {
 		for (int text = REWRITE_TEXT_KEEP; text <= REWRITE_TEXT_ASCII_SLASHES; text++) {
 			out.len = 0;
-			assert(rewrite((struct slice){json, n}, (enum rewrite_space)space, (enum rewrite_text)text, &out));
+			assert(rewrite_json((struct slice){json, n}, (enum rewrite_space)space, (enum rewrite_text)text, &out));
 		}
 	}
 	buf_free(&out);
