@@ -13,7 +13,7 @@ user=hookspool
 group=hookspool
 web_group=www-data
 
-# alive PID: a process that has ended but has not been waited for is none
+# alive PID: a zombie is not alive
 alive() {
 	[ -e "/proc/$1/status" ] && ! grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null
 }
@@ -22,7 +22,7 @@ running() {
 	[ -s "$pidfile" ] && read -r pid <"$pidfile" && alive "$pid"
 }
 
-# gone PID COUNT: whether the process has ended before COUNT tenths of a second went by
+# gone PID COUNT: waits until the process ends, for COUNT tenths of a second at most
 gone() {
 	tenths=$2
 	while alive "$1"; do
@@ -66,9 +66,9 @@ stop() {
 	rm -f "$pidfile" "$socket"
 }
 
-# The new receiver takes the socket's name over, so that the web server always finds one that listens. The old one has half a
-# second for the connections that were made to it before. One that it has not accepted by then, as when it is overloaded, is reset:
-# the web server answers 502, and a provider that retries sends again. Where the new one doesn't start, the old one goes on.
+# The new receiver takes over the socket's name, so that a receiver always listens. The old one has half a second for the
+# connections that it already has. A connection that an overloaded receiver has not accepted by then is reset: the web server
+# answers 502, and the provider tries again. Where the new receiver doesn't start, the old one goes on.
 restart() {
 	running || { start; return; }
 	old=$pid
