@@ -42,6 +42,25 @@ bool buf_add(struct buf *b, const void *p, size_t n)
 	return true;
 }
 
+bool buf_add_text(struct buf *b, const char *text)
+{
+	return buf_add(b, text, strlen(text));
+}
+
+bool buf_add_number(struct buf *b, int64_t value)
+{
+	char digits[20], *p = digits + sizeof digits; /* "-9223372036854775808" */
+	uint64_t left = value < 0 ? -(uint64_t)value : (uint64_t)value;
+
+	do {
+		*--p = (char)('0' + left % 10);
+		left /= 10;
+	} while (left);
+	if (value < 0)
+		*--p = '-';
+	return buf_add(b, p, (size_t)(digits + sizeof digits - p));
+}
+
 bool buf_vprintf(struct buf *b, const char *fmt, va_list ap)
 {
 	size_t room = b->cap - b->len;

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Zero-initialised is valid and empty. The buffer owns data; buf_free() releases it. */
 struct buf {
@@ -28,6 +29,10 @@ bool buf_reserve(struct buf *b, size_t more);
 
 /* Appends n bytes. False when memory is short; the buffer is then unchanged. */
 bool buf_add(struct buf *b, const void *p, size_t n);
+
+/* The same for a string, and for a number's decimal digits. */
+bool buf_add_text(struct buf *b, const char *text);
+bool buf_add_number(struct buf *b, int64_t value);
 
 /* Appends what printf would print. False when memory is short or the format fails. */
 bool buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -1,16 +1,26 @@
 /* SPDX-License-Identifier: ISC */
-/* Keys of signatures by OpenSSL: fetched and keyed once, HMAC's then copied for each use. */
+/* Keys of signatures by OpenSSL: fetched and keyed once, then used again and again. */
 #include "core/key.h"
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
+/* OpenSSL 3.0.3 is the first in which a context begins anew with the key that it has (openssl/openssl#18100). */
+static const unsigned long reusing_openssl = 0x30000030L;
+
+/* An HMAC context that no thread uses at the moment; NULL: none. */
+struct idle_hmac {
+	_Atomic(EVP_MAC_CTX *) ctx;
+};
+
 struct key {
-	EVP_MAC_CTX *hmac; /* what OpenSSL calls a context is the key's schedule here: it is only ever copied */
-	EVP_PKEY *pkey;    /* the other of the two is NULL */
+	EVP_MAC_CTX *hmac;      /* has the key, and is only copied */
+	struct idle_hmac *idle; /* NULL: contexts cannot be used again */
+	EVP_PKEY *pkey;         /* NULL for HMAC */
 	size_t size;
 };
 
@@ -41,6 +51,7 @@ struct key *key_new(enum key_kind kind, const void *bytes, size_t n)
 	case KEY_HMAC_SHA256:
 	case KEY_HMAC_SHA1:
 		k->hmac = hmac_new(kind == KEY_HMAC_SHA256 ? sha256 : sha1, bytes, n);
+		k->idle = OpenSSL_version_num() >= reusing_openssl ? calloc(1, sizeof *k->idle) : NULL;
 		k->size = k->hmac ? EVP_MAC_CTX_get_mac_size(k->hmac) : 0;
 		break;
 	case KEY_ED25519_PUBLIC:
@@ -54,7 +65,7 @@ struct key *key_new(enum key_kind kind, const void *bytes, size_t n)
 	}
 	if (k->hmac || k->pkey)
 		return k;
-	free(k);
+	key_free(k);
 	return NULL;
 }
 
@@ -62,6 +73,9 @@ void key_free(struct key *k)
 {
 	if (!k)
 		return;
+	if (k->idle)
+		EVP_MAC_CTX_free(k->idle->ctx);
+	free(k->idle);
 	EVP_MAC_CTX_free(k->hmac);
 	EVP_PKEY_free(k->pkey);
 	free(k);
@@ -72,13 +86,24 @@ size_t key_signature_size(const struct key *k)
 	return k->size;
 }
 
+/* Leaves a context for the next use, and returns the one that was left before. */
+static EVP_MAC_CTX *swap_idle(const struct key *k, EVP_MAC_CTX *ctx)
+{
+	return k->idle ? atomic_exchange(&k->idle->ctx, ctx) : ctx;
+}
+
+/* Copying the context takes a dozen allocations, so one is kept for the next use. */
 static bool hmac_sign(const struct key *k, const void *message, size_t n, unsigned char *out)
 {
-	EVP_MAC_CTX *ctx = EVP_MAC_CTX_dup(k->hmac);
+	EVP_MAC_CTX *ctx = swap_idle(k, NULL);
 	size_t len;
-	bool ok = ctx && EVP_MAC_update(ctx, message, n) && EVP_MAC_final(ctx, out, &len, KEY_SIGNATURE_MAX) && len == k->size;
+	bool ok;
 
-	EVP_MAC_CTX_free(ctx);
+	if (!ctx)
+		ctx = EVP_MAC_CTX_dup(k->hmac);
+	ok = ctx && EVP_MAC_init(ctx, NULL, 0, NULL) && EVP_MAC_update(ctx, message, n) &&
+		EVP_MAC_final(ctx, out, &len, KEY_SIGNATURE_MAX) && len == k->size;
+	EVP_MAC_CTX_free(swap_idle(k, ctx));
 	return ok;
 }
 

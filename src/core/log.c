@@ -95,9 +95,9 @@ static void add_key(struct log_entry *e, const char *key)
 	};
 	const char *start = e->line.len ? marks[e->format].next : marks[e->format].first;
 
-	buf_add(&e->line, start, strlen(start));
-	buf_add(&e->line, key, strlen(key));
-	buf_add(&e->line, marks[e->format].end, strlen(marks[e->format].end));
+	buf_add_text(&e->line, start);
+	buf_add_text(&e->line, key);
+	buf_add_text(&e->line, marks[e->format].end);
 }
 
 void log_begin(struct log_entry *e, enum log_level level)
@@ -129,13 +129,17 @@ void log_text(struct log_entry *e, const char *key, const char *value)
 void log_number(struct log_entry *e, const char *key, int64_t value)
 {
 	add_key(e, key);
-	buf_printf(&e->line, "%lld", (long long)value);
+	buf_add_number(&e->line, value);
 }
 
 void log_millis(struct log_entry *e, const char *key, int64_t microseconds)
 {
+	int us = (int)(microseconds % 1000);
+	const char fraction[] = {'.', (char)('0' + us / 100), (char)('0' + us / 10 % 10), (char)('0' + us % 10)};
+
 	add_key(e, key);
-	buf_printf(&e->line, "%lld.%03d", (long long)(microseconds / 1000), (int)(microseconds % 1000));
+	buf_add_number(&e->line, microseconds / 1000);
+	buf_add(&e->line, fraction, sizeof fraction);
 }
 
 static void write_held(void)

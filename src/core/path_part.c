@@ -9,7 +9,11 @@
 
 size_t path_part_size(const char *part)
 {
-	return strcspn(part, ".");
+	const char *end = part;
+
+	while (*end && *end != '.') /* parts are short: strcspn(3) takes longer */
+		end++;
+	return (size_t)(end - part);
 }
 
 bool path_part_is_index(const char *part, size_t index)

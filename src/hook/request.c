@@ -20,6 +20,25 @@ const char *request_variable(const struct request *r, const char *name)
 	return NULL;
 }
 
+static const char header_prefix[] = "HTTP_";
+
+static bool is_header_variable(const char *variable)
+{
+	return *variable == *header_prefix && strncmp(variable, header_prefix, sizeof header_prefix - 1) == 0;
+}
+
+const char *request_header_value(const char *variable, const char *name)
+{
+	const char *p = variable + sizeof header_prefix - 1;
+
+	if (!is_header_variable(variable))
+		return NULL;
+	for (; *name; name++, p++)
+		if (*p != (*name == '-' ? '_' : toupper((unsigned char)*name)))
+			return NULL;
+	return *p == '=' ? p + 1 : NULL;
+}
+
 static const char *or_empty(const char *s)
 {
 	return s ? s : "";
@@ -86,7 +105,9 @@ static void set_length(struct request *r)
 
 void request_init(struct request *r, char *const *envp, body_reader *read, void *ctx)
 {
-	r->envp = envp;
+	r->envp = r->headers = envp;
+	while (*r->headers && !is_header_variable(*r->headers))
+		r->headers++;
 	r->read = read;
 	r->read_ctx = ctx;
 	r->method = or_empty(request_variable(r, "REQUEST_METHOD"));
@@ -105,25 +126,12 @@ void request_init(struct request *r, char *const *envp, body_reader *read, void 
 	r->at_end = false;
 }
 
-const char *request_header_value(const char *variable, const char *name)
-{
-	static const char prefix[] = "HTTP_";
-	const char *p = variable + sizeof prefix - 1;
-
-	if (*variable != *prefix || strncmp(variable, prefix, sizeof prefix - 1) != 0)
-		return NULL;
-	for (; *name; name++, p++)
-		if (*p != (*name == '-' ? '_' : toupper((unsigned char)*name)))
-			return NULL;
-	return *p == '=' ? p + 1 : NULL;
-}
-
 enum header_result request_header(const struct request *r, const char *name, const char **value)
 {
 	size_t times = 0;
 	const char *found;
 
-	for (char *const *v = r->envp; *v; v++) {
+	for (char *const *v = r->headers; *v; v++) {
 		if ((found = request_header_value(*v, name))) {
 			*value = found;
 			times++;

@@ -20,6 +20,7 @@ typedef enum read_result body_reader(void *ctx, char *p, size_t n, size_t *got);
 /* The strings borrow from envp, which must outlive the request; the request owns body. */
 struct request {
 	char *const *envp;
+	char *const *headers; /* in envp: no header stands before it */
 	body_reader *read;
 	void *read_ctx;
 

@@ -13,7 +13,7 @@ static const char *phrase(unsigned status)
 	return status == 201 ? "Created" : status == 202 ? "Accepted" : status == 204 ? "No Content" : "OK";
 }
 
-/* Our own body: a status for programs and a message for people. */
+/* The receiver's own body: a status for programs and a message for people. */
 static void print_json(const struct delivery *d, char *json, size_t n)
 {
 	const struct outcome_info *info = outcome_info(d->outcome);
@@ -32,14 +32,22 @@ struct answer {
 	const char *type, *body;
 };
 
+static bool print_line(struct buf *out, const char *name, const char *value)
+{
+	return buf_add_text(out, name) && buf_add_text(out, value) && buf_add_text(out, "\r\n");
+}
+
+/* A 204 has no Content-Length (RFC 9110 section 8.6). */
 static bool print_answer(struct buf *out, const struct answer *a, const char *reason, const char *header)
 {
-	const char *type = a->type ? a->type : "", *name = a->type ? "Content-Type: " : "", *end = a->type ? "\r\n" : "";
+	bool has_body = a->status != 204;
+	bool ok = buf_add_text(out, "Status: ") && buf_add_number(out, a->status) && print_line(out, " ", reason);
 
-	if (a->status == 204) /* RFC 9110 section 8.6 */
-		return buf_printf(out, "Status: 204 %s\r\nCache-Control: no-store\r\n%s\r\n", reason, header);
-	return buf_printf(out, "Status: %u %s\r\n%s%s%sContent-Length: %zu\r\nCache-Control: no-store\r\n%s\r\n%s", a->status, reason,
-		name, type, end, strlen(a->body), header, a->body);
+	if (has_body && a->type)
+		ok = ok && print_line(out, "Content-Type: ", a->type);
+	if (has_body)
+		ok = ok && buf_add_text(out, "Content-Length: ") && buf_add_number(out, (int64_t)strlen(a->body)) && print_line(out, "", "");
+	return ok && print_line(out, "Cache-Control: no-store", "") && print_line(out, header, "") && (!has_body || buf_add_text(out, a->body));
 }
 
 /* The answer to an accepted delivery: the endpoint's, else the scheme's where the provider shows or needs it, else ours. */
@@ -64,6 +72,7 @@ bool respond(struct delivery *d, struct buf *out)
 	struct answer a = {(unsigned)info->status, "application/json", NULL};
 	const char *header = info->header;
 	char json[192], retry[64];
+	size_t before = out->len;
 
 	print_json(d, json, sizeof json);
 	a.body = json;
@@ -76,5 +85,8 @@ bool respond(struct delivery *d, struct buf *out)
 	if (d->outcome == OUTCOME_METHOD && d->endpoint && scheme_takes_get(&d->endpoint->scheme))
 		header = "Allow: GET, POST\r\n";
 	d->answered = clock_mono_us();
-	return print_answer(out, &a, info->status == 200 ? phrase(a.status) : info->phrase, d->retry_after ? retry : header);
+	if (print_answer(out, &a, info->status == 200 ? phrase(a.status) : info->phrase, d->retry_after ? retry : header))
+		return true;
+	out->len = before;
+	return false;
 }
