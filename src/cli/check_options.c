@@ -27,7 +27,7 @@ static void add_default(struct buf *out, const struct option_row *row)
 	buf_printf(out, "}");
 }
 
-static void print_row(const struct option_row *row)
+static void print_option_row(const struct option_row *row)
 {
 	struct buf line = {0}, bounds = {0};
 
@@ -56,7 +56,7 @@ static void print_heading(const struct conf_options *group)
 		printf("outside of sections: %s\n", group->help);
 }
 
-static void print_text(void)
+static void print_options(void)
 {
 	const char *section = "";
 	struct conf_options group;
@@ -66,7 +66,7 @@ static void print_text(void)
 			print_heading(&group);
 		section = group.section;
 		for (const struct option_row *row = group.rows; row->name; row++)
-			print_row(row);
+			print_option_row(row);
 	}
 }
 
@@ -75,7 +75,7 @@ static struct slice slice_or_none(const char *text)
 	return text ? slice_text(text) : (struct slice){0};
 }
 
-static void add_row(struct json *j, const struct conf_options *group, const struct option_row *row)
+static void add_row_json(struct json *j, const struct conf_options *group, const struct option_row *row)
 {
 	static const char *const none[] = {NULL};
 	struct buf text = {0};
@@ -103,14 +103,14 @@ void check_print_options(bool as_json)
 	struct json j;
 
 	if (!as_json) {
-		print_text();
+		print_options();
 		return;
 	}
 	json_begin(&j);
 	json_list(&j, "options");
 	for (size_t i = 0; conf_options(i, &group); i++)
 		for (const struct option_row *row = group.rows; row->name; row++)
-			add_row(&j, &group, row);
+			add_row_json(&j, &group, row);
 	json_list_end(&j);
 	json_end(&j);
 }

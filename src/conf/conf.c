@@ -86,7 +86,7 @@ bool conf_options(size_t i, struct conf_options *out)
 
 /* ---- loading */
 
-static bool build(struct conf *c, cfg_t *tree, const char *file)
+static bool build_conf(struct conf *c, cfg_t *tree, const char *file)
 {
 	bool ok = option_read(top_options, tree, c);
 
@@ -108,7 +108,7 @@ static bool build(struct conf *c, cfg_t *tree, const char *file)
 }
 
 /* The tree, whose sections were checked, and what they say of each other. NULL after an error was reported. */
-static cfg_t *parse(const char *file, enum conf_secrets secrets, conf_report *report, void *ctx)
+static cfg_t *parse_files(const char *file, enum conf_secrets secrets, conf_report *report, void *ctx)
 {
 	struct reader_load load = {option_table(conf_sections), option_check_value, secrets, report, ctx};
 	cfg_t *tree;
@@ -133,7 +133,7 @@ struct conf *conf_load(const char *file, conf_report *report, void *ctx)
 
 struct conf *conf_load_with(const char *file, enum conf_secrets secrets, conf_report *report, void *ctx)
 {
-	cfg_t *tree = parse(file, secrets, report, ctx);
+	cfg_t *tree = parse_files(file, secrets, report, ctx);
 	struct conf *c;
 
 	if (!tree)
@@ -145,7 +145,7 @@ struct conf *conf_load_with(const char *file, enum conf_secrets secrets, conf_re
 		c->tree = tree;
 	if (c)
 		reader_take_files(&c->files, c->fingerprint);
-	if (c && !build(c, tree, file)) {
+	if (c && !build_conf(c, tree, file)) {
 		conf_free(c);
 		c = NULL;
 	}

@@ -148,7 +148,7 @@ static bool check_secret_keys(cfg_t *sec, const struct scheme *s)
 	return ok;
 }
 
-static bool is_text(const char *s, size_t max)
+static bool is_media_type(const char *s, size_t max)
 {
 	size_t n = strlen(s);
 
@@ -166,7 +166,7 @@ static bool check_whole_answer(cfg_t *sec)
 		return option_refuse_value(sec, "answer-body", text, "answer-body is longer than %d bytes", ANSWER_MAX);
 	if (cfg_getint(sec, "answer-status") == 204 && text)
 		return option_refuse_value(sec, "answer-body", text, "an answer with status 204 has no body; remove answer-body");
-	return !type || (text && is_text(type, TYPE_MAX)) ||
+	return !type || (text && is_media_type(type, TYPE_MAX)) ||
 		option_refuse_value(sec, "answer-type", type, "answer-type is the media type of an answer-body, such as \"text/plain\"");
 }
 

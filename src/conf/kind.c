@@ -158,7 +158,7 @@ static bool check_within(const struct option_row *row, const char *text, const c
 	return false;
 }
 
-static bool check_time(const struct option_row *row, cfg_t *sec, const char *text, struct buf *why)
+static bool check_time_text(const struct option_row *row, cfg_t *sec, const char *text, struct buf *why)
 {
 	(void)sec;
 	return check_within(row, text, "a time", "\"500ms\", \"10s\"", why);
@@ -351,7 +351,7 @@ const struct option_kind kind_secret_path = {"file with a secret", CFGT_STR, .re
 const struct option_kind kind_bool = {"true or false", CFGT_BOOL, .read = read_bool};
 const struct option_kind kind_count = {"number", CFGT_INT, .check = check_count, .read = kind_read_count};
 const struct option_kind kind_size = {"size", CFGT_STR, .check = check_size, .read = read_size};
-const struct option_kind kind_time = {"time", CFGT_STR, .check = check_time, .read = read_time};
+const struct option_kind kind_time = {"time", CFGT_STR, .check = check_time_text, .read = read_time};
 const struct option_kind kind_age = {"age", CFGT_STR, .check = check_age, .read = read_time};
 const struct option_kind kind_keep = {"age or \"forever\"", CFGT_STR, .check = check_keep, .read = read_keep};
 const struct option_kind kind_mode = {"file mode", CFGT_STR, .check = check_mode, .read = read_mode};

@@ -31,7 +31,7 @@ static cfg_opt_t make_option(const struct option_row *row)
 	return opt;
 }
 
-static bool has_option(const cfg_opt_t *opts, size_t n, const char *name)
+static bool is_in_table(const cfg_opt_t *opts, size_t n, const char *name)
 {
 	for (size_t i = 0; i < n; i++)
 		if (strcmp(opts[i].name, name) == 0)
@@ -52,7 +52,7 @@ static cfg_opt_t *make_options(const struct option_section *section, size_t more
 	opts = calloc(max, sizeof *opts);
 	for (size_t i = *n = 0; opts && (rows = section->rows(i)); i++)
 		for (; rows->name; rows++)
-			if (!has_option(opts, *n, rows->name))
+			if (!is_in_table(opts, *n, rows->name))
 				opts[(*n)++] = make_option(rows);
 	return opts;
 }
@@ -110,7 +110,7 @@ static bool refuse_text(const struct option_row *row, cfg_t *sec, const char *va
 }
 
 /* The i-th value as text; NULL where the option has none. A number is written to number. */
-static const char *value_of(const struct option_row *row, cfg_t *sec, unsigned i, char number[32])
+static const char *text_of(const struct option_row *row, cfg_t *sec, unsigned i, char number[32])
 {
 	long v;
 
@@ -124,7 +124,7 @@ static const char *value_of(const struct option_row *row, cfg_t *sec, unsigned i
 static bool check_one(const struct option_row *row, cfg_t *sec, unsigned i)
 {
 	char number[32];
-	const char *text = value_of(row, sec, i, number);
+	const char *text = text_of(row, sec, i, number);
 	struct buf why = {0};
 	bool ok = !text || row->kind->check(row, sec, text, &why);
 
@@ -143,7 +143,7 @@ bool option_check(const struct option_row *row, cfg_t *sec)
 	return true;
 }
 
-static const struct option_row *find_row(const struct option_section *section, const char *name)
+static const struct option_row *find_row_in(const struct option_section *section, const char *name)
 {
 	const struct option_row *row;
 
@@ -166,7 +166,7 @@ bool option_check_value(cfg_t *cfg, cfg_opt_t *opt)
 	}
 	if (cfg->title)
 		return true; /* a section is checked as a whole */
-	row = find_row(sections, opt->name);
+	row = find_row_in(sections, opt->name);
 	return row && (!row->kind->check || check_one(row, cfg, cfg_opt_size(opt) - 1));
 }
 

@@ -41,7 +41,7 @@ static struct {
 } reading;
 
 /* What to do about what libconfuse reports by itself; "" for messages of ours, which say so. */
-static const char *fix_of(const char *fmt)
+static const char *hint_of(const char *fmt)
 {
 	static const struct {
 		const char *begins, *fix;
@@ -80,7 +80,7 @@ __attribute__((format(printf, 4, 0))) static void report_at(enum log_level level
 	else if (file)
 		buf_printf(&b, "%s: ", file);
 	buf_vprintf(&b, fmt, ap);
-	buf_printf(&b, "%s", fix_of(fmt));
+	buf_printf(&b, "%s", hint_of(fmt));
 	reading.want.report(reading.want.ctx, level, buf_str(&b));
 	buf_free(&b);
 }
@@ -249,7 +249,7 @@ int reader_include(cfg_t *cfg, cfg_opt_t *opt, int argc, const char **argv)
 	return rc;
 }
 
-static bool refuse(const char *message)
+static bool refuse_load(const char *message)
 {
 	reading.errors++;
 	reading.want.report(reading.want.ctx, LOG_LEVEL_ERROR, message);
@@ -318,14 +318,14 @@ static bool parse_one(cfg_t *cfg, const char *file)
 
 	if (!source_read(file, reading.want.secrets == CONF_SECRETS_CHECK, &reading.text, why, sizeof why)) {
 		buf_free(&reading.text);
-		return refuse(why);
+		return refuse_load(why);
 	}
 	fingerprint_add(reading.texts, reading.text.data, reading.text.len);
 	rc = name_tree(cfg, file) ? parse_text(cfg) : CFG_FILE_ERROR;
 	buf_free(&reading.text);
 	if (rc != CFG_SUCCESS && reading.errors == 0) {
 		snprintf(why, sizeof why, "%s: can't be parsed", file);
-		return refuse(why);
+		return refuse_load(why);
 	}
 	return rc == CFG_SUCCESS;
 }

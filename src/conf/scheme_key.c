@@ -62,7 +62,7 @@ static bool decode_key(const struct scheme *s, const char *text, size_t n, unsig
 	return decode_loose(text, n, out, max, len);
 }
 
-static struct key *make_key(enum algorithm algorithm, const unsigned char *bytes, size_t n, bool sign, const char **why)
+static struct key *key_of_bytes(enum algorithm algorithm, const unsigned char *bytes, size_t n, bool sign, const char **why)
 {
 	enum key_kind kind = algorithm == ALGORITHM_HMAC_SHA256 ? KEY_HMAC_SHA256 : KEY_HMAC_SHA1;
 	struct key *key;
@@ -80,16 +80,16 @@ static struct key *make_key(enum algorithm algorithm, const unsigned char *bytes
 	return key;
 }
 
-static struct key *key_of(const struct scheme *s, enum algorithm algorithm, const char *text, size_t n, bool sign, const char **why)
+static struct key *key_of_text(const struct scheme *s, enum algorithm algorithm, const char *text, size_t n, bool sign, const char **why)
 {
 	unsigned char bytes[SECRET_MAX];
 	struct key *key = NULL;
 	size_t len = 0;
 
 	if (s->key_text == KEY_TEXT_PLAIN)
-		return make_key(algorithm, (const unsigned char *)text, n, sign, why);
+		return key_of_bytes(algorithm, (const unsigned char *)text, n, sign, why);
 	if (decode_key(s, text, n, bytes, sizeof bytes, &len))
-		key = make_key(algorithm, bytes, len, sign, why);
+		key = key_of_bytes(algorithm, bytes, len, sign, why);
 	else
 		*why = s->key_text == KEY_TEXT_HEX ? "it is not hexadecimal" : "it is not base64, with or without whsec_ before it";
 	explicit_bzero(bytes, sizeof bytes);
@@ -98,12 +98,12 @@ static struct key *key_of(const struct scheme *s, enum algorithm algorithm, cons
 
 struct key *scheme_key(const struct scheme *s, const char *text, size_t n, bool sign, const char **why)
 {
-	return key_of(s, s->algorithm, text, n, sign, why);
+	return key_of_text(s, s->algorithm, text, n, sign, why);
 }
 
 struct key *scheme_other_key(const struct scheme *s, const char *text, size_t n, const char **why)
 {
-	return s->other_algorithm ? key_of(s, s->other_algorithm, text, n, false, why) : NULL;
+	return s->other_algorithm ? key_of_text(s, s->other_algorithm, text, n, false, why) : NULL;
 }
 
 size_t scheme_signature_size(enum algorithm a)

@@ -58,7 +58,7 @@ bool scheme_signs_url(const struct scheme *s)
 	return scheme_signs(s, PLACEHOLDER_URL) || scheme_signs(s, PLACEHOLDER_DECODED_URL);
 }
 
-static bool is_name(const char *name, const char *header)
+static bool is_same_name(const char *name, const char *header)
 {
 	return header && strcasecmp(name, header) == 0;
 }
@@ -75,7 +75,7 @@ bool scheme_signs_source(const struct scheme *s, const struct source *source)
 	case SOURCE_BODY:
 		return body;
 	case SOURCE_HEADER:
-		return scheme_has_key(s) && (is_name(source->name, s->id_header) || is_name(source->name, s->other_headers.id));
+		return scheme_has_key(s) && (is_same_name(source->name, s->id_header) || is_same_name(source->name, s->other_headers.id));
 	default:
 		return true;
 	}

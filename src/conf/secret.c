@@ -21,7 +21,7 @@ static bool read_secret(bool is_file, cfg_t *sec, const char *name, struct buf *
 	return is_file ? io_read_secret(buf_str(place), out, why, n) : io_read_secret_env(name, out, why, n);
 }
 
-static void forget(struct buf *text, struct buf *place)
+static void clear_secret(struct buf *text, struct buf *place)
 {
 	if (text->data)
 		explicit_bzero(text->data, text->cap);
@@ -44,11 +44,11 @@ static bool check_secret(bool is_file, cfg_t *sec, const char *name, struct buf 
 	ok = read_secret(is_file, sec, name, &text, &place, reason, sizeof reason);
 	if (!ok)
 		buf_printf(why, ": %s", reason);
-	forget(&text, &place);
+	clear_secret(&text, &place);
 	return ok;
 }
 
-static bool add_secret(struct secrets *s, const char *kind, const char *place, const char *text)
+static bool append_secret(struct secrets *s, const char *kind, const char *place, const char *text)
 {
 	struct secret *items = realloc(s->item, (s->n + 1) * sizeof *items), *new;
 	struct buf source = {0};
@@ -74,10 +74,10 @@ static bool read_secrets(bool is_file, const struct option_row *row, cfg_t *sec,
 
 		ok = read_secret(is_file, sec, cfg_getnstr(sec, row->name, i), &text, &place, why, sizeof why);
 		if (ok)
-			ok = add_secret(out, is_file ? "file" : "env", buf_str(&place), buf_str(&text));
+			ok = append_secret(out, is_file ? "file" : "env", buf_str(&place), buf_str(&text));
 		else if (reader_secrets() == CONF_SECRETS_THERE)
-			ok = add_secret(out, is_file ? "file" : "env", buf_str(&place), "");
-		forget(&text, &place);
+			ok = append_secret(out, is_file ? "file" : "env", buf_str(&place), "");
+		clear_secret(&text, &place);
 	}
 	return ok;
 }

@@ -56,7 +56,7 @@ static void add_place(const struct conf *c, const struct endpoint *e, struct buf
 		buf_printf(out, "%s:%d: ", sec->filename, sec->line);
 }
 
-static void refuse(const struct conf *c, const struct shared_secret *s, conf_report *report, void *ctx)
+static void refuse_pair(const struct conf *c, const struct shared_secret *s, conf_report *report, void *ctx)
 {
 	const struct endpoint *oracle = scheme_signs_for_strangers(&s->endpoint->scheme) ? s->endpoint : s->other;
 	struct buf text = {0};
@@ -83,7 +83,7 @@ bool shared_secrets_check(const struct conf *c, conf_report *report, void *ctx)
 		for (size_t k = 0; k < i; k++) {
 			if (!is_dangerous(&c->endpoints[i].scheme, &c->endpoints[k].scheme) || !is_pair(&c->endpoints[i], &c->endpoints[k], &s))
 				continue;
-			refuse(c, &s, report, ctx);
+			refuse_pair(c, &s, report, ctx);
 			ok = false;
 		}
 	}

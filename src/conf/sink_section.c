@@ -194,7 +194,7 @@ bool sink_section_replies(cfg_t *sec)
 
 /* ---- checks */
 
-static const struct option_row *find_row(const struct option_row *rows, const char *name)
+static const struct option_row *has_row(const struct option_row *rows, const char *name)
 {
 	for (; rows->name; rows++)
 		if (strcmp(rows->name, name) == 0)
@@ -206,7 +206,7 @@ static const struct option_row *find_row(const struct option_row *rows, const ch
 static bool refuse_others(const struct option_row *rows, const struct sink_type *type, cfg_t *sec)
 {
 	for (; rows->name; rows++)
-		if (option_is_given(sec, rows->name) && !find_row(type->rows, rows->name))
+		if (option_is_given(sec, rows->name) && !has_row(type->rows, rows->name))
 			return option_refuse_value(sec, rows->name, NULL, "%s is not for a sink of the type \"%s\"; remove it", rows->name, type->name);
 	return true;
 }

@@ -22,7 +22,7 @@ static bool is_pipe(const char *file, const struct stat *st)
 	return S_ISFIFO(st->st_mode) && strncmp(file, "/dev/", 5) != 0;
 }
 
-static bool read_text(const char *file, bool any_writer, struct buf *text, char *why, size_t n)
+static bool read_whole(const char *file, bool any_writer, struct buf *text, char *why, size_t n)
 {
 	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	struct stat st;
@@ -63,7 +63,7 @@ static bool check_encoding(const char *file, struct buf *text, char *why, size_t
 
 bool source_read(const char *file, bool any_writer, struct buf *text, char *why, size_t n)
 {
-	if (!read_text(file, any_writer, text, why, n))
+	if (!read_whole(file, any_writer, text, why, n))
 		return false;
 	if (text->len && text->data[text->len - 1] == '\n')
 		text->len--;

@@ -75,7 +75,7 @@ static int line_feeds(const char *p, size_t n)
 }
 
 /* True when a line of it looks like an option: these quotes were to end before it. */
-static bool has_option(const char *p, size_t n)
+static bool has_option_line(const char *p, size_t n)
 {
 	const char *end = p + n, *name;
 
@@ -108,7 +108,7 @@ int uncomment(char *text, size_t n, const char **missing)
 			*missing = ends[skip ? 2 : text[i] == '\''];
 			return run_on ? run_on : line;
 		}
-		if (!run_on && (text[i] == '"' || text[i] == '\'') && has_option(text + i, length))
+		if (!run_on && (text[i] == '"' || text[i] == '\'') && has_option_line(text + i, length))
 			run_on = line;
 		if (text[i] == '{' && depth++ == 0)
 			open = line;

@@ -33,7 +33,7 @@ static int compile(struct pattern *p)
 	return error;
 }
 
-static void forget(struct pattern *p)
+static void forget_states(struct pattern *p)
 {
 	if (p->compiled)
 		regfree(&p->regex);
@@ -55,7 +55,7 @@ static const char *skip_bracket(const char *p)
 	return *p ? p + 1 : p;
 }
 
-static size_t least(size_t a, size_t b)
+static size_t least_of(size_t a, size_t b)
 {
 	return a < b ? a : b;
 }
@@ -68,7 +68,7 @@ static size_t read_repeat(const char **p)
 	if (**p != '{')
 		return *(*p)++ == '+' ? 2 : 1;
 	for (++*p; isdigit((unsigned char)**p) || **p == ','; ++*p) {
-		n = **p == ',' ? 0 : least(n * 10 + (size_t)(**p - '0'), SIZE_LIMIT + 1);
+		n = **p == ',' ? 0 : least_of(n * 10 + (size_t)(**p - '0'), SIZE_LIMIT + 1);
 		most += **p == ',';
 		most = n > most ? n : most;
 	}
@@ -81,21 +81,21 @@ static size_t read_repeat(const char **p)
  * The size of the expression from *p to the end of its group: the number of characters, classes and groups. Bounds are written
  * out, as regcomp(3) does. At most SIZE_LIMIT + 1. *p moves to the ")", or the end. Outside of groups a ")" is a character.
  */
-static size_t measure(const char **p, bool in_group)
+static size_t measure_group(const char **p, bool in_group)
 {
 	size_t all = 0, last = 0;
 
 	while (**p && !(in_group && **p == ')') && all <= SIZE_LIMIT) {
 		if (strchr("{+*?", **p) && last) {
 			all -= last;
-			last = least(last * read_repeat(p), SIZE_LIMIT + 1);
+			last = least_of(last * read_repeat(p), SIZE_LIMIT + 1);
 			all += last;
 			continue;
 		}
 		last = 1;
 		if (**p == '(') {
 			++*p;
-			last += measure(p, true);
+			last += measure_group(p, true);
 			*p += **p == ')';
 		} else if (**p == '[') {
 			*p = skip_bracket(*p);
@@ -104,7 +104,7 @@ static size_t measure(const char **p, bool in_group)
 		}
 		all += last;
 	}
-	return least(all, SIZE_LIMIT + 1);
+	return least_of(all, SIZE_LIMIT + 1);
 }
 
 static bool check_text(const char *text, char *why, size_t n)
@@ -121,9 +121,9 @@ static bool check_text(const char *text, char *why, size_t n)
 		snprintf(why, n, "it must not refer to a group; write the text again");
 		return false;
 	}
-	if (measure(&rest, false) <= SIZE_LIMIT)
+	if (measure_group(&rest, false) <= SIZE_LIMIT)
 		return true;
-	snprintf(why, n, "its bounds multiply to more than %d characters; write smaller numbers in braces", SIZE_LIMIT);
+	snprintf(why, n, "its bounds multiply to more than %d characters; write least_of numbers in braces", SIZE_LIMIT);
 	return false;
 }
 
@@ -161,7 +161,7 @@ void pattern_free(struct pattern *p)
 {
 	if (!p)
 		return;
-	forget(p);
+	forget_states(p);
 	free(p);
 }
 
@@ -185,6 +185,6 @@ enum pattern_result pattern_find(struct pattern *p, const char *text)
 		break;
 	}
 	if (result == PATTERN_NO_MEMORY || clock_mono_us() - begin > LONG_US)
-		forget(p);
+		forget_states(p);
 	return result;
 }

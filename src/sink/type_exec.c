@@ -39,7 +39,7 @@ static bool read_command(const struct option_row *row, cfg_t *sec, void *field)
 }
 
 /* POSIX.1-2017 XBD 3.235: letters, digits and _, and no digit first. */
-static bool is_variable(const char *name)
+static bool is_variable_name(const char *name)
 {
 	size_t n = 0;
 
@@ -52,7 +52,7 @@ static bool check_variable(const struct option_row *row, cfg_t *sec, const char 
 {
 	(void)row;
 	(void)sec;
-	if (!is_variable(name))
+	if (!is_variable_name(name))
 		buf_printf(why, ": write the names of variables of the relay, such as \"HTTPS_PROXY\", without a value");
 	else if (strncmp(name, "HOOKSPOOL_", 10) == 0)
 		buf_printf(why, ": variables that begin with HOOKSPOOL_ tell of the event; remove it");

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: ISC */
+/* Sinks of the type dir: a file for each event, in a directory. */
+#ifndef DIR_SINK_H
+#define DIR_SINK_H
+
+#include <sys/types.h>
+
+struct dir_options {
+	char *path;
+	mode_t mode; /* of the files */
+};
+
+#endif
