@@ -8,38 +8,48 @@
 #include "cli/cli.h"
 #include "cli/terminal.h"
 
-enum completion completion_of(const struct command_option *o)
+/* What of the configuration the value names; NULL: nothing. */
+static const char *names_of(const struct command_option *o)
+{
+	return o->kind == COMMAND_ENDPOINT ? "endpoints" : o->kind == COMMAND_SINK ? "sinks" : NULL;
+}
+
+/* The value's word at that place; NULL behind the last. */
+static const char *word_at(const struct command_option *o, size_t i)
 {
 	switch (o->kind) {
-	case COMMAND_FILE:
-		return COMPLETION_FILES;
 	case COMMAND_WORD:
+		return o->words[i];
 	case COMMAND_SUBCOMMAND:
+		return command_all[i] ? command_all[i]->name : NULL;
 	case COMMAND_SCHEME:
-		return COMPLETION_WORDS;
-	case COMMAND_ENDPOINT:
-	case COMMAND_SINK:
-		return COMPLETION_NAMES;
+		return scheme_at(i) ? scheme_at(i)->name : NULL;
 	default:
-		return COMPLETION_NONE;
+		return NULL;
 	}
 }
 
-const char *completion_names(const struct command_option *o)
+bool completion_is_possible(const struct command_option *o)
 {
-	return o->kind == COMMAND_ENDPOINT ? "endpoints" : "sinks";
+	return o->kind == COMMAND_FILE || names_of(o) || word_at(o, 0);
 }
 
-void completion_each_word(const struct command_option *o, void (*print)(const char *word))
+void completion_print_values(const struct completion_format *f, const struct command_option *o)
 {
-	const struct scheme *s;
+	const char *word;
 
-	for (size_t i = 0; o->kind == COMMAND_WORD && o->words[i]; i++)
-		print(o->words[i]);
-	for (size_t i = 0; o->kind == COMMAND_SUBCOMMAND && command_all[i]; i++)
-		print(command_all[i]->name);
-	for (size_t i = 0; o->kind == COMMAND_SCHEME && (s = scheme_at(i)); i++)
-		print(s->name);
+	if (o->kind == COMMAND_FILE) {
+		fputs(f->files, stdout);
+	} else if (names_of(o)) {
+		printf("%s%s%s", f->names, names_of(o), f->names_end);
+	} else if (word_at(o, 0)) {
+		fputs(f->words, stdout);
+		for (size_t i = 0; (word = word_at(o, i)); i++)
+			printf("%s%s%s", f->word, word, f->word_end);
+		fputs(f->words_end, stdout);
+	} else {
+		fputs(f->none, stdout);
+	}
 }
 
 /* A single quote in the text ends the quotes, stands escaped, and begins them anew. */

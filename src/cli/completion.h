@@ -5,22 +5,19 @@
 
 #include "cli/command.h"
 
-/* What the shell completes a value with. */
-enum completion {
-	COMPLETION_NONE,
-	COMPLETION_FILES,
-	COMPLETION_WORDS, /* see completion_each_word() */
-	COMPLETION_NAMES, /* what "hookspool completion KIND" prints: see completion_names() */
+/* How a shell's script says what it completes a value with: nothing, files, names of the configuration, or one of these words. */
+struct completion_format {
+	const char *none, *files;
+	const char *names, *names_end; /* around "endpoints" or "sinks": what "hookspool completion" prints them for */
+	const char *words, *words_end; /* around the words */
+	const char *word, *word_end;   /* around each */
 };
 
-/* An argument == NULL, which a command without arguments has, is COMPLETION_NONE. */
-enum completion completion_of(const struct command_option *o);
+/* True when a shell can complete the value of an option or an argument. A command without arguments has an argument of no kind. */
+bool completion_is_possible(const struct command_option *o);
 
-/* "endpoints" or "sinks", for COMPLETION_NAMES. */
-const char *completion_names(const struct command_option *o);
-
-/* Calls print for each word that COMPLETION_WORDS stands for. */
-void completion_each_word(const struct command_option *o, void (*print)(const char *word));
+/* Prints in that format what the value is completed with. */
+void completion_print_values(const struct completion_format *f, const struct command_option *o);
 
 /* Prints the text as it stands between single quotes of a shell, with a backslash before each character of `special`. */
 void completion_print_quoted(const char *text, const char *special);

@@ -49,29 +49,10 @@ static const char bash_head[] =
 	"  done\n"
 	"  case $sub in\n";
 
-static void print_word_bash(const char *word)
-{
-	printf(" '%s'", word);
-}
-
-/* The command that adds the values of an option or an argument. */
-static void print_values_bash(const struct command_option *o)
-{
-	switch (completion_of(o)) {
-	case COMPLETION_FILES:
-		fputs("_hookspool_files", stdout);
-		return;
-	case COMPLETION_NAMES:
-		printf("_hookspool_names %s", completion_names(o));
-		return;
-	case COMPLETION_WORDS:
-		fputs("_hookspool_add", stdout);
-		completion_each_word(o, print_word_bash);
-		return;
-	case COMPLETION_NONE:
-		putchar(':');
-	}
-}
+static const struct completion_format bash_format = {
+	.none = ":", .files = "_hookspool_files", .names = "_hookspool_names ", .names_end = "", .words = "_hookspool_add", .words_end = "",
+	.word = " '", .word_end = "'",
+};
 
 static void print_case_bash(void *ctx, const struct command_option *o)
 {
@@ -84,7 +65,7 @@ static void print_case_bash(void *ctx, const struct command_option *o)
 	if (o->name)
 		printf("--%s", o->name);
 	fputs(") ", stdout);
-	print_values_bash(o);
+	completion_print_values(&bash_format, o);
 	fputs(" ;;\n", stdout);
 }
 
@@ -104,7 +85,7 @@ static void print_command_bash(const struct command *c)
 	fputs("        *) if [[ $cur == -* ]]; then\n            _hookspool_add", stdout);
 	command_each(c, print_option_bash, NULL);
 	fputs("\n          else\n            ", stdout);
-	print_values_bash(&c->argument);
+	completion_print_values(&bash_format, &c->argument);
 	fputs("\n          fi ;;\n      esac ;;\n", stdout);
 }
 

@@ -41,30 +41,10 @@ static const char fish_head[] =
 
 static const char fish_special[] = "\\";
 
-static void print_word_fish(const char *word)
-{
-	printf("%s ", word);
-}
-
-/* The options of complete(1) for a value. */
-static void print_values_fish(const struct command_option *o, const char *required)
-{
-	switch (completion_of(o)) {
-	case COMPLETION_FILES:
-		printf("%s -F", required);
-		return;
-	case COMPLETION_NAMES:
-		printf("%s -f -a '(__hookspool_names %s)'", required, completion_names(o));
-		return;
-	case COMPLETION_WORDS:
-		printf("%s -f -a '", required);
-		completion_each_word(o, print_word_fish);
-		putchar('\'');
-		return;
-	case COMPLETION_NONE:
-		printf("%s -f", required);
-	}
-}
+static const struct completion_format fish_format = {
+	.none = " -f", .files = " -F", .names = " -f -a '(__hookspool_names ", .names_end = ")'", .words = " -f -a '", .words_end = "'",
+	.word = "", .word_end = " ",
+};
 
 /* ctx: the subcommand's name; empty: the options before it. */
 static void print_option_fish(void *ctx, const struct command_option *o)
@@ -82,8 +62,10 @@ static void print_option_fish(void *ctx, const struct command_option *o)
 	fputs(" -d '", stdout);
 	completion_print_hint(o->help, fish_special);
 	putchar('\'');
-	if (command_has_value(o))
-		print_values_fish(o, " -r");
+	if (command_has_value(o)) {
+		fputs(" -r", stdout);
+		completion_print_values(&fish_format, o);
+	}
 	putchar('\n');
 }
 
@@ -100,10 +82,10 @@ void completion_fish(void)
 		const struct command *c = command_all[i];
 
 		command_each(c, print_option_fish, (void *)(uintptr_t)c->name);
-		if (completion_of(&c->argument) == COMPLETION_NONE)
+		if (!completion_is_possible(&c->argument))
 			continue;
 		printf("complete -c hookspool -n '__hookspool_is %s'", c->name);
-		print_values_fish(&c->argument, "");
+		completion_print_values(&fish_format, &c->argument);
 		putchar('\n');
 	}
 }

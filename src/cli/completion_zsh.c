@@ -22,30 +22,15 @@ static const char zsh_head[] =
 
 static const char zsh_special[] = "[]:\\";
 
-static void print_word_zsh(const char *word)
-{
-	printf("%s ", word);
-}
+static const struct completion_format zsh_format = {
+	.none = " ", .files = "_files", .names = "_hookspool_names ", .names_end = "", .words = "(", .words_end = ")", .word = "", .word_end = " ",
+};
 
 /* ":NAME:ACTION" of a value. */
-static void print_values_zsh(const struct command_option *o)
+static void print_action_zsh(const struct command_option *o)
 {
-	printf(":%s:", o->kind == COMMAND_HEADERS ? "header" : o->argument);
-	switch (completion_of(o)) {
-	case COMPLETION_FILES:
-		fputs("_files", stdout);
-		return;
-	case COMPLETION_NAMES:
-		printf("_hookspool_names %s", completion_names(o));
-		return;
-	case COMPLETION_WORDS:
-		putchar('(');
-		completion_each_word(o, print_word_zsh);
-		putchar(')');
-		return;
-	case COMPLETION_NONE:
-		putchar(' ');
-	}
+	printf(":%s:", o->kind == COMMAND_HEADERS ? "header" : o->argument); /* that placeholder has a colon and quotes */
+	completion_print_values(&zsh_format, o);
 }
 
 static void print_spec_zsh(void *ctx, const struct command_option *o)
@@ -63,7 +48,7 @@ static void print_spec_zsh(void *ctx, const struct command_option *o)
 	completion_print_hint(o->help, zsh_special);
 	putchar(']');
 	if (command_has_value(o))
-		print_values_zsh(o);
+		print_action_zsh(o);
 	putchar('\'');
 }
 
@@ -73,7 +58,7 @@ static void print_command_zsh(const struct command *c)
 	command_each(c, print_spec_zsh, NULL);
 	if (c->argument.argument) {
 		fputs(c->argument.kind == COMMAND_IDS ? " '*" : " '1", stdout);
-		print_values_zsh(&c->argument);
+		print_action_zsh(&c->argument);
 		putchar('\'');
 	}
 	fputs(" ;;\n", stdout);
