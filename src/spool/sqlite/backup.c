@@ -10,6 +10,7 @@
 
 #include "core/clock.h"
 #include "spool/sqlite/fd.h"
+#include "spool/sqlite/schema.h"
 #include "spool/sqlite/sql.h"
 #include "spool/sqlite/trust.h"
 
@@ -139,7 +140,7 @@ static bool check_schema(sqlite3 *sql, char *why, size_t n)
 		return fail(sql, why, n, "it can't be read");
 	if (version < 1 || tables != 4)
 		snprintf(why, n, "it is no spool of hookspool");
-	else if (version > SPOOL_DB_SCHEMA)
+	else if (version > SPOOL_SCHEMA_VERSION)
 		snprintf(why, n, "a newer hookspool made it; upgrade this one");
 	else if (others)
 		snprintf(why, n, "it has triggers or views that hookspool does not make");

@@ -140,7 +140,7 @@ static bool begin_transaction(struct spool *s, enum durability d, char *why, siz
 static void end_transaction(struct spool *s, enum durability d, bool ok)
 {
 	spool_db_end(&s->db);
-	if (!ok || s->db.suspect || (d == LAZY && !spool_db_sync(&s->db, true)))
+	if (!ok || s->db.fsync_failed || (d == LAZY && !spool_db_sync(&s->db, true)))
 		close_db(s);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The spool's database file: opening, schema, the lock between processes, checkpoints. */
+/* A connection to the spool's database: opening and closing, transactions, checkpoints, the reason of a failure. */
 #ifndef SPOOL_SQLITE_DB_H
 #define SPOOL_SQLITE_DB_H
 
@@ -10,8 +10,6 @@
 
 #include "spool/db.h"
 
-enum { SPOOL_DB_SCHEMA = 5 }; /* the version that this program makes and migrates to: PRAGMA user_version */
-
 enum { SPOOL_DB_BUSY_MS = 5000 }; /* a statement waits for other processes: recovery, readers' checkpoints; writers queue on the lock */
 
 struct spool_db {
@@ -21,8 +19,8 @@ struct spool_db {
 	int wal_pages; /* in the WAL after the last commit of this connection */
 	bool contended; /* the lock was held by another process when it was last asked for */
 	bool wal;      /* the journal is one */
-	bool marked;   /* under the lock: its file says that a process writes, or did */
-	bool suspect;  /* what others or this one wrote may never have reached the disk, though it can be read */
+	bool dirty;    /* under the lock: the dirty flag as it is in the lock's file */
+	bool fsync_failed; /* of this process or an earlier one: the disk may lack what can be read, until spool_repair() */
 	enum spool_error kind;
 	char error[PATH_MAX + 256]; /* stays when it is closed */
 };
@@ -30,10 +28,25 @@ struct spool_db {
 /* Keeps a reason in the connection, for spool_db_error(); rc: SQLite's code for its kind, SQLITE_ERROR for any other. Returns false. */
 bool spool_db_fail(struct spool_db *db, int rc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
+/* The same with SQLite's message, or "out of memory" where there is no handle; what: what failed. Returns false. */
+bool spool_db_fail_sql(struct spool_db *db, const char *what);
+
+/* Runs statements without results. No reason is kept: spool_db_fail_sql() does that. */
+bool spool_db_exec(struct spool_db *db, const char *sql);
+
+/* The number that a pragma gives; -1 on failure. */
+int spool_db_pragma(struct spool_db *db, const char *sql);
+
+/*
+ * Sets db->wal, as the journal was in the connection's last transaction. False when that can't be found out: to take a WAL for none
+ * would switch it off.
+ */
+bool spool_db_find_wal(struct spool_db *db);
+
 /*
  * Of spool_db_open(): db is zeroed but for housekeeping, or was closed, and is closed after an error. SPOOL_RECEIVE makes directory
- * (0700), file (0600) and schema where missing, sets the journal mode, migrates an older schema, and before all that writes again
- * what is suspect. The others take the journal as it is, make nothing but the lock's file, and fail where more would be needed.
+ * (0700), file (0600) and schema where missing, sets the journal mode, migrates an older schema, and before all that repairs
+ * what a failed fsync left. The others take the journal as it is, make nothing but the lock's file, and fail where more would be needed.
  */
 
 /* Closes what is open. Closing never checkpoints: that would race another process's commit. */
@@ -47,8 +60,8 @@ bool spool_db_sync(struct spool_db *db, bool on);
 
 /*
  * Begins a write transaction under the lock of all processes. Waits for the lock: 8 s for events and commands (urgent), 1 s for
- * housekeeping, and 1 s for anything after an urgent wait of this process timed out. What a failed fsync may have dropped is first
- * written again.
+ * housekeeping, and 1 s for anything after an urgent wait of this process timed out. Repairs first what a failed
+ * fsync left.
  * After an error nothing is held. After true, spool_db_end() must follow.
  */
 bool spool_db_begin(struct spool_db *db, bool urgent);
@@ -60,8 +73,8 @@ bool spool_db_begin(struct spool_db *db, bool urgent);
 bool spool_db_commit(struct spool_db *db);
 
 /*
- * Rolls back what was not committed, writes again what a failed fsync may have dropped, checkpoints when the WAL is long,
- * releases the lock. db is suspect after it where the disk still fails.
+ * Rolls back what was not committed, repairs what a failed fsync left, checkpoints when the WAL is long, releases the lock.
+ * db->fsync_failed stays set where the disk still fails.
  */
 void spool_db_end(struct spool_db *db);
 

@@ -139,7 +139,7 @@ static bool overwrite(struct scrub *s, int64_t first, bool *busy)
 		(sqlite3_exec(s->db->sql, "BEGIN IMMEDIATE; UPDATE spool SET name = name", NULL, NULL, NULL) == SQLITE_OK ||
 			spool_sql_fail(s->db));
 	if (ok && !look(s, first, true, &found)) {
-		s->db->suspect = true;
+		s->db->fsync_failed = true;
 		ok = spool_sql_fail(s->db);
 	}
 	ok = ok && spool_db_commit(s->db) && checkpoint(s, busy);

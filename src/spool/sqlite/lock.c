@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: ISC */
+/* The lock between processes: flock(2) on the file "lock" in the spool's directory. */
+#define _GNU_SOURCE /* SIGEV_THREAD_ID, gettid */
+#include "spool/sqlite/lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "spool/fs.h"
+#include "spool/sqlite/repair.h"
+
+#ifndef sigev_notify_thread_id
+#define sigev_notify_thread_id _sigev_un._tid
+#endif
+
+enum {
+	WAIT_S = 8,       /* the sender gives up after 15 s */
+	WAIT_SHORT_S = 1, /* for housekeeping, and after an urgent wait of this process timed out */
+	NUDGE_NS = 100 * 1000 * 1000,
+};
+
+static atomic_bool timed_out; /* the last urgent wait of this process */
+
+int spool_lock_open(int dir_fd)
+{
+	int fd = openat(dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd >= 0 && !spool_fs_give(dir_fd, fd)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static void on_nudge(int sig)
+{
+	(void)sig;
+}
+
+/*
+ * flock(2) queues its waiters fairly but has no time limit, so a timer signal to this thread ends
+ * the wait; it repeats, because the first one may come just before flock() is entered.
+ */
+static bool wait_for_flock(int fd, int seconds)
+{
+	struct sigevent ev = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGRTMIN};
+	struct itimerspec every = {{0, NUDGE_NS}, {seconds, 0}};
+	struct sigaction sa = {.sa_handler = on_nudge};
+	int64_t end = clock_mono_us() + seconds * 1000000LL;
+	sigset_t nudge, old;
+	timer_t timer;
+	int error;
+	bool ok;
+
+	ev.sigev_notify_thread_id = gettid();
+	sigemptyset(&nudge);
+	sigaddset(&nudge, SIGRTMIN);
+	if (sigaction(SIGRTMIN, &sa, NULL) != 0 || timer_create(CLOCK_MONOTONIC, &ev, &timer) != 0)
+		return false;
+	pthread_sigmask(SIG_UNBLOCK, &nudge, &old);
+	timer_settime(timer, 0, &every, NULL);
+	do
+		ok = flock(fd, LOCK_EX) == 0;
+	while (!ok && errno == EINTR && clock_mono_us() < end);
+	error = errno;
+	timer_delete(timer);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	errno = error;
+	return ok;
+}
+
+bool spool_lock_take(struct spool_db *db, bool urgent)
+{
+	bool ok = flock(db->lock_fd, LOCK_EX | LOCK_NB) == 0;
+
+	urgent = urgent && !db->housekeeping;
+	db->contended = !ok;
+	ok = ok || wait_for_flock(db->lock_fd, urgent && !atomic_load(&timed_out) ? WAIT_S : WAIT_SHORT_S);
+	if (ok || urgent)
+		atomic_store(&timed_out, !ok);
+	if (!ok)
+		return spool_db_fail(db, SQLITE_ERROR, "lock: %s", errno == EINTR ? "held by another process" : strerror(errno));
+	if (spool_repair_read_flag(db))
+		return true;
+	flock(db->lock_fd, LOCK_UN);
+	return false;
+}
+
+void spool_lock_release(struct spool_db *db)
+{
+	spool_repair_clear_flag(db);
+	flock(db->lock_fd, LOCK_UN);
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: ISC */
+/* The tables of a spool: how they are made, how an older spool is migrated, and whether a file has them and nothing else. */
+#include "spool/sqlite/schema.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "spool/sqlite/dir.h"
+#include "spool/sqlite/hash.h"
+#include "spool/sqlite/trust.h"
+
+/* One entry a version: the statements that lead there from the version before. */
+static const char *const migrations[SPOOL_SCHEMA_VERSION] = {
+	"CREATE TABLE event("
+	" id INTEGER PRIMARY KEY,"
+	" received_at INTEGER NOT NULL,"
+	" endpoint TEXT NOT NULL,"
+	" secret INTEGER NOT NULL,"
+	" event TEXT NOT NULL,"
+	" key TEXT, account TEXT, sender_id TEXT, sender_name TEXT, conversation TEXT, sent_at TEXT,"
+	" remote_addr TEXT,"
+	" headers TEXT NOT NULL,"
+	" body BLOB NOT NULL);"
+	/* The whole key and not a hash of it: providers' ids begin with a time or a counter, so that the
+	   index grows at its end. A hash would rewrite a page anywhere in it for each event. */
+	"CREATE UNIQUE INDEX event_key ON event(endpoint, key) WHERE key IS NOT NULL;"
+	/* What AUTOINCREMENT would do, without a write for each event: no id is ever used twice. */
+	"CREATE TABLE deleted(last_id INTEGER NOT NULL);"
+	"INSERT INTO deleted VALUES(0);"
+	"CREATE TRIGGER event_deleted AFTER DELETE ON event WHEN NOT EXISTS(SELECT 1 FROM event WHERE id > old.id)"
+	" BEGIN UPDATE deleted SET last_id = max(last_id, old.id); END;"
+	"CREATE TABLE reject("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" received_at INTEGER NOT NULL,"
+	" endpoint TEXT,"
+	" code TEXT NOT NULL,"
+	" reason TEXT,"
+	" bytes INTEGER NOT NULL,"
+	" remote_addr TEXT,"
+	" body BLOB);"
+	"CREATE TABLE counter("
+	" endpoint TEXT NOT NULL, code TEXT NOT NULL, secret INTEGER NOT NULL,"
+	" n INTEGER NOT NULL, last_at INTEGER NOT NULL,"
+	" PRIMARY KEY(endpoint, code, secret)) WITHOUT ROWID;",
+
+	/* The keys of purged events, for as long as a delivery of them may still come. */
+	"CREATE TABLE purged("
+	" endpoint TEXT NOT NULL, key TEXT NOT NULL, id INTEGER NOT NULL, received_at INTEGER NOT NULL,"
+	" PRIMARY KEY(endpoint, key)) WITHOUT ROWID;"
+	"CREATE INDEX purged_at ON purged(received_at);"
+	"ALTER TABLE reject ADD COLUMN headers TEXT;"
+	"CREATE INDEX reject_at ON reject(received_at);"
+	"CREATE INDEX reject_body ON reject(id) WHERE body IS NOT NULL;"
+	/* A secret is counted by its id now; its number, which counted before, was another's whenever one was added. */
+	"CREATE TEMP TABLE sums AS SELECT endpoint, code, sum(n) AS n, max(last_at) AS last_at FROM counter GROUP BY endpoint, code;"
+	"DELETE FROM counter;"
+	"INSERT INTO counter SELECT endpoint, code, 0, n, last_at FROM sums;"
+	"DROP TABLE sums;",
+
+	/* A relay is one event for one sink: pending (0), delivered (1) or dead (2). */
+	"CREATE TABLE relay("
+	" id INTEGER PRIMARY KEY,"
+	" event INTEGER NOT NULL,"
+	" sink TEXT NOT NULL,"
+	" state INTEGER NOT NULL,"
+	" since INTEGER NOT NULL," /* when its time to be tried began */
+	" due INTEGER NOT NULL,"
+	" attempts INTEGER NOT NULL,"
+	" conversation TEXT);" /* of an ordered sink, which has one on the way for each */
+	"CREATE INDEX relay_event ON relay(event);"
+	"CREATE INDEX relay_due ON relay(sink, due, id) WHERE state = 0;"
+	"CREATE INDEX relay_conversation ON relay(sink, conversation, id) WHERE state = 0 AND conversation IS NOT NULL;"
+	"CREATE TABLE attempt("
+	" id INTEGER PRIMARY KEY,"
+	" relay INTEGER NOT NULL,"
+	" at INTEGER NOT NULL,"
+	" ms INTEGER NOT NULL,"
+	" status INTEGER NOT NULL," /* HTTP's; 0: there was no answer */
+	" error TEXT,"
+	" answer BLOB);"
+	"CREATE INDEX attempt_relay ON attempt(relay);"
+	/* Makes the ids of events known to others, \"evt_NAME_ID\", differ from those of other spools. */
+	"CREATE TABLE spool(name TEXT NOT NULL);"
+	"INSERT INTO spool VALUES(lower(hex(randomblob(4))));",
+
+	"ALTER TABLE relay ADD COLUMN judge INTEGER NOT NULL DEFAULT 0;" /* 1: whether the sink wants it is still to be found out */
+	"ALTER TABLE relay ADD COLUMN reply TEXT;" /* to the event: this is sent */
+	"ALTER TABLE relay ADD COLUMN sending INTEGER NOT NULL DEFAULT 0;" /* since when a reply is on its way; 0: it isn't */
+	"CREATE INDEX relay_sending ON relay(id) WHERE sending <> 0;"
+	/* The first event of each conversation, and when its last one came; for sinks that ask, up to the event in spool. */
+	"CREATE TABLE conversation("
+	" endpoint TEXT NOT NULL, conversation TEXT NOT NULL, event INTEGER NOT NULL, last_at INTEGER NOT NULL,"
+	" PRIMARY KEY(endpoint, conversation)) WITHOUT ROWID;"
+	"ALTER TABLE spool ADD COLUMN conversations INTEGER NOT NULL DEFAULT 0;",
+
+	/* 5, of release 0.2 */
+	"ALTER TABLE event ADD COLUMN note TEXT;" /* what a reader must know of it; NULL: nothing */
+	"ALTER TABLE event ADD COLUMN digest BLOB;" /* SHA-256 of spool_key_bytes(), where nothing signs the id */
+	"ALTER TABLE event ADD COLUMN scope TEXT NOT NULL DEFAULT '';" /* what makes the key unique: spool_store.h */
+	"DROP INDEX event_key;"
+	"CREATE UNIQUE INDEX event_key ON event(endpoint, key, scope) WHERE key IS NOT NULL;"
+	"CREATE INDEX event_digest ON event(endpoint, digest) WHERE digest IS NOT NULL;"
+	"ALTER TABLE purged ADD COLUMN digest BLOB;" /* SHA-256 of spool_key_bytes(); NULL in rows of release 0.1 */
+	"CREATE INDEX purged_digest ON purged(endpoint, digest) WHERE digest IS NOT NULL;"
+	"CREATE INDEX purged_id ON purged(id);"
+	/* The last event of release 0.1, whose keys are the plain ids. */
+	"ALTER TABLE spool ADD COLUMN legacy_id INTEGER NOT NULL DEFAULT 0;"
+	"UPDATE spool SET legacy_id = (SELECT max(last_id, (SELECT ifnull(max(id), 0) FROM event)) FROM deleted);"
+	"ALTER TABLE reject ADD COLUMN path TEXT;" /* of the URL, where no endpoint has it */
+	"ALTER TABLE reject ADD COLUMN method TEXT;"
+	"ALTER TABLE reject ADD COLUMN content_type TEXT;"
+	/* The ring's shares: spool_rejects.h. */
+	"ALTER TABLE reject ADD COLUMN signed INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE reject ADD COLUMN net TEXT;"
+	"ALTER TABLE reject ADD COLUMN kept INTEGER NOT NULL DEFAULT 0;"
+	"UPDATE reject SET signed = reason IS 'wrong signature', net = remote_addr,"
+	" kept = ifnull(length(body), 0) + ifnull(length(headers), 0);"
+	"DROP INDEX reject_body;"
+	/* The running programs, as they tell of themselves: spool_program.h. */
+	"CREATE TABLE program("
+	" role TEXT NOT NULL, pid INTEGER NOT NULL, ticks INTEGER NOT NULL, space INTEGER NOT NULL,"
+	" started_at INTEGER NOT NULL, ended_at INTEGER NOT NULL, version TEXT NOT NULL,"
+	" files TEXT NOT NULL, secrets TEXT NOT NULL, loaded_at INTEGER NOT NULL, address TEXT NOT NULL,"
+	" reloads INTEGER NOT NULL, reload_at INTEGER NOT NULL, reload_error TEXT NOT NULL,"
+	" PRIMARY KEY(role, pid, space)) WITHOUT ROWID;"
+	"CREATE INDEX reject_share ON reject(signed, endpoint, code, net, kept);"
+	/* The key of a deleted event stays known as a hash of it: the key may name a person, who may have been erased. */
+	"ALTER TABLE spool ADD COLUMN salt BLOB;"
+	"UPDATE spool SET salt = randomblob(16);"
+	"UPDATE purged SET key = key_hash((SELECT salt FROM spool), key);"
+	/* When the receiver last deleted what is older than \"keep\", when it last looked at all events, and how far it is. */
+	"CREATE TABLE retention(passed_at INTEGER NOT NULL, whole_at INTEGER NOT NULL, after INTEGER NOT NULL);"
+	"INSERT INTO retention VALUES(0, 0, 0);"
+	/* What drop gives back to a relay that replay made pending again; state 0: nothing. */
+	"ALTER TABLE relay ADD COLUMN was_state INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE relay ADD COLUMN was_attempts INTEGER NOT NULL DEFAULT 0;"
+	"CREATE INDEX relay_dead ON relay(id) WHERE state = 2;"
+	/* The sinks that the running relay sends nothing to, until then. */
+	"CREATE TABLE pause(sink TEXT PRIMARY KEY, until INTEGER NOT NULL, failures INTEGER NOT NULL) WITHOUT ROWID;",
+};
+
+/* Brings a database of that version up to date. */
+static bool migrate_from(struct spool_db *db, int version)
+{
+	char set[64];
+
+	if (!spool_db_exec(db, "BEGIN IMMEDIATE"))
+		return spool_db_fail_sql(db, "migration");
+	for (; version < SPOOL_SCHEMA_VERSION; version++) {
+		snprintf(set, sizeof set, "PRAGMA user_version=%d", version + 1);
+		if (!spool_db_exec(db, migrations[version]) || !spool_db_exec(db, set))
+			return spool_db_fail_sql(db, "migration");
+	}
+	return spool_db_exec(db, "COMMIT") || spool_db_fail_sql(db, "migration");
+}
+
+bool spool_schema_migrate(struct spool_db *db, enum spool_access access)
+{
+	int version = spool_db_pragma(db, "PRAGMA user_version");
+
+	if (version < 0)
+		return spool_db_fail_sql(db, "schema version");
+	if (spool_hash_register(db->sql) != SQLITE_OK)
+		return spool_db_fail_sql(db, "schema");
+	if (version > SPOOL_SCHEMA_VERSION)
+		return spool_db_fail(db, SQLITE_ERROR, "schema: made by a newer hookspool; upgrade this one");
+	if (version == SPOOL_SCHEMA_VERSION)
+		return true;
+	if (access != SPOOL_RECEIVE)
+		return spool_db_fail(db, SQLITE_ERROR,
+			"schema: empty, or made by an older hookspool; the receiver brings it up to date when it starts");
+	return migrate_from(db, version);
+}
+
+/* A log or journal of a database that is gone would be taken for the new one's. */
+static bool remove_leftovers(const char *path)
+{
+	static const char *const ends[] = {".new", "-wal", "-shm", "-journal"};
+	char left[PATH_MAX + 16];
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < sizeof ends / sizeof *ends; i++) {
+		snprintf(left, sizeof left, "%s%s", path, ends[i]);
+		ok = unlink(left) == 0 || errno == ENOENT;
+	}
+	return ok;
+}
+
+/* Pages of 16 KiB hold a batch of events in few frames of the WAL, and long bodies in few links of a chain. */
+bool spool_schema_make(struct spool_db *db, const char *path)
+{
+	char new[PATH_MAX + 16];
+	bool ok, made;
+
+	snprintf(new, sizeof new, "%s.new", path);
+	if (!remove_leftovers(path) || !spool_dir_make_file(db->dir_fd, "hookspool.db.new", &made))
+		return spool_db_fail(db, SQLITE_ERROR, "%s: %s", path, strerror(errno));
+	ok = (sqlite3_open_v2(new, &db->sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL) == SQLITE_OK &&
+		spool_db_exec(db, "PRAGMA page_size=16384; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=MEMORY")) ||
+		spool_db_fail_sql(db, new);
+	ok = ok && spool_schema_migrate(db, SPOOL_RECEIVE);
+	sqlite3_close_v2(db->sql);
+	db->sql = NULL;
+	return ok && (rename(new, path) == 0 || spool_db_fail(db, SQLITE_ERROR, "%s: %s", path, strerror(errno)));
+}
+
+bool spool_schema_check(struct spool_db *db)
+{
+	struct spool_db model = {.dir_fd = -1, .lock_fd = -1};
+	bool ok = (sqlite3_open_v2(":memory:", &model.sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK ||
+		spool_db_fail_sql(&model, "schema")) && spool_schema_migrate(&model, SPOOL_RECEIVE);
+
+	if (ok)
+		ok = spool_trust_schema(db->sql, model.sql, db->error, sizeof db->error);
+	else
+		spool_db_fail(db, SQLITE_ERROR, "%s", model.error);
+	sqlite3_close_v2(model.sql);
+	return ok;
+}
