@@ -55,7 +55,7 @@ bool io_read_all(int fd, struct buf *out, size_t max)
 	}
 }
 
-static bool refuse(char *why, size_t n, const char *path, const char *text)
+static bool refuse_file(char *why, size_t n, const char *path, const char *text)
 {
 	snprintf(why, n, "%s: %s", path, text);
 	return false;
@@ -67,11 +67,11 @@ bool io_read_regular(const char *path, size_t max, struct buf *out, struct stat 
 	bool ok = false;
 
 	if (fd < 0 || fstat(fd, st) != 0) {
-		refuse(why, why_size, path, strerror(errno));
+		refuse_file(why, why_size, path, strerror(errno));
 	} else if (!S_ISREG(st->st_mode)) {
-		refuse(why, why_size, path, "not a regular file");
+		refuse_file(why, why_size, path, "not a regular file");
 	} else if (!io_read_all(fd, out, max)) {
-		refuse(why, why_size, path, errno == EFBIG ? "larger than such a file can be" : strerror(errno));
+		refuse_file(why, why_size, path, errno == EFBIG ? "larger than such a file can be" : strerror(errno));
 	} else {
 		ok = true;
 	}
@@ -81,7 +81,7 @@ bool io_read_regular(const char *path, size_t max, struct buf *out, struct stat 
 }
 
 /* Takes white space and invisible characters around the text out of b. */
-static void trim(struct buf *b)
+static void trim_secret(struct buf *b)
 {
 	size_t from = 0, length;
 
@@ -101,22 +101,22 @@ static bool clean_secret(const char *source, struct buf *b, char *why, size_t wh
 
 	if (encoding) {
 		snprintf(text, sizeof text, "its text is %s, as its first bytes show; save it as UTF-8", encoding);
-		return refuse(why, why_size, source, text);
+		return refuse_file(why, why_size, source, text);
 	}
 	if (b->len == 0)
-		return refuse(why, why_size, source, "empty; put the secret in it");
-	trim(b);
+		return refuse_file(why, why_size, source, "empty; put the secret in it");
+	trim_secret(b);
 	if (b->len == 0)
-		return refuse(why, why_size, source, "only white space; put the secret in it");
+		return refuse_file(why, why_size, source, "only white space; put the secret in it");
 	if (memchr(b->data, '\n', b->len) || memchr(b->data, '\r', b->len))
-		return refuse(why, why_size, source, "more than one line; one secret a file");
+		return refuse_file(why, why_size, source, "more than one line; one secret a file");
 	for (size_t i = 0; i < b->len; i++) {
 		if (b->data[i] == '\0' || b->data[i] == '\v' || b->data[i] == '\f')
 			name = b->data[i] ? "a form feed or vertical tab" : "a NUL byte";
 		else if (!invisible_at(b->data + i, b->len - i, &name))
 			continue;
 		snprintf(text, sizeof text, "%s is at byte %zu of the secret; copy the secret anew", name, i + 1);
-		return refuse(why, why_size, source, text);
+		return refuse_file(why, why_size, source, text);
 	}
 	return true;
 }
@@ -132,7 +132,7 @@ bool io_read_secret(const char *path, struct buf *out, char *why, size_t why_siz
 	if (st.st_mode & 007) {
 		snprintf(text, sizeof text, "others may read or change it (mode %04o, user %u); chmod o= it", (unsigned)st.st_mode & 07777,
 			(unsigned)st.st_uid);
-		return refuse(why, why_size, path, text);
+		return refuse_file(why, why_size, path, text);
 	}
 	return clean_secret(path, out, why, why_size);
 }
@@ -149,9 +149,9 @@ bool io_read_secret_env(const char *name, struct buf *out, char *why, size_t why
 	}
 	snprintf(source, sizeof source, "environment variable %s", name);
 	if (strlen(value) > SECRET_MAX)
-		return refuse(why, why_size, source, "larger than a secret can be");
+		return refuse_file(why, why_size, source, "larger than a secret can be");
 	if (!buf_add(out, value, strlen(value)))
-		return refuse(why, why_size, source, "memory is short");
+		return refuse_file(why, why_size, source, "memory is short");
 	return clean_secret(source, out, why, why_size);
 }
 

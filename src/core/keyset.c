@@ -19,7 +19,7 @@ bool keyset_add(struct keyset *k, struct buf *arena, const void *key, size_t n)
 	return true;
 }
 
-static int compare(const void *a, const void *b)
+static int compare_keys(const void *a, const void *b)
 {
 	const struct slice *x = a, *y = b;
 	int order = memcmp(x->p, y->p, x->n < y->n ? x->n : y->n);
@@ -40,9 +40,9 @@ static enum keyset_result check_many(const struct keyset *k, const char *arena)
 		span = i < KEYSET_FEW ? &k->few[i] : &more[i - KEYSET_FEW];
 		sorted[i] = (struct slice){arena + span->at, span->n};
 	}
-	qsort(sorted, k->n, sizeof *sorted, compare);
+	qsort(sorted, k->n, sizeof *sorted, compare_keys);
 	for (size_t i = 1; i < k->n && result == KEYSET_DIFFERENT; i++)
-		if (compare(&sorted[i - 1], &sorted[i]) == 0)
+		if (compare_keys(&sorted[i - 1], &sorted[i]) == 0)
 			result = KEYSET_TWICE;
 	free(sorted);
 	return result;

@@ -85,7 +85,7 @@ static bool plain(struct slice v)
 	return v.n > 0;
 }
 
-static void add_key(struct log_entry *e, const char *key)
+static void add_field_name(struct log_entry *e, const char *key)
 {
 	static const struct {
 		const char *first, *next, *end;
@@ -113,7 +113,7 @@ void log_slice(struct log_entry *e, const char *key, struct slice value)
 {
 	if (!value.p)
 		return;
-	add_key(e, key);
+	add_field_name(e, key);
 	if (e->format == LOG_FORMAT_LOGFMT && plain(value))
 		buf_add(&e->line, value.p, value.n);
 	else
@@ -128,7 +128,7 @@ void log_text(struct log_entry *e, const char *key, const char *value)
 
 void log_number(struct log_entry *e, const char *key, int64_t value)
 {
-	add_key(e, key);
+	add_field_name(e, key);
 	buf_add_number(&e->line, value);
 }
 
@@ -137,7 +137,7 @@ void log_millis(struct log_entry *e, const char *key, int64_t microseconds)
 	int us = (int)(microseconds % 1000);
 	const char fraction[] = {'.', (char)('0' + us / 100), (char)('0' + us / 10 % 10), (char)('0' + us % 10)};
 
-	add_key(e, key);
+	add_field_name(e, key);
 	buf_add_number(&e->line, microseconds / 1000);
 	buf_add(&e->line, fraction, sizeof fraction);
 }
@@ -160,7 +160,7 @@ void log_release(void)
 	held.on = false;
 }
 
-static void write_line(const struct buf *line)
+static void write_entry(const struct buf *line)
 {
 	if (line->len > sizeof held.data - held.len)
 		write_held();
@@ -179,7 +179,7 @@ void log_end(struct log_entry *e)
 	if (atomic_load(&current_target) == LOG_TARGET_SYSLOG)
 		syslog(levels[e->level].priority, "%s", buf_str(&e->line));
 	else if (buf_add(&e->line, "\n", 1))
-		write_line(&e->line);
+		write_entry(&e->line);
 	buf_free(&e->line);
 }
 

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/paths.h"
-
 size_t path_part_size(const char *part)
 {
 	const char *end = part;

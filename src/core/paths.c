@@ -53,7 +53,7 @@ struct parse {
 	yajl_handle handle;
 };
 
-static int refuse(struct parse *p, const char *reason)
+static int refuse_json(struct parse *p, const char *reason)
 {
 	p->reason = reason;
 	return 0;
@@ -80,7 +80,7 @@ static void count_element(struct trail *t, int depth)
 }
 
 /* The next value matches the trail's part at this depth. */
-static void step(struct trail *t, int depth)
+static void step_into(struct trail *t, int depth)
 {
 	const char *part = t->part[depth - 1], *next = part + t->size[depth - 1];
 
@@ -135,7 +135,7 @@ static bool on_member(struct parse *p, struct trail *t, const unsigned char *s, 
 		return true;
 	if (!p->key.set && !keep(p, &p->key, s, n))
 		return true;
-	step(t, p->depth);
+	step_into(t, p->depth);
 	return true;
 }
 
@@ -153,12 +153,12 @@ static int on_key(void *ctx, const unsigned char *s, size_t n)
 		} else if (t->size[p->depth - 1] == n && memcmp(t->part[p->depth - 1], s, n) == 0) {
 			t->twice |= p->depth > 1 && t->seen & 1U << (p->depth - 1);
 			t->seen |= 1U << (p->depth - 1);
-			step(t, p->depth);
+			step_into(t, p->depth);
 		} else {
 			continue;
 		}
 		if (t->twice && !p->paths[t - p->trail].lenient)
-			return refuse(p, "a routing key is there twice");
+			return refuse_json(p, "a routing key is there twice");
 	}
 	return !p->no_memory && (p->depth > 1 || add_top_key(p, s, n));
 }
@@ -169,7 +169,7 @@ static int begin_value(struct parse *p)
 	struct trail *t;
 
 	if (p->depth == 0)
-		return refuse(p, "not a JSON object or array");
+		return refuse_json(p, "not a JSON object or array");
 	if (!p->in_array[p->depth])
 		return 1;
 	for (t = p->trail; t < p->trail + p->n; t++) {
@@ -179,7 +179,7 @@ static int begin_value(struct parse *p)
 		if (*t->part[p->depth - 1] == '=' && p->index[p->depth] > 0)
 			t->many = true;
 		else
-			step(t, p->depth);
+			step_into(t, p->depth);
 	}
 	p->index[p->depth]++;
 	return 1;
@@ -198,12 +198,12 @@ static bool keep_string(struct parse *p, bool exact, struct span *span, const vo
 	return !p->no_memory;
 }
 
-static void compare(struct parse *p, struct trail *t, struct span other)
+static void compare_with_value(struct parse *p, struct trail *t, struct span other)
 {
 	t->differ |= t->value.n != other.n || memcmp(p->arena->data + t->value.at, p->arena->data + other.at, other.n) != 0;
 }
 
-static bool take(struct parse *p, int i, const void *s, size_t n, enum path_kind kind)
+static bool match_value(struct parse *p, int i, const void *s, size_t n, enum path_kind kind)
 {
 	struct trail *t = &p->trail[i];
 	struct span span;
@@ -216,7 +216,7 @@ static bool take(struct parse *p, int i, const void *s, size_t n, enum path_kind
 	if (!(kind == PATH_STRING ? keep_string(p, p->paths[i].exact, &span, s, n) : keep(p, &span, s, n)))
 		return false;
 	if (t->value.set) {
-		compare(p, t, span);
+		compare_with_value(p, t, span);
 		p->arena->len = span.at;
 	} else {
 		t->value = span;
@@ -232,7 +232,7 @@ static int on_scalar(struct parse *p, const void *s, size_t n, enum path_kind ki
 	p->key.set = false;
 	for (int i = 0; i < p->n; i++)
 		if (p->trail[i].matched == p->depth && !p->trail[i].part[p->depth] && n > 0 && !p->paths[i].member &&
-		    !take(p, i, s, n, kind))
+		    !match_value(p, i, s, n, kind))
 			return 0;
 	return 1;
 }
@@ -272,7 +272,7 @@ static void find_members(struct parse *p)
 			continue;
 		t->waiting = 0;
 		if (t->value.set)
-			compare(p, t, p->key);
+			compare_with_value(p, t, p->key);
 		else
 			t->value = p->key;
 		p->paths[i].kind = PATH_STRING;
@@ -289,7 +289,7 @@ static int open_container(struct parse *p, bool is_array)
 			find_members(p);
 	}
 	if (p->depth == MAX_DEPTH)
-		return refuse(p, "nested deeper than 64");
+		return refuse_json(p, "nested deeper than 64");
 	p->depth++;
 	p->in_array[p->depth] = is_array;
 	p->index[p->depth] = 0;
@@ -326,7 +326,7 @@ static const yajl_callbacks callbacks = {
 	.yajl_end_array = on_end,
 };
 
-static void run(struct parse *p, const char *json, size_t n)
+static void run_parser(struct parse *p, const char *json, size_t n)
 {
 	yajl_alloc_funcs memory = yajl_memory;
 	yajl_handle h = yajl_alloc(&callbacks, &memory, p);
@@ -352,7 +352,7 @@ static void set_trails(struct parse *p)
 	}
 }
 
-static void set_values(struct parse *p)
+static void set_path_values(struct parse *p)
 {
 	for (int i = 0; i < p->n; i++) {
 		const struct trail *t = &p->trail[i];
@@ -382,13 +382,13 @@ enum paths_result paths_find(const char *json, size_t json_size, struct path *pa
 	else if (!utf8_valid(json, json_size))
 		p.reason = "not UTF-8";
 	else
-		run(&p, json, json_size);
+		run_parser(&p, json, json_size);
 	keyset_free(&p.keys);
 	*reason = p.reason;
 	if (p.no_memory)
 		return PATHS_NO_MEMORY;
 	if (p.reason)
 		return PATHS_MALFORMED;
-	set_values(&p);
+	set_path_values(&p);
 	return PATHS_OK;
 }

@@ -7,8 +7,9 @@
 #include <stddef.h>
 
 #include "core/buf.h"
+#include "core/path_part.h"
 
-enum { PATHS_MAX = 120, PATH_PARTS_MAX = 12 };
+enum { PATHS_MAX = 120 };
 
 /*
  * A path is names and array indexes with dots between: "data.sender.id", "value.0.type". Other parts:
@@ -44,8 +45,5 @@ enum paths_result { PATHS_OK, PATHS_MALFORMED, PATHS_NO_MEMORY };
  */
 enum paths_result paths_find(const char *json, size_t json_size, struct path *paths, size_t n, struct buf *arena,
 	const char **reason);
-
-/* True when the text is a path: no empty part, at most PATH_PARTS_MAX. With `member`, its last part is one of "!...". */
-bool paths_valid(const char *text, bool member);
 
 #endif

@@ -68,7 +68,7 @@ void program_missing(const char *name, char *why, size_t n)
 		snprintf(why, n, "%s: this user may not run it; chmod 755 it", name);
 }
 
-static bool refuse(char *why, size_t n, const char *path, const char *what)
+static bool refuse_program(char *why, size_t n, const char *path, const char *what)
 {
 	snprintf(why, n, "%s: %s", path, what);
 	return false;
@@ -106,7 +106,7 @@ static bool check_interpreter(const char *path, char *line, char *why, size_t n)
 	struct stat st;
 
 	if (!interpreter)
-		return refuse(why, n, path, "its first line names no interpreter behind #!; write one, such as #!/bin/sh");
+		return refuse_program(why, n, path, "its first line names no interpreter behind #!; write one, such as #!/bin/sh");
 	if (stat(interpreter, &st) != 0)
 		snprintf(why, n, "%s: the interpreter of its first line, %s: %s", path, interpreter, strerror(errno));
 	else if (!is_program(interpreter))
@@ -123,10 +123,10 @@ static bool check_script(const char *path, char *line, size_t len, char *why, si
 	char *end = memchr(line, '\n', len);
 
 	if (!end && len > LINE_MAX_BYTES)
-		return refuse(why, n, path, "its first line is longer than 255 bytes, and the kernel reads no more; shorten it");
+		return refuse_program(why, n, path, "its first line is longer than 255 bytes, and the kernel reads no more; shorten it");
 	line[end ? (size_t)(end - line) : len] = '\0';
 	if (strchr(line, '\r'))
-		return refuse(why, n, path, "its first line ends with CR, as on Windows, and the interpreter's name with it; sed -i 's/\\r$//' the file");
+		return refuse_program(why, n, path, "its first line ends with CR, as on Windows, and the interpreter's name with it; sed -i 's/\\r$//' the file");
 	return check_interpreter(path, line + 2, why, n);
 }
 
@@ -157,14 +157,14 @@ static bool check_other(const char *path, int fd, const char *p, size_t len, cha
 	if (len >= SELFMAG && memcmp(p, ELFMAG, SELFMAG) == 0)
 		return check_loader(path, fd, why, n);
 	if (len == 0)
-		return refuse(why, n, path, "it is empty");
+		return refuse_program(why, n, path, "it is empty");
 	if (len >= 5 && memcmp(p, "\xEF\xBB\xBF#!", 5) == 0)
-		return refuse(why, n, path, "a byte order mark stands before its #!; save it as UTF-8 without one");
+		return refuse_program(why, n, path, "a byte order mark stands before its #!; save it as UTF-8 without one");
 	if (len >= 2 && (memcmp(p, "\xFF\xFE", 2) == 0 || memcmp(p, "\xFE\xFF", 2) == 0))
-		return refuse(why, n, path, "it is UTF-16; save it as UTF-8");
+		return refuse_program(why, n, path, "it is UTF-16; save it as UTF-8");
 	if (memchr(p, '\0', len))
 		return true;
-	return refuse(why, n, path, "its first line names no interpreter; write one, such as #!/bin/sh, with nothing before the #!");
+	return refuse_program(why, n, path, "its first line names no interpreter; write one, such as #!/bin/sh, with nothing before the #!");
 }
 
 /* The file's beginning, as much as the kernel reads of it; -1: it can't be read. */

@@ -53,7 +53,7 @@ bool rate_parse(const char *text, struct rate *out)
 }
 
 /* FNV-1a, 64 bits (Fowler, Noll, Vo). */
-static uint64_t hash(uint64_t h, const void *p, size_t n)
+static uint64_t fnv_hash(uint64_t h, const void *p, size_t n)
 {
 	for (const unsigned char *s = p; n > 0; n--)
 		h = (h ^ *s++) * 0x100000001B3U;
@@ -68,11 +68,11 @@ static uint64_t this_boot(void)
 
 	if (fd >= 0)
 		close(fd);
-	return hash(sizeof(struct table), id, n > 0 ? (size_t)n : 0) | 1;
+	return fnv_hash(sizeof(struct table), id, n > 0 ? (size_t)n : 0) | 1;
 }
 
 /* Empties a table of another boot, or of another version's layout. */
-static void begin(struct table *t)
+static void begin_boot(struct table *t)
 {
 	uint64_t boot = this_boot(), seed;
 
@@ -101,7 +101,7 @@ static struct table *map_table(const char *spool)
 	close(fd);
 	if (mapped == MAP_FAILED)
 		return NULL;
-	begin(mapped);
+	begin_boot(mapped);
 	if (atomic_compare_exchange_strong(&table, &there, mapped))
 		return mapped;
 	munmap(mapped, sizeof *mapped); /* another thread was first */
@@ -109,15 +109,15 @@ static struct table *map_table(const char *spool)
 }
 
 /* Of an endpoint and a network of it; no bits: the endpoint as a whole. */
-static uint64_t key_of(const struct table *t, const char *endpoint, const char *address, unsigned bits)
+static uint64_t slot_key(const struct table *t, const char *endpoint, const char *address, unsigned bits)
 {
-	uint64_t h = hash(0xCBF29CE484222325U ^ atomic_load(&t->seed), endpoint, strlen(endpoint) + 1);
+	uint64_t h = fnv_hash(0xCBF29CE484222325U ^ atomic_load(&t->seed), endpoint, strlen(endpoint) + 1);
 	struct in6_addr network;
 
 	if (bits && address_network(address, bits, &network))
-		h = hash(h, &network, sizeof network);
+		h = fnv_hash(h, &network, sizeof network);
 	else if (bits)
-		h = hash(h, address, strlen(address));
+		h = fnv_hash(h, address, strlen(address));
 	h = (h ^ h >> 33) * 0xFF51AFD7ED558CCDU; /* MurmurHash3's finalizer: the lower bits depend on all */
 	h ^= h >> 33;
 	return h ? h : 1;
@@ -127,7 +127,7 @@ static uint64_t key_of(const struct table *t, const char *endpoint, const char *
  * The key's own slot; else a free one; else one that it shares with another key. In a flood of addresses some share a
  * limit, and no limit is lifted.
  */
-static struct slot *find(struct slot *slots, unsigned size, uint64_t key, int64_t now, bool *shared)
+static struct slot *find_slot(struct slot *slots, unsigned size, uint64_t key, int64_t now, bool *shared)
 {
 	struct slot *s, *unused = NULL;
 
@@ -171,7 +171,7 @@ void rate_give_back(const struct rate *r, int64_t *due)
 }
 
 /* Takes a place in a slot; 0, or how many ms must pass before there is one. */
-static int64_t take(struct slot *s, const struct rate *r, int64_t now, bool shared)
+static int64_t take_place(struct slot *s, const struct rate *r, int64_t now, bool shared)
 {
 	int64_t due = atomic_load(&s->due), next, wait;
 
@@ -214,8 +214,8 @@ int64_t rate_take(const struct rate *r, const char *spool, const char *endpoint,
 		if (levels[i].bits == 48 && !strchr(address, ':'))
 			continue; /* of IPv4 there is no such network */
 		limits[n] = times(r, levels[i].factor);
-		taken[n] = find(levels[i].slots, levels[i].size, key_of(t, endpoint, address, levels[i].bits), now, &shared);
-		wait = take(taken[n], &limits[n], now, shared);
+		taken[n] = find_slot(levels[i].slots, levels[i].size, slot_key(t, endpoint, address, levels[i].bits), now, &shared);
+		wait = take_place(taken[n], &limits[n], now, shared);
 		n += wait == 0;
 	}
 	while (wait && n-- > 0)

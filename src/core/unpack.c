@@ -62,7 +62,7 @@ static bool is_known(const char *coding)
 	return strcasecmp(coding, "gzip") == 0 || strcasecmp(coding, "x-gzip") == 0 || strcasecmp(coding, "deflate") == 0;
 }
 
-static bool is_text(unsigned char c)
+static bool is_text_byte(unsigned char c)
 {
 	return (c >= ' ' && c < 0x7F) || c == '\t' || c == '\r' || c == '\n';
 }
@@ -75,7 +75,7 @@ static bool begins_plain(struct slice body)
 	if (n > 0 && (body.p[0] == '{' || body.p[0] == '['))
 		return true;
 	for (size_t i = 0; i < n; i++)
-		if (!is_text((unsigned char)body.p[i]))
+		if (!is_text_byte((unsigned char)body.p[i]))
 			return false;
 	return true;
 }

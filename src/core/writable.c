@@ -34,7 +34,7 @@ struct way {
 	unsigned links;
 };
 
-static bool begin(struct way *w, const char *path)
+static bool begin_way(struct way *w, const char *path)
 {
 	char here[PATH_MAX] = "";
 
@@ -45,7 +45,7 @@ static bool begin(struct way *w, const char *path)
 }
 
 /* Looks the next name up. False at the end, and where the way cannot be followed. */
-static bool step(struct way *w)
+static bool step_way(struct way *w)
 {
 	char path[PATH_MAX], target[PATH_MAX], rest[PATH_MAX];
 	const char *name = w->rest + w->at + strspn(w->rest + w->at, "/");
@@ -77,7 +77,7 @@ static bool replaceable(const char *file, char *why, size_t n)
 	struct stat st;
 	struct way w;
 
-	if (!begin(&w, file))
+	if (!begin_way(&w, file))
 		return false;
 	do {
 		dir = *w.dir ? w.dir : "/";
@@ -86,7 +86,7 @@ static bool replaceable(const char *file, char *why, size_t n)
 		snprintf(why, n, "%s: anybody may replace it, for %s has mode %04o; chmod o-w that directory", file, dir,
 			(unsigned)st.st_mode & 07777);
 		return true;
-	} while (step(&w));
+	} while (step_way(&w));
 	return false;
 }
 
@@ -108,7 +108,7 @@ struct looking {
 	void *ctx;
 };
 
-static void look(const struct looking *l, const char *path)
+static void look_at_path(const struct looking *l, const char *path)
 {
 	char why[2 * PATH_MAX + 128];
 	enum writable by = writable_look(path, why, sizeof why);
@@ -125,13 +125,13 @@ void writable_command(char *const *words, size_t n, void (*visit)(void *ctx, enu
 	struct stat st;
 
 	if (n && program_find(words[0], program, sizeof program)) {
-		look(&l, program);
+		look_at_path(&l, program);
 		if (program_interpreter(program, interpreter, sizeof interpreter))
-			look(&l, interpreter);
+			look_at_path(&l, interpreter);
 	}
 	for (size_t i = 1; i < n; i++) {
 		path = strchr(words[i], '/');
 		if (path && (path == words[i] || path[-1] == '=') && stat(path, &st) == 0 && S_ISREG(st.st_mode)) /* also --option=/path */
-			look(&l, path);
+			look_at_path(&l, path);
 	}
 }

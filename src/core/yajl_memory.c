@@ -28,10 +28,10 @@ static void *need_realloc(void *ctx, void *p, size_t n)
 	return need(realloc(p, n));
 }
 
-static void release(void *ctx, void *p)
+static void release_memory(void *ctx, void *p)
 {
 	(void)ctx;
 	free(p);
 }
 
-const yajl_alloc_funcs yajl_memory = {.malloc = need_malloc, .realloc = need_realloc, .free = release};
+const yajl_alloc_funcs yajl_memory = {.malloc = need_malloc, .realloc = need_realloc, .free = release_memory};
