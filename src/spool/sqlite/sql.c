@@ -26,6 +26,19 @@ bool spool_sql_run(struct spool_db *db, const char *sql, int64_t one, int64_t tw
 	return ok;
 }
 
+void spool_sql_bind_slice(sqlite3_stmt *st, int i, struct slice v)
+{
+	sqlite3_bind_text64(st, i, v.p, v.n, SQLITE_STATIC, SQLITE_UTF8);
+}
+
+void spool_sql_bind_body(sqlite3_stmt *st, int i, struct slice body)
+{
+	if (body.n)
+		sqlite3_bind_blob64(st, i, body.p, body.n, SQLITE_STATIC);
+	else
+		sqlite3_bind_zeroblob(st, i, 0); /* not NULL */
+}
+
 struct slice spool_sql_slice(sqlite3_stmt *st, int column)
 {
 	return (struct slice){sqlite3_column_blob(st, column), (size_t)sqlite3_column_bytes(st, column)};

@@ -15,6 +15,10 @@ bool spool_sql_prepare(struct spool_db *db, const char *sql, sqlite3_stmt **st);
 /* Runs a statement with one or two numbers. */
 bool spool_sql_run(struct spool_db *db, const char *sql, int64_t one, int64_t two);
 
+/* Bind text, NULL where p == NULL, and a body, which is never NULL. Both are borrowed until the statement is reset. */
+void spool_sql_bind_slice(sqlite3_stmt *st, int parameter, struct slice text);
+void spool_sql_bind_body(sqlite3_stmt *st, int parameter, struct slice body);
+
 /* A column of the row, borrowed until the next step; p == NULL: it has no value. */
 struct slice spool_sql_slice(sqlite3_stmt *st, int column);
 

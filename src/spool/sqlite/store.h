@@ -46,6 +46,9 @@ struct spool_store {
 bool spool_store_open(struct spool_store *s, sqlite3 *sql);
 void spool_store_close(struct spool_store *s);
 
+/* A statement, prepared at its first use: most processes need few of them. NULL on failure. */
+sqlite3_stmt *spool_store_statement(struct spool_store *s, enum spool_store_sql which);
+
 /* Reads what a transaction's first event needs to know. False as above. */
 bool spool_store_begin(struct spool_store *s);
 
