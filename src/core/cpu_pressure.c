@@ -25,14 +25,14 @@ bool cpu_pressure_look(struct cpu_pressure *c)
 	struct cpu_pressure now = {.fd = c->fd};
 	char text[80];
 	ssize_t n = c->fd < 0 ? -1 : pread(c->fd, text, sizeof text - 1, 0);
-	bool crowded;
+	bool pressed;
 
 	if (n <= 0)
 		return false;
 	text[n] = '\0';
 	if (sscanf(text, "%" SCNu64 " %" SCNu64, &now.ran, &now.waited) != 2)
 		return false;
-	crowded = now.waited - c->waited > (now.ran - c->ran) / 4;
+	pressed = now.waited - c->waited > (now.ran - c->ran) / 4;
 	*c = now;
-	return crowded;
+	return pressed;
 }

@@ -167,7 +167,7 @@ static void cpu_pressure_is_measured(void **state)
 	int64_t end;
 	pid_t other;
 	int cpu = 0;
-	bool crowded;
+	bool pressed;
 
 	(void)state;
 	assert_false(cpu_pressure_look(&unknown));
@@ -183,11 +183,33 @@ static void cpu_pressure_is_measured(void **state)
 	cpu_pressure_open(&c);
 	for (end = clock_mono_us() + 300 * 1000; clock_mono_us() < end;)
 		;
-	crowded = cpu_pressure_look(&c);
+	pressed = cpu_pressure_look(&c);
 	kill(other, SIGKILL);
 	waitpid(other, NULL, 0);
 	sched_setaffinity(0, sizeof all, &all);
-	assert_true(c.fd >= 0 && crowded);
+	assert_true(c.fd >= 0 && pressed);
+	cpu_pressure_close(&c);
+}
+
+/* A quarter of the running time is the limit; a file of another form is no pressure. */
+static void cpu_pressure_is_a_share_of_the_time_since_the_last_look(void **state)
+{
+	static const struct {
+		const char *text;
+		bool pressed;
+	} looks[] = {
+		{"1000 900 1", true}, {"2000 1150 2", false}, {"3000 1401 3", true}, {"3000 1401 3", false}, {"4000 1500 4", false},
+		{"5000", false}, {"6000 2500 5", true},
+	};
+	struct cpu_pressure c = {.fd = open("schedstat", O_RDWR | O_CREAT | O_TRUNC, 0600)};
+
+	(void)state;
+	assert_true(c.fd >= 0);
+	for (size_t i = 0; i < COUNT(looks); i++) {
+		assert_int_equal(ftruncate(c.fd, 0), 0);
+		assert_int_equal(pwrite(c.fd, looks[i].text, strlen(looks[i].text), 0), strlen(looks[i].text));
+		assert_int_equal(cpu_pressure_look(&c), looks[i].pressed);
+	}
 	cpu_pressure_close(&c);
 }
 
@@ -576,7 +598,7 @@ int main(void)
 		cmocka_unit_test(invalid_utf8_is_rejected),
 		cmocka_unit_test(utf8_is_written_and_read),
 		cmocka_unit_test(text_search_ignores_case),
-		cmocka_unit_test(cpu_pressure_is_measured),
+		cmocka_unit_test(cpu_pressure_is_measured), cmocka_unit_test(cpu_pressure_is_a_share_of_the_time_since_the_last_look),
 		cmocka_unit_test(rate_limit_is_exact),
 		cmocka_unit_test(rate_limit_by_network_and_endpoint),
 		cmocka_unit_test(patterns_match),
