@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* hookspool: the administrator's command; finds the subcommand and runs it. */
+/* hookspool: the administrator's command. Finds the subcommand and runs it. */
 #include "config.h"
 
 #include <errno.h>
@@ -13,10 +13,10 @@
 #include "cli/help.h"
 #include "core/sandbox.h"
 
-/* The status to exit with, when all that was printed has been written. A reader of a pipe may close it before that. */
+/* Flushes standard output. Returns the status to exit with. The reader of a pipe may close it early: no error. */
 static int close_output(int status)
 {
-	errno = 0; /* stays so when only an earlier write failed */
+	errno = 0; /* stays 0 when only an earlier write failed */
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return status;
 	if (errno != EPIPE)

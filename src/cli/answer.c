@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What a receiver answered: hookspool's own words in it. */
+/* The status and the event's id in a receiver's answer. */
 #include "cli/answer.h"
 
 #include <stdbool.h>
@@ -44,7 +44,7 @@ static int read_member(void *ctx, const unsigned char *key, size_t n)
 	return 1;
 }
 
-/* Outcome codes are lower-case words; any other text is another program's. */
+/* Outcome codes are lower-case words. Any other text comes from another program. */
 static int read_answer_status(void *ctx, const unsigned char *text, size_t n)
 {
 	struct reading *r = ctx;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What a receiver answered: hookspool's own words in it. */
+/* The status and the event's id in a receiver's answer. */
 #ifndef ANSWER_H
 #define ANSWER_H
 

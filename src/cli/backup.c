@@ -55,7 +55,7 @@ static int copy_spool(void *ctx)
 	return status;
 }
 
-/* A backup may be replaced. Another file of that name, such as a spool's database, is a mistake of the caller's. */
+/* A backup may be replaced. Any other file may not: the caller may have named a spool's database by mistake. */
 static bool may_replace(const char *file)
 {
 	struct stat st;
@@ -94,8 +94,8 @@ static bool finish_copy(const char *new, const char *file)
 }
 
 /*
- * Opens the incomplete copy, empty and locked. Its name is fixed, so that the next backup takes over what a killed one left: no
- * copies pile up. A file of another user's, or with a second name, is not written to. -1 on an error, which is printed.
+ * Opens the incomplete copy, empty and locked. Its name is fixed: the next backup overwrites the copy that a killed one left. A
+ * file of another user, or with a second name, is not written to. Returns -1 after a message.
  */
 static int open_copy(const char *new)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* hookspool check: everything that can be known to be wrong before the first delivery. */
+/* hookspool check: finds what is wrong before the first delivery fails. */
 #include <limits.h>
 #include <stdio.h>
 

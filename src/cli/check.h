@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What the parts of hookspool check share: how a finding is said and counted. */
+/* What the parts of hookspool check share: how a finding is reported and counted. */
 #ifndef CHECK_H
 #define CHECK_H
 
@@ -21,54 +21,57 @@ struct check {
 	unsigned warnings, failures;
 	bool quiet;    /* findings are gathered, and not printed */
 	bool is_child; /* so are notes, for the parent to take */
-	bool relay_unknown; /* root runs the check, and no relay has run whose user it could become: see owner_knows_relay() */
-	struct buf findings; /* each its grade's byte, its name and its message, both with their NUL */
+	bool relay_unknown; /* root runs the check, and the relay's user is not known yet: see owner_knows_relay() */
+	struct buf findings; /* for each finding: a byte for the grade, the name and the message, both with their NUL */
 	struct buf notes; /* the same, of check_note() */
 };
 
-/* A part of the check: it looks at one thing, and says what it finds. */
+/* A part of the check: it looks at one thing, and reports what it finds. */
 typedef void check_part(struct check *c, const struct conf *conf);
 
 /*
- * One finding of a part: a line "ok   …", "warn …" or "FAIL …", or an item of the JSON object. The name is stable text in lower
- * case that a monitoring system may look for; several findings may have the same one. The message says what to do.
+ * Reports one finding: a line "ok …", "warn …" or "FAIL …", or an item of the JSON object. The name is stable, in lower case, for
+ * monitoring systems; several findings may share it. The message says what to do.
  */
 void check_say(struct check *c, enum check_grade grade, const char *name, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
 /* hookspool check --options: prints every option of the configuration. */
 void check_print_options(bool as_json);
 
-/* Leaves a value for the parts that come after this one, also those of another process. */
+/* Keeps a value for later parts, also for those in another process. */
 void check_note(struct check *c, const char *name, const char *value);
 
 /*
- * The first note of that name behind `after`, or the first one where that is NULL. NULL: there is none. The text is valid until
- * the next note.
+ * Returns the first note of that name behind `after`, or the first of all where that is NULL. NULL: there is none. The text is
+ * valid until the next note.
  */
 const char *check_next_note(const struct check *c, const char *name, const char *after);
 
 /* Prints the findings as one JSON object. */
 void check_print_json(const struct check *c);
 
-/* Takes the findings that a quiet one has gathered. */
+/* Adds the findings that a quiet check has gathered. */
 void check_take(struct check *c, struct slice findings);
 
 /* The user's name, or its number where it has none. Static storage, overwritten by the next call. */
 const char *check_user(uid_t uid);
 
 /*
- * Runs part(c, conf). Where this process is root and another user owns the spool's directory, it runs in a child process that
- * has become that user. So the check has the receiver's permissions, and leaves no file of root's behind.
+ * Runs part(c, conf). Where this process is root and another user owns the spool's directory, a child process becomes that user
+ * and runs it. So the check has the receiver's permissions, and leaves no file that root owns.
  */
 void check_as_owner(struct check *c, const struct conf *conf, check_part *part);
 
-/* The same as the user that the relay runs as, which alone may read the files of sinks. */
+/* The same, as the user that the relay runs as. Only that user may read the files of sinks. */
 void check_as_relay(struct check *c, const struct conf *conf, check_part *part);
 
-/* A note that the database can't be used. */
+/* The name of the note that the database can't be used. */
 #define CHECK_UNUSABLE "unusable"
 
-/* One file: can the spool's owner read it, and may others change or replace it? False after a FAIL; findings begin with whose it is. */
+/*
+ * Checks one file: can the spool's owner read it, and may others change or replace it? False after a FAIL. Findings begin with
+ * `whose`.
+ */
 bool check_file(struct check *c, const char *whose, const char *file, bool secret);
 
 /* The files: may others change them, and can the spool's owner read them? */
@@ -89,7 +92,7 @@ check_part check_identity;
  */
 struct spool_db *check_open(const struct check *c, const struct conf *conf);
 
-/* The database: a write that is taken back, whether it is whole (read wholly where it is small, or with --deep), and its times. */
+/* The database: a write that is rolled back, its integrity (read whole where it is small, or with --deep), and its times. */
 check_part check_database;
 
 /* Where an endpoint has several secrets: which of them are still used? */
@@ -102,20 +105,20 @@ check_part check_rate;
 check_part check_relay_sinks;
 
 /*
- * The receivers and the relay that have told the spool of themselves: do they run, with this configuration? Notes each "address"
- * of a receiver, and the pid of each that runs as "receiver".
+ * The receivers and the relay that are registered in the spool: do they run, with this configuration? Notes each receiver's
+ * "address", and the pid of each that runs as "receiver".
  */
 check_part check_programs;
 
-/* Notes the pid of each receiver that runs and has told the spool of itself as "receiver", and says nothing. */
+/* Notes as "receiver" the pid of each registered receiver that runs. Reports nothing. */
 check_part check_note_receivers;
 
 /* True when a process holds the relay's lock. */
 bool check_relay_runs(const char *spool);
 
 /*
- * The socket: does a receiver answer a probe there, with the spool of this configuration, and who may connect? It is the one of
- * --socket, else the configuration's, else each that receivers have noted.
+ * The socket: does a receiver answer a probe there, with the spool of this configuration, and which users may connect? Checks the
+ * one of --socket, else the configuration's, else each that receivers are registered with.
  */
 check_part check_socket;
 

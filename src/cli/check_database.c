@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* hookspool check, the spool's database: can it be written, is it whole, and does its time agree with the clock? */
+/* hookspool check, the spool's database: can it be written, is it intact, and do its times agree with the clock? */
 #include <inttypes.h>
 
 #include "cli/check.h"
@@ -8,7 +8,7 @@
 #include "spool/inspect.h"
 
 enum {
-	SMALL = 64 << 20, /* bytes of a database that is read wholly at each check: a second's work */
+	SMALL = 64 << 20, /* bytes of a database that is read whole at each check, which takes a second */
 	CLOCK_SLACK_MS = 60 * 1000,
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* hookspool check, the files: who may change them, and whether the receiver's user can read them. */
+/* hookspool check, the files: which users may change them, and whether the receiver's user can read them. */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>

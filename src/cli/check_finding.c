@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* hookspool check, its findings: printed, gathered for JSON, or handed from a child process to its parent. */
+/* hookspool check, its findings: printed, gathered for JSON, or passed from a child process to its parent. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +24,7 @@ static void gather(struct buf *b, enum check_grade grade, const char *name, stru
 	const char g = (char)grade;
 
 	if (!buf_add(b, &g, 1) || !buf_add(b, name, strlen(name) + 1) || !buf_add(b, message.p, message.n) || !buf_add(b, "", 1))
-		abort(); /* a finding that is lost would be taken for none */
+		abort(); /* a lost finding would look like a good result */
 }
 
 static void add_finding(struct check *c, enum check_grade grade, const char *name, struct slice message)
@@ -59,7 +59,7 @@ void check_say(struct check *c, enum check_grade grade, const char *name, const 
 	buf_free(&message);
 }
 
-/* The finding of all that begins at p; its end, which is the next one's beginning, or NULL where none begins. */
+/* Reads the finding that begins at p. Returns where the next one begins; NULL: no finding begins at p. */
 static const char *next_finding(struct slice all, const char *p, const char **name, const char **message)
 {
 	size_t left = p ? all.n - (size_t)(p - all.p) : 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* hookspool check: which fields of an event the signature does not cover, and what may be concluded from those. */
+/* hookspool check, the signatures: which fields of an event do they not cover? */
 #include "cli/check.h"
 
-/* As the options of a scheme are called. The others only steer handshakes. */
+/* The names that the options of a scheme have. Other fields are for handshakes only. */
 static const struct {
 	enum field field;
 	const char *name;
@@ -11,7 +11,7 @@ static const struct {
 	{FIELD_SENDER_NAME, "sender-name"}, {FIELD_CONVERSATION, "conversation"}, {FIELD_SENT_AT, "sent-at"}, {FIELD_TEXT, "text"},
 };
 
-/* True when a source that can give the field its value is one that nothing signs. */
+/* True when the field's value can come from a source that nothing signs. */
 static bool is_unsigned(const struct scheme *s, enum field f)
 {
 	for (int i = 0; i < SCHEME_SOURCES && s->source[f][i].kind; i++)

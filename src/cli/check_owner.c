@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* hookspool check, run by root: seeing the spool with the eyes of the user who owns it. */
+/* hookspool check, run by root: the parts run as the user that owns the spool, or as the relay's user. */
 #include <errno.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -30,7 +30,7 @@ struct user {
 	gid_t gid;
 };
 
-/* Never returns; what was found goes down the pipe. */
+/* Runs the part in the child and writes the findings to the pipe. Does not return. */
 static void be_child(const struct check *c, int fd, const struct user *user, const struct conf *conf, check_part *part)
 {
 	struct check found = {.socket = c->socket, .deep = c->deep, .quiet = true, .is_child = true, .notes = c->notes,

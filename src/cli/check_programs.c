@@ -18,7 +18,7 @@
 #include "spool/program.h"
 #include "spool/relay.h"
 
-static const int64_t HANGS_MS = 60 * 1000; /* the relay sets its file's time each 5 s, and an attempt never holds it up */
+static const int64_t HANGS_MS = 60 * 1000; /* the relay sets its file's time each 5 s, also during attempts */
 static const int64_t CRON_MS = 10 * 60 * 1000; /* as long as cron's relay may be away */
 
 struct looking {
@@ -27,10 +27,10 @@ struct looking {
 	char endpoints[CONF_FINGERPRINT], sinks[CONF_FINGERPRINT];
 	int64_t cgi_at; /* when a receiver last ran as CGI; 0: never */
 	bool relay; /* one that lives has told of itself */
-	int64_t started_at, ended_at; /* of a relay that is gone; 0: there is none, or it was killed */
+	int64_t started_at, ended_at; /* when a relay ended; 0: none has, or it was killed */
 };
 
-/* The file of the configuration that was changed last, and when, in ms. */
+/* The configuration file that was changed last, and the time of that change, in ms. */
 static const char *newest(const struct conf *conf, int64_t *at)
 {
 	const char *file = conf->file;
@@ -63,7 +63,7 @@ static void say_older(struct looking *l, const struct spool_program *p, bool tex
 			clock_format(at, changed), unit, p->process.pid);
 }
 
-/* What a process that lives has told of its configuration. */
+/* Compares what a running process has registered with the configuration. */
 static void look_at_configuration(struct looking *l, const struct spool_program *p)
 {
 	const char *secrets = strcmp(p->role, SPOOL_PROGRAM_RELAY) == 0 ? l->sinks : l->endpoints;
@@ -86,8 +86,8 @@ static void look_at_configuration(struct looking *l, const struct spool_program 
 }
 
 /*
- * True for an address that may be asked: what a spool says must not have root connect to another machine. A receiver that ends
- * removes the socket that it made, and mod_fcgid that of one that it ends; others stay.
+ * True for an address that may be probed. The spool's content must not make root connect to another machine. A receiver that ends
+ * removes the socket that it made, and mod_fcgid removes its own; others stay.
  */
 static bool may_ask(const char *address)
 {
@@ -105,7 +105,7 @@ static void look_at_program(void *ctx, const struct spool_program *p)
 	enum process_state state;
 	char pid[24], at[CLOCK_TEXT];
 
-	if (strcmp(p->role, SPOOL_PROGRAM_CGI) == 0) { /* before the receivers, by the role's name */
+	if (strcmp(p->role, SPOOL_PROGRAM_CGI) == 0) { /* the list is sorted by role, so that it comes before the receivers */
 		l->cgi_at = p->started_at;
 		check_note(l->check, "cgi", clock_format(p->started_at, at));
 		return;
@@ -124,7 +124,7 @@ static void look_at_program(void *ctx, const struct spool_program *p)
 		l->ended_at = p->ended_at;
 	}
 	if (state == PROCESS_GONE)
-		return; /* whether another has taken its place, the socket and the relay's lock tell */
+		return; /* the checks of the socket and of the relay's lock tell whether another process has replaced it */
 	snprintf(pid, sizeof pid, "%" PRId64, p->process.pid);
 	if (receiver)
 		check_note(l->check, "receiver", pid);
@@ -140,7 +140,7 @@ static void look_at_program(void *ctx, const struct spool_program *p)
 
 enum hold { HOLD_NONE, HOLD_FREE, HOLD_TAKEN, HOLD_UNKNOWN };
 
-/* Whether a relay holds the lock, and when it last set its file's time. No file is made, as a relay would; the lock is not kept. */
+/* Finds out whether a relay holds the lock, and when it last set its file's time. Makes no file, and does not keep the lock. */
 static enum hold look_at_lock(const char *spool, int64_t *beat)
 {
 	char path[PATH_MAX];
@@ -186,7 +186,7 @@ static void say_gone(struct looking *l)
 			"or the machine was; start hookspool relay, and see its log", clock_format(l->started_at, at));
 }
 
-/* A relay of cron's sends these too, but no delivery can wait for it. */
+/* A relay that cron starts sends these too, but no delivery can wait for it. */
 static void look_at_stored(const struct looking *l)
 {
 	for (const struct endpoint *e = l->conf->endpoints; e < l->conf->endpoints + l->conf->n_endpoints; e++)
@@ -210,7 +210,7 @@ static void look_at_relay(struct looking *l)
 		check_say(l->check, CHECK_WARN, "relay", "relay: one runs that tells nothing of itself, as release 0.1 does; restart it");
 	else if (hold == HOLD_TAKEN || hold == HOLD_UNKNOWN || !needs_relay(l->conf))
 		return;
-	else if (l->started_at) /* cron's relay would have removed what it told of itself */
+	else if (l->started_at) /* a relay that cron starts removes its row when it ends */
 		say_gone(l);
 	else if (hold == HOLD_FREE && now - beat < CRON_MS)
 		check_say(l->check, CHECK_OK, "relay", "relay: none runs now, one did at %s", at);
@@ -223,7 +223,7 @@ static void note_receiver(void *ctx, const struct spool_program *p)
 	char pid[24];
 
 	if (strcmp(p->role, SPOOL_PROGRAM_RECEIVER) != 0 || p->ended_at || process_look(&p->process) == PROCESS_GONE)
-		return; /* the number of one that is gone may be another process's */
+		return; /* another process may have the pid of one that has ended */
 	snprintf(pid, sizeof pid, "%" PRId64, p->process.pid);
 	check_note(ctx, "receiver", pid);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* hookspool check, the rates: does a limit by address see the senders' addresses, or only a proxy's? */
+/* hookspool check, the rates: does a limit by address get the senders' addresses, or only a proxy's? */
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* hookspool check, the secrets: while they are being rotated, which is in use, and which may go? */
+/* hookspool check, the secrets of an endpoint that has several: which are in use, and which can be removed? */
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include "core/clock.h"
 #include "spool/events.h"
 
-/* As long as the most patient provider tries again what it signed with the old secret: Stripe, three days. */
+/* The longest time that a provider retries a delivery signed with the old secret: Stripe, three days. */
 static const int64_t RETRIES_MS = 3 * INT64_C(86400000);
 
 struct use {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* hookspool check, the secrets: does one stand in two endpoints? */
+/* hookspool check, the secrets: do two endpoints share one? */
 #include "cli/check.h"
 #include "conf/shared_secrets.h"
 

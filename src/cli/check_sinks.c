@@ -25,8 +25,8 @@
 
 enum {
 	LATE_MS = 2 * 60 * 1000, /* without a relay: cron's runs each minute */
-	OLD_MS = 10 * 60 * 1000, /* with one: a sink that fails for so long needs to be looked at... */
-	DOWN_MS = 60 * 60 * 1000, /* ...and for so long, it is down, as it is where no relay runs */
+	OLD_MS = 10 * 60 * 1000, /* with a relay: a sink that fails this long is a warning... */
+	DOWN_MS = 60 * 60 * 1000, /* ...and this long, a failure, as where no relay runs */
 };
 
 static bool is_named(const struct conf *conf, const struct sink *s)
@@ -92,7 +92,7 @@ static bool is_json(struct slice text)
 	return ok;
 }
 
-/* A comma too few, and a value that stands without quotes and may be missing, are found before an event finds them. */
+/* Finds a missing comma, and a placeholder without quotes whose value may be missing, before an event fails at it. */
 static void check_sink_body(struct check *c, const struct sink *s)
 {
 	struct template_values empty = {.body = {"{}", 2}};
@@ -126,7 +126,7 @@ static void check_sink_target(struct check *c, const struct sink *s)
 }
 #endif
 
-/* False after a FAIL: what the relay would say of the file would be the same again. */
+/* False after a FAIL: the relay's own check of the file would report the same again. */
 static bool check_sink_files(struct check *c, const struct sink *s)
 {
 	const struct {
@@ -205,7 +205,7 @@ static void on_late(void *ctx, const char *sink, int64_t n, int64_t since)
 			deliveries_are(n), clock_format(since, time));
 }
 
-/* The relay tries, and the sink takes nothing, or not as fast as events come. */
+/* The relay runs, and the sink takes nothing, or less than what arrives. */
 static void on_age(void *ctx, const char *sink, int64_t n, int64_t since)
 {
 	const struct counting *counting = ctx;
@@ -216,7 +216,7 @@ static void on_age(void *ctx, const char *sink, int64_t n, int64_t since)
 			"hookspool deliveries --sink %s shows why", sink, n, deliveries_are(n), clock_format(since, time), sink);
 }
 
-/* Root can't see the files of sinks as the relay's user before it knows that one. */
+/* Root can check the files of sinks only when it knows the relay's user. */
 static void check_each(struct check *c, const struct conf *conf)
 {
 	size_t unseen = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* hookspool check, the socket: does a receiver answer a request there, and who may connect to it? */
+/* hookspool check, the socket: does a receiver answer a request there, and which users may connect? */
 #include <errno.h>
 #include <grp.h>
 #include <inttypes.h>
@@ -46,7 +46,7 @@ static const char *group_name(gid_t gid, char *number, size_t n)
 	return number;
 }
 
-/* A socket that any user may connect to is fed by any user: FastCGI has no authentication. */
+/* FastCGI has no authentication: any user that may connect can send deliveries. */
 static void say_mode(struct check *c, const struct conf *conf, const char *where, const char *path)
 {
 	char number[24];
@@ -62,7 +62,7 @@ static void say_mode(struct check *c, const struct conf *conf, const char *where
 			(unsigned)st.st_mode & 0777, check_user(st.st_uid), group_name(st.st_gid, number, sizeof number));
 }
 
-/* True when a receiver that has told the spool of itself has that pid. */
+/* True when a registered receiver has that pid. */
 static bool is_noted(const struct check *c, int64_t pid)
 {
 	for (const char *noted = NULL; (noted = check_next_note(c, "receiver", noted));)
@@ -72,8 +72,8 @@ static bool is_noted(const struct check *c, int64_t pid)
 }
 
 /*
- * True when a receiver that has told the spool of itself has that pid. One that was only starting has written its row by the
- * time it answers, so that the rows are read again.
+ * True when a registered receiver has that pid. A receiver writes its row before it answers, so the rows are read again for one
+ * that was starting.
  */
 static bool is_known_receiver(struct check *c, const struct conf *conf, int64_t pid)
 {
@@ -82,7 +82,7 @@ static bool is_known_receiver(struct check *c, const struct conf *conf, int64_t 
 	return is_noted(c, pid);
 }
 
-/* The probe was answered: what does the answer say? True where all is well. */
+/* Reads the answer to the probe. True where all is well. */
 static bool say_answer(struct check *c, const struct conf *conf, const char *where, const struct probe_result *r)
 {
 	if (!r->writable && strncmp(r->error, "lock: held", 10) == 0)
@@ -99,7 +99,7 @@ static bool say_answer(struct check *c, const struct conf *conf, const char *whe
 	return false;
 }
 
-/* Sends a request through the socket. True where the receiver answers it, and has nothing to complain of. */
+/* Sends a request through the socket. True where the receiver answers it, and reports no fault. */
 static bool probe(struct check *c, const struct conf *conf, const char *where, int fd)
 {
 	struct probe_result r;
@@ -149,7 +149,7 @@ static void look_at_socket(struct check *c, const struct conf *conf, const char 
 		check_say(c, CHECK_OK, "socket", "socket %s: a receiver answers; so it does to any local user, unlike at a unix: socket", where);
 }
 
-/* The sockets that receivers have noted, each once. They are copied, as to look at one may add notes and so move them all. */
+/* The sockets that receivers are registered with, each once. They are copied, because a new note may move all notes. */
 static size_t collect_noted(const struct check *c, char (*found)[SPOOL_PROGRAM_ADDRESS])
 {
 	const char *address = NULL;
@@ -164,7 +164,7 @@ static size_t collect_noted(const struct check *c, char (*found)[SPOOL_PROGRAM_A
 	return n;
 }
 
-/* False when no receiver has noted a socket. */
+/* False when no receiver is registered with a socket. */
 static bool look_at_noted(struct check *c, const struct conf *conf)
 {
 	char found[SOCKETS_MAX][SPOOL_PROGRAM_ADDRESS];

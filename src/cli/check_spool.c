@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * hookspool check, the spool: is it there, whose is it, and is there room? Nothing is
- * made or changed: what the receiver would put right by itself is only said, and not tried.
+ * hookspool check, the spool: does it exist, which user owns it, and is there room? Nothing is made or changed, not even what the
+ * receiver would correct at its start.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -66,10 +66,10 @@ static void check_room(struct check *c, const char *dir, size_t min_free)
 		check_say(c, CHECK_OK, "spool-disk", "spool's disk: %" PRIu64 " MiB free", mib);
 }
 
-/* The directory of the units is shared by two users, and one that is made by hand is one user's. */
+/* Two users share the directory that the systemd units make. A directory that is made by hand has one user. */
 #define BY_UNITS "with the systemd units: systemd-tmpfiles --create; without them: "
 
-/* The spool is not there: could the receiver make it? */
+/* The spool does not exist: could the receiver make it? */
 static void check_missing(struct check *c, const struct conf *conf)
 {
 	char path[PATH_MAX];
@@ -94,7 +94,7 @@ static void check_missing(struct check *c, const struct conf *conf)
 	check_room(c, parent, conf->min_free);
 }
 
-/* Says that a file or directory should be another user's, and how it becomes that. */
+/* Reports that another user should own a file or directory, and the command for that. */
 static void say_foreign(struct check *c, const char *path, uid_t is, uid_t right)
 {
 	char owner[64];
@@ -104,8 +104,8 @@ static void say_foreign(struct check *c, const char *path, uid_t is, uid_t right
 }
 
 /*
- * True when all files of the spool belong to one user, who does not own the directory: then it is the directory that was given
- * away. Files that root made in another user's directory are the other case.
+ * True when one user owns all files of the spool, and another the directory: then the directory's owner was changed. The other
+ * case is files that root made in another user's directory.
  */
 static bool is_given_away(const char *dir, const struct stat *place, uid_t *owner)
 {
@@ -124,7 +124,7 @@ static bool is_given_away(const char *dir, const struct stat *place, uid_t *owne
 	return n > 0 && *owner != place->st_uid && *owner != 0;
 }
 
-/* A file of the spool that another user owns stops the receiver: the usual leftover of a command that root ran. */
+/* A file of the spool that another user owns stops the receiver. A command that root ran may have left one. */
 static bool check_owned(struct check *c, const char *dir, const char *name, const struct stat *place)
 {
 	bool shared = spool_fs_shared(place);
@@ -163,7 +163,7 @@ static bool check_owned(struct check *c, const char *dir, const char *name, cons
 	return true;
 }
 
-/* What is in it can't be seen, and so neither whose mistake it is. */
+/* The files in it can't be seen, so both ways to correct the owner are printed. */
 static void say_unusable(struct check *c, const char *dir, uid_t owner)
 {
 	char me[64];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Work in a child process, which may give up root's privileges while its parent keeps them. */
+/* Runs a function in a child process, which may drop root's privileges while the parent keeps them. */
 #include "cli/child.h"
 
 #include <errno.h>

@@ -23,7 +23,7 @@ void cli_error(const char *fmt, ...)
 	buf_vprintf(&text, fmt, ap);
 	va_end(ap);
 	fputs("hookspool: ", stderr);
-	terminal_json(stderr, (struct slice){text.data, text.len}); /* a spool's or a target's text may be in it */
+	terminal_json(stderr, (struct slice){text.data, text.len}); /* it may contain text from the spool or from a sink */
 	fputc('\n', stderr);
 	buf_free(&text);
 }

@@ -30,19 +30,19 @@ extern const struct command cli_backup, cli_check, cli_completion, cli_deliverie
 	cli_tail, cli_verify;
 
 /*
- * Loads the configuration, errors to stderr. NULL after an error; exit then with CLI_CONFIG. The caller frees. A command that
- * judges signatures needs all secrets; another one runs with those that can be read: CONF_SECRETS_THERE.
+ * Loads the configuration; the caller frees it. Returns NULL after messages to stderr: exit then with CLI_CONFIG. A command that
+ * checks signatures needs all secrets. Others run with those that can be read: CONF_SECRETS_THERE.
  */
 struct conf *cli_conf(const struct cli *cli, enum conf_secrets secrets);
 
 /*
- * Loads the configuration and opens its spool. Run by root, the process becomes the spool's owner in between, for good: files
- * that only root may use are opened before. Anything but CLI_OK is the status to exit with, after a message, and nothing is
- * then open. Otherwise cli_close() must follow.
+ * Loads the configuration and opens its spool. A process of root becomes the spool's owner before it opens the spool, and stays
+ * that user: open before what only root may read. Returns CLI_OK, and then cli_close() must follow; or the status to exit with,
+ * after a message, and nothing is open.
  */
 int cli_open(const struct cli *cli, enum conf_secrets secrets, struct conf **conf, struct spool_db **db);
 
-/* Closes both. Unless ok it prints why, or where that is NULL the connection's error. Returns the status to exit with. */
+/* Closes both. Unless ok, prints why; where that is NULL, the connection's error. Returns the status to exit with. */
 int cli_close(struct conf *conf, struct spool_db *db, bool ok, const char *why);
 
 /* Appends a file's bytes, at most max; "-" is standard input. False after a message. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* hookspool deliveries: what became of events on their way to the sinks. */
+/* hookspool deliveries: prints deliveries of events to sinks, and their attempts. */
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -159,7 +159,7 @@ static void print_pause(void *ctx, const char *sink, int64_t until, int failures
 	printf(" pauses until %s, after %d failure%s in a row\n", terminal_time(until, text), failures, failures == 1 ? "" : "s");
 }
 
-/* The delivery of an id and its attempts are few: they are read in one transaction, as they are at one moment. */
+/* One delivery and its attempts are read in one transaction, so that they agree. */
 static bool list_deliveries(struct spool_db *db, const struct spool_delivery_filter *f, int64_t n, bool json, struct printing *p)
 {
 	bool ok;

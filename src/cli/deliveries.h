@@ -10,8 +10,8 @@
 #include "spool/db.h"
 
 /*
- * True when there is a sink of that name (NULL: any): in the configuration, or a removed one that has deliveries. False with the
- * reason in why; *none is set where there is no such sink.
+ * True when the sink exists (NULL: any): in the configuration, or as a removed one that has deliveries. False with the reason in
+ * why, or where that is empty, in db; *none is set where there is no such sink.
  */
 bool deliveries_sink(const struct conf *conf, struct spool_db *db, const char *sink, bool *none, char *why, size_t why_size);
 

@@ -26,7 +26,7 @@ struct shape {
 	bool no_memory;
 };
 
-/* The row of the sink; a new one where it has none. NULL when memory is short. */
+/* Returns the sink's row, or a new one. NULL when memory is short. */
 static struct row *row_of(struct shape *s, const char *sink)
 {
 	struct row *more;
@@ -91,7 +91,7 @@ static void print_shape_row(const struct row *r)
 	putchar('\n');
 }
 
-/* The ages are minutes: a column has those that are younger than its head says, and not younger than the one before. */
+/* The ages are minutes. A column counts what is younger than its head, and not younger than the head before it. */
 static void print_table(const struct shape *s)
 {
 	static char name[] = "TOTAL";

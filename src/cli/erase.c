@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* hookspool erase: deletes all that the spool has of a person. */
+/* hookspool erase: deletes all data of a person from the spool. */
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -65,7 +65,7 @@ static int erase_run(const struct cli *cli, void *values)
 		return status;
 	o->what.keys_since = clock_now() - conf->dedupe_window;
 	ok = spool_erase(db, &o->what, &sum);
-	/* also where nothing was found: an erasure that was killed may have left it to this one */
+	/* also where nothing was found: an earlier run may have been killed before it */
 	ok = ok && (o->what.dry_run || spool_delete_wipe(db));
 	if (o->json)
 		print_erased_json(&sum, o->what.dry_run);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Why a signature does not match: what else would have made it match is tried, one thing at a time. */
+/* Explains why a signature does not match: tries changes one at a time until it matches. */
 #define _DEFAULT_SOURCE /* explicit_bzero */
 #include "cli/explain.h"
 
@@ -9,7 +9,7 @@
 #include "cli/rewrite.h"
 #include "hook/handshake.h"
 
-/* Whether the delivery would be right, whatever its time. */
+/* True when the signature is right; the time is not checked. */
 static bool holds(const struct request *r, const struct endpoint *e)
 {
 	struct endpoint timeless = *e;
@@ -30,7 +30,7 @@ static bool holds_for_body(const struct request *r, const struct endpoint *e, co
 	return holds(&changed, e);
 }
 
-/* With the secrets' texts, each with `behind` at its end, taken as another scheme takes them. */
+/* The same for another scheme, with `behind` added to each secret's text. */
 static bool holds_for_scheme(const struct request *r, const struct endpoint *e, const struct scheme *s, const char *behind)
 {
 	struct endpoint changed = *e;
@@ -170,7 +170,7 @@ static bool try_schemes(const struct request *r, const struct endpoint *e, struc
 	return true;
 }
 
-/* A header of another scheme that is there instead. */
+/* Names a header of another scheme that the request has instead. */
 static bool name_headers(const struct request *r, const struct endpoint *e, struct buf *out)
 {
 	const char *value, *other = e->scheme.other_headers.signature;

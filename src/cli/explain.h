@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Why a signature does not match: what else would have made it match is tried, one thing at a time. */
+/* Explains why a signature does not match: tries changes one at a time until it matches. */
 #ifndef EXPLAIN_H
 #define EXPLAIN_H
 
@@ -9,8 +9,8 @@
 #include "hook/verify.h"
 
 /*
- * Appends the likely cause to out, a sentence without its full stop, after verify_delivery() found the delivery wrong;
- * nothing when no cause is found. False when memory is short.
+ * Appends the likely cause to out after verify_delivery() refused the delivery: a sentence without its full stop, or nothing when
+ * no cause is found. False when memory is short.
  */
 bool explain_cause(const struct request *r, const struct endpoint *e, const struct verify *v, struct buf *out);
 

@@ -40,7 +40,7 @@ static bool export_row(void *ctx, const struct spool_row *r)
 	return !ferror(stdout);
 }
 
-/* Of damaged pages. Returns the status to exit with. */
+/* Prints how many events are on damaged pages. Returns the status to exit with. */
 static int say_lost(const struct spool_lost *lost)
 {
 	if (!lost->events)

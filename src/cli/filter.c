@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The options that choose events, the same for list, tail and export. */
+/* The options that choose events, for list, tail, export and replay. */
 #include "cli/filter.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The options that choose events, the same for list, tail and export. */
+/* The options that choose events, for list, tail, export and replay. */
 #ifndef FILTER_H
 #define FILTER_H
 
@@ -13,11 +13,11 @@
 #include "spool/events.h"
 
 struct filter {
-	const struct conf *conf; /* says by which scheme a row is read; to be set before the first row */
+	const struct conf *conf; /* has the schemes that rows are read by; set before the first row */
 	struct spool_filter spool;
 	const char *sender; /* the sender's id, or a part of the name; NULL: any */
 	const char *text;   /* a part of the message's text; NULL: any */
-	struct event event; /* the last row's, where that had to be parsed */
+	struct event event; /* of the last row, if that was parsed */
 	struct stored stored;
 };
 
@@ -38,14 +38,14 @@ struct filter {
 	{.name = "text", .kind = COMMAND_TEXT, .offset = offsetof(type, filter.text), .argument = "TEXT", \
 		.help = "with TEXT in the message"}
 
-/* The filter that all events pass, for the defaults of such a struct. filter_free() when done. */
+/* A filter that all events pass, for the defaults of such a struct; filter_free() frees what matching allocates. */
 #define FILTER_ALL {.spool = {.since = INT64_MIN, .until = INT64_MAX, .last = INT64_MAX}}
 void filter_free(struct filter *f);
 
 /* True when one of those options was given. */
 bool filter_is_set(const struct filter *f);
 
-/* The rest of the filter, which SQL can't do: parts of a text, letters of either case in any script. */
+/* The part of the filter that SQL can't do: parts of a text, ignoring case in any script. */
 bool filter_match(struct filter *f, const struct spool_row *row);
 
 /* The message's text in the row; p == NULL when it has none. Borrowed from f until the next call. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* hookspool tail --forward: sends stored events on to a developer's own URL, each exactly as it came. */
+/* hookspool tail --forward: sends stored events to a developer's own URL, with their exact bytes. */
 #include "config.h"
 
 #include "cli/forward.h"
@@ -40,8 +40,8 @@ struct forward {
 	struct curl_slist *headers;
 	struct buf target; /* the URL, with the event's query */
 	char error[CURL_ERROR_SIZE];
-	int64_t last, refused; /* the id of the last event that was answered; how many were refused */
-	bool failed; /* an event could not be sent for lack of memory: no later one may be */
+	int64_t last, refused; /* last: id of the last event that was answered; refused: number of events */
+	bool failed; /* memory was short for an event; later ones must not overtake it */
 };
 
 static volatile sig_atomic_t forward_stopped;
@@ -60,7 +60,7 @@ static void pause_ms(int64_t ms)
 		nanosleep(&time, NULL);
 }
 
-/* The answer's body is not of interest. */
+/* Discards the answer's body. */
 static size_t ignore_answer(char *p, size_t size, size_t n, void *ctx)
 {
 	(void)p;
@@ -68,7 +68,7 @@ static size_t ignore_answer(char *p, size_t size, size_t n, void *ctx)
 	return size * n;
 }
 
-/* libcurl asks this now and then during a transfer: nonzero ends it. */
+/* libcurl calls this during a transfer; nonzero ends it. */
 static int stop_transfer(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 {
 	(void)ctx, (void)a, (void)b, (void)c, (void)d;
@@ -135,7 +135,7 @@ static bool set_method(struct forward *f, const struct spool_row *row, bool bare
 		curl_easy_setopt(f->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)row->body.n) == CURLE_OK;
 }
 
-/* "Expect:" keeps libcurl from asking first whether a large body is welcome; no provider does. */
+/* "Expect:" keeps libcurl from sending "Expect: 100-continue" before a large body; no provider does that. */
 static bool set_event(struct forward *f, const struct spool_row *row)
 {
 	bool bare, mine;
@@ -234,7 +234,7 @@ static bool forward_row(void *ctx, const struct spool_row *row)
 	return !forward_stopped && (!filter_match(f->filter, row) || send_event(f, row));
 }
 
-/* Visits the events up to an id that is fixed before; later ones are for the next pass. */
+/* Reads the newest id first, then sends the events up to it. Later events are for the next pass. */
 static bool send_all(struct forward *f, struct spool_db *db)
 {
 	struct spool_filter *filter = &f->filter->spool;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* hookspool tail --forward: sends stored events on to a developer's own URL, each exactly as it came. */
+/* hookspool tail --forward: sends stored events to a developer's own URL, with their exact bytes. */
 #ifndef FORWARD_H
 #define FORWARD_H
 
@@ -10,7 +10,7 @@
 /* All borrowed for the length of forward_run(). */
 struct forward_options {
 	const char *url;
-	struct slice headers; /* lines "Name: value\n" that go along with each event */
+	struct slice headers; /* lines "Name: value\n", sent with each event */
 	bool once;            /* end when all that came was sent */
 	bool json;            /* one JSON object an event, in place of a line */
 };
@@ -19,10 +19,10 @@ struct forward_options {
 bool forward_url_valid(const char *url);
 
 /*
- * Posts each event that passes the filter, in the order of their ids: its exact body, the headers that were kept of its
- * delivery, and the query where the signature covers that. A target that does not answer, or answers 408, 429 or 5xx, gets the
- * event again until it takes it; another status that is not 2xx is a refusal, and the next event follows. SIGINT and SIGTERM end
- * it between two events, with the id to go on from. Returns the status to exit with, after a message unless CLI_OK.
+ * Posts each event that passes the filter, in the order of their ids: its exact body, the kept headers, and the query where the
+ * signature covers it. Without an answer, or with 408, 429 or 5xx, the event is sent again until the target takes it. Another
+ * status that is not 2xx is a refusal, and the next event follows. SIGINT and SIGTERM end it between two events, and it prints the
+ * id to go on from. Returns the status to exit with, after a message unless CLI_OK.
  */
 int forward_run(const struct forward_options *o, struct filter *filter, struct spool_db *db);
 

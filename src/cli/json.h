@@ -14,9 +14,12 @@ struct json {
 	struct yajl_gen_t *gen;
 };
 
-/* json_end() writes the object and a line feed, and frees. What steers a terminal is written as its \u escape. Between them one call a member. */
+/*
+ * One call a member, between json_begin() and json_end(). json_end() writes the object and a line feed, and frees. Characters that
+ * steer a terminal are written as \u escapes.
+ */
 void json_begin(struct json *j);
-void json_text(struct json *j, const char *name, struct slice value); /* null where p is NULL; mended to be UTF-8 */
+void json_text(struct json *j, const char *name, struct slice value); /* null where p is NULL; invalid UTF-8 is replaced */
 void json_string(struct json *j, const char *name, const char *value);
 void json_number(struct json *j, const char *name, int64_t value);
 void json_time(struct json *j, const char *name, int64_t ms); /* RFC 3339 */
@@ -29,7 +32,7 @@ void json_item(struct json *j);
 void json_item_end(struct json *j);
 void json_list_end(struct json *j);
 
-/* What is known of an event, but for its text and its body: id, endpoint, event, key, account, ... */
+/* The fields of an event without its text and its body: id, endpoint, event, key, account, ... */
 void json_row(struct json *j, const struct spool_row *r);
 
 /* The body as it is: "body" when it is UTF-8, else "body_base64" (RFC 4648 section 4). */

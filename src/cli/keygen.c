@@ -27,7 +27,7 @@ static bool make_random_key(char out[KEY_TEXT])
 	return true;
 }
 
-/* False with errno set; a file that could not be written whole is gone again. */
+/* False with errno set; a file that could not be written whole is removed. */
 static bool write_key(const char *file, const char *key)
 {
 	int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -70,7 +70,7 @@ static int to_file(const char *file, const char *key)
 		return CLI_NO;
 	}
 	if (realpath(file, path))
-		file = path; /* in the configuration a relative one would start elsewhere */
+		file = path; /* a relative path in the configuration starts at another directory */
 	printf("%s: written, readable by its owner only.\n"
 	       "1. Let the receiver read it:  chown USER %s  (the user that runs hookspool.fcgi)\n"
 	       "2. In the endpoint:           secret-file = {\"%s\"}\n"

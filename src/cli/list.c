@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* hookspool list and tail: the newest events that pass a filter, and then those that come. */
+/* hookspool list and tail: print the newest events that pass a filter, and then new ones. */
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -46,7 +46,7 @@ static void print_event_row(struct list *l, const struct spool_row *r)
 		fputs("  ", stdout);
 		left += NAME_WIDTH + 2;
 	}
-	/* an event that could not be read has nothing else to tell it by */
+	/* an event that could not be parsed has only its note */
 	terminal_print(stdout, text.n || r->event.n ? text : r->note, !l->width ? 0 : l->width > left + 10 ? l->width - left : 10);
 	putchar('\n');
 }
@@ -98,7 +98,7 @@ static bool print_newest(struct list *l, struct spool_db *db)
 	return ok;
 }
 
-/* Visits the events since the last look, up to an id that is fixed before: later ones are for the next look. */
+/* Reads the newest id first, then prints the events since the last pass up to it. Later events are for the next pass. */
 static bool print_new(struct list *l, struct spool_db *db)
 {
 	struct spool_filter *f = &l->filter.spool;
@@ -131,7 +131,7 @@ static bool print_list(struct list *l, struct spool_db *db)
 	return !l->follow || follow(l, db);
 }
 
-/* Begins behind --after, with the first event since --since, or with what comes from now on. */
+/* Begins behind --after, with the first event since --since, or with the next event that comes. */
 static int forward(struct list *l, struct spool_db *db)
 {
 	struct spool_filter *f = &l->filter.spool;

@@ -15,7 +15,7 @@
 #include "spool/fs.h"
 #include "spool/wakeup.h"
 
-/* The kernel is asked again: a program that goes on as root after a failed change is the worst outcome. */
+/* Asks the kernel again: a program must not go on as root after a failed change. */
 static bool is_user(uid_t uid, gid_t gid)
 {
 	uid_t u[3];
@@ -42,7 +42,7 @@ bool owner_become_user(uid_t uid, gid_t gid)
 	return is_user(uid, gid);
 }
 
-/* The owner of the socket that a relay has made in a directory of that state. False: there is none. */
+/* Finds the owner of the socket that a relay has made in the directory, whose state is `place`. False: there is none. */
 static bool find_relay(const char *dir, const struct stat *place, uid_t *uid)
 {
 	char path[PATH_MAX];
@@ -76,7 +76,7 @@ bool owner_knows_relay(const char *dir)
 	return stat(dir, &st) != 0 || !spool_fs_shared(&st) || find_relay(dir, &st, &uid);
 }
 
-/* Root owns the directory: its content can be trusted only where no other user may write. */
+/* Root owns the directory: its content is trusted only where no other user may write. */
 static bool stay_root(const char *dir, mode_t mode, char *why, size_t n)
 {
 	if (mode & 022)

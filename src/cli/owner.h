@@ -26,7 +26,7 @@ bool owner_become_relay(const char *dir, char *why, size_t why_size);
  */
 bool owner_of_relay(const char *dir, uid_t *uid, gid_t *gid);
 
-/* False where a group shares the directory and no relay has run there yet: which user it runs as is unknown then. */
+/* False where a group shares the directory and no relay has run there yet: then the relay's user is unknown. */
 bool owner_knows_relay(const char *dir);
 
 /* The same for a user that is known. False with errno set. */

@@ -11,10 +11,10 @@
  */
 void progress_start(const char *label, uint64_t total);
 
-/* Says that n are done. Cheap: draws at most ten times a second. */
+/* Sets how many are done. Draws at most ten times a second. */
 void progress_update(uint64_t n);
 
-/* Takes the line away, so that what is printed next starts at the margin. Harmless without a start. */
+/* Clears the line, so that the next output starts at the margin. Does nothing without a start. */
 void progress_end(void);
 
 #endif

@@ -56,7 +56,7 @@ static bool rules(struct spool_retention *r, const struct conf *conf, const stru
 	return true;
 }
 
-/* Before the spool is opened, as wrong usage is the first thing to say. */
+/* Called before the spool is opened: wrong usage is reported first. */
 static int check_usage(const struct cli *cli)
 {
 	struct conf *conf = cli_conf(cli, CONF_SECRETS_THERE);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* hookspool rejects: the deliveries that were turned away, and why; those that were kept whole may be judged again. */
+/* hookspool rejects: prints rejected deliveries with their reasons, and checks again those that were kept whole. */
 #include <errno.h>
 #include <limits.h>
 #include <inttypes.h>
@@ -125,7 +125,7 @@ static void print_full(const struct rejects *rejects, const struct spool_reject_
 	}
 }
 
-/* What it would be now, as static text or in the delivery. */
+/* Checks a delivery by the configuration as it is now. Returns the outcome: static text, or text in rejects->d. */
 static const char *judge_again(struct rejects *rejects, const struct spool_reject_row *r, struct stored *stored)
 {
 	struct delivery *d = &rejects->d;

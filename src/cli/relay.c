@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* hookspool relay: sends stored events to their sinks, until it is told to end. */
+/* hookspool relay: sends stored events to their sinks, until a signal ends it. */
 #include "config.h"
 
 #include "cli/cli.h"
@@ -16,7 +16,7 @@
 #include "relay/relay.h"
 #include "spool/program.h"
 
-/* Logs it, and keeps the first error: the spool is told of that. */
+/* Logs a message, and keeps the first error, which is registered in the spool. */
 static void keep_report(void *ctx, enum log_level level, const char *message)
 {
 	char *error = ctx;
@@ -34,7 +34,7 @@ static void warn_writable(void *ctx, enum writable by, const char *why)
 		log_message(LOG_LEVEL_WARNING, "sink \"%s\" runs what others may change: %s", s->name, why);
 }
 
-/* Their modes may be another package's doing, so they are told of, and not refused. */
+/* Warns of programs that others may change. Another package may have set their modes, so they are not refused. */
 static void look_at_programs(const struct conf *c)
 {
 	for (size_t i = 0; i < c->n_sinks; i++)
@@ -42,7 +42,7 @@ static void look_at_programs(const struct conf *c)
 			writable_command(c->sinks[i].command.item, c->sinks[i].command.n, warn_writable, &c->sinks[i]);
 }
 
-/* NULL, when all of what is wrong was said; the first of it is in error. */
+/* Returns NULL after all errors were logged; the first of them is in error. */
 static struct conf *load_checked(const char *file, char error[SPOOL_PROGRAM_ERROR])
 {
 	struct conf *c = conf_load_with(file, CONF_SECRETS_NONE, keep_report, error);
@@ -61,7 +61,7 @@ struct reloading {
 	struct spool_program self;
 	char file[PATH_MAX];
 	struct conf *now;
-	struct conf *next; /* that the relay is to begin anew with; NULL: the one it has */
+	struct conf *next; /* the configuration to go on with; NULL: the one it has */
 };
 
 /* A relay_may_reload(). */
@@ -70,7 +70,7 @@ static bool may_reload(void *ctx)
 	struct reloading *reloading = ctx;
 	char error[SPOOL_PROGRAM_ERROR] = "", why[PATH_MAX + 64];
 	struct conf *c = load_checked(reloading->file, error);
-	bool moved = c && strcmp(c->spool, reloading->now->spool) != 0; /* the receiver stays with the one it has, too */
+	bool moved = c && strcmp(c->spool, reloading->now->spool) != 0; /* the receiver does not change it at a reload either */
 
 	if (moved) {
 		snprintf(why, sizeof why, "%s: spool can't change on a reload; restart", c->file);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* hookspool reload: has the receivers and the relay read their configuration anew, and waits for what comes of it. */
+/* hookspool reload: makes the receivers and the relay read their configuration anew, and waits for the result. */
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -18,7 +18,7 @@
 
 enum {
 	PROGRAMS_MAX = 256,
-	WAIT_S = 60, /* the relay first lets running attempts end, for 30 s */
+	WAIT_S = 60, /* the relay first waits up to 30 s for running attempts */
 	LOOK_NS = 50 * 1000 * 1000,
 };
 
@@ -29,7 +29,7 @@ struct target {
 
 static const char *const role_words[] = {SPOOL_PROGRAM_RECEIVER, SPOOL_PROGRAM_RELAY, NULL};
 
-enum { NONE_RUNS = 2 /* not among the exit statuses: CLI_NO where no other role has one */ };
+enum { NONE_RUNS = 2 /* no exit status: it becomes CLI_NO where no process of the other role runs either */ };
 
 struct reload {
 	const struct cli *cli;
@@ -76,7 +76,7 @@ static void send_signals(struct reload *r)
 	}
 }
 
-/* Compares a program's row with what it was before the signal. */
+/* Compares a process's row with the row before the signal. */
 static void on_result(void *ctx, const struct spool_program *p)
 {
 	struct reload *r = ctx;
@@ -93,7 +93,7 @@ static void on_result(void *ctx, const struct spool_program *p)
 	}
 }
 
-/* Those that wait; a process that ended instead of reloading is told of. */
+/* Counts the processes without a result. A process that ended instead of reloading is a failure. */
 static size_t count_waiting(struct reload *r)
 {
 	size_t n = 0;
@@ -175,8 +175,8 @@ static int reload_relay(void *ctx)
 }
 
 /*
- * Root has each role reloaded by a process that has become its user. What the spool says of a process is not root's word: so it can
- * send a signal to no process of another user.
+ * Run by root: a child process becomes the user of each role and sends the signals. Root must not trust the pids in the spool, and
+ * another user cannot signal root's processes.
  */
 static int run_as_users(struct reload *r)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* hookspool replay: sends stored events to a sink, once more or for the first time. */
+/* hookspool replay: makes stored events due for a sink, again or for the first time. */
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -71,7 +71,7 @@ static bool replay_all(struct replay *r)
 	return ok;
 }
 
-/* Makes one event due for one sink, and says so. */
+/* Makes one event due for one sink, and prints that. */
 static bool replay_to(struct replay *r, int64_t event, const struct sink *sink)
 {
 	int64_t changed = 1;
@@ -83,7 +83,7 @@ static bool replay_to(struct replay *r, int64_t event, const struct sink *sink)
 	return true;
 }
 
-/* One event that was asked for by its ID: to the sink of --sink, or to all of its endpoint's. */
+/* Replays one event given by its ID: to the sink of --sink, or to all sinks of its endpoint. */
 static bool replay_event(void *ctx, const struct spool_row *row)
 {
 	struct replay *r = ctx;
@@ -122,7 +122,7 @@ static bool replay_ids(struct replay *r)
 	return ok;
 }
 
-/* What is due for a sink that the relay pauses for is sent later. */
+/* The relay sends later what is due for a paused sink. */
 static void say_pause(void *ctx, const char *sink, int64_t until, int failures)
 {
 	const struct replay *r = ctx;

@@ -75,7 +75,7 @@ static bool wait_for_spool_lock(int fd)
 	return true;
 }
 
-/* What a database that is gone has left would be taken for the new one's. */
+/* SQLite would take files left by an old database for the new one's. */
 static bool remove_leftovers(int dir)
 {
 	static const char *const names[] = {"hookspool.db", "hookspool.db-wal", "hookspool.db-shm", "hookspool.db-journal"};
@@ -135,7 +135,7 @@ static int restore_to(const struct restore *r, int dir, int to)
 	return status;
 }
 
-/* In the child, as the spool's owner from here on. */
+/* Runs in the child, which becomes the spool's owner. */
 static int restore_as_owner(void *ctx)
 {
 	const struct restore *r = ctx;
@@ -163,7 +163,7 @@ static int restore_as_owner(void *ctx)
 	return status;
 }
 
-/* Root gives a new directory to the owner of the one above. */
+/* Makes the directory. Root gives a new one to the owner of the directory above. */
 static bool make_directory(const char *dir)
 {
 	char path[PATH_MAX];
@@ -180,7 +180,7 @@ static bool make_directory(const char *dir)
 	return ok;
 }
 
-/* A database whose newest events are in a log beside it is no backup. */
+/* True when the file has a write-ahead log beside it: then it is a spool in use and no backup. */
 static bool has_log(const char *file)
 {
 	char log[PATH_MAX];

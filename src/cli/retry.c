@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* hookspool retry and drop: what is to be done about deliveries to sinks. */
+/* hookspool retry and drop: change the state of deliveries to sinks. */
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 #include "spool/pause.h"
 #include "spool/wakeup.h"
 
-/* retry and drop differ in what they do with those that are meant. */
+/* What retry and drop do with the chosen deliveries. */
 struct change {
 	bool (*run)(struct spool_db *db, const struct spool_delivery_filter *f, int64_t now, int64_t *n);
 	const char *done[2]; /* of one, and of more */
@@ -23,7 +23,7 @@ struct change {
 struct changing {
 	const struct change *change;
 	struct spool_db *db;
-	int64_t total, back; /* back: those of them that are again what they were before a replay */
+	int64_t total, back; /* back: how many returned to their state before a replay */
 	unsigned pauses;     /* that were ended */
 	bool missing, ok;
 	char why[PATH_MAX + 256];
@@ -53,7 +53,7 @@ static void change_some(struct changing *c, const struct spool_delivery_filter *
 	c->back += c->ok ? back : 0;
 }
 
-/* The sink of the delivery that was found. */
+/* Copies the name of the delivery's sink. */
 static void on_delivery(void *ctx, const struct spool_delivery *d)
 {
 	struct buf *name = ctx;
@@ -62,7 +62,7 @@ static void on_delivery(void *ctx, const struct spool_delivery *d)
 	buf_add(name, d->sink.p, d->sink.n);
 }
 
-/* Those with the ids; c->missing where one of them is no delivery's. */
+/* Changes the deliveries with the ids. c->missing becomes true where one does not exist. */
 static void change_ids(struct changing *c, char **ids)
 {
 	struct spool_delivery_filter filter = {.state = -1};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* A JSON text as some program would write it that parsed it. */
+/* Rewrites a JSON text as a program does that parses and prints it. */
 #include "cli/rewrite.h"
 
 #include <ctype.h>
@@ -17,7 +17,7 @@ static long code_unit(const char *p, const char *end)
 
 	if (end - p < 4)
 		return -1;
-	for (int i = 0; i < 4; i++) { /* the text has no NUL behind it: nothing of string.h that looks for one */
+	for (int i = 0; i < 4; i++) { /* the text has no NUL behind it */
 		digit = memchr(digits, tolower((unsigned char)p[i]), sizeof digits - 1);
 		if (!digit)
 			return -1;
@@ -33,7 +33,7 @@ static bool put_character(uint32_t c, struct buf *out)
 	return buf_add(out, utf8, utf8_encode(c, utf8));
 }
 
-/* An escape at p, as text where it can be; *p moves on behind it. */
+/* Appends the escape at p as text where possible. *p moves behind it. */
 static bool unescape(const char **p, const char *end, struct buf *out)
 {
 	long high, low;
@@ -57,7 +57,7 @@ static bool unescape(const char **p, const char *end, struct buf *out)
 	return buf_add(out, s, (size_t)(*p - s));
 }
 
-/* The character at p, which isn't ASCII, as an escape; *p moves on behind it. */
+/* Appends the character at p, which is not ASCII, as an escape. *p moves behind it. */
 static bool escape(const char **p, const char *end, struct buf *out)
 {
 	uint32_t c;
@@ -74,7 +74,7 @@ static bool escape(const char **p, const char *end, struct buf *out)
 	return buf_printf(out, "\\u%04x\\u%04x", (unsigned)(0xD800 + (c >> 10)), (unsigned)(0xDC00 + (c & 0x3FF)));
 }
 
-/* From the quote that opens a string to behind the one that closes it. */
+/* Rewrites a string. *p moves from its opening quote behind its closing one. */
 static bool rewrite_string(const char **p, const char *end, enum rewrite_text text, struct buf *out)
 {
 	bool ok = buf_add(out, "\"", 1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* A JSON text as some program would write it that parsed it: the usual reason why a right signature doesn't match. */
+/* Rewrites a JSON text as a program does that parses and prints it: the usual reason why a signature doesn't match. */
 #ifndef REWRITE_H
 #define REWRITE_H
 
@@ -20,7 +20,7 @@ enum rewrite_text {
 	REWRITE_TEXT_ASCII_SLASHES, /* and \/, as PHP */
 };
 
-/* Appends the text rewritten; what is no JSON comes out somehow. False when memory is short. */
+/* Appends the rewritten text. Text that is not JSON gives some other text. False when memory is short. */
 bool rewrite_json(struct slice json, enum rewrite_space space, enum rewrite_text text, struct buf *out);
 
 #endif

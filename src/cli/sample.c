@@ -147,7 +147,7 @@ static void add_attachments(struct sample *s, yajl_gen g)
 	yajl_gen_array_close(g);
 }
 
-/* One text, or now and then several as paragraphs. */
+/* Adds one text, or sometimes several paragraphs. */
 static void add_text(struct sample *s, yajl_gen g)
 {
 	size_t n = below(s, 6) ? 1 : 2 + below(s, 6);

@@ -13,7 +13,7 @@
 /* The name of the member or parameter that marks an event of hookspool send: true in each of them. */
 #define SAMPLE_MARK "hookspool_test"
 
-/* Not for secrets: its numbers can be foretold from its output. */
+/* Not for secrets: its numbers can be predicted from its output. */
 struct sample {
 	uint64_t state;
 	const struct sample_provider *provider;
@@ -23,9 +23,9 @@ struct sample {
 };
 
 /*
- * Starts a sequence that differs from every other's, of the provider's events. Those of ConnectSafely's shape are of one of
- * the accounts, so that an endpoint's filter takes them, or of a random one where that list is empty. All is borrowed
- * for as long as s is used; the secret, for events in which it stands, may be NULL.
+ * Starts a random sequence of the provider's events. Events of ConnectSafely's shape have one of the accounts, so that an
+ * endpoint's filter takes them, or a random one where that list is empty. Everything is borrowed while s is used. The secret is
+ * for events that contain it, and may be NULL.
  */
 void sample_init(struct sample *s, const struct sample_provider *provider, const struct strlist *accounts, const char *secret);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Sample deliveries of the providers whose events have another shape than ConnectSafely's. */
+/* Sample deliveries of providers, for hookspool send. */
 #include "cli/sample_provider.h"
 
 #include <string.h>

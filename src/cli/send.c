@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* hookspool send: delivers events as ConnectSafely would, to try a receiver out. */
+/* hookspool send: delivers test events as a provider does. */
 #include "config.h"
 
 #include <string.h>
@@ -33,7 +33,7 @@ struct body_source {
 	bool from_file, twice;
 };
 
-/* The attempts' report and the bodies' source, as sender_run() has one ctx for both. */
+/* The ctx of both callbacks of sender_run(). */
 struct session {
 	struct body_source source;
 	struct send_report report;

@@ -22,7 +22,7 @@
 #include "relay/attempt.h"
 #include "sink/type.h"
 
-enum { WAIT_MS = 20 /* until it is looked whether the program has ended */ };
+enum { WAIT_MS = 20 /* between two looks whether the program has ended */ };
 
 struct test {
 	const struct sink *sink;
@@ -57,7 +57,7 @@ static int find_sink(struct test *t, const struct send_relay *s)
 	return CLI_OK;
 }
 
-/* The event's body, and the headers that it would have come with. */
+/* Makes the event's body, and the headers that a provider would send. */
 static bool make_event(struct test *t, const struct send_relay *s)
 {
 	static const struct strlist any = {0};
@@ -89,7 +89,7 @@ static enum event_result read_event(struct test *t)
 	return result;
 }
 
-/* The attempt that a relay would have read from the spool, had it been stored. */
+/* Makes the attempt that a relay would read from the spool. */
 static bool make_job(struct test *t, const struct conf *c)
 {
 	static const char reply[] = "This is a test of hookspool.";
@@ -143,10 +143,10 @@ static void print_end(const struct test *t, const struct attempt_result *a)
 	puts(a->reply.p ? "" : "no answer");
 }
 
-static struct test *running; /* an sending_done() knows the attempt only */
+static struct test *running; /* a sending_done() gets the attempt only */
 static volatile sig_atomic_t interrupted;
 
-/* A program has a process group of its own, and no terminal would end it. */
+/* A program has its own process group, so that the terminal's signals do not reach it. */
 static void on_interrupt(int number)
 {
 	interrupted = number;
@@ -210,7 +210,7 @@ static void print_attempt_head(const struct test *t)
 	fflush(stdout);
 }
 
-/* Root must not run a sink's program, nor pass with files that the relay can't read. */
+/* Root must not run a sink's program, or succeed with files that the relay can't read. */
 static bool become_relay(const char *spool, char *why, size_t n)
 {
 	if (geteuid() == 0 && access(spool, F_OK) != 0) {
@@ -248,7 +248,7 @@ int send_relay(const struct send_relay *s)
 		cli_error("sink \"%s\": %s", t.sink->name, why);
 		status = CLI_CONFIG;
 	} else if (make_event(&t, s) && (read = read_event(&t)) != EVENT_OK && read != EVENT_UNAVAILABLE && s->body.p) {
-		/* our own need not be one of a scheme that the configuration has */
+		/* a sample need not be an event of the configuration's own schemes */
 		cli_error("the file is no event of scheme \"%s\": %s; the receiver would store it without a name", t.scheme.name, t.event.reason);
 		status = CLI_NO;
 	} else if (read == EVENT_UNAVAILABLE || !make_job(&t, s->conf)) {

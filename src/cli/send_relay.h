@@ -10,14 +10,14 @@
 struct send_relay {
 	const struct conf *conf;
 	const char *sink;
-	const char *endpoint; /* whose event it is; NULL: the first one that names the sink */
+	const char *endpoint; /* the event's endpoint; NULL: the first one that names the sink */
 	const char *type;     /* the body's Content-Type; NULL: as the provider's */
 	struct slice body;
 };
 
 /*
- * Sends it past the spool and the sink's rate and filters, and prints what is said and how long it took. What a program
- * would answer is printed, and not sent. Returns CLI_OK, CLI_NO where it failed, or another exit status after a message.
+ * Sends it without the spool and without the sink's rate and filters, and prints the answer and how long it took. A program's
+ * reply is printed, and not sent. Returns CLI_OK, CLI_NO where it failed, or another exit status after a message.
  */
 int send_relay(const struct send_relay *s);
 

@@ -85,7 +85,7 @@ static void count_attempt(struct send_report *r, const struct attempt *a, const 
 		buf_add(&r->latencies, &a->us, sizeof a->us);
 }
 
-/* Notes whether both copies of an event became one in the spool. */
+/* Counts whether both copies of an event became one in the spool. */
 static void compare_ids(struct send_report *r, const struct attempt *a, int64_t id)
 {
 	int64_t *first = &r->ids[a->delivery / 2];
@@ -191,7 +191,7 @@ static void print_twice(const struct send_report *r)
 		       " without two answers that name an event\n", r->same, r->differ, silent);
 }
 
-/* What --quiet still prints: the attempts that were not accepted, by their answer. */
+/* Prints with --quiet: the attempts that were not accepted, by their answer. */
 static void print_errors(const struct send_report *r)
 {
 	for (const struct send_group *g = r->groups; g < r->groups + r->n_groups; g++) {

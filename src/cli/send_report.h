@@ -10,7 +10,7 @@
 
 enum { SEND_REPORT_GROUPS = 24 };
 
-/* Answers alike: the same status and the same word in it, or the same failure. */
+/* A group of equal answers: the same HTTP status and outcome, or the same failure. */
 struct send_group {
 	int status;
 	char word[64];
@@ -29,7 +29,7 @@ struct send_report {
 	uint64_t accepted, refused; /* deliveries that are over */
 	int64_t started;            /* clock_mono_us() */
 	struct buf latencies;       /* int64_t, in us, of the attempts that were answered */
-	struct send_group groups[SEND_REPORT_GROUPS]; /* the last one takes what fits in no other */
+	struct send_group groups[SEND_REPORT_GROUPS]; /* the last group takes what fits in no other */
 	unsigned n_groups;
 	int64_t *ids;           /* with twice: an event's id by its first answer; 0: none yet */
 	uint64_t same, differ;  /* events whose two answers named one id, or two */
@@ -38,7 +38,7 @@ struct send_report {
 /* Starts the clock and, for many events, the progress line. False when memory is short. */
 bool send_report_start(struct send_report *r);
 
-/* Takes in an attempt; a lone event's are printed at once. As a sender_heard, with r as its ctx. */
+/* Counts an attempt. The attempts of a single event are printed at once. */
 void send_report_attempt(void *r, const struct attempt *a);
 
 /* Prints what is to be said at the end. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Where hookspool send sends, and as which endpoint of the configuration. */
+/* The URL that hookspool send delivers to, and the endpoint that it delivers as. */
 #include "cli/send_target.h"
 
 #include <curl/curl.h>
@@ -44,7 +44,7 @@ static bool is_local_host(const char *host)
 		(n > 10 && strcasecmp(host + n - 10, ".localhost") == 0);
 }
 
-/* Reads what is needed of the URL; strings are curl's. */
+/* Reads the parts of the URL. curl_free() frees the strings. */
 static int parse_target(CURLU *u, const char *url, char **host, char **path)
 {
 	char *scheme = NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Where hookspool send sends, and as which endpoint of the configuration. */
+/* The URL that hookspool send delivers to, and the endpoint that it delivers as. */
 #ifndef SEND_TARGET_H
 #define SEND_TARGET_H
 
@@ -15,9 +15,8 @@ struct send_target {
 };
 
 /*
- * Finds the endpoint: the one named (NULL: none is), else the one whose path the URL has, else
- * the only one there is. A URL without a path gets the endpoint's. Returns CLI_OK, or another
- * exit status after a message that names the choices.
+ * Finds the endpoint: the named one (NULL: none is), else the one whose path the URL has, else the only one. A URL without a path
+ * gets the endpoint's. Returns CLI_OK, or another exit status after a message that lists the endpoints.
  */
 int send_target_find(struct send_target *t, const struct conf *conf, const char *url, const char *named);
 void send_target_free(struct send_target *t);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* A provider's sender in small, on libcurl's multi interface: one slot a delivery under way. */
+/* A small sender of deliveries, on libcurl's multi interface: one slot for each delivery that is under way. */
 #define _DEFAULT_SOURCE /* explicit_bzero */
 #include "config.h"
 
@@ -70,7 +70,7 @@ static bool add_request_header(struct slot *slot, const char *line)
 	return longer != NULL;
 }
 
-/* "Expect:" keeps libcurl from asking first whether a large body is welcome; no provider does. */
+/* "Expect:" keeps libcurl from sending "Expect: 100-continue" before a large body; no provider does that. */
 static bool make_request_headers(struct run *r, struct slot *slot)
 {
 	const struct sender *s = r->sender;

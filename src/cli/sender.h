@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A provider's sender in small: signed POSTs over HTTP, several at once, each tried again after
- * a failure. Success is a 2xx status, as the provider counts it.
+ * A small sender of deliveries: signed POSTs over HTTP, several at the same time, each retried after a failure. Success is a 2xx
+ * status, as for the provider.
  */
 #ifndef SENDER_H
 #define SENDER_H
@@ -13,7 +13,7 @@
 #include "core/buf.h"
 #include "hook/sign.h"
 
-/* How one attempt went; its strings are borrowed for the length of the call that hands it out. */
+/* The result of one attempt. Its strings are valid during the call that gets it. */
 struct attempt {
 	uint64_t delivery;   /* from 0 */
 	unsigned number;     /* from 1 */
@@ -29,7 +29,7 @@ struct attempt {
 /* Fills body with the delivery's bytes. False ends the run: memory is short. */
 typedef bool sender_body(void *ctx, uint64_t delivery, struct buf *body);
 
-/* Hears of every attempt, when it has ended. */
+/* Called for each attempt when it has ended. */
 typedef void sender_heard(void *ctx, const struct attempt *a);
 
 /* Everything is borrowed for the length of sender_run(). */
@@ -47,7 +47,7 @@ struct sender {
 	void *ctx;
 };
 
-/* Sends all of them, in order of their numbers where concurrency is 1. False, after a message, when it could not go on. */
+/* Sends all deliveries, in the order of their numbers where concurrency is 1. False after a message, when it could not go on. */
 bool sender_run(const struct sender *s);
 
 /* How long after its nth failure (from 1) a delivery is tried again, in ms: 10 s, then 20 s. */

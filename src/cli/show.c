@@ -35,7 +35,7 @@ static const struct secret *missing_secret(const struct endpoint *e)
 	return NULL;
 }
 
-/* The signature as it stands; its timestamp was judged when it came. */
+/* Verifies the signature. Its timestamp was checked when the delivery came. */
 static void verify(const struct endpoint *e, const struct spool_row *r, struct buf *out)
 {
 	const struct secret *missing = missing_secret(e);
@@ -106,7 +106,7 @@ static void print_delivery_json(void *ctx, const struct spool_delivery *d)
 	json_item_end(j);
 }
 
-/* Visits the deliveries of the event to sinks; a failure is kept for the end. */
+/* Visits the deliveries of the event to sinks. s->ok becomes false at a failure. */
 static void visit_deliveries(struct show *s, int64_t event, void (*visit)(void *ctx, const struct spool_delivery *d), void *ctx)
 {
 	const struct spool_delivery_filter filter = {.event = event, .state = -1};
@@ -114,7 +114,7 @@ static void visit_deliveries(struct show *s, int64_t event, void (*visit)(void *
 	s->ok = spool_deliveries_list(s->db, &filter, 0, visit, ctx);
 }
 
-/* A packed one is shown unpacked; --raw has the bytes that came. */
+/* Prints a packed body unpacked; --raw prints the bytes that came. */
 static void print_body(const struct spool_row *r)
 {
 	struct slice body = r->body;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* hookspool stats: what is stored, and what became of the deliveries. */
+/* hookspool stats: prints how much is stored, and the outcomes of the deliveries. */
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -44,7 +44,7 @@ struct counters {
 	bool any;
 };
 
-/* The secret of that id, with its number; NULL when the configuration hasn't got it any more. */
+/* Finds the secret of that id, and its number. NULL when it was removed from the configuration. */
 static const struct secret *find_secret(const struct conf *c, const char *endpoint, int64_t id, int *number)
 {
 	const struct endpoint *e = conf_endpoint(c, endpoint);

@@ -12,7 +12,7 @@ static size_t fewer(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-/* How many letters must be inserted, removed, replaced or swapped with the next (Damerau 1964). */
+/* Counts the letters to insert, remove, replace or swap with the next (Damerau 1964). */
 static size_t edits(const char *a, size_t n, const char *b, size_t m)
 {
 	size_t row[WORD_MAX + 1][WORD_MAX + 1];

@@ -3,7 +3,7 @@
 #ifndef SUGGEST_H
 #define SUGGEST_H
 
-/* The one of the words (NULL behind the last) that the fewest edits lead to, when that is close enough; NULL: none is. */
+/* Returns the word (NULL behind the last) that takes the fewest edits; NULL when none is close enough. */
 const char *suggest(const char *typed, const char *const *words);
 
 #endif

@@ -15,7 +15,7 @@
  */
 size_t terminal_print(FILE *to, struct slice text, size_t columns);
 
-/* The same, filled up with blanks to that many columns; one line's column of a table. */
+/* The same, padded with blanks to that many columns: a cell of a table. */
 void terminal_cell(FILE *to, struct slice text, size_t columns);
 
 /* Prints a line with the name and the value on standard output; nothing where the value is absent (p == NULL). */
@@ -50,8 +50,8 @@ int terminal_time_width(void);
 enum terminal_colour { TERMINAL_PLAIN, TERMINAL_GREEN, TERMINAL_YELLOW, TERMINAL_RED };
 
 /*
- * What makes a terminal write in that colour from here on (ECMA-48, SGR); "" where standard output is no terminal, where
- * NO_COLOR is set and not empty (no-color.org), and on a "dumb" terminal. Static text.
+ * Returns the escape sequence that switches to a colour (ECMA-48, SGR). "" where standard output is no terminal, where NO_COLOR is
+ * set and not empty (no-color.org), and on a "dumb" terminal. Static text.
  */
 const char *terminal_colour(enum terminal_colour c);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* hookspool verify: is this signature right, and if not, why? */
+/* hookspool verify: checks a signature, and explains why it is wrong. */
 #define _DEFAULT_SOURCE /* explicit_bzero */
 #include <inttypes.h>
 #include <limits.h>
@@ -28,7 +28,7 @@ struct verify_options {
 	bool explain;
 };
 
-/* By what is verified: the endpoint, as the options change it. */
+/* The endpoint to verify by, as the options change it. */
 struct judge {
 	struct endpoint e;
 	struct secret given; /* of --secret-file */
@@ -56,7 +56,7 @@ static int take_given_secret(struct judge *j, const struct verify_options *o)
 	return CLI_OK;
 }
 
-/* The keys of another scheme, or of another secret, than the configuration's. */
+/* Makes the keys for another scheme or another secret than the configuration's. */
 static int take_key(struct judge *j)
 {
 	const char *why = "";
@@ -129,7 +129,7 @@ static void print_encoded(const char *name, enum encoding e, const void *bytes, 
 	printf("%-13s %s%s%s\n", name, out, *source ? "  " : "", source);
 }
 
-/* What was received, and what each secret would have given; Ed25519's public key can't tell. */
+/* Prints the received signature, and the one that each secret gives. Ed25519 has only the public key here. */
 static void print_signatures(const struct endpoint *e, const struct verify *v)
 {
 	const struct scheme *s = &e->scheme;
@@ -209,7 +209,7 @@ struct visit {
 	int status;
 };
 
-/* What was stored is verified as its own endpoint's, at the time it came, unless the options say otherwise. */
+/* Verifies a stored delivery by its own endpoint, at the time it came, unless the options say otherwise. */
 static void verify_row(struct visit *visit, struct slice endpoint, struct slice headers, struct slice body, int64_t received_at)
 {
 	char *path = endpoint.p ? strndup(endpoint.p, endpoint.n) : NULL;
