@@ -196,10 +196,10 @@ static bool check_handshake(cfg_t *sec, const struct scheme *s)
 	return true;
 }
 
-/* The signature is a dedupe key only where the header's value is one signature. */
+/* The signature is a dedupe key only where the header's value is one signature. A key that `like` gave is not refused. */
 static bool check_key_sources(cfg_t *sec, const struct scheme *s)
 {
-	for (int i = 0; i < SCHEME_SOURCES; i++)
+	for (int i = 0; cfg_size(sec, "dedupe-key") && i < SCHEME_SOURCES; i++)
 		if (s->source[FIELD_KEY][i].kind == SOURCE_SIGNATURE && (s->separator || !scheme_has_key(s)))
 			return option_refuse_value(sec, "dedupe-key", NULL, "dedupe-key: \"signature\": " SCHEME_SOURCE_FIX);
 	return true;
