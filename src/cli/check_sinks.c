@@ -19,8 +19,7 @@
 #include "spool/deliveries.h"
 
 #ifdef HAVE_CURL
-#include "sink/private_address.h"
-#include "sink/http_target.h"
+#include "sink/driver.h"
 #endif
 
 enum {
@@ -48,6 +47,8 @@ static void say_target(struct check *c, const struct sink *s)
 	const char *rest;
 	int before;
 
+	if (!s->url && !s->url_file)
+		return;
 	if (!s->url) {
 		check_say(c, CHECK_OK, "sink", "sink %s: %s to what is in %s", s->name, s->method, s->url_file);
 		return;
@@ -106,17 +107,27 @@ static void check_sink_body(struct check *c, const struct sink *s)
 }
 
 #ifdef HAVE_CURL
-/* As the relay will read it. */
+static void on_sink_finding(void *ctx, enum sink_finding finding, const char *text)
+{
+	static const enum check_grade grades[] = {[SINK_FINE] = CHECK_OK, [SINK_DOUBTFUL] = CHECK_WARN, [SINK_WRONG] = CHECK_FAIL};
+	const struct command *command = ctx;
+
+	check_say(command->check, grades[finding], "sink", "sink %s: %s", command->sink->name, text);
+}
+
+/* Opens the sink as the relay will. */
 static void check_sink_target(struct check *c, const struct sink *s)
 {
-	char why[PATH_MAX + 256];
-	struct target target;
+	char why[PATH_MAX + 256] = "no more files can be opened";
+	struct loop *l = loop_new();
+	struct sink_target *target = l ? sink_open(s, l, NULL, why, sizeof why) : NULL;
 
-	if (!target_init(&target, s, why, sizeof why))
+	if (target)
+		sink_check(target, on_sink_finding, &(struct command){c, s});
+	else
 		check_say(c, CHECK_FAIL, "sink", "sink %s: %s", s->name, why);
-	else if (target.url && !s->allow_private && private_url(target.url))
-		check_say(c, CHECK_FAIL, "sink", "sink %s: its URL has a private address, which is refused; add allow-private = true", s->name);
-	target_free(&target);
+	sink_close(target);
+	loop_free(l);
 }
 #else
 static void check_sink_target(struct check *c, const struct sink *s)

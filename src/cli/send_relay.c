@@ -17,12 +17,8 @@
 #include "core/clock.h"
 #include "hook/sign.h"
 #include "hook/stored.h"
-#include "sink/exec.h"
-#include "sink/http.h"
-#include "relay/attempt.h"
+#include "relay/message.h"
 #include "sink/type.h"
-
-enum { WAIT_MS = 20 /* between two looks whether the program has ended */ };
 
 struct test {
 	const struct sink *sink;
@@ -31,7 +27,10 @@ struct test {
 	struct buf body, headers;
 	struct event event;
 	struct attempt *attempt;
-	bool ended, done;
+	struct loop *loop;
+	struct sink_target *target;
+	struct loop_signal interrupts[2];
+	bool ended, done, interrupted;
 };
 
 static const struct endpoint *naming(const struct conf *c, const struct sink *s)
@@ -114,81 +113,75 @@ static bool make_job(struct test *t, const struct conf *c)
 	row.event.conversation = field[FIELD_CONVERSATION];
 	row.event.sent_at = field[FIELD_SENT_AT];
 	t->attempt = attempt_new(&row, "test");
-	return t->attempt && attempt_read_text(t->attempt, c, &t->event);
+	return t->attempt && message_make(t->attempt, t->sink, c, &t->event, clock_mono_us() + t->sink->timeout * 1000);
 }
 
 /* ---- the attempt */
 
-static void print_end(const struct test *t, const struct attempt_result *a)
+static void print_end(const struct test *t, const struct sink_result *got)
 {
-	if (a->status)
-		printf("%d after %" PRId64 " ms", a->status, a->ms);
+	if (got->status)
+		printf("%d after %" PRId64 " ms", got->status, got->ms);
 	else
-		printf("%s after %" PRId64 " ms", a->done ? "done" : "failed", a->ms);
-	if (a->error) {
+		printf("%s after %" PRId64 " ms", got->verdict == SINK_DELIVERED ? "done" : "failed", got->ms);
+	if (got->error) {
 		fputs("  ", stdout);
-		terminal_print(stdout, slice_text(a->error), 0);
+		terminal_print(stdout, slice_text(got->error), 0);
 	}
 	putchar('\n');
-	if (a->answer.n) {
+	if (got->place)
+		printf("at %s\n", got->place);
+	if (got->answer.n) {
 		fputs(t->sink->type->answers ? "it printed: " : "it answered: ", stdout);
-		terminal_print(stdout, a->answer, 0);
+		terminal_print(stdout, got->answer, 0);
 		putchar('\n');
 	}
 	if (!t->sink->reply)
 		return;
 	printf("for sink %s: ", t->sink->reply);
-	if (a->reply.p)
-		terminal_print(stdout, a->reply, 0);
-	puts(a->reply.p ? "" : "no answer");
+	if (got->reply.p)
+		terminal_print(stdout, got->reply, 0);
+	puts(got->reply.p ? "" : "no answer");
 }
 
-static struct test *running; /* a sending_done() gets the attempt only */
-static volatile sig_atomic_t interrupted;
+static struct test *running; /* a sink_done() gets the message only */
+
+static void on_attempt_done(struct sink_message *m, const struct sink_result *got)
+{
+	(void)m;
+	print_end(running, got);
+	running->ended = true;
+	running->done = got->verdict == SINK_DELIVERED;
+}
 
 /* A program has its own process group, so that the terminal's signals do not reach it. */
-static void on_interrupt(int number)
+static void on_interrupt(void *ctx, int number)
 {
-	interrupted = number;
+	struct test *t = ctx;
+
+	(void)number;
+	t->interrupted = true;
 }
 
-static void ended(void *attempt, const struct attempt_result *a)
+static bool open_target(struct test *t, char *why, size_t n)
 {
-	(void)attempt;
-	print_end(running, a);
-	running->ended = true;
-	running->done = a->done;
-}
-
-static bool run_attempt(struct test *t, struct target *target, struct http *http, struct exec *exec)
-{
-	struct pollfd fd = {.fd = exec_fd(exec)};
-	int64_t wait;
-
-	running = t;
-	if (!sending_start(http, exec, target, t->attempt))
+	t->loop = loop_new();
+	if (!t->loop || !loop_signal_start(t->loop, &t->interrupts[0], SIGINT, on_interrupt, t) ||
+	    !loop_signal_start(t->loop, &t->interrupts[1], SIGTERM, on_interrupt, t)) {
+		snprintf(why, n, "%s", strerror(errno));
 		return false;
-	while (!t->ended && !interrupted) {
-		wait = WAIT_MS;
-		exec_child_ended(exec);
-		exec_run(exec, &wait);
-		if (!t->ended)
-			http_wait(http, &fd, 1, wait);
 	}
-	return true;
+	t->target = sink_open(t->sink, t->loop, on_attempt_done, why, n);
+	return t->target != NULL;
 }
 
-static int attempt(struct test *t, struct target *target)
+static int make_attempt(struct test *t)
 {
-	struct http *http = http_new(ended);
-	struct exec *exec = exec_new(ended);
-	bool ok = http && exec && run_attempt(t, target, http, exec);
-
-	exec_free(exec);
-	http_free(http);
-	if (!ok)
-		cli_error("the attempt could not be made; memory is short, or libcurl failed");
-	return !ok ? CLI_TEMPFAIL : t->done ? CLI_OK : CLI_NO;
+	running = t;
+	sink_send(t->target, &t->attempt->message);
+	while (!t->ended && !t->interrupted)
+		loop_wait(t->loop);
+	return t->done ? CLI_OK : CLI_NO;
 }
 
 static void print_attempt_head(const struct test *t)
@@ -199,6 +192,8 @@ static void print_attempt_head(const struct test *t)
 
 	if (s->command.n) {
 		printf("run %s\n", s->command.item[0]);
+	} else if (!s->url && !s->url_file) {
+		printf("%s\n", s->type->name);
 	} else if (s->url_file) {
 		printf("%s %s\n", s->method, s->url_file);
 	} else {
@@ -229,7 +224,6 @@ static bool become_relay(const char *spool, char *why, size_t n)
 int send_relay(const struct send_relay *s)
 {
 	char why[PATH_MAX + 256];
-	struct target target = {0};
 	struct test t = {0};
 	enum event_result read = EVENT_UNAVAILABLE;
 	int status = find_sink(&t, s);
@@ -241,10 +235,7 @@ int send_relay(const struct send_relay *s)
 		return CLI_TEMPFAIL;
 	}
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGCHLD, SIG_DFL);
-	signal(SIGINT, on_interrupt);
-	signal(SIGTERM, on_interrupt);
-	if (!target_init(&target, t.sink, why, sizeof why)) {
+	if (!open_target(&t, why, sizeof why)) {
 		cli_error("sink \"%s\": %s", t.sink->name, why);
 		status = CLI_CONFIG;
 	} else if (make_event(&t, s) && (read = read_event(&t)) != EVENT_OK && read != EVENT_UNAVAILABLE && s->body.p) {
@@ -256,13 +247,14 @@ int send_relay(const struct send_relay *s)
 		status = CLI_TEMPFAIL;
 	} else {
 		print_attempt_head(&t);
-		status = attempt(&t, &target);
+		status = make_attempt(&t);
 	}
 	if (t.attempt)
 		attempt_free(t.attempt);
 	event_free(&t.event);
 	buf_free(&t.body);
 	buf_free(&t.headers);
-	target_free(&target);
+	sink_close(t.target);
+	loop_free(t.loop);
 	return status;
 }

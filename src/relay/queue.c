@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* A sink's queue: the attempts that were read and wait, those that are on the way, and when the next may go. */
+/* A sink's queue: the attempts that were read from the spool and wait, those that were taken, and when the next may go. */
 #include "relay/queue.h"
 
 #include "core/clock.h"
@@ -10,136 +10,135 @@ enum {
 	PAUSE_MOST_MS = 60 * 1000,
 };
 
-void queue_init(struct queue *l, struct relay *r, const struct sink *sink)
+void queue_init(struct queue *q, struct relay *r, const struct sink *sink, struct loop_timer *pass)
 {
-	*l = (struct queue){.relay = r, .sink = sink, .more = true};
-	l->last_ready = &l->ready;
+	*q = (struct queue){.relay = r, .sink = sink, .pass = pass, .more = true};
+	q->last_ready = &q->ready;
 }
 
-static void free_jobs(struct attempt *j)
+static void free_list(struct attempt *a)
 {
 	struct attempt *next;
 
-	for (; j; j = next) {
-		next = j->next;
-		attempt_free(j);
+	for (; a; a = next) {
+		next = a->next;
+		attempt_free(a);
 	}
 }
 
-void queue_free(struct queue *l)
+void queue_free(struct queue *q)
 {
-	free_jobs(l->ready);
-	free_jobs(l->taken);
-	target_free(&l->target);
+	free_list(q->ready);
+	free_list(q->taken);
 }
 
-static bool listed(const struct attempt *j, int64_t relay, int64_t event)
+static bool is_listed(const struct attempt *a, int64_t relay, int64_t event)
 {
-	while (j && (j->relay != relay || j->event != event))
-		j = j->next;
-	return j != NULL;
+	while (a && (a->relay != relay || a->event.id != event))
+		a = a->next;
+	return a != NULL;
 }
 
-bool queue_has(const struct queue *l, int64_t relay, int64_t event)
+bool queue_has(const struct queue *q, int64_t relay, int64_t event)
 {
-	return listed(l->taken, relay, event) || listed(l->ready, relay, event);
+	return is_listed(q->taken, relay, event) || is_listed(q->ready, relay, event);
 }
 
-bool queue_is_full(const struct queue *l)
+bool queue_is_full(const struct queue *q)
 {
-	return l->n_ready >= QUEUE_READ / 2 || l->ready_bytes >= QUEUE_READ_BYTES;
+	return q->n_ready >= QUEUE_READ / 2 || q->ready_bytes >= QUEUE_READ_BYTES;
 }
 
-static void put_taken(struct queue *l, struct attempt *j)
+static void put_taken(struct queue *q, struct attempt *a)
 {
-	j->next = l->taken;
-	l->taken = j;
+	a->next = q->taken;
+	q->taken = a;
 }
 
-void queue_add_ended(struct queue *l, struct attempt *j)
+void queue_add_ended(struct queue *q, struct attempt *a)
 {
-	j->queue = l;
-	put_taken(l, j);
+	a->queue = q;
+	put_taken(q, a);
 }
 
-void queue_add(struct queue *l, struct attempt *j)
+void queue_add(struct queue *q, struct attempt *a)
 {
-	j->queue = l;
-	j->next = NULL;
-	*l->last_ready = j;
-	l->last_ready = &j->next;
-	l->n_ready++;
-	l->ready_bytes += j->body.len;
+	a->queue = q;
+	a->next = NULL;
+	*q->last_ready = a;
+	q->last_ready = &a->next;
+	q->n_ready++;
+	q->ready_bytes += a->event.body.n;
 }
 
-struct attempt *queue_take(struct queue *l, int64_t *wait)
+struct attempt *queue_take(struct queue *q)
 {
-	unsigned most = l->failures < FAILURES_MAX ? l->sink->max_in_flight : 1;
+	unsigned most = q->failures < FAILURES_MAX ? q->sink->max_in_flight : 1;
 	int64_t now = clock_mono_us();
-	struct attempt *j = l->ready;
+	struct attempt *a = q->ready;
 
-	if (!j || l->n_in_flight >= most)
+	if (!a || q->n_in_flight >= most)
 		return NULL;
-	if (l->paused_until > now) {
-		clock_lower(wait, (l->paused_until - now) / 1000 + 1);
-		return NULL;
-	}
-	l->held_ms = rate_pass(&l->sink->rate, &l->rate_due, now);
-	if (l->held_ms) {
-		clock_lower(wait, l->held_ms);
+	if (q->paused_until > now) {
+		loop_timer_lower(q->pass, q->paused_until);
 		return NULL;
 	}
-	l->ready = j->next;
-	if (!l->ready)
-		l->last_ready = &l->ready;
-	l->n_ready--;
-	l->ready_bytes -= j->body.len;
-	put_taken(l, j);
-	l->n_in_flight++;
-	return j;
+	q->held_ms = rate_pass(&q->sink->rate, &q->rate_due, now);
+	if (q->held_ms) {
+		loop_timer_lower(q->pass, now + q->held_ms * 1000);
+		return NULL;
+	}
+	q->ready = a->next;
+	if (!q->ready)
+		q->last_ready = &q->ready;
+	q->n_ready--;
+	q->ready_bytes -= a->event.body.n;
+	put_taken(q, a);
+	q->n_in_flight++;
+	return a;
 }
 
-int64_t queue_note(struct queue *l, bool failed, int64_t retry_after)
+int64_t queue_note(struct queue *q, bool failed, int64_t retry_after)
 {
 	int64_t now = clock_mono_us();
-	bool paused = l->paused_until > now;
+	bool paused = q->paused_until > now;
 	int64_t pause = PAUSE_FIRST_MS;
 
-	l->n_in_flight--;
+	q->n_in_flight--;
 	if (!failed) {
-		l->failures = 0;
+		q->failures = 0;
 		return 0;
 	}
 	/* those that were on the way when the pause began say nothing new */
-	if (!paused || l->failures < FAILURES_MAX)
-		l->failures++;
-	for (unsigned i = FAILURES_MAX; i < l->failures && pause < PAUSE_MOST_MS; i++)
+	if (!paused || q->failures < FAILURES_MAX)
+		q->failures++;
+	for (unsigned i = FAILURES_MAX; i < q->failures && pause < PAUSE_MOST_MS; i++)
 		pause *= 2;
-	if (l->failures >= FAILURES_MAX && !paused)
-		l->paused_until = now + (pause < PAUSE_MOST_MS ? pause : PAUSE_MOST_MS) * 1000;
-	if (now + retry_after * 1000 > l->paused_until)
-		l->paused_until = now + retry_after * 1000;
-	return !paused && l->paused_until > now ? (l->paused_until - now) / 1000 : 0;
+	if (q->failures >= FAILURES_MAX && !paused)
+		q->paused_until = now + (pause < PAUSE_MOST_MS ? pause : PAUSE_MOST_MS) * 1000;
+	if (retry_after && now + retry_after * 1000 > q->paused_until)
+		q->paused_until = now + retry_after * 1000;
+	return !paused && q->paused_until > now ? (q->paused_until - now) / 1000 : 0;
 }
 
-void queue_note_unsent(struct queue *l)
+void queue_note_unsent(struct queue *q)
 {
-	l->n_in_flight--;
-	rate_give_back(&l->sink->rate, &l->rate_due);
+	q->n_in_flight--;
+	rate_give_back(&q->sink->rate, &q->rate_due);
 }
 
-void queue_drop(struct queue *l, struct attempt *j)
+void queue_drop(struct queue *q, struct attempt *a)
 {
-	struct attempt **at = &l->taken;
+	struct attempt **at = &q->taken;
 
-	while (*at != j)
+	while (*at != a)
 		at = &(*at)->next;
-	*at = j->next;
-	attempt_free(j);
+	*at = a->next;
+	attempt_free(a);
 }
 
-void queue_drop_untried(struct queue *l, struct attempt *j)
+void queue_drop_untried(struct queue *q, struct attempt *a)
 {
-	queue_note_unsent(l);
-	queue_drop(l, j);
+	queue_note_unsent(q);
+	queue_drop(q, a);
 }

@@ -4,8 +4,8 @@
 #include <stdio.h>
 
 #include "core/clock.h"
-#include "relay/running.h"
 #include "relay/schedule.h"
+#include "relay/state.h"
 
 enum {
 	RECORD_US = 10 * 1000,     /* a result waits for others, to be written with them */
@@ -14,164 +14,179 @@ enum {
 	GIVE_WAY_US = 4000,        /* for each result, while it is and processors are short: receiving comes first */
 };
 
-static void log_attempt(const struct attempt *j, const struct attempt_result *a)
+static void log_attempt(const struct attempt *a, const struct sink_result *got)
 {
 	static const char *const outcomes[] = {[RELAY_PENDING] = "retried", [RELAY_DONE] = "delivered", [RELAY_DEAD] = "dead"};
-	enum log_level level = j->result.state == RELAY_DONE ? LOG_LEVEL_INFO : j->result.state == RELAY_DEAD ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING;
+	enum log_level level = a->result.state == RELAY_DONE ? LOG_LEVEL_INFO : a->result.state == RELAY_DEAD ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING;
 	char due[CLOCK_TEXT];
 	struct log_entry e;
 
 	if (!log_on(level))
 		return;
 	log_begin(&e, level);
-	log_text(&e, "sink", j->queue->sink->name);
-	log_text(&e, "outcome", outcomes[j->result.state]);
-	log_number(&e, "id", j->event);
-	log_number(&e, "delivery", j->relay);
-	log_number(&e, "attempt", j->number);
-	if (a->status)
-		log_number(&e, "status", a->status);
-	log_number(&e, "ms", a->ms);
-	log_text(&e, "reason", j->result.error);
-	if (j->result.state == RELAY_PENDING)
-		log_text(&e, "next", clock_format(j->result.due, due));
+	log_text(&e, "sink", a->queue->sink->name);
+	log_text(&e, "outcome", outcomes[a->result.state]);
+	log_number(&e, "id", a->event.id);
+	log_number(&e, "delivery", a->relay);
+	log_number(&e, "attempt", a->message.attempt);
+	if (got->status)
+		log_number(&e, "status", got->status);
+	log_number(&e, "ms", got->ms);
+	log_text(&e, "reason", a->result.error);
+	log_text(&e, "place", got->place);
+	if (a->result.state == RELAY_PENDING)
+		log_text(&e, "next", clock_format(a->result.due, due));
 	log_end(&e);
 }
 
-/* An answer to a person isn't sent again where the first one may have arrived. */
-static bool again(const struct attempt *j, const struct attempt_result *a)
+/* A reply to a person isn't sent again where the first one may have arrived. */
+static bool is_retried(const struct attempt *a, const struct sink_result *got)
 {
-	return a->again && !(j->at_most_once && a->in_doubt);
+	return got->verdict == SINK_RETRY && !(a->message.at_most_once && got->in_doubt);
 }
 
 /* Takes note of whether the sink pauses now, and of what the spool is to say of it. */
-static void note_pause(struct attempt *j, const struct attempt_result *a, int64_t now)
+static void note_pause(struct attempt *a, const struct sink_result *got, int64_t now)
 {
-	struct queue *l = j->queue;
-	const struct sink *s = l->sink;
-	int64_t before = l->paused_until, pause;
+	struct queue *q = a->queue;
+	const struct sink *s = q->sink;
+	int64_t before = q->paused_until, pause;
 	char until[CLOCK_TEXT];
 
-	if (a->unsent) {
-		queue_note_unsent(l);
+	if (got->unsent) {
+		queue_note_unsent(q);
 		return;
 	}
-	pause = queue_note(l, !a->done && a->again, a->retry_after < s->retry.most ? a->retry_after : s->retry.most);
+	pause = queue_note(q, got->verdict != SINK_DELIVERED && got->target_failed, got->retry_after < s->retry.most ? got->retry_after : s->retry.most);
 	if (pause)
 		log_message(LOG_LEVEL_WARNING, "sink %s pauses until %s", s->name, clock_format(now + pause, until));
-	if (l->paused_until != before)
-		l->published = true;
-	else if (!l->published || l->failures || l->paused_until > clock_mono_us())
+	if (q->paused_until != before)
+		q->published = true;
+	else if (!q->published || q->failures || q->paused_until > clock_mono_us())
 		return; /* a success of what was on the way ends no pause */
 	else
-		l->published = false;
-	j->result.pauses = s->name;
-	j->result.pause_until = l->published ? now + (l->paused_until - clock_mono_us()) / 1000 : 0;
-	j->result.pause_failures = (int)l->failures;
+		q->published = false;
+	a->result.pauses = s->name;
+	a->result.pause_until = q->published ? now + (q->paused_until - clock_mono_us()) / 1000 : 0;
+	a->result.pause_failures = (int)q->failures;
 }
 
-static void decide(struct attempt *j, const struct attempt_result *a, int64_t now)
+static void decide(struct attempt *a, const struct sink_result *got, int64_t now)
 {
-	const struct sink *s = j->queue->sink;
+	const struct sink *s = a->queue->sink;
 	int64_t last;
 
-	j->result.state = a->done ? RELAY_DONE : RELAY_DEAD;
-	j->result.since = schedule_since(&(struct schedule_times){j->number, j->since, j->due, j->started, now}, &j->queue->relay->gap);
-	last = j->result.since + s->retry.within;
-	note_pause(j, a, now);
-	if (a->done || !again(j, a))
+	a->result.state = got->verdict == SINK_DELIVERED ? RELAY_DONE : RELAY_DEAD;
+	a->result.since = schedule_since(&(struct schedule_times){a->message.attempt, a->since, a->due, a->started, now}, &a->queue->relay->gap);
+	last = a->result.since + s->retry.within;
+	note_pause(a, got, now);
+	if (!is_retried(a, got))
 		return;
-	j->result.due = schedule_next(&s->retry, j->number, j->result.since, now, (uint64_t)j->relay << 16 ^ (uint64_t)j->number);
-	if (!j->result.due)
+	a->result.due = schedule_next(&s->retry, a->message.attempt, a->result.since, now,
+		(uint64_t)a->relay << 16 ^ (uint64_t)a->message.attempt);
+	if (!a->result.due)
 		return;
-	if (j->result.due < now + a->retry_after)
-		j->result.due = now + a->retry_after < last ? now + a->retry_after : last;
-	j->result.state = RELAY_PENDING;
+	if (a->result.due < now + got->retry_after)
+		a->result.due = now + got->retry_after < last ? now + got->retry_after : last;
+	a->result.state = RELAY_PENDING;
 }
 
-static void add(struct relay *r, struct attempt *j)
+static void add_result(struct relay *r, struct attempt *a)
 {
-	j->result.relay = j->relay;
-	j->result.event = j->event;
+	a->result.relay = a->relay;
+	a->result.event = a->event.id;
 	if (!r->results)
 		r->record_at = clock_mono_us() + RECORD_US;
-	*r->last_result = &j->result;
-	r->last_result = &j->result.next;
+	*r->last_result = &a->result;
+	r->last_result = &a->result.next;
 	if (++r->n_results == RECORD_MOST)
 		r->record_at = 0;
 }
 
-static void say_error(struct attempt *j, const struct attempt_result *a)
+static void say_error(struct attempt *a, const struct sink_result *got)
 {
-	bool doubt = j->at_most_once && a->in_doubt;
+	bool doubt = a->message.at_most_once && got->verdict != SINK_DELIVERED && got->in_doubt;
 
-	if (!a->error && !doubt)
+	if (!got->error && !doubt)
 		return;
-	snprintf(j->error, sizeof j->error, "%s%s%s", a->error ? a->error : "", a->error && doubt ? "; " : "",
+	snprintf(a->error, sizeof a->error, "%s%s%s", got->error ? got->error : "", got->error && doubt ? "; " : "",
 		doubt ? "it may have arrived" : "");
-	j->result.error = j->error;
+	a->result.error = a->error;
 }
 
-void result_of(void *attempt, const struct attempt_result *a)
+static struct attempt *attempt_of_message(struct sink_message *m)
 {
-	static const struct attempt_result no_memory = {.again = true, .error = "memory is short"};
-	struct attempt *j = attempt;
-	struct queue *l = j->queue;
+	return (struct attempt *)(void *)((char *)m - offsetof(struct attempt, message));
+}
+
+/* What the spool keeps as the target's words: its answer, or where it has the message. */
+static void keep_answer(struct attempt *a, const struct sink_result *got)
+{
+	struct slice answer = got->answer.n || !got->place ? got->answer : slice_text(got->place);
+
+	if (buf_add(&a->answer, answer.p, answer.n))
+		a->result.answer = (struct slice){a->answer.data, a->answer.len};
+}
+
+void result_of(struct sink_message *m, const struct sink_result *got)
+{
+	static const struct sink_result no_memory = {.verdict = SINK_RETRY, .error = "memory is short"};
+	struct attempt *a = attempt_of_message(m);
+	struct queue *q = a->queue;
 	int64_t now;
 
-	if (a->reply.p && !buf_add(&j->reply, a->reply.p, a->reply.n))
-		a = &no_memory;
+	if (got->reply.p && !buf_add(&a->reply, got->reply.p, got->reply.n))
+		got = &no_memory;
 	now = clock_now();
-	watch_clock(l->relay, now);
-	decide(j, a, now);
-	j->result.at = j->started;
-	j->result.ms = a->ms;
-	j->result.status = a->status;
-	say_error(j, a);
-	if (buf_add(&j->answer, a->answer.p, a->answer.n))
-		j->result.answer = (struct slice){j->answer.data, j->answer.len};
-	if (a->reply.p) {
-		j->result.reply_to = conf_sink(l->relay->conf, l->sink->reply);
-		j->result.reply = (struct slice){j->reply.data, j->reply.len};
+	watch_clock(q->relay, now);
+	decide(a, got, now);
+	a->result.at = a->started;
+	a->result.ms = got->ms;
+	a->result.status = got->status;
+	say_error(a, got);
+	keep_answer(a, got);
+	if (got->reply.p) {
+		a->result.reply_to = conf_sink(q->relay->conf, q->sink->reply);
+		a->result.reply = (struct slice){a->reply.data, a->reply.len};
 	}
-	log_attempt(j, a);
-	add(l->relay, j);
+	log_attempt(a, got);
+	add_result(q->relay, a);
 }
 
-void result_unwanted(struct relay *r, struct attempt *j)
+void result_unwanted(struct relay *r, struct attempt *a)
 {
-	j->result.state = RELAY_UNWANTED;
-	add(r, j);
+	a->result.state = RELAY_UNWANTED;
+	add_result(r, a);
 }
 
-void result_unjudged(struct relay *r, struct attempt *j)
+void result_unfiltered(struct relay *r, struct attempt *a)
 {
-	j->result.state = RELAY_DEAD;
-	j->result.unjudged = true;
-	j->result.at = clock_now();
-	j->result.since = j->since;
-	j->result.error = "its endpoint is no longer configured, so that its text can't be filtered";
-	log_attempt(j, &(struct attempt_result){0});
-	add(r, j);
+	a->result.state = RELAY_DEAD;
+	a->result.unjudged = true;
+	a->result.at = clock_now();
+	a->result.since = a->since;
+	a->result.error = "its endpoint is no longer configured, so that its text can't be filtered";
+	log_attempt(a, &(struct sink_result){0});
+	add_result(r, a);
 }
 
-static struct attempt *attempt_of(struct spool_attempt *a)
+static struct attempt *attempt_of_result(struct spool_attempt *result)
 {
-	return (struct attempt *)(void *)((char *)a - offsetof(struct attempt, result));
+	return (struct attempt *)(void *)((char *)result - offsetof(struct attempt, result));
 }
 
 /* It may have made others due: its own next attempt, the next of its conversation, its reply. */
-static void look_for_more(struct relay *r, const struct attempt *j)
+static void look_for_more(struct relay *r, const struct attempt *a)
 {
-	if (j->result.state == RELAY_PENDING) {
-		j->queue->more = true; /* only so is it known when the next is due */
-	} else if (j->queue->sink->ordered) {
-		j->queue->more = true;
-		j->queue->cursor = (struct spool_relay_cursor){0, 0};
-		j->queue->read_at = 0;
+	if (a->result.state == RELAY_PENDING) {
+		a->queue->more = true; /* only so is it known when the next is due */
+	} else if (a->queue->sink->ordered) {
+		a->queue->more = true;
+		a->queue->cursor = (struct spool_relay_cursor){0, 0};
+		a->queue->read_at = 0;
 	}
-	for (size_t i = 0; j->result.reply_to && i < r->n_queues; i++)
-		r->queues[i].more = r->queues[i].more || r->queues[i].sink == j->result.reply_to;
+	for (size_t i = 0; a->result.reply_to && i < r->n_queues; i++)
+		r->queues[i].more = r->queues[i].more || r->queues[i].sink == a->result.reply_to;
 }
 
 static void give_way(struct relay *r, int64_t now)
@@ -184,7 +199,7 @@ static void give_way(struct relay *r, int64_t now)
 
 void result_record(struct relay *r)
 {
-	struct spool_attempt *a, *next;
+	struct spool_attempt *result, *next;
 
 	if (!r->results)
 		return;
@@ -197,10 +212,10 @@ void result_record(struct relay *r)
 	}
 	r->unwritten_since = 0;
 	give_way(r, clock_mono_us());
-	for (a = r->results; a; a = next) {
-		next = a->next;
-		look_for_more(r, attempt_of(a));
-		queue_drop(attempt_of(a)->queue, attempt_of(a));
+	for (result = r->results; result; result = next) {
+		next = result->next;
+		look_for_more(r, attempt_of_result(result));
+		queue_drop(attempt_of_result(result)->queue, attempt_of_result(result));
 	}
 	r->results = NULL;
 	r->last_result = &r->results;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/clock.h"
-#include "relay/running.h"
+#include "relay/state.h"
 #include "spool/pause.h"
 
 enum { JUMP_MS = 5000 /* of the clock against the monotonic one */ };
@@ -18,22 +18,22 @@ static void on_pause(void *ctx, const char *sink, int64_t until, int failures)
 
 	(void)until;
 	(void)failures;
-	for (struct queue *l = r->queues; l < r->queues + r->n_queues; l++)
-		l->still = l->still || strcmp(l->sink->name, sink) == 0;
+	for (struct queue *q = r->queues; q < r->queues + r->n_queues; q++)
+		q->still = q->still || strcmp(q->sink->name, sink) == 0;
 }
 
 void watch_pauses(struct relay *r)
 {
 	result_record(r); /* a pause that just began is to be found */
-	for (struct queue *l = r->queues; l < r->queues + r->n_queues; l++)
-		l->still = false;
+	for (struct queue *q = r->queues; q < r->queues + r->n_queues; q++)
+		q->still = false;
 	if (r->results || !spool_pause_list(r->db, 0, on_pause, r))
 		return;
-	for (struct queue *l = r->queues; l < r->queues + r->n_queues; l++) {
-		if (!l->published || l->still)
+	for (struct queue *q = r->queues; q < r->queues + r->n_queues; q++) {
+		if (!q->published || q->still)
 			continue;
-		l->published = false;
-		l->paused_until = 0;
+		q->published = false;
+		q->paused_until = 0;
 	}
 }
 
@@ -56,10 +56,10 @@ static bool note_pauses(struct relay *r, int64_t now)
 	int64_t left;
 	bool ok = true;
 
-	for (struct queue *l = r->queues; ok && l < r->queues + r->n_queues; l++) {
-		left = l->published ? l->paused_until - clock_mono_us() : 0;
+	for (struct queue *q = r->queues; ok && q < r->queues + r->n_queues; q++) {
+		left = q->published ? q->paused_until - clock_mono_us() : 0;
 		if (left > 0)
-			ok = spool_pause_note(r->db, l->sink->name, now + left / 1000, (int)l->failures);
+			ok = spool_pause_note(r->db, q->sink->name, now + left / 1000, (int)q->failures);
 	}
 	return ok;
 }

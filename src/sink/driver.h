@@ -8,6 +8,7 @@
  *   open()   reads the sink's secrets and checks them; connects to nothing
  *   send()   takes a batch: 1 to type->batch_max messages of one sink, the oldest first
  *   done()   the relay's; the driver calls it exactly once for each message, in any order, from send() or later
+ *   stop()   no more is sent; for what takes time to end
  *   close()  ends all at once; messages that are on the way are forgotten without done(), and are sent again by the next relay
  *
  * A message and all that it points to are the relay's. The driver may read them until it calls done() for that message; after
@@ -26,8 +27,10 @@
 #include "core/template.h"
 #include "spool/events.h"
 
-/* How long after its deadline a message must have been reported at the latest, ms: for a program that has to be ended. */
-enum { SINK_GRACE_MS = 10 * 1000 };
+enum {
+	SINK_GRACE_MS = 10 * 1000, /* a message is reported so long after its deadline at the latest: a program has to be ended first */
+	SINK_RETRY_AFTER_MAX_MS = 7 * 86400 * 1000, /* a target asks for no longer pause; drivers cut what is longer */
+};
 
 /* One attempt to send one event. */
 struct sink_message {
@@ -77,8 +80,10 @@ struct sink_target {
 	const struct sink_driver *driver; /* set by sink_open() */
 };
 
-/* Says one finding about a sink; good: nothing is wrong. */
-typedef void sink_say(void *ctx, bool good, const char *text);
+enum sink_finding { SINK_FINE, SINK_DOUBTFUL, SINK_WRONG };
+
+/* Says one finding about a sink; text is a sentence's rest behind "sink NAME: ". */
+typedef void sink_say(void *ctx, enum sink_finding finding, const char *text);
 
 struct sink_driver {
 	const char *type; /* sink_type's name */
@@ -92,7 +97,13 @@ struct sink_driver {
 	/* Takes the batch. What can't be sent, for want of memory too, is reported by done() like all else. */
 	void (*send)(struct sink_target *t, struct sink_message *batch);
 
-	/* Frees the target. */
+	/*
+	 * Asks what is on the way to end, without waiting. done() may still be called; send() is not. Called for all targets before the
+	 * first close(), so that they end together. NULL: nothing takes time to end.
+	 */
+	void (*stop)(struct sink_target *t);
+
+	/* Ends what is on the way, waiting 1 s after stop() at most, and frees the target. */
 	void (*close)(struct sink_target *t);
 
 	/*
@@ -102,10 +113,14 @@ struct sink_driver {
 	void (*check)(struct sink_target *t, sink_say *say, void *ctx);
 };
 
-/* Opens a sink with the driver of its type; sends, closes and checks one. As the functions of struct sink_driver. */
+/* The driver of the type with that name; NULL: this build has none. */
+const struct sink_driver *sink_driver_find(const char *type);
+
+/* Opens a sink with the driver of its type, and so on: as the functions of struct sink_driver. */
 struct sink_target *sink_open(const struct sink *s, struct loop *l, sink_done *done, char *why, size_t why_size);
 void sink_send(struct sink_target *t, struct sink_message *batch);
-void sink_close(struct sink_target *t); /* NULL is allowed */
+void sink_stop(struct sink_target *t);  /* NULL is allowed */
+void sink_close(struct sink_target *t); /* the same */
 void sink_check(struct sink_target *t, sink_say *say, void *ctx);
 
 #endif

@@ -1,92 +1,75 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Attempts by programs: the event on standard input, its fields in the environment, what is printed kept.
+ * Sinks of the type exec: one program for each message.
  *
- * A program has ended when it was waited for, and not when its pipes are closed: what it left in the background may
- * hold them open.
+ * A program has ended when it was waited for, and not when its pipes are closed: what it left in the background may hold them
+ * open. SIGCHLD tells that one has ended, and not which.
  */
 #define _GNU_SOURCE /* pipe2 */
-#include "config.h"
-
 #include "sink/exec.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "core/buf.h"
 #include "core/clock.h"
-#include "core/io.h"
 #include "core/program.h"
-#include "sink/exec_environment.h"
 #include "sink/exec_output.h"
+#include "sink/exec_spawn.h"
 
-enum { KILL_AFTER_MS = 5000, END_MS = 1000, END_LOOK_MS = 10, READ_MAX = 64 * 1024, READS_MAX = 16, EVENTS = 64 };
+enum { KILL_AFTER_MS = 5000, END_MS = 1000, END_LOOK_MS = 10, READ_MAX = 64 * 1024, READS_MAX = 16, EXEC_REPLY_MAX = 64 * 1024 };
 
 enum { IN, OUT, ERR, ENDS };
 
-struct run;
+struct exec;
 
-/* Our end of one of its pipes. */
-struct end {
-	struct run *run;
-	int fd; /* -1: closed */
-};
-
+/* A program that runs. */
 struct run {
 	struct run *next;
-	const struct sink *sink;
-	void *attempt;
+	struct exec *exec;
+	struct sink_message *message;
 	pid_t pid;
-	struct end end[ENDS];
+	int end[ENDS];     /* ours, of its pipes; -1: closed */
 	struct slice body; /* what is still to be written of it */
-	struct kept kept;
+	struct exec_output output;
 	struct buf reply;
 	bool timed_out, no_memory;
 	int64_t began, deadline; /* clock_mono_us(); the deadline of what is to be done next */
 };
 
 struct exec {
-	sending_done *done;
+	struct sink_target base;
+	const struct sink *sink;
+	struct loop *loop;
+	sink_done *done;
 	struct run *running;
-	int epoll;
-	bool child_ended; /* one at least */
+	struct loop_signal child;
+	struct loop_timer timer; /* the next deadline */
+	int64_t stopped; /* clock_mono_us(); 0: not yet */
 };
 
-struct exec *exec_new(sending_done *done)
+static void close_end(struct run *r, int which)
 {
-	struct exec *x = calloc(1, sizeof *x);
-
-	if (!x)
-		return NULL;
-	x->done = done;
-	x->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (x->epoll >= 0)
-		return x;
-	free(x);
-	return NULL;
-}
-
-static void close_end(struct end *e)
-{
-	if (e->fd >= 0)
-		close(e->fd);
-	e->fd = -1;
+	if (r->end[which] < 0)
+		return;
+	loop_unwatch(r->exec->loop, r->end[which]);
+	close(r->end[which]);
+	r->end[which] = -1;
 }
 
 static void free_run(struct run *r)
 {
 	for (int i = 0; i < ENDS; i++)
-		close_end(&r->end[i]);
+		close_end(r, i);
 	buf_free(&r->reply);
 	free(r);
 }
@@ -111,181 +94,47 @@ static bool has_ended(struct run *r, int *status)
 	return waitpid(r->pid, status, 0) == r->pid;
 }
 
-/* Frees those that have ended; all of them, when they are killed. */
-static void end_runs(struct exec *x, bool kill)
-{
-	struct run **at = &x->running, *r;
-	int status;
-
-	while ((r = *at)) {
-		if (kill) {
-			signal_group(r, SIGKILL);
-			waitpid(r->pid, NULL, 0);
-		} else if (!has_ended(r, &status)) {
-			at = &r->next;
-			continue;
-		}
-		*at = r->next;
-		free_run(r);
-	}
-}
-
-void exec_free(struct exec *x)
-{
-	if (!x)
-		return;
-	for (struct run *r = x->running; r; r = r->next) {
-		signal_group(r, SIGTERM);
-		r->timed_out = true;
-	}
-	for (int ms = 0; x->running && ms < END_MS; ms += END_LOOK_MS) {
-		nanosleep(&(struct timespec){.tv_nsec = END_LOOK_MS * 1000000L}, NULL);
-		end_runs(x, false);
-	}
-	end_runs(x, true);
-	close(x->epoll);
-	free(x);
-}
-
-int exec_fd(const struct exec *x)
-{
-	return x->epoll;
-}
-
-void exec_child_ended(struct exec *x)
-{
-	x->child_ended = true;
-}
-
-/* ---- the beginning */
-
-/* Makes the pipes; theirs are the child's ends. */
-static bool make_pipes(struct exec *x, struct run *r, int theirs[ENDS])
-{
-	struct epoll_event ev;
-	int both[2];
-
-	for (int i = 0; i < ENDS; i++) {
-		if (pipe2(both, O_CLOEXEC) != 0)
-			return false;
-		r->end[i].fd = both[i == IN];
-		theirs[i] = both[i != IN];
-		ev = (struct epoll_event){.events = i == IN ? EPOLLOUT : EPOLLIN, .data.ptr = &r->end[i]};
-		if (fcntl(r->end[i].fd, F_SETFL, O_NONBLOCK) != 0 || epoll_ctl(x->epoll, EPOLL_CTL_ADD, r->end[i].fd, &ev) != 0)
-			return false;
-	}
-	return true;
-}
-
-/* An errno. */
-static int spawn(struct run *r, char **envp, const int theirs[ENDS])
-{
-	char **argv = r->sink->command.item;
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attributes;
-	sigset_t none, pipes;
-	int error;
-
-	sigemptyset(&none);
-	sigemptyset(&pipes);
-	sigaddset(&pipes, SIGPIPE);
-	error = posix_spawn_file_actions_init(&files);
-	if (error)
-		return error;
-	error = posix_spawnattr_init(&attributes);
-	for (int i = 0; !error && i < ENDS; i++)
-		error = posix_spawn_file_actions_adddup2(&files, theirs[i], i);
-#ifdef HAVE_POSIX_SPAWN_FILE_ACTIONS_ADDCLOSEFROM_NP
-	/* ours are closed by themselves, libcurl's are not */
-	if (!error)
-		error = posix_spawn_file_actions_addclosefrom_np(&files, ENDS);
-#endif
-	if (!error) {
-		posix_spawnattr_setsigmask(&attributes, &none);
-		posix_spawnattr_setsigdefault(&attributes, &pipes);
-		posix_spawnattr_setpgroup(&attributes, 0);
-		posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-		io_restore_limit();
-		error = posix_spawnp(&r->pid, argv[0], &files, &attributes, argv, envp);
-		io_raise_limit();
-		posix_spawnattr_destroy(&attributes);
-	}
-	posix_spawn_file_actions_destroy(&files);
-	return error;
-}
-
-static void say_not_started(struct exec *x, const struct run *r, int error)
-{
-	char text[512], path[PATH_MAX];
-
-	/* execve(2) says ENOENT of a script whose interpreter is missing, too */
-	if (!program_find(r->sink->command.item[0], path, sizeof path))
-		program_missing(r->sink->command.item[0], text, sizeof text);
-	else if (program_check(path, text, sizeof text))
-		snprintf(text, sizeof text, "%s: %s", r->sink->command.item[0], strerror(error));
-	x->done(r->attempt, &(struct attempt_result){.again = true, .error = text});
-}
-
-bool exec_start(struct exec *x, const struct sink *s, const struct buf *environment, size_t n, struct slice body, void *attempt)
-{
-	struct run *r = calloc(1, sizeof *r);
-	char **envp = environment_make(s, environment, n);
-	int theirs[ENDS] = {-1, -1, -1}, error;
-
-	if (!r || !envp) {
-		free(r);
-		free(envp);
-		return false;
-	}
-	*r = (struct run){.sink = s, .attempt = attempt, .body = body, .began = clock_mono_us()};
-	r->deadline = r->began + s->timeout * 1000;
-	for (int i = 0; i < ENDS; i++)
-		r->end[i] = (struct end){r, -1};
-	error = make_pipes(x, r, theirs) ? spawn(r, envp, theirs) : errno;
-	for (int i = 0; i < ENDS; i++)
-		close_end(&(struct end){r, theirs[i]});
-	free(envp);
-	if (error) {
-		say_not_started(x, r, error);
-		free_run(r);
-		return true;
-	}
-	r->next = x->running;
-	x->running = r;
-	return true;
-}
-
-/* ---- standard input and output */
+/* ---- standard input, output and error */
 
 /* A program that doesn't read what it is given has no use for it; that is no failure. */
 static void write_more(struct run *r)
 {
-	ssize_t n = r->body.n ? write(r->end[IN].fd, r->body.p, r->body.n) : 0;
+	ssize_t n = r->body.n ? write(r->end[IN], r->body.p, r->body.n) : 0;
 
 	if (n > 0) {
 		r->body.p += n;
 		r->body.n -= (size_t)n;
 	}
 	if (r->body.n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
-		close_end(&r->end[IN]);
+		close_end(r, IN);
 }
 
 /* Reads once; false when there is nothing more to read now. */
-static bool read_more(struct end *e)
+static bool read_more(struct run *r, int which)
 {
-	struct run *r = e->run;
 	char bytes[READ_MAX];
-	ssize_t n = read(e->fd, bytes, sizeof bytes);
+	ssize_t n = read(r->end[which], bytes, sizeof bytes);
 
 	if (n > 0) {
-		kept_add(&r->kept, bytes, (size_t)n);
-		/* one byte more than an answer may have says that there were too many */
-		if (e == &r->end[OUT] && r->sink->reply && r->reply.len <= EXEC_REPLY_MAX && !buf_add(&r->reply, bytes, (size_t)n))
+		exec_output_add(&r->output, bytes, (size_t)n);
+		/* one byte more than a reply may have says that there were too many */
+		if (which == OUT && r->exec->sink->reply && r->reply.len <= EXEC_REPLY_MAX && !buf_add(&r->reply, bytes, (size_t)n))
 			r->no_memory = true;
 	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
-		close_end(e);
+		close_end(r, which);
 	}
 	return n > 0;
+}
+
+static void on_pipe(void *ctx, int fd, unsigned events)
+{
+	struct run *r = ctx;
+
+	(void)events;
+	if (fd == r->end[IN])
+		write_more(r);
+	else
+		read_more(r, fd == r->end[OUT] ? OUT : ERR);
 }
 
 /* ---- the end */
@@ -314,92 +163,233 @@ static void say_status(const struct sink *s, int code, char *text, size_t n)
 		snprintf(text, n, "exit status %d", code);
 }
 
-static void judge_status(const struct run *r, int status, struct attempt_result *result, char *text, size_t n)
+static void classify_exit(const struct run *r, int status, struct sink_result *result, char *text, size_t n)
 {
+	const struct sink *s = r->exec->sink;
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 
-	result->done = code == EX_OK && !r->timed_out;
-	result->again = !result->done && (code == EX_TEMPFAIL || code < EX_DATAERR || code > EX_CONFIG);
+	result->verdict = code == EX_OK && !r->timed_out ? SINK_DELIVERED
+		: code == EX_TEMPFAIL || code < EX_DATAERR || code > EX_CONFIG ? SINK_RETRY : SINK_REFUSED;
+	result->target_failed = result->verdict == SINK_RETRY;
 	if (r->timed_out)
-		snprintf(text, n, "not done after %lld ms, and ended", (long long)r->sink->timeout);
+		snprintf(text, n, "not done after %lld ms, and ended", (long long)s->timeout);
 	else if (code < 0)
 		snprintf(text, n, "ended by signal %d, %s", WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else
-		say_status(r->sink, code, text, n);
-	if (!result->done)
+		say_status(s, code, text, n);
+	if (result->verdict != SINK_DELIVERED) {
 		result->error = text;
-	if (!result->done || !r->sink->reply)
+		return;
+	}
+	if (!s->reply)
 		return;
 	if (r->no_memory)
-		*result = (struct attempt_result){.again = true, .error = "memory is short"};
+		*result = (struct sink_result){.verdict = SINK_RETRY, .error = "memory is short"};
 	else if (r->reply.len > EXEC_REPLY_MAX)
-		*result = (struct attempt_result){.error = "it printed more than an answer can have, 64 KiB"};
+		*result = (struct sink_result){.verdict = SINK_REFUSED, .error = "it printed more than an answer can have, 64 KiB"};
 	else
 		result->reply = trimmed((struct slice){r->reply.data, r->reply.len});
 }
 
-static void finish(struct exec *x, struct run *r, int status)
+static void finish_run(struct exec *x, struct run *r, int status)
 {
-	struct attempt_result result = {0};
+	struct sink_result result = {0};
 	struct buf answer = {0};
 	char text[512];
 
 	for (int i = OUT; i <= ERR; i++)
-		for (int reads = 0; r->end[i].fd >= 0 && reads < READS_MAX && read_more(&r->end[i]); reads++)
+		for (int reads = 0; r->end[i] >= 0 && reads < READS_MAX && read_more(r, i); reads++)
 			;
-	judge_status(r, status, &result, text, sizeof text);
-	kept_print(&r->kept, &answer);
+	classify_exit(r, status, &result, text, sizeof text);
+	exec_output_print(&r->output, &answer);
 	result.answer = (struct slice){answer.data, answer.len};
 	result.ms = (clock_mono_us() - r->began) / 1000;
-	x->done(r->attempt, &result);
+	x->done(r->message, &result);
 	buf_free(&answer);
 	free_run(r);
 }
 
-/* The first time it is asked to end, the second time it is made to. */
-static void end_overdue(struct run *r, int64_t now)
+/* Reports the programs that have ended. */
+static void finish_ended_runs(struct exec *x)
 {
-	if (now < r->deadline)
-		return;
-	signal_group(r, r->timed_out ? SIGKILL : SIGTERM);
-	r->timed_out = true;
-	r->deadline = now + KILL_AFTER_MS * INT64_C(1000);
-}
-
-static void exchange(struct exec *x)
-{
-	struct epoll_event events[EVENTS];
-	int n = epoll_wait(x->epoll, events, EVENTS, 0);
-
-	for (int i = 0; i < n; i++) {
-		struct end *e = events[i].data.ptr;
-
-		if (e == &e->run->end[IN])
-			write_more(e->run);
-		else
-			read_more(e);
-	}
-}
-
-void exec_run(struct exec *x, int64_t *wait)
-{
-	bool look = x->child_ended;
-	int64_t now = clock_mono_us();
 	struct run **at = &x->running, *r;
 	int status;
 
-	if (!x->running)
-		return;
-	x->child_ended = false;
-	exchange(x);
 	while ((r = *at)) {
-		if ((look || now >= r->deadline) && has_ended(r, &status)) {
-			*at = r->next;
-			finish(x, r, status);
+		if (!has_ended(r, &status)) {
+			at = &r->next;
 			continue;
 		}
-		end_overdue(r, now);
-		clock_lower(wait, (r->deadline - now) / 1000 + 1);
-		at = &r->next;
+		*at = r->next;
+		finish_run(x, r, status);
 	}
 }
+
+static void on_child(void *ctx, int number)
+{
+	(void)number;
+	finish_ended_runs(ctx);
+}
+
+/* Each program whose time is up is asked to end the first time, and made to after that. Those that have just ended are in time. */
+static void on_deadline(void *ctx)
+{
+	struct exec *x = ctx;
+	int64_t now = clock_mono_us();
+
+	finish_ended_runs(x);
+	for (struct run *r = x->running; r; r = r->next) {
+		if (r->deadline <= now) {
+			signal_group(r, r->timed_out ? SIGKILL : SIGTERM);
+			r->timed_out = true;
+			r->deadline = now + KILL_AFTER_MS * INT64_C(1000);
+		}
+		loop_timer_lower(&x->timer, r->deadline);
+	}
+}
+
+/* ---- the beginning */
+
+/* Makes the pipes; theirs are the child's ends. */
+static bool make_pipes(struct run *r, int theirs[ENDS])
+{
+	int both[2];
+
+	for (int i = 0; i < ENDS; i++) {
+		if (pipe2(both, O_CLOEXEC) != 0)
+			return false;
+		r->end[i] = both[i == IN];
+		theirs[i] = both[i != IN];
+		if (fcntl(r->end[i], F_SETFL, O_NONBLOCK) != 0 ||
+		    !loop_watch(r->exec->loop, r->end[i], i == IN ? LOOP_WRITE : LOOP_READ, on_pipe, r))
+			return false;
+	}
+	return true;
+}
+
+/* An errno. */
+static int start_run(struct run *r)
+{
+	int theirs[ENDS] = {-1, -1, -1}, error;
+
+	error = make_pipes(r, theirs) ? exec_spawn(r->exec->sink, r->message, theirs, &r->pid) : errno;
+	for (int i = 0; i < ENDS; i++)
+		if (theirs[i] >= 0)
+			close(theirs[i]);
+	return error;
+}
+
+static void run_program(struct exec *x, struct sink_message *m)
+{
+	struct run *r = calloc(1, sizeof *r);
+	char text[512];
+	int error;
+
+	if (!r) {
+		x->done(m, &(struct sink_result){.verdict = SINK_RETRY, .unsent = true, .error = "memory is short"});
+		return;
+	}
+	*r = (struct run){.exec = x, .message = m, .end = {-1, -1, -1}, .body = m->body, .began = clock_mono_us(), .deadline = m->deadline};
+	error = start_run(r);
+	if (error) {
+		exec_spawn_error(x->sink, error, text, sizeof text);
+		x->done(m, &(struct sink_result){.verdict = SINK_RETRY, .target_failed = true, .error = text});
+		free_run(r);
+		return;
+	}
+	loop_timer_lower(&x->timer, r->deadline);
+	r->next = x->running;
+	x->running = r;
+}
+
+/* ---- the driver */
+
+static struct sink_target *exec_open(const struct sink *s, struct loop *l, sink_done *done, char *why, size_t n)
+{
+	struct exec *x = calloc(1, sizeof *x);
+
+	if (!x) {
+		snprintf(why, n, "memory is short");
+		return NULL;
+	}
+	x->sink = s;
+	x->loop = l;
+	x->done = done;
+	loop_timer_init(&x->timer, l, on_deadline, x);
+	return &x->base;
+}
+
+/* Where SIGCHLD is ignored, which programs inherit, no program's end can be waited for. */
+static bool watch_children(struct exec *x)
+{
+	if (x->child.before)
+		return true;
+	signal(SIGCHLD, SIG_DFL);
+	return loop_signal_start(x->loop, &x->child, SIGCHLD, on_child, x);
+}
+
+static void exec_send(struct sink_target *base, struct sink_message *batch)
+{
+	struct exec *x = (struct exec *)(void *)base;
+	struct sink_message *next;
+
+	for (struct sink_message *m = batch; m; m = next) {
+		next = m->next;
+		if (watch_children(x))
+			run_program(x, m);
+		else
+			x->done(m, &(struct sink_result){.verdict = SINK_RETRY, .unsent = true, .error = strerror(errno)});
+	}
+}
+
+static void exec_stop(struct sink_target *base)
+{
+	struct exec *x = (struct exec *)(void *)base;
+
+	for (struct run *r = x->running; r; r = r->next) {
+		signal_group(r, SIGTERM);
+		r->timed_out = true;
+	}
+	x->stopped = clock_mono_us();
+}
+
+/* Frees those that have ended; all of them, when they are killed. */
+static void end_runs(struct exec *x, bool kill)
+{
+	struct run **at = &x->running, *r;
+	int status;
+
+	while ((r = *at)) {
+		if (kill) {
+			signal_group(r, SIGKILL);
+			waitpid(r->pid, NULL, 0);
+		} else if (!has_ended(r, &status)) {
+			at = &r->next;
+			continue;
+		}
+		*at = r->next;
+		free_run(r);
+	}
+}
+
+static void exec_close(struct sink_target *base)
+{
+	struct exec *x = (struct exec *)(void *)base;
+
+	if (!x->stopped)
+		exec_stop(base);
+	for (end_runs(x, false); x->running && clock_mono_us() - x->stopped < END_MS * INT64_C(1000); end_runs(x, false))
+		nanosleep(&(struct timespec){.tv_nsec = END_LOOK_MS * 1000000L}, NULL);
+	end_runs(x, true);
+	loop_signal_stop(&x->child);
+	loop_timer_stop(&x->timer);
+	free(x);
+}
+
+const struct sink_driver exec_driver = {
+	.type = "exec",
+	.open = exec_open,
+	.send = exec_send,
+	.stop = exec_stop,
+	.close = exec_close,
+};

@@ -2,8 +2,14 @@
 /* The environment of a sink's program. */
 #include "sink/exec_environment.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "core/utf8.h"
+
+/* Linux takes no string of more than 128 KiB (execve(2), MAX_ARG_STRLEN), nor more than 2 MiB of all as a rule. */
+enum { VARIABLE_MAX = 32 * 1024 };
 
 extern char **environ;
 
@@ -18,7 +24,7 @@ static bool has_name(const char *variable, const char *name)
 }
 
 /* No other variable of the relay's: secrets may be among them, and programs are given what strangers write. */
-static bool is_theirs(const struct sink *s, const char *variable)
+static bool is_passed_on(const struct sink *s, const char *variable)
 {
 	for (size_t i = 0; i < sizeof passed_on / sizeof *passed_on; i++)
 		if (has_name(variable, passed_on[i]))
@@ -29,18 +35,53 @@ static bool is_theirs(const struct sink *s, const char *variable)
 	return strncmp(variable, "LC_", 3) == 0;
 }
 
-char **environment_make(const struct sink *s, const struct buf *ours, size_t n)
-{
-	size_t others = 0, used = 0;
-	char **envp, *p = ours->data;
+/* ---- what it is told of the message */
 
+/* Without the bytes that no variable can hold. */
+static bool add_variable(struct buf *out, struct slice v)
+{
+	size_t n = utf8_fit(v.p, v.n, VARIABLE_MAX);
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < n; i++)
+		ok = !v.p[i] || buf_add(out, &v.p[i], 1);
+	return ok && buf_add(out, "", 1);
+}
+
+static size_t print_variables(const struct sink *s, const struct sink_message *m, struct buf *out)
+{
+	bool ok = buf_printf(out, "HOOKSPOOL_SINK=%s", s->name) && buf_add(out, "", 1) &&
+		buf_printf(out, "HOOKSPOOL_ATTEMPT=%d", m->attempt) && buf_add(out, "", 1) &&
+		buf_printf(out, "HOOKSPOOL_CONTENT_TYPE=%s", m->type) && buf_add(out, "", 1);
+	size_t count = 3, at;
+
+	for (int i = 0; ok && i < TEMPLATE_KNOWN_COUNT; i++) {
+		if (i == TEMPLATE_REPLY)
+			continue;
+		at = out->len;
+		ok = buf_printf(out, "HOOKSPOOL_%s=", template_known_name((enum template_known)i));
+		for (; ok && out->data[at] != '='; at++)
+			out->data[at] = (char)toupper((unsigned char)out->data[at]);
+		ok = ok && add_variable(out, m->values->known[i]);
+		count++;
+	}
+	return ok ? count : 0;
+}
+
+char **exec_environment(const struct sink *s, const struct sink_message *m, struct buf *text)
+{
+	size_t others = 0, used = 0, n = print_variables(s, m, text);
+	char **envp, *p = text->data;
+
+	if (n == 0)
+		return NULL;
 	while (environ[others])
 		others++;
 	envp = calloc(n + others + 1, sizeof *envp);
 	for (; envp && used < n; p += strlen(p) + 1)
 		envp[used++] = p;
 	for (size_t i = 0; envp && i < others; i++)
-		if (is_theirs(s, environ[i]))
+		if (is_passed_on(s, environ[i]))
 			envp[used++] = environ[i];
 	return envp;
 }

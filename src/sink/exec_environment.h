@@ -3,15 +3,15 @@
 #ifndef EXEC_ENVIRONMENT_H
 #define EXEC_ENVIRONMENT_H
 
-#include <stddef.h>
-
-#include "conf/sink.h"
 #include "core/buf.h"
+#include "sink/driver.h"
 
 /*
- * The variables for a program, ending with NULL: n strings of `ours`, each with its NUL, and those of this process that programs
- * need, or that the sink's environment names. The list is the caller's to free(), the strings are borrowed. NULL when memory is short.
+ * The variables for a program, ending with NULL. First what it is told of the message, "HOOKSPOOL_ID=evt_..." and so on, printed to
+ * text; values longer than 32 KiB are cut. Then those of this process's own: PATH, HOME, USER, LOGNAME, SHELL, LANG, LANGUAGE, LC_*,
+ * TZ, TMPDIR, and those that the sink's option environment names. The list is the caller's to free(), the strings are borrowed. NULL
+ * when memory is short.
  */
-char **environment_make(const struct sink *s, const struct buf *ours, size_t n);
+char **exec_environment(const struct sink *s, const struct sink_message *m, struct buf *text);
 
 #endif

@@ -7,17 +7,17 @@
 
 #include "core/buf.h"
 
-enum { KEPT_BYTES = 2048 /* of the beginning, and of the end */ };
+enum { EXEC_OUTPUT_BYTES = 2048 /* of the beginning, and of the end */ };
 
 /* The end is in a ring. Zero-initialised is valid and empty. */
-struct kept {
-	char head[KEPT_BYTES], tail[KEPT_BYTES];
+struct exec_output {
+	char head[EXEC_OUTPUT_BYTES], tail[EXEC_OUTPUT_BYTES];
 	size_t n; /* bytes of the whole stream */
 };
 
-void kept_add(struct kept *k, const char *p, size_t n);
+void exec_output_add(struct exec_output *k, const char *p, size_t n);
 
 /* Appends what is kept, and between the two how many bytes were left out. Memory that is short cuts it. */
-void kept_print(const struct kept *k, struct buf *out);
+void exec_output_print(const struct exec_output *k, struct buf *out);
 
 #endif

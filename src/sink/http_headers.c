@@ -17,7 +17,7 @@ static bool is_value(struct slice value)
 	for (size_t i = 0; i < value.n; i++)
 		if (((unsigned char)value.p[i] < ' ' && value.p[i] != '\t') || value.p[i] == 0x7F)
 			return false;
-	return value.n <= HEADERS_VALUE_MAX;
+	return value.n <= HTTP_HEADERS_VALUE_MAX;
 }
 
 /* Of the connection (RFC 9110 section 7.6.1), of the two hosts, of the body, or the relay's own. */
@@ -54,15 +54,15 @@ static bool goes_along(const struct sink *s, struct slice name, struct slice val
 	return s->pass_headers && !is_not_the_events(name) && !is_the_sinks(s, name);
 }
 
-static bool add(struct buf *out, struct slice name, struct slice value)
+static bool add_line(struct buf *out, struct slice name, struct slice value)
 {
 	return buf_add(out, name.p, name.n) && buf_add(out, ": ", 2) && buf_add(out, value.p, value.n) && buf_add(out, "", 1);
 }
 
 /* As they were stored: lines "Name: value\n", see stored_headers(). */
-static bool pass_on(const struct attempt *j, const struct sink *s, struct buf *out)
+static bool pass_on(const struct sink_message *m, const struct sink *s, struct buf *out)
 {
-	const char *line = j->headers.data, *end = line ? line + j->headers.len : NULL, *stop, *colon;
+	const char *line = m->event->headers.p, *end = line ? line + m->event->headers.n : NULL, *stop, *colon;
 	struct slice name, value;
 	bool ok = true;
 
@@ -77,7 +77,7 @@ static bool pass_on(const struct attempt *j, const struct sink *s, struct buf *o
 		for (value.p = colon + 1; value.p < stop && *value.p == ' '; value.p++)
 			;
 		value.n = (size_t)(stop - value.p);
-		ok = !goes_along(s, name, value) || add(out, name, value);
+		ok = !goes_along(s, name, value) || add_line(out, name, value);
 	}
 	return ok;
 }
@@ -93,33 +93,33 @@ static void unfold(struct buf *text)
 	text->len = to;
 }
 
-static enum headers_result print(const struct attempt *j, const struct sink_template *t, struct buf *text, struct buf *out, char *why, size_t n)
+static enum http_headers_result print_value(const struct sink_message *m, const struct sink_template *t, struct buf *text, struct buf *out, char *why, size_t n)
 {
 	struct slice value;
 
 	text->len = 0;
-	if (!template_print(t->value, &j->values, text))
-		return HEADERS_NO_MEMORY;
+	if (!template_print(t->value, m->values, text))
+		return HTTP_HEADERS_NO_MEMORY;
 	unfold(text);
 	value = (struct slice){text->data, text->len};
 	if (!is_value(value)) {
 		snprintf(why, n, "not sent: the value of the header %s %s", t->name,
-			value.n > HEADERS_VALUE_MAX ? "is longer than 8 KiB; truncate shortens it"
+			value.n > HTTP_HEADERS_VALUE_MAX ? "is longer than 8 KiB; truncate shortens it"
 			: "has a line break or another control character in it; {{x | header}} takes them out");
-		return HEADERS_REFUSED;
+		return HTTP_HEADERS_REFUSED;
 	}
-	return value.n == 0 || add(out, slice_text(t->name), value) ? HEADERS_OK : HEADERS_NO_MEMORY;
+	return value.n == 0 || add_line(out, slice_text(t->name), value) ? HTTP_HEADERS_OK : HTTP_HEADERS_NO_MEMORY;
 }
 
-enum headers_result headers_make(const struct attempt *j, const struct sink *s, struct buf *out, char *why, size_t n)
+enum http_headers_result http_headers_make(const struct sink_message *m, const struct sink *s, struct buf *out, char *why, size_t n)
 {
-	enum headers_result result = pass_on(j, s, out) ? HEADERS_OK : HEADERS_NO_MEMORY;
+	enum http_headers_result result = pass_on(m, s, out) ? HTTP_HEADERS_OK : HTTP_HEADERS_NO_MEMORY;
 	struct buf text = {0};
 
-	for (size_t i = 0; result == HEADERS_OK && i < s->n_templates; i++)
-		result = print(j, &s->templates[i], &text, out, why, n);
+	for (size_t i = 0; result == HTTP_HEADERS_OK && i < s->n_templates; i++)
+		result = print_value(m, &s->templates[i], &text, out, why, n);
 	buf_free(&text);
-	if (result == HEADERS_OK && !buf_add(out, "", 1))
-		result = HEADERS_NO_MEMORY;
+	if (result == HTTP_HEADERS_OK && !buf_add(out, "", 1))
+		result = HTTP_HEADERS_NO_MEMORY;
 	return result;
 }

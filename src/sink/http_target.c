@@ -16,7 +16,7 @@
 
 enum { CA_FILE_MAX = 16 << 20 };
 
-static bool add(struct curl_slist **list, const char *header)
+static bool append_header(struct curl_slist **list, const char *header)
 {
 	struct curl_slist *longer = curl_slist_append(*list, header);
 
@@ -41,7 +41,7 @@ static bool is_url(const char *url)
 	return ok;
 }
 
-static bool read_url(struct target *t, struct buf *secret, char *why, size_t n)
+static bool read_url(struct http_target *t, struct buf *secret, char *why, size_t n)
 {
 	const struct sink *s = t->sink;
 
@@ -66,7 +66,7 @@ static bool read_url(struct target *t, struct buf *secret, char *why, size_t n)
 	return false;
 }
 
-static bool read_authorization(struct target *t, struct buf *secret, char *why, size_t n)
+static bool read_authorization(struct http_target *t, struct buf *secret, char *why, size_t n)
 {
 	struct buf header = {0};
 	bool ok;
@@ -76,14 +76,14 @@ static bool read_authorization(struct target *t, struct buf *secret, char *why, 
 	secret->len = 0;
 	if (!io_read_secret(t->sink->authorization_file, secret, why, n))
 		return false;
-	ok = (buf_printf(&header, "Authorization: %s", buf_str(secret)) && add(&t->headers, buf_str(&header))) || say_no_memory(why, n);
+	ok = (buf_printf(&header, "Authorization: %s", buf_str(secret)) && append_header(&t->headers, buf_str(&header))) || say_no_memory(why, n);
 	if (header.data)
 		explicit_bzero(header.data, header.cap);
 	buf_free(&header);
 	return ok;
 }
 
-static bool read_key(struct target *t, struct buf *secret, char *why, size_t n)
+static bool read_key(struct http_target *t, struct buf *secret, char *why, size_t n)
 {
 	const char *wrong;
 
@@ -129,40 +129,38 @@ static bool check_ca(const struct sink *s, char *why, size_t n)
 	return ok;
 }
 
-bool target_init(struct target *t, const struct sink *sink, char *why, size_t n)
+bool http_target_init(struct http_target *t, const struct sink *sink, char *why, size_t n)
 {
 	struct buf secret = {0};
 	bool ok;
 
-	*t = (struct target){.sink = sink};
-	if (sink->command.n)
-		return true;
+	*t = (struct http_target){.sink = sink};
 	ok = check_ca(sink, why, n) && read_url(t, &secret, why, n) && read_authorization(t, &secret, why, n) && read_key(t, &secret, why, n);
 	for (size_t i = 0; ok && i < sink->headers.n; i++)
-		ok = add(&t->headers, sink->headers.item[i]) || say_no_memory(why, n);
+		ok = append_header(&t->headers, sink->headers.item[i]) || say_no_memory(why, n);
 	/* without it, curl asks before it sends a body of 1 MiB or more, and waits */
-	ok = ok && (add(&t->headers, "Expect:") || say_no_memory(why, n));
+	ok = ok && (append_header(&t->headers, "Expect:") || say_no_memory(why, n));
 	if (secret.data)
 		explicit_bzero(secret.data, secret.cap);
 	buf_free(&secret);
 	return ok;
 }
 
-void target_free(struct target *t)
+void http_target_free(struct http_target *t)
 {
 	free(t->url);
 	curl_slist_free_all(t->headers);
 	key_free(t->key);
-	*t = (struct target){0};
+	*t = (struct http_target){0};
 }
 
 /* standardwebhooks.com, "Signature scheme": id.timestamp.body, base64 behind "v1,". */
-static bool sign(const struct target *t, const char *id, int64_t now, struct slice body, struct buf *out)
+static bool sign_message(const struct http_target *t, const struct sink_message *m, int64_t now, struct buf *out)
 {
 	unsigned char signature[KEY_SIGNATURE_MAX];
 	char text[2 * KEY_SIGNATURE_MAX + 1];
 	struct buf message = {0};
-	bool ok = buf_printf(&message, "%s.%" PRId64 ".", id, now / 1000) && buf_add(&message, body.p, body.n) &&
+	bool ok = buf_printf(&message, "%s.%" PRId64 ".", m->id, now / 1000) && buf_add(&message, m->body.p, m->body.n) &&
 		key_sign(t->key, message.data, message.len, signature);
 
 	buf_free(&message);
@@ -172,23 +170,23 @@ static bool sign(const struct target *t, const char *id, int64_t now, struct sli
 	return buf_printf(out, "webhook-signature: v1,%s", text);
 }
 
-struct curl_slist *target_headers(const struct target *t, const char *type, const char *id, const char *more, struct slice body, int64_t now)
+struct curl_slist *http_target_headers(const struct http_target *t, const struct sink_message *m, const char *more, int64_t now)
 {
 	struct curl_slist *list = NULL, *last;
 	char line[128];
 	struct buf text = {0};
 	bool ok;
 
-	ok = buf_printf(&text, "Content-Type: %s", type) && add(&list, buf_str(&text));
-	snprintf(line, sizeof line, "webhook-id: %s", id);
-	ok = ok && add(&list, line);
+	ok = buf_printf(&text, "Content-Type: %s", m->type) && append_header(&list, buf_str(&text));
+	snprintf(line, sizeof line, "webhook-id: %s", m->id);
+	ok = ok && append_header(&list, line);
 	if (ok && t->key) {
 		snprintf(line, sizeof line, "webhook-timestamp: %" PRId64, now / 1000);
 		text.len = 0;
-		ok = add(&list, line) && sign(t, id, now, body, &text) && add(&list, buf_str(&text));
+		ok = append_header(&list, line) && sign_message(t, m, now, &text) && append_header(&list, buf_str(&text));
 	}
 	for (; ok && more && *more; more += strlen(more) + 1)
-		ok = add(&list, more);
+		ok = append_header(&list, more);
 	buf_free(&text);
 	if (!ok) {
 		curl_slist_free_all(list);
@@ -200,7 +198,7 @@ struct curl_slist *target_headers(const struct target *t, const char *type, cons
 	return list;
 }
 
-void target_free_headers(const struct target *t, struct curl_slist *headers)
+void http_target_free_headers(const struct http_target *t, struct curl_slist *headers)
 {
 	struct curl_slist *own = headers;
 

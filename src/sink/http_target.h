@@ -7,11 +7,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "conf/conf.h"
 #include "core/buf.h"
 #include "core/key.h"
+#include "sink/driver.h"
 
-struct target {
+struct http_target {
 	const struct sink *sink; /* borrowed */
 	char *url;
 	struct curl_slist *headers; /* of every attempt */
@@ -21,18 +21,18 @@ struct target {
 };
 
 /*
- * Reads the secrets of a sink of the type http into t, and checks what libcurl is given later; of others there is nothing.
- * False with the reason in why; target_free() is due either way.
+ * Reads the sink's secrets into t, and checks what libcurl is given later. False with the reason in why; http_target_free() is due
+ * either way.
  */
-bool target_init(struct target *t, const struct sink *sink, char *why, size_t why_size);
-void target_free(struct target *t);
+bool http_target_init(struct http_target *t, const struct sink *sink, char *why, size_t why_size);
+void http_target_free(struct http_target *t);
 
 /*
- * The headers of one attempt, in front of t->headers, which stay t's: freed by target_free_headers(). id is the event's
- * (Standard Webhooks, "webhook-id"), more as headers_make() makes it or NULL, now in ms since the epoch. NULL when memory is
+ * The headers of one message, in front of t->headers, which stay t's: freed by http_target_free_headers(). The message's id is that
+ * of Standard Webhooks ("webhook-id"); more as http_headers_make() makes it, or NULL; now in ms since the epoch. NULL when memory is
  * short or OpenSSL failed.
  */
-struct curl_slist *target_headers(const struct target *t, const char *type, const char *id, const char *more, struct slice body, int64_t now);
-void target_free_headers(const struct target *t, struct curl_slist *headers);
+struct curl_slist *http_target_headers(const struct http_target *t, const struct sink_message *m, const char *more, int64_t now);
+void http_target_free_headers(const struct http_target *t, struct curl_slist *headers);
 
 #endif

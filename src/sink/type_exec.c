@@ -126,7 +126,7 @@ static bool check_exec_links(cfg_t *tree, cfg_t *sec)
 const struct sink_type type_exec = {
 	.name = "exec",
 	.help = "runs a program",
-	.batch_max = 1,
+	.batch_max = 64,
 	.fields = true,
 	.unpacks = true,
 	.answers = true,

@@ -254,7 +254,7 @@ static bool finish_http(cfg_t *sec, struct sink *s)
 const struct sink_type type_http = {
 	.name = "http",
 	.help = "sends HTTP requests",
-	.batch_max = 1,
+	.batch_max = 64,
 	.has_body = true,
 	.rows = http_rows,
 	.check = check_http,

@@ -7,9 +7,9 @@
 #include "core/template.h"
 #include "relay/schedule.h"
 
-/* attempt.c itself, with a stored_request() that fails when it is told to. */
+/* message.c itself, with a stored_request() that fails when it is told to. */
 #define stored_request request_or_not
-#include "relay/attempt.c"
+#include "relay/message.c"
 #undef stored_request
 
 static struct slice text(const char *s)
@@ -202,21 +202,18 @@ bool request_or_not(struct slice headers, struct slice body_of_it, struct stored
 /* The type is in the kept headers: where they can't be read, no other type is sent, and the attempt is made again. */
 static void no_message_without_its_type(void **state)
 {
-	static const char kept[] = "Content-Type: application/json\n";
 	const struct sink sink = {.type = sink_type_find("http")};
-	struct attempt j = {0};
-	struct attempt_message m;
+	const struct spool_relay_row row = {.event = {.endpoint = text("/e"), .headers = text("Content-Type: application/json\n"), .body = text("{}")}};
+	struct attempt *a = attempt_new(&row, "test");
 
 	(void)state;
-	assert_true(buf_add(&j.headers, kept, sizeof kept - 1) && buf_add(&j.body, "{}", 2));
-	assert_true(attempt_message(&j, &sink, &m));
-	assert_string_equal(m.type, "application/json");
-	assert_int_equal(m.body.n, 2);
+	assert_true(message_make(a, &sink, NULL, NULL, 0));
+	assert_string_equal(a->message.type, "application/json");
+	assert_int_equal(a->message.body.n, 2);
 	memory_is_short = true;
-	assert_false(attempt_message(&j, &sink, &m));
+	assert_false(message_make(a, &sink, NULL, NULL, 0));
 	memory_is_short = false;
-	buf_free(&j.headers);
-	buf_free(&j.body);
+	attempt_free(a);
 }
 
 int main(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* A running relay, as its files share it. */
-#ifndef RUNNING_H
-#define RUNNING_H
+/* The state of a running relay, as its files share it. */
+#ifndef STATE_H
+#define STATE_H
 
 #include "conf/conf.h"
 #include "core/cpu_pressure.h"
@@ -9,9 +9,6 @@
 #include "relay/queue.h"
 #include "relay/relay.h"
 #include "relay/schedule.h"
-#include "relay/sending.h"
-#include "sink/exec.h"
-#include "sink/http.h"
 #include "spool/program.h"
 
 enum { RECORD_MOST = 64 /* results at a time */ };
@@ -19,13 +16,14 @@ enum { RECORD_MOST = 64 /* results at a time */ };
 struct relay {
 	const struct conf *conf;
 	struct spool_db *db; /* NULL: not open */
-	struct http *http;
-	struct exec *exec;
+	struct loop *loop;
+	struct loop_timer pass; /* the next look at the queues, see relay.c */
+	struct loop_signal signals[3];
 	struct queue *queues;
 	size_t n_queues;
 	/* Round robin: the queue served first in the next pass, so that one with many unwanted events cannot fill the results each time. */
 	size_t first;
-	int lock, wakeup, signals;
+	int lock, wakeup;
 	char name[16]; /* of the spool */
 	struct spool_attempt *results, **last_result;
 	unsigned n_results;
@@ -34,7 +32,7 @@ struct relay {
 	int64_t busy_until; /* the same, for the receiver as far as is known */
 	int64_t end_at; /* the same, at the latest; 0: not yet */
 	int64_t began; /* the same */
-	int64_t beat_at; /* the same, of the last one */
+	int64_t beat_at, looked_at; /* the same, of the last ones */
 	int64_t clock_ahead; /* ms, of clock_now() before clock_mono_us() */
 	struct schedule_gap gap; /* the last in which nothing was tried */
 	struct cpu_pressure cpu_pressure;
@@ -51,11 +49,44 @@ struct relay {
 
 /* ---- fetch.c: from the spool into the queues */
 
-/* Reads what is due for the queue, until there is enough ahead. *wait is lowered to when it has to be called again. */
-void fetch_queue(struct relay *r, struct queue *l, int64_t now, int64_t *wait);
+/* Reads what is due for the queue, until there is enough ahead. The pass comes when it has to be called again. */
+void fetch_queue(struct relay *r, struct queue *q, int64_t now);
 
-/* The spool could not be used for the queue: says why, and has it read from the beginning a second later, or by the next run. */
-void fetch_later(struct relay *r, struct queue *l, int64_t *wait);
+/*
+ * The spool could not be used for the queue: logs why, and has the queue read from the beginning a second later, or with --once by
+ * the next run.
+ */
+void fetch_later(struct relay *r, struct queue *q);
+
+/* ---- send.c: from the queues to the drivers */
+
+/* Sends all that may go now; now is ms since the epoch. The pass comes when more may. */
+void send_queues(struct relay *r, int64_t now);
+
+/* With --once: the time in which more is sent, ms. What is on the way then is waited for. */
+int64_t send_time_left(const struct relay *r);
+
+/* With --once: the queue's rate lets the next attempt go too late for this run. */
+bool send_is_held(const struct relay *r, const struct queue *q);
+
+/* ---- pass.c: what a running relay does, see there */
+
+/* Passes until the relay has ended, or r->moved. */
+void pass_until_end(struct relay *r);
+
+/* Waits on the loop, at most until the next look. */
+void pass_wait(struct relay *r);
+
+/* A loop_on_signal(), loop_on_fd() and loop_on_timer() of the relay. */
+void pass_on_signal(void *relay, int number);
+void pass_on_wakeup(void *relay, int fd, unsigned events);
+void pass_on_timer(void *relay);
+
+/* Tells the spool of this process; r->told says whether that went well. */
+void pass_tell(struct relay *r);
+
+/* Sets the time of the lock file, a few seconds after the last time. A relay that hangs stops doing so. */
+void pass_beat(struct relay *r);
 
 /* ---- watch.c: what changes around a running relay */
 
@@ -73,14 +104,14 @@ void watch_pauses(struct relay *r);
 
 /* ---- result.c: what became of an attempt */
 
-/* An sending_done(): decides what becomes of the attempt, and says so in the log. */
-void result_of(void *attempt, const struct attempt_result *a);
+/* A sink_done(): decides what becomes of the attempt, and logs it. */
+void result_of(struct sink_message *m, const struct sink_result *got);
 
-/* The sink doesn't want it: it is forgotten, and not sent. */
-void result_unwanted(struct relay *r, struct attempt *j);
+/* The sink doesn't want the event: the relay is forgotten, and nothing is sent. */
+void result_unwanted(struct relay *r, struct attempt *a);
 
-/* Nobody can say any more whether the sink wants it: it is a dead letter, and not sent. */
-void result_unjudged(struct relay *r, struct attempt *j);
+/* It can't be known any more whether the sink wants the event: a dead letter, and nothing is sent. */
+void result_unfiltered(struct relay *r, struct attempt *a);
 
 /* Writes the results; where that fails, they wait for the next time. */
 void result_record(struct relay *r);

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: ISC */
+/* One request of an http sink, as libcurl is asked for it, and what libcurl tells of it on the way. */
+#include "config.h"
+
+#include "sink/http_transfer.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+
+enum { REDIRECTS_MAX = 5, ANSWER_MAX = 1 << 20 };
+
+struct http_transfer *http_transfer_new(struct http_target *target, const struct cidrs *forbidden)
+{
+	struct http_transfer *t = calloc(1, sizeof *t);
+
+	if (!t)
+		return NULL;
+	t->target = target;
+	t->forbidden = forbidden;
+	t->easy = curl_easy_init();
+	if (t->easy)
+		return t;
+	free(t);
+	return NULL;
+}
+
+void http_transfer_free(struct http_transfer *t)
+{
+	http_transfer_end(t);
+	curl_easy_cleanup(t->easy);
+	free(t);
+}
+
+void http_transfer_end(struct http_transfer *t)
+{
+	http_target_free_headers(t->target, t->headers);
+	t->headers = NULL;
+	t->message = NULL;
+}
+
+/* ---- what libcurl asks and tells */
+
+static bool may_reach(const struct http_transfer *t, const char *address)
+{
+	return t->target->sink->allow_private || (*address && !cidr_match(t->forbidden, address));
+}
+
+/* Checks the address that is connected to. A look at the name's addresses would not do: they may be others a moment later. */
+static curl_socket_t open_connection(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	struct http_transfer *t = ctx;
+	char text[INET6_ADDRSTRLEN] = "";
+
+	(void)purpose;
+	if (address->family == AF_INET)
+		inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)&address->addr)->sin_addr, text, sizeof text);
+	else if (address->family == AF_INET6)
+		inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)&address->addr)->sin6_addr, text, sizeof text);
+	t->refused = !may_reach(t, text);
+	return t->refused ? CURL_SOCKET_BAD : socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+#if LIBCURL_VERSION_NUM >= 0x075000 /* 7.80.0 */
+/*
+ * Just before each request. Where a connection ends without an answer, libcurl sends the request again over each connection it has,
+ * up to five times. An attempt is one request, and those of redirects.
+ */
+static int before_request(void *ctx, char *remote, char *local, int remote_port, int local_port)
+{
+	struct http_transfer *t = ctx;
+	long opened = 1;
+
+	(void)remote;
+	(void)local;
+	(void)remote_port;
+	(void)local_port;
+	t->repeated = t->begun && !t->answered;
+	if (t->repeated)
+		return CURL_PREREQFUNC_ABORT;
+	curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &opened);
+	t->kept = !t->begun && opened == 0;
+	t->begun = true;
+	t->answered = false;
+	return CURL_PREREQFUNC_OK;
+}
+
+static bool set_before_request(struct http_transfer *t)
+{
+	return curl_easy_setopt(t->easy, CURLOPT_PREREQFUNCTION, before_request) == CURLE_OK &&
+		curl_easy_setopt(t->easy, CURLOPT_PREREQDATA, t) == CURLE_OK &&
+		curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, t->target->fresh ? 1L : 0L) == CURLE_OK;
+}
+#else
+/* Without that callback it is not known what was sent, and no connection is used twice, so that nothing is sent again. */
+static bool set_before_request(struct http_transfer *t)
+{
+	t->begun = true;
+	return curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK;
+}
+#endif
+
+/* Every header, 1xx and redirects too, ends with an empty line; trailers do as well, and change nothing. */
+static size_t on_header(char *p, size_t size, size_t n, void *ctx)
+{
+	struct http_transfer *t = ctx;
+
+	t->speaks = t->speaks || (size * n > 5 && memcmp(p, "HTTP/", 5) == 0);
+	if (size * n > 0 && (*p == '\r' || *p == '\n')) {
+		curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &t->status);
+		t->answered = t->status >= 200;
+	}
+	return size * n;
+}
+
+/* Keeps the beginning. An answer that is longer than is reasonable ends the transfer. */
+static size_t on_answer(char *p, size_t size, size_t n, void *ctx)
+{
+	struct http_transfer *t = ctx;
+	size_t room = sizeof t->answer - t->answer_len, kept = size * n < room ? size * n : room;
+
+	memcpy(t->answer + t->answer_len, p, kept);
+	t->answer_len += kept;
+	t->read += size * n;
+	return t->read > ANSWER_MAX ? 0 : size * n;
+}
+
+/* ---- the request */
+
+/* No redirect takes away what protects the event on its way. */
+static bool set_protocols(CURL *easy, const char *url)
+{
+	bool tls = strncmp(url, "https:", 6) == 0;
+
+#if LIBCURL_VERSION_NUM >= 0x075500 /* 7.85.0 */
+	return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, tls ? "https" : "http,https") == CURLE_OK;
+#else
+	return curl_easy_setopt(easy, CURLOPT_PROTOCOLS, CURLPROTO_HTTP | CURLPROTO_HTTPS) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS, tls ? CURLPROTO_HTTPS : CURLPROTO_HTTP | CURLPROTO_HTTPS) == CURLE_OK;
+#endif
+}
+
+/*
+ * A name that is being resolved when an attempt's time is up is left to its thread, which ends by itself. libcurl would wait for
+ * it, and everything else with it.
+ */
+static bool set_no_wait(CURL *easy)
+{
+#if LIBCURL_VERSION_NUM >= 0x075700 /* 7.87.0 */
+	return curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK;
+#else
+	(void)easy;
+	return true;
+#endif
+}
+
+/* A proxy would be the address that is connected to, and answer for all others: there is none. */
+static bool set_up(struct http_transfer *t, const struct sink_message *m)
+{
+	const struct sink *s = t->target->sink;
+	CURL *easy = t->easy;
+
+	curl_easy_reset(easy);
+	return curl_easy_setopt(easy, CURLOPT_PRIVATE, t) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_URL, t->target->url) == CURLE_OK && set_protocols(easy, t->target->url) &&
+		curl_easy_setopt(easy, CURLOPT_POST, 1L) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, s->method) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, m->body.p ? m->body.p : "") == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)m->body.n) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_HTTPHEADER, t->headers) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_USERAGENT, "hookspool/" PACKAGE_VERSION) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK && curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+		set_no_wait(easy) && curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, s->follow_redirects ? 1L : 0L) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_POSTREDIR, (long)CURL_REDIR_POST_ALL) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_MAXREDIRS, (long)REDIRECTS_MAX) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)s->connect_timeout) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)s->timeout) == CURLE_OK &&
+		(!s->ca_file || curl_easy_setopt(easy, CURLOPT_CAINFO, s->ca_file) == CURLE_OK) &&
+		/* RFC 8996: earlier versions must not be used; OpenSSL's own floor is the system's choice */
+		curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
+		(!t->target->http1 || curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK) &&
+		set_before_request(t) && (!m->at_most_once || curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK) &&
+		curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_connection) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, t) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_HEADERDATA, t) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_answer) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_WRITEDATA, t) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->error) == CURLE_OK;
+}
+
+bool http_transfer_prepare(struct http_transfer *t, struct sink_message *m, const char *more)
+{
+	t->message = m;
+	t->answer_len = t->read = 0;
+	t->status = 0;
+	t->refused = t->begun = t->answered = t->speaks = t->kept = t->repeated = false;
+	*t->error = '\0';
+	t->headers = http_target_headers(t->target, m, more, clock_now());
+	return t->headers && set_up(t, m);
+}

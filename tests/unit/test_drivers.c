@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: ISC */
+/* The contract of sink/driver.h, for the drivers that need no network: null and exec. Each message is reported once, by its deadline. */
+#include "relaying.h"
+
+#include <signal.h>
+
+#include "sink/null.h"
+
+static char name[] = "out";
+
+struct reported {
+	int calls;
+	enum sink_verdict verdict;
+	bool in_doubt, target_failed, unsent;
+	char error[256], answer[256], reply[64], place[64];
+};
+
+struct fixture {
+	struct loop *loop;
+	struct sink_type type;
+	struct sink sink;
+	struct sink_target *target;
+	struct attempt *attempt[8];
+	struct reported reported[8];
+	int order[8];
+	int n, done;
+};
+
+static struct fixture *now;
+
+static void keep(char *to, size_t n, const char *p, size_t length)
+{
+	snprintf(to, n, "%.*s", (int)length, p ? p : "");
+}
+
+static void on_done(struct sink_message *m, const struct sink_result *got)
+{
+	int i = 0;
+	struct reported *r;
+
+	while (&now->attempt[i]->message != m)
+		i++;
+	r = &now->reported[i];
+	r->calls++;
+	r->verdict = got->verdict;
+	r->in_doubt = got->in_doubt;
+	r->target_failed = got->target_failed;
+	r->unsent = got->unsent;
+	keep(r->error, sizeof r->error, got->error, got->error ? strlen(got->error) : 0);
+	keep(r->answer, sizeof r->answer, got->answer.p, got->answer.n);
+	keep(r->reply, sizeof r->reply, got->reply.p, got->reply.n);
+	keep(r->place, sizeof r->place, got->place, got->place ? strlen(got->place) : 0);
+	now->order[now->done++] = i;
+	attempt_free(now->attempt[i]); /* the message is gone when it was reported */
+	now->attempt[i] = (struct attempt *)(void *)now; /* no message's */
+}
+
+static void on_time(void *ctx)
+{
+	(void)ctx;
+}
+
+static int begin(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+
+	signal(SIGPIPE, SIG_IGN);
+	now = *state = f;
+	f->loop = loop_new();
+	f->sink = (struct sink){.name = name, .timeout = 5000, .max_in_flight = 8};
+	return 0;
+}
+
+static int end(void **state)
+{
+	struct fixture *f = *state;
+
+	sink_stop(f->target);
+	sink_close(f->target);
+	loop_free(f->loop);
+	for (int i = 0; i < f->n; i++)
+		if (!f->reported[i].calls)
+			attempt_free(f->attempt[i]);
+	free(f);
+	return 0;
+}
+
+static void open_sink(struct fixture *f, const char *type)
+{
+	char why[256];
+
+	f->type = (struct sink_type){.name = type};
+	f->sink.type = &f->type;
+	f->target = sink_open(&f->sink, f->loop, on_done, why, sizeof why);
+	if (!f->target)
+		fail_msg("%s", why);
+}
+
+/* Sends a batch of n messages, which may take so long. */
+static void send_batch_of(struct fixture *f, int n, int64_t timeout)
+{
+	struct sink_message *first = NULL, **last = &first;
+
+	for (int i = f->n; i < f->n + n; i++) {
+		struct attempt *a = f->attempt[i] = make_attempt(i + 1, 1000, 0, NULL);
+
+		a->message.type = "application/json";
+		a->message.body = a->event.body;
+		a->message.deadline = clock_mono_us() + timeout * 1000;
+		*last = &a->message;
+		last = &a->message.next;
+	}
+	f->n += n;
+	sink_send(f->target, first);
+}
+
+/* Until all are reported, or so many ms have passed. */
+static void wait_all(struct fixture *f, int64_t ms)
+{
+	struct loop_timer timer;
+	int64_t until = clock_mono_us() + ms * 1000;
+
+	loop_timer_init(&timer, f->loop, on_time, NULL);
+	while (f->done < f->n && clock_mono_us() < until) {
+		loop_timer_set(&timer, until);
+		loop_wait(f->loop);
+	}
+	loop_timer_stop(&timer);
+	for (int i = 0; i < f->n; i++)
+		assert_int_equal(f->reported[i].calls, 1);
+}
+
+/* ---- null */
+
+static void null_delivers_in_order(void **state)
+{
+	struct fixture *f = *state;
+
+	open_sink(f, "null");
+	send_batch_of(f, 3, 5000);
+	wait_all(f, 1000);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(f->order[i], i);
+		assert_int_equal(f->reported[i].verdict, SINK_DELIVERED);
+	}
+	assert_string_equal(f->reported[2].place, "message 3");
+}
+
+static void null_delays(void **state)
+{
+	static struct null_options o = {.delay = 50};
+	struct fixture *f = *state;
+	int64_t began = clock_mono_us();
+
+	f->sink.options = &o;
+	open_sink(f, "null");
+	send_batch_of(f, 2, 5000);
+	send_batch_of(f, 1, 5000);
+	assert_int_equal(f->done, 0);
+	wait_all(f, 1000);
+	assert_in_range(clock_mono_us() - began, 50 * 1000, 900 * 1000);
+}
+
+static void null_does_not_answer_in_time(void **state)
+{
+	static struct null_options o = {.delay = 60000};
+	struct fixture *f = *state;
+
+	f->sink.options = &o;
+	open_sink(f, "null");
+	send_batch_of(f, 1, 20);
+	wait_all(f, 1000);
+	assert_true(f->reported[0].verdict == SINK_RETRY && f->reported[0].in_doubt && f->reported[0].target_failed);
+}
+
+static void null_fails_as_it_is_told(void **state)
+{
+	static const struct {
+		enum null_outcome outcome;
+		enum sink_verdict verdict;
+		bool in_doubt, target_failed;
+	} cases[] = {
+		{NULL_RETRY, SINK_RETRY, false, false},
+		{NULL_REFUSED, SINK_REFUSED, false, false},
+		{NULL_DOUBT, SINK_RETRY, true, true},
+		{NULL_DOWN, SINK_RETRY, false, true},
+	};
+	static struct null_options o = {.every = 2};
+	struct fixture *f = *state;
+
+	f->sink.options = &o;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		o.outcome = cases[i].outcome;
+		open_sink(f, "null");
+		send_batch_of(f, 2, 5000);
+		wait_all(f, 1000);
+		assert_int_equal(f->reported[2 * i].verdict, SINK_DELIVERED);
+		assert_int_equal(f->reported[2 * i + 1].verdict, cases[i].verdict);
+		assert_int_equal(f->reported[2 * i + 1].in_doubt, cases[i].in_doubt);
+		assert_int_equal(f->reported[2 * i + 1].target_failed, cases[i].target_failed);
+		assert_int_not_equal(*f->reported[2 * i + 1].error, '\0');
+		sink_close(f->target);
+		f->target = NULL;
+	}
+}
+
+static void what_is_on_the_way_is_forgotten_when_null_is_closed(void **state)
+{
+	static struct null_options o = {.delay = 60000};
+	struct fixture *f = *state;
+
+	f->sink.options = &o;
+	open_sink(f, "null");
+	send_batch_of(f, 3, 100000);
+	sink_close(f->target);
+	f->target = NULL;
+	assert_int_equal(f->done, 0);
+}
+
+/* ---- exec */
+
+static void run(struct fixture *f, const char *script)
+{
+	static char *command[4];
+	static char shell[] = "/bin/sh", option[] = "-c", copy[512];
+
+	snprintf(copy, sizeof copy, "%s", script);
+	command[0] = shell;
+	command[1] = option;
+	command[2] = copy;
+	f->sink.command = (struct strlist){command, 3};
+	open_sink(f, "exec");
+}
+
+static void programs_get_the_body_and_the_fields(void **state)
+{
+	struct fixture *f = *state;
+
+	run(f, "cat; echo \" $HOOKSPOOL_ID $HOOKSPOOL_SINK $HOOKSPOOL_ATTEMPT $HOOKSPOOL_ACCOUNT $HOOKSPOOL_CONTENT_TYPE\"");
+	send_batch_of(f, 2, 5000);
+	wait_all(f, 5000);
+	assert_int_equal(f->reported[0].verdict, SINK_DELIVERED);
+	assert_string_equal(f->reported[0].answer, "{\"text\":\"hello\"} evt_spool_101 out 1 acc application/json\n");
+	assert_string_equal(f->reported[1].answer, "{\"text\":\"hello\"} evt_spool_102 out 1 acc application/json\n");
+}
+
+static void exit_statuses_are_verdicts(void **state)
+{
+	static const struct {
+		const char *script;
+		enum sink_verdict verdict;
+		bool target_failed;
+	} cases[] = {
+		{"exit 0", SINK_DELIVERED, false}, {"exit 75", SINK_RETRY, true}, {"exit 65", SINK_REFUSED, false}, {"exit 78", SINK_REFUSED, false},
+		{"exit 64", SINK_RETRY, true}, {"exit 79", SINK_RETRY, true}, {"kill -9 $$", SINK_RETRY, true},
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		run(f, cases[i].script);
+		send_batch_of(f, 1, 5000);
+		wait_all(f, 5000);
+		if (f->reported[i].verdict != cases[i].verdict || f->reported[i].target_failed != cases[i].target_failed)
+			fail_msg("%s: %s", cases[i].script, f->reported[i].error);
+		sink_close(f->target);
+		f->target = NULL;
+	}
+}
+
+static void a_program_ends_at_its_deadline(void **state)
+{
+	struct fixture *f = *state;
+	int64_t began = clock_mono_us();
+
+	run(f, "echo begun; sleep 100");
+	send_batch_of(f, 1, 100);
+	wait_all(f, 5000);
+	assert_in_range(clock_mono_us() - began, 100 * 1000, 3000 * 1000);
+	assert_true(f->reported[0].verdict == SINK_RETRY && f->reported[0].target_failed);
+	assert_string_equal(f->reported[0].answer, "begun\n");
+}
+
+static void standard_output_is_the_reply(void **state)
+{
+	static char reply[] = "answers";
+	struct fixture *f = *state;
+
+	f->sink.reply = reply;
+	run(f, "echo; echo ' Hello  '; echo error >&2");
+	send_batch_of(f, 1, 5000);
+	wait_all(f, 5000);
+	assert_string_equal(f->reported[0].reply, "Hello");
+}
+
+static void programs_end_when_the_sink_is_closed(void **state)
+{
+	struct fixture *f = *state;
+	int64_t began = clock_mono_us();
+
+	run(f, "trap '' TERM; sleep 100 & wait; sleep 100");
+	send_batch_of(f, 2, 100000);
+	sink_stop(f->target);
+	sink_close(f->target);
+	f->target = NULL;
+	assert_int_equal(f->done, 0);
+	assert_true(clock_mono_us() - began < 3000 * 1000);
+}
+
+static void a_program_that_is_missing_is_reported(void **state)
+{
+	static char program[] = "/nonexistent/program";
+	static char *command[] = {program, NULL};
+	struct fixture *f = *state;
+
+	f->sink.command = (struct strlist){command, 1};
+	open_sink(f, "exec");
+	send_batch_of(f, 1, 5000);
+	assert_int_equal(f->reported[0].calls, 1); /* at once */
+	assert_true(f->reported[0].verdict == SINK_RETRY && strstr(f->reported[0].error, "/nonexistent/program"));
+}
+
+static void each_type_has_a_driver(void **state)
+{
+	struct fixture *f = *state;
+	char why[256];
+
+	for (const struct sink_type *const *t = sink_types; *t; t++)
+		if (!sink_driver_find((*t)->name))
+			fail_msg("%s", (*t)->name);
+	f->type.name = "pigeon";
+	f->sink.type = &f->type;
+	f->target = sink_open(&f->sink, f->loop, on_done, why, sizeof why);
+	assert_null(f->target);
+	assert_non_null(strstr(why, "pigeon"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(null_delivers_in_order, begin, end),
+		cmocka_unit_test_setup_teardown(null_delays, begin, end),
+		cmocka_unit_test_setup_teardown(null_does_not_answer_in_time, begin, end),
+		cmocka_unit_test_setup_teardown(null_fails_as_it_is_told, begin, end),
+		cmocka_unit_test_setup_teardown(what_is_on_the_way_is_forgotten_when_null_is_closed, begin, end),
+		cmocka_unit_test_setup_teardown(programs_get_the_body_and_the_fields, begin, end),
+		cmocka_unit_test_setup_teardown(exit_statuses_are_verdicts, begin, end),
+		cmocka_unit_test_setup_teardown(a_program_ends_at_its_deadline, begin, end),
+		cmocka_unit_test_setup_teardown(standard_output_is_the_reply, begin, end),
+		cmocka_unit_test_setup_teardown(programs_end_when_the_sink_is_closed, begin, end),
+		cmocka_unit_test_setup_teardown(a_program_that_is_missing_is_reported, begin, end),
+		cmocka_unit_test_setup_teardown(each_type_has_a_driver, begin, end),
+	};
+
+	return cmocka_run_group_tests_name("drivers", tests, NULL, NULL);
+}

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: ISC */
+/* relay/fetch.c and send.c on a spool: what is due is read ahead, filtered, and sent in batches, each event once. */
+#include "relaying.h"
+
+#include "core/pattern.h"
+#include "relay/state.h"
+#include "spool/conversation.h"
+#include "spool/spool.h"
+
+static char name[] = "out", path[] = "/e";
+static struct sink sink;
+static struct sink_type type;
+static struct endpoint endpoint;
+static struct conf conf = {.sinks = &sink, .n_sinks = 1, .endpoints = &endpoint, .n_endpoints = 1};
+
+struct fixture {
+	struct relay r;
+	struct queue q;
+	struct spool *spool;
+	struct sink_target target;
+	char dir[32];
+};
+
+/* The driver of these tests keeps the batches. */
+static struct {
+	int batches, messages;
+	struct sink_message *message[200];
+} sent;
+
+static void keep_batch(struct sink_target *t, struct sink_message *batch)
+{
+	(void)t;
+	sent.batches++;
+	for (struct sink_message *m = batch; m; m = m->next)
+		sent.message[sent.messages++] = m;
+}
+
+static const struct sink_driver driver = {.send = keep_batch};
+
+static void no_call(void *ctx)
+{
+	(void)ctx;
+}
+
+static int begin(void **state)
+{
+	static int number;
+	struct fixture *f = calloc(1, sizeof *f);
+
+	*state = f;
+	memset(&sent, 0, sizeof sent);
+	type = (struct sink_type){.name = "test", .batch_max = 10};
+	sink = (struct sink){.name = name, .type = &type, .max_in_flight = 100, .timeout = 30000, .retry = {10000, 3600000, 86400000}};
+	endpoint = (struct endpoint){.path = path, .scheme = *scheme_find("connectsafely")};
+	snprintf(f->dir, sizeof f->dir, "fetch-%d", ++number);
+	f->spool = spool_new(f->dir, JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
+	f->r = (struct relay){.conf = &conf, .loop = loop_new(), .db = spool_db_new(), .queues = &f->q, .n_queues = 1,
+		.clock_ahead = clock_now() - clock_mono_us() / 1000, .began = clock_mono_us(), .name = "spool"};
+	f->r.last_result = &f->r.results;
+	loop_timer_init(&f->r.pass, f->r.loop, no_call, NULL);
+	queue_init(&f->q, &f->r, &sink, &f->r.pass);
+	f->target.driver = &driver;
+	f->q.target = &f->target;
+	log_setup(LOG_LEVEL_ERROR, LOG_FORMAT_LOGFMT, LOG_TARGET_STDERR);
+	return 0;
+}
+
+static int end(void **state)
+{
+	struct fixture *f = *state;
+
+	queue_free(&f->q);
+	event_free(&f->r.event);
+	spool_db_free(f->r.db);
+	spool_close(f->spool);
+	loop_free(f->r.loop);
+	pattern_free(sink.text_regex);
+	free(f);
+	return 0;
+}
+
+struct put {
+	const char *sender, *conversation, *body;
+};
+
+static int64_t put(struct fixture *f, struct put p)
+{
+	static const struct sink *const to = &sink;
+	char why[256];
+	struct spool_event ev = {
+		.endpoint = path, .event = text("message.received"), .sender_id = text(p.sender), .conversation = text(p.conversation),
+		.headers = text("Content-Type: application/json\n"), .body = text(p.body ? p.body : "{}"), .remote_addr = "",
+		.received_at = clock_now() - 1000, .relay = &to, .n_relay = 1,
+	};
+
+	if (!spool_put(f->spool, &ev, why, sizeof why))
+		fail_msg("%s", why);
+	return ev.id;
+}
+
+static void put_many(struct fixture *f, int n)
+{
+	while (n-- > 0)
+		put(f, (struct put){0});
+}
+
+static void open_db(struct fixture *f)
+{
+	if (!spool_db_open(f->r.db, f->dir, JOURNAL_WAL, SPOOL_RELAY))
+		fail_msg("%s", spool_db_error(f->r.db));
+}
+
+static void send_now(struct fixture *f)
+{
+	send_queues(&f->r, clock_now());
+}
+
+/* Reports all that were sent since the last call, and records it. */
+static void report_all(struct fixture *f, struct sink_result got)
+{
+	int n = sent.messages;
+
+	sent.messages = 0;
+	for (int i = 0; i < n; i++)
+		result_of(sent.message[i], &got);
+	result_record(&f->r);
+	assert_null(f->r.results);
+}
+
+static void all_that_is_due_is_sent_once_in_batches(void **state)
+{
+	struct fixture *f = *state;
+	int64_t seen = 0;
+
+	put_many(f, 95);
+	open_db(f);
+	send_now(f);
+	assert_int_equal(sent.messages, 95);
+	assert_in_range(sent.batches, 10, 12);
+	for (int i = 0; i < sent.messages; i++) {
+		assert_true(sent.message[i]->event->id > seen); /* the oldest first */
+		seen = sent.message[i]->event->id;
+		assert_in_range(sent.message[i]->deadline - clock_mono_us(), 29 * 1000000, 30 * 1000000);
+	}
+	f->q.more = true; /* they are read again, and known to be on the way */
+	send_now(f);
+	assert_int_equal(sent.messages, 95);
+	report_all(f, (struct sink_result){.verdict = SINK_DELIVERED});
+	assert_null(f->q.taken);
+	f->q.more = true;
+	send_now(f);
+	assert_int_equal(sent.messages, 0);
+}
+
+static void no_more_than_max_in_flight_go(void **state)
+{
+	struct fixture *f = *state;
+
+	sink.max_in_flight = 7;
+	put_many(f, 50);
+	open_db(f);
+	send_now(f);
+	assert_int_equal(sent.messages, 7);
+	assert_int_equal(f->q.n_ready, QUEUE_READ / 2 - 7); /* read ahead */
+	report_all(f, (struct sink_result){.verdict = SINK_DELIVERED});
+	send_now(f);
+	assert_int_equal(sent.messages, 7);
+}
+
+static void an_event_that_was_dropped_is_not_sent(void **state)
+{
+	struct fixture *f = *state;
+	struct attempt *a;
+
+	sink.max_in_flight = 2;
+	put_many(f, 4);
+	open_db(f);
+	send_now(f);
+	assert_int_equal(sent.messages, 2);
+	a = f->q.ready;
+	/* another process records it in between, as hookspool drop would */
+	assert_true(spool_relay_record(f->r.db, &(struct spool_attempt){.relay = a->relay, .event = a->event.id, .state = RELAY_DEAD}));
+	report_all(f, (struct sink_result){.verdict = SINK_DELIVERED});
+	send_now(f);
+	assert_int_equal(sent.messages, 1);
+	assert_int_equal(sent.message[0]->event->id, 4);
+}
+
+static void what_is_due_later_sets_the_time_of_the_next_pass(void **state)
+{
+	struct fixture *f = *state;
+
+	put_many(f, 1);
+	open_db(f);
+	send_now(f);
+	report_all(f, (struct sink_result){.verdict = SINK_RETRY});
+	loop_timer_stop(&f->r.pass);
+	send_now(f);
+	assert_int_equal(sent.messages, 0);
+	assert_true(f->q.next_due > clock_now());
+	assert_in_range(f->r.pass.at - clock_mono_us(), (uintmax_t)(f->q.next_due - clock_now() - 100) * 1000, (uintmax_t)(f->q.next_due - clock_now() + 100) * 1000);
+	f->q.read_at = 0; /* reading that found nothing waits a moment */
+	send_queues(&f->r, f->q.next_due);
+	assert_int_equal(sent.messages, 1);
+	assert_int_equal(sent.message[0]->attempt, 2);
+}
+
+/* Unwanted events are forgotten without a word. */
+static void filters_leave_out_by_sender_and_text(void **state)
+{
+	static char sender[] = "ann", word[] = "hello";
+	static char *senders[] = {sender}, *texts[] = {word};
+	struct fixture *f = *state;
+	char why[256];
+
+	sink.senders = (struct strlist){senders, 1};
+	sink.judged = true;
+	put(f, (struct put){.sender = "bob"});
+	put(f, (struct put){.sender = "ann", .body = "{\"event\":\"message.received\",\"data\":{\"body\":\"well, HELLO you\"}}"});
+	put(f, (struct put){.sender = "ann", .body = "{\"event\":\"message.received\",\"data\":{\"body\":\"good bye\"}}"});
+	open_db(f);
+	send_now(f);
+	assert_int_equal(sent.messages, 2);
+	assert_int_equal(f->r.n_results, 1);
+	assert_int_equal(f->r.results->state, RELAY_UNWANTED);
+	report_all(f, (struct sink_result){.verdict = SINK_RETRY});
+	sink.texts = (struct strlist){texts, 1};
+	put(f, (struct put){.sender = "ann", .body = "{\"event\":\"message.received\",\"data\":{\"body\":\"well, HELLO you\"}}"});
+	put(f, (struct put){.sender = "ann", .body = "{\"event\":\"message.received\",\"data\":{\"body\":\"good bye\"}}"});
+	f->q.more = true;
+	send_now(f);
+	assert_int_equal(sent.messages, 1);
+	report_all(f, (struct sink_result){.verdict = SINK_DELIVERED});
+	sink.texts = (struct strlist){0};
+	sink.text_regex = pattern_new("^good", why, sizeof why);
+	put(f, (struct put){.sender = "ann", .body = "{\"event\":\"message.received\",\"data\":{\"body\":\"so good\"}}"});
+	put(f, (struct put){.sender = "ann", .body = "{\"event\":\"message.received\",\"data\":{\"body\":\"good bye\"}}"});
+	f->q.more = true;
+	send_now(f);
+	assert_int_equal(sent.messages, 1);
+}
+
+static void only_the_first_message_of_a_conversation(void **state)
+{
+	struct fixture *f = *state;
+
+	sink.first_message = sink.judged = true;
+	put(f, (struct put){.conversation = "c1"});
+	put(f, (struct put){.conversation = "c1"});
+	put(f, (struct put){.conversation = "c2"});
+	open_db(f);
+	for (int i = 0; i < 3; i++) { /* conversations are taken note of first */
+		send_now(f);
+		f->q.more = true;
+	}
+	assert_int_equal(sent.messages, 2);
+	assert_int_equal(sent.message[0]->event->id, 1);
+	assert_int_equal(sent.message[1]->event->id, 3);
+}
+
+/* Its endpoint alone knows where the text stands: the event is kept as a dead letter. */
+static void an_event_of_a_removed_endpoint_is_a_dead_letter_where_its_text_matters(void **state)
+{
+	static char word[] = "hello";
+	static char *texts[] = {word};
+	struct fixture *f = *state;
+
+	sink.texts = (struct strlist){texts, 1};
+	sink.judged = true;
+	put(f, (struct put){.body = "not JSON"});
+	open_db(f);
+	conf.n_endpoints = 0;
+	send_now(f);
+	conf.n_endpoints = 1;
+	assert_int_equal(sent.messages, 0);
+	assert_int_equal(f->r.n_results, 1);
+	assert_true(f->r.results->state == RELAY_DEAD && f->r.results->unjudged);
+}
+
+/* What can't be read now is read again a second later; with --once the run fails. */
+static void a_spool_that_can_not_be_read_is_read_later(void **state)
+{
+	struct fixture *f = *state;
+
+	put_many(f, 3);
+	open_db(f);
+	fetch_later(&f->r, &f->q);
+	assert_true(f->q.more && !f->r.failed);
+	assert_in_range(f->r.pass.at - clock_mono_us(), 900 * 1000, 1000 * 1000);
+	send_now(f);
+	assert_int_equal(sent.messages, 0);
+	f->q.read_at = 0;
+	send_now(f);
+	assert_int_equal(sent.messages, 3);
+	f->r.drain = true;
+	fetch_later(&f->r, &f->q);
+	assert_true(f->r.failed && !f->q.more);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(all_that_is_due_is_sent_once_in_batches, begin, end),
+		cmocka_unit_test_setup_teardown(no_more_than_max_in_flight_go, begin, end),
+		cmocka_unit_test_setup_teardown(an_event_that_was_dropped_is_not_sent, begin, end),
+		cmocka_unit_test_setup_teardown(what_is_due_later_sets_the_time_of_the_next_pass, begin, end),
+		cmocka_unit_test_setup_teardown(filters_leave_out_by_sender_and_text, begin, end),
+		cmocka_unit_test_setup_teardown(only_the_first_message_of_a_conversation, begin, end),
+		cmocka_unit_test_setup_teardown(an_event_of_a_removed_endpoint_is_a_dead_letter_where_its_text_matters, begin, end),
+		cmocka_unit_test_setup_teardown(a_spool_that_can_not_be_read_is_read_later, begin, end),
+	};
+
+	return cmocka_run_group_tests_name("fetch", tests, unit_enter, unit_leave);
+}
