@@ -8,6 +8,8 @@
 #include "cli/terminal.h"
 #include "conf/kind.h"
 
+enum { WORDS_MAX = 100 };
+
 /* The default as the file would have it: a list's texts in quotes. */
 static void add_default(struct buf *out, const struct option_row *row)
 {
@@ -30,11 +32,12 @@ static void add_default(struct buf *out, const struct option_row *row)
 static void print_option_row(const struct option_row *row)
 {
 	struct buf line = {0}, bounds = {0};
+	const char *word;
 
 	kind_print_bounds(&bounds, row);
 	buf_printf(&line, "  %s%s%s: %s", terminal_colour(TERMINAL_GREEN), row->name, terminal_colour(TERMINAL_PLAIN), row->kind->name);
-	for (const char *const *c = row->choices; c && *c; c++)
-		buf_printf(&line, "%s\"%s\"", c == row->choices ? " of " : ", ", *c);
+	for (size_t i = 0; (word = option_word(row, i)); i++)
+		buf_printf(&line, "%s\"%s\"", i == 0 ? ": " : ", ", word);
 	if (bounds.len)
 		buf_printf(&line, ", %s", buf_str(&bounds));
 	if (row->value) {
@@ -77,9 +80,11 @@ static struct slice slice_or_none(const char *text)
 
 static void add_row_json(struct json *j, const struct conf_options *group, const struct option_row *row)
 {
-	static const char *const none[] = {NULL};
+	const char *words[WORDS_MAX + 1] = {NULL};
 	struct buf text = {0};
 
+	for (size_t i = 0; i < WORDS_MAX && (words[i] = option_word(row, i)); i++)
+		;
 	json_item(j);
 	json_text(j, "section", slice_or_none(group->section));
 	json_text(j, "type", slice_or_none(group->type));
@@ -91,7 +96,7 @@ static void add_row_json(struct json *j, const struct conf_options *group, const
 	text.len = 0;
 	kind_print_bounds(&text, row);
 	json_text(j, "bounds", text.len ? (struct slice){buf_str(&text), text.len} : (struct slice){0});
-	json_strings(j, "choices", row->choices ? row->choices : none);
+	json_strings(j, "choices", words);
 	json_string(j, "help", row->help);
 	json_item_end(j);
 	buf_free(&text);

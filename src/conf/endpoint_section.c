@@ -77,7 +77,8 @@ static bool check_answer_status(const struct option_row *row, cfg_t *sec, const 
 
 static const struct option_kind display_name_kind = {"text", CFGT_STR, .hidden = true, .check = check_display_name, .read = kind_read_text,
 	.free = kind_free_text};
-static const struct option_kind scheme_name_kind = {"scheme", CFGT_STR, .check = check_scheme_name}; /* read by endpoint_section_make() */
+static const struct option_kind scheme_name_kind = {"scheme", CFGT_STR, .check = check_scheme_name, /* read by endpoint_section_make() */
+	.word = scheme_section_word};
 static const struct option_kind signed_url_kind = {"URL", CFGT_STR, .check = check_signed_url, .read = kind_read_text, .free = kind_free_text};
 static const struct option_kind status_kind = {"status", CFGT_INT, .check = check_answer_status, .read = kind_read_count};
 static const struct option_kind sinks_kind = {"list of sinks", CFGT_STR, .list = true}; /* checked and read when all sinks are known */

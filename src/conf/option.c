@@ -198,6 +198,16 @@ void option_free(const struct option_row *row, void *base)
 			row->kind->free((char *)base + row->offset);
 }
 
+const char *option_word(const struct option_row *row, size_t i)
+{
+	if (row->kind->word)
+		return row->kind->word(i);
+	for (size_t k = 0; row->choices && row->choices[k]; k++)
+		if (k == i)
+			return row->choices[k];
+	return NULL;
+}
+
 bool option_is_given(cfg_t *sec, const char *name)
 {
 	return cfg_getopt(sec, name)->flags & CFGF_MODIFIED;

@@ -31,6 +31,9 @@ struct option_kind {
 	bool (*read)(const struct option_row *row, cfg_t *sec, void *field);
 
 	void (*free)(void *field);
+
+	/* The i-th of the words that the option takes, NULL behind the last; for a kind whose words are not the row's choices. */
+	const char *(*word)(size_t i);
 };
 
 struct option_row {
@@ -74,6 +77,9 @@ bool option_read(const struct option_row *rows, cfg_t *sec, void *base);
 
 /* Frees the fields of base, which were zero before option_read(), and clears them. */
 void option_free(const struct option_row *rows, void *base);
+
+/* The i-th of the words that the option takes. NULL behind the last, and for an option that takes other texts. */
+const char *option_word(const struct option_row *row, size_t i);
 
 /* True when the file has the option, and it is not at its default. */
 bool option_is_given(cfg_t *sec, const char *name);

@@ -100,7 +100,7 @@ static bool read_tolerance(const struct option_row *row, cfg_t *sec, void *field
 
 /* ---- the options */
 
-static const struct option_kind like_kind = {"built-in scheme", CFGT_STR, .check = check_like}; /* read by build() */
+static const struct option_kind like_kind = {"built-in scheme", CFGT_STR, .check = check_like, .word = scheme_section_word}; /* read by build_scheme() */
 static const struct option_kind borrowed_kind = {"text", CFGT_STR, .read = borrow_text};
 static const struct option_kind header_kind = {"name of a header", CFGT_STR, .check = check_header_name, .read = borrow_text};
 static const struct option_kind separator_kind = {"text", CFGT_STR, .check = check_separator, .read = read_separator};
@@ -252,6 +252,11 @@ bool scheme_section_find(cfg_t *tree, const char *name, struct scheme *out)
 	if (built_in)
 		*out = *built_in;
 	return built_in || (sec && build_scheme(sec, out));
+}
+
+const char *scheme_section_word(size_t i)
+{
+	return scheme_at(i) ? scheme_at(i)->name : NULL;
 }
 
 void scheme_section_names(cfg_t *tree, struct buf *out)

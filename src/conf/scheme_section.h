@@ -17,6 +17,9 @@ bool scheme_section_check(cfg_t *sec);
 /* The scheme of that name, built in or in the tree, into out; its strings borrow from the tree. False when there is none. */
 bool scheme_section_find(cfg_t *tree, const char *name, struct scheme *out);
 
+/* The name of the i-th built-in scheme; NULL behind the last. */
+const char *scheme_section_word(size_t i);
+
 /* Appends all their names, comma-separated. */
 void scheme_section_names(cfg_t *tree, struct buf *out);
 

@@ -26,6 +26,11 @@ static bool check_type(const struct option_row *row, cfg_t *sec, const char *tex
 	return false;
 }
 
+static const char *type_word(size_t i)
+{
+	return sink_types[i] ? sink_types[i]->name : NULL;
+}
+
 static bool read_type(const struct option_row *row, cfg_t *sec, void *field)
 {
 	(void)row;
@@ -129,7 +134,7 @@ static bool check_part(const struct option_row *row, cfg_t *sec, const char *tex
 	return false;
 }
 
-static const struct option_kind type_kind = {"type of sink", CFGT_STR, .check = check_type, .read = read_type};
+static const struct option_kind type_kind = {"type of sink", CFGT_STR, .check = check_type, .read = read_type, .word = type_word};
 static const struct option_kind content_type_kind = {"media type", CFGT_STR, .check = check_content_type, .read = kind_read_text,
 	.free = kind_free_text};
 static const struct option_kind body_kind = {"template", CFGT_STR, .hidden = true, .check = check_body_template, .read = read_body_template, .free = free_body};

@@ -120,7 +120,7 @@ def test_options_are_printed_for_people():
     assert all(f"  {option['name']}: {option['kind']}" in text and option["help"] in text for option in printed_options())
     assert '  max-in-flight: number, 1 to 1024; default 16\n' in text
     assert '  body-timeout: time, at most 1h; default "10s"\n' in text
-    assert '  journal: choice of "wal", "delete"; default "wal"\n' in text
+    assert '  journal: choice: "wal", "delete"; default "wal"\n' in text
 
 
 def test_subcommands_are_described():
