@@ -4,8 +4,8 @@
 
 #include "cli/check.h"
 #include "core/clock.h"
-#include "spool/events.h"
 #include "spool/inspect.h"
+#include "spool/totals.h"
 
 enum {
 	SMALL = 64 << 20, /* bytes of a database that is read whole at each check, which takes a second */
@@ -56,7 +56,7 @@ static void check_clock(struct check *c, struct spool_db *db)
 	int64_t events, latest;
 	char text[CLOCK_TEXT];
 
-	if (spool_query_ahead(db, clock_now() + CLOCK_SLACK_MS, &events, &latest) && events)
+	if (spool_totals_ahead(db, clock_now() + CLOCK_SLACK_MS, &events, &latest) && events)
 		check_say(c, CHECK_WARN, "clock", "%" PRId64 " of the newest 1000 events %s from the future, up to %s: the clock was wrong when "
 			"they came, or is wrong now; keep it right with NTP", events, events == 1 ? "is" : "are", clock_format(latest, text));
 }

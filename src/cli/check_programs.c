@@ -98,9 +98,8 @@ static bool may_ask(const char *address)
 	return strncmp(address, "tcp:127.", 8) == 0 || strncmp(address, "tcp:[::1]:", 10) == 0;
 }
 
-static void look_at_program(void *ctx, const struct spool_program *p)
+static void look_at_program(struct looking *l, const struct spool_program *p)
 {
-	struct looking *l = ctx;
 	bool receiver = strcmp(p->role, SPOOL_PROGRAM_RECEIVER) == 0;
 	enum process_state state;
 	char pid[24], at[CLOCK_TEXT];
@@ -218,30 +217,37 @@ static void look_at_relay(struct looking *l)
 		check_say(l->check, CHECK_WARN, "relay", "relay: none runs; start hookspool relay, or have cron run hookspool relay --once each minute");
 }
 
-static void note_receiver(void *ctx, const struct spool_program *p)
+static void note_receiver(struct check *c, const struct spool_program *p)
 {
 	char pid[24];
 
 	if (strcmp(p->role, SPOOL_PROGRAM_RECEIVER) != 0 || p->ended_at || process_look(&p->process) == PROCESS_GONE)
 		return; /* another process may have the pid of one that has ended */
 	snprintf(pid, sizeof pid, "%" PRId64, p->process.pid);
-	check_note(ctx, "receiver", pid);
+	check_note(c, "receiver", pid);
 }
 
 void check_note_receivers(struct check *c, const struct conf *conf)
 {
 	struct spool_db *db = check_open(c, conf);
+	struct spool_program p;
+	struct spool_rows *rows;
 
-	if (db) {
-		spool_program_list(db, note_receiver, c);
-		spool_db_free(db);
-	}
+	if (!db)
+		return;
+	rows = spool_program_list(db);
+	while (spool_program_next(rows, &p))
+		note_receiver(c, &p);
+	spool_rows_end(rows);
+	spool_db_free(db);
 }
 
 void check_programs(struct check *c, const struct conf *conf)
 {
 	struct looking l = {.check = c, .conf = conf};
 	struct spool_db *db = check_open(c, conf);
+	struct spool_program p;
+	struct spool_rows *rows;
 
 	if (!db) {
 		if (spool_db_exists(conf->spool) || errno != ENOENT)
@@ -250,7 +256,10 @@ void check_programs(struct check *c, const struct conf *conf)
 	}
 	loaded_endpoints(conf, l.endpoints);
 	loaded_sinks(conf, l.sinks);
-	if (!spool_program_list(db, look_at_program, &l))
+	rows = spool_program_list(db);
+	while (spool_program_next(rows, &p))
+		look_at_program(&l, &p);
+	if (!spool_rows_end(rows))
 		check_say(c, CHECK_FAIL, "receiver", "programs: %s", spool_db_error(db));
 	spool_db_free(db);
 	look_at_relay(&l);

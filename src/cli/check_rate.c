@@ -6,6 +6,7 @@
 
 #include "cli/check.h"
 #include "spool/events.h"
+#include "spool/rejects.h"
 
 enum { LOOKED_AT = 200, ENOUGH = 5 };
 
@@ -31,17 +32,28 @@ static void see(struct seen *s, struct slice address)
 		s->several = true;
 }
 
-static bool see_event(void *ctx, const struct spool_row *row)
+static bool see_events(struct seen *s, struct spool_db *db, const char *endpoint)
 {
-	struct seen *s = ctx;
+	struct spool_filter filter = spool_filter_all;
+	struct spool_events_iter *it;
+	struct spool_row row;
 
-	see(s, row->remote_addr);
-	return s->n < LOOKED_AT && !s->several;
+	filter.endpoint = endpoint;
+	filter.newest_first = true;
+	it = spool_events_find(db, &filter);
+	while (s->n < LOOKED_AT && !s->several && spool_events_next(it, &row))
+		see(s, row.remote_addr);
+	return spool_events_end(it);
 }
 
-static void see_reject(void *ctx, const struct spool_reject_row *row)
+static bool see_rejects(struct seen *s, struct spool_db *db, const char *endpoint)
 {
-	see(ctx, row->remote_addr);
+	struct spool_rows *rows = spool_rejects_list(db, endpoint, LOOKED_AT);
+	struct spool_reject_row r;
+
+	while (spool_rejects_next(rows, &r))
+		see(s, r.remote_addr);
+	return spool_rows_end(rows);
 }
 
 static bool is_local_address(const char *address)
@@ -56,13 +68,9 @@ static bool is_local_address(const char *address)
 
 static void check_endpoint_rate(struct check *c, struct spool_db *db, const struct endpoint *e)
 {
-	struct spool_filter filter = spool_filter_all;
 	struct seen s = {0};
 
-	filter.endpoint = e->path;
-	filter.newest_first = true;
-	if (!spool_query_events(db, &filter, see_event, &s) ||
-	    !spool_query_rejects(db, e->path, LOOKED_AT, see_reject, &s))
+	if (!see_events(&s, db, e->path) || !see_rejects(&s, db, e->path))
 		check_say(c, CHECK_FAIL, "rate", "endpoint %s: rate: %s", e->path, spool_db_error(db));
 	else if (s.n >= ENOUGH && !s.several && is_local_address(s.address))
 		check_say(c, CHECK_WARN, "rate", "endpoint %s: its last %u deliveries all came from %s, and rate counts them as one sender's; "

@@ -7,7 +7,7 @@
 
 #include "cli/check.h"
 #include "core/clock.h"
-#include "spool/events.h"
+#include "spool/totals.h"
 
 /* The longest time that a provider retries a delivery signed with the old secret: Stripe, three days. */
 static const int64_t RETRIES_MS = 3 * INT64_C(86400000);
@@ -19,15 +19,18 @@ struct use {
 	int64_t other_at; /* of the endpoint's other secrets */
 };
 
-static void note_use(void *ctx, const char *endpoint, const char *code, int64_t secret, int64_t n, int64_t last_at)
+static bool find_use(struct use *u, struct spool_db *db)
 {
-	struct use *u = ctx;
-	int64_t *at = secret == u->id ? &u->last_at : &u->other_at;
+	struct spool_rows *rows = spool_totals_counters(db);
+	struct spool_counter c;
 
-	(void)code;
-	(void)n;
-	if (strcmp(endpoint, u->endpoint->path) == 0 && conf_secret(&u->endpoint->secrets, secret) && last_at > *at)
-		*at = last_at;
+	while (spool_totals_next(rows, &c)) {
+		int64_t *at = c.secret == u->id ? &u->last_at : &u->other_at;
+
+		if (strcmp(c.endpoint, u->endpoint->path) == 0 && conf_secret(&u->endpoint->secrets, c.secret) && c.last_at > *at)
+			*at = c.last_at;
+	}
+	return spool_rows_end(rows);
 }
 
 static void say_secret_use(struct check *c, const struct use *u, int number)
@@ -50,11 +53,10 @@ static void say_secret_use(struct check *c, const struct use *u, int number)
 
 static void check_endpoint_secrets(struct check *c, struct spool_db *db, const struct endpoint *e)
 {
-
 	for (size_t i = 0; i < e->secrets.n; i++) {
 		struct use u = {.endpoint = e, .id = e->secrets.item[i].id};
 
-		if (!spool_query_counters(db, note_use, &u)) {
+		if (!find_use(&u, db)) {
 			check_say(c, CHECK_FAIL, "secret", "secrets: %s", spool_db_error(db));
 			return;
 		}

@@ -188,17 +188,17 @@ static const char *deliveries_are(int64_t n)
 	return n == 1 ? "delivery is" : "deliveries are";
 }
 
-static void on_count(void *ctx, const char *sink, enum spool_relay_state state, int64_t n)
+static void say_count(const struct counting *counting, const struct spool_delivery_count *d)
 {
-	const struct counting *counting = ctx;
+	const char *sink = d->sink;
 	bool known = conf_sink(counting->conf, sink);
 
-	if (state == RELAY_PENDING && !known)
+	if (d->state == RELAY_PENDING && !known)
 		check_say(counting->check, CHECK_WARN, "deliveries", "sink %s: %" PRId64 " %s pending, and there is no such sink any more; "
-			"hookspool drop --sink %s gives %s up", sink, n, deliveries_are(n), sink, n == 1 ? "it" : "them");
-	else if (state == RELAY_DEAD && known)
-		check_say(counting->check, CHECK_WARN, "deliveries", "sink %s: %" PRId64 " %s dead; hookspool deliveries --sink %s --state dead shows %s", sink, n,
-			deliveries_are(n), sink, n == 1 ? "it" : "them");
+			"hookspool drop --sink %s gives %s up", sink, d->n, deliveries_are(d->n), sink, d->n == 1 ? "it" : "them");
+	else if (d->state == RELAY_DEAD && known)
+		check_say(counting->check, CHECK_WARN, "deliveries", "sink %s: %" PRId64 " %s dead; hookspool deliveries --sink %s --state dead shows %s", sink, d->n,
+			deliveries_are(d->n), sink, d->n == 1 ? "it" : "them");
 }
 
 static enum check_grade grade_of(int64_t since)
@@ -206,25 +206,35 @@ static enum check_grade grade_of(int64_t since)
 	return clock_now() - since > DOWN_MS ? CHECK_FAIL : CHECK_WARN;
 }
 
-static void on_late(void *ctx, const char *sink, int64_t n, int64_t since)
+static void say_late(const struct counting *counting, const struct spool_delivery_count *d)
 {
-	const struct counting *counting = ctx;
+	const char *sink = d->sink;
 	char time[CLOCK_TEXT];
 
 	if (conf_sink(counting->conf, sink) && !counting->relay_runs)
-		check_say(counting->check, grade_of(since), "deliveries", "sink %s: %" PRId64 " %s due since %s, and no relay has run since; start hookspool relay", sink, n,
-			deliveries_are(n), clock_format(since, time));
+		check_say(counting->check, grade_of(d->since), "deliveries", "sink %s: %" PRId64 " %s due since %s, and no relay has run since; start hookspool relay", sink, d->n,
+			deliveries_are(d->n), clock_format(d->since, time));
 }
 
 /* The relay runs, and the sink takes nothing, or less than what arrives. */
-static void on_age(void *ctx, const char *sink, int64_t n, int64_t since)
+static void say_old(const struct counting *counting, const struct spool_delivery_count *d)
 {
-	const struct counting *counting = ctx;
+	const char *sink = d->sink;
 	char time[CLOCK_TEXT];
 
-	if (conf_sink(counting->conf, sink) && counting->relay_runs && clock_now() - since > OLD_MS)
-		check_say(counting->check, grade_of(since), "deliveries", "sink %s: %" PRId64 " %s pending, the oldest since %s, though a relay runs; "
-			"hookspool deliveries --sink %s shows why", sink, n, deliveries_are(n), clock_format(since, time), sink);
+	if (conf_sink(counting->conf, sink) && counting->relay_runs && clock_now() - d->since > OLD_MS)
+		check_say(counting->check, grade_of(d->since), "deliveries", "sink %s: %" PRId64 " %s pending, the oldest since %s, though a relay runs; "
+			"hookspool deliveries --sink %s shows why", sink, d->n, deliveries_are(d->n), clock_format(d->since, time), sink);
+}
+
+static bool say_each(const struct counting *counting, struct spool_rows *rows,
+	void (*say)(const struct counting *counting, const struct spool_delivery_count *d))
+{
+	struct spool_delivery_count count;
+
+	while (spool_deliveries_next_count(rows, &count))
+		say(counting, &count);
+	return spool_rows_end(rows);
 }
 
 /* Root can check the files of sinks only when it knows the relay's user. */
@@ -248,9 +258,9 @@ void check_relay_sinks(struct check *c, const struct conf *conf)
 	check_each(c, conf);
 	if (!db)
 		return; /* check_spool() has said so */
-	if (!spool_deliveries_counts(db, on_count, &counting) ||
-	    !spool_deliveries_late(db, clock_now() - LATE_MS, on_late, &counting) ||
-	    !spool_deliveries_ages(db, on_age, &counting))
+	if (!say_each(&counting, spool_deliveries_counts(db), say_count) ||
+	    !say_each(&counting, spool_deliveries_late(db, clock_now() - LATE_MS), say_late) ||
+	    !say_each(&counting, spool_deliveries_ages(db), say_old))
 		check_say(c, CHECK_FAIL, "deliveries", "sinks: %s", spool_db_error(db));
 	spool_db_free(db);
 }

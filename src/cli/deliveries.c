@@ -22,9 +22,8 @@ struct printing {
 	bool found; /* there was one */
 };
 
-static void print_delivery_object(void *ctx, const struct spool_delivery *s)
+static void print_delivery_object(struct printing *p, const struct spool_delivery *s)
 {
-	struct printing *p = ctx;
 	struct json j;
 
 	p->found = true;
@@ -77,14 +76,12 @@ static void print_last_result(const struct spool_delivery *s)
 		putchar('-');
 }
 
-static void print_delivery_row(void *ctx, const struct spool_delivery *s)
+static void print_delivery_row(struct printing *p, const struct spool_delivery *s)
 {
 	char last[TERMINAL_TIME], next[TERMINAL_TIME];
 	const char *colour = colour_of(s);
-	bool names;
-	struct printing *p = ctx;
+	bool names = endpoint_name_any(p->conf);
 
-	names = endpoint_name_any(p->conf);
 	if (!p->found)
 		print_deliveries_head(names);
 	p->found = true;
@@ -101,11 +98,10 @@ static void print_delivery_row(void *ctx, const struct spool_delivery *s)
 	putchar('\n');
 }
 
-static void print_attempt_json(void *ctx, const struct spool_delivery_attempt *a)
+static void print_attempt_json(const struct spool_delivery_attempt *a)
 {
 	struct json j;
 
-	(void)ctx;
 	json_begin(&j);
 	json_time(&j, "at", a->at);
 	json_number(&j, "status", a->status);
@@ -115,11 +111,10 @@ static void print_attempt_json(void *ctx, const struct spool_delivery_attempt *a
 	json_end(&j);
 }
 
-static void print_attempt_row(void *ctx, const struct spool_delivery_attempt *a)
+static void print_attempt_row(const struct spool_delivery_attempt *a)
 {
 	char at[TERMINAL_TIME];
 
-	(void)ctx;
 	printf("        %s  %" PRId64 " ms", terminal_time(a->at, at), a->ms);
 	if (a->status)
 		printf("  %d", a->status);
@@ -147,16 +142,41 @@ bool deliveries_sink(const struct conf *conf, struct spool_db *db, const char *s
 	return found;
 }
 
-static void print_pause(void *ctx, const char *sink, int64_t until, int failures)
+/* The pauses of that sink; NULL: of all. */
+static bool print_pauses(struct spool_db *db, const char *only)
 {
+	struct spool_rows *rows = spool_pause_list(db, clock_now());
+	struct spool_pause p;
 	char text[TERMINAL_TIME];
-	const char *only = ctx;
 
-	if (only && strcmp(only, sink) != 0)
-		return;
-	fputs("sink ", stdout);
-	terminal_print(stdout, slice_text(sink), 0);
-	printf(" pauses until %s, after %d failure%s in a row\n", terminal_time(until, text), failures, failures == 1 ? "" : "s");
+	while (spool_pause_next(rows, &p)) {
+		if (only && strcmp(only, p.sink) != 0)
+			continue;
+		fputs("sink ", stdout);
+		terminal_print(stdout, slice_text(p.sink), 0);
+		printf(" pauses until %s, after %d failure%s in a row\n", terminal_time(p.until, text), p.failures, p.failures == 1 ? "" : "s");
+	}
+	return spool_rows_end(rows);
+}
+
+static bool print_deliveries(struct spool_db *db, const struct spool_delivery_filter *f, int64_t n, bool json, struct printing *p)
+{
+	struct spool_rows *rows = spool_deliveries_list(db, f, n);
+	struct spool_delivery d;
+
+	while (spool_deliveries_next(rows, &d))
+		json ? print_delivery_object(p, &d) : print_delivery_row(p, &d);
+	return spool_rows_end(rows);
+}
+
+static bool print_attempts(struct spool_db *db, int64_t id, bool json)
+{
+	struct spool_rows *rows = spool_deliveries_attempts(db, id);
+	struct spool_delivery_attempt a;
+
+	while (spool_deliveries_next_attempt(rows, &a))
+		json ? print_attempt_json(&a) : print_attempt_row(&a);
+	return spool_rows_end(rows);
 }
 
 /* One delivery and its attempts are read in one transaction, so that they agree. */
@@ -165,11 +185,10 @@ static bool list_deliveries(struct spool_db *db, const struct spool_delivery_fil
 	bool ok;
 
 	if (!f->id)
-		return spool_deliveries_list(db, f, n, json ? print_delivery_object : print_delivery_row, p);
-	spool_query_snapshot(db, true);
-	ok = spool_deliveries_list(db, f, n, json ? print_delivery_object : print_delivery_row, p) &&
-		(!p->found || spool_deliveries_attempts(db, f->id, json ? print_attempt_json : print_attempt_row, NULL));
-	spool_query_snapshot(db, false);
+		return print_deliveries(db, f, n, json, p);
+	spool_db_snapshot(db, true);
+	ok = print_deliveries(db, f, n, json, p) && (!p->found || print_attempts(db, f->id, json));
+	spool_db_snapshot(db, false);
 	return ok;
 }
 
@@ -202,8 +221,7 @@ static int deliveries_run(const struct cli *cli, void *values)
 	if (ok && o->shape)
 		ok = deliveries_shape(db, o->sink, o->json, why, sizeof why);
 	else if (ok)
-		ok = (o->json || o->id || o->event || spool_pause_list(db, clock_now(), print_pause, (void *)(uintptr_t)o->sink)) &&
-			list_deliveries(db, &filter, o->max, o->json, &p);
+		ok = (o->json || o->id || o->event || print_pauses(db, o->sink)) && list_deliveries(db, &filter, o->max, o->json, &p);
 	if (ok && o->id && !p.found)
 		cli_error("there is no delivery %" PRId64, o->id);
 	status = cli_close(conf, db, ok, *why ? why : NULL);

@@ -26,47 +26,51 @@ struct shape {
 	bool no_memory;
 };
 
-/* Returns the sink's row, or a new one. NULL when memory is short. */
+/* Returns the sink's row, or a new one. NULL when the sink is not asked for, or when memory is short. */
 static struct row *row_of(struct shape *s, const char *sink)
 {
 	struct row *more;
 
+	if (s->only && strcmp(sink, s->only) != 0)
+		return NULL;
 	for (size_t i = 0; i < s->n; i++)
 		if (strcmp(s->row[i].sink, sink) == 0)
 			return &s->row[i];
 	more = realloc(s->row, (s->n + 1) * sizeof *more);
-	if (!more)
-		return NULL;
-	s->row = more;
-	s->row[s->n] = (struct row){.sink = strdup(sink)};
-	return s->row[s->n].sink ? &s->row[s->n++] : NULL;
+	if (more) {
+		s->row = more;
+		s->row[s->n] = (struct row){.sink = strdup(sink)};
+	}
+	s->no_memory = s->no_memory || !more || !s->row[s->n].sink;
+	return s->no_memory ? NULL : &s->row[s->n++];
 }
 
-static void add_count(void *ctx, const char *sink, int age, int64_t n)
+static bool add_counts(struct shape *s, struct spool_db *db, int64_t now)
 {
-	struct shape *s = ctx;
+	struct spool_rows *rows = spool_deliveries_shape(db, now);
+	struct spool_delivery_count count;
 	struct row *r;
 
-	if (s->only && strcmp(sink, s->only) != 0)
-		return;
-	r = row_of(s, sink);
-	if (r)
-		r->n[age] = n;
-	s->no_memory = s->no_memory || !r;
+	while (spool_deliveries_next_count(rows, &count)) {
+		r = row_of(s, count.sink);
+		if (r)
+			r->n[count.age] = count.n;
+	}
+	return spool_rows_end(rows);
 }
 
-static void add_pause(void *ctx, const char *sink, int64_t until, int failures)
+static bool add_pauses(struct shape *s, struct spool_db *db, int64_t now)
 {
-	struct shape *s = ctx;
+	struct spool_rows *rows = spool_pause_list(db, now);
+	struct spool_pause pause;
 	struct row *r;
 
-	(void)failures;
-	if (s->only && strcmp(sink, s->only) != 0)
-		return;
-	r = row_of(s, sink);
-	if (r)
-		r->paused_until = until;
-	s->no_memory = s->no_memory || !r;
+	while (spool_pause_next(rows, &pause)) {
+		r = row_of(s, pause.sink);
+		if (r)
+			r->paused_until = pause.until;
+	}
+	return spool_rows_end(rows);
 }
 
 static int64_t sum(const struct row *r)
@@ -133,7 +137,7 @@ bool deliveries_shape(struct spool_db *db, const char *sink, bool json, char *wh
 {
 	struct shape s = {.only = sink};
 	int64_t now = clock_now();
-	bool ok = spool_deliveries_shape(db, now, add_count, &s) && spool_pause_list(db, now, add_pause, &s);
+	bool ok = add_counts(&s, db, now) && add_pauses(&s, db, now);
 
 	if (ok && s.no_memory) {
 		snprintf(why, n, "memory is short");

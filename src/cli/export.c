@@ -16,13 +16,10 @@ struct export {
 	uint64_t done;
 };
 
-static bool export_row(void *ctx, const struct spool_row *r)
+static void export_event(const struct export *e, const struct spool_row *r)
 {
-	struct export *e = ctx;
 	struct json j;
 
-	if (!filter_match(&e->filter, r))
-		return true;
 	json_begin(&j);
 	json_number(&j, "id", r->id);
 	json_text(&j, "endpoint", r->endpoint);
@@ -36,8 +33,20 @@ static bool export_row(void *ctx, const struct spool_row *r)
 	json_text(&j, "headers", r->headers);
 	json_body(&j, r->body);
 	json_end(&j);
-	progress_update(++e->done);
-	return !ferror(stdout);
+}
+
+static bool export_events(struct export *e, struct spool_db *db)
+{
+	struct spool_events_iter *it = spool_events_find(db, &e->filter.spool);
+	struct spool_row row;
+
+	while (!ferror(stdout) && spool_events_next(it, &row)) {
+		if (!filter_match(&e->filter, &row))
+			continue;
+		export_event(e, &row);
+		progress_update(++e->done);
+	}
+	return spool_events_end(it);
 }
 
 /* Prints how many events are on damaged pages. Returns the status to exit with. */
@@ -65,7 +74,7 @@ static int export_run(const struct cli *cli, void *values)
 	e->filter.spool.lost = &lost;
 	if (!isatty(STDOUT_FILENO)) /* not between the lines */
 		progress_start("exported", 0);
-	ok = spool_query_events(db, &e->filter.spool, export_row, e);
+	ok = export_events(e, db);
 	progress_end();
 	filter_free(&e->filter);
 	status = cli_close(conf, db, ok, NULL);

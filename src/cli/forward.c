@@ -227,11 +227,14 @@ static bool send_event(struct forward *f, const struct spool_row *row)
 	return false;
 }
 
-static bool forward_row(void *ctx, const struct spool_row *row)
+static bool send_found(struct forward *f, struct spool_events_iter *it)
 {
-	struct forward *f = ctx;
+	struct spool_row row;
+	bool go_on = true;
 
-	return !forward_stopped && (!filter_match(f->filter, row) || send_event(f, row));
+	while (go_on && !forward_stopped && spool_events_next(it, &row))
+		go_on = !filter_match(f->filter, &row) || send_event(f, &row);
+	return spool_events_end(it);
 }
 
 /* Reads the newest id first, then sends the events up to it. Later events are for the next pass. */
@@ -240,7 +243,7 @@ static bool send_all(struct forward *f, struct spool_db *db)
 	struct spool_filter *filter = &f->filter->spool;
 	bool ok;
 
-	while ((ok = spool_db_in_place(db) && spool_query_newest(db, &filter->last) && spool_query_events(db, filter, forward_row, f)) &&
+	while ((ok = spool_db_in_place(db) && spool_events_newest(db, &filter->last) && send_found(f, spool_events_find(db, filter))) &&
 	       !forward_stopped && !f->failed && !ferror(stdout) && !f->options->once) {
 		filter->after = filter->last;
 		pause_ms(POLL_MS);

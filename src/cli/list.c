@@ -63,38 +63,38 @@ static void print_event_json(struct list *l, const struct spool_row *r)
 	json_end(&j);
 }
 
-static bool list_row(void *ctx, const struct spool_row *r)
+/* Prints the events of the filter. The reading may block. */
+static bool print_found(struct list *l, struct spool_events_iter *it)
 {
-	struct list *l = ctx;
+	struct spool_row row;
 
-	if (!filter_match(&l->filter, r))
-		return true;
-	if (l->json)
-		print_event_json(l, r);
-	else
-		print_event_row(l, r);
-	return !ferror(stdout);
-}
-
-static bool on_newest(void *ctx, const struct spool_row *r)
-{
-	struct list *l = ctx;
-
-	if (filter_match(&l->filter, r))
-		l->ids[l->n_ids++] = r->id;
-	return l->n_ids < l->n;
+	while (!ferror(stdout) && spool_events_next(it, &row)) {
+		if (!filter_match(&l->filter, &row))
+			continue;
+		if (l->json)
+			print_event_json(l, &row);
+		else
+			print_event_row(l, &row);
+	}
+	return spool_events_end(it);
 }
 
 /* Finds the newest n, then prints them, the oldest first. */
 static bool print_newest(struct list *l, struct spool_db *db)
 {
-	bool ok, found;
+	struct spool_events_iter *it;
+	struct spool_row row;
+	bool ok;
 
 	l->filter.spool.newest_first = true;
-	ok = spool_query_events(db, &l->filter.spool, on_newest, l);
+	it = spool_events_find(db, &l->filter.spool);
 	l->filter.spool.newest_first = false;
+	while (l->n_ids < l->n && spool_events_next(it, &row))
+		if (filter_match(&l->filter, &row))
+			l->ids[l->n_ids++] = row.id;
+	ok = spool_events_end(it);
 	while (ok && l->n_ids > 0 && !ferror(stdout))
-		ok = spool_query_event(db, l->ids[--l->n_ids], list_row, l, &found);
+		ok = print_found(l, spool_events_get(db, l->ids[--l->n_ids]));
 	return ok;
 }
 
@@ -104,7 +104,7 @@ static bool print_new(struct list *l, struct spool_db *db)
 	struct spool_filter *f = &l->filter.spool;
 
 	f->after = f->last;
-	return spool_db_in_place(db) && spool_query_newest(db, &f->last) && spool_query_events(db, f, list_row, l);
+	return spool_db_in_place(db) && spool_events_newest(db, &f->last) && print_found(l, spool_events_find(db, f));
 }
 
 static bool follow(struct list *l, struct spool_db *db)
@@ -124,9 +124,9 @@ static bool print_list(struct list *l, struct spool_db *db)
 	if (!l->json)
 		printf("%6s  %-*s  %-18s  %-20s  %s%s\n", "ID", terminal_time_width(), "RECEIVED", "EVENT", "SENDER",
 			endpoint_name_any(l->filter.conf) ? "ENDPOINT          " : "", "TEXT");
-	if (!spool_query_newest(db, &l->filter.spool.last))
+	if (!spool_events_newest(db, &l->filter.spool.last))
 		return false;
-	if (l->n > 0 ? !print_newest(l, db) : !l->tail && !spool_query_events(db, &l->filter.spool, list_row, l))
+	if (l->n > 0 ? !print_newest(l, db) : !l->tail && !print_found(l, spool_events_find(db, &l->filter.spool)))
 		return false;
 	return !l->follow || follow(l, db);
 }
@@ -138,7 +138,7 @@ static int forward(struct list *l, struct spool_db *db)
 
 	if (l->after >= 0)
 		f->after = l->after;
-	else if (f->since == INT64_MIN && !spool_query_newest(db, &f->after)) {
+	else if (f->since == INT64_MIN && !spool_events_newest(db, &f->after)) {
 		cli_error("%s", spool_db_error(db));
 		return CLI_TEMPFAIL;
 	}

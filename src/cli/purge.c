@@ -8,7 +8,7 @@
 #include "cli/progress.h"
 #include "core/clock.h"
 #include "core/units.h"
-#include "spool/events.h"
+#include "spool/rejects.h"
 #include "spool/retention.h"
 
 struct purge {
@@ -83,7 +83,7 @@ static int purge_run(const struct cli *cli, void *values)
 	ruled = rules(&r, conf, o);
 	ok = ruled && purge_old(db, &r, &sum);
 	if (ok && !o->dry_run)
-		ok = spool_query_cut_rejects(db, &conf->reject, r.now) &&
+		ok = spool_rejects_purge(db, &conf->reject, r.now) &&
 			spool_retention_forget(db, &r) && spool_delete_wipe(db);
 	say_purged(&sum, o->dry_run);
 	spool_retention_free(&r);

@@ -14,7 +14,7 @@
 #include "core/clock.h"
 #include "hook/handle.h"
 #include "hook/stored.h"
-#include "spool/events.h"
+#include "spool/rejects.h"
 
 struct rejects {
 	const struct conf *conf;
@@ -154,9 +154,8 @@ static const char *judge_again(struct rejects *rejects, const struct spool_rejec
 	return d->outcome == OUTCOME_UNAVAILABLE ? d->reason : outcome_info(d->outcome)->code;
 }
 
-static void print_reject(void *ctx, const struct spool_reject_row *r)
+static void print_reject(struct rejects *rejects, const struct spool_reject_row *r)
 {
-	struct rejects *rejects = ctx;
 	struct stored stored = {0};
 	const char *verdict = rejects->again ? judge_again(rejects, r, &stored) : NULL;
 
@@ -169,12 +168,24 @@ static void print_reject(void *ctx, const struct spool_reject_row *r)
 	stored_free(&stored);
 }
 
+static bool print_rejects(struct rejects *rejects, struct spool_rows *rows, bool *found)
+{
+	struct spool_reject_row r;
+
+	*found = false;
+	while (spool_rejects_next(rows, &r)) {
+		*found = true;
+		print_reject(rejects, &r);
+	}
+	return spool_rows_end(rows);
+}
+
 static int rejects_run(const struct cli *cli, void *values)
 {
 	struct rejects *rejects = values;
 	struct spool_db *db = NULL;
 	struct conf *conf;
-	bool ok, found = true;
+	bool ok, found = false;
 	int status;
 
 	rejects->again |= rejects->accept;
@@ -186,10 +197,11 @@ static int rejects_run(const struct cli *cli, void *values)
 	rejects->conf = conf;
 	if (rejects->accept)
 		rejects->spool = spool_new(conf->spool, conf->journal, SPOOL_MANAGE, conf->reject);
-	ok = (!rejects->accept || rejects->spool) &&
-		(rejects->id ? spool_query_reject(db, rejects->id, print_reject, rejects, &found)
-			: spool_query_rejects(db, rejects->endpoint, (long)rejects->max, print_reject, rejects));
-	if (ok && !found)
+	ok = !rejects->accept || rejects->spool;
+	if (ok)
+		ok = print_rejects(rejects, rejects->id ? spool_rejects_get(db, rejects->id) :
+			spool_rejects_list(db, rejects->endpoint, rejects->max), &found);
+	if (ok && rejects->id && !found)
 		cli_error("there is no rejected delivery %" PRId64, rejects->id);
 	if (ok && rejects->again && !rejects->json && !rejects->id)
 		printf("%ld of %ld kept whole pass now%s\n", rejects->passed, rejects->tried,
@@ -197,7 +209,7 @@ static int rejects_run(const struct cli *cli, void *values)
 	handle_free(&rejects->d);
 	status = cli_close(conf, db, ok, rejects->accept && !rejects->spool ? "memory is short" : NULL);
 	spool_close(rejects->spool);
-	return status != CLI_OK ? status : rejects->failed ? CLI_TEMPFAIL : found ? CLI_OK : CLI_NO;
+	return status != CLI_OK ? status : rejects->failed ? CLI_TEMPFAIL : found || !rejects->id ? CLI_OK : CLI_NO;
 }
 
 static const struct command_option rejects_options[] = {

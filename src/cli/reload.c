@@ -41,10 +41,8 @@ struct reload {
 	bool failed;
 };
 
-static void on_program(void *ctx, const struct spool_program *p)
+static void take_program(struct reload *r, const struct spool_program *p)
 {
-	struct reload *r = ctx;
-
 	if ((!r->role || strcmp(r->role, p->role) == 0) && (!r->pid || r->pid == p->process.pid) && !p->ended_at && r->n < PROGRAMS_MAX &&
 	    process_look(&p->process) != PROCESS_GONE)
 		r->targets[r->n++].before = *p;
@@ -77,10 +75,8 @@ static void send_signals(struct reload *r)
 }
 
 /* Compares a process's row with the row before the signal. */
-static void on_result(void *ctx, const struct spool_program *p)
+static void take_result(struct reload *r, const struct spool_program *p)
 {
-	struct reload *r = ctx;
-
 	for (struct target *t = r->targets; t < r->targets + r->n; t++) {
 		if (t->done || strcmp(t->before.role, p->role) != 0 || t->before.process.pid != p->process.pid ||
 		    t->before.process.ticks != p->process.ticks || p->reloads == t->before.reloads)
@@ -91,6 +87,16 @@ static void on_result(void *ctx, const struct spool_program *p)
 		else
 			say_reloaded(p, "reloaded");
 	}
+}
+
+static bool each_program(struct reload *r, struct spool_db *db, void (*take)(struct reload *r, const struct spool_program *p))
+{
+	struct spool_rows *rows = spool_program_list(db);
+	struct spool_program p;
+
+	while (spool_program_next(rows, &p))
+		take(r, &p);
+	return spool_rows_end(rows);
 }
 
 /* Counts the processes without a result. A process that ended instead of reloading is a failure. */
@@ -112,7 +118,7 @@ static bool wait_for_results(struct reload *r, struct spool_db *db, char *why, s
 	int64_t end = clock_mono_us() + WAIT_S * INT64_C(1000000);
 
 	for (;;) {
-		if (!spool_program_list(db, on_result, r))
+		if (!each_program(r, db, take_result))
 			return false;
 		if (count_waiting(r) == 0)
 			return true;
@@ -136,7 +142,7 @@ static int reload_role(const struct reload *asked)
 	if (status != CLI_OK)
 		return status;
 	r.targets = calloc(PROGRAMS_MAX, sizeof *r.targets);
-	ok = r.targets && spool_program_list(db, on_program, &r);
+	ok = r.targets && each_program(&r, db, take_program);
 	if (ok)
 		send_signals(&r);
 	ok = ok && wait_for_results(&r, db, why, sizeof why);

@@ -43,15 +43,20 @@ static bool flush_batch(struct replay *r)
 	return r->ok;
 }
 
-static bool replay_row(void *ctx, const struct spool_row *row)
+static bool replay_found(struct replay *r)
 {
-	struct replay *r = ctx;
+	struct spool_events_iter *it = spool_events_find(r->db, &r->filter.spool);
+	struct spool_row row;
 
-	if (!filter_match(&r->filter, row))
-		return true;
-	r->event[r->n++] = row->id;
-	r->found++;
-	return r->n < BATCH || flush_batch(r);
+	while (r->ok && spool_events_next(it, &row)) {
+		if (!filter_match(&r->filter, &row))
+			continue;
+		r->event[r->n++] = row.id;
+		r->found++;
+		if (r->n == BATCH)
+			flush_batch(r);
+	}
+	return spool_events_end(it) && r->ok && flush_batch(r);
 }
 
 static bool replay_all(struct replay *r)
@@ -60,7 +65,7 @@ static bool replay_all(struct replay *r)
 	bool ok;
 
 	progress_start(r->dry_run ? "found" : "replayed", 0);
-	ok = spool_query_events(r->db, &r->filter.spool, replay_row, r) && r->ok && flush_batch(r);
+	ok = replay_found(r);
 	progress_end();
 	if (r->dry_run)
 		printf("%" PRId64 " events would be sent to %s\n", r->found, r->sink->name);
@@ -84,9 +89,8 @@ static bool replay_to(struct replay *r, int64_t event, const struct sink *sink)
 }
 
 /* Replays one event given by its ID: to the sink of --sink, or to all sinks of its endpoint. */
-static bool replay_event(void *ctx, const struct spool_row *row)
+static bool replay_event(struct replay *r, const struct spool_row *row)
 {
-	struct replay *r = ctx;
 	const struct endpoint *e;
 	const struct sink *sink;
 	char *path;
@@ -107,12 +111,17 @@ static bool replay_event(void *ctx, const struct spool_row *row)
 static bool replay_ids(struct replay *r)
 {
 	struct spool_wakeup poke = {-1};
-	bool found = true, ok = true;
+	struct spool_events_iter *it;
+	bool found, ok = true;
+	struct spool_row row;
 	int64_t id;
 
 	for (char **text = r->ids; ok && *text; text++) {
 		id = strtoll(*text, NULL, 10);
-		ok = spool_query_event(r->db, id, replay_event, r, &found) && r->ok;
+		it = spool_events_get(r->db, id);
+		found = spool_events_next(it, &row);
+		ok = !found || replay_event(r, &row);
+		ok = spool_events_end(it) && ok;
 		if (ok && !found)
 			cli_error("there is no event %" PRId64, id);
 		r->missing |= !found;
@@ -123,14 +132,16 @@ static bool replay_ids(struct replay *r)
 }
 
 /* The relay sends later what is due for a paused sink. */
-static void say_pause(void *ctx, const char *sink, int64_t until, int failures)
+static bool say_pauses(const struct replay *r)
 {
-	const struct replay *r = ctx;
+	struct spool_rows *rows = spool_pause_list(r->db, clock_now());
+	struct spool_pause p;
 	char text[TERMINAL_TIME];
 
-	(void)failures;
-	if (!r->sink || strcmp(sink, r->sink->name) == 0)
-		printf("sink %s pauses until %s; hookspool retry --sink %s ends the pause\n", sink, terminal_time(until, text), sink);
+	while (spool_pause_next(rows, &p))
+		if (!r->sink || strcmp(p.sink, r->sink->name) == 0)
+			printf("sink %s pauses until %s; hookspool retry --sink %s ends the pause\n", p.sink, terminal_time(p.until, text), p.sink);
+	return spool_rows_end(rows);
 }
 
 static int replay_run(const struct cli *cli, void *values)
@@ -157,7 +168,7 @@ static int replay_run(const struct cli *cli, void *values)
 		snprintf(r->why, sizeof r->why, "sink \"%s\" sends answers, and no events; hookspool retry sends those again", name);
 	else
 		ok = (*r->ids ? replay_ids(r) : replay_all(r)) &&
-			(r->dry_run || spool_pause_list(r->db, clock_now(), say_pause, r));
+			(r->dry_run || say_pauses(r));
 	filter_free(&r->filter);
 	status = cli_close(conf, r->db, ok, *r->why ? r->why : NULL);
 	return !meant || (status == CLI_OK && r->missing) ? CLI_NO : status;

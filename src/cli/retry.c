@@ -53,13 +53,16 @@ static void change_some(struct changing *c, const struct spool_delivery_filter *
 	c->back += c->ok ? back : 0;
 }
 
-/* Copies the name of the delivery's sink. */
-static void on_delivery(void *ctx, const struct spool_delivery *d)
+/* Copies the name of the sink of the filter's delivery. */
+static bool find_sink(struct changing *c, const struct spool_delivery_filter *f, struct buf *name)
 {
-	struct buf *name = ctx;
+	struct spool_rows *rows = spool_deliveries_list(c->db, f, 1);
+	struct spool_delivery d;
 
 	name->len = 0;
-	buf_add(name, d->sink.p, d->sink.n);
+	if (spool_deliveries_next(rows, &d))
+		buf_add(name, d.sink.p, d.sink.n);
+	return spool_rows_end(rows);
 }
 
 /* Changes the deliveries with the ids. c->missing becomes true where one does not exist. */
@@ -80,7 +83,7 @@ static void change_ids(struct changing *c, char **ids)
 		if (c->ok)
 			change_some(c, &filter);
 		if (c->ok && c->change->ends_pauses)
-			c->ok = spool_deliveries_list(c->db, &filter, 1, on_delivery, &sink);
+			c->ok = find_sink(c, &filter, &sink);
 		if (c->ok && c->change->ends_pauses)
 			end_pause(c, buf_str(&sink));
 	}

@@ -74,9 +74,8 @@ static void describe_signature(const struct conf *conf, const struct spool_row *
 		verify(e, r, out);
 }
 
-static void print_delivery(void *ctx, const struct spool_delivery *d)
+static void print_delivery(const struct spool_delivery *d)
 {
-	(void)ctx;
 	printf("%-13s %" PRId64 " to ", "delivery", d->id);
 	terminal_print(stdout, d->sink, 0);
 	printf(": %s, %d attempt%s", spool_deliveries_states[d->state], d->attempts, d->attempts == 1 ? "" : "s");
@@ -89,10 +88,8 @@ static void print_delivery(void *ctx, const struct spool_delivery *d)
 	putchar('\n');
 }
 
-static void print_delivery_json(void *ctx, const struct spool_delivery *d)
+static void print_delivery_json(struct json *j, const struct spool_delivery *d)
 {
-	struct json *j = ctx;
-
 	json_item(j);
 	json_number(j, "id", d->id);
 	json_text(j, "sink", d->sink);
@@ -106,12 +103,16 @@ static void print_delivery_json(void *ctx, const struct spool_delivery *d)
 	json_item_end(j);
 }
 
-/* Visits the deliveries of the event to sinks. s->ok becomes false at a failure. */
-static void visit_deliveries(struct show *s, int64_t event, void (*visit)(void *ctx, const struct spool_delivery *d), void *ctx)
+/* Prints the deliveries of the event to sinks, as items of j unless that is NULL. s->ok becomes false at a failure. */
+static void show_deliveries(struct show *s, int64_t event, struct json *j)
 {
 	const struct spool_delivery_filter filter = {.event = event, .state = -1};
+	struct spool_rows *rows = spool_deliveries_list(s->db, &filter, 0);
+	struct spool_delivery d;
 
-	s->ok = spool_deliveries_list(s->db, &filter, 0, visit, ctx);
+	while (spool_deliveries_next(rows, &d))
+		j ? print_delivery_json(j, &d) : print_delivery(&d);
+	s->ok = spool_rows_end(rows);
 }
 
 /* Prints a packed body unpacked; --raw prints the bytes that came. */
@@ -150,7 +151,7 @@ static void print_pretty(struct show *s, const struct spool_row *r, const char *
 	terminal_field("note", r->note);
 	terminal_headers(r->headers);
 	printf("%-13s %s\n", "verdict", verdict);
-	visit_deliveries(s, r->id, print_delivery, NULL);
+	show_deliveries(s, r->id, NULL);
 	print_body(r);
 }
 
@@ -164,20 +165,19 @@ static void print_shown_json(struct show *s, const struct spool_row *r, const ch
 	json_text(&j, "headers", r->headers);
 	json_string(&j, "verdict", verdict);
 	json_list(&j, "deliveries");
-	visit_deliveries(s, r->id, print_delivery_json, &j);
+	show_deliveries(s, r->id, &j);
 	json_list_end(&j);
 	json_body(&j, r->body);
 	json_end(&j);
 }
 
-static bool show_row(void *ctx, const struct spool_row *r)
+static void show_event(struct show *s, const struct spool_row *r)
 {
-	struct show *s = ctx;
 	struct buf verdict = {0};
 
 	if (s->raw) {
 		fwrite(r->body.p, 1, r->body.n, stdout);
-		return true;
+		return;
 	}
 	describe_signature(s->conf, r, &verdict);
 	if (s->json)
@@ -185,13 +185,14 @@ static bool show_row(void *ctx, const struct spool_row *r)
 	else
 		print_pretty(s, r, buf_str(&verdict));
 	buf_free(&verdict);
-	return true;
 }
 
 static int show_run(const struct cli *cli, void *values)
 {
 	struct show *s = values;
-	bool found = false, ok;
+	struct spool_events_iter *it;
+	struct spool_row row;
+	bool found, ok;
 	struct spool_db *db = NULL;
 	struct conf *conf;
 	int status = cli_open(cli, CONF_SECRETS_THERE, &conf, &db);
@@ -201,7 +202,11 @@ static int show_run(const struct cli *cli, void *values)
 	s->conf = conf;
 	s->db = db;
 	s->ok = true;
-	ok = spool_query_event(db, s->id, show_row, s, &found) && s->ok;
+	it = spool_events_get(db, s->id);
+	found = spool_events_next(it, &row);
+	if (found)
+		show_event(s, &row);
+	ok = spool_events_end(it) && s->ok;
 	status = cli_close(conf, db, ok, NULL);
 	if (!ok || found)
 		return status;

@@ -12,7 +12,7 @@
 #include "cli/terminal.h"
 #include "core/clock.h"
 #include "spool/deliveries.h"
-#include "spool/events.h"
+#include "spool/totals.h"
 
 static int64_t bytes_on_disk(const char *dir)
 {
@@ -83,84 +83,85 @@ static void print_endpoint(const struct conf *conf, const char *endpoint)
 	putchar('\n');
 }
 
-static void print_counter(void *ctx, const char *endpoint, const char *code, int64_t secret, int64_t n, int64_t last_at)
+static void print_counter(struct counters *c, const struct spool_counter *k)
 {
-	struct counters *c = ctx;
 	char last[TERMINAL_TIME];
 
-	if (!c->any || strcmp(c->group, endpoint) != 0)
-		print_endpoint(c->conf, endpoint);
+	if (!c->any || strcmp(c->group, k->endpoint) != 0)
+		print_endpoint(c->conf, k->endpoint);
 	c->any = true;
-	snprintf(c->group, sizeof c->group, "%s", endpoint);
+	snprintf(c->group, sizeof c->group, "%s", k->endpoint);
 	fputs("  ", stdout);
-	terminal_cell(stdout, slice_text(code), 18);
-	printf(" %10" PRId64 "  last %s", n, terminal_time(last_at, last));
-	if (secret)
-		print_secret(c->conf, endpoint, secret);
+	terminal_cell(stdout, slice_text(k->code), 18);
+	printf(" %10" PRId64 "  last %s", k->n, terminal_time(k->last_at, last));
+	if (k->secret)
+		print_secret(c->conf, k->endpoint, k->secret);
 	putchar('\n');
 }
 
-static void print_sink(void *ctx, const char *sink, enum spool_relay_state state, int64_t n)
+static void print_sink(struct counters *c, const struct spool_delivery_count *k)
 {
-	struct counters *c = ctx;
-
-	if (!c->any || strcmp(c->group, sink) != 0)
-		print_title("sink ", sink);
+	if (!c->any || strcmp(c->group, k->sink) != 0)
+		print_title("sink ", k->sink);
 	c->any = true;
-	snprintf(c->group, sizeof c->group, "%s", sink);
-	printf("  %-18s %10" PRId64 "\n", spool_deliveries_states[state], n);
+	snprintf(c->group, sizeof c->group, "%s", k->sink);
+	printf("  %-18s %10" PRId64 "\n", spool_deliveries_states[k->state], k->n);
 }
 
 static bool print_stats_text(const struct conf *conf, struct spool_db *db, const struct spool_totals *t, int64_t bytes)
 {
 	struct counters counters = {.conf = conf}, sinks = {.conf = conf};
+	struct spool_counter counter;
+	struct spool_delivery_count count;
+	struct spool_rows *rows;
 
 	print_totals(t, bytes);
-	return spool_query_counters(db, print_counter, &counters) && spool_deliveries_counts(db, print_sink, &sinks);
+	rows = spool_totals_counters(db);
+	while (spool_totals_next(rows, &counter))
+		print_counter(&counters, &counter);
+	if (!spool_rows_end(rows))
+		return false;
+	rows = spool_deliveries_counts(db);
+	while (spool_deliveries_next_count(rows, &count))
+		print_sink(&sinks, &count);
+	return spool_rows_end(rows);
 }
 
-struct json_counters {
-	const struct conf *conf;
-	struct json json;
-};
-
-static void add_counter(void *ctx, const char *endpoint, const char *code, int64_t id, int64_t n, int64_t last_at)
+static void add_counter(struct json *j, const struct conf *conf, const struct spool_counter *c)
 {
-	struct json_counters *c = ctx;
-	struct json *j = &c->json;
 	const struct secret *secret;
 	char hex[16];
 	int number;
 
-	secret = find_secret(c->conf, endpoint, id, &number);
-	snprintf(hex, sizeof hex, "%" PRIx64, id);
+	secret = find_secret(conf, c->endpoint, c->secret, &number);
+	snprintf(hex, sizeof hex, "%" PRIx64, c->secret);
 	json_item(j);
-	json_string(j, "endpoint", endpoint);
-	json_text(j, "name", endpoint_name(c->conf, slice_text(endpoint)));
-	json_string(j, "outcome", code);
+	json_string(j, "endpoint", c->endpoint);
+	json_text(j, "name", endpoint_name(conf, slice_text(c->endpoint)));
+	json_string(j, "outcome", c->code);
 	json_number(j, "secret", number);
-	json_text(j, "secret_id", (struct slice){id ? hex : NULL, strlen(hex)});
+	json_text(j, "secret_id", (struct slice){c->secret ? hex : NULL, strlen(hex)});
 	json_text(j, "secret_source", (struct slice){secret ? secret->source : NULL, secret ? strlen(secret->source) : 0});
-	json_number(j, "deliveries", n);
-	json_time(j, "last_at", last_at);
+	json_number(j, "deliveries", c->n);
+	json_time(j, "last_at", c->last_at);
 	json_item_end(j);
 }
 
-static void add_sink(void *ctx, const char *sink, enum spool_relay_state state, int64_t n)
+static void add_sink(struct json *j, const struct spool_delivery_count *c)
 {
-	struct json *j = ctx;
-
 	json_item(j);
-	json_string(j, "sink", sink);
-	json_string(j, "state", spool_deliveries_states[state]);
-	json_number(j, "deliveries", n);
+	json_string(j, "sink", c->sink);
+	json_string(j, "state", spool_deliveries_states[c->state]);
+	json_number(j, "deliveries", c->n);
 	json_item_end(j);
 }
 
 static bool print_stats_json(const struct conf *conf, struct spool_db *db, const struct spool_totals *t, int64_t bytes)
 {
-	struct json_counters counters = {.conf = conf};
-	struct json *j = &counters.json;
+	struct json json, *j = &json;
+	struct spool_delivery_count count;
+	struct spool_counter counter;
+	struct spool_rows *rows;
 	bool ok;
 
 	json_begin(j);
@@ -174,10 +175,16 @@ static bool print_stats_json(const struct conf *conf, struct spool_db *db, const
 		json_text(j, "newest", (struct slice){0});
 	}
 	json_list(j, "counters");
-	ok = spool_query_counters(db, add_counter, &counters);
+	rows = spool_totals_counters(db);
+	while (spool_totals_next(rows, &counter))
+		add_counter(j, conf, &counter);
+	ok = spool_rows_end(rows);
 	json_list_end(j);
 	json_list(j, "sinks");
-	ok = ok && spool_deliveries_counts(db, add_sink, j);
+	rows = spool_deliveries_counts(db);
+	while (spool_deliveries_next_count(rows, &count))
+		add_sink(j, &count);
+	ok = spool_rows_end(rows) && ok;
 	json_list_end(j);
 	json_end(j);
 	return ok;
@@ -199,12 +206,12 @@ static int stats_run(const struct cli *cli, void *values)
 
 	if (status != CLI_OK)
 		return status;
-	spool_query_snapshot(db, true);
-	ok = spool_query_totals(db, &totals);
+	spool_db_snapshot(db, true);
+	ok = spool_totals_read(db, &totals);
 	bytes = bytes_on_disk(conf->spool);
 	if (ok)
 		ok = s->json ? print_stats_json(conf, db, &totals, bytes) : print_stats_text(conf, db, &totals, bytes);
-	spool_query_snapshot(db, false);
+	spool_db_snapshot(db, false);
 	return cli_close(conf, db, ok, NULL);
 }
 

@@ -15,6 +15,7 @@
 #include "hook/stored.h"
 #include "hook/verify.h"
 #include "spool/events.h"
+#include "spool/rejects.h"
 
 enum { BODY_MAX = 64 << 20, HEADERS_MAX = 64 << 10, SHOWN_MAX = 2000 };
 
@@ -219,20 +220,28 @@ static void verify_row(struct visit *visit, struct slice endpoint, struct slice 
 	free(path);
 }
 
-static bool verify_event(void *ctx, const struct spool_row *r)
+static bool verify_event(struct visit *visit, struct spool_db *db, bool *found)
 {
-	verify_row(ctx, r->endpoint, r->headers, r->body, r->received_at);
-	return true;
+	struct spool_events_iter *it = spool_events_get(db, visit->o->id);
+	struct spool_row r;
+
+	*found = spool_events_next(it, &r);
+	if (*found)
+		verify_row(visit, r.endpoint, r.headers, r.body, r.received_at);
+	return spool_events_end(it);
 }
 
-static void verify_reject(void *ctx, const struct spool_reject_row *r)
+static bool verify_reject(struct visit *visit, struct spool_db *db, bool *found)
 {
-	struct visit *visit = ctx;
+	struct spool_rows *rows = spool_rejects_get(db, visit->o->reject);
+	struct spool_reject_row r;
 
-	if (r->body.p && r->headers.p)
-		verify_row(visit, r->endpoint, r->headers, r->body, r->received_at);
-	else
-		cli_error("rejected delivery %" PRId64 " was not kept whole; reject-bodies = true keeps the next ones", r->id);
+	*found = spool_rejects_next(rows, &r);
+	if (*found && r.body.p && r.headers.p)
+		verify_row(visit, r.endpoint, r.headers, r.body, r.received_at);
+	else if (*found)
+		cli_error("rejected delivery %" PRId64 " was not kept whole; reject-bodies = true keeps the next ones", r.id);
+	return spool_rows_end(rows);
 }
 
 static int verify_stored(const struct cli *cli, const struct verify_options *o)
@@ -246,8 +255,7 @@ static int verify_stored(const struct cli *cli, const struct verify_options *o)
 	if (status != CLI_OK)
 		return status;
 	visit.conf = conf;
-	ok = o->reject ? spool_query_reject(db, o->reject, verify_reject, &visit, &found)
-		: spool_query_event(db, o->id, verify_event, &visit, &found);
+	ok = o->reject ? verify_reject(&visit, db, &found) : verify_event(&visit, db, &found);
 	status = cli_close(conf, db, ok, NULL);
 	if (ok && !found)
 		cli_error("there is no %s %" PRId64, o->reject ? "rejected delivery" : "event", o->reject ? o->reject : o->id);

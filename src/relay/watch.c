@@ -12,22 +12,24 @@ enum { JUMP_MS = 5000 /* of the clock against the monotonic one */ };
 
 /* ---- pauses */
 
-static void on_pause(void *ctx, const char *sink, int64_t until, int failures)
+/* Finds out which queues pause by what the spool says. */
+static bool find_paused(struct relay *r)
 {
-	struct relay *r = ctx;
+	struct spool_rows *rows = spool_pause_list(r->db, 0);
+	struct spool_pause pause;
 
-	(void)until;
-	(void)failures;
 	for (struct queue *q = r->queues; q < r->queues + r->n_queues; q++)
-		q->still = q->still || strcmp(q->sink->name, sink) == 0;
+		q->still = false;
+	while (spool_pause_next(rows, &pause))
+		for (struct queue *q = r->queues; q < r->queues + r->n_queues; q++)
+			q->still = q->still || strcmp(q->sink->name, pause.sink) == 0;
+	return spool_rows_end(rows);
 }
 
 void watch_pauses(struct relay *r)
 {
 	result_record(r); /* a pause that just began is to be found */
-	for (struct queue *q = r->queues; q < r->queues + r->n_queues; q++)
-		q->still = false;
-	if (r->results || !spool_pause_list(r->db, 0, on_pause, r))
+	if (r->results || !find_paused(r))
 		return;
 	for (struct queue *q = r->queues; q < r->queues + r->n_queues; q++) {
 		if (!q->published || q->still)

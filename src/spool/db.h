@@ -47,6 +47,12 @@ void spool_db_free(struct spool_db *db);
 const char *spool_db_error(const struct spool_db *db);
 enum spool_error spool_db_error_kind(const struct spool_db *db);
 
+/*
+ * All readings between `on` and off see the spool as it is at one moment. For short ones: an open reading holds up the receiver's
+ * checkpoints.
+ */
+void spool_db_snapshot(struct spool_db *db, bool on);
+
 /* True when another process was writing when this connection last wanted to: the receiver is busy. */
 bool spool_db_contended(const struct spool_db *db);
 

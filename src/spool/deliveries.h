@@ -4,6 +4,7 @@
 #define SPOOL_DELIVERIES_H
 
 #include "spool/relay.h"
+#include "spool/rows.h"
 
 /* Which relays; NULL and 0 are any. */
 struct spool_delivery_filter {
@@ -14,7 +15,7 @@ struct spool_delivery_filter {
 	bool failing_first; /* for a list: what fails, then what is dead, pending, delivered, each with the newest first */
 };
 
-/* A relay as it stands, with its last attempt; borrowed for the length of a visit. */
+/* A relay as it stands, with its last attempt. */
 struct spool_delivery {
 	int64_t id, event, due;
 	int attempts;
@@ -29,44 +30,55 @@ struct spool_delivery {
 bool spool_deliveries_exist(struct spool_db *db, const struct spool_delivery_filter *f, bool *found);
 
 /*
- * Visits the first n relays (0: all) that pass the filter, as they are at one moment: the newest, the oldest of them first, or as
- * failing_first has it.
+ * Reads the first n relays (0: all) that pass the filter, as they are at one moment: the newest, the oldest of them first, or as
+ * failing_first has it. One such reading at a time.
  */
-bool spool_deliveries_list(struct spool_db *db, const struct spool_delivery_filter *f, int64_t n,
-	void (*visit)(void *ctx, const struct spool_delivery *s), void *ctx);
+struct spool_rows *spool_deliveries_list(struct spool_db *db, const struct spool_delivery_filter *f, int64_t n);
+bool spool_deliveries_next(struct spool_rows *rows, struct spool_delivery *d);
 
-/* An attempt as it was; borrowed for the length of a visit. */
+/* An attempt as it was. */
 struct spool_delivery_attempt {
 	int64_t at, ms;
 	int status;                 /* HTTP's; 0: there was no answer, or it is a program's */
 	struct slice error, answer; /* p == NULL: none */
 };
 
-/* Visits the attempts of the relay of that id that are kept, the oldest first. */
-bool spool_deliveries_attempts(struct spool_db *db, int64_t id, void (*visit)(void *ctx, const struct spool_delivery_attempt *a), void *ctx);
+/* Reads the attempts of the relay of that id that are kept, the oldest first. */
+struct spool_rows *spool_deliveries_attempts(struct spool_db *db, int64_t id);
+bool spool_deliveries_next_attempt(struct spool_rows *rows, struct spool_delivery_attempt *a);
 
-/* Visits how many relays there are of each sink in each state. */
-bool spool_deliveries_counts(struct spool_db *db, void (*visit)(void *ctx, const char *sink, enum spool_relay_state state, int64_t n),
-	void *ctx);
+/* Relays of one sink that have something in common. */
+struct spool_delivery_count {
+	const char *sink;
+	int64_t n;
+	enum spool_relay_state state; /* of spool_deliveries_counts() */
+	int age;                      /* of spool_deliveries_shape(): 0 to SPOOL_AGES - 1 */
+	int64_t since;                /* of spool_deliveries_late() and _ages(), ms since the epoch */
+};
+
+/* Takes the next count of one of the four readings below. */
+bool spool_deliveries_next_count(struct spool_rows *rows, struct spool_delivery_count *c);
+
+/* Counts the relays of each sink in each state. */
+struct spool_rows *spool_deliveries_counts(struct spool_db *db);
 
 enum { SPOOL_AGES = 10 };
 extern const int spool_deliveries_bounds[SPOOL_AGES - 1]; /* minutes; each but the last ends below one of them */
 
 /*
- * Visits the number of pending relays of each sink and age. The age is the time since the relay was stored or asked for again, or
- * since its first attempt. `age` is 0 to SPOOL_AGES - 1.
+ * Counts the pending relays of each sink and age. The age is the time since the relay was stored or asked for again, or since its
+ * first attempt.
  */
-bool spool_deliveries_shape(struct spool_db *db, int64_t now, void (*visit)(void *ctx, const char *sink, int age, int64_t n), void *ctx);
+struct spool_rows *spool_deliveries_shape(struct spool_db *db, int64_t now);
 
 /*
- * Visits how many relays of each sink are pending and were due before then, and since when; none where there was an attempt
+ * Counts the relays of each sink that are pending and were due before then, and tells since when; none where there was an attempt
  * since: they wait for a rate, or for others.
  */
-bool spool_deliveries_late(struct spool_db *db, int64_t before, void (*visit)(void *ctx, const char *sink, int64_t n, int64_t since),
-	void *ctx);
+struct spool_rows *spool_deliveries_late(struct spool_db *db, int64_t before);
 
-/* Visits each sink that has pending deliveries: how many, and when the time of the oldest one to be tried began. */
-bool spool_deliveries_ages(struct spool_db *db, void (*visit)(void *ctx, const char *sink, int64_t n, int64_t since), void *ctx);
+/* Counts the pending relays of each sink, and tells when the time of the oldest one to be tried began. */
+struct spool_rows *spool_deliveries_ages(struct spool_db *db);
 
 extern const char *const spool_deliveries_states[]; /* the names of enum spool_relay_state */
 

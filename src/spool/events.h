@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Reading the spool back: events by filter, rejected deliveries, counters. */
+/* Reading events back. */
 #ifndef SPOOL_EVENTS_H
 #define SPOOL_EVENTS_H
 
@@ -25,68 +25,33 @@ struct spool_filter {
 
 extern const struct spool_filter spool_filter_all;
 
-/* An event as stored; borrowed for the length of a visit. A slice with p == NULL is absent. */
+/* An event as stored. A slice with p == NULL is absent. */
 struct spool_row {
 	int64_t id, received_at;
 	int secret;
 	struct slice endpoint, event, key, account, sender_id, sender_name, conversation, sent_at, remote_addr, headers, body, note;
 };
 
-/* Called for each row; false ends the reading. */
-typedef bool spool_visit(void *ctx, const struct spool_row *row);
+/* Events that are being read. */
+struct spool_events_iter;
 
 /*
- * Visits the events that pass the filter, in the order of their ids. No transaction is open during
- * a visit, and none is long, so a visit may block: receiving goes on.
+ * Begins to read the events that pass the filter, in the order of their ids. The filter's strings are borrowed until the end. No
+ * transaction is open between two events, and none is long, so the caller may block, or write on the same connection: receiving goes
+ * on. NULL on an error; spool_events_end() takes that.
  */
-bool spool_query_events(struct spool_db *db, const struct spool_filter *f, spool_visit *visit, void *ctx);
+struct spool_events_iter *spool_events_find(struct spool_db *db, const struct spool_filter *f);
 
-/* Visits the event of that id; *found says whether there is one. */
-bool spool_query_event(struct spool_db *db, int64_t id, spool_visit *visit, void *ctx, bool *found);
+/* Begins to read the event of that id: one, or none. */
+struct spool_events_iter *spool_events_get(struct spool_db *db, int64_t id);
 
-/* A rejected delivery; borrowed for the length of a visit. */
-struct spool_reject_row {
-	int64_t id, received_at, bytes;
-	struct slice endpoint, code, reason, remote_addr, body, headers;
-	struct slice path, method, content_type; /* path: where no endpoint has it */
-};
+/* Reads the next one, whose slices live until the next one or the end. False behind the last, and on an error. */
+bool spool_events_next(struct spool_events_iter *it, struct spool_row *row);
 
-/* Visits the newest n rejected deliveries (0: all) of the endpoint (NULL: any), the oldest of them first. */
-bool spool_query_rejects(struct spool_db *db, const char *endpoint, int64_t n,
-	void (*visit)(void *ctx, const struct spool_reject_row *r), void *ctx);
-
-/* Visits the rejected delivery of that id; *found says whether there is one. */
-bool spool_query_reject(struct spool_db *db, int64_t id, void (*visit)(void *ctx, const struct spool_reject_row *r), void *ctx,
-	bool *found);
-
-typedef void spool_visit_counter(void *ctx, const char *endpoint, const char *code, int64_t secret, int64_t n, int64_t last_at);
-
-/* Visits the counters by endpoint ("" for paths that no endpoint has), code and the secret's id (0: none matched). */
-bool spool_query_counters(struct spool_db *db,
-	spool_visit_counter *visit, void *ctx);
-
-struct spool_totals {
-	int64_t events;
-	int64_t oldest, newest; /* received_at of the first and last event stored; 0 without events */
-};
-
-/*
- * All queries between `on` and off see the spool as it is at one moment. For short ones: an open read holds up the receiver's
- * checkpoints.
- */
-void spool_query_snapshot(struct spool_db *db, bool on);
-
-bool spool_query_totals(struct spool_db *db, struct spool_totals *t);
-
-/*
- * How many of the newest 1,000 events have a time later than `now`, and the latest of those times: a clock is wrong, or was.
- */
-bool spool_query_ahead(struct spool_db *db, int64_t now, int64_t *events, int64_t *latest);
+/* Ends a reading, and frees it. False when an error ended it. */
+bool spool_events_end(struct spool_events_iter *it);
 
 /* The id of the event stored last; 0 without events. Cheap. */
-bool spool_query_newest(struct spool_db *db, int64_t *id);
-
-/* Deletes the rejected deliveries beyond the limits. */
-bool spool_query_cut_rejects(struct spool_db *db, const struct reject_limits *limits, int64_t now);
+bool spool_events_newest(struct spool_db *db, int64_t *id);
 
 #endif

@@ -3,13 +3,21 @@
 #ifndef SPOOL_PAUSE_H
 #define SPOOL_PAUSE_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "spool/db.h"
+#include "spool/rows.h"
 
-/* Until when, in ms since the epoch, and after how many failures in a row. */
-typedef void spool_pause_visit(void *ctx, const char *sink, int64_t until, int failures);
+struct spool_pause {
+	const char *sink;
+	int64_t until; /* ms since the epoch */
+	int failures;  /* in a row, that led to it */
+};
 
-/* Visits the pauses that are not over at `now`, by the sinks' names. */
-bool spool_pause_list(struct spool_db *db, int64_t now, spool_pause_visit *visit, void *ctx);
+/* Reads the pauses that are not over at `now`, by the sinks' names. */
+struct spool_rows *spool_pause_list(struct spool_db *db, int64_t now);
+bool spool_pause_next(struct spool_rows *rows, struct spool_pause *pause);
 
 /* Writes down that the sink pauses until then, in ms since the epoch, after so many failures. */
 bool spool_pause_note(struct spool_db *db, const char *sink, int64_t until, int failures);

@@ -15,6 +15,7 @@
 #include "conf/conf.h"
 #include "core/process.h"
 #include "spool/db.h"
+#include "spool/rows.h"
 
 #define SPOOL_PROGRAM_RECEIVER "receiver"
 #define SPOOL_PROGRAM_RELAY "relay"
@@ -55,7 +56,8 @@ bool spool_program_tell(struct spool_db *db, const struct spool_program *p);
 /* Removes the rows of that role, which must all be of processes that are gone. Writes nothing where there are none. */
 bool spool_program_forget(struct spool_db *db, const char *role);
 
-/* Visits the rows, by role and start. */
-bool spool_program_list(struct spool_db *db, void (*visit)(void *ctx, const struct spool_program *p), void *ctx);
+/* Reads the programs, by role and start. */
+struct spool_rows *spool_program_list(struct spool_db *db);
+bool spool_program_next(struct spool_rows *rows, struct spool_program *p);
 
 #endif

@@ -76,19 +76,14 @@ struct rows {
 	size_t n;
 };
 
-static void keep_row(void *ctx, const struct spool_program *p)
-{
-	struct rows *rows = ctx;
-
-	assert_true(rows->n < 8);
-	rows->row[rows->n++] = *p;
-}
-
 static struct rows rows_of(struct spool_db *db)
 {
+	struct spool_rows *list = spool_program_list(db);
 	struct rows rows = {0};
 
-	assert_true(spool_program_list(db, keep_row, &rows));
+	while (rows.n < 8 && spool_program_next(list, &rows.row[rows.n]))
+		rows.n++;
+	assert_true(spool_rows_end(list));
 	return rows;
 }
 

@@ -260,21 +260,13 @@ static void purged_events_stay_known(void **state)
 }
 
 /* Readers see the id as the sender gave it. */
-static bool on_row(void *ctx, const struct spool_row *r)
-{
-	int *n = ctx;
-
-	assert_int_equal(r->key.n, 2);
-	assert_memory_equal(r->key.p, "id", 2);
-	++*n;
-	return true;
-}
-
 static void key_is_shown_as_text(void **state)
 {
 	struct spool_event thing = event(SPOOL_IDENTITY_SIGNED, "id a%20b%25 x", "two");
 	struct spool *s = make("plain");
 	struct spool_db db = {0};
+	struct spool_events_iter *it;
+	struct spool_row r;
 	int n = 0;
 
 	(void)state;
@@ -293,7 +285,12 @@ static void key_is_shown_as_text(void **state)
 	assert_int_equal(ask("plain", "SELECT count(*) FROM event WHERE key = 'id' AND scope = ' a%20b%25 x'"), 1);
 	assert_int_equal(ask("plain", "SELECT count(*) FROM event WHERE key = 'id' AND scope LIKE ' a\\%20b\\%25 x sha256:%' ESCAPE '\\'"), 1);
 	assert_true(spool_db_open(&db, "plain", JOURNAL_WAL, SPOOL_MANAGE));
-	assert_true(spool_query_events(&db, &spool_filter_all, on_row, &n));
+	it = spool_events_find(&db, &spool_filter_all);
+	for (; spool_events_next(it, &r); n++) {
+		assert_int_equal(r.key.n, 2);
+		assert_memory_equal(r.key.p, "id", 2);
+	}
+	assert_true(spool_events_end(it));
 	spool_db_close(&db);
 	assert_int_equal(n, 5);
 }

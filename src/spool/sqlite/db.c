@@ -260,6 +260,11 @@ void spool_db_close(struct spool_db *db)
 	db->wal_pages = 0;
 }
 
+void spool_db_snapshot(struct spool_db *db, bool on)
+{
+	spool_db_exec(db, on ? "BEGIN" : "COMMIT");
+}
+
 bool spool_db_contended(const struct spool_db *db)
 {
 	return db->contended;

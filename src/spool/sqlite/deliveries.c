@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "spool/sqlite/rows.h"
 #include "spool/sqlite/sql.h"
 
 enum { BATCH = 10000 }; /* ids changed in one transaction */
@@ -27,42 +28,12 @@ static void bind_filter(sqlite3_stmt *st, const struct spool_delivery_filter *f)
 		sqlite3_bind_int64(st, 9, f->event);
 }
 
-static bool copy(struct buf *arena, sqlite3_stmt *st, int i, struct slice *out)
-{
-	struct slice from = spool_sql_slice(st, i);
-
-	*out = from.p ? (struct slice){arena->data + arena->len, from.n} : (struct slice){0};
-	return buf_add(arena, from.p, from.n);
-}
-
 /* A state that there is none of can't be sent, and isn't on the way. */
 static enum spool_relay_state read_state(sqlite3_stmt *st, int column)
 {
 	int64_t state = sqlite3_column_int64(st, column);
 
 	return state < RELAY_PENDING || state > RELAY_DEAD ? RELAY_DEAD : (enum spool_relay_state)state;
-}
-
-static bool read_status(sqlite3_stmt *st, struct buf *arena, struct spool_delivery *s)
-{
-	size_t sum = 1;
-
-	for (int i = 8; i < 12; i++)
-		sum += (size_t)sqlite3_column_bytes(st, i);
-	arena->len = 0;
-	*s = (struct spool_delivery){
-		.id = sqlite3_column_int64(st, 0),
-		.event = sqlite3_column_int64(st, 1),
-		.state = read_state(st, 2),
-		.due = spool_sql_time(st, 3),
-		.attempts = spool_sql_int(st, 4),
-		.last_at = spool_sql_time(st, 5),
-		.ms = spool_sql_count(st, 6),
-		.status = spool_sql_int(st, 7),
-		.paused_until = spool_sql_time(st, 12),
-	};
-	return buf_reserve(arena, sum) && copy(arena, st, 8, &s->sink) && copy(arena, st, 9, &s->endpoint) &&
-		copy(arena, st, 10, &s->error) && copy(arena, st, 11, &s->answer);
 }
 
 bool spool_deliveries_exist(struct spool_db *db, const struct spool_delivery_filter *f, bool *found)
@@ -87,7 +58,7 @@ bool spool_deliveries_exist(struct spool_db *db, const struct spool_delivery_fil
 	"CASE WHEN l.state = 0 AND l.attempts > 0 THEN 0 WHEN l.state = 2 THEN 1 WHEN l.state = 0 THEN 2 ELSE 3 END, l.id DESC"
 
 /*
- * Copies what is to be visited, as it is at one moment, into a table of this connection's own: a visit may block, and an open
+ * Copies what is to be read, as it is at one moment, into a table of this connection's own: the caller may block, and an open
  * read holds up the receiver's checkpoints.
  */
 static bool take_snapshot(struct spool_db *db, const struct spool_delivery_filter *f, int64_t limit)
@@ -111,125 +82,119 @@ static bool take_snapshot(struct spool_db *db, const struct spool_delivery_filte
 	return ok;
 }
 
-static bool visit_snapshot(struct spool_db *db, void (*visit)(void *ctx, const struct spool_delivery *s), void *ctx)
+struct spool_rows *spool_deliveries_list(struct spool_db *db, const struct spool_delivery_filter *f, int64_t limit)
 {
-	struct spool_delivery s;
-	struct buf arena = {0};
-	bool ok = true;
-	sqlite3_stmt *st;
-	int rc = SQLITE_DONE;
+	struct spool_rows *rows;
 
-	if (!spool_sql_prepare(db, "SELECT * FROM temp.shown ORDER BY rowid", &st))
-		return false;
-	while (ok && (rc = sqlite3_step(st)) == SQLITE_ROW) {
-		ok = read_status(st, &arena, &s);
-		if (ok)
-			visit(ctx, &s);
-	}
-	sqlite3_finalize(st);
-	buf_free(&arena);
-	return (ok && rc == SQLITE_DONE) || spool_sql_fail(db);
+	if (!take_snapshot(db, f, limit))
+		return NULL;
+	rows = spool_rows_begin(db, "SELECT * FROM temp.shown ORDER BY rowid");
+	if (rows)
+		rows->at_end = "DROP TABLE IF EXISTS temp.shown";
+	return rows;
 }
 
-bool spool_deliveries_list(struct spool_db *db, const struct spool_delivery_filter *f, int64_t limit,
-	void (*visit)(void *ctx, const struct spool_delivery *s), void *ctx)
+bool spool_deliveries_next(struct spool_rows *rows, struct spool_delivery *d)
 {
-	bool ok = take_snapshot(db, f, limit) && visit_snapshot(db, visit, ctx);
+	struct slice *const to[] = {&d->sink, &d->endpoint, &d->error, &d->answer};
 
-	sqlite3_exec(db->sql, "DROP TABLE IF EXISTS temp.shown", NULL, NULL, NULL);
-	return ok;
+	if (!spool_rows_step(rows))
+		return false;
+	*d = (struct spool_delivery){
+		.id = sqlite3_column_int64(rows->st, 0),
+		.event = sqlite3_column_int64(rows->st, 1),
+		.state = read_state(rows->st, 2),
+		.due = spool_sql_time(rows->st, 3),
+		.attempts = spool_sql_int(rows->st, 4),
+		.last_at = spool_sql_time(rows->st, 5),
+		.ms = spool_sql_count(rows->st, 6),
+		.status = spool_sql_int(rows->st, 7),
+		.paused_until = spool_sql_time(rows->st, 12),
+	};
+	if (!spool_rows_copy(rows->st, 8, to, 4, &rows->arena))
+		rows->failed = !spool_db_fail(rows->db, SQLITE_NOMEM, "spool: memory is short");
+	return !rows->failed;
 }
 
-/* They are few, and read at once: a visit that blocks holds up the checkpoints of few bytes. */
-bool spool_deliveries_attempts(struct spool_db *db, int64_t id, void (*visit)(void *ctx, const struct spool_delivery_attempt *a), void *ctx)
+/* They are few, and read at once: a caller that blocks holds up the checkpoints of few bytes. */
+struct spool_rows *spool_deliveries_attempts(struct spool_db *db, int64_t id)
 {
-	struct spool_delivery_attempt a;
-	sqlite3_stmt *st;
-	int rc;
+	struct spool_rows *rows = spool_rows_begin(db, "SELECT at, ms, status, error, answer FROM attempt WHERE relay = ?1 ORDER BY id");
 
-	if (!spool_sql_prepare(db, "SELECT at, ms, status, error, answer FROM attempt WHERE relay = ?1 ORDER BY id", &st))
-		return false;
-	sqlite3_bind_int64(st, 1, id);
-	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
-		a = (struct spool_delivery_attempt){
-			.at = spool_sql_time(st, 0),
-			.ms = spool_sql_count(st, 1),
-			.status = spool_sql_int(st, 2),
-			.error = spool_sql_slice(st, 3),
-			.answer = spool_sql_slice(st, 4),
-		};
-		visit(ctx, &a);
-	}
-	sqlite3_finalize(st);
-	return rc == SQLITE_DONE || spool_sql_fail(db);
+	if (rows)
+		sqlite3_bind_int64(rows->st, 1, id);
+	return rows;
 }
 
-bool spool_deliveries_counts(struct spool_db *db, void (*visit)(void *ctx, const char *sink, enum spool_relay_state state, int64_t n),
-	void *ctx)
+bool spool_deliveries_next_attempt(struct spool_rows *rows, struct spool_delivery_attempt *a)
 {
-	sqlite3_stmt *st;
-	int rc;
-
-	if (!spool_sql_prepare(db, "SELECT sink, state, count(*) FROM relay GROUP BY sink, state ORDER BY sink, state", &st))
+	if (!spool_rows_step(rows))
 		return false;
-	while ((rc = sqlite3_step(st)) == SQLITE_ROW)
-		visit(ctx, spool_sql_text(st, 0), read_state(st, 1), spool_sql_count(st, 2));
-	sqlite3_finalize(st);
-	return rc == SQLITE_DONE || spool_sql_fail(db);
+	*a = (struct spool_delivery_attempt){
+		.at = spool_sql_time(rows->st, 0),
+		.ms = spool_sql_count(rows->st, 1),
+		.status = spool_sql_int(rows->st, 2),
+		.error = spool_sql_slice(rows->st, 3),
+		.answer = spool_sql_slice(rows->st, 4),
+	};
+	return true;
+}
+
+/* All counts have these columns: sink, count, state, age, since. */
+bool spool_deliveries_next_count(struct spool_rows *rows, struct spool_delivery_count *c)
+{
+	if (!spool_rows_step(rows))
+		return false;
+	*c = (struct spool_delivery_count){
+		.sink = spool_sql_text(rows->st, 0),
+		.n = spool_sql_count(rows->st, 1),
+		.state = read_state(rows->st, 2),
+		.age = (int)spool_sql_number(rows->st, 3, 0, SPOOL_AGES - 1),
+		.since = spool_sql_time(rows->st, 4),
+	};
+	return true;
+}
+
+struct spool_rows *spool_deliveries_counts(struct spool_db *db)
+{
+	return spool_rows_begin(db, "SELECT sink, count(*), state, 0, 0 FROM relay GROUP BY sink, state ORDER BY sink, state");
 }
 
 /* Those of qshape(1), Postfix's. */
 const int spool_deliveries_bounds[SPOOL_AGES - 1] = {5, 10, 20, 40, 80, 160, 320, 640, 1280};
 
-bool spool_deliveries_shape(struct spool_db *db, int64_t now, void (*visit)(void *ctx, const char *sink, int age, int64_t n), void *ctx)
+struct spool_rows *spool_deliveries_shape(struct spool_db *db, int64_t now)
 {
+	struct spool_rows *rows;
 	char sql[1024];
-	int at, rc;
-	sqlite3_stmt *st;
+	int at;
 
-	at = snprintf(sql, sizeof sql, "SELECT sink, CASE");
+	at = snprintf(sql, sizeof sql, "SELECT sink, count(*), 0, CASE");
 	for (int i = 0; i < SPOOL_AGES - 1; i++)
 		at += snprintf(sql + at, sizeof sql - (size_t)at, " WHEN ?1 - since < %d * 60000 THEN %d", spool_deliveries_bounds[i], i);
-	snprintf(sql + at, sizeof sql - (size_t)at, " ELSE %d END AS age, count(*) FROM relay WHERE state = 0 GROUP BY sink, age ORDER BY sink, age",
+	snprintf(sql + at, sizeof sql - (size_t)at, " ELSE %d END AS age, 0 FROM relay WHERE state = 0 GROUP BY sink, age ORDER BY sink, age",
 		SPOOL_AGES - 1);
-	if (!spool_sql_prepare(db, sql, &st))
-		return false;
-	sqlite3_bind_int64(st, 1, now);
-	while ((rc = sqlite3_step(st)) == SQLITE_ROW)
-		visit(ctx, spool_sql_text(st, 0), sqlite3_column_int(st, 1), spool_sql_count(st, 2));
-	sqlite3_finalize(st);
-	return rc == SQLITE_DONE || spool_sql_fail(db);
+	rows = spool_rows_begin(db, sql);
+	if (rows)
+		sqlite3_bind_int64(rows->st, 1, now);
+	return rows;
 }
 
-bool spool_deliveries_late(struct spool_db *db, int64_t before, void (*visit)(void *ctx, const char *sink, int64_t n, int64_t since),
-	void *ctx)
+struct spool_rows *spool_deliveries_late(struct spool_db *db, int64_t before)
 {
-	sqlite3_stmt *st;
-	int rc;
+	struct spool_rows *rows = spool_rows_begin(db, "SELECT sink, count(*), 0, 0, min(due) FROM relay AS r WHERE state = 0 AND due < ?1"
+		" AND ifnull((SELECT at FROM attempt ORDER BY id DESC LIMIT 1), 0) < ?1"
+		" AND NOT EXISTS(SELECT 1 FROM relay AS o WHERE o.sink = r.sink AND o.conversation = r.conversation AND o.state = 0"
+		" AND o.id < r.id) GROUP BY sink");
 
-	if (!spool_sql_prepare(db, "SELECT sink, count(*), min(due) FROM relay AS r WHERE state = 0 AND due < ?1"
-			" AND ifnull((SELECT at FROM attempt ORDER BY id DESC LIMIT 1), 0) < ?1"
-			" AND NOT EXISTS(SELECT 1 FROM relay AS o WHERE o.sink = r.sink AND o.conversation = r.conversation AND o.state = 0"
-			" AND o.id < r.id) GROUP BY sink", &st))
-		return false;
-	sqlite3_bind_int64(st, 1, before);
-	while ((rc = sqlite3_step(st)) == SQLITE_ROW)
-		visit(ctx, spool_sql_text(st, 0), spool_sql_count(st, 1), spool_sql_time(st, 2));
-	sqlite3_finalize(st);
-	return rc == SQLITE_DONE || spool_sql_fail(db);
+	if (rows)
+		sqlite3_bind_int64(rows->st, 1, before);
+	return rows;
 }
 
-bool spool_deliveries_ages(struct spool_db *db, void (*visit)(void *ctx, const char *sink, int64_t n, int64_t since), void *ctx)
+struct spool_rows *spool_deliveries_ages(struct spool_db *db)
 {
-	sqlite3_stmt *st;
-	int rc;
-
-	if (!spool_sql_prepare(db, "SELECT sink, count(*), min(since) FROM relay WHERE state = 0 GROUP BY sink", &st))
-		return false;
-	while ((rc = sqlite3_step(st)) == SQLITE_ROW)
-		visit(ctx, spool_sql_text(st, 0), spool_sql_count(st, 1), spool_sql_time(st, 2));
-	sqlite3_finalize(st);
-	return rc == SQLITE_DONE || spool_sql_fail(db);
+	return spool_rows_begin(db, "SELECT sink, count(*), 0, 0, min(since) FROM relay WHERE state = 0 GROUP BY sink");
 }
 
 static bool last_id(struct spool_db *db, int64_t *id)

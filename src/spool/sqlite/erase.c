@@ -14,6 +14,7 @@
 #include "core/mention.h"
 #include "core/unpack.h"
 #include "spool/events.h"
+#include "spool/rejects.h"
 #include "spool/sqlite/delete.h"
 #include "spool/sqlite/sql.h"
 
@@ -77,9 +78,8 @@ static bool is_sender(const struct erasure *e, const struct spool_row *r)
 	return r->sender_id.p && r->sender_id.n == strlen(e->what->sender) && memcmp(r->sender_id.p, e->what->sender, r->sender_id.n) == 0;
 }
 
-static bool on_event(void *ctx, const struct spool_row *r)
+static bool note_if_theirs(struct erasure *e, const struct spool_row *r)
 {
-	struct erasure *e = ctx;
 	bool theirs = is_sender(e, r);
 
 	if (!theirs && delivery_mentions(e, r->headers, r->body)) {
@@ -93,12 +93,26 @@ static bool on_event(void *ctx, const struct spool_row *r)
 	return note(e, e->note_event) && (!r->conversation.p || note_conversation(e, r->endpoint, r->conversation));
 }
 
-static void on_reject(void *ctx, const struct spool_reject_row *r)
+static bool list_events(struct erasure *e)
 {
-	struct erasure *e = ctx;
+	struct spool_events_iter *it = spool_events_find(e->db, &spool_filter_all);
+	struct spool_row row;
 
-	if (e->ok && (delivery_mentions(e, r->headers, r->body) || mentions(e, r->path) || mentions(e, r->reason)) && !buf_add(&e->refusals, &r->id, sizeof r->id))
-		fail_memory(e);
+	while (e->ok && spool_events_next(it, &row) && note_if_theirs(e, &row))
+		;
+	return spool_events_end(it) && e->ok;
+}
+
+static bool list_refusals(struct erasure *e)
+{
+	struct spool_rows *rows = spool_rejects_list(e->db, NULL, 0);
+	struct spool_reject_row r;
+
+	while (e->ok && spool_rejects_next(rows, &r))
+		if ((delivery_mentions(e, r.headers, r.body) || mentions(e, r.path) || mentions(e, r.reason)) &&
+		    !buf_add(&e->refusals, &r.id, sizeof r.id))
+			fail_memory(e);
+	return spool_rows_end(rows) && e->ok;
 }
 
 /* Conversations whose id mentions the sender: their events may have been purged before. */
@@ -123,12 +137,12 @@ static bool make_lists(struct erasure *e)
 			"CREATE TEMP TABLE erase_conversation(endpoint TEXT, conversation TEXT, PRIMARY KEY(endpoint, conversation)) WITHOUT ROWID") &&
 		spool_sql_prepare(e->db, "INSERT OR IGNORE INTO temp.erase_event VALUES(?1, ?2)", &e->note_event) &&
 		spool_sql_prepare(e->db, "INSERT OR IGNORE INTO temp.erase_conversation VALUES(?1, ?2)", &e->note_conversation) &&
-		spool_query_events(e->db, &spool_filter_all, on_event, e) && e->ok && note_named_conversations(e) &&
+		list_events(e) && note_named_conversations(e) &&
 		/* without those that events of others have */
 		run(e, "DELETE FROM temp.erase_conversation WHERE (endpoint, conversation) IN (SELECT c.endpoint, c.conversation"
 			" FROM main.event AS v CROSS JOIN temp.erase_conversation AS c ON c.endpoint = v.endpoint AND c.conversation = v.conversation"
 			" WHERE v.id NOT IN (SELECT id FROM temp.erase_event))") &&
-		spool_query_rejects(e->db, NULL, 0, on_reject, e) && e->ok;
+		list_refusals(e);
 }
 
 static void drop_lists(struct erasure *e)

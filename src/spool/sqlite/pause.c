@@ -4,34 +4,35 @@
 
 #include <string.h>
 
+#include "spool/sqlite/rows.h"
 #include "spool/sqlite/sql.h"
 
-bool spool_pause_list(struct spool_db *db, int64_t now, spool_pause_visit *visit, void *ctx)
+struct spool_rows *spool_pause_list(struct spool_db *db, int64_t now)
 {
-	sqlite3_stmt *st;
-	int rc;
+	struct spool_rows *rows = spool_rows_begin(db, "SELECT sink, until, failures FROM pause WHERE until > ?1 ORDER BY sink");
 
-	if (!spool_sql_prepare(db, "SELECT sink, until, failures FROM pause WHERE until > ?1 ORDER BY sink", &st))
-		return false;
-	sqlite3_bind_int64(st, 1, now);
-	while ((rc = sqlite3_step(st)) == SQLITE_ROW)
-		visit(ctx, spool_sql_text(st, 0), spool_sql_time(st, 1), spool_sql_int(st, 2));
-	sqlite3_finalize(st);
-	return rc == SQLITE_DONE || spool_sql_fail(db);
+	if (rows)
+		sqlite3_bind_int64(rows->st, 1, now);
+	return rows;
 }
 
-struct search {
-	const char *sink;
-	bool found;
-};
-
-static void on_pause(void *ctx, const char *sink, int64_t until, int failures)
+bool spool_pause_next(struct spool_rows *rows, struct spool_pause *pause)
 {
-	struct search *s = ctx;
+	if (!spool_rows_step(rows))
+		return false;
+	*pause = (struct spool_pause){spool_sql_text(rows->st, 0), spool_sql_time(rows->st, 1), spool_sql_int(rows->st, 2)};
+	return true;
+}
 
-	(void)until;
-	(void)failures;
-	s->found = s->found || strcmp(sink, s->sink) == 0;
+static bool find_pause(struct spool_db *db, const char *sink, int64_t now, bool *found)
+{
+	struct spool_rows *rows = spool_pause_list(db, now);
+	struct spool_pause pause;
+
+	*found = false;
+	while (spool_pause_next(rows, &pause))
+		*found = *found || strcmp(pause.sink, sink) == 0;
+	return spool_rows_end(rows);
 }
 
 static bool delete(struct spool_db *db, const char *sink)
@@ -75,13 +76,12 @@ bool spool_pause_note(struct spool_db *db, const char *sink, int64_t until, int 
 
 bool spool_pause_end(struct spool_db *db, const char *sink, int64_t now, bool *ended)
 {
-	struct search search = {sink, false};
-	bool ok;
+	bool ok, found;
 
 	*ended = false;
-	if (!spool_pause_list(db, now, on_pause, &search))
+	if (!find_pause(db, sink, now, &found))
 		return false;
-	if (!search.found)
+	if (!found)
 		return true;
 	if (!spool_db_begin(db, true))
 		return false;

@@ -12,6 +12,7 @@
 #include "conf/loaded.h"
 #include "core/clock.h"
 #include "spool/sqlite/program.h"
+#include "spool/sqlite/rows.h"
 #include "spool/sqlite/sql.h"
 
 struct spool_program spool_program_self(const char *role)
@@ -159,20 +160,17 @@ bool spool_program_tell(struct spool_db *db, const struct spool_program *p)
 	return ok;
 }
 
-bool spool_program_list(struct spool_db *db, void (*visit)(void *ctx, const struct spool_program *p), void *ctx)
+struct spool_rows *spool_program_list(struct spool_db *db)
 {
-	struct spool_program p;
-	sqlite3_stmt *st;
-	int rc;
+	return spool_rows_begin(db, "SELECT " COLUMNS " FROM program ORDER BY role, started_at, pid");
+}
 
-	if (!spool_sql_prepare(db, "SELECT " COLUMNS " FROM program ORDER BY role, started_at, pid", &st))
+bool spool_program_next(struct spool_rows *rows, struct spool_program *p)
+{
+	if (!spool_rows_step(rows))
 		return false;
-	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
-		read_row(st, &p);
-		visit(ctx, &p);
-	}
-	sqlite3_finalize(st);
-	return rc == SQLITE_DONE || spool_sql_fail(db);
+	read_row(rows->st, p);
+	return true;
 }
 
 static bool remove_role(struct spool_db *db, const char *role)

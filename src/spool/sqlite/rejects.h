@@ -6,8 +6,8 @@
  * the form of the scheme's, or none), endpoint, outcome and address. What a class does not use is shared by the others. Inside
  * a class the newest stay. Deliveries with a signature come first; those without have one place in eight all the same.
  */
-#ifndef SPOOL_REJECTS_H
-#define SPOOL_REJECTS_H
+#ifndef SPOOL_SQLITE_REJECTS_H
+#define SPOOL_SQLITE_REJECTS_H
 
 #include <sqlite3.h>
 #include <stdbool.h>

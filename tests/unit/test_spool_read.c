@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: ISC */
+/* What the spool gives back: events by filter and by id, rejected deliveries, and the error that a reading ends with. */
+#include "unit.h"
+
+#include "spool/events.h"
+#include "spool/rejects.h"
+#include "spool/spool.h"
+#include "spool/sqlite/db.h"
+#include "spool/totals.h"
+
+enum { EVENTS = 2300 /* more than two pages of ids */ };
+
+static char why[256];
+
+static struct slice text(const char *s)
+{
+	return (struct slice){s, strlen(s)};
+}
+
+static void fill(const char *dir)
+{
+	struct spool *s = spool_new(dir, JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
+	struct spool_event *ev = calloc(EVENTS, sizeof *ev);
+
+	for (int i = 0; i < EVENTS; i++)
+		ev[i] = (struct spool_event){.endpoint = i % 2 ? "/odd" : "/even", .event = text("e"), .headers = text("H: v\n"), .body = text("b"),
+			.remote_addr = "::1", .received_at = 1000 + i, .next = i + 1 < EVENTS ? &ev[i + 1] : NULL};
+	if (!spool_put(s, ev, why, sizeof why))
+		fail_msg("%s", why);
+	free(ev);
+	spool_close(s);
+}
+
+static void open_db(struct spool_db *db, const char *dir)
+{
+	*db = (struct spool_db){0};
+	if (!spool_db_open(db, dir, JOURNAL_WAL, SPOOL_MANAGE))
+		fail_msg("%s", spool_db_error(db));
+}
+
+/* Returns how many there are, and checks that each id follows the one before in the filter's order. */
+static int count(struct spool_db *db, const struct spool_filter *f, int64_t *first, int64_t *last)
+{
+	struct spool_events_iter *it = spool_events_find(db, f);
+	struct spool_row row;
+	int n = 0;
+
+	for (*last = 0; spool_events_next(it, &row); *last = row.id, n++) {
+		if (n == 0)
+			*first = row.id;
+		else
+			assert_true(f->newest_first ? row.id < *last : row.id > *last);
+	}
+	assert_true(spool_events_end(it));
+	return n;
+}
+
+static void events_are_read_in_both_orders(void **state)
+{
+	struct spool_filter f = spool_filter_all;
+	int64_t first, last;
+	struct spool_db db;
+
+	(void)state;
+	fill("orders");
+	open_db(&db, "orders");
+	assert_int_equal(count(&db, &f, &first, &last), EVENTS);
+	assert_true(first == 1 && last == EVENTS);
+	f.newest_first = true;
+	assert_int_equal(count(&db, &f, &first, &last), EVENTS);
+	assert_true(first == EVENTS && last == 1);
+	f = spool_filter_all;
+	f.endpoint = "/odd";
+	f.after = 3;
+	f.last = 2002;
+	assert_int_equal(count(&db, &f, &first, &last), 1000);
+	assert_true(first == 4 && last == 2002);
+	f.newest_first = true;
+	assert_int_equal(count(&db, &f, &first, &last), 1000);
+	assert_true(first == 2002 && last == 4);
+	f = spool_filter_all;
+	f.since = 1500;
+	f.until = 1502;
+	assert_int_equal(count(&db, &f, &first, &last), 2);
+	f.last = 5;
+	assert_int_equal(count(&db, &f, &first, &last), 0);
+	spool_db_close(&db);
+}
+
+static void an_event_is_found_by_its_id(void **state)
+{
+	static const int64_t ids[] = {0, -1, EVENTS + 1, INT64_MAX, INT64_MIN};
+	struct spool_events_iter *it;
+	struct spool_row row;
+	struct spool_db db;
+
+	(void)state;
+	fill("id");
+	open_db(&db, "id");
+	it = spool_events_get(&db, 1700);
+	assert_true(spool_events_next(it, &row) && row.id == 1700 && row.received_at == 2699);
+	assert_false(spool_events_next(it, &row));
+	assert_true(spool_events_end(it));
+	for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+		it = spool_events_get(&db, ids[i]);
+		assert_false(spool_events_next(it, &row));
+		assert_true(spool_events_end(it));
+	}
+	spool_db_close(&db);
+}
+
+/* As replay does it. */
+static void the_connection_may_write_between_two_events(void **state)
+{
+	struct spool_events_iter *it;
+	struct spool_row row;
+	struct spool_db db;
+	int n = 0;
+
+	(void)state;
+	fill("writes");
+	open_db(&db, "writes");
+	it = spool_events_find(&db, &spool_filter_all);
+	for (; n < 3 && spool_events_next(it, &row); n++) {
+		assert_true(spool_db_begin(&db, true));
+		assert_int_equal(sqlite3_exec(db.sql, "UPDATE spool SET name = name", NULL, NULL, NULL), SQLITE_OK);
+		assert_true(spool_db_commit(&db));
+		spool_db_end(&db);
+	}
+	assert_int_equal(n, 3);
+	assert_true(spool_events_end(it));
+	spool_db_close(&db);
+}
+
+static void an_error_ends_the_reading_and_stays_in_the_connection(void **state)
+{
+	struct spool_reject_row reject;
+	struct spool_counter counter;
+	struct spool_events_iter *it;
+	struct spool_rows *rows;
+	struct spool_row row;
+	struct spool_db db;
+
+	(void)state;
+	fill("gone");
+	open_db(&db, "gone");
+	assert_int_equal(sqlite3_exec(db.sql, "DROP TABLE counter; DROP TABLE reject; DROP TABLE event", NULL, NULL, NULL), SQLITE_OK);
+	it = spool_events_find(&db, &spool_filter_all);
+	assert_false(spool_events_next(it, &row));
+	assert_false(spool_events_end(it));
+	assert_string_equal(spool_db_error(&db), "spool: no such table: event");
+	rows = spool_totals_counters(&db);
+	assert_false(spool_totals_next(rows, &counter));
+	assert_false(spool_rows_end(rows));
+	assert_string_equal(spool_db_error(&db), "spool: no such table: counter");
+	rows = spool_rejects_list(&db, NULL, 0);
+	assert_false(spool_rejects_next(rows, &reject));
+	assert_false(spool_rows_end(rows));
+	assert_string_equal(spool_db_error(&db), "spool: no such table: reject");
+	spool_db_close(&db);
+}
+
+static void a_spool_that_is_not_there_is_an_error_of_the_connection(void **state)
+{
+	struct spool_db *db = spool_db_new();
+
+	(void)state;
+	assert_false(spool_db_exists("nowhere"));
+	assert_false(spool_db_open(db, "nowhere", JOURNAL_WAL, SPOOL_MANAGE));
+	assert_string_equal(spool_db_error(db), "nowhere: No such file or directory");
+	assert_int_equal(spool_db_error_kind(db), SPOOL_ERROR_OTHER);
+	spool_db_free(db);
+	assert_string_equal(spool_db_error(NULL), "memory is short");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(events_are_read_in_both_orders),
+		cmocka_unit_test(an_event_is_found_by_its_id),
+		cmocka_unit_test(the_connection_may_write_between_two_events),
+		cmocka_unit_test(an_error_ends_the_reading_and_stays_in_the_connection),
+		cmocka_unit_test(a_spool_that_is_not_there_is_an_error_of_the_connection),
+	};
+
+	return cmocka_run_group_tests_name("spool_read", tests, unit_enter, unit_leave);
+}
