@@ -7,6 +7,7 @@
 const struct sink_type *const sink_types[] = {
 	&type_http,
 	&type_exec,
+	&type_null,
 	NULL,
 };
 

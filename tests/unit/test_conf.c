@@ -364,7 +364,7 @@ static void errors_name_file_and_line(void **state)
 		{"sink \"out\" {\n}\n", "test.conf:2:", "needs a url"},
 		{"sink \"out\" { url = \"http://a/\" url-file = \"x\" }\n", "test.conf:1:", "not both"},
 		{"sink \"out\" { url = \"ftp://a/\" }\n", "test.conf:1:", "sink \"out\": url: write it as \"https://example.com"},
-		{"sink \"out\" { type = \"file\" url = \"http://a/\" }\n", "test.conf:1:", "\"http\" and \"exec\""},
+		{"sink \"out\" { type = \"pigeon\" url = \"http://a/\" }\n", "test.conf:1:", "there are \"http\", \"exec\""},
 		{"sink \"out\" { type = \"exec\" }\n", "test.conf:1:", "needs a command"},
 		{"sink \"out\" { type = \"exec\" command = {\"a\"} environment = {\"A=b\"} }\n", "test.conf:1:", "without a value"},
 		{"sink \"out\" { type = \"exec\" command = {\"a\"} environment = {\"OK\", \"HOOKSPOOL_ID\"} }\n", "test.conf:1:", "tell of the event"},
@@ -538,7 +538,7 @@ static void errors_name_the_options_line(void **state)
 	} cases[] = {
 		{none, "url = \"ftp://a/\"", "https://example.com", 5},
 		{none, "url = \"https://a/ b\"", "https://example.com", 5},
-		{none, "type = \"file\"", "\"http\" and \"exec\"", 5},
+		{none, "type = \"pigeon\"", "there are \"http\", \"exec\"", 5},
 		{none, "type = \"exec\"\n command = {\"\"}", "needs a command", 6},
 		{none, "type = \"exec\"", "needs a command", 8},
 		{none, "", "needs a url", 8},
