@@ -87,3 +87,43 @@ def test_tests_of_the_table_of_failures_exist():
                 assert files, (fault, name)
             else:
                 assert any(f"\ndef {name}(" in path.read_text() for path in files), (fault, name)
+
+
+ROOMS = ("core", "conf", "spool", "sink", "hook", ("gate", "relay"), "cli")  # each includes those before it; neighbours do not
+
+
+def includes():
+    """What each file below src/ includes of it: (file, header)."""
+    for path in sorted((SOURCE / "src").rglob("*.[ch]")):
+        for header in re.findall(r'^#include "([^"]+)"', path.read_text(), re.M):
+            if (SOURCE / "src" / header).exists():
+                yield str(path.relative_to(SOURCE / "src")), header
+
+
+def test_rooms_include_downwards_only():
+    rank = {room: number for number, rooms in enumerate(ROOMS) for room in ([rooms] if isinstance(rooms, str) else rooms)}
+    found = list(includes())
+    assert len(found) > 500
+    rooms = [(path.split("/")[0], header.split("/")[0], path, header) for path, header in found if "/" in path]
+    assert not [pair for a, b, *pair in rooms if a != b and rank[a] <= rank[b]]
+
+
+def test_no_headers_include_each_other_in_a_circle():
+    graph = {}
+    for path, header in includes():
+        if path.endswith(".h"):
+            graph.setdefault(path, set()).add(header)
+
+    def visit(path, way):
+        assert path not in way, " -> ".join((*way, path))
+        for header in graph.get(path, ()):
+            visit(header, (*way, path))
+    for path in list(graph):
+        visit(path, ())
+
+
+def test_sql_stays_in_the_engine():
+    """Outside of it, no file includes SQLite's header or one of the engine's."""
+    for path in (SOURCE / "src").rglob("*.[ch]"):
+        if "spool/sqlite" not in str(path):
+            assert not re.search(r"^#include [<\"](sqlite3\.h|spool/sqlite/)", path.read_text(), re.M), path.relative_to(SOURCE)
