@@ -42,7 +42,7 @@ static void check_pages(struct check *c, struct spool_db *db)
 	struct spool_faults faults;
 
 	if (!c->deep && spool_inspect_size(db) > SMALL) {
-		check_say(c, CHECK_OK, "spool-integrity", "spool database: larger than %d MiB; check --deep reads it wholly", (int)(SMALL >> 20));
+		check_say(c, CHECK_OK, "spool-integrity", "spool database: larger than %d MiB; check --deep reads it whole", (int)(SMALL >> 20));
 		return;
 	}
 	if (spool_inspect_pages(db, c->deep, &faults))
@@ -79,8 +79,8 @@ void check_database(struct check *c, const struct conf *conf)
 	struct spool_db *db;
 
 	if (spool_inspect_lost(conf->spool)) {
-		check_say(c, CHECK_WARN, "spool-database", "spool database: not there, though its directory has a lock, as a receiver makes it; if nobody "
-			"moved the database away, restore a backup; else the receiver makes a new one when it starts");
+		check_say(c, CHECK_WARN, "spool-database", "spool database: not there, though its directory has a lock, which a receiver makes; if the "
+			"database was not moved away, restore a backup; else the receiver makes a new one when it starts");
 		return;
 	}
 	if (!spool_db_exists(conf->spool)) {

@@ -64,7 +64,7 @@ static void check_as(struct check *c, const struct conf *conf, const struct user
 	if (pid > 0)
 		waitpid(pid, &status, 0);
 	if (status != 0)
-		check_say(c, CHECK_FAIL, "owner", "the check as user %s broke off", check_user(user->uid));
+		check_say(c, CHECK_FAIL, "owner", "the check as user %s failed", check_user(user->uid));
 	buf_free(&found);
 }
 

@@ -55,7 +55,7 @@ static void say_older(struct looking *l, const struct spool_program *p, bool tex
 
 	clock_format(p->loaded_at, loaded);
 	if (!texts)
-		check_say(l->check, CHECK_WARN, p->role, "%s (pid %" PRId64 "): has other secrets than the files of now, since it read them at %s; "
+		check_say(l->check, CHECK_WARN, p->role, "%s (pid %" PRId64 "): has other secrets than the files have now; it read them at %s; "
 			"systemctl reload %s, or hookspool reload --pid %" PRId64, p->role, p->process.pid, loaded, unit, p->process.pid);
 	else
 		check_say(l->check, CHECK_WARN, p->role, "%s (pid %" PRId64 "): runs an older configuration, read at %s; %s was changed at %s; "
@@ -71,7 +71,7 @@ static void look_at_configuration(struct looking *l, const struct spool_program 
 	char at[CLOCK_TEXT];
 
 	if (*p->reload_error)
-		check_say(l->check, CHECK_FAIL, p->role, "%s (pid %" PRId64 "): its reload at %s failed: %s; mend that, and reload again", p->role,
+		check_say(l->check, CHECK_FAIL, p->role, "%s (pid %" PRId64 "): its reload at %s failed: %s; correct that, and reload again", p->role,
 			p->process.pid, clock_format(p->reload_at, at), p->reload_error);
 	if (strcmp(p->version, PACKAGE_VERSION) != 0)
 		check_say(l->check, CHECK_WARN, p->role, "%s (pid %" PRId64 "): is version %s, and this is %s; restart it", p->role, p->process.pid,
@@ -179,10 +179,10 @@ static void say_gone(struct looking *l)
 	char at[CLOCK_TEXT];
 
 	if (l->ended_at)
-		check_say(l->check, CHECK_WARN, "relay", "relay: none runs, as it was ended at %s; start hookspool relay", clock_format(l->ended_at, at));
+		check_say(l->check, CHECK_WARN, "relay", "relay: none runs; it ended at %s; start hookspool relay", clock_format(l->ended_at, at));
 	else
-		check_say(l->check, CHECK_WARN, "relay", "relay: none runs; the one that was started at %s is gone without having ended: it was killed, "
-			"or the machine was; start hookspool relay, and see its log", clock_format(l->started_at, at));
+		check_say(l->check, CHECK_WARN, "relay", "relay: none runs; the one that was started at %s was killed, or "
+			"the machine stopped; start hookspool relay, and see its log", clock_format(l->started_at, at));
 }
 
 /* A relay that cron starts sends these too, but no delivery can wait for it. */
@@ -204,9 +204,9 @@ static void look_at_relay(struct looking *l)
 	if (hold == HOLD_FREE || hold == HOLD_NONE)
 		look_at_stored(l);
 	if (hold == HOLD_TAKEN && now - beat > HANGS_MS && l->relay)
-		check_say(l->check, CHECK_FAIL, "relay", "relay: hangs, it did nothing since %s; restart it, and tell its developers how it came to that", at);
+		check_say(l->check, CHECK_FAIL, "relay", "relay: hangs, it has done nothing since %s; restart it, and report this to the developers", at);
 	else if (hold == HOLD_TAKEN && !l->relay && now - beat > HANGS_MS)
-		check_say(l->check, CHECK_WARN, "relay", "relay: one runs that tells nothing of itself, as release 0.1 does; restart it");
+		check_say(l->check, CHECK_WARN, "relay", "relay: one runs that is not registered in the spool, as one of release 0.1; restart it");
 	else if (hold == HOLD_TAKEN || hold == HOLD_UNKNOWN || !needs_relay(l->conf))
 		return;
 	else if (l->started_at) /* a relay that cron starts removes its row when it ends */

@@ -50,7 +50,7 @@ static void say_target(struct check *c, const struct sink *s)
 	if (!s->url && !s->url_file)
 		return;
 	if (!s->url) {
-		check_say(c, CHECK_OK, "sink", "sink %s: %s to what is in %s", s->name, s->method, s->url_file);
+		check_say(c, CHECK_OK, "sink", "sink %s: %s to the URL in %s", s->name, s->method, s->url_file);
 		return;
 	}
 	rest = terminal_url(s->url, &before);

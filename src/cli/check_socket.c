@@ -26,7 +26,7 @@ static const char *fix_for(int error)
 	case ENOENT:
 		return "; is the receiver running, and on this path?";
 	case ECONNREFUSED:
-		return "; nobody listens: start the receiver";
+		return "; no process listens: start the receiver";
 	case EAGAIN:
 	case ETIMEDOUT:
 	case EINPROGRESS:
@@ -93,7 +93,7 @@ static bool say_answer(struct check *c, const struct conf *conf, const char *whe
 			"are answered 503: %s", where, r->pid, r->error);
 	else if (!is_known_receiver(c, conf, r->pid))
 		check_say(c, CHECK_FAIL, "socket", "socket %s: the receiver there (pid %" PRId64 ") does not use this configuration's spool; "
-			"is it another one's, or was the spool moved? restart it with -c", where, r->pid);
+			"is it another configuration's receiver, or was the spool moved? restart it with -c", where, r->pid);
 	else
 		return true;
 	return false;
@@ -115,7 +115,7 @@ static bool probe(struct check *c, const struct conf *conf, const char *where, i
 		check_say(c, CHECK_FAIL, "socket", "socket %s: the connection was closed without an answer; see the receiver's log, and restart it", where);
 		return false;
 	case PROBE_OTHER:
-		check_say(c, CHECK_FAIL, "socket", "socket %s: what answers there is no receiver of this release; restart the receiver, or name its socket "
+		check_say(c, CHECK_FAIL, "socket", "socket %s: the program that answers is no receiver of this release; restart the receiver, or name its socket "
 			"with --socket", where);
 		return false;
 	}
@@ -146,7 +146,7 @@ static void look_at_socket(struct check *c, const struct conf *conf, const char 
 	if (strncmp(where, "unix:", 5) == 0)
 		say_mode(c, conf, where, where + 5);
 	else
-		check_say(c, CHECK_OK, "socket", "socket %s: a receiver answers; so it does to any local user, unlike at a unix: socket", where);
+		check_say(c, CHECK_OK, "socket", "socket %s: a receiver answers; any local user may connect, unlike to a unix: socket", where);
 }
 
 /* The sockets that receivers are registered with, each once. They are copied, because a new note may move all notes. */
@@ -186,17 +186,17 @@ void check_socket(struct check *c, const struct conf *conf)
 	else if (look_at_noted(c, conf))
 		return;
 	else if (check_next_note(c, CHECK_UNUSABLE, NULL))
-		check_say(c, CHECK_WARN, "socket", "socket not checked: where it is stands in the spool, which can't be read; name it with --socket unix:PATH");
+		check_say(c, CHECK_WARN, "socket", "socket not checked: its address is in the spool, which can't be read; name it with --socket unix:PATH");
 	else if ((when = check_next_note(c, "gone", NULL)) && !check_next_note(c, "receiver", NULL))
-		check_say(c, CHECK_FAIL, "socket", "socket: there is none, and the receiver that was started at %s is gone without having ended: it was "
-			"killed, or the machine was; start it, and see its log", when);
+		check_say(c, CHECK_FAIL, "socket", "socket: there is none, and the receiver that was started at %s was killed, or the machine "
+			"stopped; start it, and see its log", when);
 	else if ((when = check_next_note(c, "ended", NULL)))
-		check_say(c, CHECK_WARN, "socket", "socket: there is none, as the receiver was ended at %s; start it, or write --socket none where the "
+		check_say(c, CHECK_WARN, "socket", "socket: there is none; the receiver ended at %s; start it, or write --socket none where the "
 			"web server starts it, as mod_fcgid does", when);
 	else if ((when = check_next_note(c, "cgi", NULL)))
 		check_say(c, CHECK_OK, "socket", "socket: there is none to ask, since the web server starts the receiver for each delivery, as CGI; the "
 			"last one at %s", when);
 	else
-		check_say(c, CHECK_WARN, "socket", "socket not checked: no receiver has told the spool of one; name it with --socket unix:PATH, "
+		check_say(c, CHECK_WARN, "socket", "socket not checked: no receiver is registered with one; name it with --socket unix:PATH, "
 			"or write --socket none where the web server starts the receiver, as for CGI and mod_fcgid");
 }

@@ -34,10 +34,10 @@ static void check_file_system(struct check *c, const char *dir, enum journal jou
 				name);
 		break;
 	case SPOOL_FS_MEMORY:
-		check_say(c, CHECK_WARN, "spool-filesystem", "spool's file system: %s forgets everything when the machine stops; use a disk", name);
+		check_say(c, CHECK_WARN, "spool-filesystem", "spool's file system: %s loses everything when the machine stops; use a disk", name);
 		break;
 	case SPOOL_FS_LAYER:
-		check_say(c, CHECK_WARN, "spool-filesystem", "spool's file system: %s; in a container, events go when it goes: mount a volume there", name);
+		check_say(c, CHECK_WARN, "spool-filesystem", "spool's file system: %s; in a container, events are lost with it: mount a volume there", name);
 		break;
 	case SPOOL_FS_LOCAL:
 		check_say(c, CHECK_OK, "spool-filesystem", "spool's file system: %s", name);
@@ -78,7 +78,7 @@ static void check_missing(struct check *c, const struct conf *conf)
 	snprintf(path, sizeof path, "%s", conf->spool);
 	parent = dirname(path);
 	if (access(parent, F_OK) != 0) {
-		check_say(c, CHECK_FAIL, "spool", "spool %s: neither it nor %s is there; " BY_UNITS "install -d -m 700 -o USER %s", conf->spool, parent,
+		check_say(c, CHECK_FAIL, "spool", "spool %s: neither it nor %s exists; " BY_UNITS "install -d -m 700 -o USER %s", conf->spool, parent,
 			conf->spool);
 		return;
 	}
@@ -146,7 +146,7 @@ static bool check_owned(struct check *c, const char *dir, const char *name, cons
 		return false;
 	}
 	if (shared && st.st_gid != place->st_gid) {
-		check_say(c, CHECK_FAIL, "spool", "%s: not the group's that shares the spool; chgrp --reference=%s it", path, dir);
+		check_say(c, CHECK_FAIL, "spool", "%s: another group than the directory's; chgrp --reference=%s it", path, dir);
 		return false;
 	}
 	if ((st.st_mode & 0600) != 0600) {
@@ -201,7 +201,7 @@ static bool check_directory(struct check *c, const char *dir, const struct stat 
 	for (const char *const *file = spool_fs_files; *file; file++)
 		ok = check_owned(c, dir, *file, st) && ok;
 	if (ok && st->st_uid == 0)
-		check_say(c, CHECK_WARN, "spool", "spool %s: root's; let the receiver run as an ordinary user and chown -R it to that", dir);
+		check_say(c, CHECK_WARN, "spool", "spool %s: root owns it; let the receiver run as an ordinary user and chown -R it to that", dir);
 	else if (ok)
 		check_say(c, CHECK_OK, "spool", "spool %s: user %s's%s, closed to others", dir, check_user(st->st_uid),
 			shared ? ", shared with its group" : "");

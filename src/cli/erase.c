@@ -59,7 +59,7 @@ static int erase_run(const struct cli *cli, void *values)
 	bool ok;
 
 	if (!o->what.sender || !*o->what.sender)
-		return cli_usage("erase", "say whose events with --sender ID");
+		return cli_usage("erase", "the --sender is missing");
 	status = cli_open(cli, CONF_SECRETS_THERE, &conf, &db);
 	if (status != CLI_OK)
 		return status;

@@ -152,7 +152,7 @@ const struct command cli_relay = {
 	.purpose = "send events on to their sinks",
 	.usage = "[--once]",
 	.about = "Sends events to the sinks that their endpoint names, each until it is delivered or dead. One relay runs for a spool. "
-		"SIGTERM ends it; on SIGHUP it reads its configuration anew.",
+		"SIGTERM ends it; on SIGHUP it reads its configuration again.",
 	.more = "Exit status: 0 ended; 64 wrong usage; 75 another relay runs, or the spool can't be used; 78 wrong configuration.",
 	.examples = "relay --once",
 	.options = relay_options,

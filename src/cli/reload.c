@@ -83,7 +83,7 @@ static void take_result(struct reload *r, const struct spool_program *p)
 			continue;
 		t->done = true;
 		if (*p->reload_error)
-			reload_failed(r, t, "reload failed, and it goes on with the configuration it had: ", p->reload_error);
+			reload_failed(r, t, "reload failed, and the old configuration stays in use: ", p->reload_error);
 		else
 			say_reloaded(p, "reloaded");
 	}
@@ -207,7 +207,7 @@ static int reload_run(const struct cli *cli, void *values)
 	status = geteuid() == 0 ? run_as_users(r) : reload_role(r);
 	if (status != NONE_RUNS)
 		return status;
-	cli_error("no %s runs that has told the spool of itself; nothing was sent", r->role ? r->role : "receiver or relay");
+	cli_error("no registered %s runs; nothing was sent", r->role ? r->role : "receiver or relay");
 	return CLI_NO;
 }
 
@@ -219,11 +219,11 @@ static const struct command_option reload_options[] = {
 
 const struct command cli_reload = {
 	.name = "reload",
-	.purpose = "have receiver and relay read their configuration anew, and wait for it",
+	.purpose = "make the receiver and the relay read their configuration again",
 	.usage = "[receiver|relay] [--pid PID]",
 	.about = "Sends SIGHUP to the receivers and the relay of the spool, or to that one, waits until each has read its configuration "
-		"anew, and prints the result.",
-	.more = "Exit status: 0 all run the configuration as it is; 1 one refused it and goes on with the one it had, has ended, or none "
+		"again, and prints the result.",
+	.more = "Exit status: 0 all run the current configuration; 1 one kept its old configuration, has ended, or none "
 		"runs; 64 wrong usage; 66 no spool; 75 no result within 60 s, or the spool can't be read; 78 wrong configuration, and "
 		"nothing was sent.",
 	.examples = "reload\nreload relay",

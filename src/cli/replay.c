@@ -153,7 +153,7 @@ static int replay_run(const struct cli *cli, void *values)
 	int status;
 
 	if (!name && !*r->ids)
-		return cli_usage("replay", "to which --sink? Or which ID?");
+		return cli_usage("replay", "name a --sink, or IDs; list prints them");
 	if (*r->ids && filter_is_set(&r->filter))
 		return cli_usage("replay", "filters choose events, and so do IDs; one of them at a time");
 	status = cli_open(cli, CONF_SECRETS_THERE, &conf, &r->db);

@@ -117,7 +117,7 @@ static int change_all(const struct cli *cli, const struct retry_options *o, cons
 	int status;
 
 	if (!sink == !*o->ids)
-		return cli_usage(name, "which? a --sink, or IDs; hookspool deliveries prints them");
+		return cli_usage(name, "name a --sink, or IDs; hookspool deliveries prints them");
 	status = cli_open(cli, CONF_SECRETS_THERE, &conf, &c.db);
 	if (status != CLI_OK)
 		return status;

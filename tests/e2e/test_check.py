@@ -256,7 +256,7 @@ def test_held_socket_without_a_receiver_fails(healthy):
         assert status == 2 and "no receiver answers" in named(found, "socket")[0][2]
     sock.close()
     status, found = check(healthy.home)
-    assert status == 2 and "nobody listens" in named(found, "socket")[0][2]
+    assert status == 2 and "no process listens" in named(found, "socket")[0][2]
 
 
 def test_killed_receiver_fails_and_its_successor_does_not(healthy, children):
@@ -363,7 +363,7 @@ def test_receiver_ended_by_a_reboot_fails(healthy):
     healthy.end()
     healthy.socket.unlink()
     told = named(check(healthy.home)[1], "socket")
-    assert [status for _, status, _ in told] == ["fail"] and "is gone without having ended" in told[0][2]
+    assert [status for _, status, _ in told] == ["fail"] and "was killed, or the machine stopped" in told[0][2]
     assert not bad(check(healthy.home, "--socket", "none")[1])
 
 
@@ -372,7 +372,7 @@ def test_stopped_receiver_warns(healthy):
     healthy.stop()
     assert not healthy.socket.exists()
     told = named(check(healthy.home)[1], "socket")
-    assert [status for _, status, _ in told] == ["warn"] and "the receiver was ended at 20" in told[0][2]
+    assert [status for _, status, _ in told] == ["warn"] and "the receiver ended at 20" in told[0][2]
     told = named(check(healthy.home, socket=healthy.socket)[1], "socket")
     assert [status for _, status, _ in told] == ["fail"] and "is the receiver running" in told[0][2]
     assert not bad(check(healthy.home, "--socket", "none")[1])
@@ -577,7 +577,7 @@ def test_endpoints_with_sinks_and_no_relay_warn(relayed, relay):
     assert [status for _, status, _ in named(check(relayed.home)[1], "relay")] == ["ok"]
 
 
-@pytest.mark.parametrize("by, says", [(signal.SIGKILL, "is gone without having ended: it was killed"), (signal.SIGTERM, "as it was ended at 20")])
+@pytest.mark.parametrize("by, says", [(signal.SIGKILL, "was killed, or the machine stopped"), (signal.SIGTERM, "it ended at 20")])
 def test_missing_relay_warns_at_once(relayed, relay, by, says):
     """Until cron's relay runs in its place."""
     home = relayed.home
@@ -698,7 +698,7 @@ def test_file_that_its_owner_cannot_use_is_named(relayed, relay, name):
         path.chmod(mode)
         status, found = check(relayed.home)
         assert status == 2 and bad(found)[0][2] == f"{path}: its mode is {mode:03o}, so that its owner can't use it; chmod 600 it"
-        assert not any("no receiver has told" in text or "none runs" in text for _, _, text in found)
+        assert not any("no receiver is registered" in text or "none runs" in text for _, _, text in found)
     path.chmod(0o600)
     assert not bad(check(relayed.home)[1])
 
@@ -726,7 +726,7 @@ def test_missing_database_fails(healthy):
 def test_socket_that_an_unreadable_spool_names(healthy):
     (healthy.home.spool.dir / "hookspool.db").write_bytes(b"no database" * 1000)
     told = named(bad(check(healthy.home)[1]), "socket")
-    assert told[0][2].startswith("socket not checked: where it is stands in the spool, which can't be read")
+    assert told[0][2].startswith("socket not checked: its address is in the spool, which can't be read")
 
 
 def test_advice_for_a_directory_of_a_third_user(healthy):
