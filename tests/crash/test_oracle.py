@@ -80,19 +80,19 @@ def test_a_damaged_file_is_reported(broken):
     assert found.problems == ["integrity_check is not ok"]
 
 
-def test_zeros_in_place_of_a_file_are_reported(good, copy):
+def test_file_of_zeros_is_reported(good, copy):
     for file in copy.dir.glob("hookspool.db*"):
         file.write_bytes(bytes(file.stat().st_size))
     found = compare(copy, good[1])
     assert found.losses == found.acknowledged and "can't be read" in found.problems[0]
 
 
-def test_an_acknowledgement_of_nothing_is_reported(good):
+def test_acknowledgement_without_an_event_is_reported(good):
     home, acknowledged = good
     found = compare(home.spool, [*acknowledged, Ack("urn:li:messagingMessage:2-never", "0" * 64, 1)])
     assert found.problems == ["lost: urn:li:messagingMessage:2-never"] and found.losses == 1
 
 
-def test_a_good_spool_is_not(good):
+def test_good_spool_is_not_reported(good):
     found = verify(*good)
     assert not found.problems and found.losses == 0

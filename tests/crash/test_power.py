@@ -84,7 +84,7 @@ def test_power_cut(rng, children, journal, processes):
 
 @pytest.mark.parametrize("meanwhile", (restart, purge))
 @pytest.mark.parametrize("journal", ("wal", "delete"))
-def test_power_cut_meanwhile(rng, children, journal, meanwhile):
+def test_power_cut_during_other_work(rng, children, journal, meanwhile):
     recording = record(rng, journal, 2, meanwhile=meanwhile)
     found = examine(f"power cut after a {meanwhile.__name__}", recording, rng, journaled=False)
     assert not found.problems, found.problems[:10]

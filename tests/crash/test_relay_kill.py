@@ -118,7 +118,7 @@ MUTANTS = {
 
 
 @pytest.mark.parametrize("name", MUTANTS)
-def test_mutants(rng, children, name):
+def test_mutants_are_seen(rng, children, name):
     """What a worse relay would have left in the spool when it was killed, written there by hand: the oracle sees it."""
     def leave():
         db = sqlite3.connect(it.home.spool.dir / "hookspool.db", isolation_level=None, timeout=10)
@@ -203,13 +203,13 @@ def test_a_breach_in_the_spool_is_reported(good, change, words, lost):
     assert_named(compare(Spool(home, where), "out", notes, [], 10), words, lost, number_of(notes[0]))
 
 
-def test_a_repeat_of_what_is_known_as_delivered_is_reported(good):
+def test_repeat_of_a_recorded_delivery_is_reported(good):
     home, notes = good
     found = compare(home.spool, "out", [*notes, *notes[:2]], [Mark(20, {notes[0].id})], 10)
     assert found.problems == [f"sent again, though known as delivered: {notes[0].id}"]
 
 
-def test_a_few_repeats_are_not(good):
+def test_few_repeats_are_not_reported(good):
     home, notes = good
     found = compare(home.spool, "out", [*notes, *notes[:10]], [Mark(20, {note.id for note in notes[10:]})], 10)
     assert found == (20, 30, 10, 0, [])

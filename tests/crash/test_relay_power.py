@@ -88,7 +88,7 @@ def test_answers_after_a_power_cut(rng, children, journal):
     assert not wrong, f"{len(wrong)} breaches:\n" + "\n".join(wrong[:20])
 
 
-def test_a_mark_that_is_not_synced_is_seen(rng, children):
+def test_mark_without_a_sync_is_seen(rng, children):
     """Without the sync before an answer is sent the same test must fail."""
     wrong = examine("power cut while answers are sent with synchronous=NORMAL: must repeat", rng, "wal", "normal")
     assert wrong and all(problem.startswith("arrived 2 times: ") for problem in wrong), wrong[:20]

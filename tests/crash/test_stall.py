@@ -41,7 +41,7 @@ def stop_committing(service, rng):
         time.sleep(rng.uniform(0, 0.005))
 
 
-def test_stopped_and_continued(rng, children):
+def test_receiver_stopped_and_continued(rng, children):
     """All the others wait for it, and no delivery fails."""
     def fault():
         one = stop_committing(service, rng)
@@ -56,7 +56,7 @@ def test_stopped_and_continued(rng, children):
         service.stop()
 
 
-def test_stopped_and_killed(rng, children):
+def test_receiver_stopped_and_killed(rng, children):
     def fault():
         one = stop_committing(service, rng)
         time.sleep(rng.uniform(0.05, 0.3))
@@ -71,7 +71,7 @@ def test_stopped_and_killed(rng, children):
 
 
 @pytest.mark.skipif(ROUNDS < 50, reason="half a minute: in the long run only")
-def test_lock_held_for_longer_than_is_waited(rng, children):
+def test_lock_held_longer_than_the_wait(rng, children):
     """As by a process that stays stopped: 503 while the sender still listens, whenever the delivery came."""
     def fault():
         with open(service.home.spool.dir / "lock") as lock:
@@ -114,7 +114,7 @@ def test_clock_jumps(rng, children):
 
 
 @pytest.mark.skipif(bool(SANITIZER), reason="libfaketime and a sanitizer don't go together")
-def test_a_clock_that_is_set_back_while_a_sink_pauses(children):
+def test_clock_set_back_while_a_sink_pauses(children):
     """The pause ends when it would have ended, and events that come during it are sent then."""
     gone = Target()
     gone.close()
@@ -138,7 +138,7 @@ def salt(wal):
         return file.read(24)[16:]
 
 
-def test_a_long_read(rng, children):
+def test_long_read(rng, children):
     """The WAL grows during the read; the reader sees what it saw; afterwards the WAL is used anew."""
     for number in portions():
         service = Service(Home(), 4)
@@ -158,7 +158,7 @@ def test_a_long_read(rng, children):
         service.stop()
 
 
-def test_checkpoints_by_another(rng, children):
+def test_checkpoints_by_another_process(rng, children):
     """Somebody's sqlite3 empties the WAL again and again, without the lock that ours take."""
     for number in portions():
         service = Service(Home(), 4)

@@ -199,7 +199,7 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize("sql, named", FOREIGN.values(), ids=FOREIGN)
-def test_schema_that_is_not_ours_is_refused(receiver, sql, named):
+def test_foreign_schema_is_refused(receiver, sql, named):
     home = stored(receiver)
     changed(home, sql)
     for command in (["list"], ["relay", "--once"], ["drop", "--sink", "out"]):
@@ -370,7 +370,7 @@ def checked(home, *expected):
     return lines
 
 
-def test_programs_that_others_may_change_are_told_of(receiver, relay):
+def test_programs_that_others_may_change_get_a_warning(receiver, relay):
     """The program, the interpreter of its first line, a script among the arguments, and a directory in which any of them stands."""
     home = Home(sink("a", type="exec", command=["@/prog"], allow_private=None), sink("b", type="exec", command=["/bin/sh", "@/script"], allow_private=None),
                 sink("c", type="exec", command=["@/open/prog", "--rules=@/rules"], allow_private=None), endpoint(relay=["a", "b", "c"]))
@@ -396,7 +396,7 @@ def test_programs_that_others_may_change_are_told_of(receiver, relay):
 
 
 @pytest.mark.parametrize("way", ["link", "link to a link", "link to a link to the directory", "relative link out of a directory"])
-def test_links_that_others_may_replace_are_told_of(receiver, way):
+def test_links_that_others_may_replace_get_a_warning(receiver, way):
     """Any link on the way to a file, however far."""
     safe, shared = new_dir("safe"), new_dir("shared")
     home = Home(endpoint(secret_file=[str(safe / "first")]))
@@ -414,7 +414,7 @@ def test_links_that_others_may_replace_are_told_of(receiver, way):
     checked(home, f"{first}: anybody may replace it, for {shared} has mode 0777; chmod o-w that directory")
 
 
-def test_files_that_a_group_may_change_are_told_of(receiver):
+def test_files_that_a_group_may_change_get_a_warning(receiver):
     """Of root's group nothing is said."""
     home = Home(endpoint(verify_token_file=["token"], secret_file=["secret"], scheme="meta"), files={"token": "a-token-of-meta"})
     for file in (home.conf, home.dir / "token"):

@@ -93,7 +93,7 @@ def test_reload_without_a_configuration_keeps_the_old_one(steady):
     expect(fcgi_client.deliver(steady.socket, message()), "stored")
 
 
-def test_term_answers_what_is_in_flight(receiver):
+def test_sigterm_answers_requests_in_flight(receiver):
     one = receiver()
     urn = new_urn()
     body = message(urn)
