@@ -103,6 +103,7 @@ void keep_event(const struct request *r, struct delivery *d)
 		.signature = scheme_signs_url(&d->endpoint->scheme) ? verify_first_signature(&d->verify) : (struct slice){0},
 		.remote_addr = r->remote_addr,
 		.received_at = d->received_at,
+		.deadline = d->answer_by,
 		.secret = d->secret,
 		.several_events = d->event.several & 1U << FIELD_EVENT,
 		.several_accounts = d->event.several & 1U << FIELD_ACCOUNT,

@@ -63,6 +63,7 @@ struct spool_event {
 	const char *note; /* what a reader must know of it; NULL: nothing */
 	const char *remote_addr;
 	int64_t received_at; /* ms since the epoch */
+	int64_t deadline;    /* clock_mono_us() until which spool_put() may wait for other writers, and 1 s in any case; 0: for 8 s */
 	int secret;          /* which of the endpoint's secrets matched, from 1; 0: none */
 	const struct sink *const *relay; /* that it is to be sent to: pending relays, in the same commit */
 	size_t n_relay;

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """`store`: the answer waits until a sink has acknowledged. First the receiver with a relay of the test's own, then with the real one."""
+import fcntl
 import os
 import socket
 import struct
@@ -430,6 +431,52 @@ def test_every_web_server_waits(served, fake, kind):
     assert time.monotonic() - begin < QUICK
     until(lambda: sorted(e["store"] for e in site.entries(outcome="stored") if "store" in e) == ["done", "none", "pending"],
           "three entries")
+
+
+def hold_lock(home):
+    lock = open(home.spool.dir / "lock", "r+b")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock
+
+
+def deliver_slowly(one, seconds, body):
+    """Returns the reply and the time from the first byte to it."""
+    with Fcgi(one.socket) as fcgi:
+        begin = time.monotonic()
+        fcgi.send(fcgi_client.opening(fcgi_client.params(PATH, body)))
+        for at in range(len(body)):
+            if time.monotonic() - begin < seconds:
+                time.sleep(0.1)
+                fcgi.send(fcgi_client.stdin(body[at:at + 1]))
+            else:
+                fcgi.send(fcgi_client.stdin(body[at:]))
+                break
+        fcgi.send(fcgi_client.record(fcgi_client.STDIN))
+        return fcgi.reply(), time.monotonic() - begin
+
+
+def test_body_lock_and_store_share_one_deadline(receiver, fake):
+    """12 s: the body takes 7 s and the spool's lock 3 s, and the sink never acknowledges within store-wait."""
+    home = home_with_store(store_wait="10s")
+    one = receiver(home=home)
+    expect(fcgi_client.deliver(one.socket, message(), path=OTHER), "stored")
+    relay = fake(home)
+    lock = hold_lock(home)
+    threading.Timer(10, lock.close).start()
+    reply, took = deliver_slowly(one, 7, message())
+    expect(reply, "stored")
+    assert len(relay.asked) == 1 and 11.5 < took < 12 + QUICK / 2, took
+    assert one.until_entry(store="pending")
+
+
+def test_lock_that_is_never_free_is_told_by_the_deadline(receiver, home):
+    """The body takes 9 s: 3 s of the lock's 8 s are left."""
+    one = receiver(home=home)
+    expect(fcgi_client.deliver(one.socket, message(), path=OTHER), "stored")
+    with hold_lock(home):
+        reply, took = deliver_slowly(one, 9, message())
+    expect(reply, "unavailable")
+    assert 11.5 < took < 12 + QUICK / 2, took
 
 
 def test_check_says_that_no_relay_runs(receiver):

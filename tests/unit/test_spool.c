@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sqlite3.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
@@ -309,6 +310,88 @@ static void event_is_stored_once_across_processes(void **state)
 	assert_int_equal(ask("processes", "SELECT count(*) - count(DISTINCT key) FROM event"), 0);
 	assert_true(ask("processes", "SELECT count(*) FROM event") <= EACH);
 	assert_int_equal(ask("processes", "SELECT integrity_check = 'ok' FROM pragma_integrity_check"), 1);
+}
+
+/* ---- while another process holds the lock */
+
+static int hold_lock(const char *dir)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof path, "%s/lock", dir);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	return fd;
+}
+
+struct timed_put {
+	struct spool *spool;
+	int64_t deadline_ms; /* from now */
+	int64_t took_ms;
+	bool ok;
+};
+
+static void *put_timed(void *arg)
+{
+	struct timed_put *t = arg;
+	struct spool_event ev = event("/a", "late", "late");
+	int64_t begin = clock_mono_us();
+	char why[256];
+
+	ev.deadline = begin + t->deadline_ms * 1000;
+	t->ok = spool_put(t->spool, &ev, why, sizeof why);
+	t->took_ms = (clock_mono_us() - begin) / 1000;
+	return NULL;
+}
+
+static void test_lock_is_waited_for_until_the_deadline(void **state)
+{
+	struct spool *s = spool_new("deadline", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
+	struct timed_put early = {s, 1300, 0, true}, past = {s, -5000, 0, true};
+	int64_t id;
+	int lock;
+
+	(void)state;
+	assert_int_equal(put(s, "/a", "1", "1", &id), STORED);
+	lock = hold_lock("deadline");
+	put_timed(&early);
+	put_timed(&past); /* it waits a second in any case */
+	close(lock);
+	assert_false(early.ok);
+	assert_true(early.took_ms >= 1250 && early.took_ms < 2500);
+	assert_false(past.ok);
+	assert_true(past.took_ms >= 950 && past.took_ms < 2000);
+	assert_int_equal(put(s, "/a", "2", "2", &id), STORED);
+	spool_close(s);
+	assert_int_equal(ask("deadline", "SELECT count(*) FROM event"), 2);
+}
+
+/* A thread waits for the lock, and another's deadline comes before that. */
+static void test_queue_is_left_at_the_deadline(void **state)
+{
+	struct spool *s = spool_new("queue", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
+	struct timed_put first = {s, 1500, 0, true}, second = {s, 500, 0, true}, third = {s, 20000, 0, false};
+	pthread_t thread, other;
+	int64_t id;
+	int lock;
+
+	(void)state;
+	assert_int_equal(put(s, "/a", "1", "1", &id), STORED);
+	lock = hold_lock("queue");
+	pthread_create(&thread, NULL, put_timed, &first);
+	nanosleep(&(struct timespec){.tv_nsec = 200 * 1000 * 1000}, NULL);
+	pthread_create(&other, NULL, put_timed, &third);
+	put_timed(&second);
+	assert_false(second.ok);
+	assert_true(second.took_ms >= 450 && second.took_ms < 1000);
+	pthread_join(thread, NULL);
+	assert_false(first.ok);
+	close(lock);
+	pthread_join(other, NULL);
+	assert_true(third.ok);
+	spool_close(s);
+	assert_int_equal(ask("queue", "SELECT count(*) FROM event"), 2);
 }
 
 /* A file size limit stands in for a full disk: SQLite sees the write fail. */
@@ -1113,6 +1196,8 @@ int main(void)
 		cmocka_unit_test(owner_of_spool_files_is_repaired),
 		cmocka_unit_test(event_is_stored_once_across_threads),
 		cmocka_unit_test(event_is_stored_once_across_processes),
+		cmocka_unit_test(test_lock_is_waited_for_until_the_deadline),
+		cmocka_unit_test(test_queue_is_left_at_the_deadline),
 		cmocka_unit_test(failed_commit_stores_nothing_and_the_next_succeeds),
 		cmocka_unit_test(spool_moved_away_is_noticed),
 		cmocka_unit_test(spool_that_cannot_be_opened_is_an_error),

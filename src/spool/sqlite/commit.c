@@ -8,11 +8,13 @@
  */
 #include "spool/spool.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/clock.h"
 #include "spool/sqlite/db.h"
 #include "spool/sqlite/program.h"
 #include "spool/sqlite/stats.h"
@@ -23,6 +25,8 @@
 struct put {
 	struct put *next;
 	struct spool_event *events;
+	int64_t deadline; /* clock_mono_us() until which it waits in the queue; 0: as long as it takes */
+	bool taken;       /* out of the queue, to be committed */
 	bool done, ok;
 	char *why;
 	size_t why_size;
@@ -118,11 +122,16 @@ bool spool_open(struct spool *s, char *why, size_t n)
 /* Whether a commit waits for the disk. Counters alone are not worth an fsync: the next event's commit covers them. */
 enum durability { LAZY, DURABLE };
 
-/* Begins a transaction; end_transaction() must follow. False with the reason in why. */
-static bool begin_transaction(struct spool *s, enum durability d, char *why, size_t n)
+/*
+ * Begins a transaction, which waits for the lock until then, clock_mono_us(); 0: for 8 s; a lazy one 1 s, also to open the database.
+ * end_transaction() must follow. False with the reason in why.
+ */
+static bool begin_transaction(struct spool *s, enum durability d, int64_t until, char *why, size_t n)
 {
-	bool ok = spool_open(s, why, n);
+	bool ok;
 
+	s->db.wait_until = d == LAZY ? clock_mono_us() : until;
+	ok = spool_open(s, why, n);
 	if (ok && d == LAZY && !spool_db_sync(&s->db, false)) {
 		snprintf(why, n, "%s: %s", s->dir, sqlite3_errmsg(s->db.sql));
 		ok = false;
@@ -144,6 +153,21 @@ static void end_transaction(struct spool *s, enum durability d, bool ok)
 		close_db(s);
 }
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return !a || (b && b < a) ? b : a;
+}
+
+/* The earliest deadline of the events; 0: none has one. */
+static int64_t deadline_of(const struct spool_event *ev)
+{
+	int64_t deadline = 0;
+
+	for (; ev; ev = ev->next)
+		deadline = earlier(deadline, ev->deadline);
+	return deadline;
+}
+
 static bool store_events(struct spool *s, const struct put *queue, char *why, size_t n)
 {
 	bool ok = spool_store_begin(&s->store);
@@ -159,8 +183,11 @@ static bool store_events(struct spool *s, const struct put *queue, char *why, si
 static bool commit_events(struct spool *s, const struct put *queue, char *why, size_t n)
 {
 	bool ok, relayed;
+	int64_t until = 0;
 
-	if (!begin_transaction(s, DURABLE, why, n))
+	for (const struct put *p = queue; p; p = p->next)
+		until = earlier(until, p->deadline);
+	if (!begin_transaction(s, DURABLE, until, why, n))
 		return false;
 	ok = store_events(s, queue, why, n) && (spool_db_commit(&s->db) || tell_error(s, why, n));
 	relayed = ok && s->store.relayed;
@@ -197,6 +224,8 @@ static void commit_queue(struct spool *s)
 
 	s->queue = NULL;
 	s->queue_end = &s->queue;
+	for (struct put *p = queue; p; p = p->next)
+		p->taken = true;
 	pthread_mutex_unlock(&s->mutex);
 	ok = commit_events(s, queue, why, sizeof why);
 	pthread_mutex_lock(&s->mutex);
@@ -210,16 +239,51 @@ static void commit_queue(struct spool *s)
 	}
 }
 
+/* Its deadline came while another thread waited for the lock. */
+static void leave_queue(struct spool *s, struct put *p)
+{
+	struct put **at = &s->queue;
+
+	while (*at != p)
+		at = &(*at)->next;
+	*at = p->next;
+	if (!p->next)
+		s->queue_end = at;
+	snprintf(p->why, p->why_size, "lock: other events have waited for it, and no time is left");
+	p->done = true;
+}
+
+/* Waits for a signal, or for the deadline of one that is still in the queue. Called with the mutex. */
+static void wait_in_queue(struct spool *s, struct put *p)
+{
+	struct timespec until = {p->deadline / 1000000, p->deadline % 1000000 * 1000};
+
+	if (p->taken || !p->deadline)
+		pthread_cond_wait(&p->wake, &s->mutex);
+	else if (pthread_cond_timedwait(&p->wake, &s->mutex, &until) == ETIMEDOUT && !p->taken && (s->busy || s->queue != p))
+		leave_queue(s, p);
+}
+
+static void init_wake(pthread_cond_t *wake)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(wake, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
 bool spool_put(struct spool *s, struct spool_event *first, char *why, size_t n)
 {
-	struct put p = {.events = first, .why = why, .why_size = n};
+	struct put p = {.events = first, .deadline = deadline_of(first), .why = why, .why_size = n};
 
-	pthread_cond_init(&p.wake, NULL);
+	init_wake(&p.wake);
 	pthread_mutex_lock(&s->mutex);
 	*s->queue_end = &p;
 	s->queue_end = &p.next;
 	while (!p.done && (s->busy || s->queue != &p))
-		pthread_cond_wait(&p.wake, &s->mutex);
+		wait_in_queue(s, &p);
 	if (!p.done) {
 		s->busy = true;
 		commit_queue(s);
@@ -257,7 +321,7 @@ static bool write_stats(struct spool *s, const struct spool_stats *stats)
 	char why[256];
 	bool ok;
 
-	if (!begin_transaction(s, LAZY, why, sizeof why))
+	if (!begin_transaction(s, LAZY, 0, why, sizeof why))
 		return false;
 	ok = spool_stats_write(stats, s->db.sql) && spool_db_commit(&s->db);
 	end_transaction(s, LAZY, ok);
@@ -301,7 +365,7 @@ static bool try_to_write(struct spool *s, char *why, size_t n)
 {
 	int rc;
 
-	if (!begin_transaction(s, LAZY, why, n))
+	if (!begin_transaction(s, LAZY, 0, why, n))
 		return false;
 	rc = spool_program_try(s->db.sql);
 	if (rc != SQLITE_OK)

@@ -16,6 +16,7 @@ struct spool_db {
 	sqlite3 *sql;
 	int dir_fd, lock_fd;
 	bool housekeeping; /* set before it is opened: nothing is urgent for this handle */
+	int64_t wait_until; /* clock_mono_us() until which an urgent transaction waits for the lock; 0: for 8 s; the caller sets it */
 	int wal_pages; /* in the WAL after the last commit of this connection */
 	bool contended; /* the lock was held by another process when it was last asked for */
 	bool wal;      /* the journal is one */

@@ -21,12 +21,12 @@
 #endif
 
 enum {
-	WAIT_S = 8,       /* the sender gives up after 15 s */
-	WAIT_SHORT_S = 1, /* for housekeeping, and after an urgent wait of this process timed out */
+	WAIT_US = 8 * 1000 * 1000,       /* the sender gives up after 15 s */
+	WAIT_SHORT_US = 1 * 1000 * 1000, /* for housekeeping, and after an urgent wait of this process timed out */
 	NUDGE_NS = 100 * 1000 * 1000,
 };
 
-static atomic_bool timed_out; /* the last urgent wait of this process */
+static atomic_bool timed_out; /* the last urgent wait of this process that was not cut short */
 
 int spool_lock_open(int dir_fd)
 {
@@ -48,12 +48,12 @@ static void on_nudge(int sig)
  * flock(2) queues its waiters fairly but has no time limit, so a timer signal to this thread ends
  * the wait; it repeats, because the first one may come just before flock() is entered.
  */
-static bool wait_for_flock(int fd, int seconds)
+static bool wait_for_flock(int fd, int64_t us)
 {
 	struct sigevent ev = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGRTMIN};
-	struct itimerspec every = {{0, NUDGE_NS}, {seconds, 0}};
+	struct itimerspec every = {{0, NUDGE_NS}, {us / 1000000, us % 1000000 * 1000}};
 	struct sigaction sa = {.sa_handler = on_nudge};
-	int64_t end = clock_mono_us() + seconds * 1000000LL;
+	int64_t end = clock_mono_us() + us;
 	sigset_t nudge, old;
 	timer_t timer;
 	int error;
@@ -76,14 +76,28 @@ static bool wait_for_flock(int fd, int seconds)
 	return ok;
 }
 
+/* How long this transaction waits, in us. */
+static int64_t longest_wait(const struct spool_db *db, bool urgent)
+{
+	int64_t left = db->wait_until ? db->wait_until - clock_mono_us() : WAIT_US;
+
+	if (!urgent || atomic_load(&timed_out) || left < WAIT_SHORT_US)
+		return WAIT_SHORT_US;
+	return left < WAIT_US ? left : WAIT_US;
+}
+
 bool spool_lock_take(struct spool_db *db, bool urgent)
 {
 	bool ok = flock(db->lock_fd, LOCK_EX | LOCK_NB) == 0;
+	int64_t wait = 0;
 
 	urgent = urgent && !db->housekeeping;
 	db->contended = !ok;
-	ok = ok || wait_for_flock(db->lock_fd, urgent && !atomic_load(&timed_out) ? WAIT_S : WAIT_SHORT_S);
-	if (ok || urgent)
+	if (!ok) {
+		wait = longest_wait(db, urgent);
+		ok = wait_for_flock(db->lock_fd, wait);
+	}
+	if (ok || wait == WAIT_US)
 		atomic_store(&timed_out, !ok);
 	if (!ok)
 		return spool_db_fail(db, SQLITE_ERROR, "lock: %s", errno == EINTR ? "held by another process" : strerror(errno));
