@@ -84,7 +84,7 @@ static void drain(struct cgi *g)
 }
 
 /* Standard output stays open: at its end Apache would end us, and the log's line with us. */
-static void answer(struct cgi *g)
+static void answer_on_stdout(struct cgi *g)
 {
 	struct buf out = {0};
 
@@ -97,7 +97,7 @@ static void answer(struct cgi *g)
 static int serve_unavailable(struct cgi *g)
 {
 	g->delivery.outcome = OUTCOME_UNAVAILABLE;
-	answer(g);
+	answer_on_stdout(g);
 	drain(g);
 	return outcome_info(OUTCOME_UNAVAILABLE)->exit_status;
 }
@@ -129,7 +129,7 @@ int cgi_serve(const struct conf *c)
 		acknowledge_begin(&g.delivery);
 		acknowledge_wait(&g.delivery, c->spool);
 	}
-	answer(&g);
+	answer_on_stdout(&g);
 	if (!g.request.at_end)
 		drain(&g);
 	log_delivery(&g.request, c, spool, &g.delivery);

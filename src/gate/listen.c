@@ -31,7 +31,7 @@ union address {
 	struct sockaddr_in6 v6;
 };
 
-static int fail(char *why, size_t n, const char *address, const char *text)
+static int fail_to_listen(char *why, size_t n, const char *address, const char *text)
 {
 	snprintf(why, n, "%s: %s", address, text);
 	return -1;
@@ -86,14 +86,14 @@ static socklen_t parse_tcp(const char *text, union address *a)
 }
 
 /* The socket's address and its length; 0 with the reason in why. */
-static socklen_t parse(const char *address, union address *a, char *why, size_t n)
+static socklen_t parse_listen_address(const char *address, union address *a, char *why, size_t n)
 {
 	socklen_t len = 0;
 
 	memset(a, 0, sizeof *a);
 	if (strncmp(address, "unix:", 5) == 0) {
 		if (!address[5] || strlen(address + 5) >= sizeof a->local.sun_path) {
-			fail(why, n, address, "the path of a socket has 1 to 107 bytes");
+			fail_to_listen(why, n, address, "the path of a socket has 1 to 107 bytes");
 			return 0;
 		}
 		a->local.sun_family = AF_UNIX;
@@ -103,7 +103,7 @@ static socklen_t parse(const char *address, union address *a, char *why, size_t 
 	if (strncmp(address, "tcp:", 4) == 0)
 		len = parse_tcp(address + 4, a);
 	if (len == 0)
-		fail(why, n, address, "write unix:PATH, tcp:127.0.0.1:PORT or tcp:[::1]:PORT");
+		fail_to_listen(why, n, address, "write unix:PATH, tcp:127.0.0.1:PORT or tcp:[::1]:PORT");
 	return len;
 }
 
@@ -118,7 +118,7 @@ static bool loopback(const union address *a)
 int listen_connect(const char *address, char *why, size_t n)
 {
 	union address a;
-	socklen_t len = parse(address, &a, why, n);
+	socklen_t len = parse_listen_address(address, &a, why, n);
 	struct timeval wait = {CONNECT_S, 0};
 	int fd, error;
 
@@ -129,7 +129,7 @@ int listen_connect(const char *address, char *why, size_t n)
 		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
 	if (fd < 0 || connect(fd, &a.any, len) != 0) {
 		error = errno;
-		fail(why, n, address, strerror(error));
+		fail_to_listen(why, n, address, strerror(error));
 		if (fd >= 0)
 			close(fd);
 		errno = error;
@@ -146,13 +146,13 @@ static bool make_way(const char *address, const char *path, char *why, size_t n)
 	if (lstat(path, &st) != 0)
 		return true;
 	if (!S_ISSOCK(st.st_mode)) {
-		fail(why, n, address, "exists and is not a socket");
+		fail_to_listen(why, n, address, "exists and is not a socket");
 		return false;
 	}
 	fd = listen_connect(address, why, n);
 	if (fd >= 0) {
 		close(fd);
-		fail(why, n, address, "another process listens there");
+		fail_to_listen(why, n, address, "another process listens there");
 		return false;
 	}
 	return unlink(path) == 0;
@@ -172,7 +172,7 @@ static bool set_group(const char *path, const char *group, char *why, size_t n)
 		snprintf(why, n, "socket-group %s: user %s is not in that group; add it with usermod -aG %s %s, or remove socket-group",
 			group, user, group, user);
 	else
-		fail(why, n, path, strerror(errno));
+		fail_to_listen(why, n, path, strerror(errno));
 	return false;
 }
 
@@ -183,14 +183,14 @@ static bool set_owner(const char *path, mode_t mode, const char *group, char *wh
 		return false;
 	if (chmod(path, mode) == 0)
 		return true;
-	fail(why, n, path, strerror(errno));
+	fail_to_listen(why, n, path, strerror(errno));
 	return false;
 }
 
 int listen_open(const char *address, mode_t mode, const char *group, char *why, size_t n)
 {
 	union address a;
-	socklen_t len = parse(address, &a, why, n);
+	socklen_t len = parse_listen_address(address, &a, why, n);
 	const char *path = a.any.sa_family == AF_UNIX ? a.local.sun_path : NULL;
 	int fd, on = 1;
 	mode_t mask;
@@ -199,23 +199,23 @@ int listen_open(const char *address, mode_t mode, const char *group, char *why, 
 	if (len == 0)
 		return -1;
 	if (!loopback(&a))
-		return fail(why, n, address, "FastCGI over TCP is for loopback addresses only");
+		return fail_to_listen(why, n, address, "FastCGI over TCP is for loopback addresses only");
 	if (path && !make_way(address, path, why, n))
 		return -1;
 	fd = socket(a.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
-		return fail(why, n, address, strerror(errno));
+		return fail_to_listen(why, n, address, strerror(errno));
 	if (!path)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
 	mask = umask(0177);
 	ok = bind(fd, &a.any, len) == 0;
 	umask(mask);
 	if (!ok)
-		fail(why, n, address, strerror(errno));
+		fail_to_listen(why, n, address, strerror(errno));
 	else if (path)
 		ok = set_owner(path, mode, group, why, n);
 	if (ok && listen(fd, BACKLOG) != 0) {
-		fail(why, n, address, strerror(errno));
+		fail_to_listen(why, n, address, strerror(errno));
 		ok = false;
 	}
 	if (ok)

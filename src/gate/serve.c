@@ -111,7 +111,7 @@ static int tick_ms(const struct main_loop *m)
 	return m->watched.first ? TICK_BUSY_MS : TICK_MS;
 }
 
-static void run(struct main_loop *m)
+static void run_loop(struct main_loop *m)
 {
 	struct epoll_event ev[EVENTS];
 	uint64_t one = 1, times;
@@ -209,7 +209,7 @@ static bool wait_on(int epoll, int fd, uint32_t events, void *mark)
 	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &ev) == 0;
 }
 
-static bool set_up(struct main_loop *m, struct server *s)
+static bool set_up_server(struct main_loop *m, struct server *s)
 {
 	s->ready = epoll_create1(EPOLL_CLOEXEC);
 	s->watch = epoll_create1(EPOLL_CLOEXEC);
@@ -266,7 +266,7 @@ int serve(int listen_fd, const char *own_address, struct conf *conf)
 		spool_tell(s.spool, &m.reload.self);
 		spool_flush(s.spool); /* before a delivery can come: a probe of it finds its row */
 	}
-	if (!s.conf || !s.spool || !libfcgi_init() || !set_up(&m, &s)) {
+	if (!s.conf || !s.spool || !libfcgi_init() || !set_up_server(&m, &s)) {
 		log_message(LOG_LEVEL_ERROR, "can't start: %s", strerror(errno));
 		return EX_OSERR;
 	}
@@ -274,7 +274,7 @@ int serve(int listen_fd, const char *own_address, struct conf *conf)
 	log_message(LOG_LEVEL_INFO, "receiving for %zu endpoint%s, spool %s", conf->n_endpoints, conf->n_endpoints == 1 ? "" : "s",
 		conf->spool);
 	m.keeper = spool_keeper_new(conf);
-	run(&m);
+	run_loop(&m);
 	whole = join_workers(&m);
 	watched_take(&m.watched);
 	storing_end(&m.watched); /* those that a worker handed over last */

@@ -130,7 +130,7 @@ static int64_t since_of(const struct conn *c)
 }
 
 /* Reads a request that is all there; answers it at once unless it has an event to store. */
-static void take(struct server *s, struct batch *b, struct conn *c, size_t size)
+static void take_complete(struct server *s, struct batch *b, struct conn *c, size_t size)
 {
 	struct fcgi_service how = {.conf = b->conf->conf, .spool = s->spool, .complete = size, .since = since_of(c)};
 	struct fcgi **room = &s->batch[b->n];
@@ -187,7 +187,7 @@ static void attend(struct server *s, struct batch *b, struct conn *c)
 		attend_late(s, b, c);
 		break;
 	case INPUT_COMPLETE:
-		take(s, b, c, size);
+		take_complete(s, b, c, size);
 		break;
 	case INPUT_MANAGEMENT:
 		worker_pass_on(s, c, fcgi_manage(c->fd, size));

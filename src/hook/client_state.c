@@ -13,7 +13,7 @@ struct states {
 	bool wrong;
 };
 
-static void compare(void *ctx, enum path_kind kind, struct slice value)
+static void compare_secret(void *ctx, enum path_kind kind, struct slice value)
 {
 	struct states *s = ctx;
 	int secret = kind == PATH_STRING ? verify_secret(s->secrets, value) : 0;
@@ -33,7 +33,7 @@ static enum client_state check_all(const struct request *r, const struct endpoin
 
 	for (int i = 0; i < SCHEME_SOURCES && source[i].kind && result == PATHS_OK; i++) {
 		struct states states = {.secrets = &e->secrets};
-		struct path path = {.text = source[i].name, .each = compare, .ctx = &states};
+		struct path path = {.text = source[i].name, .each = compare_secret, .ctx = &states};
 
 		if (source[i].kind != SOURCE_JSON)
 			continue;

@@ -70,7 +70,7 @@ static bool hash_body(struct reading *rd, struct slice *out)
 }
 
 /* The value of a source, or none in *out. `path` is its path, where it has one. False when the value can't be had. */
-static bool value_of(struct reading *rd, enum field f, const struct source *source, const struct path *path, struct slice *out)
+static bool source_value(struct reading *rd, enum field f, const struct source *source, const struct path *path, struct slice *out)
 {
 	*out = (struct slice){0};
 	switch (source->kind) {
@@ -216,7 +216,7 @@ static bool resolve_field(struct reading *rd, enum field f)
 			return true;
 		}
 		do {
-			if (all && !value_of(rd, f, source, path, &parts.value[parts.n]))
+			if (all && !source_value(rd, f, source, path, &parts.value[parts.n]))
 				return false;
 			all = all && parts.value[parts.n++].n > 0;
 			path += field_is_path(source);

@@ -96,7 +96,7 @@ struct slice form_value(const struct form *f, const char *name)
 	return (struct slice){0};
 }
 
-static int compare(struct slice a, struct slice b)
+static int compare_slices(struct slice a, struct slice b)
 {
 	int order = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
 
@@ -117,9 +117,9 @@ struct slice form_only_value(const struct form *f, const char *name)
 
 int form_compare(const struct form_param *a, const struct form_param *b)
 {
-	int order = compare(a->name, b->name);
+	int order = compare_slices(a->name, b->name);
 
-	return order ? order : compare(a->value, b->value);
+	return order ? order : compare_slices(a->value, b->value);
 }
 
 static int compare_params(const void *a, const void *b)

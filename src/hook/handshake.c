@@ -65,7 +65,7 @@ static bool add_mac(struct buf *b, const struct endpoint *e, struct slice challe
 	return buf_add(b, text, strlen(text));
 }
 
-static enum handshake_result answer(const struct endpoint *e, const struct question *q, struct slice challenge, struct handshake_answer *a)
+static enum handshake_result answer_question(const struct endpoint *e, const struct question *q, struct slice challenge, struct handshake_answer *a)
 {
 	bool ok = true;
 
@@ -108,7 +108,7 @@ enum handshake_result handshake_query(const struct request *r, const struct endp
 		return HANDSHAKE_ABSENT;
 	if (q->kind == HANDSHAKE_HUB && !verify_secret(&e->verify_tokens, form_value(query, "hub.verify_token")))
 		return HANDSHAKE_REFUSED;
-	return answer(e, q, challenge, a);
+	return answer_question(e, q, challenge, a);
 }
 
 static bool is(struct slice s, const char *text)
@@ -143,6 +143,6 @@ enum handshake_result handshake_event(const struct event *ev, const struct endpo
 
 	for (const struct question *q = questions; q < questions + QUESTIONS; q++)
 		if (q->kind == e->scheme.handshake && q->event && is(name, q->event))
-			return answer(e, q, ev->field[FIELD_CHALLENGE], a);
+			return answer_question(e, q, ev->field[FIELD_CHALLENGE], a);
 	return HANDSHAKE_ABSENT;
 }

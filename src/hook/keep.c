@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-static bool add_line(struct buf *b, const char *name, const char *value)
+static bool add_header_line(struct buf *b, const char *name, const char *value)
 {
 	return buf_add(b, name, strlen(name)) && buf_add(b, ": ", 2) && buf_add(b, value, strlen(value)) && buf_add(b, "\n", 1);
 }
@@ -16,7 +16,7 @@ static bool keep_header(const struct request *r, const char *name, struct delive
 {
 	const char *value;
 
-	return request_header(r, name, &value) != HEADER_ONE || add_line(&d->headers, name, value);
+	return request_header(r, name, &value) != HEADER_ONE || add_header_line(&d->headers, name, value);
 }
 
 static bool is_proof(const struct scheme *s, const char *name)
@@ -57,10 +57,10 @@ bool keep_headers(const struct request *r, struct delivery *d)
 		ok = keep_header(r, verify_header(s, i), d);
 	ok = ok && keep_sources(r, s, d);
 	if (ok && *r->query && scheme_signs_url(s))
-		ok = add_line(&d->headers, ":query", r->query);
+		ok = add_header_line(&d->headers, ":query", r->query);
 	if (ok && r->coding)
 		ok = keep_header(r, "Content-Encoding", d);
-	return ok && add_line(&d->headers, "Content-Type", r->content_type);
+	return ok && add_header_line(&d->headers, "Content-Type", r->content_type);
 }
 
 /*

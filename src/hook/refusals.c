@@ -38,7 +38,7 @@ static bool equal(const struct sum *s, const char *endpoint, enum outcome outcom
 }
 
 /* The sum of what is equal; else a free one, unless `old` is asked for. NULL: there is none. */
-static struct sum *find(struct sum *table, unsigned size, const char *endpoint, enum outcome outcome, const char *remote, bool old)
+static struct sum *find_refusal(struct sum *table, unsigned size, const char *endpoint, enum outcome outcome, const char *remote, bool old)
 {
 	uint32_t h = hash(hash(2166136261 ^ (uint32_t)outcome, endpoint), remote);
 	struct sum *s, *unused = NULL;
@@ -64,15 +64,15 @@ static void write_line(struct sum *s, int64_t now_us)
 		s->since = now_us;
 }
 
-static bool pass(const char *endpoint, enum outcome outcome, const char *network, int64_t now_us)
+static bool pass_refusal(const char *endpoint, enum outcome outcome, const char *network, int64_t now_us)
 {
-	struct sum *all = find(groups, GROUPS, endpoint, outcome, "", false), *one;
+	struct sum *all = find_refusal(groups, GROUPS, endpoint, outcome, "", false), *one;
 
 	if (!all) {
 		all = &rest[outcome];
 		all->outcome = outcome;
 	}
-	one = find(networks, NETWORKS, endpoint, outcome, network, all->lines >= REFUSALS_OF_ALL);
+	one = find_refusal(networks, NETWORKS, endpoint, outcome, network, all->lines >= REFUSALS_OF_ALL);
 	if (one && one->lines >= REFUSALS_OF_ONE) {
 		one->more++;
 		return false;
@@ -95,7 +95,7 @@ bool refusals_pass(const char *endpoint, enum outcome outcome, const char *remot
 	snprintf(name, sizeof name, "%s", endpoint);
 	address_network_text(remote, 64, network);
 	pthread_mutex_lock(&mutex);
-	ok = pass(name, outcome, network, now_us);
+	ok = pass_refusal(name, outcome, network, now_us);
 	pthread_mutex_unlock(&mutex);
 	return ok;
 }

@@ -14,7 +14,7 @@ static const char *phrase(unsigned status)
 }
 
 /* The receiver's own body: a status for programs and a message for people. */
-static void print_json(const struct delivery *d, char *json, size_t n)
+static void print_status(const struct delivery *d, char *json, size_t n)
 {
 	const struct outcome_info *info = outcome_info(d->outcome);
 
@@ -74,7 +74,7 @@ bool respond(struct delivery *d, struct buf *out)
 	char json[192], retry[64];
 	size_t before = out->len;
 
-	print_json(d, json, sizeof json);
+	print_status(d, json, sizeof json);
 	a.body = json;
 	if (d->outcome == OUTCOME_CHALLENGE)
 		a = (struct answer){d->challenge.status, d->challenge.type, buf_str(&d->challenge.body)};

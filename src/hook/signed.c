@@ -7,7 +7,7 @@
 
 #include "core/key.h"
 
-static bool add(struct buf *b, struct slice s)
+static bool add_signed(struct buf *b, struct slice s)
 {
 	return s.n == 0 || buf_add(b, s.p, s.n);
 }
@@ -19,7 +19,7 @@ static struct slice text(const char *s)
 
 static bool add_url(struct buf *b, const struct signed_parts *parts)
 {
-	return add(b, text(parts->url)) && (!*parts->query || (buf_add(b, "?", 1) && add(b, text(parts->query))));
+	return add_signed(b, text(parts->url)) && (!*parts->query || (buf_add(b, "?", 1) && add_signed(b, text(parts->query))));
 }
 
 /* developers.hubspot.com, "Validating requests": of the URL only these are decoded, from behind to keep it in place. */
@@ -95,7 +95,7 @@ static enum signed_result add_form(struct buf *b, const struct scheme *s, const 
 	form_sort(f);
 	for (size_t i = 0; i < f->n; i++)
 		if ((i == 0 || form_compare(&f->param[i - 1], &f->param[i]) != 0) &&
-		    (!add(b, f->param[i].name) || !add(b, f->param[i].value)))
+		    (!add_signed(b, f->param[i].name) || !add_signed(b, f->param[i].value)))
 			return SIGNED_UNAVAILABLE;
 	return SIGNED_OK;
 }
@@ -108,16 +108,16 @@ static enum signed_result add_part(enum placeholder p, const struct scheme *s, c
 
 	switch (p) {
 	case PLACEHOLDER_BODY:
-		ok = add(b, parts->body);
+		ok = add_signed(b, parts->body);
 		break;
 	case PLACEHOLDER_TIMESTAMP:
-		ok = add(b, parts->timestamp);
+		ok = add_signed(b, parts->timestamp);
 		break;
 	case PLACEHOLDER_ID:
-		ok = add(b, parts->id);
+		ok = add_signed(b, parts->id);
 		break;
 	case PLACEHOLDER_METHOD:
-		ok = add(b, parts->method);
+		ok = add_signed(b, parts->method);
 		break;
 	case PLACEHOLDER_URL:
 		ok = add_url(b, parts);
@@ -148,7 +148,7 @@ enum signed_result signed_string(const struct scheme *s, const struct signed_par
 	scratch->text.len = 0;
 	while (scheme_next(&rest, &p, &literal)) {
 		result = p != PLACEHOLDER_COUNT ? add_part(p, s, parts, scratch) :
-			add(&scratch->text, literal) ? SIGNED_OK : SIGNED_UNAVAILABLE;
+			add_signed(&scratch->text, literal) ? SIGNED_OK : SIGNED_UNAVAILABLE;
 		if (result != SIGNED_OK)
 			return result;
 	}

@@ -40,7 +40,7 @@ bool stored_headers(const struct request *r, const struct scheme *s, struct buf 
 }
 
 /* Appends a header as its CGI variable (RFC 3875 section 4.1.18), with a NUL. */
-static bool add_variable(struct buf *b, struct slice name, struct slice value)
+static bool add_header_variable(struct buf *b, struct slice name, struct slice value)
 {
 	static const char content_type[] = "content-type", query[] = ":query";
 	size_t at;
@@ -70,7 +70,7 @@ static bool add_lines(struct buf *b, struct slice headers, size_t *count)
 			continue;
 		for (value = colon + 1; value < stop && *value == ' '; value++)
 			;
-		if (!add_variable(b, (struct slice){line, (size_t)(colon - line)},
+		if (!add_header_variable(b, (struct slice){line, (size_t)(colon - line)},
 			(struct slice){value, (size_t)(stop - value) - (stop > value && stop[-1] == '\r')}))
 			return false;
 		++*count;
