@@ -25,7 +25,7 @@ enum {
 
 static const char magic[16] = "SQLite format 3", application[4] = {'h', 's', 'k', 'b'}, no_application[4];
 
-static bool fail(sqlite3 *sql, char *why, size_t n, const char *what)
+static bool fail_copy(sqlite3 *sql, char *why, size_t n, const char *what)
 {
 	snprintf(why, n, "%s: %s", what, sql ? sqlite3_errmsg(sql) : "memory is short");
 	return false;
@@ -106,7 +106,7 @@ bool spool_backup_is_one(int fd)
 
 /* ---- restore */
 
-static bool get_number(sqlite3 *sql, const char *query, int64_t *value)
+static bool number_in_copy(sqlite3 *sql, const char *query, int64_t *value)
 {
 	sqlite3_stmt *st = NULL;
 	bool ok = sqlite3_prepare_v2(sql, query, -1, &st, NULL) == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW;
@@ -117,7 +117,7 @@ static bool get_number(sqlite3 *sql, const char *query, int64_t *value)
 	return ok;
 }
 
-static bool check_integrity(sqlite3 *sql, char *why, size_t n)
+static bool check_copied_pages(sqlite3 *sql, char *why, size_t n)
 {
 	sqlite3_stmt *st = NULL;
 	bool ok = sqlite3_prepare_v2(sql, "PRAGMA integrity_check(1)", -1, &st, NULL) == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW;
@@ -130,14 +130,14 @@ static bool check_integrity(sqlite3 *sql, char *why, size_t n)
 	return ok;
 }
 
-static bool check_schema(sqlite3 *sql, char *why, size_t n)
+static bool check_copied_schema(sqlite3 *sql, char *why, size_t n)
 {
 	int64_t version = 0, tables = 0, others = 0;
 
-	if (!get_number(sql, "PRAGMA user_version", &version) ||
-	    !get_number(sql, "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('event', 'deleted', 'reject', 'counter')", &tables) ||
-	    !get_number(sql, "SELECT count(*) FROM sqlite_schema WHERE type = 'view' OR (type = 'trigger' AND name <> 'event_deleted')", &others))
-		return fail(sql, why, n, "it can't be read");
+	if (!number_in_copy(sql, "PRAGMA user_version", &version) ||
+	    !number_in_copy(sql, "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('event', 'deleted', 'reject', 'counter')", &tables) ||
+	    !number_in_copy(sql, "SELECT count(*) FROM sqlite_schema WHERE type = 'view' OR (type = 'trigger' AND name <> 'event_deleted')", &others))
+		return fail_copy(sql, why, n, "it can't be read");
 	if (version < 1 || tables != 4)
 		snprintf(why, n, "it is no spool of hookspool");
 	else if (version > SPOOL_SCHEMA_VERSION)
@@ -163,13 +163,13 @@ bool spool_backup_check(int fd, char *why, size_t n)
 		snprintf(why, n, "%s", strerror(errno));
 		return false;
 	}
-	ok = (spool_fd_open(fd, &sql) == SQLITE_OK && spool_trust_nothing(sql)) || fail(sql, why, n, "it is damaged or can't be opened");
-	ok = ok && check_schema(sql, why, n) && check_integrity(sql, why, n);
+	ok = (spool_fd_open(fd, &sql) == SQLITE_OK && spool_trust_nothing(sql)) || fail_copy(sql, why, n, "it is damaged or can't be opened");
+	ok = ok && check_copied_schema(sql, why, n) && check_copied_pages(sql, why, n);
 	sqlite3_close_v2(sql);
 	return ok;
 }
 
-static bool run(sqlite3 *sql, const char *text, int64_t number, char *why, size_t n)
+static bool run_in_copy(sqlite3 *sql, const char *text, int64_t number, char *why, size_t n)
 {
 	sqlite3_stmt *st = NULL;
 	bool ok = sqlite3_prepare_v2(sql, text, -1, &st, NULL) == SQLITE_OK;
@@ -179,46 +179,46 @@ static bool run(sqlite3 *sql, const char *text, int64_t number, char *why, size_
 		ok = sqlite3_step(st) == SQLITE_DONE;
 	}
 	sqlite3_finalize(st);
-	return ok || fail(sql, why, n, "restore");
+	return ok || fail_copy(sql, why, n, "restore");
 }
 
 static bool settle_pending(sqlite3 *sql, enum spool_pending pending, int64_t now, char *why, size_t n)
 {
 	switch (pending) {
 	case SPOOL_PENDING_HOLD:
-		return run(sql, "INSERT INTO attempt(relay, at, ms, status, error)"
+		return run_in_copy(sql, "INSERT INTO attempt(relay, at, ms, status, error)"
 				" SELECT id, ?1, 0, 0, 'held by restore; retry sends it' FROM relay WHERE state = 0", now, why, n) &&
-			run(sql, "UPDATE relay SET state = 2 WHERE state = 0", 0, why, n);
+			run_in_copy(sql, "UPDATE relay SET state = 2 WHERE state = 0", 0, why, n);
 	case SPOOL_PENDING_DROP:
-		return run(sql, "DELETE FROM attempt WHERE relay IN (SELECT id FROM relay WHERE state = 0)", 0, why, n) &&
-			run(sql, "DELETE FROM relay WHERE state = 0", 0, why, n);
+		return run_in_copy(sql, "DELETE FROM attempt WHERE relay IN (SELECT id FROM relay WHERE state = 0)", 0, why, n) &&
+			run_in_copy(sql, "DELETE FROM relay WHERE state = 0", 0, why, n);
 	case SPOOL_PENDING_SEND:
 		break;
 	}
 	return true;
 }
 
-static bool prepare(sqlite3 *sql, enum spool_pending pending, int64_t now, struct spool_restored *r, char *why, size_t n)
+static bool prepare_copy(sqlite3 *sql, enum spool_pending pending, int64_t now, struct spool_restored *r, char *why, size_t n)
 {
 	int64_t version = 0;
 
-	if (!get_number(sql, "PRAGMA user_version", &version) || !get_number(sql, "SELECT count(*) FROM event", &r->events) ||
-	    !get_number(sql, "SELECT ifnull(max(received_at), 0) FROM event", &r->newest))
-		return fail(sql, why, n, "restore");
-	if (version >= 3 && (!get_number(sql, "SELECT count(*) FROM relay WHERE state = 0", &r->pending) ||
+	if (!number_in_copy(sql, "PRAGMA user_version", &version) || !number_in_copy(sql, "SELECT count(*) FROM event", &r->events) ||
+	    !number_in_copy(sql, "SELECT ifnull(max(received_at), 0) FROM event", &r->newest))
+		return fail_copy(sql, why, n, "restore");
+	if (version >= 3 && (!number_in_copy(sql, "SELECT count(*) FROM relay WHERE state = 0", &r->pending) ||
 			!settle_pending(sql, pending, now, why, n)))
 		return false;
-	return run(sql, "UPDATE deleted SET last_id = max(last_id, (SELECT ifnull(max(id), 0) FROM event)) + ?1", ID_GAP, why, n) &&
-		(get_number(sql, "SELECT last_id + 1 FROM deleted", &r->next_id) || fail(sql, why, n, "restore"));
+	return run_in_copy(sql, "UPDATE deleted SET last_id = max(last_id, (SELECT ifnull(max(id), 0) FROM event)) + ?1", ID_GAP, why, n) &&
+		(number_in_copy(sql, "SELECT last_id + 1 FROM deleted", &r->next_id) || fail_copy(sql, why, n, "restore"));
 }
 
 bool spool_backup_prepare(int fd, enum spool_pending pending, int64_t now, struct spool_restored *r, char *why, size_t n)
 {
 	sqlite3 *sql = NULL;
-	bool ok = spool_fd_open(fd, &sql) == SQLITE_OK || fail(sql, why, n, "restore");
+	bool ok = spool_fd_open(fd, &sql) == SQLITE_OK || fail_copy(sql, why, n, "restore");
 
 	*r = (struct spool_restored){0};
-	ok = ok && spool_trust_nothing(sql) && prepare(sql, pending, now, r, why, n);
+	ok = ok && spool_trust_nothing(sql) && prepare_copy(sql, pending, now, r, why, n);
 	ok = sqlite3_close(sql) == SQLITE_OK && ok;
 	if (ok && (pwrite(fd, no_application, sizeof no_application, APPLICATION) != sizeof no_application || fsync(fd) != 0)) {
 		snprintf(why, n, "restore: %s", strerror(errno));

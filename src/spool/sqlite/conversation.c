@@ -8,7 +8,7 @@
 enum { BATCH = 1000 };
 
 /* The last event of the next batch; *to == from: there is none. *more: there are events behind it. */
-static bool next_batch(struct spool_db *db, int64_t *from, int64_t *to, bool *more)
+static bool next_unnoted(struct spool_db *db, int64_t *from, int64_t *to, bool *more)
 {
 	sqlite3_stmt *st;
 	bool ok;
@@ -31,7 +31,7 @@ bool spool_conversation_note(struct spool_db *db, int64_t *noted, bool *more)
 	int64_t from;
 	bool ok;
 
-	if (!next_batch(db, &from, noted, more))
+	if (!next_unnoted(db, &from, noted, more))
 		return false;
 	if (*noted == from)
 		return true;

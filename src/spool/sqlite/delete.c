@@ -49,7 +49,7 @@ struct deletion {
 	bool spare, dry_run;
 };
 
-static bool prepare(struct spool_db *db, struct deletion *d)
+static bool prepare_deletion(struct spool_db *db, struct deletion *d)
 {
 	const char *const *sql = d->dry_run ? counts : steps;
 
@@ -59,14 +59,14 @@ static bool prepare(struct spool_db *db, struct deletion *d)
 	return true;
 }
 
-static void finalize(struct deletion *d)
+static void finalize_deletion(struct deletion *d)
 {
 	for (int i = 0; i < STEPS; i++)
 		sqlite3_finalize(d->st[i]);
 }
 
 /* Runs a step for an event. *n becomes the rows that it deleted or counted; 0 where there is no such step. */
-static bool run(struct spool_db *db, struct deletion *d, enum step step, int64_t id, int64_t *n)
+static bool run_step(struct spool_db *db, struct deletion *d, enum step step, int64_t id, int64_t *n)
 {
 	sqlite3_stmt *st = d->st[step];
 	int rc;
@@ -86,14 +86,14 @@ static bool run(struct spool_db *db, struct deletion *d, enum step step, int64_t
 static bool delete_one(struct spool_db *db, struct deletion *d, int64_t id, struct spool_deleted *sum)
 {
 	int64_t n[STEPS] = {0};
-	bool ok = run(db, d, PENDING, id, &n[PENDING]);
+	bool ok = run_step(db, d, PENDING, id, &n[PENDING]);
 
 	if (ok && d->spare && n[PENDING]) {
 		sum->spared++;
 		return true;
 	}
 	for (int i = KEY; ok && i < STEPS; i++)
-		ok = run(db, d, (enum step)i, id, &n[i]);
+		ok = run_step(db, d, (enum step)i, id, &n[i]);
 	if (!ok || !n[EVENT])
 		return ok;
 	sum->pending += n[PENDING];
@@ -130,7 +130,7 @@ static void checkpoint_in_place(struct spool_db *db)
 }
 
 /* The transaction that has begun ends, and another one begins, without letting the lock go: no delivery takes the room. */
-static bool make_room(struct spool_db *db)
+static bool make_room_on_disk(struct spool_db *db)
 {
 	if (!spool_db_commit(db))
 		return false;
@@ -144,7 +144,7 @@ bool spool_delete_begin(struct spool_db *db, bool *low)
 	if (!spool_db_begin(db, true))
 		return false;
 	*low = spool_reserve_release(db->dir_fd);
-	if (!*low || make_room(db))
+	if (!*low || make_room_on_disk(db))
 		return true;
 	spool_db_end(db);
 	return false;
@@ -177,7 +177,7 @@ static bool delete_batch(struct spool_db *db, struct deletion *d, const struct s
 	return ok;
 }
 
-static size_t next_batch(const struct spool_doomed *order, size_t n, size_t most)
+static size_t next_doomed(const struct spool_doomed *order, size_t n, size_t most)
 {
 	int64_t bytes = n ? order[0].bytes : 0;
 	size_t i = 1;
@@ -192,12 +192,12 @@ bool spool_delete(struct spool_db *db, const struct spool_doomed *order, size_t 
 {
 	struct deletion d = {.keys_since = keys_since, .spare = spare, .dry_run = dry_run};
 	size_t most = SPOOL_DELETE_BATCH, batch;
-	bool ok = prepare(db, &d), full = false;
+	bool ok = prepare_deletion(db, &d), full = false;
 
 	if (ok && dry_run)
 		ok = delete_each(db, &d, order, count, sum);
 	for (size_t i = 0; ok && !dry_run && i < count;) {
-		batch = next_batch(order + i, count - i, most);
+		batch = next_doomed(order + i, count - i, most);
 		ok = delete_batch(db, &d, order + i, batch, sum, &full);
 		if (ok)
 			i += batch;
@@ -206,12 +206,12 @@ bool spool_delete(struct spool_db *db, const struct spool_doomed *order, size_t 
 	}
 	if (!ok && full)
 		spool_db_fail(db, SQLITE_FULL, "the disk is full, and the reserve does not do: free some MiB on the spool's disk, then run this again");
-	finalize(&d);
+	finalize_deletion(&d);
 	return ok;
 }
 
 /* Under the lock: a checkpoint beside another process's commit can corrupt the database (SQLite before 3.51.3). */
-static bool checkpoint(struct spool_db *db, bool *busy)
+static bool checkpoint_deleted(struct spool_db *db, bool *busy)
 {
 	int rc;
 
@@ -263,7 +263,7 @@ bool spool_delete_wipe(struct spool_db *db)
 	if (!ok)
 		return false;
 	do {
-		ok = checkpoint(db, &busy) && spool_scrub(db, &busy);
+		ok = checkpoint_deleted(db, &busy) && spool_scrub(db, &busy);
 		again = !ok && busy && clock_mono_us() < end;
 		if (again)
 			nanosleep(&pause, NULL);

@@ -28,7 +28,7 @@ struct erasure {
 	bool ok;
 };
 
-static bool run(struct erasure *e, const char *sql)
+static bool run_erasure(struct erasure *e, const char *sql)
 {
 	return sqlite3_exec(e->db->sql, sql, NULL, NULL, NULL) == SQLITE_OK || spool_sql_fail(e->db);
 }
@@ -133,13 +133,13 @@ static bool note_named_conversations(struct erasure *e)
 
 static bool make_lists(struct erasure *e)
 {
-	return run(e, "CREATE TEMP TABLE erase_event(id INTEGER PRIMARY KEY, bytes INTEGER NOT NULL);"
+	return run_erasure(e, "CREATE TEMP TABLE erase_event(id INTEGER PRIMARY KEY, bytes INTEGER NOT NULL);"
 			"CREATE TEMP TABLE erase_conversation(endpoint TEXT, conversation TEXT, PRIMARY KEY(endpoint, conversation)) WITHOUT ROWID") &&
 		spool_sql_prepare(e->db, "INSERT OR IGNORE INTO temp.erase_event VALUES(?1, ?2)", &e->note_event) &&
 		spool_sql_prepare(e->db, "INSERT OR IGNORE INTO temp.erase_conversation VALUES(?1, ?2)", &e->note_conversation) &&
 		list_events(e) && note_named_conversations(e) &&
 		/* without those that events of others have */
-		run(e, "DELETE FROM temp.erase_conversation WHERE (endpoint, conversation) IN (SELECT c.endpoint, c.conversation"
+		run_erasure(e, "DELETE FROM temp.erase_conversation WHERE (endpoint, conversation) IN (SELECT c.endpoint, c.conversation"
 			" FROM main.event AS v CROSS JOIN temp.erase_conversation AS c ON c.endpoint = v.endpoint AND c.conversation = v.conversation"
 			" WHERE v.id NOT IN (SELECT id FROM temp.erase_event))") &&
 		list_refusals(e);
@@ -174,7 +174,7 @@ static bool delete_conversations(struct erasure *e)
 
 	if (!spool_delete_begin(e->db, &low))
 		return false;
-	ok = count_conversations(e) && run(e, "DELETE FROM main.conversation WHERE (endpoint, conversation) IN"
+	ok = count_conversations(e) && run_erasure(e, "DELETE FROM main.conversation WHERE (endpoint, conversation) IN"
 		" (SELECT endpoint, conversation FROM temp.erase_conversation)") && spool_db_commit(e->db);
 	spool_delete_end(e->db, low);
 	return ok;

@@ -28,7 +28,7 @@ struct spool_events_iter {
 	struct buf arena;
 };
 
-static bool copy_event(sqlite3_stmt *st, struct spool_row *r, struct buf *arena)
+static bool copy_stored(sqlite3_stmt *st, struct spool_row *r, struct buf *arena)
 {
 	struct slice *const always[] = {&r->endpoint, &r->event, &r->headers, &r->body};
 	struct slice *const to[] = {&r->endpoint, &r->event, &r->key, &r->account, &r->sender_id, &r->sender_name,
@@ -59,7 +59,7 @@ static bool take_row(struct spool_events_iter *it, int64_t first, int64_t last, 
 	rc = sqlite3_step(it->st);
 	ok = rc == SQLITE_ROW || rc == SQLITE_DONE || spool_sql_fail(it->db);
 	*found = rc == SQLITE_ROW;
-	if (*found && !copy_event(it->st, row, &it->arena))
+	if (*found && !copy_stored(it->st, row, &it->arena))
 		ok = spool_db_fail(it->db, SQLITE_NOMEM, "spool: memory is short");
 	sqlite3_reset(it->st);
 	return ok;
@@ -72,7 +72,7 @@ static bool is_damage(struct spool_db *db)
 	return code == SQLITE_CORRUPT || code == SQLITE_IOERR;
 }
 
-static bool get_number(struct spool_db *db, const char *sql, int64_t *value)
+static bool number_or_none(struct spool_db *db, const char *sql, int64_t *value)
 {
 	sqlite3_stmt *st = NULL;
 	bool ok = sqlite3_prepare_v2(db->sql, sql, -1, &st, NULL) == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW;
@@ -89,12 +89,12 @@ static bool salvage_range(struct spool_db *db, int64_t *min, int64_t *max)
 	int64_t by_relay = 0, by_key = 0;
 	bool ok;
 
-	if (!get_number(db, "SELECT min(id) FROM event", min))
+	if (!number_or_none(db, "SELECT min(id) FROM event", min))
 		*min = 1;
-	if (get_number(db, "SELECT max(id) FROM event", max))
+	if (number_or_none(db, "SELECT max(id) FROM event", max))
 		return true;
-	ok = get_number(db, "SELECT max(id) FROM event INDEXED BY event_key WHERE key IS NOT NULL", &by_key);
-	ok = get_number(db, "SELECT max(event) FROM relay", &by_relay) || ok;
+	ok = number_or_none(db, "SELECT max(id) FROM event INDEXED BY event_key WHERE key IS NOT NULL", &by_key);
+	ok = number_or_none(db, "SELECT max(event) FROM relay", &by_relay) || ok;
 	*max = by_key > by_relay ? by_key : by_relay;
 	return ok || spool_sql_fail(db);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The sinks that the relay pauses for: it writes them down, and the administrator ends a pause by taking it away. */
-#include "spool/pause.h"
+#include "spool/sqlite/pause.h"
 
 #include <string.h>
 
@@ -35,29 +35,19 @@ static bool find_pause(struct spool_db *db, const char *sink, int64_t now, bool 
 	return spool_rows_end(rows);
 }
 
-static bool delete(struct spool_db *db, const char *sink)
+bool spool_pause_write(struct spool_db *db, const char *sink, int64_t until, int failures)
 {
 	sqlite3_stmt *st;
 	bool ok;
 
-	if (!spool_sql_prepare(db, "DELETE FROM pause WHERE sink = ?1", &st))
+	if (!spool_sql_prepare(db, until ? "INSERT OR REPLACE INTO pause(sink, until, failures) VALUES(?1, ?2, ?3)"
+			: "DELETE FROM pause WHERE sink = ?1", &st))
 		return false;
 	sqlite3_bind_text(st, 1, sink, -1, SQLITE_STATIC);
-	ok = sqlite3_step(st) == SQLITE_DONE || spool_sql_fail(db);
-	sqlite3_finalize(st);
-	return ok;
-}
-
-static bool insert(struct spool_db *db, const char *sink, int64_t until, int failures)
-{
-	sqlite3_stmt *st;
-	bool ok;
-
-	if (!spool_sql_prepare(db, "INSERT OR REPLACE INTO pause(sink, until, failures) VALUES(?1, ?2, ?3)", &st))
-		return false;
-	sqlite3_bind_text(st, 1, sink, -1, SQLITE_STATIC);
-	sqlite3_bind_int64(st, 2, until);
-	sqlite3_bind_int(st, 3, failures);
+	if (until) {
+		sqlite3_bind_int64(st, 2, until);
+		sqlite3_bind_int(st, 3, failures);
+	}
 	ok = sqlite3_step(st) == SQLITE_DONE || spool_sql_fail(db);
 	sqlite3_finalize(st);
 	return ok;
@@ -69,7 +59,7 @@ bool spool_pause_note(struct spool_db *db, const char *sink, int64_t until, int 
 
 	if (!spool_db_begin(db, true))
 		return false;
-	ok = insert(db, sink, until, failures) && spool_db_commit(db);
+	ok = spool_pause_write(db, sink, until, failures) && spool_db_commit(db);
 	spool_db_end(db);
 	return ok;
 }
@@ -85,7 +75,7 @@ bool spool_pause_end(struct spool_db *db, const char *sink, int64_t now, bool *e
 		return true;
 	if (!spool_db_begin(db, true))
 		return false;
-	ok = delete(db, sink) && spool_db_commit(db);
+	ok = spool_pause_write(db, sink, 0, 0) && spool_db_commit(db);
 	spool_db_end(db);
 	*ended = ok;
 	return ok;

@@ -54,7 +54,7 @@ static void read_text(sqlite3_stmt *st, int column, char *out, size_t n)
 
 #define COLUMNS "role, pid, ticks, space, started_at, ended_at, version, files, secrets, loaded_at, address, reloads, reload_at, reload_error"
 
-static void read_row(sqlite3_stmt *st, struct spool_program *p)
+static void read_program(sqlite3_stmt *st, struct spool_program *p)
 {
 	*p = (struct spool_program){
 		.process = {sqlite3_column_int64(st, 1), sqlite3_column_int64(st, 2), sqlite3_column_int64(st, 3)},
@@ -115,7 +115,7 @@ static bool remove_replaced(sqlite3 *sql, const struct spool_program *new)
 
 	sqlite3_bind_text(st, 1, new->role, -1, SQLITE_STATIC);
 	while (ok && (rc = sqlite3_step(st)) == SQLITE_ROW) {
-		read_row(st, &old);
+		read_program(st, &old);
 		if (is_replaced(&old, new))
 			ok = remove_row(sql, &old);
 	}
@@ -169,7 +169,7 @@ bool spool_program_next(struct spool_rows *rows, struct spool_program *p)
 {
 	if (!spool_rows_step(rows))
 		return false;
-	read_row(rows->st, p);
+	read_program(rows->st, p);
 	return true;
 }
 

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: ISC */
+/* The table pause, inside a transaction of the caller's. */
+#ifndef SPOOL_SQLITE_PAUSE_H
+#define SPOOL_SQLITE_PAUSE_H
+
+#include "spool/pause.h"
+
+/* Writes down that the sink pauses until then, as spool_pause_note(); 0: that it no longer does. */
+bool spool_pause_write(struct spool_db *db, const char *sink, int64_t until, int failures);
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: ISC */
+/* What a relay corrects in the spool: times that a wrong clock wrote, and replies that an earlier relay was sending when it ended. */
+#include "spool/relay.h"
+
+#include "spool/sqlite/sql.h"
+
+static bool any_after(struct spool_db *db, const char *sink, int64_t latest, bool *any)
+{
+	sqlite3_stmt *st;
+	bool ok;
+
+	if (!spool_sql_prepare(db, "SELECT max(due) FROM relay WHERE sink = ?1 AND state = 0", &st))
+		return false;
+	sqlite3_bind_text(st, 1, sink, -1, SQLITE_STATIC);
+	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db);
+	*any = ok && sqlite3_column_int64(st, 0) > latest;
+	sqlite3_finalize(st);
+	return ok;
+}
+
+static bool write_due(struct spool_db *db, const char *sink, int64_t now, int64_t latest)
+{
+	sqlite3_stmt *st;
+	bool ok;
+
+	if (!spool_sql_prepare(db, "UPDATE relay SET due = ?2, since = min(since, ?2) WHERE sink = ?1 AND state = 0 AND due > ?3", &st))
+		return false;
+	sqlite3_bind_text(st, 1, sink, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(st, 2, now);
+	sqlite3_bind_int64(st, 3, latest);
+	ok = sqlite3_step(st) == SQLITE_DONE || spool_sql_fail(db);
+	sqlite3_finalize(st);
+	return ok;
+}
+
+bool spool_relay_unwait(struct spool_db *db, const char *sink, int64_t now, int64_t latest, int64_t *n)
+{
+	bool any, ok;
+
+	*n = 0;
+	if (!any_after(db, sink, latest, &any))
+		return false;
+	if (!any)
+		return true;
+	if (!spool_db_begin(db, false))
+		return false;
+	ok = write_due(db, sink, now, latest);
+	if (ok)
+		*n = sqlite3_changes(db->sql);
+	ok = ok && spool_db_commit(db);
+	spool_db_end(db);
+	return ok;
+}
+
+bool spool_relay_doubt(struct spool_db *db, int64_t *count)
+{
+	bool ok;
+
+	if (!spool_db_begin(db, true))
+		return false;
+	ok = sqlite3_exec(db->sql, "INSERT INTO attempt(relay, at, ms, status, error) SELECT id, sending, 0, 0,"
+		" 'the relay ended meanwhile; it may have arrived' FROM relay WHERE sending <> 0;"
+		"UPDATE relay SET state = 2, attempts = attempts + 1, sending = 0, was_state = 0 WHERE sending <> 0", NULL, NULL, NULL) == SQLITE_OK ||
+		spool_sql_fail(db);
+	*count = sqlite3_changes(db->sql);
+	ok = ok && spool_db_commit(db);
+	spool_db_end(db);
+	return ok;
+}
+
+/* Small differences are no other clock: an event is stored a moment after it is received, and a relay's clock is read before. */
+#define AHEAD "state = 0 AND due > ?1 + 60000 AND (attempts = 0 OR ?2 > 0)"
+
+static bool find_times(struct spool_db *db, int64_t now, int64_t back, int64_t *last_attempt, bool *wrong)
+{
+	sqlite3_stmt *st;
+	bool ok;
+
+	if (!spool_sql_prepare(db, "SELECT ifnull((SELECT at + ms FROM attempt ORDER BY id DESC LIMIT 1), 0),"
+			" EXISTS(SELECT 1 FROM relay WHERE " AHEAD "), EXISTS(SELECT 1 FROM pause)", &st))
+		return false;
+	sqlite3_bind_int64(st, 1, now);
+	sqlite3_bind_int64(st, 2, back);
+	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db);
+	*last_attempt = sqlite3_column_int64(st, 0);
+	*wrong = sqlite3_column_int(st, 1) || sqlite3_column_int(st, 2);
+	sqlite3_finalize(st);
+	return ok;
+}
+
+static bool correct_times(struct spool_db *db, int64_t now, int64_t back, int64_t *changed)
+{
+	sqlite3_stmt *st;
+	bool ok;
+
+	if (!spool_sql_prepare(db, "UPDATE relay SET due = iif(attempts = 0, ?1, max(?1, due - ?2)), since = min(?1, since - ?2) WHERE " AHEAD, &st))
+		return false;
+	sqlite3_bind_int64(st, 1, now);
+	sqlite3_bind_int64(st, 2, back);
+	ok = sqlite3_step(st) == SQLITE_DONE;
+	*changed = sqlite3_changes(db->sql);
+	sqlite3_finalize(st);
+	return (ok && sqlite3_exec(db->sql, "DELETE FROM pause", NULL, NULL, NULL) == SQLITE_OK) || spool_sql_fail(db);
+}
+
+bool spool_relay_begin(struct spool_db *db, int64_t now, int64_t back, int64_t *last_attempt, int64_t *changed)
+{
+	bool ok, wrong;
+
+	*changed = 0;
+	if (!find_times(db, now, back, last_attempt, &wrong))
+		return false;
+	if (!wrong)
+		return true;
+	if (!spool_db_begin(db, true))
+		return false;
+	ok = correct_times(db, now, back, changed) && spool_db_commit(db);
+	spool_db_end(db);
+	return ok;
+}
