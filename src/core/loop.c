@@ -71,7 +71,7 @@ void loop_free(struct loop *l)
 
 /* ---- descriptors */
 
-static bool make_room(struct loop *l, size_t n)
+static bool make_watch_room(struct loop *l, size_t n)
 {
 	size_t room = l->n_watches ? l->n_watches : 16;
 	struct watch *more;
@@ -111,7 +111,7 @@ bool loop_watch(struct loop *l, int fd, unsigned events, loop_on_fd *call, void 
 		errno = EBADF;
 		return false;
 	}
-	if (!make_room(l, (size_t)fd + 1))
+	if (!make_watch_room(l, (size_t)fd + 1))
 		return false;
 	w = &l->watches[fd];
 	*w = (struct watch){call, ctx, events, ++l->number};
@@ -160,7 +160,7 @@ void loop_timer_stop(struct loop_timer *t)
 	t->before = t->after = NULL;
 }
 
-static void insert(struct loop_timer *t, struct loop_timer *before)
+static void insert_timer(struct loop_timer *t, struct loop_timer *before)
 {
 	t->before = before;
 	t->after = before->after;
@@ -176,7 +176,7 @@ void loop_timer_set(struct loop_timer *t, int64_t at)
 	t->at = at;
 	for (before = head->before; before != head && before->at > at; before = before->before)
 		;
-	insert(t, before);
+	insert_timer(t, before);
 }
 
 void loop_timer_lower(struct loop_timer *t, int64_t at)
@@ -192,7 +192,7 @@ static void call_timers(struct loop *l)
 
 	while ((t = l->timers.after) != &l->timers && t->at <= now) {
 		loop_timer_stop(t);
-		insert(t, l->due.before);
+		insert_timer(t, l->due.before);
 	}
 	while ((t = l->due.after) != &l->due) {
 		loop_timer_stop(t);

@@ -10,7 +10,7 @@
 #include "hook/stored.h"
 
 /* Copies what the row borrows from the spool: one block of memory for all, which does not move any more. */
-static bool copy_event(struct attempt *a, const struct spool_row *row)
+static bool copy_row(struct attempt *a, const struct spool_row *row)
 {
 	struct spool_row *e = &a->event;
 	struct slice *const all[] = {&e->endpoint, &e->event, &e->key, &e->account, &e->sender_id, &e->sender_name, &e->conversation,
@@ -62,7 +62,7 @@ struct attempt *attempt_new(const struct spool_relay_row *row, const char *spool
 	a->unfiltered = row->judge;
 	a->values.known[TEMPLATE_REPLY] = row->reply;
 	snprintf(a->id, sizeof a->id, "evt_%s_%" PRId64, spool, row->event.id);
-	if (!copy_event(a, &row->event) || !unpack_kept(a->event.body, &a->unpacked, &a->values.body)) {
+	if (!copy_row(a, &row->event) || !unpack_kept(a->event.body, &a->unpacked, &a->values.body)) {
 		attempt_free(a);
 		return NULL;
 	}

@@ -69,7 +69,7 @@ static bool gives_up(const struct relay *r)
 }
 
 /* What is on the way at r->end_at is sent again, with the same id. */
-static bool has_ended(const struct relay *r)
+static bool is_over(const struct relay *r)
 {
 	return gives_up(r) || (!anything_taken(r) && (is_ending(r) || (r->drain && !anything_due(r)))) ||
 		(r->end_at && clock_mono_us() >= r->end_at);
@@ -144,7 +144,7 @@ void pass_wait(struct relay *r)
 }
 
 /* False when another spool is in this one's place. */
-static bool look(struct relay *r)
+static bool look_for_due(struct relay *r)
 {
 	if (clock_mono_us() - r->looked_at <= us(LOOK_MS))
 		return true;
@@ -173,13 +173,13 @@ void pass_until_end(struct relay *r)
 		now = clock_now();
 		loop_timer_stop(&r->pass);
 		watch_clock(r, now);
-		if (!look(r))
+		if (!look_for_due(r))
 			return;
 		pass_beat(r);
 		if (r->results && clock_mono_us() >= r->record_at)
 			result_record(r);
 		send_or_give_way(r, now);
-		if (has_ended(r))
+		if (is_over(r))
 			return;
 		if (r->end_at)
 			loop_timer_lower(&r->pass, r->end_at);

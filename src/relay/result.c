@@ -120,7 +120,7 @@ static struct attempt *attempt_of_message(struct sink_message *m)
 }
 
 /* What the spool keeps as the target's words: its answer, or where it has the message. */
-static void keep_answer(struct attempt *a, const struct sink_result *got)
+static void keep_target_answer(struct attempt *a, const struct sink_result *got)
 {
 	struct slice answer = got->answer.n || !got->place ? got->answer : slice_text(got->place);
 
@@ -144,7 +144,7 @@ void result_of(struct sink_message *m, const struct sink_result *got)
 	a->result.ms = got->ms;
 	a->result.status = got->status;
 	say_error(a, got);
-	keep_answer(a, got);
+	keep_target_answer(a, got);
 	if (got->reply.p) {
 		a->result.reply_to = conf_sink(q->relay->conf, q->sink->reply);
 		a->result.reply = (struct slice){a->reply.data, a->reply.len};

@@ -83,7 +83,7 @@ static void signal_group(const struct run *r, int number)
 }
 
 /* A program that has ended; what is left of its group goes too when its time was up. */
-static bool has_ended(struct run *r, int *status)
+static bool program_has_ended(struct run *r, int *status)
 {
 	siginfo_t info = {0};
 
@@ -216,7 +216,7 @@ static void finish_ended_runs(struct exec *x)
 	int status;
 
 	while ((r = *at)) {
-		if (!has_ended(r, &status)) {
+		if (!program_has_ended(r, &status)) {
 			at = &r->next;
 			continue;
 		}
@@ -363,7 +363,7 @@ static void end_runs(struct exec *x, bool kill)
 		if (kill) {
 			signal_group(r, SIGKILL);
 			waitpid(r->pid, NULL, 0);
-		} else if (!has_ended(r, &status)) {
+		} else if (!program_has_ended(r, &status)) {
 			at = &r->next;
 			continue;
 		}

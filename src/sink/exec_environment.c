@@ -38,7 +38,7 @@ static bool is_passed_on(const struct sink *s, const char *variable)
 /* ---- what it is told of the message */
 
 /* Without the bytes that no variable can hold. */
-static bool add_variable(struct buf *out, struct slice v)
+static bool add_bounded_value(struct buf *out, struct slice v)
 {
 	size_t n = utf8_fit(v.p, v.n, VARIABLE_MAX);
 	bool ok = true;
@@ -62,7 +62,7 @@ static size_t print_variables(const struct sink *s, const struct sink_message *m
 		ok = buf_printf(out, "HOOKSPOOL_%s=", template_known_name((enum template_known)i));
 		for (; ok && out->data[at] != '='; at++)
 			out->data[at] = (char)toupper((unsigned char)out->data[at]);
-		ok = ok && add_variable(out, m->values->known[i]);
+		ok = ok && add_bounded_value(out, m->values->known[i]);
 		count++;
 	}
 	return ok ? count : 0;

@@ -54,7 +54,7 @@ static bool goes_along(const struct sink *s, struct slice name, struct slice val
 	return s->pass_headers && !is_not_the_events(name) && !is_the_sinks(s, name);
 }
 
-static bool add_line(struct buf *out, struct slice name, struct slice value)
+static bool add_header_line(struct buf *out, struct slice name, struct slice value)
 {
 	return buf_add(out, name.p, name.n) && buf_add(out, ": ", 2) && buf_add(out, value.p, value.n) && buf_add(out, "", 1);
 }
@@ -77,7 +77,7 @@ static bool pass_on(const struct sink_message *m, const struct sink *s, struct b
 		for (value.p = colon + 1; value.p < stop && *value.p == ' '; value.p++)
 			;
 		value.n = (size_t)(stop - value.p);
-		ok = !goes_along(s, name, value) || add_line(out, name, value);
+		ok = !goes_along(s, name, value) || add_header_line(out, name, value);
 	}
 	return ok;
 }
@@ -93,7 +93,7 @@ static void unfold(struct buf *text)
 	text->len = to;
 }
 
-static enum http_headers_result print_value(const struct sink_message *m, const struct sink_template *t, struct buf *text, struct buf *out, char *why, size_t n)
+static enum http_headers_result print_sink_header(const struct sink_message *m, const struct sink_template *t, struct buf *text, struct buf *out, char *why, size_t n)
 {
 	struct slice value;
 
@@ -108,7 +108,7 @@ static enum http_headers_result print_value(const struct sink_message *m, const 
 			: "has a line break or another control character in it; {{x | header}} takes them out");
 		return HTTP_HEADERS_REFUSED;
 	}
-	return value.n == 0 || add_line(out, slice_text(t->name), value) ? HTTP_HEADERS_OK : HTTP_HEADERS_NO_MEMORY;
+	return value.n == 0 || add_header_line(out, slice_text(t->name), value) ? HTTP_HEADERS_OK : HTTP_HEADERS_NO_MEMORY;
 }
 
 enum http_headers_result http_headers_make(const struct sink_message *m, const struct sink *s, struct buf *out, char *why, size_t n)
@@ -117,7 +117,7 @@ enum http_headers_result http_headers_make(const struct sink_message *m, const s
 	struct buf text = {0};
 
 	for (size_t i = 0; result == HTTP_HEADERS_OK && i < s->n_templates; i++)
-		result = print_value(m, &s->templates[i], &text, out, why, n);
+		result = print_sink_header(m, &s->templates[i], &text, out, why, n);
 	buf_free(&text);
 	if (result == HTTP_HEADERS_OK && !buf_add(out, "", 1))
 		result = HTTP_HEADERS_NO_MEMORY;

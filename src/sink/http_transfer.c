@@ -158,7 +158,7 @@ static bool set_no_wait(CURL *easy)
 }
 
 /* A proxy would be the address that is connected to, and answer for all others: there is none. */
-static bool set_up(struct http_transfer *t, const struct sink_message *m)
+static bool set_request_options(struct http_transfer *t, const struct sink_message *m)
 {
 	const struct sink *s = t->target->sink;
 	CURL *easy = t->easy;
@@ -200,5 +200,5 @@ bool http_transfer_prepare(struct http_transfer *t, struct sink_message *m, cons
 	t->refused = t->begun = t->answered = t->speaks = t->kept = t->repeated = false;
 	*t->error = '\0';
 	t->headers = http_target_headers(t->target, m, more, clock_now());
-	return t->headers && set_up(t, m);
+	return t->headers && set_request_options(t, m);
 }

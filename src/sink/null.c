@@ -38,7 +38,7 @@ static enum null_outcome outcome_of(const struct null_options *o, const struct w
 	return o->every && w->number % o->every == 0 ? o->outcome : NULL_DELIVERED;
 }
 
-static void report(const struct null *t, const struct waiting *w)
+static void report_end(const struct null *t, const struct waiting *w)
 {
 	static const struct sink_result results[] = {
 		[NULL_DELIVERED] = {.verdict = SINK_DELIVERED},
@@ -67,7 +67,7 @@ static void on_first_end(void *ctx)
 		t->first = w->next;
 		if (!t->first)
 			t->last = &t->first;
-		report(t, w);
+		report_end(t, w);
 		free(w);
 	}
 	if (t->first)
@@ -90,7 +90,7 @@ static struct sink_target *null_open(const struct sink *s, struct loop *l, sink_
 	return &t->base;
 }
 
-static void take(struct null *t, struct sink_message *m)
+static void hold_message(struct null *t, struct sink_message *m)
 {
 	struct waiting *w = calloc(1, sizeof *w);
 
@@ -114,7 +114,7 @@ static void null_send(struct sink_target *base, struct sink_message *batch)
 
 	for (struct sink_message *m = batch; m; m = next) {
 		next = m->next;
-		take(t, m);
+		hold_message(t, m);
 	}
 	if (t->first)
 		loop_timer_set(&t->timer, t->first->ends);
