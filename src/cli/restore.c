@@ -76,7 +76,7 @@ static bool wait_for_spool_lock(int fd)
 }
 
 /* SQLite would take files left by an old database for the new one's. */
-static bool remove_leftovers(int dir)
+static bool remove_old_files(int dir)
 {
 	static const char *const names[] = {"hookspool.db", "hookspool.db-wal", "hookspool.db-shm", "hookspool.db-journal"};
 
@@ -94,7 +94,7 @@ static int put_in_place(const struct restore *r, int dir)
 		status = restore_failed(r->dir, lock < 0 ? strerror(errno) : "another process holds its lock", CLI_TEMPFAIL);
 	else if (has_spool(dir))
 		status = restore_failed(r->dir, "there is a spool; stop the receiver, move the directory away, and run this again", CLI_NO);
-	else if (!remove_leftovers(dir) || renameat(dir, COPY, dir, "hookspool.db") != 0 || fsync(dir) != 0)
+	else if (!remove_old_files(dir) || renameat(dir, COPY, dir, "hookspool.db") != 0 || fsync(dir) != 0)
 		status = restore_failed(r->dir, strerror(errno), CLI_TEMPFAIL);
 	if (lock >= 0)
 		close(lock);

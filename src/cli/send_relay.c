@@ -44,7 +44,7 @@ static const struct endpoint *naming(const struct conf *c, const struct sink *s)
 	return c->n_endpoints ? &c->endpoints[0] : NULL;
 }
 
-static int find_sink(struct test *t, const struct send_relay *s)
+static int find_test_sink(struct test *t, const struct send_relay *s)
 {
 	t->sink = conf_sink(s->conf, s->sink);
 	if (!t->sink)
@@ -226,7 +226,7 @@ int send_relay(const struct send_relay *s)
 	char why[PATH_MAX + 256];
 	struct test t = {0};
 	enum event_result read = EVENT_UNAVAILABLE;
-	int status = find_sink(&t, s);
+	int status = find_test_sink(&t, s);
 
 	if (status != CLI_OK)
 		return status;

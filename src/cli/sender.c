@@ -49,7 +49,7 @@ int64_t sender_backoff(unsigned n)
 }
 
 /* Keeps the beginning; stops the transfer after ANSWER_MAX. */
-static size_t keep_answer(char *p, size_t size, size_t n, void *ctx)
+static size_t gather_answer(char *p, size_t size, size_t n, void *ctx)
 {
 	struct slot *slot = ctx;
 	size_t room = ANSWER_KEEP - slot->answer.len;
@@ -102,7 +102,7 @@ static bool prepare_transfer(struct slot *slot, const struct sender *s)
 		curl_easy_setopt(slot->easy, CURLOPT_TIMEOUT_MS, s->timeout) == CURLE_OK &&
 		(!s->direct || curl_easy_setopt(slot->easy, CURLOPT_NOPROXY, "*") == CURLE_OK) &&
 		curl_easy_setopt(slot->easy, CURLOPT_ERRORBUFFER, slot->error) == CURLE_OK &&
-		curl_easy_setopt(slot->easy, CURLOPT_WRITEFUNCTION, keep_answer) == CURLE_OK &&
+		curl_easy_setopt(slot->easy, CURLOPT_WRITEFUNCTION, gather_answer) == CURLE_OK &&
 		curl_easy_setopt(slot->easy, CURLOPT_WRITEDATA, slot) == CURLE_OK &&
 		curl_easy_setopt(slot->easy, CURLOPT_PRIVATE, slot) == CURLE_OK;
 }

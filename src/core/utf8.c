@@ -138,7 +138,7 @@ static wint_t first_lower(struct slice s, size_t *len)
 	return 0x110000U + byte;
 }
 
-static struct slice rest(struct slice s, size_t from)
+static struct slice tail_from(struct slice s, size_t from)
 {
 	return (struct slice){s.p + from, s.n - from};
 }
@@ -147,7 +147,7 @@ static bool begins_with(struct slice s, struct slice part)
 {
 	size_t len, part_len;
 
-	for (; part.n > 0; s = rest(s, len), part = rest(part, part_len))
+	for (; part.n > 0; s = tail_from(s, len), part = tail_from(part, part_len))
 		if (s.n == 0 || first_lower(s, &len) != first_lower(part, &part_len))
 			return false;
 	return true;
@@ -157,7 +157,7 @@ bool utf8_contains(struct slice text, struct slice part)
 {
 	size_t len;
 
-	for (; text.n > 0; text = rest(text, len)) {
+	for (; text.n > 0; text = tail_from(text, len)) {
 		if (begins_with(text, part))
 			return true;
 		first_lower(text, &len);
