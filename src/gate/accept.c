@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Taking connections, and what is done when there is no descriptor for one. */
+/* Accepts connections, and makes room when there is no descriptor for one. */
 #define _GNU_SOURCE /* accept4 */
 #include "gate/accept.h"
 
@@ -33,7 +33,7 @@ static struct conn *new_conn(struct server *s, int fd)
 	return c;
 }
 
-/* Once a minute: a stranger of the socket's group can have it fail ten times a second. */
+/* Logs at most once a minute: a process of the socket's group can make accept(2) fail ten times a second. */
 static void tell_accept_failed(struct server *s, int error)
 {
 	int64_t now = clock_mono_us();
@@ -44,7 +44,7 @@ static void tell_accept_failed(struct server *s, int error)
 	log_message(LOG_LEVEL_ERROR, "accept: %s", strerror(error));
 }
 
-/* accept(2) looks for a descriptor first, and fails without one also where no connection waits. */
+/* accept(2) needs a descriptor first. Without one it fails even when no connection waits. */
 static bool lacks_descriptor(const struct server *s, int error)
 {
 	struct pollfd p = {.fd = s->listen_fd, .events = POLLIN};

@@ -42,7 +42,7 @@ static enum read_result wait_input(const struct cgi *g)
 	return rc < 0 ? READ_BROKEN : READ_DATA;
 }
 
-/* A body_reader. Nothing may be read past CONTENT_LENGTH (section 4.2); without it the body goes on to EOF. */
+/* A body_reader. It reads no further than CONTENT_LENGTH (section 4.2). Without that variable the body ends at EOF. */
 static enum read_result read_body(void *ctx, char *p, size_t n, size_t *got)
 {
 	struct cgi *g = ctx;
@@ -67,8 +67,8 @@ static enum read_result read_body(void *ctx, char *p, size_t n, size_t *got)
 }
 
 /*
- * Reads away what a refused sender still sends: Apache's mod_cgid has one socket for both ways, and
- * closing it with input unread would take back the answer.
+ * Discards what the sender of a refused delivery still sends. Apache's mod_cgid has one socket for both directions: the
+ * answer is lost when it is closed with input unread.
  */
 static void drain(struct cgi *g)
 {
@@ -83,7 +83,7 @@ static void drain(struct cgi *g)
 	}
 }
 
-/* Standard output stays open: at its end Apache would end us, and the log's line with us. */
+/* Leaves standard output open: Apache ends this process when it closes, and the log line would be lost. */
 static void answer_on_stdout(struct cgi *g)
 {
 	struct buf out = {0};
@@ -93,7 +93,7 @@ static void answer_on_stdout(struct cgi *g)
 	buf_free(&out);
 }
 
-/* Without a configuration or memory there is nothing to judge by: the sender shall try again. */
+/* Without a configuration or memory no delivery can be checked. The sender is told to try again. */
 static int serve_unavailable(struct cgi *g)
 {
 	g->delivery.outcome = OUTCOME_UNAVAILABLE;
@@ -102,7 +102,7 @@ static int serve_unavailable(struct cgi *g)
 	return outcome_info(OUTCOME_UNAVAILABLE)->exit_status;
 }
 
-/* In the transaction that counts the delivery: check then knows that there is no socket to ask. */
+/* Notes in the spool that the receiver runs as CGI, so that `hookspool check` does not look for a socket. */
 static void tell(struct spool *spool)
 {
 	struct spool_program self = spool_program_self(SPOOL_PROGRAM_CGI);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Connections that wait in `ready` for their next request: how long they may, and which go when there are too many. */
+/* Idle connections: how long one may wait in `ready` for its next request, and which are closed when there are too many. */
 #include "gate/idle.h"
 
 #include <sys/resource.h>
@@ -12,8 +12,8 @@
 
 enum {
 	CLOSED_AT_ONCE = 32,
-	YOUNG_US = 100 * 1000, /* a connection's first request may be on its way for so long */
-	MMAP_SIZE = 256 * 1024, /* what is larger is memory of its own, and goes back to the system when it is freed */
+	YOUNG_US = 100 * 1000, /* a new connection's first request may still be on its way */
+	MMAP_SIZE = 256 * 1024, /* malloc(3) maps larger blocks one by one, and free(3) returns them to the system */
 	RESERVE = 64, /* descriptors for the spool, a reload, and requests whose body is still arriving */
 };
 
@@ -36,7 +36,7 @@ void idle_remove(struct server *s, struct conn *c)
 		s->idle_end = c->link;
 }
 
-/* All that came was looked at, and nothing is under way. */
+/* No input waits, and no request is being served. */
 static bool is_idle(const struct conn *c)
 {
 	size_t size;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: ISC */
-/* Connections that wait in `ready` for their next request: how long they may, and which go when there are too many. */
+/* Idle connections: how long one may wait in `ready` for its next request, and which are closed when there are too many. */
 #ifndef IDLE_H
 #define IDLE_H
 
 #include "gate/server.h"
 
-/* Puts a connection into server.idle, behind those that are there; takes it out. Under server.mutex. */
+/* Appends a connection to server.idle_conns; removes it. The caller holds server.mutex. */
 void idle_add(struct server *s, struct conn *c);
 void idle_remove(struct server *s, struct conn *c);
 
-/* Closes those that waited longer than idle-timeout, or params-timeout before their first request. By the worker that has the turn. */
+/* Closes connections that waited longer than idle-timeout, or than params-timeout for their first request. By the worker that has the turn. */
 void idle_sweep(struct server *s, const struct conf *conf);
 
 /*

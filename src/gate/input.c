@@ -12,9 +12,9 @@
 #include "core/clock.h"
 #include "gate/record.h"
 
-enum { RAW_SIZE = 128 * 1024 }; /* what of a request is seen at once is also taken at once */
+enum { RAW_SIZE = 128 * 1024 }; /* input_peek() sees, and input_begin() takes, at most so much of a request at once */
 
-/* What this thread saw or took last. */
+/* The bytes that this thread saw or took last. */
 static _Thread_local unsigned char seen[RAW_SIZE];
 
 bool input_try_again(ssize_t n)
@@ -39,7 +39,7 @@ enum input_ready input_peek(int fd, size_t *size)
 	return input_try_again(n) ? INPUT_EMPTY : INPUT_CLOSED;
 }
 
-/* Adds what comes to the raw bytes; waits no longer than to the deadline, and not at all to refuse. */
+/* Receives more bytes. Waits until the deadline, or not at all. */
 static enum read_result refill(struct input *in)
 {
 	struct pollfd p = {.fd = in->fd, .events = POLLIN};
@@ -66,7 +66,7 @@ static size_t smaller(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-/* Passes what is left of the current record, and waits for a whole header. */
+/* Skips the rest of the current record, and waits until `behind` bytes follow it. */
 static enum read_result skip_record(struct input *in, size_t behind)
 {
 	enum read_result r = READ_DATA;
@@ -84,7 +84,7 @@ static enum read_result skip_record(struct input *in, size_t behind)
 	return r;
 }
 
-/* Goes on to the next record of this request, the first one gives its id. Any other record is broken. */
+/* Begins with the next record of this request. The first record gives the request's id. READ_BROKEN for a record with another. */
 static enum read_result next_record(struct input *in)
 {
 	enum read_result result = skip_record(in, RECORD_HEADER);
@@ -102,7 +102,7 @@ static enum read_result next_record(struct input *in)
 	return READ_DATA;
 }
 
-/* The part of the current record's content that is there, at least a byte. READ_END behind its last one. */
+/* The content of the current record that has arrived, at least a byte. READ_END at the end of the content. */
 static enum read_result next_piece(struct input *in, const unsigned char **p, size_t *n)
 {
 	enum read_result r = READ_DATA;
@@ -122,7 +122,7 @@ static void pass_content(struct input *in, size_t n)
 	in->content -= n;
 }
 
-/* The request's last record: its padding belongs to it. A server that aborted has no use for the connection. */
+/* Skips the padding of the request's last record. A web server that aborted a request does not use the connection again. */
 static enum read_result end_request(struct input *in, enum read_result result)
 {
 	in->ended = skip_record(in, 0) == READ_DATA;
@@ -230,7 +230,7 @@ bool input_begin(struct input *in, int fd, const struct input_mode *mode)
 	return in->raw && n >= 0;
 }
 
-/* What is cut off is enough to name the endpoint and the sender of a refused request. */
+/* Of variables that are too large the first ones are enough to name the endpoint and the sender in the log. */
 enum input_variables input_variables(struct input *in)
 {
 	enum input_variables result = read_pairs(in);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Where connections come from: a socket that was handed to us, or one of our own. */
+/* The listening socket: one that the process was started with, or one that it opens. */
 #define _GNU_SOURCE /* SOCK_CLOEXEC, SOCK_NONBLOCK */
 #include "gate/listen.h"
 
@@ -107,7 +107,7 @@ static socklen_t parse_listen_address(const char *address, union address *a, cha
 	return len;
 }
 
-/* Whoever reaches the socket can make up any request: FastCGI has no authentication. */
+/* FastCGI has no authentication: a process that can connect can send any request. So TCP is for loopback alone. */
 static bool loopback(const union address *a)
 {
 	if (a->any.sa_family == AF_INET)

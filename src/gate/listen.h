@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Where connections come from: a socket that was handed to us, or one of our own. */
+/* The listening socket: one that the process was started with, or one that it opens. */
 #ifndef LISTEN_H
 #define LISTEN_H
 
@@ -7,7 +7,7 @@
 #include <sys/types.h>
 
 /*
- * The listening socket we were started with: systemd's first (LISTEN_PID, LISTEN_FDS; fd 3), else
+ * The listening socket that the process was started with: systemd's first (LISTEN_PID, LISTEN_FDS; fd 3), else
  * standard input when it is one (spawn-fcgi, mod_fcgid; FastCGI 1.0 section 2.2). -1: none.
  */
 int listen_inherited(void);

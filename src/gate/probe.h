@@ -2,7 +2,8 @@
 /*
  * The probe: a FastCGI request of hookspool check that proves that a receiver serves, and that is stored nowhere.
  *
- * It is known by a variable that no web server makes of what a client sends: those begin with HTTP_ (RFC 3875, section 4.1.18).
+ * A variable marks it. No client can set that one through a web server: variables of a client's headers begin with HTTP_ (RFC
+ * 3875, section 4.1.18).
  */
 #ifndef PROBE_H
 #define PROBE_H
@@ -22,7 +23,7 @@ enum probe_end {
 	PROBE_ANSWERED,
 	PROBE_SILENT, /* no answer in time */
 	PROBE_CLOSED, /* the peer closed without an answer */
-	PROBE_OTHER,  /* an answer, but not to a probe: no receiver, or an older one */
+	PROBE_OTHER,  /* an answer, but not to a probe: another program, or an older receiver */
 };
 
 struct probe_result {
@@ -31,7 +32,7 @@ struct probe_result {
 	char error[256]; /* why it isn't */
 };
 
-/* Asks the receiver on a connected socket, and waits for its answer at most so long. */
+/* Sends a probe on a connected socket, and waits for the answer for at most timeout_ms. */
 enum probe_end probe_ask(int fd, int64_t timeout_ms, struct probe_result *result);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The FastCGI server's main thread: signals, slow peers, reload, the way out. */
+/* The FastCGI server's main thread: signals, the watched connections, reload, and the end. */
 #define _GNU_SOURCE /* epoll, eventfd, signalfd, F_SETFL */
 #include "gate/serve.h"
 
@@ -35,7 +35,7 @@ enum {
 	GRACE_US = 1000 * 1000,           /* after SIGTERM, for requests on their way on kept connections */
 	BACKLOG_US = 50 * 1000,           /* after SIGTERM, to accept connections that were made before */
 	STORING_GRACE_US = 800 * 1000,    /* after SIGTERM, for acknowledgements that requests wait for */
-	LAST_CALL_US = 1800 * 1000,       /* the promise is 2 s */
+	LAST_CALL_US = 1800 * 1000,       /* the process promises to end within 2 s */
 	EVENTS = 64,
 };
 
@@ -62,8 +62,8 @@ static void stop(struct main_loop *m)
 	log_message(LOG_LEVEL_INFO, "stopping");
 	atomic_store(&m->s->stopping, true);
 	if (m->own_address)
-		listen_remove(m->own_address); /* connections in the backlog are still served */
-	else /* the backlog is the successor's that has the same socket; where there is none, the kernel resets it at the end */
+		listen_remove(m->own_address); /* connections in the backlog are still accepted */
+	else /* the next process has the same socket, and its backlog; without one the kernel resets the connections at the end */
 		epoll_ctl(m->s->ready, EPOLL_CTL_DEL, m->s->listen_fd, NULL);
 }
 
@@ -83,7 +83,7 @@ static void on_signal(struct main_loop *m)
 	}
 }
 
-/* Lets connections be accepted again after there were no descriptors for one. */
+/* Watches the listening socket again, after descriptors ran out. */
 static void accept_again(struct server *s)
 {
 	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = &s->listen_fd};
@@ -155,7 +155,7 @@ static void run_loop(struct main_loop *m)
 	}
 }
 
-/* Waits for the workers, as long as the promise to be gone in 2 s allows. True when all have ended. */
+/* Waits for the workers, but not beyond LAST_CALL_US. True when all have ended. */
 static bool join_workers(struct main_loop *m)
 {
 	struct timespec end;

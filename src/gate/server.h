@@ -13,10 +13,9 @@
 #include "spool/spool.h"
 
 /*
- * The worker that has the turn takes all requests that are there as one batch: it reads and judges
- * them, stores their events in one commit and answers. Requests that come during that are the next batch. So
- * nothing passes from thread to thread on the usual way; other workers are for bodies that have to
- * be waited for.
+ * One worker has the turn. It takes all requests that have arrived as one batch: it checks them, stores their events in one
+ * commit, and answers. Requests that arrive during that are the next batch. So a request usually stays in one thread. The
+ * other workers wait for bodies that are still arriving.
  *
  * A connection belongs to one thread at a time, and changes hands through an epoll instance:
  *
@@ -31,7 +30,7 @@ enum { SPARE_WORKERS = 2 }; /* besides those that wait for bodies: one has the t
 enum conn_state {
 	CONN_ACTIVE,
 	CONN_PARKED,    /* not enough of a request is there */
-	CONN_WAITING,   /* to be served as soon as fewer than max-in-flight are whose body is still arriving */
+	CONN_WAITING,   /* its body is still arriving, and max-in-flight such requests are being served */
 	CONN_STORING,   /* its event is stored, and its answer waits for sinks: storing.h */
 	CONN_LINGERING, /* answered */
 };
@@ -42,7 +41,7 @@ struct conn {
 	bool busy;  /* its event is being stored */
 	bool served; /* it has had a request */
 	int64_t used_at; /* clock_mono_us() when it was accepted, or last had an answer */
-	bool slow;  /* is to be served though its body has not all come */
+	bool slow;  /* is to be served although its body is still arriving */
 	enum conn_state state;
 	int64_t since; /* clock_mono_us() when its request was first waited for, or it began to linger; 0: neither */
 	struct fcgi *request;     /* in the state STORING: the request, with */
@@ -93,10 +92,10 @@ struct server {
 	unsigned n_threads;
 };
 
-/* Starts one more worker unless there are max-in-flight and the spare ones. False when no thread is to be had. */
+/* Starts one more worker, up to max-in-flight and the spare ones. False when no thread can be created. */
 bool worker_add(struct server *s);
 
-/* Lets the worker that has the turn see input on the connection, and take it. Closes the connection when that fails. */
+/* Watches the connection in `ready`, for the worker that has the turn. Closes it when that fails. */
 void worker_arm(struct server *s, struct conn *c);
 
 /* Closes the connection, unless its fd is -1, and frees it. */

@@ -10,7 +10,7 @@
 #include "gate/storing.h"
 
 enum {
-	SLOW_US = 1000 * 1000,       /* a body not all there by then is read by a worker as it comes */
+	SLOW_US = 1000 * 1000,       /* then a worker reads the body as it arrives */
 	LINGER_US = 2 * 1000 * 1000, /* for a peer to take its answer and close */
 };
 
@@ -43,7 +43,7 @@ void watched_remove(struct watched *w, struct conn *c)
 	c->state = CONN_ACTIVE;
 }
 
-/* Reads away some of what a lingering peer still sends. True when it has closed. */
+/* Discards some of what a lingering peer still sends. True when the peer has closed. */
 static bool discard(int fd)
 {
 	char trash[16384];

@@ -20,7 +20,7 @@ void watched_take(struct watched *w);
 void watched_look(struct watched *w, struct conn *c, int64_t now);
 void watched_look_at_all(struct watched *w, int64_t now);
 
-/* Takes the connection out; it is the caller's. */
+/* Removes the connection. The caller owns it then. */
 void watched_remove(struct watched *w, struct conn *c);
 
 /* Gives those that have waited longest to the workers, as many as max-in-flight has places for. */

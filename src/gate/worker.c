@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* A worker: takes the requests that are there, serves them as one batch, gives their connections back. */
+/* A worker: takes the requests that have arrived, and serves them as one batch. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,7 @@
 
 enum {
 	STACK_SIZE = 512 * 1024,
-	SURPLUS_S = 2, /* a worker that waited so long for the turn ends, unless it is one of the spare ones */
+	SURPLUS_S = 2, /* a worker that waits so long for the turn ends, unless it is a spare one */
 };
 
 void worker_drop(struct server *s, struct conn *c)
@@ -129,7 +129,7 @@ static int64_t since_of(const struct conn *c)
 	return c->since ? c->since : c->served ? 0 : c->used_at;
 }
 
-/* Reads a request that is all there; answers it at once unless it has an event to store. */
+/* Reads a request that has arrived whole. Answers it at once, unless it has an event to store. */
 static void take_complete(struct server *s, struct batch *b, struct conn *c, size_t size)
 {
 	struct fcgi_service how = {.conf = b->conf->conf, .spool = s->spool, .complete = size, .since = since_of(c)};
@@ -203,7 +203,7 @@ static void accept_some(struct server *s, struct batch *b)
 		attend(s, b, c);
 }
 
-/* Takes what there is, and serves it. False: it is time to end. */
+/* Serves the requests that have arrived. False: the worker must end. */
 static bool take_turn(struct server *s, struct batch *b)
 {
 	struct epoll_event ev[FCGI_BATCH];
@@ -242,7 +242,7 @@ static bool take_turn(struct server *s, struct batch *b)
 	return go_on;
 }
 
-/* Serves a request that has not all come: alone, because it has to be waited for. *room is made for the first one. */
+/* Serves a request that is still arriving: alone, because the worker has to wait for it. *room is made for the first one. */
 static void serve_late(struct server *s, struct fcgi **room, const struct batch *b)
 {
 	struct conn *c = b->late;
@@ -273,7 +273,7 @@ static void serve_late(struct server *s, struct fcgi **room, const struct batch 
 		worker_pass_on(s, c, next);
 }
 
-/* Takes this thread from those that are joined, unless the spare ones and it are all there are. It is under server.idle. */
+/* Detaches this thread, unless only the spare workers are left. server.idle counts it. */
 static bool leave(struct server *s)
 {
 	bool surplus;
@@ -292,7 +292,7 @@ static bool leave(struct server *s)
 	return surplus;
 }
 
-/* Waits for the turn. False: this worker isn't needed any more. */
+/* Waits for the turn. False: this worker is not needed any more. */
 static bool get_turn(struct server *s)
 {
 	struct timespec end;

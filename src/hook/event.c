@@ -63,7 +63,7 @@ static enum event_result read_form(struct reading *rd, struct slice body)
 	return EVENT_UNAVAILABLE;
 }
 
-/* Notes which fields the body has several values for. */
+/* Notes the fields that have several values in the body. */
 static void note_several(struct reading *rd)
 {
 	size_t end;
@@ -104,7 +104,7 @@ static enum event_result read_content(struct reading *rd)
 	case CONTENT_IS_UNKNOWN:
 		return result;
 	}
-	/* where any body is taken, one that is neither JSON nor a form is stored unread */
+	/* an endpoint that takes any body stores one unread that is neither JSON nor a form */
 	return result == EVENT_MALFORMED && rd->s->bodies & CONTENT_ANY && !says_what ? unread(rd) : result;
 }
 
@@ -135,7 +135,7 @@ static enum event_result read_plain(const struct request *r, const struct scheme
 	return result;
 }
 
-/* The bytes alone decide whether the body is packed, as nothing signs the header. One that can't be unpacked is read as it is. */
+/* The bytes decide whether the body is packed: nothing signs the header. A body that cannot be unpacked is read as it is. */
 enum event_result event_read(const struct request *r, const struct scheme *s, struct slice signature, struct event *ev)
 {
 	struct buf body = {0};

@@ -18,7 +18,7 @@ enum event_result {
 	EVENT_UNAVAILABLE, /* memory is short, or OpenSSL failed */
 };
 
-/* What tells one delivery from another. */
+/* What identifies an event, so that a repeated delivery is found to be a duplicate. */
 enum identity {
 	IDENTITY_NONE,     /* nothing does: the key has no value, and the delivery is never a duplicate */
 	IDENTITY_BODY,     /* the bytes: the key is the body's SHA-256 or the signature, in hexadecimal */
@@ -27,8 +27,8 @@ enum identity {
 };
 
 /*
- * A zero-initialised one is valid, and may be read into again and again. The slices borrow from it and from the scheme,
- * not from the request, which may be gone when the event is logged; a field without a value has p == NULL.
+ * Zero-initialised is valid, and can be read into again and again. The slices borrow from the event and the scheme. They do
+ * not borrow from the request, which may be gone when the event is logged. A field without a value has p == NULL.
  */
 struct event {
 	struct slice field[FIELD_COUNT]; /* FIELD_KEY is unique for each event; see `id` */

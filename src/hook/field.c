@@ -27,7 +27,7 @@ static struct slice key_of(struct event *ev, struct slice bytes)
 	return (struct slice){ev->key, encode_size(ENCODING_HEX, bytes.n)};
 }
 
-/* The value of a source that is a header which is there once; NULL for others. */
+/* The value of a source that is a header, when the delivery has that header once. NULL otherwise. */
 static const char *single_header(const struct source *source, const struct request *r)
 {
 	const char *value;
@@ -69,7 +69,7 @@ static bool hash_body(struct reading *rd, struct slice *out)
 	return true;
 }
 
-/* The value of a source, or none in *out. `path` is its path, where it has one. False when the value can't be had. */
+/* Finds the value of a source; out->n == 0: none. `path` is for sources in JSON. False: memory is short, or OpenSSL failed. */
 static bool source_value(struct reading *rd, enum field f, const struct source *source, const struct path *path, struct slice *out)
 {
 	*out = (struct slice){0};
@@ -84,7 +84,7 @@ static bool source_value(struct reading *rd, enum field f, const struct source *
 		*out = copy_header(rd->ev, single_header(source, rd->r));
 		return true;
 	case SOURCE_FORM:
-		/* where parameters are signed sorted, nothing signs which of two values is the first */
+		/* parameters are signed sorted, so the signature does not say which of two values is the first */
 		*out = (scheme_signs(rd->s, PLACEHOLDER_FORM) ? form_only_value : form_value)(&rd->ev->form, source->name);
 		return true;
 	case SOURCE_TEXT:
@@ -124,7 +124,7 @@ static bool condition_holds(const struct reading *rd, const struct source *sourc
 	return name.n == n && memcmp(name.p, want, n) == 0;
 }
 
-/* Appends a further part of a key: behind a space, and with none in it, so that no two lists of parts give the same key. */
+/* Appends a space and a further part of a key. Spaces in the part are encoded, so different lists of parts give different keys. */
 static bool add_key_part(struct buf *b, struct slice part)
 {
 	char *out;
@@ -152,7 +152,7 @@ struct parts {
 	struct slice value[SCHEME_SOURCES];
 };
 
-/* Appends what scopes the name of a thing. The fields may stand in ev->joined, which moves here and not while they are read. */
+/* Appends the event's name and the account: the same message may have several events. Reserves first, as the fields may be in ev->joined. */
 static bool add_scope(const struct reading *rd)
 {
 	struct buf *b = &rd->ev->joined;
@@ -161,7 +161,7 @@ static bool add_scope(const struct reading *rd)
 		add_key_part(b, field_of(rd, FIELD_EVENT)) && add_key_part(b, field_of(rd, FIELD_ACCOUNT));
 }
 
-/* Puts the parts together in ev->joined: one behind the other, or in a key as add_key_part() does. */
+/* Joins the parts in ev->joined: as they are, or in a key as add_key_part() does. */
 static bool join_parts(struct reading *rd, enum field f, const struct parts *parts)
 {
 	struct buf *b = &rd->ev->joined;
@@ -178,7 +178,7 @@ static bool join_parts(struct reading *rd, enum field f, const struct parts *par
 	return ok;
 }
 
-/* The field has these parts. */
+/* Sets the field to these parts. */
 static bool set_field(struct reading *rd, enum field f, const struct parts *parts)
 {
 	struct event *ev = rd->ev;
@@ -199,7 +199,7 @@ static bool set_field(struct reading *rd, enum field f, const struct parts *part
 	return true;
 }
 
-/* The first source, or sources that are joined, of which all have a value. False when a value can't be had. */
+/* Takes the first source that has a value; of joined sources all must have one. False: memory is short, or OpenSSL failed. */
 static bool resolve_field(struct reading *rd, enum field f)
 {
 	const struct source *source = rd->s->source[f], *end = source + SCHEME_SOURCES;
@@ -228,7 +228,7 @@ static bool resolve_field(struct reading *rd, enum field f)
 	return true;
 }
 
-/* The key comes last: what names a thing is scoped by the other fields. */
+/* The key comes last: it may have the event's name and the account in it. */
 bool field_resolve_all(struct reading *rd)
 {
 	static const struct source body = {.kind = SOURCE_BODY};

@@ -15,7 +15,7 @@ struct reading {
 	struct path *paths;
 	size_t n_paths, first[FIELD_COUNT]; /* where the paths of a field begin */
 	size_t joined_at[FIELD_COUNT];      /* in ev->joined, which moves as it grows; of fields in `joined` */
-	unsigned joined, unsigned_fields;   /* bit f: the field was put together; nothing signs its value (of key, event, account) */
+	unsigned joined, unsigned_fields;   /* bit f: the field was joined; nothing signs its value (key, event, account) */
 	bool nothing;                       /* nothing identifies the delivery: SOURCE_NOTHING */
 };
 

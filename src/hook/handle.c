@@ -43,7 +43,7 @@ static enum outcome judge(struct request *r, const struct conf *c, struct delive
 	return judge_body(r, d);
 }
 
-/* All but the memory that is used again. */
+/* Clears the last delivery, but keeps its memory. */
 static void clear_last(struct delivery *d)
 {
 	d->endpoint = NULL;
@@ -88,7 +88,7 @@ bool handle_again(const struct request *r, const struct endpoint *e, int64_t rec
 	return d->outcome == STEP_GO_ON;
 }
 
-/* A stored event, or a duplicate of one that is worth a word. */
+/* Takes over what the spool says of a stored event: its id, and whether it is a duplicate. */
 static void take_stored(struct delivery *d)
 {
 	const struct spool_event *ev = &d->stored;

@@ -15,19 +15,19 @@
 enum store_state { STORE_NOT_ASKED, STORE_WAITING, STORE_DONE, STORE_REFUSED, STORE_NO_RELAY, STORE_PENDING };
 
 /*
- * What became of a delivery. Zero-initialised before the first use, then used again and again;
- * borrows from the request and the configuration of the last call.
+ * A delivery and its outcome. Zero-initialised before the first use, then used again and again. It borrows from the request
+ * and the configuration of the last call.
  */
 struct delivery {
 	enum outcome outcome;
 	const struct endpoint *endpoint; /* NULL: no endpoint has that path */
 	int64_t id;                      /* of the event, when stored or duplicate */
 	int secret;                      /* which matched, from 1; 0: none */
-	bool quarantined;                /* turned away, and to be kept with body and headers */
+	bool quarantined;                /* refused, and to be kept with body and headers */
 	int64_t retry_after;             /* ms, for OUTCOME_RATE_LIMITED */
 	const char *reason;              /* for the operator only; NULL: the outcome says all */
 	const char *note;                /* of an event that is kept: what a reader must know of it; static text, or NULL */
-	bool proven;                     /* what can be verified of it was right: it is kept, whatever it says */
+	bool proven;                     /* its sender is proven: it is kept, whatever its content is */
 	bool unread;                     /* the body cannot be read */
 	int64_t received_at;             /* ms since the epoch */
 	int64_t started, answered;       /* clock_mono_us() */
@@ -53,12 +53,12 @@ struct delivery {
 bool handle(struct request *r, const struct conf *c, struct delivery *d);
 
 /*
- * The same for one that was kept with its body, at the time it came: from the signature on. The web server's
- * part, Authorization and all before it, is as it was found then.
+ * Judges a refused delivery again that was kept with its body, as of the time when it came. It begins with the signature: the
+ * steps before that had their result then.
  */
 bool handle_again(const struct request *r, const struct endpoint *e, int64_t received_at, struct delivery *d);
 
-/* The same for a delivery that is turned away unread. */
+/* Gives a delivery this outcome without reading its body. */
 void handle_refuse(const struct request *r, const struct conf *c, enum outcome outcome, struct delivery *d);
 
 /* Stores the events of n deliveries (n >= 1), all in one commit. */

@@ -33,7 +33,7 @@ static const struct question {
 
 enum { QUESTIONS = sizeof questions / sizeof *questions, PROBE_MAX = 512 };
 
-/* What challenges are made of, and nothing that could mean something in HTML, JSON or a header. */
+/* A challenge may have these characters. None of them has a meaning in HTML, JSON or a header. */
 static bool echoable(struct slice challenge)
 {
 	static const char marks[] = " -_.~+/=:,;()@";
@@ -52,7 +52,7 @@ bool handshake_signs(const struct scheme *s, struct slice text)
 	return scheme_signs_for_strangers(s) && echoable(text);
 }
 
-/* Under the first secret: the one that is to stay when there are several. */
+/* Appends the HMAC with the first secret. Of several secrets the first is the one that stays. */
 static bool add_mac(struct buf *b, const struct endpoint *e, struct slice challenge, enum encoding encoding)
 {
 	unsigned char mac[KEY_SIGNATURE_MAX];

@@ -8,7 +8,7 @@
 #include "hook/request.h"
 
 enum handshake_result {
-	HANDSHAKE_ABSENT, /* the delivery is none */
+	HANDSHAKE_ABSENT, /* the delivery is no handshake */
 	HANDSHAKE_ANSWERED,
 	HANDSHAKE_REFUSED, /* its token is wrong */
 	HANDSHAKE_UNAVAILABLE,

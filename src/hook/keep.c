@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What is kept of a delivery: the event for the spool with the headers that prove it, or what is asked of a refused one later. */
+/* What is kept of a delivery: its event, with the headers that prove it; or what `hookspool rejects` shows of a refused one. */
 #include "hook/keep.h"
 
 #include <stdio.h>
@@ -27,7 +27,7 @@ static bool is_proof(const struct scheme *s, const char *name)
 	return false;
 }
 
-/* The header of this source is that of one before it. */
+/* A source before this one has the same header. */
 static bool is_repeated(const struct scheme *s, const struct source *source)
 {
 	for (const struct source *before = &s->source[0][0]; before < source; before++)
@@ -114,7 +114,7 @@ void keep_event(const struct request *r, struct delivery *d)
 	};
 }
 
-/* What proves, or would, has its form: such a delivery is kept before those of strangers, which have none. */
+/* The delivery has a proof, right or wrong. It is kept before deliveries without one, which any stranger can send. */
 static bool has_proof(const struct request *r, const struct delivery *d)
 {
 	const struct endpoint *e = d->endpoint;

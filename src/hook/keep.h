@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What is kept of a delivery: the event for the spool with the headers that prove it, or what is asked of a refused one later. */
+/* What is kept of a delivery: its event, with the headers that prove it; or what `hookspool rejects` shows of a refused one. */
 #ifndef KEEP_H
 #define KEEP_H
 

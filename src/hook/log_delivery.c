@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What is told of a delivery when it was answered: the log, the counters and the ring of refused deliveries. */
+/* What is recorded of an answered delivery: a log line, counters, and the refused deliveries. */
 #include "hook/log_delivery.h"
 
 #include "core/utf8.h"
@@ -30,7 +30,7 @@ static void note_reject(const struct request *r, struct spool *s, const struct d
 	spool_reject(s, &reject);
 }
 
-/* Of a text the beginning is enough, and of a stranger's less of it. */
+/* Logs the beginning of a text; a shorter one for a refused delivery. */
 static void log_cut(struct log_entry *e, const char *key, struct slice text, const struct delivery *d)
 {
 	if (text.p)

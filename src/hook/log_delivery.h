@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What is told of a delivery when it was answered: the log, the counters and the ring of refused deliveries. */
+/* What is recorded of an answered delivery: a log line, counters, and the refused deliveries. */
 #ifndef LOG_DELIVERY_H
 #define LOG_DELIVERY_H
 
@@ -8,7 +8,7 @@
 #include "hook/request.h"
 #include "spool/spool.h"
 
-/* Logs, counts, and notes a rejected delivery; after the answer is out. */
+/* Logs and counts the delivery, and keeps a refused one, after its answer was sent. */
 void log_delivery(const struct request *r, const struct conf *c, struct spool *s, const struct delivery *d);
 
 #endif

@@ -49,7 +49,7 @@ static bool is_number(struct slice s)
 	return s.n > 0 && s.n <= TIMESTAMP_DIGITS_MAX;
 }
 
-/* False: it is a second timestamp, and another than the first. An element that is no number counts only without one. */
+/* False: the element is a second timestamp that differs from the first. An element that is not a number is taken only when there is no other. */
 static bool take_time(struct slice element, struct verify *v)
 {
 	if (!v->timestamp.p || !is_number(v->timestamp))
@@ -59,7 +59,7 @@ static bool take_time(struct slice element, struct verify *v)
 	return true;
 }
 
-/* Keeps the signature where its text can be one. True also where it cannot, but has the prefix of one. */
+/* Takes the signature. True when the text has a signature's prefix, even if the rest cannot be decoded. */
 static bool take_signature(const struct scheme *s, struct slice text, struct verify *v)
 {
 	size_t n;
@@ -78,7 +78,7 @@ static bool take_signature(const struct scheme *s, struct slice text, struct ver
 	return true;
 }
 
-/* Elements of a list that cannot be a signature are passed over: a right one beside them proves the delivery. */
+/* Skips elements that cannot be a signature: one right signature proves the delivery. */
 static enum verify_result take_list(const struct scheme *s, struct verify *v)
 {
 	struct slice rest = v->value, element;

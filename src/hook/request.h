@@ -14,7 +14,7 @@
 
 enum read_result { READ_DATA, READ_END, READ_TIMEOUT, READ_BROKEN };
 
-/* Reads up to n bytes of the body; *got is set with READ_DATA. Once it returned something else it isn't called again. */
+/* Reads up to n bytes of the body. Sets *got with READ_DATA. It is not called again after another result. */
 typedef enum read_result body_reader(void *ctx, char *p, size_t n, size_t *got);
 
 /* The strings borrow from envp, which must outlive the request; the request owns body. */

@@ -50,7 +50,7 @@ static bool print_answer(struct buf *out, const struct answer *a, const char *re
 	return ok && print_line(out, "Cache-Control: no-store", "") && print_line(out, header, "") && (!has_body || buf_add_text(out, a->body));
 }
 
-/* The answer to an accepted delivery: the endpoint's, else the scheme's where the provider shows or needs it, else ours. */
+/* The answer to an accepted delivery: the endpoint's, else the scheme's where the provider shows or needs it, else the receiver's own. */
 static struct answer accepted(const struct delivery *d, const char *json)
 {
 	const struct endpoint *e = d->endpoint;

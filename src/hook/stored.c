@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What is kept of a delivery that was turned away, and a delivery put together again from that or from an event's. */
+/* The headers that are kept of a refused delivery, and a request rebuilt from kept headers and body. */
 #include "hook/stored.h"
 
 #include <ctype.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Does this delivery come from its provider? Signature over the raw bytes, Authorization, in constant time. */
+/* Verifies that a delivery comes from its provider: the signature over the raw bytes, Authorization; in constant time. */
 #include "hook/verify.h"
 
 #include <openssl/crypto.h>
@@ -123,7 +123,7 @@ static enum verify_result match_content(const struct request *r, const struct en
 	return take_content(r, e, e->url, v) == VERIFY_OK ? verify_wrong(v, "wrong signature") : unavailable(v);
 }
 
-/* After the signature: a reason that says more, which only a sender with the secret learns. */
+/* Comes after the signature, so that only a sender with the secret causes these more exact reasons. */
 static enum verify_result check_time(const struct scheme *s, int64_t now, struct verify *v)
 {
 	if (!s->tolerance || !v->timestamp.p)

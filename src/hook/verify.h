@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Does this delivery come from its provider? Signature over the raw bytes, Authorization, in constant time. */
+/* Verifies that a delivery comes from its provider: the signature over the raw bytes, Authorization; in constant time. */
 #ifndef VERIFY_H
 #define VERIFY_H
 
@@ -51,14 +51,14 @@ struct verify {
 enum verify_result verify_delivery(const struct request *r, const struct endpoint *e, int64_t now, struct verify *v);
 
 /*
- * Which of the secrets the value is, from 1; 0: none. The time it takes may tell their lengths, and nothing of what
- * they are.
+ * The number of the secret that the value is, from 1; 0: none. The time that it takes may reveal the secrets' lengths, and
+ * nothing else of them.
  */
 int verify_secret(const struct secrets *secrets, struct slice value);
 
 /*
- * True when nothing in the signed string separates an id from what stands beside it. A body that cannot be read may then be
- * another than was signed, with a part of the id.
+ * True when nothing in the signed string separates an id from its neighbour. Bytes could then be moved from the id into a body
+ * that cannot be read, under the same signature.
  */
 bool verify_id_touches_body(const struct scheme *s);
 
