@@ -21,6 +21,7 @@ struct attempt {
 	struct queue *queue; /* that owns it */
 	struct sink_message message;
 	int64_t relay, since, due; /* the spool's relay; spool_relay_row */
+	bool asked;                /* a receiver waits for it: it is ready before others */
 	bool unfiltered;           /* the sink's filters have not seen the event yet */
 	int64_t started;           /* ms since the epoch */
 	/* what the message points to */

@@ -96,23 +96,16 @@ static enum wanted wants(struct reading *reading, struct attempt *a)
 	return !reading->ok ? UNKNOWN : first ? WANTED : UNWANTED;
 }
 
-/* False when no more are to be read now. */
-static bool take_due(struct reading *reading, const struct spool_relay_row *row)
+/* Makes the attempt of a row, where the sink wants its event, and adds it to the queue by `add`. */
+static void take_row(struct reading *reading, const struct spool_relay_row *row, void (*add)(struct queue *q, struct attempt *a))
 {
 	struct queue *q = reading->queue;
 	struct relay *r = reading->relay;
-	struct attempt *a;
+	struct attempt *a = attempt_new(row, r->name);
 
-	if (queue_has(q, row->id, row->event.id))
-		return true;
-	if (row->judge && q->sink->first_message && row->event.id > reading->noted) {
-		reading->too_new = true;
-		return true;
-	}
-	a = attempt_new(row, r->name);
 	switch (!a ? UNKNOWN : a->unfiltered ? wants(reading, a) : WANTED) {
 	case WANTED:
-		queue_add(q, a);
+		add(q, a);
 		break;
 	case UNWANTED:
 		queue_add_ended(q, a);
@@ -127,6 +120,21 @@ static bool take_due(struct reading *reading, const struct spool_relay_row *row)
 		attempt_free(a);
 		break;
 	}
+}
+
+/* False when no more are to be read now. */
+static bool take_due(struct reading *reading, const struct spool_relay_row *row)
+{
+	struct queue *q = reading->queue;
+	struct relay *r = reading->relay;
+
+	if (queue_has(q, row->id, row->event.id))
+		return true;
+	if (row->judge && q->sink->first_message && row->event.id > reading->noted) {
+		reading->too_new = true;
+		return true;
+	}
+	take_row(reading, row, queue_add);
 	return reading->ok && !queue_is_full(q) && r->n_results < RECORD_MOST && clock_mono_us() < reading->until;
 }
 
@@ -241,4 +249,12 @@ void fetch_queue(struct relay *r, struct queue *q, int64_t now)
 		loop_timer_lower(&r->pass, q->read_at);
 	else if (!read_queue(r, q, now))
 		fetch_later(r, q);
+}
+
+bool fetch_first(struct relay *r, struct queue *q, const struct spool_relay_row *row)
+{
+	struct reading reading = {.relay = r, .queue = q, .ok = true};
+
+	take_row(&reading, row, queue_add_first);
+	return reading.ok && !reading.unknown;
 }

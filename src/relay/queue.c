@@ -71,6 +71,56 @@ void queue_add(struct queue *q, struct attempt *a)
 	q->ready_bytes += a->event.body.n;
 }
 
+/* Takes the attempt that `at` points to out of those that are ready. */
+static struct attempt *remove_ready(struct queue *q, struct attempt **at)
+{
+	struct attempt *a = *at;
+
+	*at = a->next;
+	if (!a->next)
+		q->last_ready = at;
+	q->n_ready--;
+	q->ready_bytes -= a->event.body.n;
+	if (a->asked) {
+		q->n_asked--;
+		q->asked_bytes -= a->event.body.n;
+	}
+	return a;
+}
+
+void queue_add_first(struct queue *q, struct attempt *a)
+{
+	struct attempt **at = &q->ready;
+
+	while (*at && (*at)->asked)
+		at = &(*at)->next;
+	a->queue = q;
+	a->asked = true;
+	a->next = *at;
+	if (!a->next)
+		q->last_ready = &a->next;
+	*at = a;
+	q->n_ready++;
+	q->ready_bytes += a->event.body.n;
+	q->n_asked++;
+	q->asked_bytes += a->event.body.n;
+}
+
+void queue_hurry(struct queue *q, int64_t relay, int64_t event)
+{
+	struct attempt **at = &q->ready;
+
+	while (*at && ((*at)->relay != relay || (*at)->event.id != event))
+		at = &(*at)->next;
+	if (*at && !(*at)->asked)
+		queue_add_first(q, remove_ready(q, at));
+}
+
+bool queue_is_full_of_asked(const struct queue *q)
+{
+	return q->n_asked >= QUEUE_READ || q->asked_bytes >= QUEUE_READ_BYTES;
+}
+
 struct attempt *queue_take(struct queue *q)
 {
 	unsigned most = q->failures < FAILURES_MAX ? q->sink->max_in_flight : 1;
@@ -88,11 +138,7 @@ struct attempt *queue_take(struct queue *q)
 		loop_timer_lower(q->pass, now + q->held_ms * 1000);
 		return NULL;
 	}
-	q->ready = a->next;
-	if (!q->ready)
-		q->last_ready = &q->ready;
-	q->n_ready--;
-	q->ready_bytes -= a->event.body.n;
+	remove_ready(q, &q->ready);
 	put_taken(q, a);
 	q->n_in_flight++;
 	return a;

@@ -33,6 +33,8 @@ struct queue {
 	struct attempt *taken;
 	unsigned n_ready, n_in_flight;
 	size_t ready_bytes; /* of the bodies of those that are ready */
+	unsigned n_asked;   /* ready, and before the others: receivers wait for them */
+	size_t asked_bytes; /* of their bodies */
 	/* the circuit breaker */
 	unsigned failures;    /* in a row */
 	int64_t paused_until; /* clock_mono_us() */
@@ -57,6 +59,15 @@ bool queue_is_full(const struct queue *q);
 
 /* Adds an attempt behind those that are ready. */
 void queue_add(struct queue *q, struct attempt *a);
+
+/* Adds an attempt before those that are ready, behind others that were added so. */
+void queue_add_first(struct queue *q, struct attempt *a);
+
+/* Moves an attempt there that was read already; nothing happens where it is not ready. */
+void queue_hurry(struct queue *q, int64_t relay, int64_t event);
+
+/* True when enough was added first. */
+bool queue_is_full_of_asked(const struct queue *q);
 
 /* Adds an attempt that is not to be made, only recorded. */
 void queue_add_ended(struct queue *q, struct attempt *a);

@@ -141,6 +141,9 @@ static bool open_all(struct relay *r, char *why, size_t n)
 	r->wakeup = r->drain ? -1 : spool_wakeup_listen(r->conf->spool);
 	if (r->wakeup < 0 && !r->drain)
 		log_message(LOG_LEVEL_WARNING, "not woken by the receiver, but looking each second: %s", strerror(errno));
+	r->acks = r->drain ? NULL : acks_new(r->loop, &r->pass, r->conf->spool);
+	if (!r->acks && !r->drain)
+		log_message(LOG_LEVEL_WARNING, "no receiver can wait for the sinks of its store: %s", strerror(errno));
 	return r->wakeup < 0 || loop_watch(r->loop, r->wakeup, LOOP_READ, pass_on_wakeup, r);
 }
 
@@ -159,6 +162,7 @@ static void close_queues(struct relay *r)
 
 static void close_all(struct relay *r)
 {
+	acks_free(r->acks);
 	close_queues(r);
 	cpu_pressure_close(&r->cpu_pressure);
 	event_free(&r->event);

@@ -99,7 +99,7 @@ static void add_result(struct relay *r, struct attempt *a)
 		r->record_at = clock_mono_us() + RECORD_US;
 	*r->last_result = &a->result;
 	r->last_result = &a->result.next;
-	if (++r->n_results == RECORD_MOST)
+	if (++r->n_results == RECORD_MOST || (!r->unwritten_since && acks_has(r->acks, (struct spool_ack_key){a->relay, a->event.id})))
 		r->record_at = 0;
 }
 
@@ -197,13 +197,26 @@ static void give_way(struct relay *r, int64_t now)
 		r->start_at = now + GIVE_WAY_US * (r->n_results < RECORD_MOST ? (int64_t)r->n_results : RECORD_MOST);
 }
 
+/* Tells the receivers that wait for it. */
+static void tell_receivers(struct relay *r, const struct spool_attempt *result)
+{
+	const struct spool_ack_key key = {result->relay, result->event};
+
+	if (result->state != RELAY_PENDING)
+		acks_tell(r->acks, key, result->state == RELAY_DEAD ? SPOOL_ACK_REFUSED : SPOOL_ACK_DELIVERED);
+}
+
 void result_record(struct relay *r)
 {
 	struct spool_attempt *result, *next;
+	bool ok;
 
 	if (!r->results)
 		return;
-	if (!spool_relay_record(r->db, r->results)) {
+	ok = spool_relay_record(r->db, r->results);
+	for (result = r->results; result; result = result->next)
+		tell_receivers(r, result); /* after recording, as they may look; also where that failed: the sink has it */
+	if (!ok) {
 		log_message(LOG_LEVEL_ERROR, "results can't be written: %s", spool_db_error(r->db));
 		r->record_at = clock_mono_us() + AGAIN_US;
 		if (!r->unwritten_since)

@@ -25,6 +25,7 @@ static bool add_to_batch(struct relay *r, struct spool_relay_key *key, struct at
 	if (key->pending && a->message.at_most_once && !spool_relay_sending(r->db, key, a->started))
 		return false;
 	if (!key->pending) {
+		acks_tell(r->acks, (struct spool_ack_key){key->relay, key->event}, SPOOL_ACK_REFUSED); /* it was dropped, or purged */
 		queue_drop_untried(a->queue, a);
 	} else if (!message_make(a, s, r->conf, &r->event, clock_mono_us() + s->timeout * 1000)) {
 		result_of(&a->message, &(struct sink_result){.verdict = SINK_RETRY, .unsent = true, .error = "memory is short"});
@@ -75,6 +76,7 @@ bool send_is_held(const struct relay *r, const struct queue *q)
 void send_queues(struct relay *r, int64_t now)
 {
 	r->first++;
+	asked_look(r);
 	for (size_t i = 0; i < r->n_queues; i++) {
 		struct queue *q = &r->queues[(r->first + i) % r->n_queues];
 

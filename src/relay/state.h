@@ -6,6 +6,7 @@
 #include "conf/conf.h"
 #include "core/cpu_pressure.h"
 #include "hook/event.h"
+#include "relay/acks.h"
 #include "relay/queue.h"
 #include "relay/relay.h"
 #include "relay/schedule.h"
@@ -24,6 +25,7 @@ struct relay {
 	/* Round robin: the queue served first in the next pass, so that one with many unwanted events cannot fill the results each time. */
 	size_t first;
 	int lock, wakeup;
+	struct acks *acks; /* receivers that wait; NULL: with --once, or it could not listen */
 	char name[16]; /* of the spool */
 	struct spool_attempt *results, **last_result;
 	unsigned n_results;
@@ -53,10 +55,21 @@ struct relay {
 void fetch_queue(struct relay *r, struct queue *q, int64_t now);
 
 /*
+ * Makes the attempt of a row, where the sink wants its event, and puts it before the others that are ready. False: whether the sink
+ * wants it can't be found out now.
+ */
+bool fetch_first(struct relay *r, struct queue *q, const struct spool_relay_row *row);
+
+/*
  * The spool could not be used for the queue: logs why, and has the queue read from the beginning a second later, or with --once by
  * the next run.
  */
 void fetch_later(struct relay *r, struct queue *q);
+
+/* ---- asked.c: what receivers wait for */
+
+/* Has the deliveries that receivers ask for sent first, and tells the receivers of those that have ended already. */
+void asked_look(struct relay *r);
 
 /* ---- send.c: from the queues to the drivers */
 

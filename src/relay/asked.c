@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What receivers wait for (acks.h): each such delivery is read from the spool by its key, and sent before all others of its sink.
+ *
+ *   in the spool            what the relay does                                   what the receiver is told
+ *   pending, and read       moves it before the others; nothing if it is sent     its result, when it is recorded
+ *   pending, not read       reads it, and puts it before the others               its result
+ *   the sink keeps order    reads the queue anew: it comes in its turn            its result
+ *   the sink is unknown     nothing                                               unknown
+ *   delivered, dead         nothing                                               delivered, refused
+ *   gone                    nothing: the sink did not want it, or it was purged   delivered
+ *
+ * A delivery that waits for its next attempt is tried at once: its sender has come again. A queue that pauses sends it after that.
+ */
+#include <string.h>
+
+#include "relay/state.h"
+
+enum { LOOK_MOST = SPOOL_ACK_MOST /* deliveries in one pass */ };
+
+/* Has the queue read from the beginning, in the order that its sink needs: the delivery comes in its turn. */
+static void look_in_order(struct queue *q)
+{
+	q->more = true;
+	q->cursor = (struct spool_relay_cursor){0, 0};
+	q->read_at = 0;
+}
+
+/* False where the queue has no room, or the event cannot be judged now. */
+static bool take_pending(struct relay *r, struct queue *q, const struct spool_relay_row *row)
+{
+	if (queue_has(q, row->id, row->event.id))
+		queue_hurry(q, row->id, row->event.id);
+	else if (q->sink->ordered || (row->judge && q->sink->first_message))
+		look_in_order(q);
+	else if (queue_is_full_of_asked(q) || r->n_results >= RECORD_MOST)
+		return false;
+	else
+		return fetch_first(r, q, row);
+	return true;
+}
+
+static struct queue *queue_of(struct relay *r, struct slice sink)
+{
+	for (struct queue *q = r->queues; q < r->queues + r->n_queues; q++)
+		if (strlen(q->sink->name) == sink.n && memcmp(q->sink->name, sink.p, sink.n) == 0)
+			return q;
+	return NULL;
+}
+
+/* False: the row is to be read again. */
+static bool take_asked(struct relay *r, const struct spool_relay_row *row)
+{
+	const struct spool_ack_key key = {row->id, row->event.id};
+	struct queue *q = queue_of(r, row->sink);
+
+	if (row->state == RELAY_PENDING && q)
+		return take_pending(r, q, row);
+	if (row->state == RELAY_PENDING)
+		acks_tell(r->acks, key, SPOOL_ACK_UNKNOWN);
+	else
+		acks_tell(r->acks, key, row->state == RELAY_DONE ? SPOOL_ACK_DELIVERED : SPOOL_ACK_REFUSED);
+	return true;
+}
+
+/* The key of the row, or the first of those behind it. */
+static size_t find_key(const struct spool_relay_key *keys, size_t n, size_t from, const struct spool_relay_row *row)
+{
+	while (from < n && (keys[from].relay != row->id || keys[from].event != row->event.id))
+		from++;
+	return from;
+}
+
+static void tell_gone(struct relay *r, const struct spool_ack_key *asked, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		acks_tell(r->acks, asked[i], SPOOL_ACK_DELIVERED);
+}
+
+/*
+ * The rows come in the order of the keys. It ends where a queue has no room: the rest is read again in a later pass, and until then
+ * these deliveries come in their turn, as all others.
+ */
+void asked_look(struct relay *r)
+{
+	struct spool_ack_key asked[LOOK_MOST];
+	struct spool_relay_key keys[LOOK_MOST];
+	size_t n = acks_take(r->acks, asked, LOOK_MOST), done = 0, at;
+	struct spool_relay_cursor cursor;
+	struct spool_relay_row row;
+	struct spool_relay_iter *it;
+	bool room = true, more;
+
+	if (!n)
+		return;
+	for (size_t i = 0; i < n; i++)
+		keys[i] = (struct spool_relay_key){asked[i].relay, asked[i].event, false};
+	it = spool_relay_find(r->db, keys, n);
+	while (room && spool_relay_next(it, &row)) {
+		at = find_key(keys, n, done, &row);
+		tell_gone(r, asked + done, at - done);
+		room = take_asked(r, &row);
+		done = room ? at + 1 : at;
+	}
+	if (spool_relay_end(it, &cursor, &more) && room) {
+		tell_gone(r, asked + done, n - done);
+		done = n;
+	}
+	for (size_t i = done; i < n; i++)
+		acks_put_back(r->acks, asked[i]);
+	if (n == LOOK_MOST && done == n)
+		loop_timer_lower(&r->pass, 0);
+}
