@@ -15,7 +15,10 @@
 #include "cli/terminal.h"
 #include "core/clock.h"
 #include "core/program.h"
+#include "conf/kind.h"
 #include "core/writable.h"
+#include "sink/exec_options.h"
+#include "sink/type.h"
 #include "spool/deliveries.h"
 
 #ifdef HAVE_CURL
@@ -44,17 +47,17 @@ static bool is_named(const struct conf *conf, const struct sink *s)
 
 static void say_target(struct check *c, const struct sink *s)
 {
-	const char *rest;
+	const char *how, *target = s->type->target ? s->type->target(s, &how) : NULL, *rest;
 	int before;
 
-	if (!s->url && !s->url_file)
+	if (!target)
 		return;
-	if (!s->url) {
-		check_say(c, CHECK_OK, "sink", "sink %s: %s to the URL in %s", s->name, s->method, s->url_file);
+	if (!strstr(target, "://")) {
+		check_say(c, CHECK_OK, "sink", s->type == &type_http ? "sink %s: %s to the URL in %s" : "sink %s: %s %s", s->name, how, target);
 		return;
 	}
-	rest = terminal_url(s->url, &before);
-	check_say(c, CHECK_OK, "sink", "sink %s: %s to %.*s%s", s->name, s->method, before, s->url, rest);
+	rest = terminal_url(target, &before);
+	check_say(c, CHECK_OK, "sink", "sink %s: %s to %.*s%s", s->name, how, before, target, rest);
 }
 
 struct command {
@@ -71,16 +74,17 @@ static void say_writable(void *ctx, enum writable by, const char *why)
 
 static void check_program(struct check *c, const struct sink *s)
 {
+	const struct strlist *argv = &exec_options(s)->command;
 	char program[PATH_MAX], why[PATH_MAX + 512];
 
-	if (!program_find(s->command.item[0], program, sizeof program)) {
-		program_missing(s->command.item[0], why, sizeof why);
+	if (!program_find(argv->item[0], program, sizeof program)) {
+		program_missing(argv->item[0], why, sizeof why);
 		check_say(c, CHECK_FAIL, "sink", "sink %s: user %s can't run its program: %s", s->name, check_user(geteuid()), why);
 	} else if (!program_check(program, why, sizeof why))
 		check_say(c, CHECK_FAIL, "sink", "sink %s: %s", s->name, why);
 	else
 		check_say(c, CHECK_OK, "sink", "sink %s: runs %s", s->name, program);
-	writable_command(s->command.item, s->command.n, say_writable, &(struct command){c, s});
+	writable_command(argv->item, argv->n, say_writable, &(struct command){c, s});
 }
 
 static bool is_json(struct slice text)
@@ -137,20 +141,24 @@ static void check_sink_target(struct check *c, const struct sink *s)
 }
 #endif
 
+/* The file that the option names and that is there for the relay to read; NULL: none. */
+static const char *file_of(const struct option_row *row, const struct sink *s)
+{
+	bool is_read = row->kind == &kind_secret_path || row->kind == &kind_file;
+
+	return is_read ? *(char *const *)((const char *)s->options + row->offset) : NULL;
+}
+
 /* False after a FAIL: the relay's own check of the file would report the same again. */
 static bool check_sink_files(struct check *c, const struct sink *s)
 {
-	const struct {
-		const char *option, *file;
-		bool secret;
-	} files[] = {{"url-file", s->url_file, true}, {"authorization-file", s->authorization_file, true}, {"secret-file", s->secret_file, true},
-		{"ca-file", s->ca_file, false}};
 	char whose[512];
+	const char *file;
 	bool ok = true;
 
-	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-		snprintf(whose, sizeof whose, "sink %s: %s ", s->name, files[i].option);
-		if (files[i].file && !check_file(c, whose, files[i].file, files[i].secret))
+	for (const struct option_row *row = s->type->rows; row->name; row++) {
+		snprintf(whose, sizeof whose, "sink %s: %s ", s->name, row->name);
+		if ((file = file_of(row, s)) && !check_file(c, whose, file, row->kind == &kind_secret_path))
 			ok = false;
 	}
 	return ok;
@@ -158,7 +166,10 @@ static bool check_sink_files(struct check *c, const struct sink *s)
 
 static bool has_files(const struct sink *s)
 {
-	return s->command.n || s->url_file || s->authorization_file || s->secret_file || s->ca_file;
+	for (const struct option_row *row = s->type->rows; row->name; row++)
+		if (file_of(row, s))
+			return true;
+	return s->type == &type_exec;
 }
 
 /* usable: this process may look at the sink's files. */
@@ -166,12 +177,12 @@ static void check_sink(struct check *c, const struct conf *conf, const struct si
 {
 	if (!is_named(conf, s))
 		check_say(c, CHECK_WARN, "sink", "sink %s: no endpoint names it; add relay = {\"%s\"} to one", s->name, s->name);
-	else if (!s->command.n)
+	else if (s->type != &type_exec)
 		say_target(c, s);
 	check_sink_body(c, s);
 	if (!usable)
 		return;
-	if (s->command.n)
+	if (s->type == &type_exec)
 		check_program(c, s);
 	if (check_sink_files(c, s))
 		check_sink_target(c, s);

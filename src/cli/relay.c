@@ -14,6 +14,8 @@
 #include "core/notify.h"
 #include "core/writable.h"
 #include "relay/relay.h"
+#include "sink/exec_options.h"
+#include "sink/type.h"
 #include "spool/program.h"
 
 /* Logs a message, and keeps the first error, which is registered in the spool. */
@@ -38,8 +40,8 @@ static void warn_writable(void *ctx, enum writable by, const char *why)
 static void look_at_programs(const struct conf *c)
 {
 	for (size_t i = 0; i < c->n_sinks; i++)
-		if (c->sinks[i].command.n)
-			writable_command(c->sinks[i].command.item, c->sinks[i].command.n, warn_writable, &c->sinks[i]);
+		if (c->sinks[i].type == &type_exec)
+			writable_command(exec_options(&c->sinks[i])->command.item, exec_options(&c->sinks[i])->command.n, warn_writable, &c->sinks[i]);
 }
 
 /* Returns NULL after all errors were logged; the first of them is in error. */

@@ -187,18 +187,16 @@ static int make_attempt(struct test *t)
 static void print_attempt_head(const struct test *t)
 {
 	const struct sink *s = t->sink;
-	const char *rest;
+	const char *how, *target = s->type->target ? s->type->target(s, &how) : NULL, *rest;
 	int before;
 
-	if (s->command.n) {
-		printf("run %s\n", s->command.item[0]);
-	} else if (!s->url && !s->url_file) {
+	if (!target) {
 		printf("%s\n", s->type->name);
-	} else if (s->url_file) {
-		printf("%s %s\n", s->method, s->url_file);
+	} else if (!strstr(target, "://")) {
+		printf("%s %s\n", how, target);
 	} else {
-		rest = terminal_url(s->url, &before);
-		printf("%s %.*s%s\n", s->method, before, s->url, rest);
+		rest = terminal_url(target, &before);
+		printf("%s %.*s%s\n", how, before, target, rest);
 	}
 	printf("as sink %s, with %s of %s\n", s->name, s->replies ? "an answer to an event" : "an event",
 		t->endpoint ? t->endpoint->path : "no endpoint");

@@ -348,6 +348,7 @@ void kind_print_bounds(struct buf *out, const struct option_row *row)
 const struct option_kind kind_text = {"text", CFGT_STR, .read = kind_read_text, .free = kind_free_text};
 const struct option_kind kind_path = {"path", CFGT_STR, .read = kind_read_path, .free = kind_free_text};
 const struct option_kind kind_secret_path = {"file with a secret", CFGT_STR, .read = kind_read_path, .free = kind_free_text};
+const struct option_kind kind_file = {"file", CFGT_STR, .read = kind_read_path, .free = kind_free_text};
 const struct option_kind kind_bool = {"true or false", CFGT_BOOL, .read = read_bool};
 const struct option_kind kind_count = {"number", CFGT_INT, .check = check_count, .read = kind_read_count};
 const struct option_kind kind_size = {"size", CFGT_STR, .check = check_size, .read = read_size};

@@ -10,6 +10,7 @@
 extern const struct option_kind kind_text;     /* char *, freed by option_free() */
 extern const struct option_kind kind_path;     /* char *; a relative path starts at the directory of the section's file */
 extern const struct option_kind kind_secret_path; /* the same; the file has a secret, which is not read here */
+extern const struct option_kind kind_file;        /* the same; the file must be there when the option is used */
 extern const struct option_kind kind_bool;     /* bool */
 extern const struct option_kind kind_count;    /* unsigned, within min and max */
 extern const struct option_kind kind_size;     /* size_t, bytes */

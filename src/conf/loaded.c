@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "conf/kind.h"
-#include "conf/sink_section.h"
 #include "conf/sink_type.h"
 #include "core/io.h"
 
@@ -52,7 +51,7 @@ static bool add_file(struct fingerprint *f, const char *path)
 /* The files of a sink's options that name one with a secret. */
 static bool add_files(struct fingerprint *f, const struct sink *s)
 {
-	const char *base = sink_section_base(s);
+	const char *base = s->options;
 	bool all = true;
 
 	for (const struct option_row *row = s->type->rows; row->name; row++)

@@ -19,44 +19,15 @@ struct retry {
 	int64_t within; /* of the event's being stored, or asked for again; after that it is a dead letter */
 };
 
-enum { SINK_STATUS_MAX = 600 };
-
-/* A header whose value depends on the event. */
-struct sink_template {
-	char *name;
-	struct template *value;
-};
-
 struct sink_type; /* conf/sink_type.h */
 
-/*
- * A sink's secrets are named and not read here: the receiver knows the sinks, and must not be able to read them.
- */
 struct sink {
 	char *name;
 	const struct sink_type *type;
-	void *options; /* of the types that have a struct of their own */
+	void *options; /* the type's own struct; NULL where it has none */
+	bool needs_text; /* the event's fields and its text are read to send it */
 
-	/* http */
-	char *url;                /* NULL: it is in url_file */
-	char *url_file;
-	char *method;
-	struct strlist headers;     /* "Name: value", as they are sent */
-	struct sink_template *templates; /* the other headers */
-	size_t n_templates;
-	bool pass_headers;        /* the headers that were kept with the event go along */
-	char *authorization_file; /* the value of the Authorization header; NULL: none */
-	char *secret_file;        /* that signs as the Standard Webhooks do; NULL: unsigned */
-	char *ca_file;            /* certificates that are trusted; NULL: the system's */
-	bool allow_private, follow_redirects;
-	int64_t connect_timeout; /* ms */
-	bool retry_on[SINK_STATUS_MAX]; /* by the answer's status */
-
-	/* exec */
-	struct strlist command; /* the program and its arguments */
-	struct strlist environment; /* names of variables of the relay's that it gets beside the usual ones */
-	char *reply;          /* the sink that what it prints is sent to; NULL: it is no answer */
-
+	char *reply;           /* the sink that sends the target's answer; NULL: none does */
 	struct template *body; /* NULL: the event's own bytes and type */
 	char *content_type;    /* of that body; NULL without */
 	bool replies;          /* it sends what programs answer, and nothing else */

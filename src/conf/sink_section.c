@@ -171,16 +171,26 @@ static const struct option_row body_rows[] = {
 	{.name = NULL},
 };
 
+static const struct option_row reply_rows[] = {
+	{"reply", &kind_text, NULL, AT(reply), .help = "the sink that sends what this sink's target answers"},
+	{.name = NULL},
+};
+
+/* The rows that several types have; the types' own rows come behind them. */
+static const struct option_row *const shared[] = {common, body_rows, reply_rows};
+
+enum { SHARED = sizeof shared / sizeof *shared };
+
 const struct option_row *sink_section_rows(size_t i)
 {
-	if (i < 2)
-		return i == 0 ? common : body_rows;
-	return sink_types[i - 2] ? sink_types[i - 2]->rows : NULL;
+	if (i < SHARED)
+		return shared[i];
+	return sink_types[i - SHARED] ? sink_types[i - SHARED]->rows : NULL;
 }
 
 const struct sink_type *sink_section_type_of(size_t i)
 {
-	return i < 2 ? NULL : sink_types[i - 2];
+	return i < SHARED ? NULL : sink_types[i - SHARED];
 }
 
 const struct sink_type *sink_section_type(cfg_t *sec)
@@ -221,7 +231,7 @@ static bool check_others(const struct sink_type *type, cfg_t *sec)
 	for (const struct sink_type *const *t = sink_types; *t; t++)
 		if (*t != type && !refuse_others((*t)->rows, type, sec))
 			return false;
-	return type->has_body || refuse_others(body_rows, type, sec);
+	return (type->has_body || refuse_others(body_rows, type, sec)) && (type->answers || refuse_others(reply_rows, type, sec));
 }
 
 static bool check_times(cfg_t *sec)
@@ -244,13 +254,24 @@ bool sink_section_check(cfg_t *sec)
 	return option_check(body_rows, sec) && option_check(common, sec) && check_times(sec);
 }
 
+/* It is not known of a program whether its message has arrived, so the sink that a reply goes to is none. */
+static bool check_reply(cfg_t *tree, cfg_t *sec)
+{
+	const char *reply = cfg_getstr(sec, "reply");
+	cfg_t *to = reply ? cfg_gettsec(tree, "sink", reply) : NULL;
+
+	return !reply || (to && sink_section_replies(to) && !sink_section_type(to)->answers) ||
+		option_refuse_value(sec, "reply", reply, "reply = \"%s\": there is no such sink of the type \"http\", "
+			"or it has no {{hookspool.reply}} in its body; conf-examples/sinks/assistant.conf shows one", reply);
+}
+
 bool sink_section_check_links(cfg_t *tree)
 {
 	for (unsigned i = 0; i < cfg_size(tree, "sink"); i++) {
 		cfg_t *sec = cfg_getnsec(tree, "sink", i);
 		const struct sink_type *type = sink_section_type(sec);
 
-		if (type->check_links && !type->check_links(tree, sec))
+		if (!check_reply(tree, sec) || (type->check_links && !type->check_links(tree, sec)))
 			return false;
 	}
 	return true;
@@ -258,27 +279,16 @@ bool sink_section_check_links(cfg_t *tree)
 
 /* ---- the sink */
 
-const void *sink_section_base(const struct sink *s)
-{
-	return s->type->size ? s->options : s;
-}
-
-static void *type_base(struct sink *s)
-{
-	return s->type->size ? s->options : s;
-}
-
 bool sink_section_make(cfg_t *sec, struct sink *s)
 {
 	const struct sink_type *type = sink_section_type(sec);
 
-	*s = (struct sink){.name = strdup(cfg_title(sec)), .type = type};
-	if (type->size)
-		s->options = calloc(1, type->size);
-	if (!s->name || (type->size && !s->options) || !option_read(common, sec, s) || !option_read(type->rows, sec, type_base(s)))
+	*s = (struct sink){.name = strdup(cfg_title(sec)), .type = type, .options = calloc(1, type->size)};
+	if (!s->name || !s->options || !option_read(common, sec, s) || !option_read(reply_rows, sec, s) || !option_read(type->rows, sec, s->options))
 		return false;
 	if (cfg_getstr(sec, "body") && !option_read(body_rows, sec, s)) /* the content type is that of a body */
 		return false;
+	s->needs_text = s->body || type->fields;
 	s->replies = s->body && template_has(s->body, TEMPLATE_REPLY);
 	s->judged = s->first_message || s->senders.n || s->texts.n || s->text_regex;
 	return !type->finish || type->finish(sec, s);
@@ -286,10 +296,10 @@ bool sink_section_make(cfg_t *sec, struct sink *s)
 
 void sink_section_free(struct sink *s)
 {
-	if (s->type && (!s->type->size || s->options))
-		option_free(s->type->rows, type_base(s));
+	if (s->options)
+		option_free(s->type->rows, s->options);
 	free(s->options);
-	option_free(common, s);
-	option_free(body_rows, s);
+	for (size_t i = 0; i < SHARED; i++)
+		option_free(shared[i], s);
 	free(s->name);
 }

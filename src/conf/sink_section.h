@@ -31,7 +31,4 @@ bool sink_section_check_links(cfg_t *tree);
 bool sink_section_make(cfg_t *sec, struct sink *out);
 void sink_section_free(struct sink *s);
 
-/* The struct that the fields of the type's own rows are in. */
-const void *sink_section_base(const struct sink *s);
-
 #endif

@@ -20,11 +20,11 @@ struct sink_type {
 	unsigned batch_max; /* messages that the driver's send() takes at once */
 	bool fields;        /* the driver reads the event's fields, its text too, beside the body */
 	bool unpacks;       /* a body that came compressed is sent unpacked, as the target has no Content-Encoding */
-	bool answers;       /* the target's answer can be a reply, for another sink to send: option `reply` */
-	bool has_body;      /* the sink takes the options body and content-type */
+	bool answers;       /* the target's answer can be a reply, for another sink to send; the sink has the option reply */
+	bool has_body;      /* the sink has the options body and content-type */
 
 	const struct option_row *rows; /* its own options */
-	size_t size;                   /* of the struct that they are read to, struct sink's `options`; 0: they are fields of struct sink */
+	size_t size;                   /* of the struct that they are read to, struct sink's `options` */
 
 	/* Reports what the rows don't say is wrong in a section that was just read. NULL: nothing. False after an error. */
 	bool (*check)(cfg_t *sec);
@@ -34,6 +34,9 @@ struct sink_type {
 
 	/* Completes a sink whose options were read. NULL: there is nothing to do. False when memory is short. */
 	bool (*finish)(cfg_t *sec, struct sink *s);
+
+	/* Where a sink sends to, for people: a URL, a path or a program, and how, such as "POST". NULL: nowhere. */
+	const char *(*target)(const struct sink *s, const char **how);
 };
 
 /* All types; ends with NULL. */

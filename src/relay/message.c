@@ -56,10 +56,8 @@ static bool print_template(struct attempt *a, const struct sink *s)
 
 bool message_make(struct attempt *a, const struct sink *s, const struct conf *c, struct event *ev, int64_t deadline)
 {
-	bool needs_text = s->body || s->n_templates || s->type->fields;
-
 	a->message.deadline = deadline;
 	a->message.type = a->type;
 	a->body.len = 0;
-	return (!needs_text || keep_text(a, c, ev)) && (s->body ? print_template(a, s) : use_own_body(a, s));
+	return (!s->needs_text || keep_text(a, c, ev)) && (s->body ? print_template(a, s) : use_own_body(a, s));
 }

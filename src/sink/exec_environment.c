@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The environment of a sink's program. */
 #include "sink/exec_environment.h"
+#include "sink/exec_options.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -29,8 +30,8 @@ static bool is_passed_on(const struct sink *s, const char *variable)
 	for (size_t i = 0; i < sizeof passed_on / sizeof *passed_on; i++)
 		if (has_name(variable, passed_on[i]))
 			return true;
-	for (size_t i = 0; i < s->environment.n; i++)
-		if (has_name(variable, s->environment.item[i]))
+	for (size_t i = 0; i < exec_options(s)->environment.n; i++)
+		if (has_name(variable, exec_options(s)->environment.item[i]))
 			return true;
 	return strncmp(variable, "LC_", 3) == 0;
 }

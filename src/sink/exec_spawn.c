@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include "sink/exec_spawn.h"
+#include "sink/exec_options.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -21,7 +22,7 @@ enum { ENDS = 3 };
 
 static int start_process(const struct sink *s, char **envp, const int ends[ENDS], pid_t *pid)
 {
-	char **argv = s->command.item;
+	char **argv = exec_options(s)->command.item;
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attributes;
 	sigset_t none, pipes;
@@ -71,8 +72,8 @@ void exec_spawn_error(const struct sink *s, int error, char *text, size_t n)
 	char path[PATH_MAX];
 
 	/* execve(2) says ENOENT of a script whose interpreter is missing, too */
-	if (!program_find(s->command.item[0], path, sizeof path))
-		program_missing(s->command.item[0], text, n);
+	if (!program_find(exec_options(s)->command.item[0], path, sizeof path))
+		program_missing(exec_options(s)->command.item[0], text, n);
 	else if (program_check(path, text, n))
-		snprintf(text, n, "%s: %s", s->command.item[0], strerror(error));
+		snprintf(text, n, "%s: %s", exec_options(s)->command.item[0], strerror(error));
 }

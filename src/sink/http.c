@@ -14,6 +14,7 @@
 #include "core/buf.h"
 #include "core/clock.h"
 #include "sink/http_headers.h"
+#include "sink/http_options.h"
 #include "sink/http_result.h"
 #include "sink/http_target.h"
 #include "sink/http_transfer.h"
@@ -235,7 +236,7 @@ static void http_check(struct sink_target *base, sink_say *say, void *ctx)
 {
 	struct http *h = (struct http *)(void *)base;
 
-	if (!h->target.sink->allow_private && private_url(h->target.url))
+	if (!http_options(h->target.sink)->allow_private && private_url(h->target.url))
 		say(ctx, SINK_WRONG, "its URL has a private address, which is refused; add allow-private = true");
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The headers of an HTTP attempt that depend on the event: those it came with, and the sink's templates. */
 #include "sink/http_headers.h"
+#include "sink/http_options.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -34,13 +35,13 @@ static bool is_not_the_events(struct slice name)
 	return false;
 }
 
-static bool is_the_sinks(const struct sink *s, struct slice name)
+static bool is_the_sinks(const struct http_options *o, struct slice name)
 {
-	for (size_t i = 0; i < s->headers.n; i++)
-		if (strncasecmp(s->headers.item[i], name.p, name.n) == 0 && s->headers.item[i][name.n] == ':')
+	for (size_t i = 0; i < o->headers.n; i++)
+		if (strncasecmp(o->headers.item[i], name.p, name.n) == 0 && o->headers.item[i][name.n] == ':')
 			return true;
-	for (size_t i = 0; i < s->n_templates; i++)
-		if (is_name(name, s->templates[i].name))
+	for (size_t i = 0; i < o->n_templates; i++)
+		if (is_name(name, o->templates[i].name))
 			return true;
 	return false;
 }
@@ -51,7 +52,7 @@ static bool goes_along(const struct sink *s, struct slice name, struct slice val
 		return false;
 	if (is_name(name, "Content-Encoding"))
 		return !s->body;
-	return s->pass_headers && !is_not_the_events(name) && !is_the_sinks(s, name);
+	return http_options(s)->pass_headers && !is_not_the_events(name) && !is_the_sinks(http_options(s), name);
 }
 
 static bool add_header_line(struct buf *out, struct slice name, struct slice value)
@@ -93,7 +94,7 @@ static void unfold(struct buf *text)
 	text->len = to;
 }
 
-static enum http_headers_result print_sink_header(const struct sink_message *m, const struct sink_template *t, struct buf *text, struct buf *out, char *why, size_t n)
+static enum http_headers_result print_sink_header(const struct sink_message *m, const struct http_template *t, struct buf *text, struct buf *out, char *why, size_t n)
 {
 	struct slice value;
 
@@ -113,11 +114,12 @@ static enum http_headers_result print_sink_header(const struct sink_message *m, 
 
 enum http_headers_result http_headers_make(const struct sink_message *m, const struct sink *s, struct buf *out, char *why, size_t n)
 {
+	const struct http_options *o = http_options(s);
 	enum http_headers_result result = pass_on(m, s, out) ? HTTP_HEADERS_OK : HTTP_HEADERS_NO_MEMORY;
 	struct buf text = {0};
 
-	for (size_t i = 0; result == HTTP_HEADERS_OK && i < s->n_templates; i++)
-		result = print_sink_header(m, &s->templates[i], &text, out, why, n);
+	for (size_t i = 0; result == HTTP_HEADERS_OK && i < o->n_templates; i++)
+		result = print_sink_header(m, &o->templates[i], &text, out, why, n);
 	buf_free(&text);
 	if (result == HTTP_HEADERS_OK && !buf_add(out, "", 1))
 		result = HTTP_HEADERS_NO_MEMORY;

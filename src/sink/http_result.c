@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What became of a request of an http sink: the answer's status decides, or why there is none. */
 #include "sink/http_result.h"
+#include "sink/http_options.h"
 
 #include <string.h>
 
@@ -11,7 +12,7 @@
  */
 static int final_status(const struct http_transfer *t, CURLcode code)
 {
-	bool on_the_way = code != CURLE_OK && t->target->sink->follow_redirects && t->status < 400 && t->status >= 300;
+	bool on_the_way = code != CURLE_OK && http_options(t->target->sink)->follow_redirects && t->status < 400 && t->status >= 300;
 
 	return t->status >= 200 && !on_the_way ? (int)t->status : 0;
 }
@@ -56,7 +57,7 @@ struct sink_result http_result(const struct http_transfer *t, CURLcode code)
 		r.error = error_of(t, code);
 	if (r.status >= 200 && r.status < 300)
 		r.verdict = SINK_DELIVERED;
-	else if (r.status == 0 || is_of_credentials(r.status) || (r.status < SINK_STATUS_MAX && t->target->sink->retry_on[r.status]))
+	else if (r.status == 0 || is_of_credentials(r.status) || (r.status < HTTP_STATUS_MAX && http_options(t->target->sink)->retry_on[r.status]))
 		r.verdict = SINK_RETRY;
 	else
 		r.verdict = SINK_REFUSED;

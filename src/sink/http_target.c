@@ -2,6 +2,7 @@
 /* Where a sink's attempts go, with the secrets that the receiver must not have. */
 #define _DEFAULT_SOURCE /* explicit_bzero */
 #include "sink/http_target.h"
+#include "sink/http_options.h"
 
 #include <inttypes.h>
 #include <openssl/err.h>
@@ -43,26 +44,26 @@ static bool is_url(const char *url)
 
 static bool read_url(struct http_target *t, struct buf *secret, char *why, size_t n)
 {
-	const struct sink *s = t->sink;
+	const struct http_options *o = http_options(t->sink);
 
-	if (s->url_file) {
-		if (!io_read_secret(s->url_file, secret, why, n))
+	if (o->url_file) {
+		if (!io_read_secret(o->url_file, secret, why, n))
 			return false;
 		if (strncmp(buf_str(secret), "https://", 8) != 0 && strncmp(buf_str(secret), "http://", 7) != 0) {
-			snprintf(why, n, "%s: it has to begin with https:// or http://", s->url_file);
+			snprintf(why, n, "%s: it has to begin with https:// or http://", o->url_file);
 			return false;
 		}
 	}
-	if (s->url_file && (strpbrk(buf_str(secret), " \t") || strstr(buf_str(secret), "{{"))) {
-		snprintf(why, n, "%s: a URL has no blanks, and is no template", s->url_file);
+	if (o->url_file && (strpbrk(buf_str(secret), " \t") || strstr(buf_str(secret), "{{"))) {
+		snprintf(why, n, "%s: a URL has no blanks, and is no template", o->url_file);
 		return false;
 	}
-	t->url = strdup(s->url_file ? buf_str(secret) : s->url);
+	t->url = strdup(o->url_file ? buf_str(secret) : o->url);
 	if (!t->url)
 		return say_no_memory(why, n);
 	if (is_url(t->url))
 		return true;
-	snprintf(why, n, "%s: it can't be read as a URL", s->url_file ? s->url_file : "url");
+	snprintf(why, n, "%s: it can't be read as a URL", o->url_file ? o->url_file : "url");
 	return false;
 }
 
@@ -71,10 +72,10 @@ static bool read_authorization(struct http_target *t, struct buf *secret, char *
 	struct buf header = {0};
 	bool ok;
 
-	if (!t->sink->authorization_file)
+	if (!http_options(t->sink)->authorization_file)
 		return true;
 	secret->len = 0;
-	if (!io_read_secret(t->sink->authorization_file, secret, why, n))
+	if (!io_read_secret(http_options(t->sink)->authorization_file, secret, why, n))
 		return false;
 	ok = (buf_printf(&header, "Authorization: %s", buf_str(secret)) && append_header(&t->headers, buf_str(&header))) || say_no_memory(why, n);
 	if (header.data)
@@ -87,14 +88,14 @@ static bool read_key(struct http_target *t, struct buf *secret, char *why, size_
 {
 	const char *wrong;
 
-	if (!t->sink->secret_file)
+	if (!http_options(t->sink)->secret_file)
 		return true;
 	secret->len = 0;
-	if (!io_read_secret(t->sink->secret_file, secret, why, n))
+	if (!io_read_secret(http_options(t->sink)->secret_file, secret, why, n))
 		return false;
 	t->key = scheme_key(scheme_find("standard-webhooks"), secret->data, secret->len, true, &wrong);
 	if (!t->key)
-		snprintf(why, n, "%s: %s", t->sink->secret_file, wrong);
+		snprintf(why, n, "%s: %s", http_options(t->sink)->secret_file, wrong);
 	return t->key != NULL;
 }
 
@@ -114,30 +115,31 @@ static bool has_certificates(struct buf *pem)
 }
 
 /* libcurl reads it again for each connection; what is wrong with it is found before the first. */
-static bool check_ca(const struct sink *s, char *why, size_t n)
+static bool check_ca(const struct http_options *o, char *why, size_t n)
 {
 	struct buf pem = {0};
 	struct stat st;
 	bool ok;
 
-	if (!s->ca_file)
+	if (!o->ca_file)
 		return true;
-	ok = io_read_regular(s->ca_file, CA_FILE_MAX, &pem, &st, why, n) && writable_mode(s->ca_file, &st, why, n) != WRITABLE_BY_ALL;
+	ok = io_read_regular(o->ca_file, CA_FILE_MAX, &pem, &st, why, n) && writable_mode(o->ca_file, &st, why, n) != WRITABLE_BY_ALL;
 	if (ok && !(ok = has_certificates(&pem)))
-		snprintf(why, n, "%s: no certificate in PEM, or one that can't be read", s->ca_file);
+		snprintf(why, n, "%s: no certificate in PEM, or one that can't be read", o->ca_file);
 	buf_free(&pem);
 	return ok;
 }
 
 bool http_target_init(struct http_target *t, const struct sink *sink, char *why, size_t n)
 {
+	const struct http_options *o = http_options(sink);
 	struct buf secret = {0};
 	bool ok;
 
 	*t = (struct http_target){.sink = sink};
-	ok = check_ca(sink, why, n) && read_url(t, &secret, why, n) && read_authorization(t, &secret, why, n) && read_key(t, &secret, why, n);
-	for (size_t i = 0; ok && i < sink->headers.n; i++)
-		ok = append_header(&t->headers, sink->headers.item[i]) || say_no_memory(why, n);
+	ok = check_ca(o, why, n) && read_url(t, &secret, why, n) && read_authorization(t, &secret, why, n) && read_key(t, &secret, why, n);
+	for (size_t i = 0; ok && i < o->headers.n; i++)
+		ok = append_header(&t->headers, o->headers.item[i]) || say_no_memory(why, n);
 	/* without it, curl asks before it sends a body of 1 MiB or more, and waits */
 	ok = ok && (append_header(&t->headers, "Expect:") || say_no_memory(why, n));
 	if (secret.data)

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "sink/http_transfer.h"
+#include "sink/http_options.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -45,7 +46,7 @@ void http_transfer_end(struct http_transfer *t)
 
 static bool may_reach(const struct http_transfer *t, const char *address)
 {
-	return t->target->sink->allow_private || (*address && !cidr_match(t->forbidden, address));
+	return http_options(t->target->sink)->allow_private || (*address && !cidr_match(t->forbidden, address));
 }
 
 /* Checks the address that is connected to. A look at the name's addresses would not do: they may be others a moment later. */
@@ -161,24 +162,25 @@ static bool set_no_wait(CURL *easy)
 static bool set_request_options(struct http_transfer *t, const struct sink_message *m)
 {
 	const struct sink *s = t->target->sink;
+	const struct http_options *o = http_options(s);
 	CURL *easy = t->easy;
 
 	curl_easy_reset(easy);
 	return curl_easy_setopt(easy, CURLOPT_PRIVATE, t) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_URL, t->target->url) == CURLE_OK && set_protocols(easy, t->target->url) &&
 		curl_easy_setopt(easy, CURLOPT_POST, 1L) == CURLE_OK &&
-		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, s->method) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, o->method) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, m->body.p ? m->body.p : "") == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)m->body.n) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_HTTPHEADER, t->headers) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_USERAGENT, "hookspool/" PACKAGE_VERSION) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK && curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
-		set_no_wait(easy) && curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, s->follow_redirects ? 1L : 0L) == CURLE_OK &&
+		set_no_wait(easy) && curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, o->follow_redirects ? 1L : 0L) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_POSTREDIR, (long)CURL_REDIR_POST_ALL) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_MAXREDIRS, (long)REDIRECTS_MAX) == CURLE_OK &&
-		curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)s->connect_timeout) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)o->connect_timeout) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)s->timeout) == CURLE_OK &&
-		(!s->ca_file || curl_easy_setopt(easy, CURLOPT_CAINFO, s->ca_file) == CURLE_OK) &&
+		(!o->ca_file || curl_easy_setopt(easy, CURLOPT_CAINFO, o->ca_file) == CURLE_OK) &&
 		/* RFC 8996: earlier versions must not be used; OpenSSL's own floor is the system's choice */
 		curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
 		(!t->target->http1 || curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK) &&

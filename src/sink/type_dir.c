@@ -20,6 +20,12 @@ static bool check_dir_sink(cfg_t *sec)
 		option_refuse_value(sec, "path", NULL, "it needs a path = \"/var/lib/hookspool-relay/events\"");
 }
 
+static const char *dir_target(const struct sink *s, const char **how)
+{
+	*how = "write to";
+	return ((const struct dir_options *)s->options)->path;
+}
+
 const struct sink_type type_dir = {
 	.name = "dir",
 	.help = "writes each event to a file of its own",
@@ -29,4 +35,5 @@ const struct sink_type type_dir = {
 	.rows = dir_rows,
 	.size = sizeof(struct dir_options),
 	.check = check_dir_sink,
+	.target = dir_target,
 };

@@ -7,7 +7,7 @@
 
 #include "conf/kind.h"
 #include "conf/reader.h"
-#include "conf/sink_section.h"
+#include "sink/exec_options.h"
 #include "sink/type.h"
 
 static bool check_argument(const struct option_row *row, cfg_t *sec, const char *text, struct buf *why)
@@ -66,12 +66,11 @@ static const struct option_kind command_kind = {"list of texts", CFGT_STR, .list
 static const struct option_kind variables_kind = {"list of variables", CFGT_STR, .list = true, .check = check_variable,
 	.read = kind_read_list, .free = kind_free_list};
 
-#define AT(field) offsetof(struct sink, field)
+#define AT(field) offsetof(struct exec_options, field)
 
 static const struct option_row exec_rows[] = {
 	{"command", &command_kind, NULL, AT(command), .help = "the program and its arguments"},
 	{"environment", &variables_kind, NULL, AT(environment), .help = "more variables of the relay's environment that the program gets"},
-	{"reply", &kind_text, NULL, AT(reply), .help = "the sink that sends what the program prints, as an answer"},
 	{.name = NULL},
 };
 
@@ -79,17 +78,6 @@ static bool check_exec(cfg_t *sec)
 {
 	return (cfg_size(sec, "command") > 0 && *cfg_getnstr(sec, "command", 0)) ||
 		option_refuse_value(sec, "command", NULL, "it needs a command = {\"/path/of/a/program\", \"its first argument\"}");
-}
-
-/* It is not known of a program whether its message has arrived, so the sink that a reply goes to is none. */
-static bool check_reply(cfg_t *tree, cfg_t *sec)
-{
-	const char *reply = cfg_getstr(sec, "reply");
-	cfg_t *to = reply ? cfg_gettsec(tree, "sink", reply) : NULL;
-
-	return !reply || (to && sink_section_replies(to) && !sink_section_type(to)->answers) ||
-		option_refuse_value(sec, "reply", reply, "reply = \"%s\": there is no such sink of the type \"http\", "
-			"or it has no {{hookspool.reply}} in its body; conf-examples/sinks/assistant.conf shows one", reply);
 }
 
 static bool has_text(cfg_t *sec, const char *option, const char *text)
@@ -118,9 +106,10 @@ static bool check_environment(cfg_t *tree, cfg_t *sec)
 	return true;
 }
 
-static bool check_exec_links(cfg_t *tree, cfg_t *sec)
+static const char *exec_target(const struct sink *s, const char **how)
 {
-	return check_reply(tree, sec) && check_environment(tree, sec);
+	*how = "run";
+	return exec_options(s)->command.item[0];
 }
 
 const struct sink_type type_exec = {
@@ -132,6 +121,8 @@ const struct sink_type type_exec = {
 	.answers = true,
 	.has_body = true,
 	.rows = exec_rows,
+	.size = sizeof(struct exec_options),
 	.check = check_exec,
-	.check_links = check_exec_links,
+	.check_links = check_environment,
+	.target = exec_target,
 };

@@ -23,6 +23,12 @@ static bool check_file_sink(cfg_t *sec)
 		option_refuse_value(sec, "path", NULL, "it needs a path = \"/var/lib/hookspool-relay/events.jsonl\"");
 }
 
+static const char *file_target(const struct sink *s, const char **how)
+{
+	*how = "append to";
+	return ((const struct file_options *)s->options)->path;
+}
+
 const struct sink_type type_file = {
 	.name = "file",
 	.help = "appends events to a file, as JSON lines",
@@ -32,4 +38,5 @@ const struct sink_type type_file = {
 	.rows = file_rows,
 	.size = sizeof(struct file_options),
 	.check = check_file_sink,
+	.target = file_target,
 };

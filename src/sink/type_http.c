@@ -7,7 +7,7 @@
 #include <strings.h>
 
 #include "conf/kind.h"
-#include "conf/reader.h"
+#include "sink/http_options.h"
 #include "sink/type.h"
 
 /* ---- the URL. No message repeats it: a password or a token may be in it. */
@@ -123,40 +123,40 @@ static bool check_header(const struct option_row *row, cfg_t *sec, const char *t
 /* A header with a template is printed for each event, the others once. */
 static bool read_headers(const struct option_row *row, cfg_t *sec, void *field)
 {
-	struct sink *s = (struct sink *)((char *)field - row->offset);
+	struct http_options *o = (struct http_options *)((char *)field - row->offset);
 	size_t n = cfg_size(sec, row->name);
 	char why[256];
 
-	s->headers.item = calloc(n + 1, sizeof *s->headers.item);
-	s->templates = calloc(n + 1, sizeof *s->templates);
-	for (unsigned i = 0; s->headers.item && s->templates && i < n; i++) {
+	o->headers.item = calloc(n + 1, sizeof *o->headers.item);
+	o->templates = calloc(n + 1, sizeof *o->templates);
+	for (unsigned i = 0; o->headers.item && o->templates && i < n; i++) {
 		const char *text = cfg_getnstr(sec, row->name, i);
 		struct template *value = header_template(text, why, sizeof why);
-		char **copied = value ? &s->templates[s->n_templates].name : &s->headers.item[s->headers.n];
+		char **copied = value ? &o->templates[o->n_templates].name : &o->headers.item[o->headers.n];
 
 		if (value)
-			s->templates[s->n_templates++].value = value;
+			o->templates[o->n_templates++].value = value;
 		else
-			s->headers.n++;
+			o->headers.n++;
 		*copied = value ? strndup(text, strcspn(text, ":")) : strdup(text);
 		if (*why || !*copied)
 			return false;
 	}
-	return s->headers.item && s->templates;
+	return o->headers.item && o->templates;
 }
 
 static void free_headers(void *field)
 {
-	struct sink *s = (struct sink *)((char *)field - offsetof(struct sink, headers));
+	struct http_options *o = (struct http_options *)((char *)field - offsetof(struct http_options, headers));
 
-	for (size_t i = 0; i < s->n_templates; i++) {
-		free(s->templates[i].name);
-		template_free(s->templates[i].value);
+	for (size_t i = 0; i < o->n_templates; i++) {
+		free(o->templates[i].name);
+		template_free(o->templates[i].value);
 	}
-	free(s->templates);
-	s->templates = NULL;
-	s->n_templates = 0;
-	kind_free_list(&s->headers);
+	free(o->templates);
+	o->templates = NULL;
+	o->n_templates = 0;
+	kind_free_list(&o->headers);
 }
 
 /* ---- method and status */
@@ -175,7 +175,7 @@ static bool check_method(const struct option_row *row, cfg_t *sec, const char *t
 }
 
 /* Reads "503" or "5xx", and sets the statuses that it stands for. False when it is none of 3xx to 5xx. */
-static bool add_status(const char *text, bool retry_on[SINK_STATUS_MAX])
+static bool add_status(const char *text, bool retry_on[HTTP_STATUS_MAX])
 {
 	char *end;
 	long from = strtol(text, &end, 10), to = from;
@@ -186,7 +186,7 @@ static bool add_status(const char *text, bool retry_on[SINK_STATUS_MAX])
 	} else if (strlen(text) != 3 || *end) {
 		return false;
 	}
-	if (from < 300 || to >= SINK_STATUS_MAX)
+	if (from < 300 || to >= HTTP_STATUS_MAX)
 		return false;
 	for (long i = from; i <= to; i++)
 		retry_on[i] = true;
@@ -197,7 +197,7 @@ static bool check_status(const struct option_row *row, cfg_t *sec, const char *t
 {
 	(void)row;
 	(void)sec;
-	if (add_status(text, (bool[SINK_STATUS_MAX]){0}))
+	if (add_status(text, (bool[HTTP_STATUS_MAX]){0}))
 		return true;
 	buf_printf(why, ": write a status such as \"404\", or \"5xx\"");
 	return false;
@@ -219,7 +219,7 @@ static const struct option_kind headers_kind = {"list of headers", CFGT_STR, .li
 	.read = read_headers, .free = free_headers};
 static const struct option_kind statuses_kind = {"list of statuses", CFGT_STR, .list = true, .check = check_status, .read = read_statuses};
 
-#define AT(field) offsetof(struct sink, field)
+#define AT(field) offsetof(struct http_options, field)
 
 static const struct option_row http_rows[] = {
 	{"url", &url_kind, NULL, AT(url), .help = "where requests go"},
@@ -230,7 +230,7 @@ static const struct option_row http_rows[] = {
 		.help = "send the headers that were kept with the event, too; with a body of the sink's own the default is false"},
 	{"authorization-file", &kind_secret_path, NULL, AT(authorization_file), .help = "a file with the value of the Authorization header"},
 	{"secret-file", &kind_secret_path, NULL, AT(secret_file), .help = "a file with a secret that signs requests as Standard Webhooks has it"},
-	{"ca-file", &kind_path, NULL, AT(ca_file), .help = "the certificates to trust, in place of the system's"},
+	{"ca-file", &kind_file, NULL, AT(ca_file), .help = "the certificates to trust, in place of the system's"},
 	{"allow-private", &kind_bool, "false", AT(allow_private), .help = "send to private addresses, such as those of one's own network, too"},
 	{"follow-redirects", &kind_bool, "false", AT(follow_redirects), .help = "follow redirects"},
 	{"connect-timeout", &kind_time, "5s", AT(connect_timeout), 1, 10 * KIND_MINUTE, .fix = "\"5s\"", .help = "the longest time to connect"},
@@ -246,9 +246,20 @@ static bool check_http(cfg_t *sec)
 
 static bool finish_http(cfg_t *sec, struct sink *s)
 {
+	struct http_options *o = s->options;
+
 	if (!option_is_given(sec, "pass-headers"))
-		s->pass_headers = !s->body;
+		o->pass_headers = !s->body;
+	s->needs_text = s->needs_text || o->n_templates;
 	return true;
+}
+
+static const char *http_target(const struct sink *s, const char **how)
+{
+	const struct http_options *o = s->options;
+
+	*how = o->method;
+	return o->url ? o->url : o->url_file;
 }
 
 const struct sink_type type_http = {
@@ -257,6 +268,8 @@ const struct sink_type type_http = {
 	.batch_max = 64,
 	.has_body = true,
 	.rows = http_rows,
+	.size = sizeof(struct http_options),
 	.check = check_http,
 	.finish = finish_http,
+	.target = http_target,
 };

@@ -3,6 +3,8 @@
 #define _GNU_SOURCE /* asprintf */
 #include "unit.h"
 
+#include "sink/exec_options.h"
+#include "sink/http_options.h"
 #include "sink/type.h"
 
 #include <confuse.h>
@@ -137,13 +139,13 @@ static void sinks(void **state)
 	assert_int_equal(conf_endpoint(c, "/a")->n_relay, 2);
 	s = conf_endpoint(c, "/a")->relay[0];
 	assert_ptr_equal(s, conf_sink(c, "slack"));
-	assert_string_equal(s->url_file, "slack.url");
+	assert_string_equal(http_options(s)->url_file, "slack.url");
 	assert_non_null(s->body);
 	assert_string_equal(s->content_type, "application/json");
-	assert_true(s->retry_on[404] && s->retry_on[500] && s->retry_on[599] && !s->retry_on[429] && !s->retry_on[400]);
+	assert_true(http_options(s)->retry_on[404] && http_options(s)->retry_on[500] && http_options(s)->retry_on[599] && !http_options(s)->retry_on[429] && !http_options(s)->retry_on[400]);
 	assert_true(s->ordered && s->rate.n == 60 && s->timeout == 2000);
 	s = conf_sink(c, "plain");
-	assert_true(s->retry_on[429] && s->retry_on[408] && s->retry_on[503] && !s->retry_on[404] && !s->body && !s->allow_private);
+	assert_true(http_options(s)->retry_on[429] && http_options(s)->retry_on[408] && http_options(s)->retry_on[503] && !http_options(s)->retry_on[404] && !s->body && !http_options(s)->allow_private);
 	assert_null(conf_sink(c, "none"));
 	conf_free(c);
 }
@@ -253,12 +255,12 @@ static void sinks_that_are_programs(void **state)
 	assert_non_null(c);
 	assert_true(conf_sink(c, "answers")->replies && conf_sink(c, "answers")->type == sink_type_find("http"));
 	s = conf_sink(c, "assistant");
-	assert_true(s->type == sink_type_find("exec") && s->command.n == 2 && !s->replies && !s->judged);
-	assert_string_equal(s->command.item[0], "bin/program");
+	assert_true(s->type == sink_type_find("exec") && exec_options(s)->command.n == 2 && !s->replies && !s->judged);
+	assert_string_equal(exec_options(s)->command.item[0], "bin/program");
 	assert_string_equal(s->reply, "answers");
-	assert_null(s->command.item[2]);
+	assert_null(exec_options(s)->command.item[2]);
 	s = conf_sink(c, "mail");
-	assert_string_equal(s->command.item[0], "sendmail");
+	assert_string_equal(exec_options(s)->command.item[0], "sendmail");
 	assert_true(s->judged && s->first_message && s->texts.n == 1);
 	assert_int_equal(pattern_find(s->text_regex, "Hello there"), PATTERN_FOUND);
 	assert_int_equal(pattern_find(s->text_regex, "hellothere"), PATTERN_NOT_FOUND);

@@ -4,6 +4,7 @@
 
 #include <signal.h>
 
+#include "sink/exec_options.h"
 #include "sink/null.h"
 
 static char name[] = "out";
@@ -19,6 +20,7 @@ struct fixture {
 	struct loop *loop;
 	struct sink_type type;
 	struct sink sink;
+	struct exec_options exec;
 	struct sink_target *target;
 	struct attempt *attempt[8];
 	struct reported reported[8];
@@ -228,7 +230,8 @@ static void run(struct fixture *f, const char *script)
 	command[0] = shell;
 	command[1] = option;
 	command[2] = copy;
-	f->sink.command = (struct strlist){command, 3};
+	f->exec.command = (struct strlist){command, 3};
+	f->sink.options = &f->exec;
 	open_sink(f, "exec");
 }
 
@@ -312,7 +315,8 @@ static void a_program_that_is_missing_is_reported(void **state)
 	static char *command[] = {program, NULL};
 	struct fixture *f = *state;
 
-	f->sink.command = (struct strlist){command, 1};
+	f->exec.command = (struct strlist){command, 1};
+	f->sink.options = &f->exec;
 	open_sink(f, "exec");
 	send_batch_of(f, 1, 5000);
 	assert_int_equal(f->reported[0].calls, 1); /* at once */
