@@ -12,6 +12,8 @@ from place import ROOT, SOURCE, run
 ELSEWHERE = {  # which test runs it
     "./bootstrap run": "test_bootstrap.py",
     "./bootstrap check": ".ci/run",
+    "sudo systemctl reload hookspool.service": "test_systemd.py",
+    "sudo systemctl enable --now hookspool-relay.service": "test_systemd.py",
     "./bootstrap && ./configure --sysconfdir=/etc && make && sudo make install": "test_bootstrap.py",
 }
 
