@@ -214,6 +214,7 @@ static void filters_leave_out_by_sender_and_text(void **state)
 	struct fixture *f = *state;
 	char why[256];
 
+	sink.retry.first = sink.retry.most; /* not within this test, also on a busy machine */
 	sink.senders = (struct strlist){senders, 1};
 	sink.judged = true;
 	put(f, (struct put){.sender = "bob"});
