@@ -55,7 +55,7 @@ static bool goes_along(const struct sink *s, struct slice name, struct slice val
 	return http_options(s)->pass_headers && !is_not_the_events(name) && !is_the_sinks(http_options(s), name);
 }
 
-static bool add_header_line(struct buf *out, struct slice name, struct slice value)
+static bool add_line_to(struct buf *out, struct slice name, struct slice value)
 {
 	return buf_add(out, name.p, name.n) && buf_add(out, ": ", 2) && buf_add(out, value.p, value.n) && buf_add(out, "", 1);
 }
@@ -78,7 +78,7 @@ static bool pass_on(const struct sink_message *m, const struct sink *s, struct b
 		for (value.p = colon + 1; value.p < stop && *value.p == ' '; value.p++)
 			;
 		value.n = (size_t)(stop - value.p);
-		ok = !goes_along(s, name, value) || add_header_line(out, name, value);
+		ok = !goes_along(s, name, value) || add_line_to(out, name, value);
 	}
 	return ok;
 }
@@ -109,7 +109,7 @@ static enum http_headers_result print_sink_header(const struct sink_message *m, 
 			: "has a line break or another control character in it; {{x | header}} takes them out");
 		return HTTP_HEADERS_REFUSED;
 	}
-	return value.n == 0 || add_header_line(out, slice_text(t->name), value) ? HTTP_HEADERS_OK : HTTP_HEADERS_NO_MEMORY;
+	return value.n == 0 || add_line_to(out, slice_text(t->name), value) ? HTTP_HEADERS_OK : HTTP_HEADERS_NO_MEMORY;
 }
 
 enum http_headers_result http_headers_make(const struct sink_message *m, const struct sink *s, struct buf *out, char *why, size_t n)

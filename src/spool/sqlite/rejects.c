@@ -237,7 +237,7 @@ bool spool_rejects_write(const struct spool_rejects *from, sqlite3 *sql)
 	return ok;
 }
 
-static bool run(sqlite3 *sql, const char *text, int64_t first, int64_t second)
+static bool run_statement(sqlite3 *sql, const char *text, int64_t first, int64_t second)
 {
 	sqlite3_stmt *st;
 	bool ok;
@@ -253,7 +253,7 @@ static bool run(sqlite3 *sql, const char *text, int64_t first, int64_t second)
 
 bool spool_rejects_expire(sqlite3 *sql, const struct reject_limits *limits, int64_t now)
 {
-	return run(sql, "DELETE FROM reject WHERE received_at < ?1 OR received_at > ?2", now - limits->age, now + limits->age);
+	return run_statement(sql, "DELETE FROM reject WHERE received_at < ?1 OR received_at > ?2", now - limits->age, now + limits->age);
 }
 
 /* What is in the ring, from its index alone. */

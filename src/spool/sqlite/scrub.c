@@ -35,7 +35,7 @@ struct scrub {
 	int64_t map_number;   /* the page that is in map; 0: none */
 };
 
-static bool read_page(struct scrub *s, int64_t number, unsigned char *to)
+static bool read_database_page(struct scrub *s, int64_t number, unsigned char *to)
 {
 	return s->file->pMethods->xRead(s->file, to, (int)s->size, (number - 1) * s->size) == SQLITE_OK;
 }
@@ -57,7 +57,7 @@ static bool is_btree(struct scrub *s, int64_t number)
 		return true;
 	if (number <= map || number == PENDING_BYTE / s->size + 1)
 		return false;
-	if (map != s->map_number && !read_page(s, map, s->map))
+	if (map != s->map_number && !read_database_page(s, map, s->map))
 		return false;
 	s->map_number = map;
 	kind = s->map[MAP_ENTRY * (number - map - 1)];
@@ -103,7 +103,7 @@ static bool look(struct scrub *s, int64_t first, bool write, bool *found)
 	if (s->file->pMethods->xFileSize(s->file, &end) != SQLITE_OK)
 		return false;
 	for (int64_t n = first; n < first + STEP && n <= end / s->size; n++) {
-		if (!is_btree(s, n) || !read_page(s, n, s->page) || !find_unused(s, n, &from, &to) || !has_copy(s, from, to))
+		if (!is_btree(s, n) || !read_database_page(s, n, s->page) || !find_unused(s, n, &from, &to) || !has_copy(s, from, to))
 			continue;
 		*found = true;
 		if (!write)
