@@ -123,7 +123,7 @@ static bool check_text(const char *text, char *why, size_t n)
 	}
 	if (measure_group(&rest, false) <= SIZE_LIMIT)
 		return true;
-	snprintf(why, n, "its bounds multiply to more than %d characters; write least_of numbers in braces", SIZE_LIMIT);
+	snprintf(why, n, "its bounds multiply to more than %d characters; write smaller numbers in braces", SIZE_LIMIT);
 	return false;
 }
 
