@@ -114,3 +114,12 @@ def states(home):
 
 def settled(home, n, state=1):
     until(lambda: states(home).count(state) == n, f"{n} relays in state {state}: {states(home)}", 20)
+
+
+
+def once(home):
+    """Runs relay --once; returns how long that took, in seconds."""
+    start = time.monotonic()
+    done = home.cli("relay", "--once")
+    assert done.returncode == 0, done.stderr
+    return time.monotonic() - start

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* A connection to the spool's database: opening and closing, transactions, checkpoints, the reason of a failure. */
+#define _XOPEN_SOURCE 700 /* realpath */
 #include "spool/sqlite/db.h"
 
 #include <errno.h>
