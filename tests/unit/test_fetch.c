@@ -299,6 +299,112 @@ static void a_spool_that_can_not_be_read_is_read_later(void **state)
 	assert_true(f->r.failed && !f->q.more);
 }
 
+/* ---- asked.c */
+
+/* A receiver that is connected to the relay, and asks for one delivery. */
+static int ask_for(struct fixture *f, int64_t relay, int64_t event)
+{
+	struct loop_timer end;
+	int fd;
+
+	if (!f->r.acks)
+		f->r.acks = acks_new(f->r.loop, &f->r.pass, f->dir);
+	assert_non_null(f->r.acks);
+	fd = spool_ack_connect(f->dir);
+	assert_true(fd >= 0);
+	assert_int_equal(spool_ack_ask(fd, &(struct spool_ack_key){relay, event}, 1), SPOOL_ACK_ASKED);
+	loop_timer_init(&end, f->r.loop, no_call, NULL);
+	for (int i = 0; i < 20; i++) {
+		loop_timer_set(&end, 0);
+		loop_wait(f->r.loop);
+	}
+	loop_timer_stop(&end);
+	return fd;
+}
+
+/* The state that the receiver was told; -1: nothing yet. */
+static int64_t told(int fd)
+{
+	struct spool_ack acks[SPOOL_ACK_MOST];
+	int n = spool_ack_read(fd, acks);
+
+	assert_true(n == 0 || n == 1);
+	return n ? acks[0].state : -1;
+}
+
+static void test_delivery_that_a_receiver_waits_for_goes_first(void **state)
+{
+	struct fixture *f = *state;
+	int64_t last;
+	int fd;
+
+	sink.max_in_flight = 1;
+	put_many(f, 200);
+	last = put(f, (struct put){0});
+	open_db(f);
+	fd = ask_for(f, last, last); /* each event has one relay: their ids are the same */
+	send_now(f);
+	assert_int_equal(sent.messages, 1);
+	assert_int_equal(sent.message[0]->event->id, last);
+	assert_int_equal(told(fd), -1);
+	report_all(f, (struct sink_result){.verdict = SINK_DELIVERED});
+	assert_int_equal(told(fd), SPOOL_ACK_DELIVERED);
+	send_now(f);
+	assert_int_equal(sent.message[0]->event->id, 1);
+	close(fd);
+	acks_free(f->r.acks);
+}
+
+static void test_receiver_is_told_what_has_ended(void **state)
+{
+	struct fixture *f = *state;
+	int fd[5];
+
+	put_many(f, 3);
+	open_db(f);
+	send_now(f);
+	result_of(sent.message[0], &(struct sink_result){.verdict = SINK_DELIVERED});
+	result_of(sent.message[1], &(struct sink_result){.verdict = SINK_REFUSED});
+	result_of(sent.message[2], &(struct sink_result){.verdict = SINK_RETRY});
+	result_record(&f->r);
+	sent.messages = 0;
+	fd[0] = ask_for(f, 1, 1);
+	fd[1] = ask_for(f, 2, 2);
+	fd[2] = ask_for(f, 3, 3);
+	fd[3] = ask_for(f, 99, 99); /* gone */
+	fd[4] = ask_for(f, 3, 3);   /* two wait for one */
+	send_now(f);
+	assert_int_equal(told(fd[0]), SPOOL_ACK_DELIVERED);
+	assert_int_equal(told(fd[1]), SPOOL_ACK_REFUSED);
+	assert_int_equal(told(fd[2]), -1);
+	assert_int_equal(told(fd[3]), SPOOL_ACK_DELIVERED);
+	assert_int_equal(sent.messages, 1); /* at once, though it is due later */
+	report_all(f, (struct sink_result){.verdict = SINK_DELIVERED});
+	assert_int_equal(told(fd[2]), SPOOL_ACK_DELIVERED);
+	assert_int_equal(told(fd[4]), SPOOL_ACK_DELIVERED);
+	for (size_t i = 0; i < COUNT(fd); i++)
+		close(fd[i]);
+	acks_free(f->r.acks);
+}
+
+static void test_delivery_to_an_unknown_sink_is_not_waited_for(void **state)
+{
+	struct fixture *f = *state;
+	int64_t id = put(f, (struct put){0});
+	char other[] = "other";
+	int fd;
+
+	open_db(f);
+	sink.name = other;
+	fd = ask_for(f, id, id);
+	send_now(f);
+	sink.name = name;
+	assert_int_equal(told(fd), SPOOL_ACK_UNKNOWN);
+	assert_int_equal(sent.messages, 0);
+	close(fd);
+	acks_free(f->r.acks);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -310,6 +416,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(only_the_first_message_of_a_conversation, begin, end),
 		cmocka_unit_test_setup_teardown(an_event_of_a_removed_endpoint_is_a_dead_letter_where_its_text_matters, begin, end),
 		cmocka_unit_test_setup_teardown(a_spool_that_can_not_be_read_is_read_later, begin, end),
+		cmocka_unit_test_setup_teardown(test_delivery_that_a_receiver_waits_for_goes_first, begin, end),
+		cmocka_unit_test_setup_teardown(test_receiver_is_told_what_has_ended, begin, end),
+		cmocka_unit_test_setup_teardown(test_delivery_to_an_unknown_sink_is_not_waited_for, begin, end),
 	};
 
 	return cmocka_run_group_tests_name("fetch", tests, unit_enter, unit_leave);

@@ -221,6 +221,53 @@ static void the_breaker_learns_nothing_of_what_was_not_sent(void **state)
 	assert_int_not_equal(fail_once(q, 0), 0);
 }
 
+/* The ids of those that are ready, in their order: each is taken. */
+static void takes(struct queue *q, const int *ids, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct attempt *a = queue_take(q);
+
+		assert_non_null(a);
+		assert_int_equal(a->relay, ids[i]);
+		queue_note(q, false, 0);
+		queue_drop(q, a);
+	}
+	assert_null(queue_take(q));
+	assert_int_equal(q->n_ready, 0);
+	assert_int_equal(q->ready_bytes, 0);
+	assert_int_equal(q->n_asked, 0);
+	assert_int_equal(q->asked_bytes, 0);
+}
+
+static void test_attempts_that_receivers_wait_for_go_first(void **state)
+{
+	struct queue *q = &((struct fixture *)*state)->q;
+
+	add(q, 5);
+	queue_hurry(q, 3, 103);
+	queue_hurry(q, 3, 103);
+	queue_hurry(q, 4, 999); /* another event */
+	queue_add_first(q, make_attempt(9, 1000, 0, NULL));
+	queue_hurry(q, 5, 105); /* the last one */
+	assert_int_equal(q->n_asked, 3);
+	queue_add(q, make_attempt(6, 1000, 0, NULL));
+	takes(q, (const int[]){3, 9, 5, 1, 2, 4, 6}, 7);
+	queue_add_first(q, make_attempt(1, 1000, 0, NULL)); /* the only one */
+	queue_add(q, make_attempt(2, 1000, 0, NULL));
+	takes(q, (const int[]){1, 2}, 2);
+}
+
+static void test_queue_is_full_of_asked_by_number(void **state)
+{
+	struct queue *q = &((struct fixture *)*state)->q;
+
+	for (int i = 1; i <= QUEUE_READ; i++) {
+		assert_false(queue_is_full_of_asked(q));
+		queue_add_first(q, make_attempt(i, 1000, 0, NULL));
+	}
+	assert_true(queue_is_full_of_asked(q));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -234,6 +281,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_success_with_retry_after_pauses_nothing, begin, end),
 		cmocka_unit_test_setup_teardown(the_rate_holds_the_next_attempt, begin, end),
 		cmocka_unit_test_setup_teardown(the_breaker_learns_nothing_of_what_was_not_sent, begin, end),
+		cmocka_unit_test_setup_teardown(test_attempts_that_receivers_wait_for_go_first, begin, end),
+		cmocka_unit_test_setup_teardown(test_queue_is_full_of_asked_by_number, begin, end),
 	};
 
 	return cmocka_run_group_tests_name("queue", tests, NULL, NULL);
