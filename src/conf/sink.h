@@ -25,7 +25,7 @@ struct sink {
 	char *name;
 	const struct sink_type *type;
 	void *options; /* the type's own struct; NULL where it has none */
-	bool needs_text; /* the event's fields and its text are read to send it */
+	bool needs_text; /* what is sent, or whether it is sent, depends on the event's text; the receiver stores it then */
 
 	char *reply;           /* the sink that sends the target's answer; NULL: none does */
 	struct template *body; /* NULL: the event's own bytes and type */

@@ -97,6 +97,7 @@ void keep_event(const struct request *r, struct delivery *d)
 		.sender_name = field[FIELD_SENDER_NAME],
 		.conversation = field[FIELD_CONVERSATION],
 		.sent_at = field[FIELD_SENT_AT],
+		.text = field[FIELD_TEXT],
 		.headers = {d->headers.data, d->headers.len},
 		.body = {r->body.data, r->body.len},
 		.bytes = bytes_of(d),

@@ -14,7 +14,7 @@ static bool copy_row(struct attempt *a, const struct spool_row *row)
 {
 	struct spool_row *e = &a->event;
 	struct slice *const all[] = {&e->endpoint, &e->event, &e->key, &e->account, &e->sender_id, &e->sender_name, &e->conversation,
-		&e->sent_at, &e->remote_addr, &e->headers, &e->body, &e->note, &a->values.known[TEMPLATE_REPLY]};
+		&e->sent_at, &e->text, &e->remote_addr, &e->headers, &e->body, &e->note, &a->values.known[TEMPLATE_REPLY]};
 	size_t sum = 0;
 
 	*e = *row;
@@ -89,6 +89,10 @@ bool attempt_read_text(struct attempt *a, const struct conf *c, struct event *ev
 	enum event_result result = EVENT_UNAVAILABLE;
 	struct stored stored = {0};
 
+	if (a->event.text_known) {
+		a->values.known[TEMPLATE_TEXT] = a->event.text;
+		return true;
+	}
 	if (stored_request(a->event.headers, a->event.body, &stored))
 		result = event_read(&stored.request, e ? &e->scheme : scheme_find("connectsafely"), (struct slice){0}, ev);
 	a->values.known[TEMPLATE_TEXT] = result != EVENT_UNAVAILABLE ? ev->field[FIELD_TEXT] : (struct slice){0};

@@ -43,9 +43,9 @@ struct attempt *attempt_new(const struct spool_relay_row *row, const char *spool
 void attempt_free(struct attempt *a);
 
 /*
- * Sets the value TEMPLATE_TEXT, which the endpoint's scheme knows where to find; it borrows from ev until that is read
- * into again. An event of an endpoint that is not configured any more is read as ConnectSafely's. False when memory is short, or
- * OpenSSL failed.
+ * Sets the value TEMPLATE_TEXT: the text that was stored with the event. An event of release 0.1 has none, nor has one that was
+ * stored before a sink needed texts: its body is read as the endpoint's scheme says, or as ConnectSafely's where the endpoint is not
+ * configured any more. The value then borrows from ev until that is read into again. False when memory is short, or OpenSSL failed.
  */
 bool attempt_read_text(struct attempt *a, const struct conf *c, struct event *ev);
 

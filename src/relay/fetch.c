@@ -71,7 +71,7 @@ static enum wanted read_and_filter_text(struct reading *reading, struct attempt 
 
 	if (!attempt_read_text(a, r->conf, &r->event))
 		return UNKNOWN;
-	wanted = text->p || conf_endpoint(r->conf, a->event.endpoint.p) ? wants_text(reading->queue->sink, *text) : NEVER_KNOWN;
+	wanted = text->p || a->event.text_known || conf_endpoint(r->conf, a->event.endpoint.p) ? wants_text(reading->queue->sink, *text) : NEVER_KNOWN;
 	*text = (struct slice){0}; /* it was borrowed */
 	reading->filtering += clock_mono_us() - begin;
 	return wanted;

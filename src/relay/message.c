@@ -15,7 +15,7 @@ static bool keep_text(struct attempt *a, const struct conf *c, struct event *ev)
 
 	if (!attempt_read_text(a, c, ev))
 		return false;
-	if (!text->p)
+	if (!text->p || a->event.text_known)
 		return true;
 	a->text.len = 0;
 	if (!buf_add(&a->text, text->p, text->n) || !buf_add(&a->text, "", 1))

@@ -30,6 +30,8 @@ struct spool_row {
 	int64_t id, received_at;
 	int secret;
 	struct slice endpoint, event, key, account, sender_id, sender_name, conversation, sent_at, remote_addr, headers, body, note;
+	struct slice text;
+	bool text_known; /* text is the event's, or the event has none; otherwise it was not stored, and the body tells */
 };
 
 /* Events that are being read. */

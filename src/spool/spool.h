@@ -56,6 +56,7 @@ struct spool_event {
 	struct slice sender_name;
 	struct slice conversation;
 	struct slice sent_at; /* the provider's own timestamp text */
+	struct slice text; /* of the message; stored where a sink needs it. p == NULL: it has none */
 	struct slice headers; /* "Name: value\n" lines that prove the signature */
 	struct slice body;
 	struct slice bytes; /* that tell whether a delivery is the same again, where that is not the body; p == NULL: the body */

@@ -629,13 +629,17 @@ def test_short_memory_forgets_nothing(receiver, relay, target):
 
 
 def test_event_of_a_removed_endpoint_is_a_dead_letter(receiver, relay, target):
-    """Its endpoint, which knew where the text stands, is gone from the configuration."""
+    """Its endpoint, which knew where the text stands, is gone from the configuration, and release 0.1 stored no text with it."""
     section = sink("out", url=target.url, texts=["Hey"])
     home = home_with(section)
     one = receiver(home=home)
     deliver(one)
     expect(fcgi_client.deliver(one.socket, b'{"event":"e","data":{"message_urn":"urn:1"}}', path=PATH), "stored")
     one.stop()
+    db = sqlite3.connect(home.spool.dir / "hookspool.db")
+    db.execute("UPDATE event SET text = NULL")
+    db.commit()
+    db.close()
     home.configure(section, endpoint("/other", relay=["out"]))
     running = relay(home).ready()
     settled(home, 1)
@@ -650,6 +654,20 @@ def test_event_of_a_removed_endpoint_is_a_dead_letter(receiver, relay, target):
     assert home.cli("retry", "--sink", "out").returncode == 0
     until(lambda: states(home) == [DONE], "it is forgotten")
     assert len(attempts(home)) == 1, "nor is there anything left that could be taken for another's"
+
+
+def test_text_of_an_event_of_a_removed_endpoint_is_filtered(receiver, relay, target):
+    """The text, or that there is none, is stored with the event."""
+    section = sink("out", url=target.url, texts=["Hey"])
+    home = home_with(section)
+    one = receiver(home=home)
+    deliver(one)
+    expect(fcgi_client.deliver(one.socket, b'{"event":"e","data":{"message_urn":"urn:1"}}', path=PATH), "stored")
+    one.stop()
+    home.configure(section, endpoint("/other", relay=["out"]))
+    relay(home).ready()
+    until(lambda: states(home) == [DONE], "one is sent, and the other one forgotten")
+    assert len(target.got) == 1
 
 
 def test_what_is_asked_for_is_not_judged(receiver, relay, target):

@@ -12,6 +12,7 @@ import fcgi_client
 from outcomes import expect
 from place import SOURCE, own, until
 from receiver import Home, endpoint
+from relaying import Relay, Target, sink
 from sender import SECRET, message, sign
 from test_identity import github
 
@@ -102,6 +103,20 @@ def test_event_that_can_happen_again_is_stored(one):
     db.close()
     expect(unipile(one, event="message_reaction", reaction="+1"), "duplicate")
     expect(unipile(one, event="message_reaction", reaction="-1"), "stored")
+
+
+def test_text_of_an_old_event_is_sent(one):
+    """The text is stored with an event that needs it; release 0.1 stored none, and its events' bodies are read."""
+    target = Target()
+    one.home.configure(sink("out", url=target.url, body="{{hookspool.text}}", content_type="text/plain"), endpoint("/uni", scheme="unipile-v1", relay=["out"]))
+    one.hup()
+    until(lambda: "reloaded" in one.text(), "the new configuration is in force")
+    expect(unipile(one, message="Hi, once more", message_id="msg_U2"), "stored")
+    assert one.home.spool.query("SELECT id, text FROM event WHERE id > 5") == [{"id": 6, "text": None}, {"id": 7, "text": "Hi, once more"}]
+    assert one.home.cli("replay", "--sink", "out", "6").returncode == 0
+    assert Relay(one.home, "--once").wait(20) == 0
+    assert sorted(target.bodies()) == [b"Hi", b"Hi, once more"]
+    target.close()
 
 
 @pytest.mark.parametrize("purged", [False, True])

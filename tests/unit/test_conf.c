@@ -144,8 +144,10 @@ static void sinks(void **state)
 	assert_string_equal(s->content_type, "application/json");
 	assert_true(http_options(s)->retry_on[404] && http_options(s)->retry_on[500] && http_options(s)->retry_on[599] && !http_options(s)->retry_on[429] && !http_options(s)->retry_on[400]);
 	assert_true(s->ordered && s->rate.n == 60 && s->timeout == 2000);
+	assert_true(s->needs_text);
 	s = conf_sink(c, "plain");
 	assert_true(http_options(s)->retry_on[429] && http_options(s)->retry_on[408] && http_options(s)->retry_on[503] && !http_options(s)->retry_on[404] && !s->body && !http_options(s)->allow_private);
+	assert_false(s->needs_text);
 	assert_null(conf_sink(c, "none"));
 	conf_free(c);
 }

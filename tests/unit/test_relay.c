@@ -216,6 +216,34 @@ static void no_message_without_its_type(void **state)
 	attempt_free(a);
 }
 
+/* An event's text is in its body, in "text" of the endpoint's scheme; what was stored with the event counts more. */
+static void stored_text_is_sent_without_a_look_at_the_body(void **state)
+{
+	static const char stored[] = "stored", other[] = "{\"event\":\"message.received\",\"data\":{\"body\":\"in the body\"}}";
+	const struct spool_row known[] = {{.text = text(stored), .text_known = true}, {.text_known = true}, {0}};
+	static const char *const want[] = {stored, NULL, "in the body"};
+	struct conf conf = {0};
+	struct event ev = {0};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(known); i++) {
+		struct spool_relay_row row = {.event = known[i]};
+		struct attempt *a;
+
+		row.event.endpoint = text("/e");
+		row.event.headers = text("Content-Type: application/json\n");
+		row.event.body = text(other);
+		a = attempt_new(&row, "test");
+		assert_true(attempt_read_text(a, &conf, &ev));
+		assert_int_equal(a->values.known[TEMPLATE_TEXT].p != NULL, want[i] != NULL);
+		assert_int_equal(a->values.known[TEMPLATE_TEXT].n, want[i] ? strlen(want[i]) : 0);
+		assert_memory_equal(a->values.known[TEMPLATE_TEXT].p ? a->values.known[TEMPLATE_TEXT].p : "", want[i] ? want[i] : "",
+			want[i] ? strlen(want[i]) : 0);
+		attempt_free(a);
+	}
+	event_free(&ev);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -225,6 +253,7 @@ int main(void)
 		cmocka_unit_test(schedules),
 		cmocka_unit_test(the_time_counts_from_the_first_attempt),
 		cmocka_unit_test(no_message_without_its_type),
+		cmocka_unit_test(stored_text_is_sent_without_a_look_at_the_body),
 	};
 
 	return cmocka_run_group_tests_name("relay", tests, NULL, NULL);

@@ -98,6 +98,54 @@ static int64_t ask(struct spool_db *db, const char *sql)
 	return v;
 }
 
+/* The text is stored with an event where one of its sinks needs it, and comes back with the relay; so does that it has none. */
+static void text_is_stored_where_a_sink_needs_it(void **state)
+{
+	static const struct sink needs = {.name = (char *)(uintptr_t)"needs", .needs_text = true};
+	static const struct sink *const one[] = {&plain}, *const both[] = {&plain, &needs};
+	static const struct {
+		const struct sink *const *relay;
+		size_t n;
+		const char *text, *type, *want; /* want: NULL: the body tells; "": none, or an empty one */
+	} cases[] = {
+		{one, 0, "hello", "null", NULL}, {one, 1, "hello", "null", NULL}, {both, 2, "hello", "text", "hello"}, {both, 2, "", "text", ""},
+		{both, 2, NULL, "blob", ""},
+	};
+	struct spool *s = spool_new("text", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
+	struct spool_relay_cursor cursor = {0};
+	struct spool_relay_iter *it;
+	struct spool_relay_row r;
+	struct spool_db db;
+	char sql[128];
+	bool more;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct spool_event ev = {
+			.endpoint = "/a", .event = text("e"), .text = text(cases[i].text), .headers = text(""), .body = text("{}"), .remote_addr = "",
+			.received_at = 1000, .relay = cases[i].relay, .n_relay = cases[i].n,
+		};
+
+		assert_true(spool_put(s, &ev, why, sizeof why));
+	}
+	spool_close(s);
+	open_db(&db, "text");
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		snprintf(sql, sizeof sql, "SELECT typeof(text) = '%s' FROM event WHERE id = %zu", cases[i].type, i + 1);
+		assert_int_equal(ask(&db, sql), 1);
+	}
+	it = spool_relay_due(&db, "plain", 1000, &cursor);
+	for (size_t i = 1; i < COUNT(cases); i++) {
+		assert_true(spool_relay_next(it, &r));
+		assert_int_equal(r.event.text_known, cases[i].want != NULL);
+		assert_int_equal(r.event.text.p != NULL, cases[i].want && cases[i].text);
+		assert_int_equal(r.event.text.n, cases[i].want ? strlen(cases[i].want) : 0);
+		assert_memory_equal(r.event.text.p ? r.event.text.p : "", cases[i].want ? cases[i].want : "", r.event.text.n);
+	}
+	assert_true(spool_relay_end(it, &cursor, &more));
+	spool_db_close(&db);
+}
+
 static void attempts_are_recorded(void **state)
 {
 	struct spool *s = spool_new("attempts", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
@@ -474,6 +522,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(relay_put_off_by_a_wrong_clock_is_due_now),
+		cmocka_unit_test(text_is_stored_where_a_sink_needs_it),
 		cmocka_unit_test(attempts_are_recorded),
 		cmocka_unit_test(list_is_one_snapshot),
 		cmocka_unit_test(unwanted_relays_are_deleted),

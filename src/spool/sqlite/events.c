@@ -34,6 +34,7 @@ static bool copy_stored(sqlite3_stmt *st, struct spool_row *r, struct buf *arena
 	struct slice *const to[] = {&r->endpoint, &r->event, &r->key, &r->account, &r->sender_id, &r->sender_name,
 		&r->conversation, &r->sent_at, &r->remote_addr, &r->headers, &r->body, &r->note};
 
+	*r = (struct spool_row){0};
 	r->id = sqlite3_column_int64(st, 0);
 	r->received_at = spool_sql_time(st, 1);
 	r->secret = spool_sql_int(st, 2);

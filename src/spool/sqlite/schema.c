@@ -138,6 +138,8 @@ static const char *const migrations[SPOOL_SCHEMA_VERSION] = {
 	"ALTER TABLE relay ADD COLUMN was_state INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE relay ADD COLUMN was_attempts INTEGER NOT NULL DEFAULT 0;"
 	"CREATE INDEX relay_dead ON relay(id) WHERE state = 2;"
+	/* Of an event that is sent on, where its sinks need it: the text; an empty BLOB where it has none. NULL: it was not stored. */
+	"ALTER TABLE event ADD COLUMN text TEXT;"
 	/* The sinks that the running relay sends nothing to, until then. */
 	"CREATE TABLE pause(sink TEXT PRIMARY KEY, until INTEGER NOT NULL, failures INTEGER NOT NULL) WITHOUT ROWID;",
 };

@@ -44,6 +44,11 @@ struct slice spool_sql_slice(sqlite3_stmt *st, int column)
 	return (struct slice){sqlite3_column_blob(st, column), (size_t)sqlite3_column_bytes(st, column)};
 }
 
+struct slice spool_sql_stored_text(sqlite3_stmt *st, int column)
+{
+	return sqlite3_column_type(st, column) == SQLITE_TEXT ? spool_sql_present(st, column) : (struct slice){0};
+}
+
 const char *spool_sql_text(sqlite3_stmt *st, int column)
 {
 	const unsigned char *text = sqlite3_column_text(st, column);

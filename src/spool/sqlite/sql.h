@@ -22,6 +22,9 @@ void spool_sql_bind_body(sqlite3_stmt *st, int parameter, struct slice body);
 /* A column of the row, borrowed until the next step; p == NULL: it has no value. */
 struct slice spool_sql_slice(sqlite3_stmt *st, int column);
 
+/* The column text of an event: an empty BLOB tells that the event has no text. */
+struct slice spool_sql_stored_text(sqlite3_stmt *st, int column);
+
 /*
  * What other columns must hold. A spool may be damaged, or forged by another user, and the schema binds its writers only: a
  * value that is missing, or out of range, becomes the nearest that is right.

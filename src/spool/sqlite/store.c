@@ -18,8 +18,8 @@ enum {
 static const char *const statements[STORE_COUNT] = {
 	[STORE_NEXT] = "SELECT max(last_id, (SELECT ifnull(max(id), 0) FROM event)) + 1, EXISTS(SELECT 1 FROM purged) FROM deleted",
 	[STORE_INSERT] = "INSERT INTO event(received_at, endpoint, secret, event, key, account, sender_id, sender_name,"
-		" conversation, sent_at, remote_addr, headers, body, id, note, digest, scope)"
-		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) ON CONFLICT DO NOTHING",
+		" conversation, sent_at, remote_addr, headers, body, id, note, digest, scope, text)"
+		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18) ON CONFLICT DO NOTHING",
 	[STORE_FIND] = "SELECT id, received_at, body = ?3 FROM event WHERE endpoint = ?1 AND key = ?2 AND scope = ?4",
 	[STORE_FIND_PURGED] = "SELECT id, received_at, digest FROM purged WHERE endpoint = ?1"
 		" AND key = key_hash((SELECT salt FROM spool), ?2)",
@@ -166,6 +166,26 @@ static bool look_at_stores(struct spool_store *s, struct spool_event *ev)
 	return rc == SQLITE_DONE;
 }
 
+static bool any_needs_text(const struct sink *const *sinks, size_t n)
+{
+	bool any = false;
+
+	for (size_t i = 0; !any && i < n; i++)
+		any = sinks[i]->needs_text;
+	return any;
+}
+
+/* The relay then need not read the body again. */
+static void bind_text(sqlite3_stmt *st, int parameter, const struct spool_event *ev)
+{
+	if (!any_needs_text(ev->relay, ev->n_relay) && !any_needs_text(ev->store, ev->n_store))
+		sqlite3_bind_null(st, parameter);
+	else if (!ev->text.p)
+		sqlite3_bind_zeroblob(st, parameter, 0);
+	else
+		spool_sql_bind_slice(st, parameter, ev->text);
+}
+
 static bool insert_row(struct spool_store *s, const struct spool_event *ev, const struct spool_candidate *c)
 {
 	sqlite3_stmt *st = s->st[STORE_INSERT];
@@ -191,6 +211,7 @@ static bool insert_row(struct spool_store *s, const struct spool_event *ev, cons
 	else
 		sqlite3_bind_null(st, 16);
 	spool_sql_bind_slice(st, 17, c->key.scope.p ? c->key.scope : slice_text(""));
+	bind_text(st, 18, ev);
 	ok = sqlite3_step(st) == SQLITE_DONE;
 	sqlite3_reset(st);
 	return ok;
