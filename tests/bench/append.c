@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The disk's limit: THREADS threads append records of SIZE bytes to FILE for SECONDS; the first to
- * come writes and fdatasyncs for all who wait. Prints appends, fdatasyncs and the fdatasync's median.
+ * come writes and fdatasyncs for all that wait. Prints appends, fdatasyncs and the fdatasync's median.
  */
 #include <fcntl.h>
 #include <pthread.h>

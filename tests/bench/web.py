@@ -17,7 +17,7 @@ SECRET = "whsec-7f1c0a94b2d84c1d9e65"
 AUTHORIZATION = "Bearer the-value-set-in-the-dashboard"
 PATH = "/webhook/linkedin"
 USER = "www-data" if os.geteuid() == 0 else None
-MADE = []  # directories, to be removed by who is done with them
+MADE = []  # directories, to be removed by the caller
 
 # A system that runs: where to send deliveries, and what gives the process ids its handler's processes descend from.
 Running = namedtuple("Running", "port pids")

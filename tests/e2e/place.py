@@ -15,7 +15,7 @@ SOURCE = Path(os.environ.get("HOOKSPOOL_SRC") or Path(__file__).resolve().parent
 SANITIZER = os.environ.get("HOOKSPOOL_SANITIZER", "")
 SLOW = 4 if SANITIZER else 1  # how much longer everything may take
 ROOT = os.geteuid() == 0
-USER = "www-data" if ROOT else None  # who runs receivers and web servers' workers; None: who runs the tests
+USER = "www-data" if ROOT else None  # the user of receivers and web servers' workers; None: the user of the tests
 
 # Short, because a socket's path has 107 bytes at most; 0755, because www-data must get through.
 BASE = Path(tempfile.mkdtemp(prefix="hs-"))

@@ -86,7 +86,7 @@ def test_socket_mode(receiver, args, given, mode):
 
 
 def test_socket_group(children):
-    """A group that the one who starts it may give the socket to."""
+    """A group of the starting user."""
     group = grp.getgrgid(os.getgid() if not ROOT else grp.getgrnam("www-data").gr_gid).gr_name
     one = Home(socket_group=group).start(user=None)
     assert one.socket.group() == group

@@ -258,7 +258,7 @@ def test_wrong_method_is_refused(site, method):
 @pytest.mark.parametrize("kind", [None, "", "text/plain", "application/x-www-form-urlencoded", "application/jsonx",
                                   "application/json, text/plain", "text/application/json"], ids=str)
 def test_unsupported_type(site, kind):
-    """Where nothing of a delivery can prove who sent it."""
+    """Where nothing of a delivery can prove its sender."""
     for path in (LINKEDIN, "/webhook/open"):
         expect(site.deliver(path, message(), {"Content-Type": kind, "X-Webhook-Signature": None}), "unsupported_type")
 

@@ -54,7 +54,7 @@ def test_junk_takes_only_its_own_share(receiver):
                 {"path": f"/no/{i}", "method": "GET"}, {"path": PATH, "method": chance.choice(["GET", "PUT", "DELETE"])},
                 {"path": PATH, **no_signature}, {"path": PATH, "headers": [("Content-Type", f"text/x-{i}"), ("X-Webhook-Signature", None)]},
                 {"path": other, **no_signature}, {"path": other, "headers": [("X-Webhook-Signature", "sha256=" + "0" * 64)]}]))
-        for i in range(300):  # a stranger of one address, who knows how a signature looks
+        for i in range(300):  # a stranger of one address, with signatures of the right form
             ask(fcgi, b"{}", "198.51.100.7", headers=[("X-Webhook-Signature", "sha256=" + f"{i:064x}")])
     until_counted(home, len(real) + 1200)
     kept = rejects(home)

@@ -170,7 +170,7 @@ def own_dir(path):
 
 
 def test_modes_and_owners(receiver):
-    """0700 and 0600, whatever the umask of the one who started it; all the receiver's own."""
+    """0700 and 0600 with any umask of the starting process; all files are the receiver's."""
     before = os.umask(0)
     try:
         one = receiver()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""What a peer of the socket, or a stranger who only has the URL, can do to the receiver: nothing that outlasts it."""
+"""Attacks by a peer of the socket, and by a stranger with only the URL: none has a lasting effect on the receiver."""
 import hmac
 import json
 import os

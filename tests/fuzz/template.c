@@ -385,7 +385,7 @@ static void check_refusal(const char *text, enum template_escape escape, const c
 	assert(column > 0 && column <= strcspn(text, "\n") + 1);
 }
 
-/* Between quotes the body is what it was, to a reader of JSON who ends strings at a NUL. */
+/* Between quotes the body is unchanged, for a reader of JSON that ends strings at a NUL. */
 static void check_json(const struct template_values *values)
 {
 	struct template *t = template_new("{\"x\":\"-{{raw}}\"}", TEMPLATE_JSON, NULL, 0);
