@@ -219,7 +219,7 @@ def test_spool_of_one_user_is_shared_after_the_upgrade(machine, service):
     machine.do("sh", "-c", "chmod 700 /var/lib/hookspool && chmod 600 /var/lib/hookspool/*")
     machine.do("systemd-tmpfiles", "--create", "/etc/tmpfiles.d/hookspool.conf")
     done = machine.call("hookspool", "-c", "/etc/hookspool/hookspool.conf", "check")
-    assert b"hookspool.db: not the group's that shares the spool; chgrp --reference=/var/lib/hookspool it" in done.stdout
+    assert b"hookspool.db: another group than the directory's; chgrp --reference=/var/lib/hookspool it" in done.stdout
     machine.do("sh", "-c", "chgrp hookspool-spool /var/lib/hookspool/*")
     machine.do("systemctl", "start", receiver)
     machine.do("systemctl", "start", relay)
