@@ -176,9 +176,9 @@ static long post(struct forward *f, int64_t *us)
 static void print_wait(const struct forward *f, const struct spool_row *row, long status)
 {
 	if (status)
-		cli_error("event %" PRId64 ": the target answered %ld; it is tried again until it takes the event", row->id, status);
+		cli_error("event %" PRId64 ": the target answered %ld; the event is sent again until the target takes it", row->id, status);
 	else
-		cli_error("event %" PRId64 ": %s; it is tried again until the target answers", row->id, f->error);
+		cli_error("event %" PRId64 ": %s; the event is sent again until the target answers", row->id, f->error);
 }
 
 static void print_forwarded(const struct spool_row *row, long status, int64_t us, bool json)

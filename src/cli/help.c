@@ -109,7 +109,7 @@ void help_list(FILE *to)
 		fprintf(to, "  %-10s  %s\n", command_all[i]->name, command_all[i]->purpose);
 	fputs("\n  -c FILE   the configuration; else $HOOKSPOOL_CONF, hookspool.conf beside this program,\n"
 	      "            or the installed one\n"
-	      "\n\"hookspool SUBCOMMAND --help\" says more; see hookspool(1).\n", to);
+	      "\n\"hookspool SUBCOMMAND --help\" prints more; see hookspool(1).\n", to);
 }
 
 struct help {

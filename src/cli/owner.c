@@ -105,7 +105,7 @@ static bool become(const char *dir, bool relay, char *why, size_t n)
 		uid = st.st_uid;
 	if (owner_become_user(uid, gid))
 		return true;
-	snprintf(why, n, "%s: can't become user %lu, as which it is used: %s", dir, (unsigned long)uid, strerror(errno));
+	snprintf(why, n, "%s: can't become user %lu, which uses it: %s", dir, (unsigned long)uid, strerror(errno));
 	return false;
 }
 

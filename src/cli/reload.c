@@ -67,7 +67,7 @@ static void send_signals(struct reload *r)
 		if (state == PROCESS_UNKNOWN)
 			reload_failed(r, t, "is in another container; run reload there", "");
 		else if (state == PROCESS_STOPPED)
-			reload_failed(r, t, "is stopped by a signal, and was sent none; kill -CONT it", "");
+			reload_failed(r, t, "is stopped by a signal, and got no SIGHUP; kill -CONT it first", "");
 		else if (kill((pid_t)t->before.process.pid, SIGHUP) != 0)
 			reload_failed(r, t, "can't be sent a signal: ", errno == EPERM ? "it is another user's; run this as root, or as that user" :
 				strerror(errno));

@@ -155,7 +155,7 @@ static int replay_run(const struct cli *cli, void *values)
 	if (!name && !*r->ids)
 		return cli_usage("replay", "name a --sink, or IDs; list prints them");
 	if (*r->ids && filter_is_set(&r->filter))
-		return cli_usage("replay", "filters choose events, and so do IDs; one of them at a time");
+		return cli_usage("replay", "filters and IDs both choose events; give only one of them");
 	status = cli_open(cli, CONF_SECRETS_THERE, &conf, &r->db);
 	if (status != CLI_OK)
 		return status;

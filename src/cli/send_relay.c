@@ -207,12 +207,12 @@ static void print_attempt_head(const struct test *t)
 static bool become_relay(const char *spool, char *why, size_t n)
 {
 	if (geteuid() == 0 && access(spool, F_OK) != 0) {
-		snprintf(why, n, "%s: %s; root doesn't send to a sink, and the spool's owner is the user that does: start the receiver first, or "
-			"run this as that user", spool, strerror(errno));
+		snprintf(why, n, "%s: %s; root does not send to a sink itself; start the receiver first, or run this as the "
+			"relay's user", spool, strerror(errno));
 		return false;
 	}
 	if (geteuid() == 0 && !owner_knows_relay(spool)) {
-		snprintf(why, n, "%s: no relay has run yet, so that its user is unknown, as which root sends; start the relay, and run this again",
+		snprintf(why, n, "%s: no relay has run yet, and root sends as the relay's user; start the relay, and run this again",
 			spool);
 		return false;
 	}

@@ -56,7 +56,7 @@ static int parse_target(CURLU *u, const char *url, char **host, char **path)
 		(strcasecmp(scheme, "http") == 0 || strcasecmp(scheme, "https") == 0);
 	curl_free(scheme);
 	if (!http)
-		return cli_usage("send", "\"%s\": only http:// and https:// are sent to", url);
+		return cli_usage("send", "\"%s\": only http:// and https:// can be sent to", url);
 	if (curl_url_get(u, CURLUPART_HOST, host, 0) != CURLUE_OK ||
 	    curl_url_get(u, CURLUPART_PATH, path, CURLU_URLDECODE) != CURLUE_OK)
 		return cli_usage("send", "\"%s\": its host or path can't be read", url);
@@ -88,7 +88,7 @@ static int find_endpoint(struct send_target *t, CURLU *u, const struct conf *con
 	    curl_url_set(u, CURLUPART_PATH, t->endpoint->path, CURLU_URLENCODE) != CURLUE_OK)
 		status = cli_usage("send", "the endpoint's path %s doesn't fit into a URL", t->endpoint->path);
 	if (status == CLI_OK && !take_url(t, u))
-		status = cli_usage("send", "\"%s\" can't be put together again", url);
+		status = cli_usage("send", "\"%s\" is no valid URL", url);
 	curl_free(host);
 	curl_free(path);
 	return status;

@@ -49,7 +49,7 @@ static void verify(const struct endpoint *e, const struct spool_row *r, struct b
 	else if (verify_delivery(&stored.request, &timeless, 0, &v) == VERIFY_OK)
 		buf_printf(out, "signature ok, secret %d (%s)", v.secret, e->secrets.item[v.secret - 1].source);
 	else if (missing)
-		buf_printf(out, "signature not checked: the secret from %s can't be read, or is none of this scheme", missing->source);
+		buf_printf(out, "signature not checked: the secret from %s can't be read, or is no secret of this scheme", missing->source);
 	else if (strcmp(v.reason, "wrong signature") == 0)
 		buf_printf(out, "signature does not match any configured secret; when received it matched secret %d", r->secret);
 	else
@@ -69,7 +69,7 @@ static void describe_signature(const struct conf *conf, const struct spool_row *
 	else if (e->scheme.algorithm == ALGORITHM_NONE)
 		buf_printf(out, "not signed: scheme \"%s\"", e->scheme.name);
 	else if (!scheme_has_key(&e->scheme))
-		buf_printf(out, "not signed: scheme \"%s\" sends a secret, and when received it was secret %d", e->scheme.name, r->secret);
+		buf_printf(out, "not signed: scheme \"%s\" sends a secret; when received it was secret %d", e->scheme.name, r->secret);
 	else
 		verify(e, r, out);
 }

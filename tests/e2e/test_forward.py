@@ -74,7 +74,7 @@ def test_forward_misses_no_event_while_the_target_is_down(ready, children):
     target.close()
     bodies = deliver(one, 3)
     forward = Forward(one.home, f"http://127.0.0.1:{port}/hook", "--since", "1h")
-    forward.until(lambda: "tried again" in forward.text(), "the first failure")
+    forward.until(lambda: "sent again" in forward.text(), "the first failure")
     target = Target(port)
     target.answers = [{"status": 500}, {"status": 503}, {"status": 429}]
     try:

@@ -50,7 +50,7 @@ static bool copy_stored(sqlite3_stmt *st, struct spool_row *r, struct buf *arena
  * Copies the one row of the ids from first to last, and ends its transaction: printing the row may block, in a pager, and an open read
  * keeps the WAL from being reset, or with journal = "delete" any commit out.
  */
-static bool take_row(struct spool_events_iter *it, int64_t first, int64_t last, struct spool_row *row, bool *found)
+static bool take_event_row(struct spool_events_iter *it, int64_t first, int64_t last, struct spool_row *row, bool *found)
 {
 	bool ok;
 	int rc;
@@ -227,7 +227,7 @@ bool spool_events_next(struct spool_events_iter *it, struct spool_row *row)
 	bool found = false;
 
 	while (it && !it->failed && !found && (it->first <= it->last || next_page(it))) {
-		if (!take_row(it, it->first, it->by_one ? it->first : it->last, row, &found))
+		if (!take_event_row(it, it->first, it->by_one ? it->first : it->last, row, &found))
 			it->failed = !pass_damage(it);
 		else if (found && it->filter.newest_first)
 			it->last = row->id - 1;
