@@ -2,6 +2,7 @@
 """`store`: the answer waits until a sink has acknowledged. First the receiver with a relay of the test's own, then with the real one."""
 import fcntl
 import os
+import pwd
 import socket
 import struct
 import threading
@@ -12,7 +13,7 @@ import pytest
 import fcgi_client
 from fcgi_client import Fcgi
 from outcomes import expect
-from place import SLOW, until
+from place import ROOT, SLOW, USER, own, until
 from receiver import Home, endpoint
 from relaying import PATH, Relay, Target, settled, sink, states
 from sender import message
@@ -637,6 +638,21 @@ def test_event_that_the_sink_does_not_want_is_not_waited_for(running, target):
     assert time.monotonic() - begin < QUICK
     expect(fcgi_client.deliver(one.socket, message(text="The price?"), path=PATH), "stored")
     assert time.monotonic() - begin > 1 and len(target.got) == 1
+
+
+@pytest.mark.skipif(not ROOT, reason="only root can run the relay as another user")
+def test_relay_may_be_another_user_of_the_group(receiver, target, children):
+    home = home_to(target)
+    home.spool.dir.mkdir()
+    own(home.spool.dir).chmod(0o2770)
+    home.conf.chmod(0o640)
+    one = receiver(home=home)
+    expect(fcgi_client.deliver(one.socket, message(), path=OTHER), "stored")
+    relay = Relay(home, before=["setpriv", "--reuid=daemon", f"--regid={USER}", "--clear-groups"], user=None).ready()
+    expect(fcgi_client.deliver(one.socket, message(), path=PATH), "stored")
+    assert one.until_entry(store="done") and relay.alive()
+    st = (home.spool.dir / "ack").stat()
+    assert st.st_uid == pwd.getpwnam("daemon").pw_uid and st.st_mode & 0o777 == 0o660
 
 
 def test_two_sinks_must_both_acknowledge(running, target):
