@@ -275,6 +275,21 @@ def test_sigterm_answers_those_that_wait(receiver, home, fake):
     assert {e["store"] for e in one.entries(outcome="stored")} == {"pending"}
 
 
+def test_sigterm_answers_them_while_a_body_still_arrives(receiver, home, fake):
+    one = receiver(home=home)
+    relay = fake(home)
+    with Fcgi(one.socket) as late:
+        late.send(fcgi_client.opening(fcgi_client.params(OTHER, b"{}", size=100)))
+        time.sleep(1.3)  # so that a worker waits for the rest
+        wait = Waiting(one.socket, message())
+        relay.until(1)
+        time.sleep(0.2)
+        begin = time.monotonic()
+        one.stop()
+        expect(wait.get(1), "stored")
+        assert wait.began + wait.took - begin < 1.5
+
+
 def test_acknowledgement_during_sigterm_counts(receiver, home, fake):
     one = receiver(home=home)
     relay = fake(home)
@@ -342,7 +357,8 @@ def test_sender_that_leaves_is_not_waited_for(receiver, home, fake):
         body = message()
         fcgi.send(fcgi_client.whole(fcgi_client.params(PATH, body), body))
         relay.until(1)
-    assert one.until_entry(outcome="stored")["store"] == "pending"
+    entry = one.until_entry(outcome="stored")
+    assert entry["store"] == "pending" and float(entry["store_ms"]) < 1000 * QUICK
 
 
 def test_kept_connection_goes_on(receiver, home, fake):
