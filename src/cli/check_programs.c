@@ -3,20 +3,16 @@
 #include "config.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "cli/check.h"
 #include "conf/loaded.h"
 #include "core/clock.h"
 #include "spool/program.h"
-#include "spool/relay.h"
+#include "spool/relay_lock.h"
 
 static const int64_t HANGS_MS = 60 * 1000; /* the relay sets its file's time each 5 s, also during attempts */
 static const int64_t CRON_MS = 10 * 60 * 1000; /* as long as cron's relay may be away */
@@ -135,34 +131,13 @@ static void look_at_program(struct looking *l, const struct spool_program *p)
 		look_at_configuration(l, p);
 }
 
-/* ---- the relay's lock */
-
-enum hold { HOLD_NONE, HOLD_FREE, HOLD_TAKEN, HOLD_UNKNOWN };
-
-/* Finds out whether a relay holds the lock, and when it last set its file's time. Makes no file, and does not keep the lock. */
-static enum hold look_at_lock(const char *spool, int64_t *beat)
-{
-	char path[PATH_MAX];
-	struct stat st = {0};
-	enum hold hold;
-	int fd;
-
-	snprintf(path, sizeof path, "%s/" SPOOL_RELAY_LOCK, spool);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	if (fd < 0)
-		return errno == ENOENT ? HOLD_NONE : HOLD_UNKNOWN; /* check_spool() has said why */
-	hold = flock(fd, LOCK_SH | LOCK_NB) == 0 ? HOLD_FREE : HOLD_TAKEN;
-	fstat(fd, &st);
-	*beat = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
-	close(fd);
-	return hold;
-}
+/* ---- the relay */
 
 bool check_relay_runs(const char *spool)
 {
 	int64_t beat;
 
-	return look_at_lock(spool, &beat) == HOLD_TAKEN;
+	return spool_relay_lock_look(spool, &beat) == SPOOL_RELAY_RUNS;
 }
 
 /* True when deliveries are made for sinks at all. */
@@ -197,21 +172,21 @@ static void look_at_stored(const struct looking *l)
 static void look_at_relay(struct looking *l)
 {
 	int64_t beat = 0, now = clock_now();
-	enum hold hold = look_at_lock(l->conf->spool, &beat);
+	enum spool_relay_seen seen = spool_relay_lock_look(l->conf->spool, &beat); /* where that is unknown, check_spool() has said why */
 	char at[CLOCK_TEXT];
 
 	clock_format(beat, at);
-	if (hold == HOLD_FREE || hold == HOLD_NONE)
+	if (seen == SPOOL_RELAY_ENDED || seen == SPOOL_RELAY_NONE)
 		look_at_stored(l);
-	if (hold == HOLD_TAKEN && now - beat > HANGS_MS && l->relay)
+	if (seen == SPOOL_RELAY_RUNS && now - beat > HANGS_MS && l->relay)
 		check_say(l->check, CHECK_FAIL, "relay", "relay: hangs, it has done nothing since %s; restart it, and report this to the developers", at);
-	else if (hold == HOLD_TAKEN && !l->relay && now - beat > HANGS_MS)
+	else if (seen == SPOOL_RELAY_RUNS && !l->relay && now - beat > HANGS_MS)
 		check_say(l->check, CHECK_WARN, "relay", "relay: one runs that is not registered in the spool, as one of release 0.1; restart it");
-	else if (hold == HOLD_TAKEN || hold == HOLD_UNKNOWN || !needs_relay(l->conf))
+	else if (seen == SPOOL_RELAY_RUNS || seen == SPOOL_RELAY_UNKNOWN || !needs_relay(l->conf))
 		return;
 	else if (l->started_at) /* a relay that cron starts removes its row when it ends */
 		say_gone(l);
-	else if (hold == HOLD_FREE && now - beat < CRON_MS)
+	else if (seen == SPOOL_RELAY_ENDED && now - beat < CRON_MS)
 		check_say(l->check, CHECK_OK, "relay", "relay: none runs now, one did at %s", at);
 	else
 		check_say(l->check, CHECK_WARN, "relay", "relay: none runs; start hookspool relay, or have cron run hookspool relay --once each minute");

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* hookspool stats: prints how much is stored, and the outcomes of the deliveries. */
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cli/cli.h"
 #include "cli/endpoint_name.h"
@@ -14,26 +12,11 @@
 #include "spool/deliveries.h"
 #include "spool/totals.h"
 
-static int64_t bytes_on_disk(const char *dir)
-{
-	static const char *const names[] = {"hookspool.db", "hookspool.db-wal"};
-	char path[PATH_MAX];
-	int64_t sum = 0;
-	struct stat st;
-
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		snprintf(path, sizeof path, "%s/%s", dir, names[i]);
-		if (stat(path, &st) == 0)
-			sum += st.st_size;
-	}
-	return sum;
-}
-
-static void print_totals(const struct spool_totals *t, int64_t bytes)
+static void print_totals(const struct spool_totals *t)
 {
 	char oldest[TERMINAL_TIME], newest[TERMINAL_TIME];
 
-	printf("%" PRId64 " events stored, %.1f MiB on disk\n", t->events, (double)bytes / 1048576);
+	printf("%" PRId64 " events stored, %.1f MiB on disk\n", t->events, (double)t->bytes / 1048576);
 	if (t->events)
 		printf("from %s to %s\n", terminal_time(t->oldest, oldest), terminal_time(t->newest, newest));
 }
@@ -108,14 +91,14 @@ static void print_sink(struct counters *c, const struct spool_delivery_count *k)
 	printf("  %-18s %10" PRId64 "\n", spool_deliveries_states[k->state], k->n);
 }
 
-static bool print_stats_text(const struct conf *conf, struct spool_db *db, const struct spool_totals *t, int64_t bytes)
+static bool print_stats_text(const struct conf *conf, struct spool_db *db, const struct spool_totals *t)
 {
 	struct counters counters = {.conf = conf}, sinks = {.conf = conf};
 	struct spool_counter counter;
 	struct spool_delivery_count count;
 	struct spool_rows *rows;
 
-	print_totals(t, bytes);
+	print_totals(t);
 	rows = spool_totals_counters(db);
 	while (spool_totals_next(rows, &counter))
 		print_counter(&counters, &counter);
@@ -156,7 +139,7 @@ static void add_sink(struct json *j, const struct spool_delivery_count *c)
 	json_item_end(j);
 }
 
-static bool print_stats_json(const struct conf *conf, struct spool_db *db, const struct spool_totals *t, int64_t bytes)
+static bool print_stats_json(const struct conf *conf, struct spool_db *db, const struct spool_totals *t)
 {
 	struct json json, *j = &json;
 	struct spool_delivery_count count;
@@ -166,7 +149,7 @@ static bool print_stats_json(const struct conf *conf, struct spool_db *db, const
 
 	json_begin(j);
 	json_number(j, "events", t->events);
-	json_number(j, "bytes", bytes);
+	json_number(j, "bytes", t->bytes);
 	if (t->events) {
 		json_time(j, "oldest", t->oldest);
 		json_time(j, "newest", t->newest);
@@ -200,7 +183,6 @@ static int stats_run(const struct cli *cli, void *values)
 	struct spool_totals totals;
 	struct spool_db *db = NULL;
 	struct conf *conf;
-	int64_t bytes;
 	int status = cli_open(cli, CONF_SECRETS_THERE, &conf, &db);
 	bool ok;
 
@@ -208,9 +190,8 @@ static int stats_run(const struct cli *cli, void *values)
 		return status;
 	spool_db_snapshot(db, true);
 	ok = spool_totals_read(db, &totals);
-	bytes = bytes_on_disk(conf->spool);
 	if (ok)
-		ok = s->json ? print_stats_json(conf, db, &totals, bytes) : print_stats_text(conf, db, &totals, bytes);
+		ok = s->json ? print_stats_json(conf, db, &totals) : print_stats_text(conf, db, &totals);
 	spool_db_snapshot(db, false);
 	return cli_close(conf, db, ok, NULL);
 }

@@ -8,10 +8,10 @@
  *   wait      for answers, a signal, the receiver's wakeup, or the time that one of these steps has set (r->pass)
  */
 #include <signal.h>
-#include <sys/stat.h>
 
 #include "core/clock.h"
 #include "relay/state.h"
+#include "spool/relay_lock.h"
 #include "spool/wakeup.h"
 
 enum {
@@ -91,7 +91,7 @@ void pass_beat(struct relay *r)
 	if (clock_mono_us() - r->beat_at < us(BEAT_MS) && r->beat_at)
 		return;
 	r->beat_at = clock_mono_us();
-	futimens(r->lock, NULL); /* costs no write of the spool */
+	spool_relay_lock_beat(r->db);
 }
 
 /* ---- what happens */

@@ -8,31 +8,25 @@
 #include "relay/relay.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/clock.h"
 #include "core/io.h"
 #include "core/notify.h"
 #include "relay/state.h"
-#include "spool/fs.h"
+#include "spool/relay_lock.h"
 #include "spool/wakeup.h"
-
-enum { LOCK_AGAIN_NS = 50 * 1000 * 1000 };
 
 /* ---- beginning */
 
 static bool open_spool(struct relay *r)
 {
-	r->db = spool_db_new();
-	return r->db && spool_db_open(r->db, r->conf->spool, r->conf->journal, SPOOL_RELAY) && spool_relay_name(r->db, r->name);
+	return spool_db_open(r->db, r->conf->spool, r->conf->journal, SPOOL_RELAY) && spool_relay_name(r->db, r->name);
 }
 
 /* Before all else: what a signal asks for is to be done also while there is no spool. */
@@ -72,26 +66,17 @@ static bool wait_for_spool(struct relay *r)
 	return !r->end_at;
 }
 
-/* One relay a spool: two would send everything twice. */
 static enum relay_end take_lock(struct relay *r, char *why, size_t n)
 {
-	int dir = open(r->conf->spool, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	enum spool_relay_lock lock = SPOOL_RELAY_LOCK_FAILED;
 
-	r->lock = dir < 0 ? -1 : openat(dir, SPOOL_RELAY_LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (r->lock < 0 || !spool_fs_give(dir, r->lock)) {
-		snprintf(why, n, "%s/" SPOOL_RELAY_LOCK ": %s", r->conf->spool, strerror(errno));
-		if (dir >= 0)
-			close(dir);
-		return RELAY_FAILED;
-	}
-	close(dir);
-	if (flock(r->lock, LOCK_EX | LOCK_NB) == 0)
+	r->db = spool_db_new();
+	if (r->db)
+		lock = spool_relay_lock(r->db, r->conf->spool);
+	if (lock == SPOOL_RELAY_LOCK_TAKEN)
 		return RELAY_ENDED;
-	nanosleep(&(struct timespec){.tv_nsec = LOCK_AGAIN_NS}, NULL); /* check has it for a moment */
-	if (flock(r->lock, LOCK_EX | LOCK_NB) == 0)
-		return RELAY_ENDED;
-	snprintf(why, n, "another relay runs on %s", r->conf->spool);
-	return RELAY_REFUSED;
+	snprintf(why, n, "%s", spool_db_error(r->db));
+	return lock == SPOOL_RELAY_LOCK_HELD ? RELAY_REFUSED : RELAY_FAILED;
 }
 
 static bool open_queues(struct relay *r, char *why, size_t n)
@@ -166,12 +151,10 @@ static void close_all(struct relay *r)
 	close_queues(r);
 	cpu_pressure_close(&r->cpu_pressure);
 	event_free(&r->event);
-	spool_db_free(r->db);
 	loop_free(r->loop);
 	if (r->wakeup >= 0)
 		close(r->wakeup);
-	if (r->lock >= 0)
-		close(r->lock);
+	spool_db_free(r->db); /* last: another relay may begin then */
 }
 
 bool relay_check(const struct conf *c, char *why, size_t n)
@@ -223,7 +206,7 @@ enum relay_end relay_run(const struct conf *c, bool drain, struct spool_program 
 	char *why, size_t n)
 {
 	struct relay r = {.conf = c, .drain = drain, .self = self, .may_reload = may_reload, .may_reload_ctx = ctx, .began = clock_mono_us(),
-		.lock = -1, .wakeup = -1, .cpu_pressure = {.fd = -1}};
+		.wakeup = -1, .cpu_pressure = {.fd = -1}};
 	enum relay_end end = RELAY_ENDED;
 
 	if (!open_loop(&r, why, n))

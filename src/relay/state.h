@@ -24,7 +24,7 @@ struct relay {
 	size_t n_queues;
 	/* Round robin: the queue served first in the next pass, so that one with many unwanted events cannot fill the results each time. */
 	size_t first;
-	int lock, wakeup;
+	int wakeup;
 	struct acks *acks; /* receivers that wait; NULL: with --once, or it could not listen */
 	char name[16]; /* of the spool */
 	struct spool_attempt *results, **last_result;

@@ -17,6 +17,8 @@ enum spool_fs_kind {
 /* The kind of file system `path` is on; *name becomes what it is called, "other" when it is none we know. */
 enum spool_fs_kind spool_fs_kind(const char *path, const char **name);
 
+#define SPOOL_FS_RELAY_LOCK "relay.lock" /* the process that holds it is the spool's relay */
+
 /* The names of the files that a spool's directory may hold, beside sockets; NULL ends them. */
 extern const char *const spool_fs_files[];
 

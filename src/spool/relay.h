@@ -9,8 +9,6 @@
 #include "spool/db.h"
 #include "spool/events.h"
 
-#define SPOOL_RELAY_LOCK "relay.lock" /* in the spool's directory; the process that holds it is the spool's relay */
-
 /* The last is none that is kept: such a relay is forgotten. */
 enum spool_relay_state { RELAY_PENDING, RELAY_DONE, RELAY_DEAD, RELAY_UNWANTED };
 

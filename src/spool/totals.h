@@ -12,6 +12,7 @@
 struct spool_totals {
 	int64_t events;
 	int64_t oldest, newest; /* received_at of the first and last event stored, in ms; 0 without events */
+	int64_t bytes;          /* on the disk */
 };
 
 bool spool_totals_read(struct spool_db *db, struct spool_totals *t);

@@ -227,14 +227,17 @@ struct spool_db *spool_db_new(void)
 	struct spool_db *db = calloc(1, sizeof *db);
 
 	if (db)
-		db->lock_fd = db->dir_fd = -1;
+		db->lock_fd = db->dir_fd = db->relay_lock_fd = -1;
 	return db;
 }
 
 void spool_db_free(struct spool_db *db)
 {
-	if (db)
-		spool_db_close(db);
+	if (!db)
+		return;
+	spool_db_close(db);
+	if (db->relay_lock_fd >= 0)
+		close(db->relay_lock_fd);
 	free(db);
 }
 

@@ -2,8 +2,17 @@
 /* What the spool has, in numbers. */
 #include "spool/totals.h"
 
+#include <sys/stat.h>
+
 #include "spool/sqlite/rows.h"
 #include "spool/sqlite/sql.h"
+
+static int64_t file_size(struct spool_db *db, const char *name)
+{
+	struct stat st;
+
+	return fstatat(db->dir_fd, name, &st, 0) == 0 ? (int64_t)st.st_size : 0;
+}
 
 bool spool_totals_read(struct spool_db *db, struct spool_totals *t)
 {
@@ -14,7 +23,8 @@ bool spool_totals_read(struct spool_db *db, struct spool_totals *t)
 			" (SELECT received_at FROM event ORDER BY id DESC LIMIT 1)", &st))
 		return false;
 	ok = sqlite3_step(st) == SQLITE_ROW;
-	*t = (struct spool_totals){spool_sql_count(st, 0), spool_sql_time(st, 1), spool_sql_time(st, 2)};
+	*t = (struct spool_totals){spool_sql_count(st, 0), spool_sql_time(st, 1), spool_sql_time(st, 2),
+		file_size(db, "hookspool.db") + file_size(db, "hookspool.db-wal")};
 	sqlite3_finalize(st);
 	return ok || spool_sql_fail(db);
 }
