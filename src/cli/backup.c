@@ -20,6 +20,7 @@
 #include "cli/cli.h"
 #include "cli/progress.h"
 #include "spool/backup.h"
+#include "spool/restore.h"
 
 struct backup {
 	const struct cli *cli;
@@ -36,23 +37,23 @@ static void show_progress(uint64_t done, uint64_t total)
 static int copy_spool(void *ctx)
 {
 	struct backup *b = ctx;
-	char why[PATH_MAX + 256];
 	struct spool_db *db = NULL;
 	struct conf *conf;
 	int status = cli_open(b->cli, CONF_SECRETS_NONE, &conf, &db);
 	bool ok;
+	int closed;
 
 	if (status != CLI_OK)
 		return status;
 	progress_start("pages copied", 0);
 	ok = spool_backup(db, b->fd, show_progress);
 	progress_end();
-	status = cli_close(conf, db, ok, NULL);
-	if (status == CLI_OK && !spool_backup_check(b->fd, why, sizeof why)) {
-		cli_error("the backup is as damaged as the spool: %s; see hookspool check --deep", why);
+	if (ok && !spool_restore_check(db, b->fd)) {
+		cli_error("the backup is as damaged as the spool: %s; see hookspool check --deep", spool_db_error(db));
 		status = CLI_NO;
 	}
-	return status;
+	closed = cli_close(conf, db, ok, NULL);
+	return status == CLI_OK ? closed : status;
 }
 
 /* A backup may be replaced. Any other file may not: the caller may have named a spool's database by mistake. */

@@ -1,10 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * hookspool restore: makes a spool of a backup.
- *
- * The copy is checked and made ready under another name, and gets its own under the spool's lock: a receiver that starts during
- * that finds no spool or the whole one.
- */
+/* hookspool restore: makes a spool of a backup. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -13,19 +8,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli/child.h"
 #include "cli/cli.h"
 #include "cli/owner.h"
 #include "core/clock.h"
-#include "spool/backup.h"
-#include "spool/fs.h"
-
-#define COPY "hookspool.db.restore"
+#include "spool/restore.h"
 
 struct restore {
 	const char *dir, *file;
@@ -36,68 +26,6 @@ struct restore {
 static int restore_failed(const char *what, const char *why, int status)
 {
 	cli_error("%s: %s", what, why);
-	return status;
-}
-
-static bool has_spool(int dir)
-{
-	struct stat st;
-
-	return fstatat(dir, "hookspool.db", &st, AT_SYMLINK_NOFOLLOW) == 0 ? st.st_size > 0 : errno != ENOENT;
-}
-
-static bool copy_backup(int from, int to)
-{
-	char block[65536];
-	off_t at = 0;
-	ssize_t n, put;
-
-	while ((n = pread(from, block, sizeof block, at)) > 0)
-		for (ssize_t done = 0; done < n; done += put, at += put) {
-			put = pwrite(to, block + done, (size_t)(n - done), at);
-			if (put < 0)
-				return false;
-		}
-	return n == 0;
-}
-
-/* As the receiver does: at most 8 s. */
-static bool wait_for_spool_lock(int fd)
-{
-	const struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
-	int64_t end = clock_mono_us() + 8 * INT64_C(1000000);
-
-	while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-		if (errno != EWOULDBLOCK || clock_mono_us() > end)
-			return false;
-		nanosleep(&pause, NULL);
-	}
-	return true;
-}
-
-/* SQLite would take files left by an old database for the new one's. */
-static bool remove_old_files(int dir)
-{
-	static const char *const names[] = {"hookspool.db", "hookspool.db-wal", "hookspool.db-shm", "hookspool.db-journal"};
-
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		if (unlinkat(dir, names[i], 0) != 0 && errno != ENOENT)
-			return false;
-	return true;
-}
-
-static int put_in_place(const struct restore *r, int dir)
-{
-	int lock = openat(dir, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600), status = CLI_OK;
-
-	if (lock < 0 || !spool_fs_give(dir, lock) || !wait_for_spool_lock(lock))
-		status = restore_failed(r->dir, lock < 0 ? strerror(errno) : "another process holds its lock", CLI_TEMPFAIL);
-	else if (has_spool(dir))
-		status = restore_failed(r->dir, "there is a spool; stop the receiver, move the directory away, and run this again", CLI_NO);
-	else if (!remove_old_files(dir) || renameat(dir, COPY, dir, "hookspool.db") != 0 || fsync(dir) != 0)
-		status = restore_failed(r->dir, strerror(errno), CLI_TEMPFAIL);
-	if (lock >= 0)
-		close(lock);
 	return status;
 }
 
@@ -117,50 +45,30 @@ static void say_restored(const struct restore *r, const struct spool_restored *d
 	printf("%" PRId64 " pending %s: %s\n", done->pending, done->pending == 1 ? "delivery" : "deliveries", what[r->pending]);
 }
 
-static int restore_to(const struct restore *r, int dir, int to)
-{
-	char why[PATH_MAX + 256];
-	struct spool_restored done;
-	int status;
-
-	if (!spool_fs_give(dir, to) || !copy_backup(r->from, to))
-		return restore_failed(r->dir, strerror(errno), CLI_TEMPFAIL);
-	if (!spool_backup_check(to, why, sizeof why))
-		return restore_failed(r->file, why, CLI_NO);
-	if (!spool_backup_prepare(to, (enum spool_pending)r->pending, clock_now(), &done, why, sizeof why))
-		return restore_failed(r->dir, why, CLI_TEMPFAIL);
-	status = put_in_place(r, dir);
-	if (status == CLI_OK)
-		say_restored(r, &done);
-	return status;
-}
-
 /* Runs in the child, which becomes the spool's owner. */
 static int restore_as_owner(void *ctx)
 {
+	static const int statuses[] = {[SPOOL_RESTORE_DONE] = CLI_OK, [SPOOL_RESTORE_FAILED] = CLI_TEMPFAIL, [SPOOL_RESTORE_DAMAGED] = CLI_NO,
+		[SPOOL_RESTORE_OCCUPIED] = CLI_NO};
 	const struct restore *r = ctx;
+	enum spool_restore result = SPOOL_RESTORE_FAILED;
 	char why[PATH_MAX + 256];
-	int dir, to = -1, status;
+	struct spool_restored done;
+	struct spool_db *db;
 
 	if (!owner_become(r->dir, why, sizeof why)) {
 		cli_error("%s", why);
 		return CLI_TEMPFAIL;
 	}
-	dir = open(r->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir >= 0 && has_spool(dir)) {
-		close(dir);
-		return restore_failed(r->dir, "there is a spool; stop the receiver, move the directory away, and run this again", CLI_NO);
-	}
-	if (dir >= 0 && (unlinkat(dir, COPY, 0) == 0 || errno == ENOENT))
-		to = openat(dir, COPY, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	status = to < 0 ? restore_failed(r->dir, strerror(errno), CLI_TEMPFAIL) : restore_to(r, dir, to);
-	if (to >= 0 && status != CLI_OK)
-		unlinkat(dir, COPY, 0);
-	if (to >= 0)
-		close(to);
-	if (dir >= 0)
-		close(dir);
-	return status;
+	db = spool_db_new();
+	if (db)
+		result = spool_restore(db, r->dir, r->from, (enum spool_pending)r->pending, clock_now(), &done);
+	if (result == SPOOL_RESTORE_DONE)
+		say_restored(r, &done);
+	else
+		restore_failed(result == SPOOL_RESTORE_DAMAGED ? r->file : r->dir, spool_db_error(db), statuses[result]);
+	spool_db_free(db);
+	return statuses[result];
 }
 
 /* Makes the directory. Root gives a new one to the owner of the directory above. */
