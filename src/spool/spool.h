@@ -1,11 +1,20 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The spool: the local SQLite database of events, dedupe keys, rejected deliveries and counters.
+ * The spool as the receiver uses it: events, rejected deliveries and counters go in.
  *
- * A commit is one transaction with one fsync. Whoever commits holds flock(2) on DIR/lock around
- * BEGIN IMMEDIATE .. COMMIT and around a checkpoint: SQLite's own busy handler starves writers, and
- * a checkpoint racing another connection's commit corrupts (SQLite before 3.51.3, "WAL-reset bug").
- * An event is acknowledged only after COMMIT returned SQLITE_OK under synchronous=FULL.
+ * The functions of the headers in src/spool/ are the spool's interface. They are parted by caller:
+ *
+ *   receiver        spool.h keeper.h
+ *   relay           relay.h relay_lock.h pause.h conversation.h
+ *   commands        events.h rejects.h deliveries.h totals.h program.h
+ *   administrator   retention.h erase.h backup.h restore.h inspect.h fs.h
+ *   all but the receiver's commits: a connection (db.h), and rows that are read from it (rows.h)
+ *
+ * src/spool/sqlite/ implements them. No caller sees SQL or a header of the engine.
+ *
+ * A second engine implements the same functions in a directory of its own. struct spool and struct spool_db then begin with a pointer
+ * to a table of an engine's functions, and each public function calls through it. spool_new() and spool_db_open() choose the engine
+ * by the form of the option `spool`: a path is a directory of SQLite's, a URL is another engine's. fs.h stays SQLite's alone.
  */
 #ifndef SPOOL_H
 #define SPOOL_H
@@ -22,11 +31,13 @@ struct spool;
 struct spool_program;
 
 /*
- * A handle on the spool in dir. Nothing on disk is touched before the first use, so a disk that
- * is full or not mounted yet is an outcome of a delivery and not of the start. NULL: no memory.
- * May be used from many threads. The caller closes it.
+ * A handle on the spool at that place. Nothing on disk is touched before the first use, so a disk that is full or not mounted yet is
+ * an outcome of a delivery and not of the start. NULL: no memory. The caller closes it.
+ *
+ * Threads share it. So a function that fails copies the reason to the caller's buffer; a reason in the handle could be that of
+ * another thread.
  */
-struct spool *spool_new(const char *dir, enum journal journal, enum spool_access access,
+struct spool *spool_new(const char *place, enum journal journal, enum spool_access access,
 	struct reject_limits limits);
 void spool_close(struct spool *s);
 

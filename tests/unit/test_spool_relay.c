@@ -7,6 +7,7 @@
 #include "spool/conversation.h"
 #include "spool/deliveries.h"
 #include "spool/relay.h"
+#include "spool/relay_lock.h"
 #include "spool/retention.h"
 #include "spool/spool.h"
 #include "spool/sqlite/db.h"
@@ -518,11 +519,33 @@ static void test_relays_are_found_by_their_keys(void **state)
 	spool_db_close(&db);
 }
 
+/* Also where the spool is not open yet. */
+static void one_process_is_the_spools_relay(void **state)
+{
+	struct spool_db *first = spool_db_new(), *second = spool_db_new();
+	int64_t alive = 0;
+
+	(void)state;
+	assert_int_equal(spool_relay_lock(first, "nowhere"), SPOOL_RELAY_LOCK_FAILED);
+	assert_string_equal(spool_db_error(first), "nowhere/relay.lock: No such file or directory");
+	assert_int_equal(mkdir("one", 0700), 0);
+	assert_int_equal(spool_relay_lock_look("one", &alive), SPOOL_RELAY_NONE);
+	assert_int_equal(spool_relay_lock(first, "one"), SPOOL_RELAY_LOCK_TAKEN);
+	assert_int_equal(spool_relay_lock_look("one", &alive), SPOOL_RELAY_RUNS);
+	assert_true(alive > 0);
+	assert_int_equal(spool_relay_lock(second, "one"), SPOOL_RELAY_LOCK_HELD);
+	assert_string_equal(spool_db_error(second), "another relay runs on one");
+	spool_db_free(first);
+	assert_int_equal(spool_relay_lock_look("one", &alive), SPOOL_RELAY_ENDED);
+	spool_db_free(second);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(relay_put_off_by_a_wrong_clock_is_due_now),
 		cmocka_unit_test(text_is_stored_where_a_sink_needs_it),
+		cmocka_unit_test(one_process_is_the_spools_relay),
 		cmocka_unit_test(attempts_are_recorded),
 		cmocka_unit_test(list_is_one_snapshot),
 		cmocka_unit_test(unwanted_relays_are_deleted),

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* The lock between processes: flock(2) on the file "lock" in the spool's directory. */
+/*
+ * The lock between processes: flock(2) on the file "lock" in the spool's directory.
+ *
+ * A process holds it around BEGIN IMMEDIATE .. COMMIT and around a checkpoint. SQLite's own busy handler starves writers, and a
+ * checkpoint racing another connection's commit corrupts (SQLite before 3.51.3, "WAL-reset bug").
+ */
 #define _GNU_SOURCE /* SIGEV_THREAD_ID, gettid */
 #include "spool/sqlite/lock.h"
 
