@@ -152,7 +152,7 @@ struct conf *conf_load_with(const char *file, enum conf_secrets secrets, conf_re
 	reader_end();
 	if (!c)
 		report(ctx, LOG_LEVEL_ERROR, "the configuration changed while it was read, or memory is short; try again");
-	if (c && (secrets == CONF_SECRETS_ALL || secrets == CONF_SECRETS_CHECK) && !shared_secrets_check(c, report, ctx)) {
+	if (c && (secrets == CONF_SECRETS_ALL || secrets == CONF_SECRETS_CHECK) && !shared_secrets_check(c->tree, c->endpoints, c->n_endpoints, report, ctx)) {
 		conf_free(c);
 		return NULL;
 	}

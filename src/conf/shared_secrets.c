@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* Secrets that stand in two endpoints: what a provider signs for one, the other takes as signed. */
+/* Secrets that two endpoints have: a delivery that is signed for one is taken as signed by the other. */
 #include "conf/shared_secrets.h"
 
-#include <confuse.h>
 #include <string.h>
 
 /* Two texts can be one key: whsec_ with and without padding, or the same bytes in base64 and as they are. */
@@ -31,37 +30,33 @@ static const struct secret *find_shared(const struct endpoint *e, const struct e
 	return NULL;
 }
 
-static bool is_pair(const struct endpoint *e, const struct endpoint *other, struct shared_secret *out)
+bool shared_secrets_next(const struct endpoint *all, size_t n, struct shared_secret *s)
 {
-	*out = (struct shared_secret){e, other, find_shared(e, other)};
-	return out->secret != NULL;
+	for (; s->i < n; s->i++, s->k = 0) {
+		while (s->k < s->i) {
+			s->endpoint = &all[s->i];
+			s->other = &all[s->k++];
+			s->secret = find_shared(s->endpoint, s->other);
+			if (s->secret)
+				return true;
+		}
+	}
+	return false;
 }
 
-void shared_secrets_visit(const struct conf *c, shared_secret_visitor *visit, void *ctx)
+/* The section's end, the line of an error about a section as a whole. */
+static void add_place(const cfg_t *sec, struct buf *out)
 {
-	struct shared_secret s;
-
-	for (size_t i = 0; i < c->n_endpoints; i++)
-		for (size_t k = 0; k < i; k++)
-			if (is_pair(&c->endpoints[i], &c->endpoints[k], &s))
-				visit(ctx, &s);
-}
-
-/* The section's end, where a fault of it as a whole is said to be. */
-static void add_place(const struct conf *c, const struct endpoint *e, struct buf *out)
-{
-	cfg_t *sec = cfg_getnsec(c->tree, "endpoint", (unsigned)(e - c->endpoints));
-
 	if (sec && sec->filename)
 		buf_printf(out, "%s:%d: ", sec->filename, sec->line);
 }
 
-static void refuse_pair(const struct conf *c, const struct shared_secret *s, conf_report *report, void *ctx)
+static void refuse_pair(const cfg_t *sec, const struct shared_secret *s, conf_report *report, void *ctx)
 {
 	const struct endpoint *oracle = scheme_signs_for_strangers(&s->endpoint->scheme) ? s->endpoint : s->other;
 	struct buf text = {0};
 
-	add_place(c, s->endpoint, &text);
+	add_place(sec, &text);
 	buf_printf(&text, "endpoint \"%s\": its secret (%s) also stands in endpoint \"%s\"; the handshake of \"%s\" gives any stranger its HMAC "
 		"of a text, so give each endpoint a secret of its own", s->endpoint->path, s->secret->source, s->other->path, oracle->path);
 	report(ctx, LOG_LEVEL_ERROR, buf_str(&text));
@@ -74,16 +69,18 @@ static bool is_dangerous(const struct scheme *a, const struct scheme *b)
 	return scheme_signs_for_strangers(a) != scheme_signs_for_strangers(b) && scheme_has_key(a) && scheme_has_key(b);
 }
 
-bool shared_secrets_check(const struct conf *c, conf_report *report, void *ctx)
+bool shared_secrets_check(cfg_t *tree, const struct endpoint *all, size_t n, conf_report *report, void *ctx)
 {
-	struct shared_secret s;
 	bool ok = true;
 
-	for (size_t i = 0; i < c->n_endpoints; i++) {
+	for (size_t i = 0; i < n; i++) {
 		for (size_t k = 0; k < i; k++) {
-			if (!is_dangerous(&c->endpoints[i].scheme, &c->endpoints[k].scheme) || !is_pair(&c->endpoints[i], &c->endpoints[k], &s))
+			struct shared_secret s = {.endpoint = &all[i], .other = &all[k]};
+
+			/* few pairs are dangerous, and the comparison of keys costs an HMAC each */
+			if (!is_dangerous(&all[i].scheme, &all[k].scheme) || !(s.secret = find_shared(&all[i], &all[k])))
 				continue;
-			refuse_pair(c, &s, report, ctx);
+			refuse_pair(cfg_getnsec(tree, "endpoint", (unsigned)i), &s, report, ctx);
 			ok = false;
 		}
 	}

@@ -1,26 +1,33 @@
 /* SPDX-License-Identifier: ISC */
-/* Secrets that stand in two endpoints: what a provider signs for one, the other takes as signed. */
+/* Secrets that two endpoints have: a delivery that is signed for one is taken as signed by the other. */
 #ifndef SHARED_SECRETS_H
 #define SHARED_SECRETS_H
 
-#include "conf/conf.h"
+#include <confuse.h>
+#include <stdbool.h>
+#include <stddef.h>
 
-/* A secret of one endpoint that another has too. */
+#include "conf/endpoint.h"
+#include "conf/report.h"
+
+/* A secret of one endpoint that another has too. Zero before the first shared_secrets_next(). */
 struct shared_secret {
+	size_t i, k; /* the next pair */
 	const struct endpoint *endpoint, *other; /* other stands above endpoint in the configuration */
 	const struct secret *secret;             /* endpoint's */
 };
 
-typedef void shared_secret_visitor(void *ctx, const struct shared_secret *s);
-
-/* Visits each pair of endpoints that have a signing secret in common, once, by its text or by the key that it is. */
-void shared_secrets_visit(const struct conf *c, shared_secret_visitor *visit, void *ctx);
+/*
+ * Moves on to the next pair of endpoints that have a signing secret in common, by its text or by the key that it makes. False
+ * behind the last pair.
+ */
+bool shared_secrets_next(const struct endpoint *all, size_t n, struct shared_secret *s);
 
 /*
  * True when no secret whose HMAC a handshake gives to a stranger verifies another endpoint's deliveries. Otherwise reports each
- * such pair with file, line and fix. Two endpoints that both have such a handshake may share a secret, as those of one app do:
- * each refuses what a handshake signs.
+ * such pair with the file and line of its section in the tree, and the fix. Two endpoints that both have such a handshake may
+ * share a secret, as those of one app do: each refuses what a handshake signs.
  */
-bool shared_secrets_check(const struct conf *c, conf_report *report, void *ctx);
+bool shared_secrets_check(cfg_t *tree, const struct endpoint *all, size_t n, conf_report *report, void *ctx);
 
 #endif

@@ -12,37 +12,39 @@
 #include "core/strlist.h"
 #include "core/template.h"
 
-/* When an attempt that failed is made again; all in ms. */
+/* The pauses between attempts; all in ms. */
 struct retry {
-	int64_t first; /* at most so long after the first attempt, twice as long after the second, ... */
-	int64_t most;  /* ...and so long after all later ones */
-	int64_t within; /* of the event's being stored, or asked for again; after that it is a dead letter */
+	int64_t first;  /* at most so long after the first attempt, twice as long after the second, ... */
+	int64_t most;   /* ...and so long after all later ones */
+	int64_t within; /* the attempts end so long after the event was stored, or asked for again: it is a dead letter then */
 };
 
 struct sink_type; /* conf/sink_type.h */
 
+/* The fields that all types of sinks have. Secrets are named and not read: the receiver knows the sinks, and must not read them. */
 struct sink {
 	char *name;
 	const struct sink_type *type;
-	void *options; /* the type's own struct; NULL where it has none */
-	bool needs_text; /* what is sent, or whether it is sent, depends on the event's text; the receiver stores it then */
+	void *options;         /* the type's own struct */
 
-	char *reply;           /* the sink that sends the target's answer; NULL: none does */
 	struct template *body; /* NULL: the event's own bytes and type */
-	char *content_type;    /* of that body; NULL without */
-	bool replies;          /* it sends what programs answer, and nothing else */
-	int64_t timeout;       /* ms, for a whole attempt */
+	char *content_type;    /* of that body; NULL without one */
+	bool needs_text;       /* the message, or whether it is sent, depends on the event's text; the receiver stores it then */
+	char *reply;           /* the sink that sends the answer of this sink's target; NULL: none does */
+	bool replies;          /* the sink sends such answers, and no events */
+
+	int64_t timeout;       /* ms, of a whole attempt */
 	unsigned max_in_flight;
 	struct rate rate;
 	struct retry retry;
-	bool ordered; /* one at a time for each conversation, the oldest first */
+	bool ordered;          /* one event of a conversation at a time, the oldest first */
 
-	/* the events that are sent; the receiver leaves out by the first two, the relay by the others */
+	/* Which events are sent. The receiver applies the first two filters, the relay the others. */
 	struct strlist events, accounts; /* empty: all */
-	bool judged;                   /* there are others */
+	bool filtered;                   /* the relay has one to apply */
 	struct strlist senders, texts;   /* empty: all */
-	struct pattern *text_regex;    /* NULL: any text */
-	bool first_message;            /* of a conversation, only */
+	struct pattern *text_regex;      /* NULL: any text */
+	bool first_message;              /* the first message of a conversation alone */
 };
 
 #endif

@@ -290,7 +290,7 @@ bool sink_section_make(cfg_t *sec, struct sink *s)
 		return false;
 	s->needs_text = s->body || type->fields || s->texts.n || s->text_regex;
 	s->replies = s->body && template_has(s->body, TEMPLATE_REPLY);
-	s->judged = s->first_message || s->senders.n || s->texts.n || s->text_regex;
+	s->filtered = s->first_message || s->senders.n || s->texts.n || s->text_regex;
 	return !type->finish || type->finish(sec, s);
 }
 

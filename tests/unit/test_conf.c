@@ -257,13 +257,13 @@ static void sinks_that_are_programs(void **state)
 	assert_non_null(c);
 	assert_true(conf_sink(c, "answers")->replies && conf_sink(c, "answers")->type == sink_type_find("http"));
 	s = conf_sink(c, "assistant");
-	assert_true(s->type == sink_type_find("exec") && exec_options(s)->command.n == 2 && !s->replies && !s->judged);
+	assert_true(s->type == sink_type_find("exec") && exec_options(s)->command.n == 2 && !s->replies && !s->filtered);
 	assert_string_equal(exec_options(s)->command.item[0], "bin/program");
 	assert_string_equal(s->reply, "answers");
 	assert_null(exec_options(s)->command.item[2]);
 	s = conf_sink(c, "mail");
 	assert_string_equal(exec_options(s)->command.item[0], "sendmail");
-	assert_true(s->judged && s->first_message && s->texts.n == 1);
+	assert_true(s->filtered && s->first_message && s->texts.n == 1);
 	assert_int_equal(pattern_find(s->text_regex, "Hello there"), PATTERN_FOUND);
 	assert_int_equal(pattern_find(s->text_regex, "hellothere"), PATTERN_NOT_FOUND);
 	conf_free(c);

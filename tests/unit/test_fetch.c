@@ -216,7 +216,7 @@ static void filters_leave_out_by_sender_and_text(void **state)
 
 	sink.retry.first = sink.retry.most; /* not within this test, also on a busy machine */
 	sink.senders = (struct strlist){senders, 1};
-	sink.judged = true;
+	sink.filtered = true;
 	put(f, (struct put){.sender = "bob"});
 	put(f, (struct put){.sender = "ann", .body = "{\"event\":\"message.received\",\"data\":{\"body\":\"well, HELLO you\"}}"});
 	put(f, (struct put){.sender = "ann", .body = "{\"event\":\"message.received\",\"data\":{\"body\":\"good bye\"}}"});
@@ -246,7 +246,7 @@ static void only_the_first_message_of_a_conversation(void **state)
 {
 	struct fixture *f = *state;
 
-	sink.first_message = sink.judged = true;
+	sink.first_message = sink.filtered = true;
 	put(f, (struct put){.conversation = "c1"});
 	put(f, (struct put){.conversation = "c1"});
 	put(f, (struct put){.conversation = "c2"});
@@ -268,7 +268,7 @@ static void an_event_of_a_removed_endpoint_is_a_dead_letter_where_its_text_matte
 	struct fixture *f = *state;
 
 	sink.texts = (struct strlist){texts, 1};
-	sink.judged = true;
+	sink.filtered = true;
 	put(f, (struct put){.body = "not JSON"});
 	open_db(f);
 	conf.n_endpoints = 0;

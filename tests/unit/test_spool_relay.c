@@ -13,7 +13,7 @@
 #include "spool/sqlite/db.h"
 
 static const struct sink plain = {.name = (char *)(uintptr_t)"plain"};
-static const struct sink judged = {.name = (char *)(uintptr_t)"judged", .judged = true};
+static const struct sink judged = {.name = (char *)(uintptr_t)"judged", .filtered = true};
 static const struct sink in_order = {.name = (char *)(uintptr_t)"in-order", .ordered = true};
 static const struct sink answers = {.name = (char *)(uintptr_t)"answers", .replies = true};
 

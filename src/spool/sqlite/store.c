@@ -122,7 +122,7 @@ static bool add_relay(struct spool_store *s, sqlite3_stmt *st, const struct spoo
 	sqlite3_bind_text(st, 2, sink->name, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(st, 3, ev->received_at);
 	spool_sql_bind_slice(st, 4, sink->ordered ? ev->conversation : (struct slice){0});
-	sqlite3_bind_int(st, 5, sink->judged);
+	sqlite3_bind_int(st, 5, sink->filtered);
 	ok = sqlite3_step(st) == SQLITE_DONE;
 	sqlite3_reset(st);
 	s->relayed = true;
