@@ -21,7 +21,7 @@ enum {
 	CONF_FINGERPRINT = FINGERPRINT_SIZE,
 };
 
-/* What is kept of rejected deliveries: the newest, as long as all of this holds. */
+/* The refused deliveries that are remembered: the newest, within all of these bounds. */
 struct reject_limits {
 	unsigned keep;
 	size_t size; /* bytes of their bodies and headers together */
@@ -35,9 +35,9 @@ enum journal {
 
 /* The options' rows are in conf.c. */
 struct conf {
-	void *tree;  /* the parser's; schemes of the configuration's own borrow from it */
-	char *file;  /* the path it was read from */
-	struct strlist files; /* that path, and those of all included files */
+	void *tree;  /* libconfuse's; the configuration's own schemes borrow from it */
+	char *file;  /* the main file */
+	struct strlist files; /* the main file, and all included files */
 	char fingerprint[CONF_FINGERPRINT]; /* of their texts; empty when memory was short */
 	char *spool; /* directory */
 	enum journal journal;
@@ -47,7 +47,7 @@ struct conf {
 	char *listen; /* "unix:PATH" or "tcp:127.0.0.1:PORT"; NULL: none */
 	mode_t socket_mode;
 	char *socket_group;     /* NULL: the process's own */
-	unsigned max_in_flight; /* bodies still arriving that may hold a worker */
+	unsigned max_in_flight; /* requests that may wait for the rest of their body */
 	int64_t params_timeout; /* ms */
 	int64_t body_timeout;   /* ms */
 	int64_t idle_timeout;   /* ms that a kept connection may wait for its next request */
@@ -58,9 +58,9 @@ struct conf {
 	bool log_bodies;
 
 	struct reject_limits reject;
-	bool reject_bodies; /* and with them all headers that are no secret */
-	int64_t dedupe_window; /* ms that a key is known for, also when its event was purged */
-	int64_t keep;          /* ms after which events go; 0: they stay */
+	bool reject_bodies;    /* their bodies are kept, and all headers that are no secret */
+	int64_t dedupe_window; /* ms that a key is known, also when its event was purged */
+	int64_t keep;          /* ms after which events are purged; 0: never */
 
 	struct endpoint *endpoints;
 	size_t n_endpoints;
@@ -69,13 +69,13 @@ struct conf {
 };
 
 /*
- * Reads and validates the file and all it includes, with the secrets it names. An endpoint's
- * relative paths start at the file it stands in, the others at the main file. NULL after at least one error was reported. The
- * caller owns the result and frees it with conf_free(). Not thread-safe (libconfuse's lexer is not).
+ * Reads and validates the file, the files that it includes, and the secrets that endpoints name. A relative path starts at the
+ * directory of its section's file, outside of sections at that of the main file. NULL after at least one error was reported. The
+ * caller frees the result with conf_free(). Not thread-safe, as libconfuse's lexer is not.
  */
 struct conf *conf_load(const char *file, conf_report *report, void *ctx);
 
-/* The same; conf_load() is the one with CONF_SECRETS_ALL. */
+/* The same with other secrets; conf_load() is for CONF_SECRETS_ALL. */
 struct conf *conf_load_with(const char *file, enum conf_secrets secrets, conf_report *report, void *ctx);
 void conf_free(struct conf *c);
 
@@ -88,15 +88,15 @@ const struct sink *conf_endpoint_sink(const struct endpoint *e, size_t i);
 /* The sink of that name, or NULL. */
 const struct sink *conf_sink(const struct conf *c, const char *name);
 
-/* Which of the secrets has that id, from 1; 0: none has. */
+/* The number of the secret with that id, from 1; 0: none has it. */
 int conf_secret(const struct secrets *s, int64_t id);
 
 /* The scheme of that name, built in or the configuration's own, into out; it borrows from the configuration. */
 bool conf_scheme(const struct conf *c, const char *name, struct scheme *out);
 
 /*
- * Where the configuration is: `given` (from -c), else $HOOKSPOOL_CONF, else hookspool.conf beside
- * the running program, else the compiled-in default. Writes it to out, of size n; returns out.
+ * Finds the configuration's file: `given` (from -c), else $HOOKSPOOL_CONF, else hookspool.conf beside the running program, else the
+ * compiled-in default. Writes its path to out, of size n; returns out.
  */
 const char *conf_find(const char *given, char *out, size_t n);
 

@@ -40,7 +40,7 @@ static struct {
 	int errors;
 } reading;
 
-/* What to do about what libconfuse reports by itself; "" for messages of ours, which say so. */
+/* The fix for a message of libconfuse's own; "" for hookspool's messages, which have theirs. */
 static const char *hint_of(const char *fmt)
 {
 	static const struct {
@@ -256,7 +256,7 @@ static bool refuse_load(const char *message)
 	return false;
 }
 
-/* libconfuse would take it for a part of a name, and quote that in a message where nothing is to be seen. */
+/* Refuses invisible characters: libconfuse takes one as a part of a name, and quotes the name in a message, where it is not seen. */
 static int check_seen(cfg_t *cfg)
 {
 	const char *name;
@@ -267,7 +267,7 @@ static int check_seen(cfg_t *cfg)
 	return cfg->line ? CFG_PARSE_ERROR : CFG_SUCCESS;
 }
 
-/* It may be another program's: the relay is given other secrets than the receiver. */
+/* A missing variable is no error: the relay is given other secrets than the receiver. */
 static void warn_of_variables(cfg_t *cfg)
 {
 	char name[256];
@@ -280,14 +280,14 @@ static void warn_of_variables(cfg_t *cfg)
 		reader_warn(cfg, "the text of %s in the environment has white space or characters around it that can't be seen; set it without", name);
 }
 
-/* Reports what is missing at the file's end: libconfuse takes that for the end of sections, quotes and comments. */
+/* Reports a missing end of quotes, comments and sections: for libconfuse, the file's end ends them. */
 static int parse_text(cfg_t *cfg)
 {
 	const char *missing;
 	int line = uncomment(reading.text.data, reading.text.len, &missing), rc = CFG_SUCCESS;
 	FILE *from;
 
-	/* where a brace is missing, it may know the place */
+	/* where a brace is missing, libconfuse may know the place */
 	if (!line || *missing == '}') {
 		if (check_seen(cfg) != CFG_SUCCESS)
 			return CFG_PARSE_ERROR;

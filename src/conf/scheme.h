@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Signature schemes as data: where a provider puts its signature, what it signs and how, what its
- * events are called and deduped by, and how it asks whether an endpoint is real. Never guessed from
- * the headers of a delivery: providers use each other's names with other meanings.
+ * Signature schemes as data, a row for each provider: the place of the signature, the text that is signed and how, the sources of an
+ * event's fields, and the handshake. A scheme is never guessed from the headers of a delivery: providers use each other's names with
+ * other meanings.
  */
 #ifndef SCHEME_H
 #define SCHEME_H
@@ -21,10 +21,10 @@ enum algorithm {
 	ALGORITHM_HMAC_SHA1,
 	ALGORITHM_ED25519,
 	ALGORITHM_SECRET,       /* the header's value is the secret */
-	ALGORITHM_CLIENT_STATE, /* the secret stands in the body, FIELD_CLIENT_STATE */
+	ALGORITHM_CLIENT_STATE, /* the secret is in the body, FIELD_CLIENT_STATE */
 };
 
-/* How the secret's text becomes the key's bytes. */
+/* How a secret's text becomes the bytes of a key. */
 enum key_text {
 	KEY_TEXT_PLAIN,  /* as it is */
 	KEY_TEXT_HEX,
@@ -44,7 +44,7 @@ enum handshake {
 	HANDSHAKE_COUNT
 };
 
-/* What an event is listed, deduped and answered by. */
+/* The fields of an event. */
 enum field {
 	FIELD_EVENT,
 	FIELD_KEY,
@@ -59,12 +59,12 @@ enum field {
 	FIELD_COUNT
 };
 
-/* The bodies an endpoint takes; several may be. */
+/* The kinds of bodies that an endpoint takes, or-ed. */
 enum content { CONTENT_JSON = 1, CONTENT_FORM = 2, CONTENT_ANY = 4 };
 
 enum { SCHEME_SOURCES = 12 };
 
-/* Where a field's value is taken from. */
+/* The place that a field's value is taken from. */
 enum source_kind {
 	SOURCE_NONE,
 	SOURCE_JSON,      /* a text in the JSON body, or an id that is a number; paths.h has the syntax */
@@ -75,18 +75,18 @@ enum source_kind {
 	SOURCE_TEXT,      /* the text itself */
 	SOURCE_SIGNATURE, /* in hexadecimal */
 	SOURCE_BODY,      /* the SHA-256 of the body, in hexadecimal; of an empty body none */
-	SOURCE_NOTHING,   /* ends the list where it counts: nothing identifies a delivery, not even its bytes */
+	SOURCE_NOTHING,   /* the last source of FIELD_KEY: without a value before it a delivery has no key, not even its bytes */
 };
 
 struct source {
 	enum source_kind kind;
 	const char *name;  /* the path, the name or the text */
-	const char *event; /* the source counts for events of this name only; a * in front or at the end is any text. NULL: all */
-	bool thing;        /* of FIELD_KEY: the id names a message or the like, of which there can be several events */
-	bool more;         /* the value is joined with that of the next source; without one of them there is none */
+	const char *event; /* the source is for events of this name alone; a * in front or at the end is any text. NULL: all */
+	bool thing;        /* of FIELD_KEY: the id of a message or another thing, which can have several events */
+	bool more;         /* the value is joined with that of the next source; when one is missing, there is no value */
 };
 
-/* What is answered to an accepted delivery, where the provider shows the answer or wants one of its own kind. */
+/* The answer to an accepted delivery, where the provider shows the answer or needs one of its own. */
 struct scheme_answer {
 	unsigned status;  /* 0: as any other */
 	bool to_forms;    /* to forms alone */
@@ -99,10 +99,10 @@ struct proof_headers {
 	const char *signature, *timestamp, *id; /* NULL: there is none */
 };
 
-/* One row of the table. The first source of a field that has a value counts. */
+/* One row of the table. A field's value is that of its first source that has one. */
 struct scheme {
 	const char *name;
-	const char *like;             /* the built-in scheme that one of the configuration's own is made from; NULL: none */
+	const char *like;             /* the built-in scheme that a scheme of the configuration began as; NULL: none */
 	enum algorithm algorithm;
 	const char *header;           /* of the signature; NULL: there is none */
 	char separator;               /* of the elements of its value; '\0': the value is one */
@@ -111,22 +111,22 @@ struct scheme {
 	enum encoding encoding;
 	enum key_text key_text;
 	const char *signs;            /* the signed string; "{...}" is a placeholder, see below */
-	const char *timestamp_header; /* of the time that is signed... */
-	const char *timestamp_prefix; /* ...or the prefix of an element that is it */
-	bool timestamp_ms;            /* in ms since the epoch, and not in s */
-	int64_t tolerance;            /* ms between that time and ours, either way; 0: any */
+	const char *timestamp_header; /* the header of the time that is signed... */
+	const char *timestamp_prefix; /* ...or the prefix of the element with the time */
+	bool timestamp_ms;            /* the time is in ms since the epoch, and not in s */
+	int64_t tolerance;            /* ms that the time may differ from the receiver's clock; 0: any */
 	const char *id_header;
-	struct proof_headers other_headers; /* the same under other names; all NULL: there are none */
-	enum algorithm other_algorithm; /* that a signature of its length has, with the same key bytes; ALGORITHM_NONE: no other */
-	bool any_port;                /* the URL was signed with its port or without, as the provider likes */
-	bool takes_get;               /* GET too, where the URL is signed: without a body, the parameters stand in its query */
+	struct proof_headers other_headers; /* other names of these headers; all NULL: none */
+	enum algorithm other_algorithm; /* for signatures of its length, with the same key bytes; ALGORITHM_NONE: none */
+	bool any_port;                /* the provider signs the URL with its port or without */
+	bool takes_get;               /* a delivery may be a GET without a body, whose parameters are in the signed URL */
 	enum handshake handshake;
 	struct scheme_answer answer;
 	unsigned bodies;              /* enum content, or-ed */
 	struct source source[FIELD_COUNT][SCHEME_SOURCES]; /* SOURCE_NONE behind the last */
 };
 
-/* What a signed string has in braces. */
+/* The placeholders of a signed string, in braces. */
 enum placeholder {
 	PLACEHOLDER_BODY,
 	PLACEHOLDER_TIMESTAMP,
@@ -139,9 +139,8 @@ enum placeholder {
 };
 
 /*
- * Splits off the next part of a signed string: *text moves on behind it. True with *p a placeholder;
- * or with *p == PLACEHOLDER_COUNT and the bytes in *literal. False at the end, and where a brace begins
- * nothing known: **text is then that brace.
+ * Splits off the next part of a signed string: *text moves on behind it. True with *p a placeholder, or with *p ==
+ * PLACEHOLDER_COUNT and the bytes in *literal. False at the end, and at a brace that begins no placeholder: **text is then that brace.
  */
 bool scheme_next(const char **text, enum placeholder *p, struct slice *literal);
 
@@ -150,14 +149,14 @@ bool scheme_signs(const struct scheme *s, enum placeholder p);
 
 /*
  * True when its handshake gives the HMAC of a text to any stranger who sends that text: "challenge-code" and "crc-token".
- * Such a text is never a JSON object; hook/handshake.h says which it can be.
+ * Such a text is never a JSON object; hook/handshake.h has its bounds.
  */
 bool scheme_signs_for_strangers(const struct scheme *s);
 
 /* True when a delivery may be a GET, whose parameters stand in the signed URL. */
 bool scheme_takes_get(const struct scheme *s);
 
-/* True when it has the URL, in either form. */
+/* True when the signed string has the URL, in either form. */
 bool scheme_signs_url(const struct scheme *s);
 
 /*
@@ -173,16 +172,16 @@ const struct scheme *scheme_find(const char *name);
 const struct scheme *scheme_at(size_t i);
 
 /*
- * The key that the n bytes of a secret's text are, freed by the caller. With `sign`, the one that signs, which only with
- * Ed25519 is another: 32 bytes of seed, with or without the public key behind them. NULL with *why, static text, where
- * the text is none. For algorithms without a key there is none to ask for.
+ * The key of a secret's text of n bytes, freed by the caller. With `sign`, the key that signs, which differs for Ed25519 alone: 32
+ * bytes of seed, with or without the public key behind them. NULL with *why, static text, where the text is no key. Not for
+ * algorithms without a key.
  */
 struct key *scheme_key(const struct scheme *s, const char *text, size_t n, bool sign, const char **why);
 
 /* The same for the scheme's other algorithm, which its signatures may have. NULL without an error where it has none. */
 struct key *scheme_other_key(const struct scheme *s, const char *text, size_t n, const char **why);
 
-/* True when its secrets are keys, and not texts that are compared. */
+/* True when the scheme's secrets are keys, and not texts that are compared. */
 bool scheme_has_key(const struct scheme *s);
 
 /* The length of a signature in bytes; 0 where the algorithm has none of fixed length. */

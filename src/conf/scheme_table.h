@@ -29,7 +29,7 @@ enum { MINUTES_5 = 300 * 1000 }; /* what Stripe, Slack, Standard Webhooks and Hu
 #define BODY {SOURCE_BODY, .name = NULL}
 #define NOTHING {SOURCE_NOTHING, .name = NULL}
 #define NOTHING_OF(events) {SOURCE_NOTHING, .name = NULL, .event = events}
-/* The id of a message or the like, of which there can be several events: the event's name and the account are in the key. */
+/* The id of a message or another thing, which can have several events: the key has the event's name and the account, too. */
 #define THING(path) {SOURCE_JSON, .name = path, .thing = true}
 #define THING_OF(events, path) {SOURCE_JSON, .name = path, .event = events, .thing = true}
 /* Joined with the source behind it */
@@ -37,7 +37,7 @@ enum { MINUTES_5 = 300 * 1000 }; /* what Stripe, Slack, Standard Webhooks and Hu
 #define HEADER_AND(field) {SOURCE_HEADER, .name = field, .more = true}
 #define TEXT_AND(text) {SOURCE_TEXT, .name = text, .more = true}
 #define THING_AND(path) {SOURCE_JSON, .name = path, .thing = true, .more = true}
-/* An event that can happen again to the same thing: its bytes are in the key, too. */
+/* An event that can happen again to the same thing: the key has its bytes, too. */
 #define THING_AGAIN(path) {SOURCE_JSON, .name = path, .thing = true, .more = true}, BODY
 #define THING_AGAIN_OF(events, path) {SOURCE_JSON, .name = path, .event = events, .thing = true, .more = true}, BODY
 

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-/* Two texts can be one key: whsec_ with and without padding, or the same bytes in base64 and as they are. */
+/* Two texts can make one key: whsec_ with and without padding, or the same bytes in base64 and plain. */
 static bool is_same_key(const struct key *a, const struct key *b)
 {
 	static const char probe[] = "hookspool shared secret";

@@ -10,7 +10,7 @@
 
 #include "core/invisible.h"
 
-/* The length of ${...} that begins here; 0: none does. libconfuse takes anything up to the brace, also a quote. */
+/* The length of the ${...} at p; 0: there is none. libconfuse takes any text up to the brace, also a quote. */
 static size_t variable(const char *p, size_t n)
 {
 	const char *end = n > 1 && p[0] == '$' && p[1] == '{' ? memchr(p, '}', n) : NULL;
@@ -18,7 +18,7 @@ static size_t variable(const char *p, size_t n)
 	return end ? (size_t)(end + 1 - p) : 0;
 }
 
-/* The length of the comment that begins here, one more than n when it has no end; 0: none does. */
+/* The length of the comment at p, one more than n when it does not end; 0: there is none. */
 static size_t comment(const char *p, size_t n)
 {
 	const char *end;
@@ -35,7 +35,7 @@ static size_t comment(const char *p, size_t n)
 	return n + 1;
 }
 
-/* The length of what is read as one between these quotes. */
+/* The length of one character or variable between these quotes. */
 static size_t inside(char quotes, const char *p, size_t n)
 {
 	size_t length = quotes == '"' ? variable(p, n) : 0;
@@ -43,7 +43,7 @@ static size_t inside(char quotes, const char *p, size_t n)
 	return length ? length : *p == '\\' && n > 1 ? 2 : 1;
 }
 
-/* The length of the quotes and what is in them, one more than n when they have no end. */
+/* The length of quotes with their text, one more than n when they do not end. */
 static size_t quoted(const char *p, size_t n)
 {
 	size_t i = 1;
@@ -74,7 +74,7 @@ static int line_feeds(const char *p, size_t n)
 	return feeds;
 }
 
-/* True when a line of it looks like an option: these quotes were to end before it. */
+/* True when a line of the text looks like an option: the quotes should have ended before it. */
 static bool has_option_line(const char *p, size_t n)
 {
 	const char *end = p + n, *name;
@@ -153,7 +153,7 @@ int uncomment_section_line(const char *text, size_t n, int line)
 	return line;
 }
 
-/* Writes the name in the ${...} of that length to out. True when there is no such variable, and no text in its place. */
+/* Writes the name in ${...} to out. True when the environment has no such variable, and ${...} has no text in its place. */
 static bool is_unset(const char *p, size_t length, char *out, size_t n)
 {
 	char *colon;
@@ -163,7 +163,7 @@ static bool is_unset(const char *p, size_t length, char *out, size_t n)
 	return *out && (!colon || colon[1] != '-') && !getenv(out);
 }
 
-/* Writes the name to out as well. True when the environment has the variable, and its text begins or ends with what can't be seen. */
+/* Writes the name in ${...} to out. True when the text of that variable begins or ends with white space or an invisible character. */
 static bool is_blank_around(const char *p, size_t length, char *out, size_t n)
 {
 	const char *value;

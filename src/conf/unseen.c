@@ -9,7 +9,7 @@
 #include "core/buf.h"
 #include "core/invisible.h"
 
-/* Options whose values people read: there, a non-breaking space or a joined emoji is meant. */
+/* Options whose values people read: a non-breaking space or a joined emoji is meant there. */
 static const char *const free_text[] = {"answer-body", "body", "command", "headers", "name", "senders", "text-regex", "texts"};
 
 static bool is_free(struct slice option)
@@ -25,13 +25,13 @@ static bool is_quoted(struct slice token)
 	return token.p[0] == '"' || token.p[0] == '\'';
 }
 
-/* Of a name or number, and not of a mark or blank. */
+/* True for a name or a number, and not for a mark or a blank. */
 static bool is_word(struct slice token)
 {
 	return token.n > 1 || !strchr(" \t\r\n={}()+,", token.p[0]);
 }
 
-/* A byte that is no text outside of quotes: a control character, or a non-breaking space in an encoding of 8 bits. */
+/* True for a byte that is no text outside of quotes: a control character, or a non-breaking space of Latin-1. */
 static bool is_stray(struct slice token, size_t k, const char **name)
 {
 	unsigned char c = (unsigned char)token.p[k];

@@ -5,10 +5,7 @@
 
 #include <stddef.h>
 
-/*
- * The line of the first invisible character in a text without comments, and its name. Values that are free text, such as a
- * template's body, may have them. 0: there is none.
- */
+/* The line of the first invisible character in a text without comments, and its name. A value that people read may have them. 0: none. */
 int unseen_line(const char *text, size_t n, const char **name);
 
 #endif
