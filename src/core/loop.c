@@ -5,6 +5,9 @@
  * Timers are one list, the earliest first. Most are set to a time behind all others, and are inserted from the end. Before their
  * functions are called, those that are due move to a list of their own: one that is set again waits for the next loop_wait().
  *
+ * The kernel is told of a watch's end only when an event comes after it. Most descriptors of a client that keeps its connections are
+ * watched again before that, or closed.
+ *
  * An event of epoll carries the descriptor and the number of its watch. It is dropped when that watch has ended since, even
  * where the descriptor has been closed and its number is another's already.
  */
@@ -27,6 +30,7 @@ struct watch {
 	void *ctx;
 	unsigned events;
 	uint32_t number;
+	bool known; /* to the kernel, unless the descriptor was closed since */
 };
 
 struct loop {
@@ -90,16 +94,16 @@ static bool make_watch_room(struct loop *l, size_t n)
 	return true;
 }
 
-/* The kernel forgets a descriptor that was closed, and knows one that was watched before: whichever call is right is tried. */
+/* The kernel forgets a descriptor that is closed, and its number may be another's now: the other call is tried where one fails. */
 static bool tell_kernel(struct loop *l, int fd, const struct watch *w)
 {
 	struct epoll_event e = {.events = (w->events & LOOP_READ ? EPOLLIN : 0U) | (w->events & LOOP_WRITE ? EPOLLOUT : 0U)};
 	int rc;
 
 	e.data.u64 = (uint64_t)w->number << 32 | (uint32_t)fd;
-	rc = epoll_ctl(l->epoll, EPOLL_CTL_MOD, fd, &e);
-	if (rc != 0 && errno == ENOENT)
-		rc = epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &e);
+	rc = epoll_ctl(l->epoll, w->known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &e);
+	if (rc != 0 && (errno == ENOENT || errno == EEXIST))
+		rc = epoll_ctl(l->epoll, w->known ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &e);
 	return rc == 0;
 }
 
@@ -114,8 +118,9 @@ bool loop_watch(struct loop *l, int fd, unsigned events, loop_on_fd *call, void 
 	if (!make_watch_room(l, (size_t)fd + 1))
 		return false;
 	w = &l->watches[fd];
-	*w = (struct watch){call, ctx, events, ++l->number};
-	if (tell_kernel(l, fd, w))
+	*w = (struct watch){call, ctx, events, ++l->number, w->known};
+	w->known = tell_kernel(l, fd, w);
+	if (w->known)
 		return true;
 	*w = (struct watch){0};
 	return false;
@@ -123,10 +128,8 @@ bool loop_watch(struct loop *l, int fd, unsigned events, loop_on_fd *call, void 
 
 void loop_unwatch(struct loop *l, int fd)
 {
-	if (fd < 0 || (size_t)fd >= l->n_watches || !l->watches[fd].call)
-		return;
-	l->watches[fd] = (struct watch){0};
-	epoll_ctl(l->epoll, EPOLL_CTL_DEL, fd, NULL);
+	if (fd >= 0 && (size_t)fd < l->n_watches)
+		l->watches[fd] = (struct watch){.known = l->watches[fd].known};
 }
 
 static void call_watch(struct loop *l, const struct epoll_event *e)
@@ -135,6 +138,10 @@ static void call_watch(struct loop *l, const struct epoll_event *e)
 	struct watch w = l->watches[fd];
 	unsigned events = 0;
 
+	if (!w.call) {
+		epoll_ctl(l->epoll, EPOLL_CTL_DEL, fd, NULL);
+		l->watches[fd].known = false;
+	}
 	if (!w.call || w.number != (uint32_t)(e->data.u64 >> 32))
 		return;
 	if (e->events & (EPOLLIN | EPOLLERR | EPOLLHUP))

@@ -234,6 +234,29 @@ static void an_ended_watch_does_not_call(void **state)
 	close_pipe(&silent);
 }
 
+/* Not busy waiting for ever: a descriptor that is ready and not watched any more ends a wait once at most. */
+static void a_descriptor_that_is_not_watched_any_more_does_not_keep_the_loop_busy(void **state)
+{
+	struct timed t = {.letter = 't'};
+	struct piped p;
+	int waits = 0;
+
+	make_pipe(&p, *state, 'p');
+	assert_true(loop_watch(*state, p.end[0], LOOP_READ, on_pipe, &p));
+	assert_int_equal(write(p.end[1], "x", 1), 1);
+	loop_unwatch(*state, p.end[0]);
+	loop_timer_init(&t.timer, *state, on_timer, &t);
+	loop_timer_set(&t.timer, clock_mono_us() + 20000);
+	for (; !*calls; waits++)
+		loop_wait(*state);
+	assert_string_equal(calls, "t");
+	assert_in_range(waits, 1, 3);
+	assert_true(loop_watch(*state, p.end[0], LOOP_READ, on_pipe, &p)); /* and it can be watched again */
+	loop_wait(*state);
+	assert_string_equal(calls, "tp");
+	close_pipe(&p);
+}
+
 /* ---- signals */
 
 static void on_first(void *ctx, int number)
@@ -279,6 +302,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(descriptors_call_when_they_are_ready, make_loop, free_loop),
 		cmocka_unit_test_setup_teardown(a_new_watch_takes_the_place_of_the_old_one, make_loop, free_loop),
 		cmocka_unit_test_setup_teardown(an_ended_watch_does_not_call, make_loop, free_loop),
+		cmocka_unit_test_setup_teardown(a_descriptor_that_is_not_watched_any_more_does_not_keep_the_loop_busy, make_loop, free_loop),
 		cmocka_unit_test_setup_teardown(signals_call_all_their_watches, make_loop, free_loop),
 	};
 
