@@ -96,14 +96,14 @@ void spool_close(struct spool *s)
 	free(s);
 }
 
-/* Returns false. */
+/* Copies the reason of the handle's failure. Returns false. */
 static bool tell_error(const struct spool *s, char *why, size_t n)
 {
 	snprintf(why, n, "%s", spool_db_error(&s->db));
 	return false;
 }
 
-/* Opens what is closed, and again what was moved away: an event in a deleted file is lost. */
+/* Opens the database, anew where its file was moved away: an event in a deleted file is lost. */
 bool spool_open(struct spool *s, char *why, size_t n)
 {
 	if (s->open && !spool_db_moved(&s->db))
@@ -215,7 +215,7 @@ static void give_handle(struct spool *s)
 	pthread_cond_signal(&s->free);
 }
 
-/* Commits all that is queued, and tells each put how it went. Called with the mutex and the handle; frees the mutex meanwhile. */
+/* Commits the whole queue, and sets the result of each put. Called with the mutex and the handle; the mutex is free during the commit. */
 static void commit_queue(struct spool *s)
 {
 	struct put *queue = s->queue, *next;
@@ -239,7 +239,7 @@ static void commit_queue(struct spool *s)
 	}
 }
 
-/* Its deadline came while another thread waited for the lock. */
+/* Takes a put out of the queue whose deadline came while another thread waited for the lock. */
 static void leave_queue(struct spool *s, struct put *p)
 {
 	struct put **at = &s->queue;
@@ -328,7 +328,7 @@ static bool write_stats(struct spool *s, const struct spool_stats *stats)
 	return ok;
 }
 
-/* Writes what is in memory. What could not be written stays there, before what came meanwhile. Called with the mutex and the handle. */
+/* Writes the statistics. After a failure they stay in memory, in front of newer ones. Called with the mutex and the handle. */
 static void flush_stats(struct spool *s)
 {
 	struct spool_stats taken = s->stats;

@@ -10,16 +10,16 @@
 
 #include "spool/db.h"
 
-enum { SPOOL_DB_BUSY_MS = 5000 }; /* a statement waits for other processes: recovery, readers' checkpoints; writers queue on the lock */
+enum { SPOOL_DB_BUSY_MS = 5000 }; /* a statement waits so long for SQLite's own locks: recovery, checkpoints. Writers queue on ours */
 
 struct spool_db {
 	sqlite3 *sql;
 	int dir_fd, lock_fd;
-	bool housekeeping; /* set before it is opened: nothing is urgent for this handle */
+	bool housekeeping; /* set before it is opened: no transaction of this handle is urgent */
 	int64_t wait_until; /* clock_mono_us() until which an urgent transaction waits for the lock; 0: for 8 s; the caller sets it */
 	int wal_pages; /* in the WAL after the last commit of this connection */
 	bool contended; /* the lock was held by another process when it was last asked for */
-	bool wal;      /* the journal is one */
+	bool wal;      /* the journal is a write-ahead log */
 	bool dirty;    /* under the lock: the dirty flag as it is in the lock's file */
 	bool fsync_failed; /* of this process or an earlier one: the disk may lack what can be read, until spool_repair() */
 	int relay_lock_fd; /* of spool_relay_lock(): -1: not taken; open until spool_db_free() */
@@ -40,8 +40,8 @@ bool spool_db_exec(struct spool_db *db, const char *sql);
 int spool_db_pragma(struct spool_db *db, const char *sql);
 
 /*
- * Sets db->wal, as the journal was in the connection's last transaction. False when that can't be found out: to take a WAL for none
- * would switch it off.
+ * Sets db->wal to whether the connection's last transaction had a WAL. False when that can't be read: a wrong guess could switch the
+ * WAL off.
  */
 bool spool_db_find_wal(struct spool_db *db);
 
@@ -55,8 +55,8 @@ bool spool_db_find_wal(struct spool_db *db);
 void spool_db_close(struct spool_db *db);
 
 /*
- * Whether a commit waits until it is on stable storage, as it does from the start on. Without WAL it always does, or the file
- * could be corrupted. False when full durability could not be set again: such a handle must not be used for events.
+ * Sets whether a commit waits until it is on stable storage; after spool_db_open() it does. Without a WAL a commit always waits, or
+ * the file could be corrupted. False when the mode could not be set: such a handle must not be used for events.
  */
 bool spool_db_sync(struct spool_db *db, bool on);
 
@@ -69,8 +69,7 @@ bool spool_db_sync(struct spool_db *db, bool on);
 bool spool_db_begin(struct spool_db *db, bool urgent);
 
 /*
- * Commits; the lock stays held, so that waiters can be told before spool_db_end() does its work.
- * After an error nothing was committed.
+ * Commits. The lock stays held until spool_db_end(). After an error nothing was committed.
  */
 bool spool_db_commit(struct spool_db *db);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Whether an event is stored already, and what else has the same bytes: the rules of the table in store.h. */
+/* Finds whether an event is stored already, and which other event has the same bytes: the rules are in store.h. */
 #include "spool/sqlite/duplicate.h"
 
 #include <inttypes.h>
@@ -55,11 +55,11 @@ bool spool_duplicate_set(struct spool_event *ev, const struct spool_found *f)
 {
 	ev->duplicate = true;
 	ev->id = f->id;
-	ev->altered = !f->same_bytes && ev->identity == SPOOL_IDENTITY_SIGNED; /* of others the key has a digest */
+	ev->altered = !f->same_bytes && ev->identity == SPOOL_IDENTITY_SIGNED; /* other keys have a digest of the bytes */
 	return true;
 }
 
-/* Whether a purged event of release 0.1 is the same. One with the plain id as its key may be another event of that. */
+/* Looks for a purged event of release 0.1. Several events may have the same plain id as their key: then the bytes decide. */
 static bool look_legacy_purged(struct spool_store *s, struct spool_event *ev)
 {
 	struct spool_key_legacy keys;
@@ -79,7 +79,7 @@ static bool look_legacy_purged(struct spool_store *s, struct spool_event *ev)
 	return true;
 }
 
-/* Whether an event that was purged is the same. */
+/* Looks for a purged event with the same key. */
 static bool look_purged(struct spool_store *s, struct spool_event *ev, const struct spool_candidate *c)
 {
 	struct spool_found f;
@@ -93,8 +93,8 @@ static bool look_purged(struct spool_store *s, struct spool_event *ev, const str
 }
 
 /*
- * Whether an event of release 0.1 under that key is the same: it has the same bytes, or is the same event of the same account of
- * what a signed id names. 0.1 looked for some accounts where they were not, and then has none.
+ * Looks for an event of release 0.1 under that key. It is the same event when it has the same bytes. With a signed id it is also the
+ * same when it has the same name and the same account; 0.1 did not find some accounts, and has NULL there.
  */
 static bool look_legacy(struct spool_store *s, struct spool_event *ev, const struct spool_candidate *c, struct slice key)
 {
@@ -150,7 +150,7 @@ static int find_same(struct spool_store *s, enum spool_store_sql which, const st
 	return rc;
 }
 
-/* For an id that nothing signs: what has the same bytes, under the same id or another. */
+/* For an unsigned id: looks for an event with the same bytes, under the same id or another one. */
 static bool look_same(struct spool_store *s, struct spool_event *ev, struct spool_candidate *c)
 {
 	struct spool_found f;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Whether an event is stored already, and what else has the same bytes: the rules of the table in store.h. */
+/* Finds whether an event is stored already, and which other event has the same bytes: the rules are in store.h. */
 #ifndef SPOOL_DUPLICATE_H
 #define SPOOL_DUPLICATE_H
 
@@ -22,15 +22,15 @@ struct spool_found {
 int spool_duplicate_find(struct spool_store *s, const struct spool_event *ev, const struct spool_candidate *c, struct spool_found *f);
 
 /*
- * Looks for what is the same event, but for one with the same key and scope, which the insertion finds itself. Sets what spool_put()
- * sets of a duplicate, and adds to the note. False: sqlite3_errmsg() says why.
+ * Looks for a duplicate, except for an event with the same key and scope, which the insertion finds itself. Sets the members of a
+ * duplicate that spool_put() sets, and adds to the note. False: sqlite3_errmsg() says why.
  */
 bool spool_duplicate_look(struct spool_store *s, struct spool_event *ev, struct spool_candidate *c);
 
-/* Sets that the event is a duplicate of that one. Returns true. */
+/* Marks the event as a duplicate of the one found. Returns true. */
 bool spool_duplicate_set(struct spool_event *ev, const struct spool_found *f);
 
-/* True when two times are at most so many ms apart, in either order: a clock may have been wrong. */
+/* True when two times are at most so many ms apart, in any order: a clock may have been wrong. */
 bool spool_duplicate_within(int64_t window, int64_t a, int64_t b);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* An SQLite database in a file that is open already. SQLite's VFS of this machine opens by name only. */
+/* An SQLite VFS whose file names are numbers of file descriptors. SQLite's own VFS opens files by name only. */
 #include "spool/sqlite/fd.h"
 
 #include <errno.h>
@@ -125,7 +125,7 @@ static const sqlite3_io_methods methods = {
 	.xDeviceCharacteristics = no_feature,
 };
 
-/* Only the database itself, which has a name: there is no journal, and what is temporary is in memory. */
+/* Opens the database file only: there is no journal, and temporary data is in memory. */
 static int on_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flags, int *out)
 {
 	(void)vfs;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-/* An SQLite database in a file that is open already: a backup, which another user may have opened. */
+/* Opens an SQLite database by a file descriptor: a backup, whose file another user may have opened. */
 #ifndef SPOOL_FD_H
 #define SPOOL_FD_H
 
 #include <sqlite3.h>
 
 /*
- * Opens the database in the file of that descriptor, without a journal: for a file that no other process uses. fd stays the
- * caller's, and outlives the connection. Returns SQLite's code; *sql is closed by the caller also after an error.
+ * Opens the database without a journal: no other process may use the file. The caller keeps fd open until the connection is closed.
+ * Returns SQLite's code. The caller closes *sql, also after an error.
  */
 int spool_fd_open(int fd, sqlite3 **sql);
 

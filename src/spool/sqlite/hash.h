@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The SQL function key_hash(salt, key): how the keys of deleted events stay known, without the ids of persons in them. */
+/* The SQL function key_hash(salt, key): by it the keys of deleted events stay known, without the personal ids in them. */
 #ifndef SPOOL_HASH_H
 #define SPOOL_HASH_H
 

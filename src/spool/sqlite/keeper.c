@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The keeper: a thread of the receiver that deletes the events which are older than the configuration keeps them.
+ * The keeper: a thread of the receiver that deletes events which are older than the option `keep` says.
  *
- * Each interval it goes on from where it stopped, up to the first 1,000 events that are all young. Each day it looks at all events
- * again: some of them were kept for a pending delivery, or longer than those of other endpoints. The table `retention` has
- * the times of both, so that of many processes one does it, and a restart repeats nothing.
+ * A pass starts once an interval. It goes on where the last pass stopped, and ends at the first 1,000 events that are all young. Once
+ * a day a pass looks at all events again: some were kept for a pending delivery, or longer than those of other endpoints. The table
+ * `retention` has the times of both. So only one of many processes makes a pass, and a restart repeats none.
  *
- * A clock can be ahead until the network sets it, and by such a clock all events are old. A pass that comes long after the last one
- * therefore deletes nothing: it notes its time, and whole_at 0. The next one, an interval later, goes over all events.
+ * A clock can be ahead until the network sets it. By such a clock all events are old. Therefore a pass that comes long after the last
+ * one deletes nothing: it writes its time, and 0 as whole_at. The next pass, an interval later, goes over all events.
  *
- * A delivery waits for one batch at most. Between two of them the lock is free.
+ * A delivery waits for one batch at most. The lock is free between two batches.
  */
 #define _GNU_SOURCE /* pthread_timedjoin_np */
 #include "spool/keeper.h"
@@ -29,8 +29,8 @@
 enum {
 	INTERVAL_LEAST_MS = 1000,
 	INTERVAL_MOST_MS = 3600 * 1000,
-	PARTS = 24, /* of the shortest age: so much later than its age an event goes, at most */
-	SHORT_MS = 60 * 1000, /* for such intervals every pass is over all events */
+	PARTS = 24, /* of the shortest age: an event is deleted at most such a part later than it should be */
+	SHORT_MS = 60 * 1000, /* with an interval below this each pass goes over all events */
 	LOOK_MS = 60 * 1000,
 	END_NS = 100 * 1000 * 1000,
 	PAUSE_NS = 5 * 1000 * 1000,
@@ -40,13 +40,13 @@ struct spool_keeper {
 	char *dir;
 	enum journal journal;
 	pthread_t thread;
-	bool told;     /* that the last pass failed */
-	bool unwiped;  /* what was deleted is still in a file, as a reader was in the way */
+	bool told;     /* the failure of the last pass is in the log */
+	bool unwiped;  /* deleted content is still in a file, because a reader was in the way */
 
 	pthread_mutex_t mutex; /* all below */
 	pthread_cond_t wake;
 	bool running, stop;
-	struct spool_retention *rules; /* as of the time when they were made; the thread takes them for a pass */
+	struct spool_retention *rules; /* NULL while the thread makes a pass with them */
 	int64_t interval;              /* ms; 0: no endpoint has an age */
 };
 
@@ -67,7 +67,7 @@ static bool stopped(struct spool_keeper *k)
 	return stop;
 }
 
-/* True when the time since the last pass may be the clock's fault: nothing is deleted in this one. */
+/* True when the clock may be wrong, as the last pass seems to be long ago. This pass must not delete. */
 static bool is_late(int64_t now, int64_t passed, int64_t whole_at, int64_t interval)
 {
 	bool held = passed && !whole_at;
@@ -84,7 +84,7 @@ static void tell_late(int64_t now, int64_t passed)
 			" clock is wrong", clock_format(passed, last), clock_format(now, text));
 }
 
-/* True when this process is to make a pass now. *whole becomes whether it is over all events. */
+/* True when a pass is due and this process has taken it. *whole is set for a pass over all events. */
 static bool claim(struct spool_db *db, int64_t now, int64_t interval, struct spool_retention_cursor *c, bool *whole)
 {
 	int64_t day = interval < SHORT_MS ? interval : PARTS * interval, passed = 0, whole_at = 0;
@@ -163,7 +163,7 @@ static bool pass(struct spool_keeper *k, struct spool_db *db, const struct spool
 	return ok;
 }
 
-/* Opens the spool for one pass: it may be another one each time, or not there yet. */
+/* Opens the spool for one pass: the directory may be missing, or another one than before. */
 static void open_and_pass(struct spool_keeper *k, struct spool_retention *r, int64_t interval)
 {
 	struct spool_db db = {.housekeeping = true};
@@ -198,7 +198,7 @@ static void wait_for_next(struct spool_keeper *k, int64_t ms)
 		;
 }
 
-/* Rules that were reloaded during a pass are in the place of those taken for it. */
+/* A pass takes the rules. Where a reload has set new ones during the pass, the taken ones are freed. */
 static void *run(void *ctx)
 {
 	struct spool_keeper *k = ctx;
@@ -218,7 +218,7 @@ static void *run(void *ctx)
 			free_rules(r);
 		else
 			k->rules = r;
-		/* the time between two looks at the table: another process may have passed in between */
+		/* not the whole interval: another process may have made a pass */
 		wait_for_next(k, interval && interval < LOOK_MS ? interval : LOOK_MS);
 	}
 	pthread_mutex_unlock(&k->mutex);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The key of an event, which is unique for each endpoint: the id as the sender gave it, and what scopes it. */
+/* The key of an event, which is unique for each endpoint: the sender's id, and a scope. */
 #include "spool/sqlite/key.h"
 
 #include <openssl/evp.h>
@@ -12,7 +12,7 @@ bool spool_key_digest(struct slice bytes, unsigned char digest[SPOOL_KEY_DIGEST]
 	return EVP_Digest(bytes.p ? bytes.p : "", bytes.n, digest, NULL, EVP_sha256(), NULL) == 1;
 }
 
-/* Takes a part of a key off its end, as hook/event.c adds it: behind a space, with spaces and percent signs escaped. */
+/* Cuts a part off the key's end, as hook/field.c adds it: after a space, with spaces and percent signs escaped. */
 static bool cut_part(struct slice *key, struct slice part)
 {
 	size_t at = key->n;
@@ -31,7 +31,7 @@ static bool cut_part(struct slice *key, struct slice part)
 	return true;
 }
 
-/* The length of the id in the event's key: without the event's name and the account, where those are its last parts. */
+/* The length of the id in the event's key, without the event's name and the account where they are the last parts. */
 static size_t id_length(const struct spool_event *ev, bool *by_name)
 {
 	struct slice id = ev->key, plain = ev->plain_id;

@@ -50,8 +50,8 @@ static void on_nudge(int sig)
 }
 
 /*
- * flock(2) queues its waiters fairly but has no time limit, so a timer signal to this thread ends
- * the wait; it repeats, because the first one may come just before flock() is entered.
+ * flock(2) serves its waiters in order, but has no time limit. A timer's signal to this thread ends the wait. The timer repeats,
+ * because its first signal may come just before flock() is entered.
  */
 static bool wait_for_flock(int fd, int64_t us)
 {
@@ -81,7 +81,7 @@ static bool wait_for_flock(int fd, int64_t us)
 	return ok;
 }
 
-/* How long this transaction waits, in us. */
+/* How long this transaction may wait for the lock, in us. */
 static int64_t longest_wait(const struct spool_db *db, bool urgent)
 {
 	int64_t left = db->wait_until ? db->wait_until - clock_mono_us() : WAIT_US;

@@ -9,8 +9,9 @@
 int spool_lock_open(int dir_fd);
 
 /*
- * Takes the lock, and reads the dirty flag (repair.c). Waits 8 s for events and commands (urgent), less where db->wait_until comes
- * earlier, but 1 s at least; 1 s for housekeeping, and 1 s for anything after an urgent wait of 8 s of this process timed out. False with the reason in db: the lock is not held.
+ * Takes the lock, and reads the dirty flag (repair.c). Waits 8 s for events and commands (urgent): less where db->wait_until comes
+ * earlier, but at least 1 s. Waits 1 s for housekeeping, and 1 s for anything after a wait of 8 s of this process timed out. False with
+ * the reason in db: the lock is not held.
  */
 bool spool_lock_take(struct spool_db *db, bool urgent);
 

@@ -18,7 +18,7 @@
  * outlive the process that saw it. Byte 0 of the lock file is a dirty flag: 1 while a process writes. A process sets it after it
  * took the lock and before its first write, and clears it before it releases the lock. A process that is killed, or that cannot
  * repair after a failed fsync, leaves it at 1. The next process repairs first. The flag itself is never synced: after a power cut
- * the page cache is empty, and everybody reads what is on the disk.
+ * the page cache is empty, and each process reads what is on the disk.
  *
  *   state      dirty flag  fsync_failed  what happens next
  *   ---------  ----------  ------------  --------------------------------------------------------------------------------

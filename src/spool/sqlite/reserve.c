@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The reserve: a file that keeps a few MiB of the disk for purge, which needs room before it gives any back. */
+/* The reserve: a file that keeps a few MiB of the disk free for purge, which needs room before it can give any back. */
 #include "spool/sqlite/reserve.h"
 
 #include <fcntl.h>

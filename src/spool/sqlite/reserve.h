@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The reserve: a file that keeps a few MiB of the disk for purge, which needs room before it gives any back. */
+/* The reserve: a file that keeps a few MiB of the disk free for purge, which needs room before it can give any back. */
 #ifndef SPOOL_RESERVE_H
 #define SPOOL_RESERVE_H
 
@@ -14,15 +14,15 @@ enum {
 };
 
 /*
- * Makes the file where it is missing, of a third of the room that the disk has, between those bounds. A failure is no error: the
- * spool works without. The directory is not synced, as a reserve that a power cut takes back is made again.
+ * Makes the file where it is missing. Its size is a third of the free room, within those bounds. A failure is no error: the spool works
+ * without a reserve. The directory is not synced: after a power cut the file is made again.
  */
 void spool_reserve_make(int dir_fd);
 
-/* Removes the file where less than SPOOL_RESERVE_MOST is free on the disk. True when the disk is that full, with or without a file. */
+/* Removes the file when less than SPOOL_RESERVE_MOST is free on the disk. True when so little is free, also without a file. */
 bool spool_reserve_release(int dir_fd);
 
-/* True when the spool's database file may grow to that size with the room that is free. */
+/* True when there is room for the database file to grow to that size. */
 bool spool_reserve_fits(int dir_fd, int64_t size);
 
 #endif

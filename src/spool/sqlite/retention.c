@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Retention: which events are older than the configuration keeps them, and deleting those. */
+/* Retention: finds the events that are older than the option `keep` says, and deletes them. */
 #include "spool/retention.h"
 
 #include <stdlib.h>
@@ -123,7 +123,7 @@ static int read_page(struct spool_db *db, const struct spool_retention *r, int64
 	return count;
 }
 
-/* The time of the first event behind that one whose time can be; now, where there is none. */
+/* Sets *at to the time of the first event after that id with a possible time; to now where there is none. */
 static bool next_time(struct spool_db *db, const struct spool_retention *r, int64_t after, int64_t *at)
 {
 	sqlite3_stmt *st;
@@ -140,8 +140,8 @@ static bool next_time(struct spool_db *db, const struct spool_retention *r, int6
 	return rc == SQLITE_ROW || rc == SQLITE_DONE || spool_sql_fail(db);
 }
 
-/* An event whose time cannot be was received before the next one, at the latest. */
-static bool mend_times(struct spool_db *db, const struct spool_retention *r, struct looked_at *page, int count)
+/* An event with an impossible time gets the time of the next event with a possible one: it was not received later. */
+static bool correct_times(struct spool_db *db, const struct spool_retention *r, struct looked_at *page, int count)
 {
 	int64_t at = r->now;
 
@@ -181,7 +181,7 @@ bool spool_retention_page(struct spool_db *db, const struct spool_retention *r, 
 	c->done = count < PAGE;
 	c->all_young = c->all_old = true;
 	if (ok && count > 0) {
-		ok = mend_times(db, r, page, count) && delete_old(db, r, page, count, &c->sum);
+		ok = correct_times(db, r, page, count) && delete_old(db, r, page, count, &c->sum);
 		for (int i = 0; i < count; i++) {
 			c->all_young = c->all_young && page[i].at >= youngest;
 			c->all_old = c->all_old && page[i].at < youngest;
@@ -192,7 +192,7 @@ bool spool_retention_page(struct spool_db *db, const struct spool_retention *r, 
 	return ok;
 }
 
-/* Of one endpoint at a time, as each has its own rule. "" is before every path. */
+/* Finds the next endpoint that has conversations; each endpoint has its own rule. "" is before every path. */
 static bool next_endpoint(struct spool_db *db, char *endpoint, size_t size, bool *found)
 {
 	sqlite3_stmt *st;
@@ -209,7 +209,7 @@ static bool next_endpoint(struct spool_db *db, char *endpoint, size_t size, bool
 	return rc == SQLITE_ROW || spool_sql_fail(db);
 }
 
-/* In batches: a delivery waits for one of them at most. */
+/* Deletes in batches, so that a delivery waits for one of them at most. */
 static bool forget_keys(struct spool_db *db, int64_t since)
 {
 	int forgotten = KEYS;

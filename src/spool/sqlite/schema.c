@@ -12,7 +12,7 @@
 #include "spool/sqlite/hash.h"
 #include "spool/sqlite/trust.h"
 
-/* One entry a version: the statements that lead there from the version before. */
+/* Entry n migrates from version n to version n + 1. */
 static const char *const migrations[SPOOL_SCHEMA_VERSION] = {
 	"CREATE TABLE event("
 	" id INTEGER PRIMARY KEY,"
@@ -24,10 +24,10 @@ static const char *const migrations[SPOOL_SCHEMA_VERSION] = {
 	" remote_addr TEXT,"
 	" headers TEXT NOT NULL,"
 	" body BLOB NOT NULL);"
-	/* The whole key and not a hash of it: providers' ids begin with a time or a counter, so that the
-	   index grows at its end. A hash would rewrite a page anywhere in it for each event. */
+	/* Providers' ids begin with a time or a counter, so that this index grows at its end. Hashes would be inserted anywhere,
+	   and rewrite another page for each event. */
 	"CREATE UNIQUE INDEX event_key ON event(endpoint, key) WHERE key IS NOT NULL;"
-	/* What AUTOINCREMENT would do, without a write for each event: no id is ever used twice. */
+	/* No id is used twice, as with AUTOINCREMENT, but without a write for each event. */
 	"CREATE TABLE deleted(last_id INTEGER NOT NULL);"
 	"INSERT INTO deleted VALUES(0);"
 	"CREATE TRIGGER event_deleted AFTER DELETE ON event WHEN NOT EXISTS(SELECT 1 FROM event WHERE id > old.id)"
@@ -46,7 +46,7 @@ static const char *const migrations[SPOOL_SCHEMA_VERSION] = {
 	" n INTEGER NOT NULL, last_at INTEGER NOT NULL,"
 	" PRIMARY KEY(endpoint, code, secret)) WITHOUT ROWID;",
 
-	/* The keys of purged events, for as long as a delivery of them may still come. */
+	/* The keys of purged events, while the sender may still deliver them again. */
 	"CREATE TABLE purged("
 	" endpoint TEXT NOT NULL, key TEXT NOT NULL, id INTEGER NOT NULL, received_at INTEGER NOT NULL,"
 	" PRIMARY KEY(endpoint, key)) WITHOUT ROWID;"
@@ -54,7 +54,7 @@ static const char *const migrations[SPOOL_SCHEMA_VERSION] = {
 	"ALTER TABLE reject ADD COLUMN headers TEXT;"
 	"CREATE INDEX reject_at ON reject(received_at);"
 	"CREATE INDEX reject_body ON reject(id) WHERE body IS NOT NULL;"
-	/* A secret is counted by its id now; its number, which counted before, was another's whenever one was added. */
+	/* Counters name a secret by its id now. Its number, which was used before, changed when a secret was added. */
 	"CREATE TEMP TABLE sums AS SELECT endpoint, code, sum(n) AS n, max(last_at) AS last_at FROM counter GROUP BY endpoint, code;"
 	"DELETE FROM counter;"
 	"INSERT INTO counter SELECT endpoint, code, 0, n, last_at FROM sums;"
@@ -66,10 +66,10 @@ static const char *const migrations[SPOOL_SCHEMA_VERSION] = {
 	" event INTEGER NOT NULL,"
 	" sink TEXT NOT NULL,"
 	" state INTEGER NOT NULL,"
-	" since INTEGER NOT NULL," /* when its time to be tried began */
+	" since INTEGER NOT NULL," /* when the retry schedule began */
 	" due INTEGER NOT NULL,"
 	" attempts INTEGER NOT NULL,"
-	" conversation TEXT);" /* of an ordered sink, which has one on the way for each */
+	" conversation TEXT);" /* of an ordered sink, which sends one event at a time for each */
 	"CREATE INDEX relay_event ON relay(event);"
 	"CREATE INDEX relay_due ON relay(sink, due, id) WHERE state = 0;"
 	"CREATE INDEX relay_conversation ON relay(sink, conversation, id) WHERE state = 0 AND conversation IS NOT NULL;"
@@ -78,48 +78,48 @@ static const char *const migrations[SPOOL_SCHEMA_VERSION] = {
 	" relay INTEGER NOT NULL,"
 	" at INTEGER NOT NULL,"
 	" ms INTEGER NOT NULL,"
-	" status INTEGER NOT NULL," /* HTTP's; 0: there was no answer */
+	" status INTEGER NOT NULL," /* HTTP status; 0: no answer */
 	" error TEXT,"
 	" answer BLOB);"
 	"CREATE INDEX attempt_relay ON attempt(relay);"
-	/* Makes the ids of events known to others, \"evt_NAME_ID\", differ from those of other spools. */
+	/* A part of the ids that sinks see, \"evt_NAME_ID\": they differ from those of other spools. */
 	"CREATE TABLE spool(name TEXT NOT NULL);"
 	"INSERT INTO spool VALUES(lower(hex(randomblob(4))));",
 
-	"ALTER TABLE relay ADD COLUMN judge INTEGER NOT NULL DEFAULT 0;" /* 1: whether the sink wants it is still to be found out */
-	"ALTER TABLE relay ADD COLUMN reply TEXT;" /* to the event: this is sent */
-	"ALTER TABLE relay ADD COLUMN sending INTEGER NOT NULL DEFAULT 0;" /* since when a reply is on its way; 0: it isn't */
+	"ALTER TABLE relay ADD COLUMN judge INTEGER NOT NULL DEFAULT 0;" /* 1: the sink's filters have not seen the event yet */
+	"ALTER TABLE relay ADD COLUMN reply TEXT;" /* sent to the event's conversation, in place of the event */
+	"ALTER TABLE relay ADD COLUMN sending INTEGER NOT NULL DEFAULT 0;" /* when the attempt to send a reply began; 0: none is under way */
 	"CREATE INDEX relay_sending ON relay(id) WHERE sending <> 0;"
-	/* The first event of each conversation, and when its last one came; for sinks that ask, up to the event in spool. */
+	/* The first event of each conversation and the time of its last, for first-message; complete up to the event spool.conversations. */
 	"CREATE TABLE conversation("
 	" endpoint TEXT NOT NULL, conversation TEXT NOT NULL, event INTEGER NOT NULL, last_at INTEGER NOT NULL,"
 	" PRIMARY KEY(endpoint, conversation)) WITHOUT ROWID;"
 	"ALTER TABLE spool ADD COLUMN conversations INTEGER NOT NULL DEFAULT 0;",
 
 	/* 5, of release 0.2 */
-	"ALTER TABLE event ADD COLUMN note TEXT;" /* what a reader must know of it; NULL: nothing */
-	"ALTER TABLE event ADD COLUMN digest BLOB;" /* SHA-256 of spool_key_bytes(), where nothing signs the id */
-	"ALTER TABLE event ADD COLUMN scope TEXT NOT NULL DEFAULT '';" /* what makes the key unique: spool_store.h */
+	"ALTER TABLE event ADD COLUMN note TEXT;" /* for the reader of the event; NULL: none */
+	"ALTER TABLE event ADD COLUMN digest BLOB;" /* SHA-256 of spool_key_bytes(), where the id is unsigned */
+	"ALTER TABLE event ADD COLUMN scope TEXT NOT NULL DEFAULT '';" /* store.h */
 	"DROP INDEX event_key;"
 	"CREATE UNIQUE INDEX event_key ON event(endpoint, key, scope) WHERE key IS NOT NULL;"
 	"CREATE INDEX event_digest ON event(endpoint, digest) WHERE digest IS NOT NULL;"
 	"ALTER TABLE purged ADD COLUMN digest BLOB;" /* SHA-256 of spool_key_bytes(); NULL in rows of release 0.1 */
 	"CREATE INDEX purged_digest ON purged(endpoint, digest) WHERE digest IS NOT NULL;"
 	"CREATE INDEX purged_id ON purged(id);"
-	/* The last event of release 0.1, whose keys are the plain ids. */
+	/* The last event of release 0.1, whose keys are plain ids. */
 	"ALTER TABLE spool ADD COLUMN legacy_id INTEGER NOT NULL DEFAULT 0;"
 	"UPDATE spool SET legacy_id = (SELECT max(last_id, (SELECT ifnull(max(id), 0) FROM event)) FROM deleted);"
-	"ALTER TABLE reject ADD COLUMN path TEXT;" /* of the URL, where no endpoint has it */
+	"ALTER TABLE reject ADD COLUMN path TEXT;" /* of the URL, where it is no endpoint's */
 	"ALTER TABLE reject ADD COLUMN method TEXT;"
 	"ALTER TABLE reject ADD COLUMN content_type TEXT;"
-	/* The ring's shares: spool_rejects.h. */
+	/* The classes of the ring: rejects.h. */
 	"ALTER TABLE reject ADD COLUMN signed INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE reject ADD COLUMN net TEXT;"
 	"ALTER TABLE reject ADD COLUMN kept INTEGER NOT NULL DEFAULT 0;"
 	"UPDATE reject SET signed = reason IS 'wrong signature', net = remote_addr,"
 	" kept = ifnull(length(body), 0) + ifnull(length(headers), 0);"
 	"DROP INDEX reject_body;"
-	/* The running programs, as they tell of themselves: spool_program.h. */
+	/* The running programs: spool/program.h. */
 	"CREATE TABLE program("
 	" role TEXT NOT NULL, pid INTEGER NOT NULL, ticks INTEGER NOT NULL, space INTEGER NOT NULL,"
 	" started_at INTEGER NOT NULL, ended_at INTEGER NOT NULL, version TEXT NOT NULL,"
@@ -127,20 +127,20 @@ static const char *const migrations[SPOOL_SCHEMA_VERSION] = {
 	" reloads INTEGER NOT NULL, reload_at INTEGER NOT NULL, reload_error TEXT NOT NULL,"
 	" PRIMARY KEY(role, pid, space)) WITHOUT ROWID;"
 	"CREATE INDEX reject_share ON reject(signed, endpoint, code, net, kept);"
-	/* The key of a deleted event stays known as a hash of it: the key may name a person, who may have been erased. */
+	/* The key of a deleted event may name a person, who may have been erased: only a hash of it is kept. */
 	"ALTER TABLE spool ADD COLUMN salt BLOB;"
 	"UPDATE spool SET salt = randomblob(16);"
 	"UPDATE purged SET key = key_hash((SELECT salt FROM spool), key);"
-	/* When the receiver last deleted what is older than \"keep\", when it last looked at all events, and how far it is. */
+	/* The keeper's last pass, its last pass over all events, and the event where it stopped. */
 	"CREATE TABLE retention(passed_at INTEGER NOT NULL, whole_at INTEGER NOT NULL, after INTEGER NOT NULL);"
 	"INSERT INTO retention VALUES(0, 0, 0);"
-	/* What drop gives back to a relay that replay made pending again; state 0: nothing. */
+	/* The former state of a relay that replay made pending again, which drop restores; 0: none. */
 	"ALTER TABLE relay ADD COLUMN was_state INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE relay ADD COLUMN was_attempts INTEGER NOT NULL DEFAULT 0;"
 	"CREATE INDEX relay_dead ON relay(id) WHERE state = 2;"
-	/* Of an event that is sent on, where its sinks need it: the text; an empty BLOB where it has none. NULL: it was not stored. */
+	/* The text, where a sink of the endpoint needs it; an empty BLOB: the event has none; NULL: it was not stored. */
 	"ALTER TABLE event ADD COLUMN text TEXT;"
-	/* The sinks that the running relay sends nothing to, until then. */
+	/* The sinks that the running relay pauses, and until when. */
 	"CREATE TABLE pause(sink TEXT PRIMARY KEY, until INTEGER NOT NULL, failures INTEGER NOT NULL) WITHOUT ROWID;",
 };
 

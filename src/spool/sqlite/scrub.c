@@ -3,9 +3,9 @@
  * Scrubbing the database file. The file's format: https://sqlite.org/fileformat2.html, sections 1.6 (b-tree pages) and 1.8
  * (pointer maps, which tell what each page is).
  *
- * A step first looks for pages with such copies without any lock, as most have none. Then it takes the spool's lock, checkpoints,
- * so that the file has the newest version of each page, and overwrites. A commit follows: other connections forget the pages
- * that they have in memory, and with them the copies.
+ * A step looks for pages with copies without any lock first, because most pages have none. Then it takes the spool's lock and
+ * checkpoints, so that the file has the newest version of each page. Then it overwrites the copies. The commit that follows makes
+ * other connections drop the pages in their caches, and the copies in them.
  */
 #include "spool/sqlite/scrub.h"
 
@@ -23,7 +23,7 @@ enum {
 	MAP_ROOT = 1, MAP_BTREE = 5,   /* the kinds of page that are b-tree pages */
 	INDEX_INTERIOR = 2, TABLE_INTERIOR = 5, INDEX_LEAF = 10, TABLE_LEAF = 13,
 	INTERIOR_HEADER = 12, LEAF_HEADER = 8,
-	PENDING_BYTE = 0x40000000,     /* the page with it has no content */
+	PENDING_BYTE = 0x40000000,     /* SQLite locks it: the page with this byte has no content */
 	BUSY_MS = 200,                 /* with the lock held: a delivery waits as long */
 };
 
@@ -69,7 +69,7 @@ static int64_t number16(const unsigned char *p)
 	return p[0] << 8 | p[1];
 }
 
-/* The unused part of the page: *from up to *to. False where it has none, or is no page that we know. */
+/* Finds the unused part of the page, from *from up to *to. False where it has none, or is of an unknown kind. */
 static bool find_unused(const struct scrub *s, int64_t number, int64_t *from, int64_t *to)
 {
 	int64_t at = number == 1 ? HEADER : 0;
@@ -92,7 +92,7 @@ static bool has_copy(const struct scrub *s, int64_t from, int64_t to)
 	return from < to;
 }
 
-/* Looks at a step's pages. *found becomes whether any has a copy; with `write` they are overwritten. False: the file fails. */
+/* Reads a step's pages, and sets *found when one has a copy. With `write` it overwrites the copies. False on an I/O error. */
 static bool look(struct scrub *s, int64_t first, bool write, bool *found)
 {
 	sqlite3_int64 end = 0;
@@ -128,7 +128,7 @@ static bool checkpoint(struct scrub *s, bool *busy)
 	return rc == SQLITE_OK || spool_sql_fail(s->db);
 }
 
-/* The transaction that spool_db_begin() began ends for the checkpoint, and another one takes its place under the same lock. */
+/* A checkpoint needs to be outside of a transaction. So the first one ends, and another one begins under the same lock. */
 static bool overwrite(struct scrub *s, int64_t first, bool *busy)
 {
 	bool ok, found = false;
@@ -147,7 +147,7 @@ static bool overwrite(struct scrub *s, int64_t first, bool *busy)
 	return ok;
 }
 
-/* False where the database is none of ours. */
+/* False where memory is short, or the database has another format than hookspool's. */
 static bool set_up(struct scrub *s)
 {
 	unsigned char header[HEADER];
@@ -170,7 +170,7 @@ bool spool_scrub(struct spool_db *db, bool *busy)
 	sqlite3_int64 end = 0;
 
 	*busy = false;
-	/* this connection must not write its old copies of pages later */
+	/* or this connection would write old copies of pages from its cache */
 	sqlite3_exec(db->sql, "PRAGMA shrink_memory", NULL, NULL, NULL);
 	for (int64_t first = 1; ok && wanted && s.file->pMethods->xFileSize(s.file, &end) == SQLITE_OK && first <= end / s.size; first += STEP) {
 		ok = look(&s, first, false, &found) || spool_sql_fail(db);

@@ -8,12 +8,12 @@
 #include "spool/sqlite/db.h"
 
 /*
- * SQLite splits and joins b-tree pages by copying rows. Old copies are left between a page's pointers and its content, and stay there
- * when the row is deleted. This overwrites that part of all pages with zeros, in the file itself and in small steps: SQLite never
- * reads it. Works on a database with auto_vacuum, as hookspool makes it; another one stays as it is.
+ * SQLite splits and joins b-tree pages by copying rows. Old copies stay between a page's pointers and its content, also when the row
+ * is deleted. SQLite never reads that part of a page. This function overwrites it with zeros in all pages, in the file itself and in
+ * small steps. It works on a database with auto_vacuum, as hookspool makes it, and leaves any other as it is.
  *
- * Call it after what was deleted is checkpointed. Ends with an empty write-ahead log. After an error *busy tells
- * whether a reader is in the way, and a second call goes on from the beginning.
+ * Call it after a checkpoint of the deletion. It ends with an empty write-ahead log. After an error *busy tells whether a reader is in
+ * the way; a second call begins anew.
  */
 bool spool_scrub(struct spool_db *db, bool *busy);
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { UNSIGNED_COST = 7 }; /* one without signature, but for the first, takes the room of so many with one */
+enum { UNSIGNED_COST = 7 }; /* an unsigned delivery, but for the first one, counts as so many signed ones */
 
 enum level { LEVEL_ALL, LEVEL_SIGNED, LEVEL_ENDPOINT, LEVEL_CODE, LEVEL_NET };
 
@@ -58,7 +58,7 @@ static int compare_places(const void *left, const void *right, void *level)
 	return (a->id < b->id) - (a->id > b->id);
 }
 
-/* From the inside: what each takes, with all before it in its class, is its place in the class above. */
+/* Ranks one level, from the innermost outwards: the sum up to a delivery inside its class is its place in the class above. */
 static void rank_level(struct share *s, size_t n, enum level level)
 {
 	uint64_t sum = 0;

@@ -9,13 +9,13 @@
 
 enum { SHARE_LEVELS = 5 };
 
-/* What tells the classes of rejected deliveries apart, the widest first. Borrowed texts. */
+/* The class of a rejected delivery; the members define nested classes, the widest first. Borrowed texts. */
 struct share_class {
 	bool is_signed;
 	const char *endpoint, *code, *net;
 };
 
-/* One that wants room. */
+/* A rejected delivery, as a claim on room. */
 struct share {
 	int64_t id;    /* the highest is the newest */
 	uint64_t room; /* that it takes: 1, or its bytes */
@@ -25,14 +25,14 @@ struct share {
 	void *owner; /* the caller's */
 };
 
-/* Orders classes so that those of one wider class stand together: as qsort() has it. */
+/* Compares for qsort(), so that all classes of one wider class are adjacent. */
 int spool_share_compare(const struct share_class *a, const struct share_class *b);
 
-/* Sets the class of s. `before` is the one before it in the order of spool_share_compare(), of class before_class; NULL: it is the first. */
+/* Sets the numbers of the class of s. `before`, of class before_class, is its predecessor in the order of spool_share_compare(); NULL: s is the first. */
 void spool_share_number(struct share *s, const struct share_class *class, const struct share *before, const struct share_class *before_class);
 
 /*
- * Sets `at` of all n, so that those with at <= limit are the fair choice for that limit: fair queueing, class by class, and the
+ * Sets `at` of all n: those with at <= limit are the fair choice for that limit. The method is fair queueing, class by class, and the
  * newest first inside a class. O(n log n).
  */
 void spool_share_rank(struct share *s, size_t n);

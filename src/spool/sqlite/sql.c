@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What every reader and writer of the spool's tables does with SQLite. */
+/* Helpers for all that reads and writes the spool's tables. */
 #include "spool/sqlite/sql.h"
 
 bool spool_sql_fail(struct spool_db *db)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What every reader and writer of the spool's tables does with SQLite. */
+/* Helpers for all that reads and writes the spool's tables. */
 #ifndef SPOOL_SQL_H
 #define SPOOL_SQL_H
 
@@ -26,8 +26,8 @@ struct slice spool_sql_slice(sqlite3_stmt *st, int column);
 struct slice spool_sql_stored_text(sqlite3_stmt *st, int column);
 
 /*
- * What other columns must hold. A spool may be damaged, or forged by another user, and the schema binds its writers only: a
- * value that is missing, or out of range, becomes the nearest that is right.
+ * Columns that must have a value of that kind. A spool may be damaged, or forged by another user, and the schema does not bind a
+ * forger. A value that is missing or out of range becomes the nearest valid one.
  */
 const char *spool_sql_text(sqlite3_stmt *st, int column); /* NULL: "" */
 struct slice spool_sql_present(sqlite3_stmt *st, int column); /* a slice whose p isn't NULL */

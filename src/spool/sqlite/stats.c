@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What the spool keeps beside events: counters and rejected deliveries, gathered in memory, written now and then. */
+/* Statistics: counters, rejected deliveries and the program's own row. They are gathered in memory, and written once a second. */
 #include "spool/sqlite/stats.h"
 
 #include <stdlib.h>

@@ -41,7 +41,7 @@ sqlite3_stmt *spool_store_statement(struct spool_store *s, enum spool_store_sql 
 	return s->st[which];
 }
 
-/* Tells that the event stored last is from later than `at`: a clock is wrong, or was. Its events stay as they are. */
+/* Logs when the event stored last is younger than `at`: a clock is wrong, or was. Its events stay as they are. */
 static void tell_clock(struct spool_store *s, int64_t at, int64_t slack)
 {
 	char newest[CLOCK_TEXT], now[CLOCK_TEXT];
@@ -53,7 +53,7 @@ static void tell_clock(struct spool_store *s, int64_t at, int64_t slack)
 	s->received_at = 0;
 }
 
-/* What the spool has of release 0.1, and the time of the event stored last. */
+/* Reads whether the spool has events of release 0.1, and the time of the event stored last. */
 static bool read_legacy(struct spool_store *s)
 {
 	sqlite3_stmt *st;
@@ -175,7 +175,7 @@ static bool any_needs_text(const struct sink *const *sinks, size_t n)
 	return any;
 }
 
-/* The relay then need not read the body again. */
+/* Binds the text for the relay, which then does not parse the body again; NULL where no sink needs it. */
 static void bind_text(sqlite3_stmt *st, int parameter, const struct spool_event *ev)
 {
 	if (!any_needs_text(ev->relay, ev->n_relay) && !any_needs_text(ev->store, ev->n_store))
@@ -217,7 +217,7 @@ static bool insert_row(struct spool_store *s, const struct spool_event *ev, cons
 	return ok;
 }
 
-/* The key goes over to a younger event. */
+/* Takes the key from an event outside of the dedupe window, for the new event. */
 static bool release_key(struct spool_store *s, int64_t id)
 {
 	sqlite3_stmt *st = spool_store_statement(s, STORE_RELEASE);
@@ -245,7 +245,7 @@ static bool insert_event(struct spool_store *s, struct spool_event *ev, const st
 		if (!release_key(s, f.id) || !insert_row(s, ev, c) || sqlite3_changes(s->sql) == 0)
 			return false;
 	}
-	if (!ev->reject) { /* one that was refused has the time it came then */
+	if (!ev->reject) { /* a rejected delivery that is accepted keeps the time when it came */
 		tell_clock(s, ev->received_at, CLOCK_STEP_MS);
 		s->received_at = ev->received_at;
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What a spool may hold: its files are plain files, and its schema is the one that this program makes. */
+/* Checks before a spool is trusted: its files are plain files, and its schema is the one that this program makes. */
 #include "spool/sqlite/trust.h"
 
 #include <errno.h>
@@ -60,8 +60,8 @@ static void take_name(char out[NAME_SIZE], const unsigned char *name)
 }
 
 /*
- * What in `in` is not in `than`. ANALYZE makes its two tables in any database; what else SQLite makes itself is in both. The names
- * say nothing: a writer of the file can give any name to anything.
+ * Finds an object of the schema of `in` that the schema of `than` lacks. The two tables that ANALYZE makes are allowed. Names alone
+ * prove nothing, because a writer of the file can choose them: the texts are compared.
  * Returns SQLITE_DONE where there is none, SQLITE_ROW with its type and name in row, else SQLite's error.
  */
 static int find_more(sqlite3 *in, sqlite3 *than, char row[COUNT][NAME_SIZE])
