@@ -204,10 +204,10 @@ static void say_count(const struct counting *counting, const struct spool_delive
 	const char *sink = d->sink;
 	bool known = conf_sink(counting->conf, sink);
 
-	if (d->state == RELAY_PENDING && !known)
+	if (d->state == SPOOL_RELAY_PENDING && !known)
 		check_say(counting->check, CHECK_WARN, "deliveries", "sink %s: %" PRId64 " %s pending, and there is no such sink any more; "
 			"hookspool drop --sink %s gives %s up", sink, d->n, deliveries_are(d->n), sink, d->n == 1 ? "it" : "them");
-	else if (d->state == RELAY_DEAD && known)
+	else if (d->state == SPOOL_RELAY_DEAD && known)
 		check_say(counting->check, CHECK_WARN, "deliveries", "sink %s: %" PRId64 " %s dead; hookspool deliveries --sink %s --state dead shows %s", sink, d->n,
 			deliveries_are(d->n), sink, d->n == 1 ? "it" : "them");
 }

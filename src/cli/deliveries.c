@@ -42,7 +42,7 @@ static void print_delivery_object(struct printing *p, const struct spool_deliver
 		json_text(&j, "error", s->error);
 		json_text(&j, "answer", s->answer);
 	}
-	if (s->state == RELAY_PENDING)
+	if (s->state == SPOOL_RELAY_PENDING)
 		json_time(&j, "due", s->due);
 	if (s->paused_until > clock_now())
 		json_time(&j, "paused_until", s->paused_until);
@@ -57,9 +57,9 @@ static void print_deliveries_head(bool names)
 
 static const char *colour_of(const struct spool_delivery *s)
 {
-	if (s->state == RELAY_DEAD)
+	if (s->state == SPOOL_RELAY_DEAD)
 		return terminal_colour(TERMINAL_RED);
-	return s->state == RELAY_PENDING && s->attempts ? terminal_colour(TERMINAL_YELLOW) : "";
+	return s->state == SPOOL_RELAY_PENDING && s->attempts ? terminal_colour(TERMINAL_YELLOW) : "";
 }
 
 static void print_last_result(const struct spool_delivery *s)
@@ -93,7 +93,7 @@ static void print_delivery_row(struct printing *p, const struct spool_delivery *
 	}
 	printf("  %s%-9s%s  %5d  ", colour, spool_deliveries_states[s->state], *colour ? terminal_colour(TERMINAL_PLAIN) : "", s->attempts);
 	printf("%-*s  %-*s  ", terminal_time_width(), s->last_at ? terminal_time(s->last_at, last) : "-", terminal_time_width(),
-		s->state == RELAY_PENDING ? terminal_time(s->due, next) : "-");
+		s->state == SPOOL_RELAY_PENDING ? terminal_time(s->due, next) : "-");
 	print_last_result(s);
 	putchar('\n');
 }
@@ -229,7 +229,7 @@ static int deliveries_run(const struct cli *cli, void *values)
 }
 
 static const char *const state_words[] = {
-	[RELAY_PENDING] = "pending", [RELAY_DONE] = "delivered", [RELAY_DEAD] = "dead", NULL};
+	[SPOOL_RELAY_PENDING] = "pending", [SPOOL_RELAY_DONE] = "delivered", [SPOOL_RELAY_DEAD] = "dead", NULL};
 
 static const struct command_option deliveries_options[] = {
 	{.name = "sink", .kind = COMMAND_SINK, .offset = offsetof(struct deliveries, sink), .argument = "NAME", .help = "to this sink"},

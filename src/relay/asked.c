@@ -54,12 +54,12 @@ static bool take_asked(struct relay *r, const struct spool_relay_row *row)
 	const struct spool_ack_key key = {row->id, row->event.id};
 	struct queue *q = queue_of(r, row->sink);
 
-	if (row->state == RELAY_PENDING && q)
+	if (row->state == SPOOL_RELAY_PENDING && q)
 		return take_pending(r, q, row);
-	if (row->state == RELAY_PENDING)
+	if (row->state == SPOOL_RELAY_PENDING)
 		acks_tell(r->acks, key, SPOOL_ACK_UNKNOWN);
 	else
-		acks_tell(r->acks, key, row->state == RELAY_DONE ? SPOOL_ACK_DELIVERED : SPOOL_ACK_REFUSED);
+		acks_tell(r->acks, key, row->state == SPOOL_RELAY_DONE ? SPOOL_ACK_DELIVERED : SPOOL_ACK_REFUSED);
 	return true;
 }
 

@@ -16,8 +16,8 @@ enum {
 
 static void log_attempt(const struct attempt *a, const struct sink_result *got)
 {
-	static const char *const outcomes[] = {[RELAY_PENDING] = "retried", [RELAY_DONE] = "delivered", [RELAY_DEAD] = "dead"};
-	enum log_level level = a->result.state == RELAY_DONE ? LOG_LEVEL_INFO : a->result.state == RELAY_DEAD ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING;
+	static const char *const outcomes[] = {[SPOOL_RELAY_PENDING] = "retried", [SPOOL_RELAY_DONE] = "delivered", [SPOOL_RELAY_DEAD] = "dead"};
+	enum log_level level = a->result.state == SPOOL_RELAY_DONE ? LOG_LEVEL_INFO : a->result.state == SPOOL_RELAY_DEAD ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING;
 	char due[CLOCK_TEXT];
 	struct log_entry e;
 
@@ -34,7 +34,7 @@ static void log_attempt(const struct attempt *a, const struct sink_result *got)
 	log_number(&e, "ms", got->ms);
 	log_text(&e, "reason", a->result.error);
 	log_text(&e, "place", got->place);
-	if (a->result.state == RELAY_PENDING)
+	if (a->result.state == SPOOL_RELAY_PENDING)
 		log_text(&e, "next", clock_format(a->result.due, due));
 	log_end(&e);
 }
@@ -76,7 +76,7 @@ static void decide(struct attempt *a, const struct sink_result *got, int64_t now
 	const struct sink *s = a->queue->sink;
 	int64_t last;
 
-	a->result.state = got->verdict == SINK_DELIVERED ? RELAY_DONE : RELAY_DEAD;
+	a->result.state = got->verdict == SINK_DELIVERED ? SPOOL_RELAY_DONE : SPOOL_RELAY_DEAD;
 	a->result.since = schedule_since(&(struct schedule_times){a->message.attempt, a->since, a->due, a->started, now}, &a->queue->relay->gap);
 	last = a->result.since + s->retry.within;
 	note_pause(a, got, now);
@@ -88,7 +88,7 @@ static void decide(struct attempt *a, const struct sink_result *got, int64_t now
 		return;
 	if (a->result.due < now + got->retry_after)
 		a->result.due = now + got->retry_after < last ? now + got->retry_after : last;
-	a->result.state = RELAY_PENDING;
+	a->result.state = SPOOL_RELAY_PENDING;
 }
 
 static void add_result(struct relay *r, struct attempt *a)
@@ -155,13 +155,13 @@ void result_of(struct sink_message *m, const struct sink_result *got)
 
 void result_unwanted(struct relay *r, struct attempt *a)
 {
-	a->result.state = RELAY_UNWANTED;
+	a->result.state = SPOOL_RELAY_UNWANTED;
 	add_result(r, a);
 }
 
 void result_unfiltered(struct relay *r, struct attempt *a)
 {
-	a->result.state = RELAY_DEAD;
+	a->result.state = SPOOL_RELAY_DEAD;
 	a->result.unjudged = true;
 	a->result.at = clock_now();
 	a->result.since = a->since;
@@ -178,7 +178,7 @@ static struct attempt *attempt_of_result(struct spool_attempt *result)
 /* It may have made others due: its own next attempt, the next of its conversation, its reply. */
 static void look_for_more(struct relay *r, const struct attempt *a)
 {
-	if (a->result.state == RELAY_PENDING) {
+	if (a->result.state == SPOOL_RELAY_PENDING) {
 		a->queue->more = true; /* only so is it known when the next is due */
 	} else if (a->queue->sink->ordered) {
 		a->queue->more = true;
@@ -202,8 +202,8 @@ static void tell_receivers(struct relay *r, const struct spool_attempt *result)
 {
 	const struct spool_ack_key key = {result->relay, result->event};
 
-	if (result->state != RELAY_PENDING)
-		acks_tell(r->acks, key, result->state == RELAY_DEAD ? SPOOL_ACK_REFUSED : SPOOL_ACK_DELIVERED);
+	if (result->state != SPOOL_RELAY_PENDING)
+		acks_tell(r->acks, key, result->state == SPOOL_RELAY_DEAD ? SPOOL_ACK_REFUSED : SPOOL_ACK_DELIVERED);
 }
 
 void result_record(struct relay *r)

@@ -10,7 +10,7 @@
 #include "spool/events.h"
 
 /* The last is none that is kept: such a relay is forgotten. */
-enum spool_relay_state { RELAY_PENDING, RELAY_DONE, RELAY_DEAD, RELAY_UNWANTED };
+enum spool_relay_state { SPOOL_RELAY_PENDING, SPOOL_RELAY_DONE, SPOOL_RELAY_DEAD, SPOOL_RELAY_UNWANTED };
 
 /* Where a reading of due relays goes on; zero-initialised, it begins with the first. */
 struct spool_relay_cursor {

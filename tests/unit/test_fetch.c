@@ -181,7 +181,7 @@ static void an_event_that_was_dropped_is_not_sent(void **state)
 	assert_int_equal(sent.messages, 2);
 	a = f->q.ready;
 	/* another process records it in between, as hookspool drop would */
-	assert_true(spool_relay_record(f->r.db, &(struct spool_attempt){.relay = a->relay, .event = a->event.id, .state = RELAY_DEAD}));
+	assert_true(spool_relay_record(f->r.db, &(struct spool_attempt){.relay = a->relay, .event = a->event.id, .state = SPOOL_RELAY_DEAD}));
 	report_all(f, (struct sink_result){.verdict = SINK_DELIVERED});
 	send_now(f);
 	assert_int_equal(sent.messages, 1);
@@ -224,7 +224,7 @@ static void filters_leave_out_by_sender_and_text(void **state)
 	send_now(f);
 	assert_int_equal(sent.messages, 2);
 	assert_int_equal(f->r.n_results, 1);
-	assert_int_equal(f->r.results->state, RELAY_UNWANTED);
+	assert_int_equal(f->r.results->state, SPOOL_RELAY_UNWANTED);
 	report_all(f, (struct sink_result){.verdict = SINK_RETRY});
 	sink.texts = (struct strlist){texts, 1};
 	put(f, (struct put){.sender = "ann", .body = "{\"event\":\"message.received\",\"data\":{\"body\":\"well, HELLO you\"}}"});
@@ -276,7 +276,7 @@ static void an_event_of_a_removed_endpoint_is_a_dead_letter_where_its_text_matte
 	conf.n_endpoints = 1;
 	assert_int_equal(sent.messages, 0);
 	assert_int_equal(f->r.n_results, 1);
-	assert_true(f->r.results->state == RELAY_DEAD && f->r.results->unjudged);
+	assert_true(f->r.results->state == SPOOL_RELAY_DEAD && f->r.results->unjudged);
 }
 
 /* What can't be read now is read again a second later; with --once the run fails. */

@@ -65,7 +65,7 @@ static void delivered(void **state)
 	const struct spool_attempt *a = result(f, first_attempt(),
 		(struct sink_result){.verdict = SINK_DELIVERED, .status = 201, .ms = 12, .place = "partition 3 offset 9"});
 
-	assert_true(a->state == RELAY_DONE && !a->error && a->status == 201 && a->ms == 12 && !a->pauses);
+	assert_true(a->state == SPOOL_RELAY_DONE && !a->error && a->status == 201 && a->ms == 12 && !a->pauses);
 	assert_int_equal(a->relay, 1);
 	assert_int_equal(a->event, 101);
 	assert_int_equal(a->answer.n, strlen("partition 3 offset 9"));
@@ -86,7 +86,7 @@ static void refused_is_a_dead_letter(void **state)
 
 	for (int i = 0; i < 10; i++) { /* and no failure of the target */
 		a = result(f, first_attempt(), (struct sink_result){.verdict = SINK_REFUSED, .error = "no such topic"});
-		assert_true(a->state == RELAY_DEAD && !a->pauses);
+		assert_true(a->state == SPOOL_RELAY_DEAD && !a->pauses);
 		assert_string_equal(a->error, "no such topic");
 	}
 	assert_int_equal(f->q[0].failures, 0);
@@ -98,7 +98,7 @@ static void retry_is_due_by_the_schedule(void **state)
 	int64_t now = clock_now();
 	const struct spool_attempt *a = result(f, first_attempt(), (struct sink_result){.verdict = SINK_RETRY, .target_failed = true, .error = "down"});
 
-	assert_int_equal(a->state, RELAY_PENDING);
+	assert_int_equal(a->state, SPOOL_RELAY_PENDING);
 	assert_in_range(a->due - now, 1000, 11000);
 	assert_in_range(a->since - now, 0, 1000);
 	assert_int_equal(f->q[0].failures, 1);
@@ -112,10 +112,10 @@ static void retry_ends_with_the_time_for_it(void **state)
 	struct fixture *f = *state;
 	struct attempt *a = make_attempt(1, clock_now() - 3 * INT64_C(86400000), 30, NULL);
 
-	assert_int_equal(result(f, a, (struct sink_result){.verdict = SINK_RETRY, .target_failed = true})->state, RELAY_DEAD);
+	assert_int_equal(result(f, a, (struct sink_result){.verdict = SINK_RETRY, .target_failed = true})->state, SPOOL_RELAY_DEAD);
 	sinks[0].retry.within += 2 * INT64_C(3600000);
 	a = make_attempt(2, clock_now() - 3 * INT64_C(86400000), 30, NULL);
-	assert_int_equal(result(f, a, (struct sink_result){.verdict = SINK_RETRY, .target_failed = true})->state, RELAY_PENDING);
+	assert_int_equal(result(f, a, (struct sink_result){.verdict = SINK_RETRY, .target_failed = true})->state, SPOOL_RELAY_PENDING);
 }
 
 static void retry_after_puts_the_next_attempt_off(void **state)
@@ -157,15 +157,15 @@ static void a_reply_in_doubt_is_a_dead_letter(void **state)
 	const struct sink_result doubt = {.verdict = SINK_RETRY, .in_doubt = true, .target_failed = true, .error = "no answer"};
 	const struct spool_attempt *a = result(f, make_attempt(1, clock_now(), 0, "Hello"), doubt);
 
-	assert_int_equal(a->state, RELAY_DEAD);
+	assert_int_equal(a->state, SPOOL_RELAY_DEAD);
 	assert_string_equal(a->error, "no answer; it may have arrived");
 	assert_int_equal(f->q[0].failures, 1);
 	a = result(f, make_attempt(1, clock_now(), 0, "Hello"), (struct sink_result){.verdict = SINK_REFUSED, .in_doubt = true});
 	assert_string_equal(a->error, "it may have arrived");
 	a = result(f, make_attempt(1, clock_now(), 0, "Hello"), (struct sink_result){.verdict = SINK_RETRY, .error = "no"});
-	assert_int_equal(a->state, RELAY_PENDING);
+	assert_int_equal(a->state, SPOOL_RELAY_PENDING);
 	a = result(f, first_attempt(), doubt);
-	assert_int_equal(a->state, RELAY_PENDING);
+	assert_int_equal(a->state, SPOOL_RELAY_PENDING);
 	assert_string_equal(a->error, "no answer");
 }
 
@@ -202,10 +202,10 @@ static void unwanted_and_unfiltered(void **state)
 
 	queue_add_ended(&f->q[0], a);
 	result_unwanted(&f->r, a);
-	assert_int_equal(a->result.state, RELAY_UNWANTED);
+	assert_int_equal(a->result.state, SPOOL_RELAY_UNWANTED);
 	queue_add_ended(&f->q[0], b);
 	result_unfiltered(&f->r, b);
-	assert_true(b->result.state == RELAY_DEAD && b->result.unjudged && b->result.error);
+	assert_true(b->result.state == SPOOL_RELAY_DEAD && b->result.unjudged && b->result.error);
 	assert_int_equal(f->r.n_results, 2);
 	assert_int_equal(f->q[0].n_in_flight, 0);
 }

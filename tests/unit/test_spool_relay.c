@@ -162,22 +162,22 @@ static void attempts_are_recorded(void **state)
 	seen = due(&db, &plain, 1000);
 	assert_true(seen.n == 1 && !seen.judge);
 	for (int i = 1; i <= 30; i++)
-		record(&db, (struct spool_attempt){.relay = seen.relay[0], .event = seen.event[0], .at = i, .error = "no", .state = RELAY_PENDING, .due = 2000});
+		record(&db, (struct spool_attempt){.relay = seen.relay[0], .event = seen.event[0], .at = i, .error = "no", .state = SPOOL_RELAY_PENDING, .due = 2000});
 	assert_int_equal(ask(&db, "SELECT count(*) FROM attempt"), SPOOL_ATTEMPTS_KEPT);
 	assert_int_equal(ask(&db, "SELECT min(at) FROM attempt"), 21);
 	assert_int_equal(due(&db, &plain, 1999).n, 0);
 	assert_true(spool_relay_next_due(&db, "plain", 1000, &n));
 	assert_int_equal(n, 2000);
-	record(&db, (struct spool_attempt){.relay = seen.relay[0], .event = seen.event[0], .state = RELAY_DEAD});
+	record(&db, (struct spool_attempt){.relay = seen.relay[0], .event = seen.event[0], .state = SPOOL_RELAY_DEAD});
 	assert_int_equal(due(&db, &plain, 9999).n, 0);
 	assert_true(spool_deliveries_retry(&db, &all, 3000, &n));
 	assert_int_equal(n, 1);
 	seen = due(&db, &plain, 3000);
-	record(&db, (struct spool_attempt){.relay = seen.relay[0], .event = seen.event[0], .status = 200, .state = RELAY_DONE});
+	record(&db, (struct spool_attempt){.relay = seen.relay[0], .event = seen.event[0], .status = 200, .state = SPOOL_RELAY_DONE});
 	assert_int_equal(ask(&db, "SELECT count(*) FROM attempt"), SPOOL_ATTEMPTS_KEPT);
-	assert_int_equal(ask(&db, "SELECT state FROM relay"), RELAY_DONE);
+	assert_int_equal(ask(&db, "SELECT state FROM relay"), SPOOL_RELAY_DONE);
 	/* the result of a delivery that was purged during its attempt is dropped */
-	record(&db, (struct spool_attempt){.relay = 4711, .event = 1, .state = RELAY_DONE});
+	record(&db, (struct spool_attempt){.relay = 4711, .event = 1, .state = SPOOL_RELAY_DONE});
 	assert_int_equal(ask(&db, "SELECT count(*) FROM attempt WHERE relay = 4711"), 0);
 	spool_db_close(&db);
 	spool_close(s);
@@ -231,7 +231,7 @@ static void unwanted_relays_are_deleted(void **state)
 	open_db(&db, "unwanted");
 	seen = due(&db, &judged, 1000);
 	assert_true(seen.n == 1 && seen.judge);
-	record(&db, (struct spool_attempt){.relay = seen.relay[0], .event = seen.event[0], .state = RELAY_UNWANTED});
+	record(&db, (struct spool_attempt){.relay = seen.relay[0], .event = seen.event[0], .state = SPOOL_RELAY_UNWANTED});
 	assert_int_equal(ask(&db, "SELECT (SELECT count(*) FROM relay) + (SELECT count(*) FROM attempt)"), 0);
 	assert_true(spool_deliveries_replay(&db, &judged, &id, 1, 1000, &changed));
 	seen = due(&db, &judged, 1000);
@@ -245,7 +245,7 @@ static void replies_are_recorded(void **state)
 {
 	struct spool *s = spool_new("replies", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
 	struct sink ordered_answers = answers;
-	struct spool_attempt a = {.at = 5, .ms = 5, .state = RELAY_DONE, .reply_to = &answers, .reply = text("hello")};
+	struct spool_attempt a = {.at = 5, .ms = 5, .state = SPOOL_RELAY_DONE, .reply_to = &answers, .reply = text("hello")};
 	struct spool_db db;
 	struct seen seen;
 
@@ -303,7 +303,7 @@ static void reply_interrupted_by_the_relays_end_is_dead(void **state)
 	assert_true(spool_relay_sending(&db, &key, 9) && !key.pending);
 	assert_int_equal(ask(&db, "SELECT max(sending) FROM relay"), 8);
 	assert_int_equal(due(&db, &plain, 1000).n, 2);
-	record(&db, (struct spool_attempt){.relay = seen.relay[1], .event = seen.event[1], .state = RELAY_DONE});
+	record(&db, (struct spool_attempt){.relay = seen.relay[1], .event = seen.event[1], .state = SPOOL_RELAY_DONE});
 	assert_true(spool_relay_doubt(&db, &n));
 	assert_int_equal(n, 1);
 	assert_true(spool_relay_doubt(&db, &n));
@@ -338,21 +338,21 @@ static void purged_and_dropped_relays(void **state)
 	put(s, &plain, NULL);
 	open_db(&db, "purged");
 	old = due(&db, &plain, 1000);
-	record(&db, (struct spool_attempt){.relay = old.relay[0], .event = old.event[0], .error = "no", .state = RELAY_PENDING, .due = 1000});
+	record(&db, (struct spool_attempt){.relay = old.relay[0], .event = old.event[0], .error = "no", .state = SPOOL_RELAY_PENDING, .due = 1000});
 	assert_true(spool_retention_page(&db, &old_ones, &purged));
 	assert_true(purged.sum.events == 1 && purged.sum.pending == 1);
 	put(s, &plain, NULL);
 	new = due(&db, &plain, 1000);
 	assert_true(new.relay[0] == old.relay[0] && new.event[0] != old.event[0]);
 	assert_true(is_pending(&db, new.relay[0], new.event[0]) && !is_pending(&db, old.relay[0], old.event[0]));
-	record(&db, (struct spool_attempt){.relay = old.relay[0], .event = old.event[0], .state = RELAY_DONE});
+	record(&db, (struct spool_attempt){.relay = old.relay[0], .event = old.event[0], .state = SPOOL_RELAY_DONE});
 	assert_int_equal(ask(&db, "SELECT (SELECT count(*) FROM attempt) + (SELECT count(*) FROM relay WHERE state <> 0)"), 0);
 	assert_true(spool_deliveries_drop(&db, &all, 3000, &n) && n == 1);
 	assert_false(is_pending(&db, new.relay[0], new.event[0]));
-	record(&db, (struct spool_attempt){.relay = new.relay[0], .event = new.event[0], .state = RELAY_PENDING, .due = 1});
-	assert_int_equal(ask(&db, "SELECT state FROM relay"), RELAY_DEAD);
-	record(&db, (struct spool_attempt){.relay = new.relay[0], .event = new.event[0], .state = RELAY_DONE});
-	assert_int_equal(ask(&db, "SELECT state FROM relay"), RELAY_DONE);
+	record(&db, (struct spool_attempt){.relay = new.relay[0], .event = new.event[0], .state = SPOOL_RELAY_PENDING, .due = 1});
+	assert_int_equal(ask(&db, "SELECT state FROM relay"), SPOOL_RELAY_DEAD);
+	record(&db, (struct spool_attempt){.relay = new.relay[0], .event = new.event[0], .state = SPOOL_RELAY_DONE});
+	assert_int_equal(ask(&db, "SELECT state FROM relay"), SPOOL_RELAY_DONE);
 	spool_db_close(&db);
 	spool_close(s);
 }
@@ -389,7 +389,7 @@ static void relays_keep_their_order(void **state)
 	open_db(&db, "order");
 	seen = due(&db, &in_order, 1000);
 	assert_true(seen.n == 2 && seen.event[0] == first && seen.event[1] == other);
-	record(&db, (struct spool_attempt){.relay = seen.relay[0], .event = seen.event[0], .state = RELAY_DEAD});
+	record(&db, (struct spool_attempt){.relay = seen.relay[0], .event = seen.event[0], .state = SPOOL_RELAY_DEAD});
 	seen = due(&db, &in_order, 1000);
 	assert_true(seen.n == 2 && seen.event[0] == second);
 	spool_db_close(&db);
@@ -501,11 +501,11 @@ static void test_relays_are_found_by_their_keys(void **state)
 	(void)state;
 	spool_close(s);
 	open_db(&db, "find");
-	record(&db, (struct spool_attempt){.relay = 1, .event = first, .at = 1, .state = RELAY_DONE});
+	record(&db, (struct spool_attempt){.relay = 1, .event = first, .at = 1, .state = SPOOL_RELAY_DONE});
 	it = spool_relay_find(&db, keys, COUNT(keys));
 	assert_true(spool_relay_next(it, &row));
 	assert_int_equal(row.event.id, third);
-	assert_int_equal(row.state, RELAY_PENDING);
+	assert_int_equal(row.state, SPOOL_RELAY_PENDING);
 	assert_true(row.sink.n == 5 && memcmp(row.sink.p, "plain", 5) == 0);
 	assert_true(row.event.body.n == 2 && memcmp(row.event.body.p, "{}", 2) == 0);
 	assert_true(spool_relay_next(it, &row));
@@ -513,7 +513,7 @@ static void test_relays_are_found_by_their_keys(void **state)
 	assert_true(row.sink.n == 8 && memcmp(row.sink.p, "in-order", 8) == 0);
 	assert_true(spool_relay_next(it, &row));
 	assert_int_equal(row.event.id, first);
-	assert_int_equal(row.state, RELAY_DONE);
+	assert_int_equal(row.state, SPOOL_RELAY_DONE);
 	assert_false(spool_relay_next(it, &row));
 	assert_true(spool_relay_end(it, &cursor, &more));
 	spool_db_close(&db);

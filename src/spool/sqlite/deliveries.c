@@ -9,7 +9,7 @@
 
 enum { BATCH = 10000 }; /* ids changed in one transaction */
 
-const char *const spool_deliveries_states[] = {[RELAY_PENDING] = "pending", [RELAY_DONE] = "delivered", [RELAY_DEAD] = "dead"};
+const char *const spool_deliveries_states[] = {[SPOOL_RELAY_PENDING] = "pending", [SPOOL_RELAY_DONE] = "delivered", [SPOOL_RELAY_DEAD] = "dead"};
 
 /* With an id by the table's key, with an event by that index. */
 static const char *matches(const struct spool_delivery_filter *f)
@@ -33,7 +33,7 @@ static enum spool_relay_state read_state(sqlite3_stmt *st, int column)
 {
 	int64_t state = sqlite3_column_int64(st, column);
 
-	return state < RELAY_PENDING || state > RELAY_DEAD ? RELAY_DEAD : (enum spool_relay_state)state;
+	return state < SPOOL_RELAY_PENDING || state > SPOOL_RELAY_DEAD ? SPOOL_RELAY_DEAD : (enum spool_relay_state)state;
 }
 
 bool spool_deliveries_exist(struct spool_db *db, const struct spool_delivery_filter *f, bool *found)

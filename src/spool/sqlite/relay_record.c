@@ -89,7 +89,7 @@ static bool record(struct spool_db *db, const struct recorder *r, const struct s
 {
 	if (a->pauses && !spool_pause_write(db, a->pauses, a->pause_until, a->pause_failures))
 		return false;
-	if (a->state == RELAY_UNWANTED)
+	if (a->state == SPOOL_RELAY_UNWANTED)
 		return run_recorder(r->forget, a) && run_recorder(r->forget_attempts, a);
 	return write_attempt(r->attempt, a) && write_state(r->state, a) && cut_attempts(r->cut, a) &&
 		(!a->reply_to || write_reply(r->reply, a));

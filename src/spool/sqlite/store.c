@@ -156,9 +156,9 @@ static bool look_at_stores(struct spool_store *s, struct spool_event *ev)
 		sqlite3_bind_text(st, 2, ev->store[i]->name, -1, SQLITE_STATIC);
 		rc = sqlite3_step(st);
 		if (rc == SQLITE_ROW) {
-			if (sqlite3_column_int(st, 1) == RELAY_PENDING)
+			if (sqlite3_column_int(st, 1) == SPOOL_RELAY_PENDING)
 				ev->waits[ev->n_waits++] = sqlite3_column_int64(st, 0);
-			ev->store_dead = ev->store_dead || sqlite3_column_int(st, 1) == RELAY_DEAD;
+			ev->store_dead = ev->store_dead || sqlite3_column_int(st, 1) == SPOOL_RELAY_DEAD;
 			rc = SQLITE_DONE;
 		}
 		sqlite3_reset(st);
