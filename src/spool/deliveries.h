@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* What became of events on their way to the sinks, and what is to be done about it: for the administrator. */
+/* Deliveries of events to sinks, as commands show and change them. A delivery is one relay: one event for one sink. */
 #ifndef SPOOL_DELIVERIES_H
 #define SPOOL_DELIVERIES_H
 
 #include "spool/relay.h"
 #include "spool/rows.h"
 
-/* Which relays; NULL and 0 are any. */
+/* Which deliveries; NULL and 0 are any. */
 struct spool_delivery_filter {
 	const char *sink;
 	int64_t id;
@@ -15,39 +15,39 @@ struct spool_delivery_filter {
 	bool failing_first; /* for a list: what fails, then what is dead, pending, delivered, each with the newest first */
 };
 
-/* A relay as it stands, with its last attempt. */
+/* A delivery with its last attempt. Times are in ms since the epoch. */
 struct spool_delivery {
 	int64_t id, event, due;
 	int attempts;
 	enum spool_relay_state state;
 	struct slice sink, endpoint, error, answer; /* p == NULL: none */
-	int64_t last_at, ms;                        /* 0: there was no attempt */
+	int64_t last_at, ms;                        /* of the last attempt; last_at 0: there was none */
 	int status;
-	int64_t paused_until; /* of a pending one: the sink pauses; may be over; 0: it doesn't */
+	int64_t paused_until; /* of a pending one: when the sink's pause ends, or ended; 0: none */
 };
 
-/* *found becomes whether a relay passes the filter. */
+/* *found becomes true when a delivery passes the filter. */
 bool spool_deliveries_exist(struct spool_db *db, const struct spool_delivery_filter *f, bool *found);
 
 /*
- * Reads the first n relays (0: all) that pass the filter, as they are at one moment: the newest, the oldest of them first, or as
- * failing_first has it. One such reading at a time.
+ * Reads deliveries that pass the filter, at most n (0: all), as they are at one moment. Without failing_first these are the newest n,
+ * the oldest of them first. A connection can have one such reading at a time.
  */
 struct spool_rows *spool_deliveries_list(struct spool_db *db, const struct spool_delivery_filter *f, int64_t n);
 bool spool_deliveries_next(struct spool_rows *rows, struct spool_delivery *d);
 
-/* An attempt as it was. */
+/* An attempt. */
 struct spool_delivery_attempt {
 	int64_t at, ms;
 	int status;                 /* HTTP's; 0: there was no answer, or it is a program's */
 	struct slice error, answer; /* p == NULL: none */
 };
 
-/* Reads the attempts of the relay of that id that are kept, the oldest first. */
+/* Reads the attempts of a delivery that are kept, the oldest first. */
 struct spool_rows *spool_deliveries_attempts(struct spool_db *db, int64_t id);
 bool spool_deliveries_next_attempt(struct spool_rows *rows, struct spool_delivery_attempt *a);
 
-/* Relays of one sink that have something in common. */
+/* A number of deliveries to one sink. */
 struct spool_delivery_count {
 	const char *sink;
 	int64_t n;
@@ -56,50 +56,51 @@ struct spool_delivery_count {
 	int64_t since;                /* of spool_deliveries_late() and _ages(), ms since the epoch */
 };
 
-/* Takes the next count of one of the four readings below. */
+/* Takes the next row of the four readings below. */
 bool spool_deliveries_next_count(struct spool_rows *rows, struct spool_delivery_count *c);
 
-/* Counts the relays of each sink in each state. */
+/* Counts the deliveries of each sink in each state. */
 struct spool_rows *spool_deliveries_counts(struct spool_db *db);
 
 enum { SPOOL_AGES = 10 };
 extern const int spool_deliveries_bounds[SPOOL_AGES - 1]; /* minutes; each but the last ends below one of them */
 
 /*
- * Counts the pending relays of each sink and age. The age is the time since the relay was stored or asked for again, or since its
- * first attempt.
+ * Counts the pending deliveries of each sink and age. The age is the time since the first attempt, or without one since the event was
+ * stored or replayed.
  */
 struct spool_rows *spool_deliveries_shape(struct spool_db *db, int64_t now);
 
 /*
- * Counts the relays of each sink that are pending and were due before then, and tells since when; none where there was an attempt
- * since: they wait for a rate, or for others.
+ * Counts the pending deliveries of each sink that were due before `before`, with the earliest time. Counts none when there was an
+ * attempt since: then they wait for a rate, or for other deliveries.
  */
 struct spool_rows *spool_deliveries_late(struct spool_db *db, int64_t before);
 
-/* Counts the pending relays of each sink, and tells when the time of the oldest one to be tried began. */
+/* Counts the pending deliveries of each sink, with the time since which the oldest is tried. */
 struct spool_rows *spool_deliveries_ages(struct spool_db *db);
 
 extern const char *const spool_deliveries_states[]; /* the names of enum spool_relay_state */
 
 /*
- * Makes those of the filter, whatever its state, due now: dead ones as if new, and pending ones that are due later; many in
- * several transactions. *n becomes how many.
+ * Makes deliveries of the filter due at `now`: dead ones as if they were new, and pending ones that are due later. The filter's state
+ * is ignored. Many are changed in several transactions. *n becomes their number.
  */
 bool spool_deliveries_retry(struct spool_db *db, const struct spool_delivery_filter *f, int64_t now, int64_t *n);
 
-/* Counts those of the filter, whatever its state, that are pending as replay made them so. */
+/* Counts the deliveries of the filter that are pending because of a replay. The filter's state is ignored. */
 bool spool_deliveries_replayed(struct spool_db *db, const struct spool_delivery_filter *f, int64_t *n);
 
 /*
- * Gives those of the filter up, whatever its state, that are pending: one that replay made pending is again what it was, others
- * are dead, which is noted as if it were an attempt; many in several transactions. *n becomes how many.
+ * Gives up pending deliveries of the filter. One that is pending because of a replay becomes again what it was before. Any other one
+ * becomes dead, and gets an attempt that says so. The filter's state is ignored. Many are changed in several transactions. *n becomes
+ * their number.
  */
 bool spool_deliveries_drop(struct spool_db *db, const struct spool_delivery_filter *f, int64_t now, int64_t *n);
 
 /*
- * Makes the n events due now for the sink, as if new, in one transaction: also those that were delivered or are dead; those
- * that are pending stay as they are. *changed becomes how many.
+ * Makes n events due at `now` for the sink, as if they were new, in one transaction. Delivered and dead ones become pending; pending
+ * ones stay as they are. *changed becomes the number of deliveries that are new or changed.
  */
 bool spool_deliveries_replay(struct spool_db *db, const struct sink *sink, const int64_t *events, size_t n, int64_t now, int64_t *changed);
 

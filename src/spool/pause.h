@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The sinks that the relay pauses for: it writes them down, and the administrator ends a pause by taking it away. */
+/* Pauses of sinks: the relay writes them, and `hookspool retry` ends one by deleting it. */
 #ifndef SPOOL_PAUSE_H
 #define SPOOL_PAUSE_H
 
@@ -19,10 +19,10 @@ struct spool_pause {
 struct spool_rows *spool_pause_list(struct spool_db *db, int64_t now);
 bool spool_pause_next(struct spool_rows *rows, struct spool_pause *pause);
 
-/* Writes down that the sink pauses until then, in ms since the epoch, after so many failures. */
+/* Writes the pause of a sink. */
 bool spool_pause_note(struct spool_db *db, const char *sink, int64_t until, int failures);
 
-/* Ends the sink's pause; *ended becomes whether there was one at `now`. The relay has to be told. */
+/* Ends the sink's pause. *ended becomes true when there was one at `now`. The caller then wakes the relay. */
 bool spool_pause_end(struct spool_db *db, const char *sink, int64_t now, bool *ended);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The programs that use a spool, as each of them tells of itself: table program.
+ * The programs that use a spool: each writes a row about itself.
  *
- * A receiver or relay writes its row when it starts, after each reload, and when it ends. A program that is killed leaves its row;
- * pid and start time tell that it is gone, and a later program of the same role removes it. CGI has one row for all its processes,
- * which tells only that there was one, and when.
+ * A receiver or relay writes its row when it starts, after each reload, and when it ends. A program that is killed leaves its row. Its
+ * pid and start time show that it is gone, and a later program of the same role deletes it. All CGI processes share one row, with the
+ * time of the last one.
  */
 #ifndef SPOOL_PROGRAM_H
 #define SPOOL_PROGRAM_H
@@ -26,7 +26,7 @@ enum {
 	SPOOL_PROGRAM_ADDRESS = 128, /* as long as that of any socket */
 };
 
-/* Times are in ms since the epoch, and 0 where it has not come to that. */
+/* Times are in ms since the epoch; 0: it did not happen yet. */
 struct spool_program {
 	char role[16];
 	struct process process;
@@ -44,16 +44,16 @@ struct spool_program {
 /* This process in that role, started now, with no configuration yet. */
 struct spool_program spool_program_self(const char *role);
 
-/* Takes note of a configuration that is in force from now on; a reload, when it isn't the first. */
+/* Notes that the configuration is in force from now on. It is a reload, unless it is the first. */
 void spool_program_loaded(struct spool_program *p, const struct conf *c);
 
-/* Takes note of a reload that failed, and why. */
+/* Notes that a reload failed with that error. */
 void spool_program_refused(struct spool_program *p, const char *error);
 
-/* Writes the row in a transaction of its own; without an fsync in WAL mode where db is so set. */
+/* Writes the program's row, and deletes rows that it replaces. */
 bool spool_program_tell(struct spool_db *db, const struct spool_program *p);
 
-/* Removes the rows of that role, which must all be of processes that are gone. Writes nothing where there are none. */
+/* Deletes the rows of that role; their processes must have ended. Writes nothing when there are none. */
 bool spool_program_forget(struct spool_db *db, const char *role);
 
 /* Reads the programs, by role and start. */

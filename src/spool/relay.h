@@ -9,7 +9,7 @@
 #include "spool/db.h"
 #include "spool/events.h"
 
-/* The last is none that is kept: such a relay is forgotten. */
+/* A relay that is unwanted is deleted: the sink's filters leave its event out. */
 enum spool_relay_state { SPOOL_RELAY_PENDING, SPOOL_RELAY_DONE, SPOOL_RELAY_DEAD, SPOOL_RELAY_UNWANTED };
 
 /* Where a reading of due relays goes on; zero-initialised, it begins with the first. */
@@ -32,8 +32,10 @@ struct spool_relay_row {
 struct spool_relay_iter;
 
 /*
- * Begins to read the relays of the sink that are due by then, from the cursor on, the longest due first. Of an ordered sink's relays
- * of one conversation, only the oldest pending one is due. NULL on an error. spool_relay_end() must follow, also then.
+ * Begins to read the relays of the sink that are due at `now` (ms), behind the cursor, in the order of their times. Of an ordered
+ * sink's relays of one conversation, only the oldest pending one is due. NULL on an error. spool_relay_end() must follow, also then.
+ *
+ * An engine with relays on several machines gives each relay to one of them only, for the time of an attempt.
  */
 struct spool_relay_iter *spool_relay_due(struct spool_db *db, const char *sink, int64_t now, const struct spool_relay_cursor *from);
 
@@ -46,12 +48,12 @@ struct spool_relay_key {
 /* The same for n relays, which the caller names, whatever their state and whenever they are due. Those that are gone are left out. */
 struct spool_relay_iter *spool_relay_find(struct spool_db *db, const struct spool_relay_key *keys, size_t n);
 
-/* Reads the next one, borrowed until the next call. False behind the last, after 1,000 that are not due yet, and on an error. */
+/* Reads the next one; its slices live until the next call. False behind the last, after 1,000 relays, and on an error. */
 bool spool_relay_next(struct spool_relay_iter *it, struct spool_relay_row *row);
 
 /*
- * Ends the reading, as soon as it may: it holds up the receiver's checkpoints. *cursor becomes the place behind the last one that was
- * read; *more: there may be further ones. False when an error ended the reading.
+ * Ends the reading, and frees it. Call it soon: an open reading delays the receiver's checkpoints. *cursor becomes the place behind the last
+ * row. *more becomes true when there may be further rows. False when an error ended the reading.
  */
 bool spool_relay_end(struct spool_relay_iter *it, struct spool_relay_cursor *cursor, bool *more);
 
@@ -59,63 +61,63 @@ bool spool_relay_end(struct spool_relay_iter *it, struct spool_relay_cursor *cur
 bool spool_relay_next_due(struct spool_db *db, const char *sink, int64_t now, int64_t *due);
 
 /*
- * Makes those relays of the sink due at `now` that are due after `latest`, which no schedule gives: a clock was wrong when they were
- * stored or last tried. *n becomes how many. Cheap where there is none.
+ * Makes relays of the sink due at `now` (ms) that are due after `latest` (ms). No schedule gives such a time: the clock was wrong when
+ * they were stored or last tried. *n becomes their number. Cheap when there is none.
  */
 bool spool_relay_unwait(struct spool_db *db, const char *sink, int64_t now, int64_t latest, int64_t *n);
 
-/* Finds out which of n relays are still to be sent, and were not dropped, purged or delivered since they were read. */
+/* Sets `pending` of each of the n keys: false where the relay was dropped, purged or delivered since it was read. */
 bool spool_relay_pending(struct spool_db *db, struct spool_relay_key *keys, size_t n);
 
-/* What became of an attempt. All borrowed. */
+/* The result of an attempt. The caller owns what the pointers lead to. */
 struct spool_attempt {
 	struct spool_attempt *next;
 	int64_t relay, event;
-	int64_t at, ms;      /* when it began, and how long it took */
+	int64_t at, ms;      /* when it began, in ms since the epoch, and how long it took */
 	int status;          /* HTTP's; 0: there was no answer, or no attempt was made */
 	const char *error;   /* NULL: none */
 	struct slice answer; /* its beginning */
 	enum spool_relay_state state;
-	bool unjudged;       /* whether the sink wants it is still to be found out */
-	int64_t due;         /* the next, when it is still pending */
-	int64_t since;       /* when its time to be tried began: with the first attempt, unless the clock was set */
-	const char *pauses;  /* the sink that pauses from now on, or no longer does; NULL: nothing changes */
-	int64_t pause_until; /* 0: it no longer does */
-	int pause_failures;  /* in a row, that led to it */
-	const struct sink *reply_to; /* the sink that reply is sent to; NULL: none is */
+	bool unjudged;       /* the sink's filters were not applied yet */
+	int64_t due;         /* the next attempt, while it is pending; ms since the epoch */
+	int64_t since;       /* when `retry`'s time began: with the first attempt, unless the clock was set */
+	const char *pauses;  /* the sink whose pause begins or ends; NULL: none */
+	int64_t pause_until; /* ms since the epoch; 0: the pause ends */
+	int pause_failures;  /* in a row, before the pause */
+	const struct sink *reply_to; /* the sink that sends `reply`; NULL: there is no reply */
 	struct slice reply;
 };
 
 enum { SPOOL_ATTEMPTS_KEPT = 10 }; /* of one relay, the newest */
 
 /*
- * Writes them, and adds their replies as relays, one for each event, in one transaction. A delivery that was dropped during its
- * attempt stays dropped, unless it was delivered. It is not synced: what a power cut takes back is sent once more, with the same id. After
- * an error nothing is written.
+ * Writes a list of results in one transaction, and adds their replies as relays, one for each event. A relay that was dropped during
+ * its attempt stays dropped, unless it was delivered. The commit does not wait for the disk: after a power cut the relay sends again, with the same
+ * id. After an error nothing is written.
  */
 bool spool_relay_record(struct spool_db *db, const struct spool_attempt *first);
 
 /*
- * Writes down that the reply is about to be sent, durably: it must not arrive twice. key->pending becomes whether it is still
- * to be sent. After an error it must not be sent.
+ * Before a reply is sent: writes that durably, because a reply must not arrive twice. key->pending becomes false where it was dropped
+ * or purged. After an error the reply must not be sent.
  */
 bool spool_relay_sending(struct spool_db *db, struct spool_relay_key *key, int64_t now);
 
 /*
- * Makes those dead that were being sent when the relay ended, as it is not known whether they arrived; *n becomes how many.
- * For the only relay of the spool, at its start.
+ * At the start of a relay: makes replies dead that an earlier relay was sending when it ended. They may have arrived. *n becomes their
+ * number.
  */
 bool spool_relay_doubt(struct spool_db *db, int64_t *n);
 
 /*
- * Finds out when the last attempt was made, in ms since the epoch; 0: there is none. Relays that were never tried and are due later
- * become due now: the clock was wrong when they were stored. Others that are due later are brought forward by `back`, the ms that the
- * clock was set back. *changed becomes how many. The pauses of an earlier relay are forgotten. For the only relay of the spool, at its
- * start and when the clock was set.
+ * At the start of a relay, and when the clock was set: corrects what a wrong clock wrote. Relays that were never tried and are due
+ * later become due at `now`. Others that are due later become due `back` ms earlier; the clock was set back by that. *changed becomes
+ * their number. Deletes the pauses that an earlier relay wrote. *last_attempt becomes the time of the last attempt, in ms since the
+ * epoch; 0: there is none.
  */
 bool spool_relay_begin(struct spool_db *db, int64_t now, int64_t back, int64_t *last_attempt, int64_t *changed);
 
-/* The name of the spool, at most 16 bytes with the NUL, which tells its events from those of others. */
+/* The name of the spool, with its NUL. It is a part of each event's public id, "evt_NAME_ID". */
 bool spool_relay_name(struct spool_db *db, char name[16]);
 
 #endif

@@ -3,7 +3,7 @@
 #ifndef SPOOL_RETENTION_H
 #define SPOOL_RETENTION_H
 
-#include "spool/erase.h"
+#include "spool/delete.h"
 
 /* The events of one endpoint that are old: those received before then, in ms; INT64_MIN: none. */
 struct spool_keep {

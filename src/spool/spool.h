@@ -44,12 +44,12 @@ void spool_close(struct spool *s);
 /* Opens the database now. False on failure, with the reason in why. */
 bool spool_open(struct spool *s, char *why, size_t why_size);
 
-/* What tells that a delivery is of an event that is stored already; spool_store.h has the rules. */
+/* How a delivery is recognised as a duplicate of an event that is stored. */
 enum spool_identity {
-	SPOOL_IDENTITY_NONE,     /* nothing: it is never merged, and its key is not used */
-	SPOOL_IDENTITY_BODY,     /* the bytes, which the key is a hash of */
-	SPOOL_IDENTITY_SIGNED,   /* an id that the signature covers */
-	SPOOL_IDENTITY_UNSIGNED, /* an id that it doesn't cover */
+	SPOOL_IDENTITY_NONE,     /* not at all: it is never a duplicate, and its key is not used */
+	SPOOL_IDENTITY_BODY,     /* by its bytes; the key is a hash of them */
+	SPOOL_IDENTITY_SIGNED,   /* by an id that the signature covers */
+	SPOOL_IDENTITY_UNSIGNED, /* by an id that the signature does not cover */
 };
 
 /* An event to store. Everything is borrowed for the length of spool_put(). */
@@ -94,9 +94,8 @@ struct spool_event {
 };
 
 /*
- * Stores a list of events and returns when all are on stable storage; concurrent callers share a
- * commit. False: nothing of them is stored as far as this process knows; the reason, which may be
- * the disk's, is in why.
+ * Stores a list of events in one commit, and returns when all are on stable storage. Concurrent callers share a commit. False with the
+ * reason in why: none of them is stored, as far as this process knows.
  */
 bool spool_put(struct spool *s, struct spool_event *first, char *why, size_t why_size);
 
@@ -120,24 +119,24 @@ struct spool_reject {
  */
 void spool_count(struct spool *s, const char *endpoint, const char *code, int64_t secret, int64_t at);
 
-/* Notes a rejected delivery; kept in memory, as many as spool_rejects.h says, until spool_flush(). */
+/* Notes a rejected delivery. It is kept in memory, with at most 511 others, until spool_flush(). */
 void spool_reject(struct spool *s, const struct spool_reject *r);
 
-/* Sets the limits anew; what is beyond them goes with the next spool_flush(). */
+/* Sets other limits. The next spool_flush() deletes rejected deliveries beyond them. */
 void spool_limit(struct spool *s, struct reject_limits limits);
 
-/* Has what this program tells of itself written with the next spool_flush(). It is copied. */
+/* Copies this program's row; the next spool_flush() writes it. */
 void spool_tell(struct spool *s, const struct spool_program *p);
 
 /*
- * Tries whether the spool can be written: opens it, takes the lock (for at most 1 s), writes some pages, and takes them back.
- * Nothing of it is stored. False with the reason in why.
+ * Finds out whether the spool can be written: opens it, waits for its lock for at most 1 s, writes some pages, and takes them back.
+ * Nothing is stored. False with the reason in why.
  */
 bool spool_probe(struct spool *s, char *why, size_t why_size);
 
 /*
- * Writes counters and rejected deliveries; in WAL mode without an fsync, unless a checkpoint is due.
- * Failure loses nothing: they stay for the next call.
+ * Writes counters, rejected deliveries and this program's row. Costs no fsync in WAL mode, unless a checkpoint is due. After a failure
+ * all of them stay in memory for the next call.
  */
 void spool_flush(struct spool *s);
 

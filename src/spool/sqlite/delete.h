@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /* Deleting events with all that belongs to them, and wiping what deletion leaves in the files. */
-#ifndef SPOOL_DELETE_H
-#define SPOOL_DELETE_H
+#ifndef SPOOL_SQLITE_DELETE_H
+#define SPOOL_SQLITE_DELETE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "spool/erase.h"
+#include "spool/delete.h"
 #include "spool/sqlite/db.h"
 
 enum {
