@@ -141,7 +141,7 @@ static bool next_time(struct spool_db *db, const struct spool_retention *r, int6
 }
 
 /* An event with an impossible time gets the time of the next event with a possible one: it was not received later. */
-static bool correct_times(struct spool_db *db, const struct spool_retention *r, struct looked_at *page, int count)
+static bool correct_event_times(struct spool_db *db, const struct spool_retention *r, struct looked_at *page, int count)
 {
 	int64_t at = r->now;
 
@@ -181,7 +181,7 @@ bool spool_retention_page(struct spool_db *db, const struct spool_retention *r, 
 	c->done = count < PAGE;
 	c->all_young = c->all_old = true;
 	if (ok && count > 0) {
-		ok = correct_times(db, r, page, count) && delete_old(db, r, page, count, &c->sum);
+		ok = correct_event_times(db, r, page, count) && delete_old(db, r, page, count, &c->sum);
 		for (int i = 0; i < count; i++) {
 			c->all_young = c->all_young && page[i].at >= youngest;
 			c->all_old = c->all_old && page[i].at < youngest;
