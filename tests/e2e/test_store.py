@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pwd
+import signal
 import socket
 import struct
 import threading
@@ -33,6 +34,7 @@ class FakeRelay:
         self.open()
 
     def open(self):
+        until(self.path.parent.exists, "the receiver has made the spool")
         self.path.unlink(missing_ok=True)
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.sock.bind(str(self.path))
@@ -285,9 +287,11 @@ def test_sigterm_answers_them_while_a_body_still_arrives(receiver, home, fake):
         relay.until(1)
         time.sleep(0.2)
         begin = time.monotonic()
-        one.stop()
-        expect(wait.get(1), "stored")
+        one.signal(signal.SIGTERM)
+        expect(wait.get(2), "stored")
         assert wait.began + wait.took - begin < 1.5
+        late.sock.close()
+        assert one.wait(5) == 0
 
 
 def test_acknowledgement_during_sigterm_counts(receiver, home, fake):
