@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* hookspool check, the sinks: their files, the endpoints that name them, dead deliveries, and pending ones that no relay sends. */
-#include "config.h"
-
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -13,17 +11,14 @@
 
 #include "cli/check.h"
 #include "cli/terminal.h"
+#include "conf/kind.h"
 #include "core/clock.h"
 #include "core/program.h"
-#include "conf/kind.h"
 #include "core/writable.h"
+#include "sink/driver.h"
 #include "sink/exec_options.h"
 #include "sink/type.h"
 #include "spool/deliveries.h"
-
-#ifdef HAVE_CURL
-#include "sink/driver.h"
-#endif
 
 enum {
 	LATE_MS = 2 * 60 * 1000, /* without a relay: cron's runs each minute */
@@ -110,7 +105,6 @@ static void check_sink_body(struct check *c, const struct sink *s)
 	buf_free(&text);
 }
 
-#ifdef HAVE_CURL
 static void on_sink_finding(void *ctx, enum sink_finding finding, const char *text)
 {
 	static const enum check_grade grades[] = {[SINK_FINE] = CHECK_OK, [SINK_DOUBTFUL] = CHECK_WARN, [SINK_WRONG] = CHECK_FAIL};
@@ -133,13 +127,6 @@ static void check_sink_target(struct check *c, const struct sink *s)
 	sink_close(target);
 	loop_free(l);
 }
-#else
-static void check_sink_target(struct check *c, const struct sink *s)
-{
-	(void)c;
-	(void)s;
-}
-#endif
 
 /* The file that the option names and that is there for the relay to read; NULL: none. */
 static const char *file_of(const struct option_row *row, const struct sink *s)

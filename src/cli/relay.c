@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* hookspool relay: sends stored events to their sinks, until a signal ends it. */
-#include "config.h"
-
 #include "cli/cli.h"
-
-#ifdef HAVE_CURL
 
 #include <limits.h>
 #include <stdio.h>
@@ -121,18 +117,6 @@ static int relay_until_end(const struct cli *cli, bool once)
 		log_message(LOG_LEVEL_ERROR, "%s", why);
 	return end == RELAY_ENDED ? CLI_OK : CLI_TEMPFAIL;
 }
-
-#else
-
-static int relay_until_end(const struct cli *cli, bool once)
-{
-	(void)cli;
-	(void)once;
-	cli_error("relay: built without libcurl; install it (Debian: libcurl4-openssl-dev), then configure and build again");
-	return CLI_UNAVAILABLE;
-}
-
-#endif
 
 struct relay_options {
 	bool once;

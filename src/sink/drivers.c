@@ -13,7 +13,9 @@
 
 static const struct sink_driver *const drivers[] = {
 	&exec_driver,
+#ifdef HAVE_CURL
 	&http_driver,
+#endif
 	&null_driver,
 };
 
@@ -31,7 +33,8 @@ struct sink_target *sink_open(const struct sink *s, struct loop *l, sink_done *d
 	struct sink_target *t;
 
 	if (!driver) {
-		snprintf(why, n, "this build has no driver for the type \"%s\"", s->type->name);
+		snprintf(why, n, "this build has no sinks of the type \"%s\"%s", s->type->name, strcmp(s->type->name, "http") == 0
+			? ": it is without libcurl; install it (Debian: libcurl4-openssl-dev), then configure and build again" : "");
 		return NULL;
 	}
 	t = driver->open(s, l, done, why, n);

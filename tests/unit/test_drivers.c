@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The contract of sink/driver.h, for the drivers that need no network: null and exec. Each message is reported once, by its deadline. */
+#include "config.h"
+
 #include "relaying.h"
 
 #include <signal.h>
@@ -329,8 +331,13 @@ static void each_type_has_a_driver(void **state)
 	char why[256];
 
 	for (const struct sink_type *const *t = sink_types; *t; t++)
-		if (!sink_driver_find((*t)->name))
+		if (!sink_driver_find((*t)->name)) {
+#ifndef HAVE_CURL
+			if (strcmp((*t)->name, "http") == 0)
+				continue;
+#endif
 			fail_msg("%s", (*t)->name);
+		}
 	f->type.name = "pigeon";
 	f->sink.type = &f->type;
 	f->target = sink_open(&f->sink, f->loop, on_done, why, sizeof why);
