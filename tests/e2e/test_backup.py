@@ -180,7 +180,7 @@ def test_backup_does_not_replace_a_spool(receiver):
 
 
 def test_killed_backups_do_not_pile_up(receiver):
-    """What a killed backup has left is taken over by the next one."""
+    """The next backup overwrites the incomplete file of a killed one."""
     one = receiver()
     for _ in range(40):
         deliver(one, 1, text="x" * 500_000)
@@ -362,7 +362,7 @@ def test_restored_spool_can_be_read_before_the_receiver_starts(receiver):
 
 
 def test_restore_killed_at_any_moment(receiver):
-    """There is no spool, or the whole one."""
+    """There is either no spool or the complete one."""
     one = receiver()
     deliver(one, 3)
     write(one.home, "INSERT INTO event(received_at, endpoint, secret, event, key, headers, body) WITH RECURSIVE n(i) AS"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""hookspool beside a running receiver: export's contract, and the commands on what was really received."""
+"""The subcommands beside a running receiver: the format of export, and each subcommand on received events."""
 import base64
 import hashlib
 import json
@@ -46,7 +46,7 @@ def test_export(receiver):
 
 
 def test_export_of_a_body_that_is_not_text(receiver):
-    """Nothing that isn't UTF-8 gets in today; what an older version or a restore left must come out unharmed."""
+    """The receiver refuses a body that is not UTF-8. An older version or a restore may have left one: its bytes are exported."""
     one = receiver()
     store(one, message())
     one.stop()
@@ -65,7 +65,7 @@ def put(home, body):
 
 
 def test_export_while_events_arrive(receiver):
-    """Each line is whole, and those of before are all there."""
+    """Each line is complete, and no earlier event is missing."""
     one = receiver()
     ids = [store(one, message(text="x" * 5000)) for _ in range(300)]
     lines = one.home.spool.export()
@@ -153,7 +153,7 @@ def test_no_command_shows_a_secret(three):
 
 
 @pytest.mark.parametrize("command", [["check"], ["keygen"], ["list"], ["export"], ["show", "1"], ["stats"], ["rejects"]], ids=" ".join)
-def test_what_is_not_written_is_a_failure(three, command):
+def test_a_failed_write_to_standard_output_is_reported(three, command):
     done = run(["sh", "-c", 'exec "$@" > /dev/full', "sh", BIN / "hookspool", "-c", three.home.conf, *command], user=USER)
     assert done.returncode == 75 and b"standard output: No space left" in done.stderr
 
@@ -179,7 +179,7 @@ def test_purge_beside_a_running_receiver(receiver):
 
 
 def test_purge_of_no_unit(three):
-    """Who means days must not lose what is older than so many seconds."""
+    """An age without a unit is refused: 90 would mean seconds, where a user means days."""
     before = three.home.spool.events()
     done = three.home.cli("purge", "--older-than", "0")
     assert done.returncode == 64 and b'"0" is no age with a unit; write 90d' in done.stderr
@@ -187,7 +187,7 @@ def test_purge_of_no_unit(three):
 
 
 def test_a_purged_event_is_known_for_the_dedupe_window(receiver):
-    """Who recorded a delivery can't have it stored again by waiting for a purge; after the window it is new."""
+    """A recorded delivery that is sent again after a purge is a duplicate. After the window it is a new event."""
     one = receiver()
     body = message()
     store(one, body)
@@ -203,7 +203,7 @@ def test_a_purged_event_is_known_for_the_dedupe_window(receiver):
 HOSTILE = "a\x1b[2Jb\x9bc\u202ed\u2066e\nf\tg"
 
 
-def test_a_stranger_cannot_drive_the_terminal(receiver):
+def test_text_of_a_delivery_does_not_steer_the_terminal(receiver):
     one = receiver()
     store(one, message(sender=HOSTILE, text=HOSTILE, event=HOSTILE))
     for command in (["list"], ["tail"], ["show", "1"]):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""hookspool erase: what the spool has of a person goes, from its files too, and nothing else does."""
+"""hookspool erase: deletes the data of a person, also from the files of the spool, and no other data."""
 import gzip
 import json
 import sqlite3
@@ -145,7 +145,7 @@ def test_erase_of_many_events_of_a_large_spool(receiver):
 
 
 def test_erase_killed_at_any_moment(receiver):
-    """The next one finishes it; nothing of others is lost."""
+    """The next run finishes it. Events of other senders stay."""
     one = receiver()
     home = one.home
     deliver(one, 5)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""hookspool tail --forward: what comes, or came since, to a developer's own machine."""
+"""hookspool tail --forward: sends new or earlier events to a developer's own machine."""
 import base64
 import hmac
 import re
@@ -54,7 +54,7 @@ def test_forward_is_byte_identical_with_the_original_headers(ready, target, chil
     assert stopped(forward) == 0
 
 
-def test_forward_sends_only_what_comes_and_with_since_what_came(ready, target, children):
+def test_forward_sends_new_events_and_with_since_earlier_ones(ready, target, children):
     one = ready(home_with(relay=()))
     before = deliver(one, 2)
     forward = Forward(one.home, target.url, "--json")
@@ -123,7 +123,7 @@ def test_forward_goes_on_after_a_refusal(ready, target):
     assert target.bodies() == bodies
 
 
-def test_forward_sends_what_passes_the_filter(ready, target):
+def test_forward_sends_the_events_that_pass_the_filter(ready, target):
     one = ready(Home(endpoint(PATH), endpoint("/webhook/other")))
     deliver(one)
     body = message(new_urn())

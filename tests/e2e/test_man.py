@@ -159,7 +159,7 @@ def test_options_of_each_subcommand_are_described():
         assert described(heading) <= options, (command, described(heading) - options)
 
 
-def test_what_stats_counts_is_described():
+def test_counts_of_stats_are_described():
     stats = re.search(r"^\.It Cm stats.*?(?=^\.It )", (SOURCE / "man/hookspool.1").read_text(), re.M | re.S)[0]
     assert not {word for word in ("outcome", "secrets", "sink", "pending", "delivered", "dead") if word not in stats}
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""What happened to one event or one refused delivery, by its ID; and the small comforts of the command line."""
+"""One event or one refused delivery by its ID; help, suggestions and quiet output of the command line."""
 import json
 
 import pytest

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""What a terminal gets and a pipe does not: local time, colours, and NO_COLOR."""
+"""Output on a terminal, unlike on a pipe: local time, colours, and NO_COLOR."""
 import os
 import pty
 import re
@@ -62,7 +62,7 @@ def test_colour_on_a_terminal(seen):
 
 
 def test_states_of_deliveries_have_colours(receiver):
-    """Dead is red, and what failed and is tried again is yellow."""
+    """A dead delivery is red, and a failed one that is retried is yellow."""
     target = Target()
     target.answers = [{"status": 404}, {"status": 503}, {"status": 200}]
     one = receiver(home=home_with(sink("out", url=target.url, max_in_flight=1)))
