@@ -10,7 +10,7 @@
 
 #include "conf/endpoint.h"
 #include "conf/fingerprint.h"
-#include "conf/report.h"
+#include "conf/conf_report.h"
 #include "conf/sink.h"
 #include "core/log.h"
 

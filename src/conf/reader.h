@@ -10,7 +10,7 @@
 #include <stdbool.h>
 
 #include "conf/fingerprint.h"
-#include "conf/report.h"
+#include "conf/conf_report.h"
 #include "core/strlist.h"
 
 /* Checks a value, or a section that was just read, after reader_on_value() has noted its line. False after an error was reported. */

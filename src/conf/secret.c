@@ -12,27 +12,34 @@
 #include "conf/reader.h"
 #include "core/io.h"
 
-/* Reads one secret. *place: the file's path, or the variable's name; out and place are freed by the caller. */
-static bool read_secret(bool is_file, cfg_t *sec, const char *name, struct buf *out, struct buf *place, char *why, size_t n)
+/* A secret that is being read; forgotten by clear_secret(). */
+struct secret_text {
+	struct buf text;
+	struct buf place; /* the file's path, or the variable's name */
+	char why[PATH_MAX + 128];
+};
+
+static bool read_secret(bool is_file, cfg_t *sec, const char *name, struct secret_text *out)
 {
 	char path[PATH_MAX];
 
-	buf_printf(place, "%s", is_file ? reader_path(sec->filename, name, path, sizeof path) : name);
-	return is_file ? io_read_secret(buf_str(place), out, why, n) : io_read_secret_env(name, out, why, n);
+	*out = (struct secret_text){0};
+	buf_printf(&out->place, "%s", is_file ? reader_path(sec->filename, name, path, sizeof path) : name);
+	return is_file ? io_read_secret(buf_str(&out->place), &out->text, out->why, sizeof out->why)
+		: io_read_secret_env(name, &out->text, out->why, sizeof out->why);
 }
 
-static void clear_secret(struct buf *text, struct buf *place)
+static void clear_secret(struct secret_text *one)
 {
-	if (text->data)
-		explicit_bzero(text->data, text->cap);
-	buf_free(text);
-	buf_free(place);
+	if (one->text.data)
+		explicit_bzero(one->text.data, one->text.cap);
+	buf_free(&one->text);
+	buf_free(&one->place);
 }
 
 static bool check_secret(bool is_file, cfg_t *sec, const char *name, struct buf *why)
 {
-	char reason[PATH_MAX + 128];
-	struct buf text = {0}, place = {0};
+	struct secret_text one;
 	bool ok;
 
 	if (!reader_checks_secrets())
@@ -41,13 +48,14 @@ static bool check_secret(bool is_file, cfg_t *sec, const char *name, struct buf 
 		buf_printf(why, ": an empty name; is an environment variable in it empty?");
 		return false;
 	}
-	ok = read_secret(is_file, sec, name, &text, &place, reason, sizeof reason);
+	ok = read_secret(is_file, sec, name, &one);
 	if (!ok)
-		buf_printf(why, ": %s", reason);
-	clear_secret(&text, &place);
+		buf_printf(why, ": %s", one.why);
+	clear_secret(&one);
 	return ok;
 }
 
+/* Appends a secret; with "" for a text that could not be read. */
 static bool append_secret(struct secrets *s, const char *kind, const char *place, const char *text)
 {
 	struct secret *items = realloc(s->item, (s->n + 1) * sizeof *items), *new;
@@ -66,18 +74,16 @@ static bool append_secret(struct secrets *s, const char *kind, const char *place
 
 static bool read_secrets(bool is_file, const struct option_row *row, cfg_t *sec, struct secrets *out)
 {
-	char why[PATH_MAX + 128];
-	bool ok = true;
+	struct secret_text one;
+	bool ok = true, was_read;
 
-	for (unsigned i = 0; ok && reader_secrets() != CONF_SECRETS_NONE && i < cfg_size(sec, row->name); i++) {
-		struct buf text = {0}, place = {0};
-
-		ok = read_secret(is_file, sec, cfg_getnstr(sec, row->name, i), &text, &place, why, sizeof why);
-		if (ok)
-			ok = append_secret(out, is_file ? "file" : "env", buf_str(&place), buf_str(&text));
-		else if (reader_secrets() == CONF_SECRETS_THERE)
-			ok = append_secret(out, is_file ? "file" : "env", buf_str(&place), "");
-		clear_secret(&text, &place);
+	if (reader_secrets() == CONF_SECRETS_NONE)
+		return true;
+	for (unsigned i = 0; ok && i < cfg_size(sec, row->name); i++) {
+		was_read = read_secret(is_file, sec, cfg_getnstr(sec, row->name, i), &one);
+		ok = (was_read || reader_secrets() == CONF_SECRETS_THERE) &&
+			append_secret(out, is_file ? "file" : "env", buf_str(&one.place), was_read ? buf_str(&one.text) : "");
+		clear_secret(&one);
 	}
 	return ok;
 }

@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 #include "conf/endpoint.h"
-#include "conf/report.h"
+#include "conf/conf_report.h"
 
 /* A secret of one endpoint that another has too. Zero before the first shared_secrets_next(). */
 struct shared_secret {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* How a configuration is loaded: where its errors go, and which secrets are read. */
-#ifndef REPORT_H
-#define REPORT_H
+#ifndef CONF_REPORT_H
+#define CONF_REPORT_H
 
 #include "core/log.h"
 
