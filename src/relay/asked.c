@@ -29,14 +29,17 @@ static void look_in_order(struct queue *q)
 /* False where the queue has no room, or the event cannot be judged now. */
 static bool take_pending(struct relay *r, struct queue *q, const struct spool_relay_row *row)
 {
-	if (queue_has(q, row->id, row->event.id))
+	if (queue_has(q, row->id, row->event.id)) {
 		queue_hurry(q, row->id, row->event.id);
-	else if (q->sink->ordered || (row->judge && q->sink->first_message))
+		if (!r->unwritten_since)
+			r->record_at = 0; /* its result may be there already, and wait for others */
+	} else if (q->sink->ordered || (row->judge && q->sink->first_message)) {
 		look_in_order(q);
-	else if (queue_is_full_of_asked(q) || r->n_results >= RECORD_MOST)
+	} else if (queue_is_full_of_asked(q) || r->n_results >= RECORD_MOST) {
 		return false;
-	else
+	} else {
 		return fetch_first(r, q, row);
+	}
 	return true;
 }
 

@@ -387,6 +387,27 @@ static void test_receiver_is_told_what_has_ended(void **state)
 	acks_free(f->r.acks);
 }
 
+/* A result waits 10 ms for others, but not when a receiver asks for it meanwhile. */
+static void test_result_that_a_receiver_waits_for_is_recorded_at_once(void **state)
+{
+	struct fixture *f = *state;
+	int64_t id = put(f, (struct put){0});
+	int fd;
+
+	open_db(f);
+	send_now(f);
+	result_of(sent.message[0], &(struct sink_result){.verdict = SINK_DELIVERED});
+	assert_true(f->r.record_at > 0);
+	fd = ask_for(f, id, id);
+	send_now(f);
+	assert_int_equal(f->r.record_at, 0);
+	assert_int_equal(told(fd), -1);
+	result_record(&f->r);
+	assert_int_equal(told(fd), SPOOL_ACK_DELIVERED);
+	close(fd);
+	acks_free(f->r.acks);
+}
+
 static void test_delivery_to_an_unknown_sink_is_not_waited_for(void **state)
 {
 	struct fixture *f = *state;
@@ -418,6 +439,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_spool_that_can_not_be_read_is_read_later, begin, end),
 		cmocka_unit_test_setup_teardown(test_delivery_that_a_receiver_waits_for_goes_first, begin, end),
 		cmocka_unit_test_setup_teardown(test_receiver_is_told_what_has_ended, begin, end),
+		cmocka_unit_test_setup_teardown(test_result_that_a_receiver_waits_for_is_recorded_at_once, begin, end),
 		cmocka_unit_test_setup_teardown(test_delivery_to_an_unknown_sink_is_not_waited_for, begin, end),
 	};
 
