@@ -11,23 +11,21 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "core/buf.h"
 #include "core/clock.h"
-#include "core/program.h"
+#include "sink/exec_exit.h"
 #include "sink/exec_output.h"
 #include "sink/exec_spawn.h"
 
-enum { KILL_AFTER_MS = 5000, END_MS = 1000, END_LOOK_MS = 10, READ_MAX = 64 * 1024, READS_MAX = 16, EXEC_REPLY_MAX = 64 * 1024 };
+enum { KILL_AFTER_MS = 5000, END_MS = 1000, END_LOOK_MS = 10, READ_MAX = 64 * 1024, READS_MAX = 16 };
 
 enum { IN, OUT, ERR, ENDS };
 
@@ -140,58 +138,6 @@ static void on_pipe(void *ctx, int fd, unsigned events)
 
 /* ---- the end */
 
-static struct slice trimmed(struct slice s)
-{
-	static const char white[] = " \t\r\n";
-
-	while (s.n && strchr(white, s.p[s.n - 1]) && s.p[s.n - 1])
-		s.n--;
-	while (s.n && *s.p && strchr(white, *s.p)) {
-		s.p++;
-		s.n--;
-	}
-	return s.n ? s : (struct slice){0};
-}
-
-/* POSIX.1-2017 env(1): 126 and 127 say that it could not run a program; so does what a #! line names. */
-static void say_status(const struct sink *s, int code, char *text, size_t n)
-{
-	char path[PATH_MAX], why[480];
-
-	if ((code == 126 || code == 127) && program_find(exec_options(s)->command.item[0], path, sizeof path) && !program_check(path, why, sizeof why))
-		snprintf(text, n, "exit status %d; %s", code, why);
-	else
-		snprintf(text, n, "exit status %d", code);
-}
-
-static void classify_exit(const struct run *r, int status, struct sink_result *result, char *text, size_t n)
-{
-	const struct sink *s = r->exec->sink;
-	int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-
-	result->verdict = code == EX_OK && !r->timed_out ? SINK_DELIVERED
-		: code == EX_TEMPFAIL || code < EX_DATAERR || code > EX_CONFIG ? SINK_RETRY : SINK_REFUSED;
-	result->target_failed = result->verdict == SINK_RETRY;
-	if (r->timed_out)
-		snprintf(text, n, "not done after %lld ms, and ended", (long long)s->timeout);
-	else if (code < 0)
-		snprintf(text, n, "ended by signal %d, %s", WTERMSIG(status), strsignal(WTERMSIG(status)));
-	else
-		say_status(s, code, text, n);
-	if (result->verdict != SINK_DELIVERED) {
-		result->error = text;
-		return;
-	}
-	if (!s->reply)
-		return;
-	if (r->no_memory)
-		*result = (struct sink_result){.verdict = SINK_RETRY, .error = "memory is short"};
-	else if (r->reply.len > EXEC_REPLY_MAX)
-		*result = (struct sink_result){.verdict = SINK_REFUSED, .error = "it printed more than an answer can have, 64 KiB"};
-	else
-		result->reply = trimmed((struct slice){r->reply.data, r->reply.len});
-}
-
 static void finish_run(struct exec *x, struct run *r, int status)
 {
 	struct sink_result result = {0};
@@ -201,7 +147,9 @@ static void finish_run(struct exec *x, struct run *r, int status)
 	for (int i = OUT; i <= ERR; i++)
 		for (int reads = 0; r->end[i] >= 0 && reads < READS_MAX && read_more(r, i); reads++)
 			;
-	classify_exit(r, status, &result, text, sizeof text);
+	exec_exit_verdict(x->sink, status, r->timed_out, &result, text, sizeof text);
+	if (x->sink->reply && result.verdict == SINK_DELIVERED)
+		exec_exit_reply(&r->reply, r->no_memory, &result);
 	exec_output_print(&r->output, &answer);
 	result.answer = (struct slice){answer.data, answer.len};
 	result.ms = (clock_mono_us() - r->began) / 1000;

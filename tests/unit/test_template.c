@@ -1,16 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* What relays are made of: templates print what they should; attempts come when they should. */
+/* core/template: what templates print, and which are refused. */
 #include "unit.h"
 
-#include "sink/type.h"
-
 #include "core/template.h"
-#include "relay/schedule.h"
-
-/* message.c itself, with a stored_request() that fails when it is told to. */
-#define stored_request request_or_not
-#include "relay/message.c"
-#undef stored_request
 
 static struct slice text(const char *s)
 {
@@ -142,119 +134,13 @@ static void wrong_templates(void **state)
 	buf_free(&many);
 }
 
-/* Doubles up to the most, at random below that and never at once; ends in time; and the same seed gives the same. */
-static void schedules(void **state)
-{
-	const struct retry r = {.first = 10000, .most = 3600000, .within = 3 * INT64_C(86400000)};
-	int64_t limit = r.first, sum = 0, now = 1000000000000;
-
-	(void)state;
-	for (int attempt = 1; attempt <= 20; attempt++) {
-		for (uint64_t seed = 0; seed < 200; seed++) {
-			int64_t delay = schedule_next(&r, attempt, now, now, seed) - now;
-
-			assert_true(delay >= limit / 10 && delay <= limit);
-			assert_int_equal(delay, schedule_next(&r, attempt, now, now, seed) - now);
-			sum += attempt == 1 ? delay : 0;
-		}
-		limit = limit * 2 < r.most ? limit * 2 : r.most;
-	}
-	assert_in_range(sum / 200, 5000, 6000); /* the middle of 1 s and 10 s */
-	assert_int_equal(schedule_next(&r, 5, now - r.within, now, 1), 0);
-	assert_int_not_equal(schedule_next(&r, 1, now - r.within + r.first, now, 1), 0);
-	assert_int_not_equal(schedule_next(&(struct retry){1, 1, 100}, INT32_MAX, now, now, 1), 0);
-	assert_in_range(schedule_next(&(struct retry){5000, 1000, 10000}, 3, now, now, 1), now + 100, now + 1000);
-}
-
-static void the_time_counts_from_the_first_attempt(void **state)
-{
-	static const struct {
-		struct schedule_times t; /* attempt, since, due, started, now */
-		struct schedule_gap gap;
-		int64_t want;
-	} cases[] = {
-		{{1, 100, 100, 900, 910}, {0}, 900},           /* whenever it was stored */
-		{{2, 100, 200, 210, 220}, {0}, 100},
-		{{2, 100, 200, 900, 910}, {150, 900}, 800},    /* no relay ran since before it was due: it counts 100 so far, and 10 */
-		{{2, 100, 200, 900, 910}, {500, 900}, 500},    /* it waited for 300 while a relay ran */
-		{{2, 100, 200, 900, 910}, {50, 150}, 100},     /* the gap was before it waited */
-		{{2, 100, 200, 900, 910}, {880, 2000}, 100},   /* a gap that isn't over is none */
-		{{1, 100, 100, 900, 5900}, {910, 5900}, 5890}, /* the clock was set during the attempt */
-		{{2, 9000, 9000, 200, 210}, {0}, 200},         /* the clock was ahead when it was stored, */
-		{{1, 100, 100, 900, 210}, {210, 210}, 210},    /* or goes back during the attempt */
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-		if (schedule_since(&cases[i].t, &cases[i].gap) != cases[i].want)
-			fail_msg("case %zu: %lld", i, (long long)schedule_since(&cases[i].t, &cases[i].gap));
-}
-
-static bool memory_is_short;
-
-bool stored_request(struct slice headers, struct slice body_of_it, struct stored *out);
-
-bool request_or_not(struct slice headers, struct slice body_of_it, struct stored *out)
-{
-	return !memory_is_short && stored_request(headers, body_of_it, out);
-}
-
-/* The type is in the kept headers: where they can't be read, no other type is sent, and the attempt is made again. */
-static void no_message_without_its_type(void **state)
-{
-	const struct sink sink = {.type = sink_type_find("http")};
-	const struct spool_relay_row row = {.event = {.endpoint = text("/e"), .headers = text("Content-Type: application/json\n"), .body = text("{}")}};
-	struct attempt *a = attempt_new(&row, "test");
-
-	(void)state;
-	assert_true(message_make(a, &sink, NULL, NULL, 0));
-	assert_string_equal(a->message.type, "application/json");
-	assert_int_equal(a->message.body.n, 2);
-	memory_is_short = true;
-	assert_false(message_make(a, &sink, NULL, NULL, 0));
-	memory_is_short = false;
-	attempt_free(a);
-}
-
-/* An event's text is in its body, in "text" of the endpoint's scheme; what was stored with the event counts more. */
-static void stored_text_is_sent_without_a_look_at_the_body(void **state)
-{
-	static const char stored[] = "stored", other[] = "{\"event\":\"message.received\",\"data\":{\"body\":\"in the body\"}}";
-	const struct spool_row known[] = {{.text = text(stored), .text_known = true}, {.text_known = true}, {0}};
-	static const char *const want[] = {stored, NULL, "in the body"};
-	struct conf conf = {0};
-	struct event ev = {0};
-
-	(void)state;
-	for (size_t i = 0; i < COUNT(known); i++) {
-		struct spool_relay_row row = {.event = known[i]};
-		struct attempt *a;
-
-		row.event.endpoint = text("/e");
-		row.event.headers = text("Content-Type: application/json\n");
-		row.event.body = text(other);
-		a = attempt_new(&row, "test");
-		assert_true(attempt_read_text(a, &conf, &ev));
-		assert_int_equal(a->values.known[TEMPLATE_TEXT].p != NULL, want[i] != NULL);
-		assert_int_equal(a->values.known[TEMPLATE_TEXT].n, want[i] ? strlen(want[i]) : 0);
-		assert_memory_equal(a->values.known[TEMPLATE_TEXT].p ? a->values.known[TEMPLATE_TEXT].p : "", want[i] ? want[i] : "",
-			want[i] ? strlen(want[i]) : 0);
-		attempt_free(a);
-	}
-	event_free(&ev);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(templates),
 		cmocka_unit_test(raw_is_the_body),
 		cmocka_unit_test(wrong_templates),
-		cmocka_unit_test(schedules),
-		cmocka_unit_test(the_time_counts_from_the_first_attempt),
-		cmocka_unit_test(no_message_without_its_type),
-		cmocka_unit_test(stored_text_is_sent_without_a_look_at_the_body),
 	};
 
-	return cmocka_run_group_tests_name("relay", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("template", tests, NULL, NULL);
 }
