@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include "spool/events.h"
+#include "spool/inspect.h"
 #include "spool/rejects.h"
 #include "spool/spool.h"
 #include "spool/sqlite/db.h"
@@ -173,6 +174,57 @@ static void a_spool_that_is_not_there_is_an_error_of_the_connection(void **state
 	assert_string_equal(spool_db_error(NULL), "memory is short");
 }
 
+static void exec(struct spool_db *db, const char *sql)
+{
+	assert_int_equal(sqlite3_exec(db->sql, sql, NULL, NULL, NULL), SQLITE_OK);
+}
+
+static void a_spool_is_inspected(void **state)
+{
+	struct spool_faults faults;
+	struct spool_db db;
+
+	(void)state;
+	fill("sound");
+	assert_false(spool_inspect_lost("sound"));
+	open_db(&db, "sound");
+	assert_true(spool_inspect_write(&db));
+	assert_true(spool_inspect_size(&db) > EVENTS);
+	assert_true(spool_inspect_pages(&db, true, &faults) && faults.n == 0);
+	exec(&db, "INSERT INTO relay(event, sink, state, since, due, attempts) VALUES(4711, 's', 0, 0, 0, 0)");
+	assert_false(spool_inspect_pages(&db, false, &faults));
+	assert_int_equal(faults.n, 1);
+	assert_string_equal(faults.text[0], "1 deliveries without their event, and 0 attempts without their delivery");
+	spool_db_close(&db);
+	assert_int_equal(unlink("sound/hookspool.db"), 0);
+	assert_true(spool_inspect_lost("sound"));
+}
+
+/* Callers tell by the kind what is to be done. */
+static void errors_have_a_kind(void **state)
+{
+	struct spool_db db;
+	char sql[64];
+
+	(void)state;
+	fill("kinds");
+	open_db(&db, "kinds");
+	exec(&db, "PRAGMA query_only=1");
+	assert_false(spool_inspect_write(&db));
+	assert_int_equal(spool_db_error_kind(&db), SPOOL_ERROR_READONLY);
+	exec(&db, "PRAGMA query_only=0");
+	snprintf(sql, sizeof sql, "PRAGMA max_page_count=%d", spool_db_pragma(&db, "PRAGMA page_count"));
+	exec(&db, sql);
+	assert_false(spool_inspect_write(&db));
+	assert_int_equal(spool_db_error_kind(&db), SPOOL_ERROR_FULL);
+	assert_string_equal(spool_db_error(&db), "can't be written: database or disk is full");
+	spool_db_close(&db);
+	unit_file("kinds/hookspool.db", "This is no database, and has no pages of one: 16 bytes are looked at first.", 0600);
+	assert_int_equal(unlink("kinds/hookspool.db-wal"), 0);
+	assert_false(spool_db_open(&db, "kinds", JOURNAL_WAL, SPOOL_MANAGE));
+	assert_int_equal(spool_db_error_kind(&db), SPOOL_ERROR_DAMAGED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -180,6 +232,8 @@ int main(void)
 		cmocka_unit_test(an_event_is_found_by_its_id),
 		cmocka_unit_test(the_connection_may_write_between_two_events),
 		cmocka_unit_test(an_error_ends_the_reading_and_stays_in_the_connection),
+		cmocka_unit_test(a_spool_is_inspected),
+		cmocka_unit_test(errors_have_a_kind),
 		cmocka_unit_test(a_spool_that_is_not_there_is_an_error_of_the_connection),
 	};
 

@@ -111,21 +111,15 @@ static bool delete_each(struct spool_db *db, struct deletion *d, const struct sp
 	return true;
 }
 
-static int64_t pragma(struct spool_db *db, const char *sql)
+static int64_t database_bytes(struct spool_db *db)
 {
-	sqlite3_stmt *st;
-	int64_t value = 0;
-
-	if (sqlite3_prepare_v2(db->sql, sql, -1, &st, NULL) == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW)
-		value = sqlite3_column_int64(st, 0);
-	sqlite3_finalize(st);
-	return value;
+	return (int64_t)spool_db_pragma(db, "PRAGMA page_count") * spool_db_pragma(db, "PRAGMA page_size");
 }
 
 /* With the lock held, on a full disk: gives the room of the write-ahead log back, where the database finds the room to grow. */
 static void checkpoint_in_place(struct spool_db *db)
 {
-	if (db->wal && spool_reserve_fits(db->dir_fd, pragma(db, "PRAGMA page_count") * pragma(db, "PRAGMA page_size")))
+	if (db->wal && spool_reserve_fits(db->dir_fd, database_bytes(db)))
 		sqlite3_wal_checkpoint_v2(db->sql, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 }
 
@@ -243,7 +237,7 @@ static bool add_auto_vacuum(struct spool_db *db)
 {
 	bool ok;
 
-	if (pragma(db, "PRAGMA auto_vacuum") != 0 || pragma(db, "PRAGMA page_count") * pragma(db, "PRAGMA page_size") > VACUUM_BYTES)
+	if (spool_db_pragma(db, "PRAGMA auto_vacuum") != 0 || database_bytes(db) > VACUUM_BYTES)
 		return true;
 	if (!spool_db_begin(db, true))
 		return false;

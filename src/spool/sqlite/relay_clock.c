@@ -88,7 +88,7 @@ static bool find_times(struct spool_db *db, int64_t now, int64_t back, int64_t *
 	return ok;
 }
 
-static bool correct_times(struct spool_db *db, int64_t now, int64_t back, int64_t *changed)
+static bool correct_due_times(struct spool_db *db, int64_t now, int64_t back, int64_t *changed)
 {
 	sqlite3_stmt *st;
 	bool ok;
@@ -114,7 +114,7 @@ bool spool_relay_begin(struct spool_db *db, int64_t now, int64_t back, int64_t *
 		return true;
 	if (!spool_db_begin(db, true))
 		return false;
-	ok = correct_times(db, now, back, changed) && spool_db_commit(db);
+	ok = correct_due_times(db, now, back, changed) && spool_db_commit(db);
 	spool_db_end(db);
 	return ok;
 }
