@@ -30,18 +30,18 @@ void json_begin(struct json *j)
 
 void json_text(struct json *j, const char *name, struct slice value)
 {
-	struct buf mended = {0};
+	struct buf valid = {0};
 
 	name_member(j, name);
 	if (value.p && !utf8_valid(value.p, value.n)) {
-		utf8_replace_invalid(value, &mended);
-		value = (struct slice){buf_str(&mended), mended.len};
+		utf8_replace_invalid(value, &valid);
+		value = (struct slice){buf_str(&valid), valid.len};
 	}
 	if (value.p)
 		yajl_gen_string(j->gen, (const unsigned char *)value.p, value.n);
 	else
 		yajl_gen_null(j->gen);
-	buf_free(&mended);
+	buf_free(&valid);
 }
 
 void json_string(struct json *j, const char *name, const char *value)

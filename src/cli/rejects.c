@@ -23,7 +23,7 @@ struct rejects {
 	int64_t id; /* the only one; 0: the newest */
 	int64_t max; /* how many; 0: all; -1: the default */
 	bool json, again, accept;
-	struct delivery d; /* as it was judged again */
+	struct delivery d; /* as it was checked again */
 	long passed, tried;
 	bool failed;
 };
@@ -126,7 +126,7 @@ static void print_full(const struct rejects *rejects, const struct spool_reject_
 }
 
 /* Checks a delivery by the configuration as it is now. Returns the outcome: static text, or text in rejects->d. */
-static const char *judge_again(struct rejects *rejects, const struct spool_reject_row *r, struct stored *stored)
+static const char *check_again(struct rejects *rejects, const struct spool_reject_row *r, struct stored *stored)
 {
 	struct delivery *d = &rejects->d;
 	const struct endpoint *e = NULL;
@@ -157,7 +157,7 @@ static const char *judge_again(struct rejects *rejects, const struct spool_rejec
 static void print_reject(struct rejects *rejects, const struct spool_reject_row *r)
 {
 	struct stored stored = {0};
-	const char *verdict = rejects->again ? judge_again(rejects, r, &stored) : NULL;
+	const char *verdict = rejects->again ? check_again(rejects, r, &stored) : NULL;
 
 	if (rejects->json)
 		print_reject_json(rejects, r, verdict);

@@ -61,7 +61,7 @@ static bool replay_found(struct replay *r)
 
 static bool replay_all(struct replay *r)
 {
-	struct spool_wakeup poke = {-1};
+	struct spool_wakeup wakeup = {-1};
 	bool ok;
 
 	progress_start(r->dry_run ? "found" : "replayed", 0);
@@ -71,8 +71,8 @@ static bool replay_all(struct replay *r)
 		printf("%" PRId64 " events would be sent to %s\n", r->found, r->sink->name);
 	else
 		printf("%" PRId64 " of %" PRId64 " events are due for %s\n", r->changed, r->found, r->sink->name);
-	spool_wakeup_send(&poke, r->filter.conf->spool, false);
-	spool_wakeup_close(&poke);
+	spool_wakeup_send(&wakeup, r->filter.conf->spool, false);
+	spool_wakeup_close(&wakeup);
 	return ok;
 }
 
@@ -110,7 +110,7 @@ static bool replay_event(struct replay *r, const struct spool_row *row)
 
 static bool replay_ids(struct replay *r)
 {
-	struct spool_wakeup poke = {-1};
+	struct spool_wakeup wakeup = {-1};
 	struct spool_events_iter *it;
 	bool found, ok = true;
 	struct spool_row row;
@@ -126,8 +126,8 @@ static bool replay_ids(struct replay *r)
 			cli_error("there is no event %" PRId64, id);
 		r->missing |= !found;
 	}
-	spool_wakeup_send(&poke, r->filter.conf->spool, false);
-	spool_wakeup_close(&poke);
+	spool_wakeup_send(&wakeup, r->filter.conf->spool, false);
+	spool_wakeup_close(&wakeup);
 	return ok;
 }
 

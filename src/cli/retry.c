@@ -111,7 +111,7 @@ static int change_all(const struct cli *cli, const struct retry_options *o, cons
 	const char *sink = o->sink;
 	const struct spool_delivery_filter filter = {.sink = sink, .state = -1};
 	struct changing c = {.change = change};
-	struct spool_wakeup poke = {-1};
+	struct spool_wakeup wakeup = {-1};
 	struct conf *conf;
 	bool none = false;
 	int status;
@@ -132,8 +132,8 @@ static int change_all(const struct cli *cli, const struct retry_options *o, cons
 	if (!none)
 		say_done(&c);
 	if (c.ok)
-		spool_wakeup_send(&poke, conf->spool, change->ends_pauses);
-	spool_wakeup_close(&poke);
+		spool_wakeup_send(&wakeup, conf->spool, change->ends_pauses);
+	spool_wakeup_close(&wakeup);
 	status = cli_close(conf, c.db, c.ok, *c.why ? c.why : NULL);
 	return none || (status == CLI_OK && (c.missing || (c.total == 0 && c.pauses == 0))) ? CLI_NO : status;
 }

@@ -30,13 +30,13 @@ struct verify_options {
 };
 
 /* The endpoint to verify by, as the options change it. */
-struct judge {
+struct verifier {
 	struct endpoint e;
 	struct secret given; /* of --secret-file */
 	struct buf text, source;
 };
 
-static void judge_free(struct judge *j)
+static void verifier_free(struct verifier *j)
 {
 	key_free(j->given.key);
 	key_free(j->given.other_key);
@@ -46,7 +46,7 @@ static void judge_free(struct judge *j)
 	buf_free(&j->source);
 }
 
-static int take_given_secret(struct judge *j, const struct verify_options *o)
+static int take_given_secret(struct verifier *j, const struct verify_options *o)
 {
 	if (!buf_add(&j->text, o->secret.data, o->secret.len) || !buf_printf(&j->source, "file %s", o->secret_file))
 		return CLI_TEMPFAIL;
@@ -58,7 +58,7 @@ static int take_given_secret(struct judge *j, const struct verify_options *o)
 }
 
 /* Makes the keys for another scheme or another secret than the configuration's. */
-static int take_key(struct judge *j)
+static int take_key(struct verifier *j)
 {
 	const char *why = "";
 
@@ -76,7 +76,7 @@ static int take_key(struct judge *j)
 		: cli_usage("verify", "%s is no secret of scheme \"%s\": %s", j->given.source, j->e.scheme.name, why);
 }
 
-static int judge_init(struct judge *j, const struct verify_options *o, const struct conf *conf, const char *path)
+static int verifier_init(struct verifier *j, const struct verify_options *o, const struct conf *conf, const char *path)
 {
 	const struct endpoint *e = path ? conf_endpoint(conf, path) : conf->n_endpoints == 1 ? conf->endpoints : NULL;
 	int status = CLI_OK;
@@ -179,9 +179,9 @@ static int verify_as(const struct verify_options *o, const struct conf *conf, co
 {
 	struct stored stored = {0};
 	struct verify v = {0};
-	struct judge j = {0};
+	struct verifier j = {0};
 	enum verify_result result = VERIFY_UNAVAILABLE;
-	int status = judge_init(&j, o, conf, path);
+	int status = verifier_init(&j, o, conf, path);
 
 	if (status == CLI_OK && !stored_request(headers, body, &stored))
 		status = CLI_TEMPFAIL;
@@ -200,7 +200,7 @@ static int verify_as(const struct verify_options *o, const struct conf *conf, co
 		cli_error("memory is short");
 	stored_free(&stored);
 	verify_free(&v);
-	judge_free(&j);
+	verifier_free(&j);
 	return status == CLI_OK && result != VERIFY_OK ? CLI_NO : status;
 }
 
