@@ -753,3 +753,32 @@ def test_every_web_server_waits_for_the_sink(served, target, kind, children):
     expect(site.deliver(PATH, message()), "stored")
     assert time.monotonic() - begin >= 1 and states(home) == [1]
     until(lambda: [e for e in site.entries(outcome="stored") if e.get("store") == "done"], "the log's entry")
+
+
+@pytest.mark.parametrize("section", [
+    'type = "exec"\ncommand = {"sh", "-c", "sleep 1; cat >> DIR/got"}\n',
+    'type = "null"\ndelay = "1s"\n',
+], ids=["exec", "null"])
+def test_every_type_of_sink_acknowledges(running, section):
+    home = Home()
+    home.configure('sink "out" {\n' + section.replace("DIR", str(home.dir)) + "}\n", endpoint(PATH, store=["out"]), endpoint(OTHER))
+    one, _ = running(home)
+    begin = time.monotonic()
+    body = message()
+    expect(fcgi_client.deliver(one.socket, body, path=PATH), "stored")
+    assert 1 <= time.monotonic() - begin < 1 + QUICK
+    assert states(home) == [1]
+    if "exec" in section:
+        assert (home.dir / "got").read_bytes() == body
+
+
+def test_refusing_and_failing_sinks_of_the_type_null(running):
+    for result, wait, word in (("refused", 0, "refused"), ("retry", 0.5, "pending"), ("doubt", 0.5, "pending"), ("down", 0.5, "pending")):
+        home = Home(f'sink "out" {{\ntype = "null"\nresult = "{result}"\n}}\n',
+                    endpoint(PATH, store=["out"], store_wait="500ms", store_required=True), endpoint(OTHER))
+        one, relay = running(home)
+        begin = time.monotonic()
+        expect(fcgi_client.deliver(one.socket, message(), path=PATH), "unacknowledged")
+        assert wait <= time.monotonic() - begin < wait + QUICK
+        assert one.until_entry(outcome="unacknowledged")["store"] == word
+        relay.stop()
