@@ -38,7 +38,7 @@ int main(int argc, char **argv)
 	if (status != CLI_OK)
 		return status;
 	if (cli.version)
-		puts(PACKAGE_STRING);
+		cli_print_version();
 	else if (help)
 		help_list(stdout);
 	if (cli.version || help)

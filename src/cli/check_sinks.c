@@ -123,7 +123,7 @@ static void check_sink_target(struct check *c, const struct sink *s)
 	if (target)
 		sink_check(target, on_sink_finding, &(struct command){c, s});
 	else
-		check_say(c, CHECK_FAIL, "sink", "sink %s: %s", s->name, why);
+		check_say(c, CHECK_FAIL, "sink", "%s: sink %s: %s", s->where, s->name, why);
 	sink_close(target);
 	loop_free(l);
 }

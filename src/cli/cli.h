@@ -54,4 +54,7 @@ int cli_usage(const char *name, const char *fmt, ...) __attribute__((format(prin
 /* Prints "hookspool: message" to stderr. */
 void cli_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* Prints the version, the types of sinks that are built in, and the modules that are there. */
+void cli_print_version(void);
+
 #endif

@@ -24,6 +24,7 @@ struct sink_type; /* conf/sink_type.h */
 /* The fields that all types of sinks have. Secrets are named and not read: the receiver knows the sinks, and must not read them. */
 struct sink {
 	char *name;
+	char *where;           /* "FILE:LINE" of its type, for messages */
 	const struct sink_type *type;
 	void *options;         /* the type's own struct */
 

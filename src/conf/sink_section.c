@@ -279,12 +279,22 @@ bool sink_section_check_links(cfg_t *tree)
 
 /* ---- the sink */
 
+static char *place_of(cfg_t *sec)
+{
+	struct buf place = {0};
+
+	reader_at(sec, "type", NULL);
+	if (!buf_printf(&place, "%s:%d", sec->filename, sec->line) || !buf_add(&place, "", 1))
+		buf_free(&place);
+	return place.data;
+}
+
 bool sink_section_make(cfg_t *sec, struct sink *s)
 {
 	const struct sink_type *type = sink_section_type(sec);
 
-	*s = (struct sink){.name = strdup(cfg_title(sec)), .type = type, .options = calloc(1, type->size)};
-	if (!s->name || !s->options || !option_read(common, sec, s) || !option_read(reply_rows, sec, s) || !option_read(type->rows, sec, s->options))
+	*s = (struct sink){.name = strdup(cfg_title(sec)), .where = place_of(sec), .type = type, .options = calloc(1, type->size)};
+	if (!s->name || !s->where || !s->options || !option_read(common, sec, s) || !option_read(reply_rows, sec, s) || !option_read(type->rows, sec, s->options))
 		return false;
 	if (cfg_getstr(sec, "body") && !option_read(body_rows, sec, s)) /* the content type is that of a body */
 		return false;
@@ -301,5 +311,6 @@ void sink_section_free(struct sink *s)
 	free(s->options);
 	for (size_t i = 0; i < SHARED; i++)
 		option_free(shared[i], s);
+	free(s->where);
 	free(s->name);
 }

@@ -17,6 +17,8 @@ struct option_row;
 struct sink_type {
 	const char *name;   /* as in type = "http" */
 	const char *help;   /* one line */
+	const char *package; /* of Debian, that has its driver as a module (sink/module.h); NULL: the driver is built in */
+	const char *library; /* the Debian package that the module is built with; NULL without a module */
 	unsigned batch_max; /* messages that the driver's send() takes at once */
 	bool fields;        /* the driver reads the event's fields, its text too, beside the body */
 	bool unpacks;       /* a body that came compressed is sent unpacked, as the target has no Content-Encoding */

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,7 +82,7 @@ static enum relay_end take_lock(struct relay *r, char *why, size_t n)
 
 static bool open_queues(struct relay *r, char *why, size_t n)
 {
-	char reason[256];
+	char reason[PATH_MAX + 256];
 
 	r->queues = calloc(r->conf->n_sinks + 1, sizeof *r->queues);
 	if (!r->queues) {
@@ -94,7 +95,7 @@ static bool open_queues(struct relay *r, char *why, size_t n)
 		q->target = sink_open(q->sink, r->loop, result_of, reason, sizeof reason);
 		if (q->target)
 			continue;
-		snprintf(why, n, "sink \"%s\": %s", q->sink->name, reason);
+		snprintf(why, n, "%s: sink \"%s\": %s", q->sink->where, q->sink->name, reason);
 		return false;
 	}
 	return true;

@@ -113,7 +113,7 @@ struct sink_driver {
 	void (*check)(struct sink_target *t, sink_say *say, void *ctx);
 };
 
-/* The driver of the type with that name; NULL: this build has none. */
+/* The driver of the type with that name that is built in; NULL: there is none, or it is a module. */
 const struct sink_driver *sink_driver_find(const char *type);
 
 /* Opens a sink with the driver of its type, and so on: as the functions of struct sink_driver. */

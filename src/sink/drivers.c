@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* The table of drivers. A new type of sink is a row here, a row of type.c and two files, its options and its driver. */
+/*
+ * The table of drivers. A new type of sink is a row here, a row of type.c and two files, its options and its driver. A driver with
+ * a library of its own is a module (module.h), and has no row here.
+ */
 #include "config.h"
 
 #include <stdio.h>
@@ -9,6 +12,7 @@
 #include "sink/driver.h"
 #include "sink/exec.h"
 #include "sink/http.h"
+#include "sink/module.h"
 #include "sink/null.h"
 
 static const struct sink_driver *const drivers[] = {
@@ -27,17 +31,22 @@ const struct sink_driver *sink_driver_find(const char *type)
 	return NULL;
 }
 
+/* NULL with the reason in why. */
+static const struct sink_driver *driver_of(const struct sink_type *type, char *why, size_t n)
+{
+	const struct sink_driver *driver = type->package ? sink_module_load(type, why, n) : sink_driver_find(type->name);
+
+	if (!driver && !type->package)
+		snprintf(why, n, "this build has no sinks of the type \"%s\"%s", type->name, strcmp(type->name, "http") == 0
+			? ": it is without libcurl; install it (Debian: libcurl4-openssl-dev), then configure and build again" : "");
+	return driver;
+}
+
 struct sink_target *sink_open(const struct sink *s, struct loop *l, sink_done *done, char *why, size_t n)
 {
-	const struct sink_driver *driver = sink_driver_find(s->type->name);
-	struct sink_target *t;
+	const struct sink_driver *driver = driver_of(s->type, why, n);
+	struct sink_target *t = driver ? driver->open(s, l, done, why, n) : NULL;
 
-	if (!driver) {
-		snprintf(why, n, "this build has no sinks of the type \"%s\"%s", s->type->name, strcmp(s->type->name, "http") == 0
-			? ": it is without libcurl; install it (Debian: libcurl4-openssl-dev), then configure and build again" : "");
-		return NULL;
-	}
-	t = driver->open(s, l, done, why, n);
 	if (t)
 		t->driver = driver;
 	return t;
