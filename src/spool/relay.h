@@ -52,8 +52,8 @@ struct spool_relay_iter *spool_relay_find(struct spool_db *db, const struct spoo
 bool spool_relay_next(struct spool_relay_iter *it, struct spool_relay_row *row);
 
 /*
- * Ends the reading, and frees it. Call it soon: an open reading delays the receiver's checkpoints. *cursor becomes the place behind the last
- * row. *more becomes true when there may be further rows. False when an error ended the reading.
+ * Ends the reading, and frees it. Call it soon: an open reading delays the receiver's checkpoints. *cursor becomes the place behind
+ * the last row. *more becomes true when there may be further rows. False when an error ended the reading.
  */
 bool spool_relay_end(struct spool_relay_iter *it, struct spool_relay_cursor *cursor, bool *more);
 
@@ -92,8 +92,8 @@ enum { SPOOL_ATTEMPTS_KEPT = 10 }; /* of one relay, the newest */
 
 /*
  * Writes a list of results in one transaction, and adds their replies as relays, one for each event. A relay that was dropped during
- * its attempt stays dropped, unless it was delivered. The commit does not wait for the disk: after a power cut the relay sends again, with the same
- * id. After an error nothing is written.
+ * its attempt stays dropped, unless it was delivered. The commit does not wait for the disk: after a power cut the relay sends again,
+ * with the same id. After an error nothing is written.
  */
 bool spool_relay_record(struct spool_db *db, const struct spool_attempt *first);
 

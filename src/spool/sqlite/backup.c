@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Backups of a spool: a consistent copy of a database in use. */
+/* Makes backups: a consistent copy of a database in use. */
 #include "spool/sqlite/backup.h"
 
 #include <errno.h>
@@ -15,13 +15,13 @@ enum {
 	STEP = 256, /* pages */
 	AGAIN_NS = 20 * 1000 * 1000,
 	UNLOCKED_MS = 30 * 1000,
-	VERSIONS = 18, /* of the file's format, section 1.3 of fileformat2.html: both bytes are 1 without a write-ahead log */
-	APPLICATION = 68, /* of the id that tells what an SQLite file is, same section */
+	VERSIONS = 18, /* offset of the file format's versions (fileformat2.html, section 1.3): both bytes are 1 without a write-ahead log */
+	APPLICATION = 68, /* offset of the application id, same section */
 };
 
 static const char magic[16] = "SQLite format 3", application[4] = {'h', 's', 'k', 'b'}, no_application[4];
 
-/* Steps until all is copied. With `patience` in ms, it gives up then, as commits make it begin anew: SQLITE_BUSY. */
+/* Copies all pages. Commits can make it begin anew; with `patience`, in ms, it then gives up with SQLITE_BUSY. */
 static int copy_pages(sqlite3_backup *b, int64_t patience, void (*progress)(uint64_t, uint64_t))
 {
 	const struct timespec pause = {.tv_nsec = AGAIN_NS};

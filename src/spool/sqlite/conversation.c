@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Which event was the first of its conversation: found out for sinks that ask, behind the receiver's back. */
+/* The first event of each conversation: table conversation, which the relay fills. */
 #include "spool/conversation.h"
 
 #include "spool/sqlite/delete.h"
@@ -7,7 +7,7 @@
 
 enum { BATCH = 1000 };
 
-/* The last event of the next batch; *to == from: there is none. *more: there are events behind it. */
+/* Finds the last event of the next batch; *to == *from: there is none. *more becomes true when there are events behind it. */
 static bool next_unnoted(struct spool_db *db, int64_t *from, int64_t *to, bool *more)
 {
 	sqlite3_stmt *st;
@@ -61,7 +61,7 @@ bool spool_conversation_first(struct spool_db *db, struct slice endpoint, struct
 	return rc == SQLITE_ROW || rc == SQLITE_DONE || spool_sql_fail(db);
 }
 
-/* Of all events, where there is anything to forget: a conversation whose newest event isn't noted yet goes on. */
+/* Notes all events, if any conversation is old: a newer event that is not noted yet keeps it. */
 static bool note_all(struct spool_db *db, int64_t before)
 {
 	sqlite3_stmt *st;
@@ -86,7 +86,7 @@ bool spool_conversation_purge(struct spool_db *db, const char *endpoint, int64_t
 
 	if (!note_all(db, before) || !spool_delete_begin(db, &low))
 		return false;
-	/* what has come since is little */
+	/* events that came after note_all() are looked up in the table; they are few */
 	ok = spool_sql_prepare(db, "DELETE FROM conversation WHERE endpoint = ?1 AND last_at < ?2 AND (endpoint, conversation) NOT IN"
 			" (SELECT endpoint, conversation FROM event WHERE id > (SELECT conversations FROM spool) AND conversation IS NOT NULL)",
 			&st);

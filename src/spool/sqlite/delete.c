@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Deleting events with all that belongs to them, and wiping what deletion leaves in the files.
+ * Deletes events with all that belongs to them, and wipes what deletion leaves in the files.
  *
  * SQLite overwrites deleted content with zeros (PRAGMA secure_delete). Copies of it stay in the write-ahead log, until a
  * checkpoint of kind TRUNCATE. Such a checkpoint runs under the spool's lock, as every other one.
@@ -16,12 +16,12 @@
 
 enum {
 	WIPE_WAIT_MS = 10 * 1000,
-	WIPE_BUSY_MS = 200, /* with the lock held: a delivery waits as long */
-	VACUUM_BYTES = 64 << 20, /* takes less than a second, and deliveries wait for it */
+	WIPE_BUSY_MS = 200, /* with the lock held: deliveries wait for it */
+	VACUUM_BYTES = 64 << 20, /* a VACUUM of that takes less than a second, and deliveries wait for it */
 	WIPE_AGAIN_NS = 100 * 1000 * 1000,
 };
 
-/* Each has the event's id as ?1; they run in this order. */
+/* The steps run in this order. ?1 is the event's id. */
 enum step { PENDING, KEY, ATTEMPTS, DELIVERIES, EVENT, STEPS };
 
 static const char *const steps[STEPS] = {
@@ -35,7 +35,7 @@ static const char *const steps[STEPS] = {
 	[EVENT] = "DELETE FROM event WHERE id = ?1",
 };
 
-/* What a dry run asks in place of a deletion. */
+/* A dry run counts in place of deleting. */
 static const char *const counts[STEPS] = {
 	[PENDING] = "SELECT count(*) FROM relay WHERE event = ?1 AND state = 0",
 	[ATTEMPTS] = "SELECT count(*) FROM attempt WHERE relay IN (SELECT id FROM relay WHERE event = ?1)",
@@ -65,7 +65,7 @@ static void finalize_deletion(struct deletion *d)
 		sqlite3_finalize(d->st[i]);
 }
 
-/* Runs a step for an event. *n becomes the rows that it deleted or counted; 0 where there is no such step. */
+/* Runs a step for an event. *n becomes the number of rows that it deleted or counted. */
 static bool run_step(struct spool_db *db, struct deletion *d, enum step step, int64_t id, int64_t *n)
 {
 	sqlite3_stmt *st = d->st[step];
@@ -116,14 +116,14 @@ static int64_t database_bytes(struct spool_db *db)
 	return (int64_t)spool_db_pragma(db, "PRAGMA page_count") * spool_db_pragma(db, "PRAGMA page_size");
 }
 
-/* With the lock held, on a full disk: gives the room of the write-ahead log back, where the database finds the room to grow. */
+/* On a full disk, with the lock held: gives back the room of the write-ahead log, if there is enough for the database to grow. */
 static void checkpoint_in_place(struct spool_db *db)
 {
 	if (db->wal && spool_reserve_fits(db->dir_fd, database_bytes(db)))
 		sqlite3_wal_checkpoint_v2(db->sql, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 }
 
-/* The transaction that has begun ends, and another one begins, without letting the lock go: no delivery takes the room. */
+/* Ends the transaction and begins another one. The lock stays held, so that no delivery takes the room. */
 static bool make_room_on_disk(struct spool_db *db)
 {
 	if (!spool_db_commit(db))
@@ -151,7 +151,7 @@ void spool_delete_end(struct spool_db *db, bool low)
 	spool_db_end(db);
 }
 
-/* One transaction. *full becomes whether the disk was too full for it, and nothing is deleted then. */
+/* Deletes a batch in one transaction. *full becomes true when the disk is too full for it; then nothing is deleted. */
 static bool delete_batch(struct spool_db *db, struct deletion *d, const struct spool_doomed *order, size_t count, struct spool_deleted *sum,
 	bool *full)
 {
@@ -204,7 +204,7 @@ bool spool_delete(struct spool_db *db, const struct spool_doomed *order, size_t 
 	return ok;
 }
 
-/* Under the lock: a checkpoint beside another process's commit can corrupt the database (SQLite before 3.51.3). */
+/* Holds the lock: a checkpoint beside another process's commit can corrupt the database (SQLite before 3.51.3). */
 static bool checkpoint_deleted(struct spool_db *db, bool *busy)
 {
 	int rc;
@@ -230,8 +230,8 @@ static bool checkpoint_deleted(struct spool_db *db, bool *busy)
 }
 
 /*
- * A database that another program has made anew, from a dump for example, lacks auto_vacuum: it gives no room back, and cannot be
- * scrubbed. A short VACUUM mends both.
+ * A database that another program made, from a dump for example, lacks auto_vacuum. It gives back no room and cannot be scrubbed. A
+ * VACUUM of a small one corrects both.
  */
 static bool add_auto_vacuum(struct spool_db *db)
 {
@@ -241,7 +241,7 @@ static bool add_auto_vacuum(struct spool_db *db)
 		return true;
 	if (!spool_db_begin(db, true))
 		return false;
-	/* without the transaction, and with the lock */
+	/* VACUUM runs outside of a transaction; the lock stays held */
 	ok = spool_db_commit(db) &&
 		(sqlite3_exec(db->sql, "PRAGMA auto_vacuum=INCREMENTAL; VACUUM", NULL, NULL, NULL) == SQLITE_OK || spool_sql_fail(db));
 	spool_db_end(db);

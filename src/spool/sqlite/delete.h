@@ -22,17 +22,16 @@ struct spool_doomed {
 };
 
 /*
- * As spool_db_begin() for a transaction that deletes. Where the disk is full, it gives the spool's reserve up and makes room, under
- * the same lock: no delivery takes it. spool_delete_end() must follow, in place of spool_db_end(); *low is for that.
+ * Begins a transaction that deletes, as spool_db_begin(). On a full disk it removes the spool's reserve and makes room. The lock stays
+ * held, so that no delivery takes the room. spool_delete_end() must follow, with *low, in place of spool_db_end().
  */
 bool spool_delete_begin(struct spool_db *db, bool *low);
 void spool_delete_end(struct spool_db *db, bool low);
 
 /*
- * Deletes the n events of that order with their deliveries, attempts and answers, in batches, and gives their pages back to the
- * file system. The keys of those received since keys_since stay known, as hashes. spare: leaves events with pending deliveries.
- * On a full disk it uses the spool's reserve, and smaller batches. Adds to *sum what it did; with dry_run it only counts.
- * After an error what *sum has was deleted.
+ * Deletes n events with their deliveries, attempts and answers, in batches, and gives their pages back to the file system. Keys of
+ * events received since keys_since (ms) stay known, as hashes. spare: events with pending deliveries stay. On a full disk it uses the
+ * spool's reserve, and smaller batches. Adds to *sum what it deleted, also before an error; with dry_run it only counts.
  */
 bool spool_delete(struct spool_db *db, const struct spool_doomed *order, size_t n, int64_t keys_since, bool spare, bool dry_run,
 	struct spool_deleted *sum);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What became of events on their way to the sinks, and what is to be done about it: for the administrator. */
+/* Reads deliveries back, and counts them. */
 #include "spool/deliveries.h"
 
 #include <stdio.h>
@@ -9,7 +9,7 @@
 
 const char *const spool_deliveries_states[] = {[SPOOL_RELAY_PENDING] = "pending", [SPOOL_RELAY_DONE] = "delivered", [SPOOL_RELAY_DEAD] = "dead"};
 
-/* With an id by the table's key, with an event by that index. */
+/* Returns the condition for a filter. An id is found by the table's key, an event by its index. */
 static const char *matches(const struct spool_delivery_filter *f)
 {
 	return f->id ? "(?1 IS NULL OR sink = ?1) AND id = ?2 AND (?3 < 0 OR state = ?3)"
@@ -26,7 +26,7 @@ static void bind_filter(sqlite3_stmt *st, const struct spool_delivery_filter *f)
 		sqlite3_bind_int64(st, 9, f->event);
 }
 
-/* A state that there is none of can't be sent, and isn't on the way. */
+/* Reads a state. An unknown one, of a forged spool, counts as dead. */
 static enum spool_relay_state read_state(sqlite3_stmt *st, int column)
 {
 	int64_t state = sqlite3_column_int64(st, column);
@@ -50,14 +50,14 @@ bool spool_deliveries_exist(struct spool_db *db, const struct spool_delivery_fil
 	return *found || rc == SQLITE_DONE || spool_sql_fail(db);
 }
 
-/* What fails is tried again and again; then come the dead, then what waits for its first attempt. */
+/* The order: deliveries that fail and are retried, dead ones, those before their first attempt, delivered ones. */
 #define FAILING_FIRST "CASE WHEN state = 0 AND attempts > 0 THEN 0 WHEN state = 2 THEN 1 WHEN state = 0 THEN 2 ELSE 3 END, id DESC"
 #define LISTED_FAILING_FIRST \
 	"CASE WHEN l.state = 0 AND l.attempts > 0 THEN 0 WHEN l.state = 2 THEN 1 WHEN l.state = 0 THEN 2 ELSE 3 END, l.id DESC"
 
 /*
- * Copies what is to be read, as it is at one moment, into a table of this connection's own: the caller may block, and an open
- * read holds up the receiver's checkpoints.
+ * Copies the deliveries, as they are at one moment, into a temporary table of this connection. The caller may block, and an open read
+ * of the spool's tables would delay the receiver's checkpoints.
  */
 static bool take_snapshot(struct spool_db *db, const struct spool_delivery_filter *f, int64_t limit)
 {
@@ -114,7 +114,7 @@ bool spool_deliveries_next(struct spool_rows *rows, struct spool_delivery *d)
 	return !rows->failed;
 }
 
-/* They are few, and read at once: a caller that blocks holds up the checkpoints of few bytes. */
+/* No copy: there are at most 10 attempts of a delivery. */
 struct spool_rows *spool_deliveries_attempts(struct spool_db *db, int64_t id)
 {
 	struct spool_rows *rows = spool_rows_begin(db, "SELECT at, ms, status, error, answer FROM attempt WHERE relay = ?1 ORDER BY id");
@@ -158,7 +158,7 @@ struct spool_rows *spool_deliveries_counts(struct spool_db *db)
 	return spool_rows_begin(db, "SELECT sink, count(*), state, 0, 0 FROM relay GROUP BY sink, state ORDER BY sink, state");
 }
 
-/* Those of qshape(1), Postfix's. */
+/* The same ages as in Postfix's qshape(1). */
 const int spool_deliveries_bounds[SPOOL_AGES - 1] = {5, 10, 20, 40, 80, 160, 320, 640, 1280};
 
 struct spool_rows *spool_deliveries_shape(struct spool_db *db, int64_t now)

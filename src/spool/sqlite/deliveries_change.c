@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What the administrator does to deliveries: retry, drop, replay. */
+/* Changes deliveries for the administrator: retry, drop, replay. */
 #include "spool/deliveries.h"
 
 #include <stdio.h>
@@ -21,13 +21,13 @@ static bool last_id(struct spool_db *db, int64_t *id)
 	return ok;
 }
 
-/* What is done to relays: their columns are set, of those that are so; with a note, as what the last attempt gave. */
+/* A change of relays: columns to set, a condition, and with `note` an attempt with that error. */
 struct change {
 	const char *set, *which;
-	const char *note, *noted; /* of those of them that are so */
+	const char *note, *noted; /* the condition for the attempt, beside `which` */
 };
 
-/* Those of the filter with ids in a range. */
+/* Runs a statement on relays of the filter with ids in a range. */
 static bool run_on(struct spool_db *db, const char *start, const char *which, const struct spool_delivery_filter *f, int64_t from, int64_t to,
 	int64_t now, const char *note)
 {
@@ -48,7 +48,7 @@ static bool run_on(struct spool_db *db, const char *start, const char *which, co
 	return ok;
 }
 
-/* In a transaction of their own: receiving waits for it. */
+/* Changes a range in a transaction of its own, as receiving waits for it. */
 static bool update_range(struct spool_db *db, const struct change *c, const struct spool_delivery_filter *f, int64_t from, int64_t to,
 	int64_t now, int64_t *changed)
 {
@@ -112,7 +112,7 @@ bool spool_deliveries_replayed(struct spool_db *db, const struct spool_delivery_
 
 bool spool_deliveries_drop(struct spool_db *db, const struct spool_delivery_filter *f, int64_t now, int64_t *changed)
 {
-	/* what replay made pending is again what it was */
+	/* a delivery that is pending because of a replay becomes again what it was */
 	static const struct change dropped = {
 		.set = "state = iif(was_state, was_state, 2), attempts = attempts + was_attempts, was_state = 0, was_attempts = 0",
 		.which = "state = 0",

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Erasing a person: all that the spool has of one sender.
+ * Erases a person: all that the spool has of one sender.
  *
- * First two lists are made, in temporary tables in memory: the events, and the conversations that only they belong to. Then the
- * conversations go, and the events last, as only the events tell which conversations are theirs: an erasure that was killed is
- * finished by the next one.
+ * First makes two lists, in temporary tables in memory: the sender's events, and the conversations with no other event. Then deletes the
+ * conversations, and the events last. Only the events tell which conversations are the sender's, so that a second erasure can finish
+ * one that was killed.
  */
 #include "spool/erase.h"
 
@@ -23,8 +23,8 @@ struct erasure {
 	const struct spool_erase *what;
 	struct spool_erased *sum;
 	sqlite3_stmt *note_event, *note_conversation;
-	struct buf refusals; /* their ids */
-	struct buf plain;    /* a body unpacked */
+	struct buf refusals; /* ids of rejected deliveries */
+	struct buf plain;    /* an unpacked body */
 	bool ok;
 };
 
@@ -115,7 +115,7 @@ static bool list_refusals(struct erasure *e)
 	return spool_rows_end(rows) && e->ok;
 }
 
-/* Conversations whose id mentions the sender: their events may have been purged before. */
+/* Adds conversations whose id mentions the sender: their events may have been purged before. */
 static bool note_named_conversations(struct erasure *e)
 {
 	sqlite3_stmt *st;
@@ -138,7 +138,7 @@ static bool make_lists(struct erasure *e)
 		spool_sql_prepare(e->db, "INSERT OR IGNORE INTO temp.erase_event VALUES(?1, ?2)", &e->note_event) &&
 		spool_sql_prepare(e->db, "INSERT OR IGNORE INTO temp.erase_conversation VALUES(?1, ?2)", &e->note_conversation) &&
 		list_events(e) && note_named_conversations(e) &&
-		/* without those that events of others have */
+		/* conversations that have an event of another sender stay */
 		run_erasure(e, "DELETE FROM temp.erase_conversation WHERE (endpoint, conversation) IN (SELECT c.endpoint, c.conversation"
 			" FROM main.event AS v CROSS JOIN temp.erase_conversation AS c ON c.endpoint = v.endpoint AND c.conversation = v.conversation"
 			" WHERE v.id NOT IN (SELECT id FROM temp.erase_event))") &&
@@ -154,7 +154,7 @@ static void drop_lists(struct erasure *e)
 	buf_free(&e->plain);
 }
 
-/* ---- erasing what they have */
+/* ---- deleting what is listed */
 
 static bool count_conversations(struct erasure *e)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Reading events back, also from a database that is damaged. */
+/* Reads events back, also from a damaged database. */
 #include "spool/events.h"
 
 #include <stdio.h>
@@ -16,14 +16,14 @@ const struct spool_filter spool_filter_all = {.since = INT64_MIN, .until = INT64
 	"id, received_at, secret, endpoint, event, key, account, sender_id, sender_name, conversation, sent_at," \
 	" remote_addr, headers, body, note"
 
-/* Pages of ids are read one after the other. In each one, first to last are still to be read. */
+/* Reads one page of ids after the other. The ids from first to last of the current page are still to be read. */
 struct spool_events_iter {
 	struct spool_db *db;
 	sqlite3_stmt *st; /* ?1 and ?2: the first and the last id */
 	struct spool_filter filter;
 	int64_t min, max; /* the ids of the pages that are still to be read; none where min > max */
 	int64_t first, last;
-	bool by_one; /* the page has damage: event by event */
+	bool by_one; /* the page has damage, and is read event by event */
 	bool failed;
 	struct buf arena;
 };
@@ -42,13 +42,13 @@ static bool copy_stored(sqlite3_stmt *st, struct spool_row *r, struct buf *arena
 		return false;
 	for (size_t i = 0; i < sizeof always / sizeof *always; i++)
 		if (!always[i]->p)
-			*always[i] = (struct slice){"", 0}; /* the schema's NOT NULL binds no forger */
+			*always[i] = (struct slice){"", 0}; /* a forged spool may lack the schema's NOT NULL */
 	return true;
 }
 
 /*
- * Copies the one row of the ids from first to last, and ends its transaction: printing the row may block, in a pager, and an open read
- * keeps the WAL from being reset, or with journal = "delete" any commit out.
+ * Copies the next row of the ids from first to last, and ends its transaction. The caller may block on a pager, and an open read keeps
+ * the WAL from being reset. With journal = "delete" it would keep out any commit.
  */
 static bool take_event_row(struct spool_events_iter *it, int64_t first, int64_t last, struct spool_row *row, bool *found)
 {
@@ -84,7 +84,7 @@ static bool number_or_none(struct spool_db *db, const char *sql, int64_t *value)
 	return ok;
 }
 
-/* Where the first or the last page is damaged: from the indexes, which have the ids too. */
+/* Finds the range of ids in the indexes, when the table's first or last page is damaged. */
 static bool salvage_range(struct spool_db *db, int64_t *min, int64_t *max)
 {
 	int64_t by_relay = 0, by_key = 0;
@@ -114,7 +114,7 @@ static bool id_range(struct spool_db *db, int64_t *min, int64_t *max)
 	return ok || spool_sql_fail(db);
 }
 
-/* The ids that the filter leaves. */
+/* Finds the range of ids that the filter allows. */
 static bool find_range(struct spool_events_iter *it)
 {
 	const struct spool_filter *f = &it->filter;
@@ -125,7 +125,7 @@ static bool find_range(struct spool_events_iter *it)
 		it->min = f->after + 1;
 	if (it->max > f->last)
 		it->max = f->last;
-	if (it->max == INT64_MAX) /* no event of ours: the id behind it is needed */
+	if (it->max == INT64_MAX) /* no event has that id; id + 1 must fit */
 		it->max--;
 	return true;
 }
@@ -205,7 +205,7 @@ static bool next_page(struct spool_events_iter *it)
 	return true;
 }
 
-/* What could not be read: the page is read event by event, and that event is passed over. False where the error is no damage. */
+/* After a failed read: reads the page event by event from then on, and skips the event that fails. False when the error is no damage. */
 static bool pass_damage(struct spool_events_iter *it)
 {
 	struct spool_lost *lost = it->filter.lost;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Looking at a spool's health, for `hookspool check`. */
+/* Inspects a spool for `hookspool check`. */
 #include "spool/inspect.h"
 
 #include <inttypes.h>
@@ -11,7 +11,7 @@
 #include "spool/sqlite/program.h"
 #include "spool/sqlite/sql.h"
 
-/* A receiver makes the lock before the database, and both are there a moment later. */
+/* The receiver makes the lock first, and the database a moment later. */
 bool spool_inspect_lost(const char *place)
 {
 	char path[PATH_MAX];
@@ -45,7 +45,7 @@ static void add_fault(struct spool_faults *f, const char *text)
 		snprintf(f->text[f->n++], SPOOL_INSPECT_TEXT, "%s", text);
 }
 
-/* quick_check takes time by the size, and integrity_check compares each index with its table, too. */
+/* quick_check reads each page once. integrity_check also compares each index with its table. */
 static void look_at_pages(struct spool_db *db, bool deep, struct spool_faults *f)
 {
 	sqlite3_stmt *st;
@@ -64,7 +64,7 @@ static void look_at_pages(struct spool_db *db, bool deep, struct spool_faults *f
 		add_fault(f, sqlite3_errmsg(db->sql));
 }
 
-/* The number in the first column of the only row; 0 when SQLite failed, which look_at_pages() has told of. */
+/* Returns the number in the first column of the only row; 0 on an error, which look_at_pages() has reported. */
 static int64_t inspect_number(struct spool_db *db, const char *sql)
 {
 	sqlite3_stmt *st;
@@ -76,7 +76,7 @@ static int64_t inspect_number(struct spool_db *db, const char *sql)
 	return n;
 }
 
-/* No release leaves rows behind that belong to others which are gone. */
+/* Counts rows that belong to deleted rows. No release leaves such rows. */
 static void look_at_references(struct spool_db *db, struct spool_faults *f)
 {
 	int64_t relays = inspect_number(db, "SELECT count(*) FROM relay WHERE event NOT IN (SELECT id FROM event)");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The sinks that the relay pauses for: it writes them down, and the administrator ends a pause by taking it away. */
+/* Pauses of sinks: table pause. */
 #include "spool/sqlite/pause.h"
 
 #include <string.h>

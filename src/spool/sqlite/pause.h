@@ -5,7 +5,7 @@
 
 #include "spool/pause.h"
 
-/* Writes down that the sink pauses until then, as spool_pause_note(); 0: that it no longer does. */
+/* Writes a pause that ends at `until`, in ms since the epoch; 0: deletes it. */
 bool spool_pause_write(struct spool_db *db, const char *sink, int64_t until, int failures);
 
 #endif

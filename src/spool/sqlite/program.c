@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The programs that use a spool, as each of them tells of itself: table program. */
+/* The programs that use a spool: table program. */
 #include "config.h"
 
 #include "spool/program.h"
@@ -76,7 +76,7 @@ static bool has_socket(const struct spool_program *p)
 	return *p->address && (strncmp(p->address, "unix:", 5) != 0 || stat(p->address + 5, &st) == 0 || errno != ENOENT);
 }
 
-/* A row of a process that is gone stays where it is the last to know of a socket. One relay runs for a spool. */
+/* A spool has one relay. The row of a receiver that has ended stays while it is the only one with a socket's address. */
 static bool is_replaced(const struct spool_program *old, const struct spool_program *new)
 {
 	if (strcmp(old->role, SPOOL_PROGRAM_RELAY) == 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Reading rejected deliveries back. */
+/* Reads rejected deliveries back. */
 #include "spool/rejects.h"
 
 #include "spool/sqlite/delete.h"
@@ -7,7 +7,7 @@
 #include "spool/sqlite/sql.h"
 #include "spool/sqlite/stats.h"
 
-/* The ids of the first and the last of the newest n; 0 and 0 where there is none. */
+/* Finds the ids of the first and the last of the newest n; 0 and 0 when there is none. */
 static bool find_newest(struct spool_db *db, const char *endpoint, int64_t limit, int64_t *first, int64_t *last)
 {
 	sqlite3_stmt *st;
@@ -25,7 +25,7 @@ static bool find_newest(struct spool_db *db, const char *endpoint, int64_t limit
 	return ok;
 }
 
-/* Of the ids from first to last, one after the other. */
+/* Begins to read the ids from first to last; each row is a statement of its own. */
 static struct spool_rows *begin_range(struct spool_db *db, const char *endpoint, int64_t first, int64_t last)
 {
 	struct spool_rows *rows = spool_rows_begin(db, "SELECT id, received_at, bytes, endpoint, code, reason, remote_addr, body, headers, path,"

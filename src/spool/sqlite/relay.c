@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The relays of a spool: which are due, and what became of an attempt. */
+/* Reads the relays that are due. */
 #include "spool/relay.h"
 
 #include <stdio.h>
@@ -7,7 +7,7 @@
 
 #include "spool/sqlite/sql.h"
 
-enum { LOOK_MOST = 1000 /* relays that one reading looks at */ };
+enum { LOOK_MOST = 1000 /* rows that one reading passes at most */ };
 
 /* What read_relay() reads. */
 #define COLUMNS "r.id, r.due, r.attempts, e.id, e.received_at, e.endpoint, e.event, e.key, e.account, e.sender_id, e.sender_name," \
@@ -70,7 +70,7 @@ struct spool_relay_iter *spool_relay_due(struct spool_db *db, const char *sink, 
 		return NULL;
 	it->at = *from;
 	it->failed = !spool_sql_prepare(db, "SELECT " COLUMNS
-			/* one that waits for an older one of its conversation comes without its event */
+			/* a relay that waits for an older one of its conversation comes without its event */
 			" FROM relay AS r INDEXED BY relay_due LEFT JOIN event AS e ON e.id = iif(EXISTS(SELECT 1 FROM relay AS o"
 			" WHERE o.sink = r.sink AND o.conversation = r.conversation AND o.state = 0 AND o.id < r.id), NULL, r.event)"
 			" WHERE r.sink = ?1 AND r.state = 0 AND r.due <= ?2 AND (r.due, r.id) > (?3, ?4)"
@@ -170,7 +170,7 @@ bool spool_relay_pending(struct spool_db *db, struct spool_relay_key *keys, size
 
 	if (!spool_sql_prepare(db, "SELECT 1 FROM relay WHERE id = ?1 AND event = ?2 AND state = 0", &st))
 		return false;
-	/* in one transaction: each begins with calls of the system */
+	/* one transaction, as each begins with system calls */
 	sqlite3_exec(db->sql, "BEGIN", NULL, NULL, NULL);
 	for (size_t i = 0; ok && i < count; i++) {
 		sqlite3_reset(st);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What a relay corrects in the spool: times that a wrong clock wrote, and replies that an earlier relay was sending when it ended. */
+/* Corrects times that a wrong clock wrote, and replies that an earlier relay was sending when it ended. */
 #include "spool/relay.h"
 
 #include "spool/sqlite/sql.h"
@@ -68,7 +68,7 @@ bool spool_relay_doubt(struct spool_db *db, int64_t *count)
 	return ok;
 }
 
-/* Small differences are no other clock: an event is stored a moment after it is received, and a relay's clock is read before. */
+/* A minute of tolerance: an event is stored after it is received, and the relay reads its clock before the spool. */
 #define AHEAD "state = 0 AND due > ?1 + 60000 AND (attempts = 0 OR ?2 > 0)"
 
 static bool find_times(struct spool_db *db, int64_t now, int64_t back, int64_t *last_attempt, bool *wrong)

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: ISC */
-/* What became of attempts: written in batches, and for a reply before it is sent. */
+/* Writes the results of attempts, in batches, and notes a reply before it is sent. */
 #include "spool/relay.h"
 
 #include "spool/sqlite/pause.h"
 #include "spool/sqlite/sql.h"
 
-/* The statements that record(). */
+/* The statements that record() runs. */
 struct recorder {
 	sqlite3_stmt *attempt, *state, *cut, *forget, *forget_attempts, *reply;
 };
 
-/* The first two parameters of each are the relay and its event. */
+/* In each statement ?1 is the relay, and ?2 its event. */
 static bool prepare_recorder(struct spool_db *db, struct recorder *r)
 {
 	return spool_sql_prepare(db, "INSERT INTO attempt(relay, at, ms, status, error, answer) SELECT ?1, ?3, ?4, ?5, ?6, ?7"

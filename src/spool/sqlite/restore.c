@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Making a spool of a backup. */
+/* Makes a spool of a backup. */
 #include "spool/restore.h"
 
 #include <errno.h>
@@ -27,7 +27,7 @@ static bool fail_copy(struct spool_db *db, sqlite3 *sql, const char *what)
 	return spool_db_fail(db, SQLITE_ERROR, "%s: %s", what, sql ? sqlite3_errmsg(sql) : "memory is short");
 }
 
-/* ---- is it a good one? */
+/* ---- checking the backup */
 
 static bool number_in_copy(sqlite3 *sql, const char *query, int64_t *value)
 {
@@ -87,7 +87,7 @@ bool spool_restore_check(struct spool_db *db, int fd)
 	return ok;
 }
 
-/* ---- what is in it becomes ready */
+/* ---- preparing its content */
 
 static bool run_in_copy(struct spool_db *db, sqlite3 *sql, const char *text, int64_t number)
 {
@@ -143,7 +143,7 @@ static bool prepare_file(struct spool_db *db, int fd, enum spool_pending pending
 	return ok && (spool_backup_unmark(fd) || spool_db_fail(db, SQLITE_IOERR, "restore: %s", strerror(errno)));
 }
 
-/* ---- its file gets its place */
+/* ---- putting the file in place */
 
 static bool has_spool(int dir)
 {
@@ -167,7 +167,7 @@ static bool copy_backup(int from, int to)
 	return n == 0;
 }
 
-/* As the receiver does: at most 8 s. */
+/* Waits for the spool's lock for at most 8 s, as the receiver does. */
 static bool wait_for_spool_lock(int fd)
 {
 	const struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};

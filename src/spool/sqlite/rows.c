@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Reading rows, as every reader of the spool's tables does it. */
+/* Reads rows of a statement. */
 #include "spool/sqlite/rows.h"
 
 #include <stdlib.h>

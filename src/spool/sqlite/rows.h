@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Reading rows, as every reader of the spool's tables does it. */
+/* Reads rows of a statement. */
 #ifndef SPOOL_SQLITE_ROWS_H
 #define SPOOL_SQLITE_ROWS_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What the spool has, in numbers. */
+/* Counts what the spool has. */
 #include "spool/totals.h"
 
 #include <sys/stat.h>
