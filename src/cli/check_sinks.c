@@ -16,7 +16,6 @@
 #include "core/program.h"
 #include "core/writable.h"
 #include "sink/driver.h"
-#include "sink/exec_options.h"
 #include "sink/type.h"
 #include "spool/deliveries.h"
 
@@ -40,6 +39,20 @@ static bool is_named(const struct conf *conf, const struct sink *s)
 	return false;
 }
 
+/* The path in the field of an option; NULL where the option is none of these two kinds, or has no value. */
+static const char *path_of(const struct option_row *row, const struct sink *s, const struct option_kind *kind, const struct option_kind *or_kind)
+{
+	return row->kind == kind || row->kind == or_kind ? *(char *const *)((const char *)s->options + row->offset) : NULL;
+}
+
+static bool is_secret_file(const struct sink *s, const char *target)
+{
+	for (const struct option_row *row = s->type->rows; row->name; row++)
+		if (path_of(row, s, &kind_secret_path, NULL) == target)
+			return true;
+	return false;
+}
+
 static void say_target(struct check *c, const struct sink *s)
 {
 	const char *how, *target = s->type->target ? s->type->target(s, &how) : NULL, *rest;
@@ -48,7 +61,7 @@ static void say_target(struct check *c, const struct sink *s)
 	if (!target)
 		return;
 	if (!strstr(target, "://")) {
-		check_say(c, CHECK_OK, "sink", s->type == &type_http ? "sink %s: %s to the URL in %s" : "sink %s: %s %s", s->name, how, target);
+		check_say(c, CHECK_OK, "sink", is_secret_file(s, target) ? "sink %s: %s to the URL in %s" : "sink %s: %s %s", s->name, how, target);
 		return;
 	}
 	rest = terminal_url(target, &before);
@@ -69,7 +82,7 @@ static void say_writable(void *ctx, enum writable by, const char *why)
 
 static void check_program(struct check *c, const struct sink *s)
 {
-	const struct strlist *argv = &exec_options(s)->command;
+	const struct strlist *argv = s->type->command(s);
 	char program[PATH_MAX], why[PATH_MAX + 512];
 
 	if (!program_find(argv->item[0], program, sizeof program)) {
@@ -128,14 +141,6 @@ static void check_sink_target(struct check *c, const struct sink *s)
 	loop_free(l);
 }
 
-/* The file that the option names and that is there for the relay to read; NULL: none. */
-static const char *file_of(const struct option_row *row, const struct sink *s)
-{
-	bool is_read = row->kind == &kind_secret_path || row->kind == &kind_file;
-
-	return is_read ? *(char *const *)((const char *)s->options + row->offset) : NULL;
-}
-
 /* False after a FAIL: the relay's own check of the file would report the same again. */
 static bool check_sink_files(struct check *c, const struct sink *s)
 {
@@ -145,18 +150,20 @@ static bool check_sink_files(struct check *c, const struct sink *s)
 
 	for (const struct option_row *row = s->type->rows; row->name; row++) {
 		snprintf(whose, sizeof whose, "sink %s: %s ", s->name, row->name);
-		if ((file = file_of(row, s)) && !check_file(c, whose, file, row->kind == &kind_secret_path))
+		file = path_of(row, s, &kind_secret_path, &kind_file);
+		if (file && !check_file(c, whose, file, row->kind == &kind_secret_path))
 			ok = false;
 	}
 	return ok;
 }
 
+/* True when the sink reads, writes or runs a file: the relay's user must be able to. */
 static bool has_files(const struct sink *s)
 {
 	for (const struct option_row *row = s->type->rows; row->name; row++)
-		if (file_of(row, s))
+		if (path_of(row, s, &kind_secret_path, &kind_file) || path_of(row, s, &kind_path, NULL))
 			return true;
-	return s->type == &type_exec;
+	return s->type->command != NULL;
 }
 
 /* usable: this process may look at the sink's files. */
@@ -164,12 +171,12 @@ static void check_sink(struct check *c, const struct conf *conf, const struct si
 {
 	if (!is_named(conf, s))
 		check_say(c, CHECK_WARN, "sink", "sink %s: no endpoint names it; add relay = {\"%s\"} to one", s->name, s->name);
-	else if (s->type != &type_exec)
+	else if (!s->type->command)
 		say_target(c, s);
 	check_sink_body(c, s);
 	if (!usable)
 		return;
-	if (s->type == &type_exec)
+	if (s->type->command)
 		check_program(c, s);
 	if (check_sink_files(c, s))
 		check_sink_target(c, s);

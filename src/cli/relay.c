@@ -10,7 +10,6 @@
 #include "core/notify.h"
 #include "core/writable.h"
 #include "relay/relay.h"
-#include "sink/exec_options.h"
 #include "sink/type.h"
 #include "spool/program.h"
 
@@ -35,9 +34,12 @@ static void warn_writable(void *ctx, enum writable by, const char *why)
 /* Warns of programs that others may change. Another package may have set their modes, so they are not refused. */
 static void look_at_programs(const struct conf *c)
 {
-	for (size_t i = 0; i < c->n_sinks; i++)
-		if (c->sinks[i].type == &type_exec)
-			writable_command(exec_options(&c->sinks[i])->command.item, exec_options(&c->sinks[i])->command.n, warn_writable, &c->sinks[i]);
+	for (struct sink *s = c->sinks; s < c->sinks + c->n_sinks; s++) {
+		const struct strlist *argv = s->type->command ? s->type->command(s) : NULL;
+
+		if (argv)
+			writable_command(argv->item, argv->n, warn_writable, s);
+	}
 }
 
 /* Returns NULL after all errors were logged; the first of them is in error. */

@@ -39,6 +39,9 @@ struct sink_type {
 
 	/* Where a sink sends to, for people: a URL, a path or a program, and how, such as "POST". NULL: nowhere. */
 	const char *(*target)(const struct sink *s, const char **how);
+
+	/* The program that a sink runs, with its arguments. NULL: it runs none. */
+	const struct strlist *(*command)(const struct sink *s);
 };
 
 /* All types; ends with NULL. */

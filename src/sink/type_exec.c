@@ -112,6 +112,11 @@ static const char *exec_target(const struct sink *s, const char **how)
 	return exec_options(s)->command.item[0];
 }
 
+static const struct strlist *exec_command(const struct sink *s)
+{
+	return &exec_options(s)->command;
+}
+
 const struct sink_type type_exec = {
 	.name = "exec",
 	.help = "runs a program",
@@ -125,4 +130,5 @@ const struct sink_type type_exec = {
 	.check = check_exec,
 	.check_links = check_environment,
 	.target = exec_target,
+	.command = exec_command,
 };
