@@ -139,14 +139,21 @@ static bool is_missing(const struct spool_db *db)
 	return fstatat(db->dir_fd, "hookspool.db", &st, 0) == 0 ? st.st_size == 0 : errno == ENOENT;
 }
 
-/* A new journal or log needs its name synced; so does a new database. */
+/*
+ * Syncs the names of a new database, journal or log. SQLite makes the log at the first read, and ignores a failed fsync of the
+ * directory: so the log is made here first.
+ */
 static bool sync_names(struct spool_db *db, const char *path, enum journal journal, bool new_log)
 {
 	bool made = new_log;
 
 	if (journal == JOURNAL_DELETE && !spool_dir_make_file(db->dir_fd, "hookspool.db-journal", &made))
 		return spool_db_fail(db, SQLITE_ERROR, "%s: %s", path, strerror(errno));
-	if (!made || fsync(db->dir_fd) == 0)
+	if (!made)
+		return true;
+	if (spool_db_pragma(db, "PRAGMA user_version") < 0)
+		return spool_db_fail_sql(db, "schema version");
+	if (fsync(db->dir_fd) == 0)
 		return true;
 	db->fsync_failed = true;
 	return spool_db_fail(db, SQLITE_ERROR, "%s: %s", path, strerror(errno));
