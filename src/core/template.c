@@ -114,7 +114,7 @@ static bool is_true_node(const struct printer *p, const struct template_node *no
 	}
 }
 
-/* The scratch that the value is not in. */
+/* The scratch buffer that does not hold the value. */
 static struct buf *other_scratch(struct printer *p, struct slice v)
 {
 	return &p->scratch[v.p == p->scratch[0].data];

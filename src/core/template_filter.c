@@ -28,7 +28,7 @@ static bool replace_characters(struct slice in, const struct replacement *list, 
 	return ok;
 }
 
-/* No control character begins another line, not even where it was encoded. */
+/* Control characters become blanks, encoded ones too: none begins a new line. */
 static char visible(char c)
 {
 	return (unsigned char)c < ' ' || c == 0x7F ? ' ' : c;
@@ -36,7 +36,7 @@ static char visible(char c)
 
 /*
  * RFC 2047 section 2: an encoded word has at most 75 characters, and none ends inside of a character; 45 bytes are 60 of
- * base64. What is plain, and can't be taken for one, stays as it is.
+ * base64. ASCII text that does not look like an encoded word stays as it is.
  */
 static bool encode_header(struct slice v, struct buf *out)
 {

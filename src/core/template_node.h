@@ -15,7 +15,7 @@ enum template_value_kind { VALUE_RAW, VALUE_KNOWN, VALUE_PATH };
 
 enum template_node_kind { NODE_TEXT, NODE_VALUE, NODE_IF, NODE_ELSE, NODE_END };
 
-/* What the template is a list of; a node of a condition knows where the list goes on without it. */
+/* One node of the list. A node of a condition knows where the list goes on when the condition is false. */
 struct template_node {
 	enum template_node_kind kind;
 	struct slice text;

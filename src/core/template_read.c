@@ -51,7 +51,7 @@ static void skip_blanks(struct reader *r)
 		r->p++;
 }
 
-/* Passes over the text when it comes next. */
+/* Skips the text if it comes next. */
 static bool take_text(struct reader *r, const char *text)
 {
 	size_t n = strlen(text);
@@ -62,7 +62,7 @@ static bool take_text(struct reader *r, const char *text)
 	return true;
 }
 
-/* The same for a word, which ends where no letter follows. */
+/* The same for a word: no letter or digit follows. */
 static bool take_word(struct reader *r, const char *word)
 {
 	const char *p = r->p;
@@ -165,7 +165,7 @@ static bool read_value(struct reader *r, struct template_node *node)
 	return true;
 }
 
-/* The condition that is open last becomes complete, up to the node that was just added. */
+/* Ends the innermost open condition, or its first part, at the node that was just added. */
 static bool close_condition(struct reader *r, size_t last, bool is_else)
 {
 	if (r->depth == 0)
@@ -180,7 +180,7 @@ static bool close_condition(struct reader *r, size_t last, bool is_else)
 	return true;
 }
 
-/* What stands between braces, which are passed over already, but for its end. */
+/* Reads what is between the braces. The opening ones are skipped already. */
 static bool read_tag(struct reader *r, bool bare)
 {
 	struct template_node *node = add_node(r, NODE_VALUE);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* From the spool into the queues: what is due is read some way ahead, and what a sink doesn't want is left out. */
+/* From the spool into the queues: reads due relays ahead, and leaves out the events that the sink's filters do not want. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,12 +10,12 @@
 #include "spool/conversation.h"
 
 enum {
-	/* of a text that is looked at: for a regular expression the time grows with its square; LinkedIn takes 8,000 characters */
+	/* Bytes of a text that filters see. The time of a regular expression grows with its square; LinkedIn takes 8,000 characters. */
 	TEXT_MAX = 8 * 1024,
-	AGAIN_US = 1000 * 1000, /* until the next try, when the spool can't be read */
-	READ_US = 5 * 1000, /* of one reading, for which other sinks wait */
-	SLOW_US = 50 * 1000, /* of filtering texts in one reading: the sink's next one comes later then, and others go before it */
-	READ_SHARE = 10, /* reading takes a tenth of the time: deliveries that are due but may not go yet are read again and again */
+	AGAIN_US = 1000 * 1000, /* pause after a failed reading */
+	READ_US = 5 * 1000, /* the longest reading; other sinks wait for it */
+	SLOW_US = 50 * 1000, /* filtering in one reading that makes the sink's next reading wait, so that others go first */
+	READ_SHARE = 10, /* reading that finds nothing takes a tenth of the time at most */
 };
 
 /* Whether a sink wants an event. UNKNOWN: memory is short; it is read again. NEVER_KNOWN: a dead letter, as it must not be forgotten. */
@@ -26,13 +26,13 @@ struct reading {
 	struct queue *queue;
 	int64_t until;   /* clock_mono_us() */
 	int64_t filtering; /* us, of texts */
-	int64_t noted; /* the last event whose conversation is taken note of, where the sink asks for first messages */
+	int64_t noted; /* the last event whose conversation is known, where the sink wants first messages only */
 	bool ok;
-	bool too_new; /* there were events behind that one */
-	bool unknown; /* there were those that could not be filtered */
+	bool too_new; /* there were later events */
+	bool unknown; /* some events could not be filtered: memory is short */
 };
 
-/* By the id, or a part of the name. */
+/* True when the sender is one of these, by id or by a part of the name. */
 static bool is_from(const struct strlist *senders, const struct template_values *v)
 {
 	for (size_t i = 0; i < senders->n; i++) {
@@ -52,7 +52,7 @@ static enum wanted wants_text(const struct sink *s, struct slice text)
 	bool found = s->texts.n == 0;
 
 	for (size_t i = 0; i < n; i++)
-		copy[i] = text.p[i] ? text.p[i] : ' '; /* a NUL would be a regular expression's end */
+		copy[i] = text.p[i] ? text.p[i] : ' '; /* a NUL would end the regular expression's text */
 	copy[n] = '\0';
 	for (size_t i = 0; !found && i < s->texts.n; i++)
 		found = utf8_contains((struct slice){copy, n}, slice_text(s->texts.item[i]));
@@ -61,7 +61,7 @@ static enum wanted wants_text(const struct sink *s, struct slice text)
 	return found_wanted[pattern_find(s->text_regex, copy)];
 }
 
-/* Where a text stands is known by the endpoint's scheme. */
+/* An event of release 0.1 has no stored text; its endpoint's scheme finds it in the body. */
 static enum wanted read_and_filter_text(struct reading *reading, struct attempt *a)
 {
 	struct relay *r = reading->relay;
@@ -77,7 +77,7 @@ static enum wanted read_and_filter_text(struct reading *reading, struct attempt 
 	return wanted;
 }
 
-/* Where the spool can't be read, reading->ok is false after it. */
+/* Applies the sink's filters. When the spool can't be read, sets reading->ok to false. */
 static enum wanted wants(struct reading *reading, struct attempt *a)
 {
 	const struct sink *s = reading->queue->sink;
@@ -138,7 +138,7 @@ static bool take_due(struct reading *reading, const struct spool_relay_row *row)
 	return reading->ok && !queue_is_full(q) && r->n_results < RECORD_MOST && clock_mono_us() < reading->until;
 }
 
-/* Takes note of conversations, where the sink asks for first messages. *all: it is known of enough events which they are. */
+/* Notes new conversations, where the sink wants first messages only. *all: it is known of all events whether they are first. */
 static bool know_first(struct reading *reading, bool *all)
 {
 	struct relay *r = reading->relay;
@@ -150,7 +150,7 @@ static bool know_first(struct reading *reading, bool *all)
 	return true;
 }
 
-/* Of deliveries that are due later than any schedule or Retry-After says, the clock was wrong: they don't wait for that time. */
+/* Deliveries that are due later than any schedule or Retry-After allows were stored by a wrong clock. They become due now. */
 static bool unwait(struct relay *r, struct queue *q, int64_t now)
 {
 	int64_t n, longest = q->sink->retry.most > SINK_RETRY_AFTER_MAX_MS ? q->sink->retry.most : SINK_RETRY_AFTER_MAX_MS;
@@ -165,7 +165,7 @@ static bool unwait(struct relay *r, struct queue *q, int64_t now)
 	return true;
 }
 
-/* What was read before and isn't recorded yet is found again, and passed over. */
+/* Attempts that were read before and are not recorded yet are found again, and skipped. */
 static bool read_due(struct reading *reading, int64_t now)
 {
 	struct relay *r = reading->relay;
@@ -180,7 +180,7 @@ static bool read_due(struct reading *reading, int64_t now)
 		return false;
 	if (q->more)
 		return true;
-	/* from the first again, the next time: for those that were put off, and those of ordered conversations */
+	/* the next reading begins at the first again: retries and ordered conversations have come due there */
 	q->cursor = (struct spool_relay_cursor){0, 0};
 	return unwait(r, q, now) && spool_relay_next_due(r->db, q->sink->name, now, &q->next_due);
 }

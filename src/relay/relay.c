@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The relay: sends what is due to its sinks, and records what became of it.
+ * The relay: sends due events to their sinks, and records the results.
  *
  * One thread and one loop: drivers, signals and the receiver's wakeup are on it. The spool's lock is held only to write a batch of
  * results. This file opens and closes all that a relay has; pass.c has what it does in between.
@@ -30,7 +30,7 @@ static bool open_spool(struct relay *r)
 	return spool_db_open(r->db, r->conf->spool, r->conf->journal, SPOOL_RELAY) && spool_relay_name(r->db, r->name);
 }
 
-/* Before all else: what a signal asks for is to be done also while there is no spool. */
+/* Opened first: signals are obeyed while there is no spool, too. */
 static bool open_loop(struct relay *r, char *why, size_t n)
 {
 	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
@@ -47,13 +47,13 @@ static bool open_loop(struct relay *r, char *why, size_t n)
 	return ok;
 }
 
-/* What may be there, but can't be seen, is an error to be told. */
+/* A spool that may be there but cannot be read is an error of spool_db_open(). */
 static bool is_there(const struct relay *r)
 {
 	return spool_db_exists(r->conf->spool) || errno != ENOENT;
 }
 
-/* The receiver makes the spool, on shared hosting with the first event. False when there is none, and none to be waited for. */
+/* The receiver makes the spool, on shared hosting with the first event. False when there is none, and the relay ends. */
 static bool wait_for_spool(struct relay *r)
 {
 	bool there = is_there(r);
@@ -188,7 +188,7 @@ static enum relay_end run_on_spool(struct relay *r, char *why, size_t n)
 	pass_tell(r);
 	notify_send("READY=1");
 	pass_until_end(r);
-	if (r->moved) /* what was read is not this spool's: it would be taken for others with its ids */
+	if (r->moved) /* the ids that were read mean other events in the new spool */
 		log_message(LOG_LEVEL_WARNING, "another spool is in the place of %s; beginning anew", r->conf->spool);
 	else
 		result_record(r);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What became of an attempt: delivered, to be tried again, dead, or not wanted; and writing that down, some together. */
+/* What becomes of an attempt by its result: delivered, pending again, dead, or unwanted. Results are recorded in batches. */
 #include <stddef.h>
 #include <stdio.h>
 
@@ -8,10 +8,10 @@
 #include "relay/state.h"
 
 enum {
-	RECORD_US = 10 * 1000,     /* a result waits for others, to be written with them */
-	AGAIN_US = 1000 * 1000,    /* until the next try, when they could not be */
-	BUSY_US = 5 * 1000 * 1000, /* that the receiver counts as busy, after it was found committing */
-	GIVE_WAY_US = 4000,        /* for each result, while it is and processors are short: receiving comes first */
+	RECORD_US = 10 * 1000,     /* a result waits so long for others, to be recorded with them */
+	AGAIN_US = 1000 * 1000,    /* pause after a failed recording */
+	BUSY_US = 5 * 1000 * 1000, /* the receiver counts as busy so long after it held the lock */
+	GIVE_WAY_US = 4000,        /* pause for each result, while the receiver is busy and CPUs are short: receiving comes first */
 };
 
 static void log_attempt(const struct attempt *a, const struct sink_result *got)
@@ -45,7 +45,7 @@ static bool is_retried(const struct attempt *a, const struct sink_result *got)
 	return got->verdict == SINK_RETRY && !(a->message.at_most_once && got->in_doubt);
 }
 
-/* Takes note of whether the sink pauses now, and of what the spool is to say of it. */
+/* Tells the queue of the result, and sets what the result says about a pause for the spool. */
 static void note_pause(struct attempt *a, const struct sink_result *got, int64_t now)
 {
 	struct queue *q = a->queue;
@@ -63,7 +63,7 @@ static void note_pause(struct attempt *a, const struct sink_result *got, int64_t
 	if (q->paused_until != before)
 		q->published = true;
 	else if (!q->published || q->failures || q->paused_until > clock_mono_us())
-		return; /* a success of what was on the way ends no pause */
+		return; /* a success of an earlier attempt ends no pause */
 	else
 		q->published = false;
 	a->result.pauses = s->name;
@@ -175,11 +175,11 @@ static struct attempt *attempt_of_result(struct spool_attempt *result)
 	return (struct attempt *)(void *)((char *)result - offsetof(struct attempt, result));
 }
 
-/* It may have made others due: its own next attempt, the next of its conversation, its reply. */
+/* A result may make other relays due: the next attempt, the next of the conversation, the reply. */
 static void look_for_more(struct relay *r, const struct attempt *a)
 {
 	if (a->result.state == SPOOL_RELAY_PENDING) {
-		a->queue->more = true; /* only so is it known when the next is due */
+		a->queue->more = true; /* the next reading finds when the next is due */
 	} else if (a->queue->sink->ordered) {
 		a->queue->more = true;
 		a->queue->cursor = (struct spool_relay_cursor){0, 0};

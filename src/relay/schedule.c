@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* When an attempt that failed is made again. */
+/* The time of the next attempt after one that failed. */
 #include "relay/schedule.h"
 
 /* splitmix64, prng.di.unimi.it/splitmix64.c (public domain): every bit of the seed changes every bit of the result. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* When an attempt that failed is made again. */
+/* The time of the next attempt after one that failed. */
 #ifndef SCHEDULE_H
 #define SCHEDULE_H
 
@@ -8,14 +8,14 @@
 #include "conf/sink.h"
 
 /*
- * The time of the attempt after attempt number `attempt` (from 1), which ended at `now`, in ms since the epoch: at random
- * up to a limit that doubles with each attempt, from first to most ("full jitter", aws.amazon.com/blogs/architecture/
- * exponential-backoff-and-jitter), by at least a tenth of it. 0: never, as it would be later than `within` after
- * `since`. The same for the same seed.
+ * Returns the time of the attempt after attempt number `attempt` (from 1), which ended at `now`, in ms since the epoch. The pause is
+ * random, from a tenth of a limit to the limit. The limit doubles with each attempt, from first to most ("full jitter",
+ * aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter). The same seed gives the same time. 0: there is no further
+ * attempt, as it would be later than `within` after `since`.
  */
 int64_t schedule_next(const struct retry *r, int attempt, int64_t since, int64_t now, uint64_t seed);
 
-/* A time in which no relay ran, or that passed only on the clock, as it was set; in ms since the epoch. */
+/* A time in which no relay ran, or that the wall clock skipped when it was set; in ms since the epoch. */
 struct schedule_gap {
 	int64_t from, to;
 };
@@ -27,8 +27,8 @@ struct schedule_times {
 };
 
 /*
- * When the time for a delivery's attempts began: with the first one. It began later by what the delivery waited of the gap behind
- * the time it was due, and not in the future.
+ * Returns when the time for a delivery's attempts began: with the first attempt. The part of the gap that the delivery spent due and
+ * waiting is added, as it does not count. The result is never in the future.
  */
 int64_t schedule_since(const struct schedule_times *t, const struct schedule_gap *gap);
 

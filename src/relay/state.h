@@ -29,23 +29,23 @@ struct relay {
 	char name[16]; /* of the spool */
 	struct spool_attempt *results, **last_result;
 	unsigned n_results;
-	int64_t record_at; /* when they are written, clock_mono_us() */
-	int64_t start_at;  /* the same, when more may be started */
-	int64_t busy_until; /* the same, for the receiver as far as is known */
-	int64_t end_at; /* the same, at the latest; 0: not yet */
-	int64_t began; /* the same */
-	int64_t beat_at, looked_at; /* the same, of the last ones */
+	int64_t record_at; /* clock_mono_us(): the results are recorded */
+	int64_t start_at;  /* the same: more may be sent */
+	int64_t busy_until; /* the same: the receiver counts as busy */
+	int64_t end_at; /* the same: the relay ends at the latest; 0: not yet */
+	int64_t began; /* the same: the relay began */
+	int64_t beat_at, looked_at; /* the same: the last beat, the last look */
 	int64_t clock_ahead; /* ms, of clock_now() before clock_mono_us() */
-	struct schedule_gap gap; /* the last in which nothing was tried */
+	struct schedule_gap gap; /* the last time in which nothing was sent */
 	struct cpu_pressure cpu_pressure;
 	relay_may_reload *may_reload;
 	void *may_reload_ctx;
 	bool reload, drain;
 	struct spool_program *self;
-	bool told; /* the spool has what self says */
-	bool moved; /* another spool is at its place */
-	bool failed; /* with --once: not all could be read, judged or written down */
-	int64_t unwritten_since; /* clock_mono_us(); 0: the last results could be written */
+	bool told; /* self is registered in the spool */
+	bool moved; /* another spool is in its place */
+	bool failed; /* with --once: something could not be read, filtered or recorded */
+	int64_t unwritten_since; /* clock_mono_us(); 0: the last results were recorded */
 	struct event event; /* for fields that the spool has no column for; reused */
 };
 
@@ -103,7 +103,7 @@ void pass_beat(struct relay *r);
 
 /* ---- watch.c: what changes around a running relay */
 
-/* Finds the gap before this relay: the time since the last attempt. Mends what a wrong clock wrote. False on an error of r->db. */
+/* Finds the gap before this relay: the time since the last attempt. Corrects times that a wrong clock wrote. False on an error of r->db. */
 bool watch_begin(struct relay *r);
 
 /*
@@ -112,7 +112,7 @@ bool watch_begin(struct relay *r);
  */
 void watch_clock(struct relay *r, int64_t now);
 
-/* Ends the pauses that were written down, and are no longer there: the administrator ended them. */
+/* Ends the pauses that the administrator has removed from the spool. */
 void watch_pauses(struct relay *r);
 
 /* ---- result.c: what became of an attempt */
@@ -123,10 +123,10 @@ void result_of(struct sink_message *m, const struct sink_result *got);
 /* The sink doesn't want the event: the relay is forgotten, and nothing is sent. */
 void result_unwanted(struct relay *r, struct attempt *a);
 
-/* It can't be known any more whether the sink wants the event: a dead letter, and nothing is sent. */
+/* The event's text is unknown, as its endpoint was removed, and the sink filters by it: a dead letter, nothing is sent. */
 void result_unfiltered(struct relay *r, struct attempt *a);
 
-/* Writes the results; where that fails, they wait for the next time. */
+/* Records the results in the spool. After a failure they stay for the next time. */
 void result_record(struct relay *r);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What changes around a running relay: the clock, and the pauses that the administrator ends. */
+/* Changes around a running relay: the clock is set, or the administrator ends the pauses of sinks. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "relay/state.h"
 #include "spool/pause.h"
 
-enum { JUMP_MS = 5000 /* of the clock against the monotonic one */ };
+enum { JUMP_MS = 5000 /* a larger difference between wall clock and monotonic clock means that the wall clock was set */ };
 
 /* ---- pauses */
 
@@ -28,7 +28,7 @@ static bool find_paused(struct relay *r)
 
 void watch_pauses(struct relay *r)
 {
-	result_record(r); /* a pause that just began is to be found */
+	result_record(r); /* so that the spool has the pauses that just began */
 	if (r->results || !find_paused(r))
 		return;
 	for (struct queue *q = r->queues; q < r->queues + r->n_queues; q++) {
@@ -52,7 +52,7 @@ static bool begin(struct relay *r, int64_t now, int64_t back, int64_t *last_atte
 	return true;
 }
 
-/* The pauses go on by the monotonic clock: their ends are written down anew, by the clock as it is now. */
+/* Pauses last by the monotonic clock. Their ends in the spool are wall-clock times, so they are written again. */
 static bool note_pauses(struct relay *r, int64_t now)
 {
 	int64_t left;
@@ -75,7 +75,7 @@ void watch_clock(struct relay *r, int64_t now)
 	r->clock_ahead = ahead;
 	r->gap = (struct schedule_gap){now - (jump > 0 ? jump : 0), now};
 	log_message(LOG_LEVEL_WARNING, "the clock was set by %" PRId64 " s", jump / 1000);
-	result_record(r); /* their times are of the clock before */
+	result_record(r); /* their times are from before the clock was set */
 	if (!begin(r, now, jump < 0 ? -jump : 0, &last) || !note_pauses(r, now))
 		log_message(LOG_LEVEL_ERROR, "%s", spool_db_error(r->db));
 }

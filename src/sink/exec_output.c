@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What is kept of a stream of any length: its beginning and its end. */
+/* The output of a program: the beginning and the end of a stream of any length. */
 #include "sink/exec_output.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What is kept of a stream of any length: its beginning and its end. */
+/* The output of a program: the beginning and the end of a stream of any length. */
 #ifndef EXEC_OUTPUT_H
 #define EXEC_OUTPUT_H
 
@@ -17,7 +17,7 @@ struct exec_output {
 
 void exec_output_add(struct exec_output *k, const char *p, size_t n);
 
-/* Appends what is kept, and between the two how many bytes were left out. Memory that is short cuts it. */
+/* Appends beginning and end, and between them how many bytes were left out. Cut when memory is short. */
 void exec_output_print(const struct exec_output *k, struct buf *out);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The headers of an HTTP attempt that depend on the event: those it came with, and the sink's templates. */
+/* The headers of an HTTP request that depend on the event: those that were stored with it, and the sink's templates. */
 #include "sink/http_headers.h"
 #include "sink/http_options.h"
 
@@ -12,7 +12,7 @@ static bool is_name(struct slice name, const char *other)
 	return name.n == strlen(other) && strncasecmp(name.p, other, name.n) == 0;
 }
 
-/* Control characters end a line, or are none of a value's (RFC 9110 section 5.5); a tab is one. */
+/* RFC 9110 section 5.5: a value has no control characters but the tab. */
 static bool is_value(struct slice value)
 {
 	for (size_t i = 0; i < value.n; i++)
@@ -21,7 +21,7 @@ static bool is_value(struct slice value)
 	return value.n <= HTTP_HEADERS_VALUE_MAX;
 }
 
-/* Of the connection (RFC 9110 section 7.6.1), of the two hosts, of the body, or the relay's own. */
+/* True for headers of the connection (RFC 9110 section 7.6.1), of the two hosts, of the body, and the relay's own. */
 static bool is_not_the_events(struct slice name)
 {
 	static const char *const names[] = {"Content-Type", "Content-Length", "Content-Encoding", "Transfer-Encoding", "TE", "Trailer",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The headers of an HTTP attempt that depend on the event: those it came with, and the sink's templates. */
+/* The headers of an HTTP request that depend on the event: those that were stored with it, and the sink's templates. */
 #ifndef HTTP_HEADERS_H
 #define HTTP_HEADERS_H
 
@@ -17,10 +17,11 @@ enum http_headers_result {
 };
 
 /*
- * Appends the headers as "Name: value", each with a NUL, and "" behind the last. First those that were kept with the event,
- * because its fields or its proof came from them, where the sink's pass-headers says so: not the ones that the sink sends by
- * itself, and none that is a matter between two hosts. Content-Encoding goes with the event's own bytes in any case. Then the
- * sink's templates; one that prints nothing is left out. HTTP_HEADERS_REFUSED with the reason in why.
+ * Appends the headers as "Name: value", each with a NUL, and "" after the last.
+ *
+ * With pass-headers, first those that were stored with the event, without the ones that the sink sets itself and those between two
+ * hosts (RFC 9110 section 7.6.1). Content-Encoding always goes with the event's own bytes. Then the sink's templates; a template that
+ * prints nothing gives no header. HTTP_HEADERS_REFUSED with the reason in why.
  */
 enum http_headers_result http_headers_make(const struct sink_message *m, const struct sink *s, struct buf *out, char *why, size_t why_size);
 

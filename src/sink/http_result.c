@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: ISC */
-/* What became of a request of an http sink: the answer's status decides, or why there is none. */
+/* The result of a request of an http sink: by the answer's status, or by the reason that there is none. */
 #include "sink/http_result.h"
 #include "sink/http_options.h"
 
 #include <string.h>
 
 /*
- * The status that decides; 0: there is none. The header's status counts, whatever ended the transfer after it: a body that was cut
- * off or too long, a time-out, or a reset of the stream by a target that didn't read the whole request (RFC 9113 section 8.1).
- * 1xx is no answer yet, and a redirect that was to be followed says nothing unless that went well.
+ * The status that decides; 0: there is none. A complete header counts, whatever ends the transfer after it: an incomplete or too long
+ * body, the deadline, or a reset of the stream by a target that did not read the whole request (RFC 9113 section 8.1). 1xx is no
+ * answer yet. A redirect that is followed counts only when all went well.
  */
 static int final_status(const struct http_transfer *t, CURLcode code)
 {
@@ -24,7 +24,7 @@ static const char *error_of(const struct http_transfer *t, CURLcode code)
 	if (t->repeated)
 		return t->kept ? "the target closed a connection that was kept, without an answer" : "the target wants the request once more";
 	if (code == CURLE_WEIRD_SERVER_REPLY && t->speaks && *t->error)
-		return t->error; /* it says which header is wrong */
+		return t->error; /* libcurl names the wrong header */
 	if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY) /* the former is HTTP/0.9's as well */
 		return !t->answered ? "something answered, but not in HTTP; is it the right port?"
 			: strncmp(t->target->url, "https:", 6) == 0 ? "a redirect from https to another protocol"
@@ -38,7 +38,7 @@ static const char *error_of(const struct http_transfer *t, CURLcode code)
 	return *t->error ? t->error : curl_easy_strerror(code);
 }
 
-/* Unauthorized, Forbidden, Proxy Authentication Required: these tell of the sink's credentials, and nothing of the event. */
+/* Unauthorized, Forbidden, Proxy Authentication Required: the sink's credentials are wrong, not the event. */
 static bool is_of_credentials(int status)
 {
 	return status == 401 || status == 403 || status == 407;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What became of a request of an http sink: the answer's status decides, or why there is none. */
+/* The result of a request of an http sink: by the answer's status, or by the reason that there is none. */
 #ifndef HTTP_RESULT_H
 #define HTTP_RESULT_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Where a sink's attempts go, with the secrets that the receiver must not have. */
+/* The target of an http sink: its URL and secrets. */
 #define _DEFAULT_SOURCE /* explicit_bzero */
 #include "sink/http_target.h"
 #include "sink/http_options.h"
@@ -32,7 +32,7 @@ static bool say_no_memory(char *why, size_t n)
 	return false;
 }
 
-/* As libcurl will read it. */
+/* Parses the URL as libcurl will. */
 static bool is_url(const char *url)
 {
 	CURLU *parts = curl_url();
@@ -99,7 +99,7 @@ static bool read_key(struct http_target *t, struct buf *secret, char *why, size_
 	return t->key != NULL;
 }
 
-/* True when there is one at least, and nothing that stops OpenSSL: it trusts all of a file, or refuses it. */
+/* True when there is at least one certificate, and no error: OpenSSL takes a file whole, or refuses it. */
 static bool has_certificates(struct buf *pem)
 {
 	BIO *from = BIO_new_mem_buf(buf_str(pem), (int)pem->len);
@@ -114,7 +114,7 @@ static bool has_certificates(struct buf *pem)
 	return found;
 }
 
-/* libcurl reads it again for each connection; what is wrong with it is found before the first. */
+/* Checks the file before the first connection. libcurl reads it again for each. */
 static bool check_ca(const struct http_options *o, char *why, size_t n)
 {
 	struct buf pem = {0};
@@ -140,7 +140,7 @@ bool http_target_init(struct http_target *t, const struct sink *sink, char *why,
 	ok = check_ca(o, why, n) && read_url(t, &secret, why, n) && read_authorization(t, &secret, why, n) && read_key(t, &secret, why, n);
 	for (size_t i = 0; ok && i < o->headers.n; i++)
 		ok = append_header(&t->headers, o->headers.item[i]) || say_no_memory(why, n);
-	/* without it, curl asks before it sends a body of 1 MiB or more, and waits */
+	/* otherwise libcurl sends "Expect: 100-continue" before bodies of 1 MiB or more, and waits */
 	ok = ok && (append_header(&t->headers, "Expect:") || say_no_memory(why, n));
 	if (secret.data)
 		explicit_bzero(secret.data, secret.cap);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Where a sink's attempts go, with the secrets that the receiver must not have: read by the relay alone. */
+/* The target of an http sink: its URL and secrets. Only the relay reads them; the receiver must not. */
 #ifndef HTTP_TARGET_H
 #define HTTP_TARGET_H
 
@@ -15,9 +15,9 @@ struct http_target {
 	const struct sink *sink; /* borrowed */
 	char *url;
 	struct curl_slist *headers; /* of every attempt */
-	struct key *key;            /* that signs; NULL: unsigned */
+	struct key *key;            /* signs messages; NULL: unsigned */
 	bool fresh;                 /* the next attempt opens a connection */
-	bool http1;                 /* it does without HTTP/2 */
+	bool http1;                 /* attempts use HTTP/1.1 */
 };
 
 /*

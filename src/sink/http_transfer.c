@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* One request of an http sink, as libcurl is asked for it, and what libcurl tells of it on the way. */
+/* One request of an http sink: libcurl's options for it, and libcurl's callbacks. */
 #include "config.h"
 
 #include "sink/http_transfer.h"
@@ -42,14 +42,14 @@ void http_transfer_end(struct http_transfer *t)
 	t->message = NULL;
 }
 
-/* ---- what libcurl asks and tells */
+/* ---- callbacks */
 
 static bool may_reach(const struct http_transfer *t, const char *address)
 {
 	return http_options(t->target->sink)->allow_private || (*address && !cidr_match(t->forbidden, address));
 }
 
-/* Checks the address that is connected to. A look at the name's addresses would not do: they may be others a moment later. */
+/* Checks the address that libcurl connects to. Resolving the name before would not do: its addresses may change in between. */
 static curl_socket_t open_connection(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	struct http_transfer *t = ctx;
@@ -103,7 +103,7 @@ static bool set_before_request(struct http_transfer *t)
 }
 #endif
 
-/* Every header, 1xx and redirects too, ends with an empty line; trailers do as well, and change nothing. */
+/* An empty line ends each header, those of 1xx and redirects too. It also ends trailers, which change nothing. */
 static size_t on_header(char *p, size_t size, size_t n, void *ctx)
 {
 	struct http_transfer *t = ctx;
@@ -116,7 +116,7 @@ static size_t on_header(char *p, size_t size, size_t n, void *ctx)
 	return size * n;
 }
 
-/* Keeps the beginning. An answer that is longer than is reasonable ends the transfer. */
+/* Keeps the beginning of the answer. More than ANSWER_MAX bytes end the transfer. */
 static size_t on_answer(char *p, size_t size, size_t n, void *ctx)
 {
 	struct http_transfer *t = ctx;
@@ -130,7 +130,7 @@ static size_t on_answer(char *p, size_t size, size_t n, void *ctx)
 
 /* ---- the request */
 
-/* No redirect takes away what protects the event on its way. */
+/* No redirect leads from https to http. */
 static bool set_protocols(CURL *easy, const char *url)
 {
 	bool tls = strncmp(url, "https:", 6) == 0;
@@ -145,8 +145,8 @@ static bool set_protocols(CURL *easy, const char *url)
 }
 
 /*
- * A name that is being resolved when an attempt's time is up is left to its thread, which ends by itself. libcurl would wait for
- * it, and everything else with it.
+ * At the deadline, a name may still be resolved in a thread of libcurl's. libcurl leaves that thread alone, and does not wait for
+ * its end: the whole relay would wait.
  */
 static bool set_no_wait(CURL *easy)
 {
@@ -158,7 +158,7 @@ static bool set_no_wait(CURL *easy)
 #endif
 }
 
-/* A proxy would be the address that is connected to, and answer for all others: there is none. */
+/* No proxy: its address would be the one that is checked, and it would connect to any other. */
 static bool set_request_options(struct http_transfer *t, const struct sink_message *m)
 {
 	const struct sink *s = t->target->sink;
@@ -181,7 +181,7 @@ static bool set_request_options(struct http_transfer *t, const struct sink_messa
 		curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)o->connect_timeout) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)s->timeout) == CURLE_OK &&
 		(!o->ca_file || curl_easy_setopt(easy, CURLOPT_CAINFO, o->ca_file) == CURLE_OK) &&
-		/* RFC 8996: earlier versions must not be used; OpenSSL's own floor is the system's choice */
+		/* RFC 8996: earlier versions must not be used, whatever the system's OpenSSL allows */
 		curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
 		(!t->target->http1 || curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK) &&
 		set_before_request(t) && (!m->at_most_once || curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK) &&

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* One request of an http sink, as libcurl is asked for it, and what libcurl tells of it on the way. */
+/* One request of an http sink: libcurl's options for it, and libcurl's callbacks. */
 #ifndef HTTP_TRANSFER_H
 #define HTTP_TRANSFER_H
 
@@ -26,9 +26,9 @@ struct http_transfer {
 	long status;    /* of the last answer whose header was complete; 0: none */
 	bool refused;   /* the address is a private one */
 	bool begun;     /* the request may have been sent */
-	bool answered;  /* it was, by a redirect perhaps */
-	bool speaks;    /* an answer began as HTTP's do */
-	bool kept;      /* over a connection of an attempt before this one */
+	bool answered;  /* an answer came, perhaps a redirect */
+	bool speaks;    /* the answer began with "HTTP/" */
+	bool kept;      /* the connection is of an earlier attempt */
 	bool repeated;  /* libcurl wanted to send it once more */
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Addresses that are not a host's of the internet: a sink may have one only where its configuration says so. */
+/* Private addresses: a sink may reach them only with allow-private. */
 #include "sink/private_address.h"
 
 #include <curl/curl.h>
@@ -8,8 +8,8 @@
 #include <strings.h>
 
 /*
- * RFC 6890 and its IANA registries: what is not a host of the internet's, but for documentation's addresses, which lead nowhere.
- * And what leads to any address of IPv4: SIIT's (RFC 2765), Teredo's, in 2001::/23, and 6to4's; and site-local ones (RFC 3879).
+ * The special-purpose addresses of RFC 6890 and its IANA registries, without those for documentation, which lead nowhere. Also the
+ * ranges that contain IPv4 addresses: SIIT (RFC 2765), Teredo (in 2001::/23) and 6to4; and site-local addresses (RFC 3879).
  */
 static const char *const private_ranges[] = {"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16",
 	"172.16.0.0/12", "192.0.0.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/3", "::/96",
@@ -17,7 +17,7 @@ static const char *const private_ranges[] = {"0.0.0.0/8", "10.0.0.0/8", "100.64.
 
 enum { PRIVATE_RANGES = sizeof private_ranges / sizeof *private_ranges };
 
-/* Those of IPv4 twice: behind a NAT64, 64:ff9b::10.0.0.1 is 10.0.0.1 (RFC 6052 section 2.1). */
+/* The ranges of IPv4 are added twice: behind a NAT64, 64:ff9b::10.0.0.1 is 10.0.0.1 (RFC 6052 section 2.1). */
 struct cidrs private_addresses(void)
 {
 	static const unsigned char nat64[12] = {0, 0x64, 0xFF, 0x9B};
@@ -33,7 +33,7 @@ struct cidrs private_addresses(void)
 	return all;
 }
 
-/* RFC 6761 section 6.3, with a dot behind it or not. */
+/* RFC 6761 section 6.3; a dot may follow. */
 static bool is_localhost(const char *host)
 {
 	static const char name[] = "localhost";
