@@ -7,10 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/check.h"
 #include "conf/loaded.h"
 #include "core/clock.h"
+#include "spool/ack.h"
 #include "spool/program.h"
 #include "spool/relay_lock.h"
 
@@ -160,9 +162,21 @@ static void say_gone(struct looking *l)
 			"the machine stopped; start hookspool relay, and see its log", clock_format(l->started_at, at));
 }
 
-/* A relay that cron starts sends these too, but no delivery can wait for it. */
+/* One that cron starts does not, nor one of release 0.1. Where that can't be found out, it is not said either. */
+static bool relay_takes_questions(const char *spool)
+{
+	int fd = spool_ack_connect(spool);
+
+	if (fd < 0)
+		return errno != ENOENT && errno != ECONNREFUSED;
+	close(fd);
+	return true;
+}
+
 static void look_at_stored(const struct looking *l)
 {
+	if (relay_takes_questions(l->conf->spool))
+		return;
 	for (const struct endpoint *e = l->conf->endpoints; e < l->conf->endpoints + l->conf->n_endpoints; e++)
 		if (e->n_store)
 			check_say(l->check, e->store_required ? CHECK_FAIL : CHECK_WARN, "relay", "endpoint %s: no relay runs that its store could wait for: "
@@ -176,8 +190,7 @@ static void look_at_relay(struct looking *l)
 	char at[CLOCK_TEXT];
 
 	clock_format(beat, at);
-	if (seen == SPOOL_RELAY_ENDED || seen == SPOOL_RELAY_NONE)
-		look_at_stored(l);
+	look_at_stored(l);
 	if (seen == SPOOL_RELAY_RUNS && now - beat > HANGS_MS && l->relay)
 		check_say(l->check, CHECK_FAIL, "relay", "relay: hangs, it has done nothing since %s; restart it, and report this to the developers", at);
 	else if (seen == SPOOL_RELAY_RUNS && !l->relay && now - beat > HANGS_MS)

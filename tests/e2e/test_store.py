@@ -507,6 +507,9 @@ def test_check_says_that_no_relay_runs(receiver):
         done = home.cli("check")
         said = [line for line in done.stdout.decode().splitlines() if "no relay runs that its store" in line]
         assert len(said) == 1 and said[0].startswith(grade) and PATH in said[0] and words in said[0], done.stdout
+        relay = Relay(home).ready()
+        assert b"no relay runs that its store" not in home.cli("check").stdout
+        relay.stop()
 
 
 def test_store_names_eight_sinks_at_most():
