@@ -110,7 +110,7 @@ static bool build_conf(struct conf *c, cfg_t *tree, const char *file)
 /* The tree, whose sections were checked, and what they say of each other. NULL after an error was reported. */
 static cfg_t *parse_files(const char *file, enum conf_secrets secrets, conf_report *report, void *ctx)
 {
-	struct reader_load load = {option_table(conf_sections), option_check_value, secrets, report, ctx};
+	struct reader_load load = {option_table(conf_sections), option_check_value, option_is_free_text, secrets, report, ctx};
 	cfg_t *tree;
 
 	if (!load.options) {

@@ -170,6 +170,18 @@ bool option_check_value(cfg_t *cfg, cfg_opt_t *opt)
 	return row && (!row->kind->check || check_one(row, cfg, cfg_opt_size(opt) - 1));
 }
 
+bool option_is_free_text(struct slice name)
+{
+	const struct option_row *row;
+
+	for (const struct option_section *s = sections; s->rows; s++)
+		for (size_t i = 0; (row = s->rows(i)); i++)
+			for (; row->name; row++)
+				if (row->free_text && strlen(row->name) == name.n && memcmp(row->name, name.p, name.n) == 0)
+					return true;
+	return false;
+}
+
 static bool has_value(const struct option_row *row, cfg_t *sec)
 {
 	switch (row->kind->type) {

@@ -45,6 +45,7 @@ struct option_row {
 	const char *const *choices; /* ends with NULL */
 	const char *fix;            /* what a message says to write; NULL: the kind has it */
 	const char *help;           /* one line */
+	bool free_text;             /* people read the values: they may have invisible characters, such as a non-breaking space */
 };
 
 /* A kind of section. */
@@ -68,6 +69,9 @@ void option_free_table(cfg_opt_t *table);
 
 /* The reader_check for such a table. */
 bool option_check_value(cfg_t *cfg, cfg_opt_t *opt);
+
+/* The unseen_filter for such a table. */
+bool option_is_free_text(struct slice name);
 
 /* Checks the section's values of these options. False after the first error was reported. */
 bool option_check(const struct option_row *rows, cfg_t *sec);

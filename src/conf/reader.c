@@ -14,7 +14,6 @@
 
 #include "conf/source.h"
 #include "conf/uncomment.h"
-#include "conf/unseen.h"
 #include "core/buf.h"
 #include "core/writable.h"
 
@@ -261,7 +260,7 @@ static int check_seen(cfg_t *cfg)
 {
 	const char *name;
 
-	cfg->line = unseen_line(reading.text.data, reading.text.len, &name);
+	cfg->line = unseen_line(reading.text.data, reading.text.len, reading.want.is_free_text, &name);
 	if (cfg->line)
 		cfg_error(cfg, "%s, which can't be seen, is in this line; write the line anew, with plain blanks", name);
 	return cfg->line ? CFG_PARSE_ERROR : CFG_SUCCESS;

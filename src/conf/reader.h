@@ -11,6 +11,7 @@
 
 #include "conf/fingerprint.h"
 #include "conf/conf_report.h"
+#include "conf/unseen.h"
 #include "core/strlist.h"
 
 /* Checks a value, or a section that was just read, after reader_on_value() has noted its line. False after an error was reported. */
@@ -19,6 +20,7 @@ typedef bool reader_check(cfg_t *cfg, cfg_opt_t *opt);
 struct reader_load {
 	cfg_opt_t *options; /* of the top level, with those of the sections in it; each has reader_on_value() as its validcb */
 	reader_check *check;
+	unseen_filter *is_free_text;
 	enum conf_secrets secrets;
 	conf_report *report;
 	void *ctx; /* for report */

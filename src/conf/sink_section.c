@@ -158,15 +158,15 @@ static const struct option_row common[] = {
 	{"ordered", &kind_bool, "false", AT(ordered), .help = "send a conversation's events one after the other, the oldest first"},
 	{"events", &kind_list, NULL, AT(events), .help = "send only events of these types; empty: all"},
 	{"accounts", &kind_list, NULL, AT(accounts), .help = "send only events of these accounts; empty: all"},
-	{"senders", &parts_kind, NULL, AT(senders), .help = "send only events of these senders, by id or a part of the name; empty: all"},
-	{"texts", &parts_kind, NULL, AT(texts), .help = "send only messages with one of these texts in them; empty: all"},
-	{"text-regex", &kind_pattern, NULL, AT(text_regex), .help = "send only messages that match this extended regular expression"},
+	{"senders", &parts_kind, NULL, AT(senders), .help = "send only events of these senders, by id or a part of the name; empty: all", .free_text = true},
+	{"texts", &parts_kind, NULL, AT(texts), .help = "send only messages with one of these texts in them; empty: all", .free_text = true},
+	{"text-regex", &kind_pattern, NULL, AT(text_regex), .help = "send only messages that match this extended regular expression", .free_text = true},
 	{"first-message", &kind_bool, "false", AT(first_message), .help = "send only the first message of a conversation"},
 	{.name = NULL},
 };
 
 static const struct option_row body_rows[] = {
-	{"body", &body_kind, NULL, AT(body), .help = "a template of what is sent, in place of the event's own bytes"},
+	{"body", &body_kind, NULL, AT(body), .help = "a template of what is sent, in place of the event's own bytes", .free_text = true},
 	{"content-type", &content_type_kind, "application/json", AT(content_type), .help = "the media type of the body"},
 	{.name = NULL},
 };

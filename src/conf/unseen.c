@@ -9,17 +9,6 @@
 #include "core/buf.h"
 #include "core/invisible.h"
 
-/* Options whose values people read: a non-breaking space or a joined emoji is meant there. */
-static const char *const free_text[] = {"answer-body", "body", "command", "headers", "name", "senders", "text-regex", "texts"};
-
-static bool is_free(struct slice option)
-{
-	for (size_t i = 0; i < sizeof free_text / sizeof *free_text; i++)
-		if (strlen(free_text[i]) == option.n && memcmp(free_text[i], option.p, option.n) == 0)
-			return true;
-	return false;
-}
-
 static bool is_quoted(struct slice token)
 {
 	return token.p[0] == '"' || token.p[0] == '\'';
@@ -45,7 +34,7 @@ static bool is_stray(struct slice token, size_t k, const char **name)
 	return true;
 }
 
-int unseen_line(const char *text, size_t n, const char **name)
+int unseen_line(const char *text, size_t n, unseen_filter *is_free_text, const char **name)
 {
 	struct slice option = {"", 0}, token;
 	int line = 1;
@@ -57,7 +46,7 @@ int unseen_line(const char *text, size_t n, const char **name)
 		if (is_word(token) && !is_quoted(token))
 			option = token;
 		for (size_t k = 0; k < token.n; k++) {
-			if (!(is_quoted(token) && is_free(option)) && invisible_at(token.p + k, token.n - k, name))
+			if (!(is_quoted(token) && is_free_text(option)) && invisible_at(token.p + k, token.n - k, name))
 				return line;
 			if (!is_quoted(token) && is_stray(token, k, name))
 				return line;

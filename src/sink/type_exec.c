@@ -69,7 +69,7 @@ static const struct option_kind variables_kind = {"list of variables", CFGT_STR,
 #define AT(field) offsetof(struct exec_options, field)
 
 static const struct option_row exec_rows[] = {
-	{"command", &command_kind, NULL, AT(command), .help = "the program and its arguments"},
+	{"command", &command_kind, NULL, AT(command), .help = "the program and its arguments", .free_text = true},
 	{"environment", &variables_kind, NULL, AT(environment), .help = "more variables of the relay's environment that the program gets"},
 	{.name = NULL},
 };

@@ -225,7 +225,7 @@ static const struct option_row http_rows[] = {
 	{"url", &url_kind, NULL, AT(url), .help = "where requests go"},
 	{"url-file", &kind_secret_path, NULL, AT(url_file), .help = "a file with the URL, where it is a secret"},
 	{"method", &method_kind, "POST", AT(method), .help = "the method of requests"},
-	{"headers", &headers_kind, NULL, AT(headers), .help = "more headers, as \"Name: value\"; values may be templates"},
+	{"headers", &headers_kind, NULL, AT(headers), .help = "more headers, as \"Name: value\"; values may be templates", .free_text = true},
 	{"pass-headers", &kind_bool, "true", AT(pass_headers),
 		.help = "send the headers that were kept with the event, too; with a body of the sink's own the default is false"},
 	{"authorization-file", &kind_secret_path, NULL, AT(authorization_file), .help = "a file with the value of the Authorization header"},

@@ -34,7 +34,7 @@ struct all {
 static const char *const colours[] = {"red", "green", "blue", NULL};
 
 static const struct option_row rows[] = {
-	{"text", &kind_text, "a text", AT(text), .help = "x"},
+	{"text", &kind_text, "a text", AT(text), .help = "x", .free_text = true},
 	{"path", &kind_path, "sub/file", AT(path), .help = "x"},
 	{"secret-path", &kind_secret_path, NULL, AT(secret_path), .help = "x"},
 	{"flag", &kind_bool, "true", AT(flag), .help = "x"},
@@ -87,7 +87,7 @@ static void note(void *ctx, enum log_level level, const char *message)
 /* The tree of a section with these options, which the caller gives to end(); NULL after an error, which is then in messages. */
 static cfg_t *begin(const struct option_section *of, enum conf_secrets secrets, const char *options)
 {
-	struct reader_load load = {option_table(of), option_check_value, secrets, note, NULL};
+	struct reader_load load = {option_table(of), option_check_value, option_is_free_text, secrets, note, NULL};
 	char text[1024];
 	cfg_t *tree;
 
@@ -177,7 +177,7 @@ static void values_are_copied(void **state)
 /* A relative path starts at the file that the section stands in. */
 static void paths_start_at_the_file(void **state)
 {
-	struct reader_load load = {option_table(sections), option_check_value, CONF_SECRETS_ALL, note, NULL};
+	struct reader_load load = {option_table(sections), option_check_value, option_is_free_text, CONF_SECRETS_ALL, note, NULL};
 	struct all a = {0};
 	cfg_t *tree;
 
@@ -245,6 +245,20 @@ static void secrets_are_read_as_asked(void **state)
 	assert_int_equal(a.secrets.n, 0);
 	option_free(rows, &a);
 	end(tree);
+}
+
+/* A row says whether people read its values. */
+static void invisible_characters_are_for_free_text(void **state)
+{
+	struct all a;
+
+	(void)state;
+	assert_true(load_section("text = \"a\xC2\xA0z\"", &a));
+	assert_string_equal(a.text, "a\xC2\xA0z");
+	option_free(rows, &a);
+	assert_false(load_section("path = \"a\xC2\xA0z\"", &a));
+	assert_non_null(strstr(messages, "option.conf:2: "));
+	assert_non_null(strstr(messages, "which can't be seen"));
 }
 
 static void times_are_printed_as_the_file_has_them(void **state)
@@ -330,6 +344,7 @@ int main(void)
 		cmocka_unit_test(paths_start_at_the_file),
 		cmocka_unit_test(wrong_values_are_refused),
 		cmocka_unit_test(secrets_are_read_as_asked),
+		cmocka_unit_test(invisible_characters_are_for_free_text),
 		cmocka_unit_test(times_are_printed_as_the_file_has_them),
 		cmocka_unit_test(files_and_directories),
 	};
