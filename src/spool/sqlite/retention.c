@@ -156,7 +156,8 @@ static bool correct_event_times(struct spool_db *db, const struct spool_retentio
 	return true;
 }
 
-static bool delete_old(struct spool_db *db, const struct spool_retention *r, const struct looked_at *page, int count, struct spool_deleted *sum)
+static bool delete_old(struct spool_db *db, const struct spool_retention *r, const struct looked_at *page, int count,
+	struct spool_deleted *sum)
 {
 	struct spool_doomed order[PAGE];
 	size_t old = 0;

@@ -35,7 +35,8 @@ int spool_share_compare(const struct share_class *a, const struct share_class *b
 	return d;
 }
 
-void spool_share_number(struct share *s, const struct share_class *class, const struct share *before, const struct share_class *before_class)
+void spool_share_number(struct share *s, const struct share_class *class, const struct share *before,
+	const struct share_class *before_class)
 {
 	bool other = false;
 

@@ -28,8 +28,12 @@ struct share {
 /* Compares for qsort(), so that all classes of one wider class are adjacent. */
 int spool_share_compare(const struct share_class *a, const struct share_class *b);
 
-/* Sets the numbers of the class of s. `before`, of class before_class, is its predecessor in the order of spool_share_compare(); NULL: s is the first. */
-void spool_share_number(struct share *s, const struct share_class *class, const struct share *before, const struct share_class *before_class);
+/*
+ * Sets the numbers of the class of s. `before`, of class before_class, is its predecessor in the order of spool_share_compare();
+ * NULL: s is the first.
+ */
+void spool_share_number(struct share *s, const struct share_class *class, const struct share *before,
+	const struct share_class *before_class);
 
 /*
  * Sets `at` of all n: those with at <= limit are the fair choice for that limit. The method is fair queueing, class by class, and the

@@ -274,7 +274,9 @@ bool spool_store_put(struct spool_store *s, struct spool_event *ev)
 	ev->same_as = 0;
 	ev->n_waits = 0;
 	ev->store_dead = false;
-	return spool_key_make(ev, &s->key, &c.key) && (!c.key.whole.p || spool_duplicate_look(s, ev, &c)) && (ev->duplicate || insert_event(s, ev, &c)) &&
-		(!ev->duplicate || look_at_stores(s, ev)) &&
-		(!ev->reject || delete_reject(s, ev->reject));
+	if (!spool_key_make(ev, &s->key, &c.key) || (c.key.whole.p && !spool_duplicate_look(s, ev, &c)))
+		return false;
+	if (!ev->duplicate && !insert_event(s, ev, &c)) /* which may find a duplicate, too */
+		return false;
+	return (!ev->duplicate || look_at_stores(s, ev)) && (!ev->reject || delete_reject(s, ev->reject));
 }
