@@ -41,6 +41,8 @@ def play(checkout, stored):
     child.until(lambda: "Ctrl-C stops it." in child.text(), "it is ready", 300)
     text = child.text()
     assert "outcome=stored" in text and '200 after' in text
+    shown, = readme.blocks("console")
+    assert not [line for line in shown.splitlines() if not re.search(r"\d", line) and line not in text.splitlines()]
     port = int(re.search(r"receives at +http://127\.0\.0\.1:(\d+)/webhook/linkedin", text)[1])
     secret = re.search(r"signing secret is +(.*)", text)[1]
     body = sender.message()
