@@ -785,3 +785,33 @@ def test_refusing_and_failing_sinks_of_the_type_null(running):
         assert wait <= time.monotonic() - begin < wait + QUICK
         assert one.until_entry(outcome="unacknowledged")["store"] == word
         relay.stop()
+
+
+def test_200_means_that_the_sink_has_it(running, target):
+    """The relay is killed again and again, and the sink fails now and then: with store-required no answer is ahead of the sink."""
+    home = home_to(target, store_wait="300ms", store_required=True)
+    one, relay = running(home)
+    end, wrong, counts = time.monotonic() + 8, [], {"stored": 0, "duplicate": 0, "unacknowledged": 0}
+
+    def send():
+        while time.monotonic() < end:
+            body, code = message(), "unacknowledged"
+            while code == "unacknowledged" and time.monotonic() < end:
+                code = fcgi_client.deliver(one.socket, body, path=PATH).code
+                counts[code] += 1
+            if code != "unacknowledged" and body not in target.bodies():
+                wrong.append(body)
+
+    threads = [threading.Thread(target=send, daemon=True) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    while time.monotonic() < end:
+        with target.lock:
+            target.answers += [{"status": 503}, {"status": 0}]
+        time.sleep(0.6)
+        relay.kill()
+        relay = Relay(home).ready()
+    for thread in threads:
+        thread.join(10)
+    assert not wrong
+    assert counts["stored"] > 20 and counts["unacknowledged"] > 0 and counts["duplicate"] > 0, counts
