@@ -14,10 +14,11 @@ enum {
 	MOST = 512,               /* requests that wait at the same time... */
 	MOST_BYTES = 64 << 20,    /* ...and what they hold; one more is answered as at its deadline */
 	RESTART_US = 1000 * 1000, /* a relay that reloads its configuration is back by then */
+	AGAIN_US = 90 * 1000,     /* between two connections, where the relay closes each: it has too many */
 };
 
 /* Lets the request wait, unless too many do. */
-static bool enter(struct server *s, struct conn *c, struct fcgi *request, struct shared_conf *conf)
+static bool let_wait(struct server *s, struct conn *c, struct fcgi *request, struct shared_conf *conf)
 {
 	size_t held = fcgi_held(request);
 	bool ok;
@@ -45,7 +46,7 @@ bool storing_park(struct server *s, struct conn *c, struct fcgi **room, struct s
 	acknowledge_begin(d);
 	if (d->store != STORE_WAITING)
 		return false;
-	if (!enter(s, c, *room, conf)) {
+	if (!let_wait(s, c, *room, conf)) {
 		acknowledge_end(d, STORE_PENDING);
 		return false;
 	}
@@ -68,7 +69,7 @@ void storing_forget(struct server *s, struct conn *c)
 }
 
 /* Answers the request, whose delivery waits no more, and gives its connection back. */
-static void answer(struct watched *w, struct conn *c)
+static void answer_waiting(struct watched *w, struct conn *c)
 {
 	enum fcgi_next next = fcgi_answer(c->request);
 
@@ -78,10 +79,10 @@ static void answer(struct watched *w, struct conn *c)
 	worker_pass_on(w->s, c, next);
 }
 
-static void end(struct watched *w, struct conn *c, enum store_state state)
+static void end_waiting(struct watched *w, struct conn *c, enum store_state state)
 {
 	acknowledge_end(fcgi_delivery(c->request), state);
-	answer(w, c);
+	answer_waiting(w, c);
 }
 
 static void end_unasked(struct watched *w, enum store_state state)
@@ -91,7 +92,7 @@ static void end_unasked(struct watched *w, enum store_state state)
 	for (c = w->first; c; c = next) {
 		next = c->next;
 		if (c->state == CONN_STORING && !c->asked)
-			end(w, c, state);
+			end_waiting(w, c, state);
 	}
 }
 
@@ -102,7 +103,7 @@ void storing_end(struct watched *w)
 	for (c = w->first; c; c = next) {
 		next = c->next;
 		if (c->state == CONN_STORING)
-			end(w, c, STORE_PENDING);
+			end_waiting(w, c, STORE_PENDING);
 	}
 }
 
@@ -127,11 +128,11 @@ static bool connect_relay(struct watched *w, int64_t now)
 
 	if (w->relay >= 0)
 		return true;
+	if (w->lost_at && now - w->lost_at < AGAIN_US)
+		return false;
 	w->relay = spool_ack_connect(w->s->conf->conf->spool); /* a reload cannot change it */
-	if (w->relay >= 0 && epoll_ctl(w->s->watch, EPOLL_CTL_ADD, w->relay, &ev) == 0) {
-		w->lost_at = 0;
+	if (w->relay >= 0 && epoll_ctl(w->s->watch, EPOLL_CTL_ADD, w->relay, &ev) == 0)
 		return true;
-	}
 	if (w->relay >= 0)
 		close(w->relay);
 	else if (errno != EAGAIN && (!w->lost_at || now - w->lost_at > RESTART_US))
@@ -175,7 +176,7 @@ void storing_ask(struct watched *w, int64_t now)
 }
 
 /* An event may be waited for by several connections: by those of its duplicates. */
-static void take(struct watched *w, const struct spool_ack *ack)
+static void take_ack(struct watched *w, const struct spool_ack *ack)
 {
 	struct conn *c, *next;
 	struct delivery *d;
@@ -187,7 +188,7 @@ static void take(struct watched *w, const struct spool_ack *ack)
 		d = fcgi_delivery(c->request);
 		acknowledge_take(d, ack);
 		if (d->store != STORE_WAITING)
-			answer(w, c);
+			answer_waiting(w, c);
 	}
 }
 
@@ -196,9 +197,11 @@ void storing_hear(struct watched *w, int64_t now)
 	static struct spool_ack acks[SPOOL_ACK_MOST];
 	int n = 0;
 
-	while (w->relay >= 0 && (n = spool_ack_read(w->relay, acks)) > 0)
+	while (w->relay >= 0 && (n = spool_ack_read(w->relay, acks)) > 0) {
+		w->lost_at = 0;
 		for (int i = 0; i < n; i++)
-			take(w, &acks[i]);
+			take_ack(w, &acks[i]);
+	}
 	if (n == SPOOL_ACK_GONE)
 		lose_relay(w, now);
 }
@@ -209,5 +212,5 @@ void storing_look(struct watched *w, struct conn *c, int64_t now)
 	bool gone = poll(&p, 1, 0) == 1; /* POLLHUP or POLLERR */
 
 	if (gone || now >= fcgi_delivery(c->request)->store_by)
-		end(w, c, STORE_PENDING);
+		end_waiting(w, c, STORE_PENDING);
 }

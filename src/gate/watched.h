@@ -10,7 +10,7 @@ struct watched {
 	struct server *s;
 	struct conn *first;
 	int relay;       /* the connection to the relay, for storing.h; -1: there is none */
-	int64_t lost_at; /* clock_mono_us() when it broke while requests waited; 0: it did not */
+	int64_t lost_at; /* clock_mono_us() when it broke while requests waited, until an answer comes; 0: it did not */
 };
 
 /* Takes over the connections that workers have handed to the main thread since the last call. */

@@ -3,7 +3,7 @@
  * The receivers that wait for deliveries of this relay (spool/ack.h): what they ask for, and what they are told.
  *
  * A receiver can have the relay look into the spool and send what is pending there, and no more. Connections and keys are bounded: a
- * receiver beyond that is told at once that it waits for nothing.
+ * connection beyond that is closed, and a key beyond that is answered SPOOL_ACK_UNKNOWN.
  */
 #ifndef ACKS_H
 #define ACKS_H

@@ -81,8 +81,9 @@ class FakeRelay:
         self.sock.shutdown(socket.SHUT_RDWR)
         self.sock.close()
         for conn in self.conns:
-            conn.shutdown(socket.SHUT_RDWR)
-            conn.close()
+            if conn.fileno() >= 0:
+                conn.shutdown(socket.SHUT_RDWR)
+                conn.close()
         self.conns.clear()
         if remove:
             self.path.unlink()
@@ -262,6 +263,16 @@ def test_relay_that_is_back_soon_is_asked_again(receiver, home, fake):
     expect(wait.get(), "stored")
     assert one.until_entry(outcome="stored")["store"] == "done"
     assert relay.asked[0][1] == relay.asked[1][1]
+
+
+def test_relay_that_closes_each_connection_is_not_asked_too_often(receiver, fake):
+    """As a relay with too many connections does."""
+    home = home_with_store(store_wait="2s")
+    one = receiver(home=home)
+    relay = fake(home)
+    relay.read = lambda conn: (relay.asked.append((conn, None)), conn.close())
+    expect(fcgi_client.deliver(one.socket, message(), path=PATH), "stored")
+    assert one.until_entry(store="pending") and 2 <= len(relay.asked) <= 25
 
 
 def test_sigterm_answers_those_that_wait(receiver, home, fake):
