@@ -2,12 +2,16 @@
 /* A delivery whose answer waits for sinks (`store`): what it waits for, and what the answer becomes. */
 #include "hook/acknowledge.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <unistd.h>
 
 #include "core/clock.h"
 
-enum { AGAIN_MS = 10 }; /* until a relay that reads nothing is asked again */
+enum {
+	AGAIN_MS = 50,            /* until a relay that takes no questions now is asked again */
+	RESTART_US = 1000 * 1000, /* a relay that reloads its configuration is back by then */
+};
 
 static const struct {
 	const char *word, *reason; /* why the answer is 503 */
@@ -89,26 +93,55 @@ static bool read_all(struct delivery *d, int fd)
 	return n == 0;
 }
 
-void acknowledge_wait(struct delivery *d, const char *dir)
+/* The connection of a CGI program to the relay. */
+struct link {
+	int fd; /* -1: there is none */
+	enum spool_ack_asked asked;
+	int64_t lost_at; /* clock_mono_us() when it broke last; 0: it did not */
+};
+
+/* Connects where there is no connection. False when no relay runs, or it is not back soon after its connection broke. */
+static bool find_relay(struct link *l, const char *dir)
+{
+	if (l->fd >= 0)
+		return true;
+	l->asked = SPOOL_ACK_LATER;
+	l->fd = spool_ack_connect(dir);
+	return l->fd >= 0 || errno == EAGAIN || (l->lost_at && clock_mono_us() - l->lost_at < RESTART_US);
+}
+
+/* Asks where that was not done, and waits for answers, `left_ms` at most. */
+static void ask_and_read(struct link *l, struct delivery *d, int64_t left_ms)
 {
 	struct spool_ack_key keys[ENDPOINT_STORES];
-	struct pollfd p = {.fd = -1, .events = POLLIN};
-	enum spool_ack_asked asked = SPOOL_ACK_LATER;
+	struct pollfd p = {.fd = l->fd, .events = POLLIN};
+
+	if (l->fd >= 0 && l->asked == SPOOL_ACK_LATER)
+		l->asked = spool_ack_ask(l->fd, keys, acknowledge_keys(d, keys));
+	if (l->asked == SPOOL_ACK_LATER && left_ms > AGAIN_MS)
+		left_ms = AGAIN_MS;
+	if (l->asked != SPOOL_ACK_LOST && (poll(&p, 1, (int)left_ms) <= 0 || read_all(d, l->fd)))
+		return;
+	close(l->fd);
+	l->fd = -1;
+	l->lost_at = clock_mono_us();
+	poll(NULL, 0, d->store == STORE_WAITING ? AGAIN_MS : 0);
+}
+
+void acknowledge_wait(struct delivery *d, const char *dir)
+{
+	struct link l = {.fd = -1};
 	int64_t left;
 
-	if (d->store != STORE_WAITING)
-		return;
-	p.fd = spool_ack_connect(dir);
-	while (p.fd >= 0 && d->store == STORE_WAITING) {
-		if (asked == SPOOL_ACK_LATER)
-			asked = spool_ack_ask(p.fd, keys, acknowledge_keys(d, keys));
+	while (d->store == STORE_WAITING) {
 		left = (d->store_by - clock_mono_us() + 999) / 1000;
 		if (left <= 0)
 			acknowledge_end(d, STORE_PENDING);
-		else if (asked == SPOOL_ACK_LOST || (poll(&p, 1, asked == SPOOL_ACK_LATER ? AGAIN_MS : (int)left) > 0 && !read_all(d, p.fd)))
-			break;
+		else if (find_relay(&l, dir))
+			ask_and_read(&l, d, left);
+		else
+			acknowledge_end(d, STORE_NO_RELAY);
 	}
-	acknowledge_end(d, STORE_NO_RELAY); /* there is none, or it is gone */
-	if (p.fd >= 0)
-		close(p.fd);
+	if (l.fd >= 0)
+		close(l.fd);
 }

@@ -756,6 +756,29 @@ def test_relay_takes_no_more_than_it_knows(running, target):
     assert one.until_entry(store="done") and relay.alive() and len(target.got) == 1
 
 
+@pytest.mark.parametrize("kind", ["mod_fcgid", "mod_cgid"])
+def test_programs_of_the_web_server_ask_a_relay_that_is_back_soon(served, fake, kind):
+    home = home_with_store()
+    site = served(kind, home)
+    expect(site.deliver(OTHER, message()), "stored")
+    relay = fake(home)
+    done = []
+    thread = threading.Thread(target=lambda: done.append(site.deliver(PATH, message())))
+    thread.start()
+    relay.until(1)
+    relay.close()
+    time.sleep(0.3)
+    relay.answer = DELIVERED
+    relay.open()
+    thread.join(10)
+    expect(done[0], "stored")
+    until(lambda: [e for e in site.entries(outcome="stored") if e.get("store") == "done"], "the log's entry")
+    begin = time.monotonic()
+    relay.close()
+    expect(site.deliver(PATH, message()), "stored")
+    assert time.monotonic() - begin < QUICK
+
+
 @pytest.mark.parametrize("kind", ["nginx", "mod_fcgid", "mod_cgid"])
 def test_every_web_server_waits_for_the_sink(served, target, kind, children):
     home = home_to(target)
