@@ -14,7 +14,10 @@
 #include "relay/attempt.h"
 #include "spool/relay.h"
 
-enum { QUEUE_READ = 64 /* relays read ahead, at most... */, QUEUE_READ_BYTES = 2 << 20 /* ...and bytes of their bodies, but for the last */ };
+enum {
+	QUEUE_READ = 64, /* relays read ahead, at most... */
+	QUEUE_READ_BYTES = 2 << 20, /* ...and bytes of their bodies, without the last */
+};
 
 struct relay;
 

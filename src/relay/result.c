@@ -16,8 +16,15 @@ enum {
 
 static void log_attempt(const struct attempt *a, const struct sink_result *got)
 {
-	static const char *const outcomes[] = {[SPOOL_RELAY_PENDING] = "retried", [SPOOL_RELAY_DONE] = "delivered", [SPOOL_RELAY_DEAD] = "dead"};
-	enum log_level level = a->result.state == SPOOL_RELAY_DONE ? LOG_LEVEL_INFO : a->result.state == SPOOL_RELAY_DEAD ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING;
+	static const struct {
+		const char *outcome;
+		enum log_level level;
+	} states[] = {
+		[SPOOL_RELAY_PENDING] = {"retried", LOG_LEVEL_WARNING},
+		[SPOOL_RELAY_DONE] = {"delivered", LOG_LEVEL_INFO},
+		[SPOOL_RELAY_DEAD] = {"dead", LOG_LEVEL_ERROR},
+	};
+	enum log_level level = states[a->result.state].level;
 	char due[CLOCK_TEXT];
 	struct log_entry e;
 
@@ -25,7 +32,7 @@ static void log_attempt(const struct attempt *a, const struct sink_result *got)
 		return;
 	log_begin(&e, level);
 	log_text(&e, "sink", a->queue->sink->name);
-	log_text(&e, "outcome", outcomes[a->result.state]);
+	log_text(&e, "outcome", states[a->result.state].outcome);
 	log_number(&e, "id", a->event.id);
 	log_number(&e, "delivery", a->relay);
 	log_number(&e, "attempt", a->message.attempt);
@@ -57,7 +64,8 @@ static void note_pause(struct attempt *a, const struct sink_result *got, int64_t
 		queue_note_unsent(q);
 		return;
 	}
-	pause = queue_note(q, got->verdict != SINK_DELIVERED && got->target_failed, got->retry_after < s->retry.most ? got->retry_after : s->retry.most);
+	pause = queue_note(q, got->verdict != SINK_DELIVERED && got->target_failed,
+		got->retry_after < s->retry.most ? got->retry_after : s->retry.most);
 	if (pause)
 		log_message(LOG_LEVEL_WARNING, "sink %s pauses until %s", s->name, clock_format(now + pause, until));
 	if (q->paused_until != before)

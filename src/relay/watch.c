@@ -48,7 +48,8 @@ static bool begin(struct relay *r, int64_t now, int64_t back, int64_t *last_atte
 	if (!spool_relay_begin(r->db, now, back, last_attempt, &changed))
 		return false;
 	if (changed)
-		log_message(LOG_LEVEL_WARNING, "%" PRId64 " deliver%s due later than any pause lasts, as a clock was wrong: due now", changed, changed == 1 ? "y was" : "ies were");
+		log_message(LOG_LEVEL_WARNING, "%" PRId64 " deliver%s due later than any pause lasts, as a clock was wrong: due now",
+			changed, changed == 1 ? "y was" : "ies were");
 	return true;
 }
 

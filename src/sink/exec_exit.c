@@ -16,7 +16,8 @@ static void say_status(const struct sink *s, int code, char *text, size_t n)
 {
 	char path[PATH_MAX], why[480];
 
-	if ((code == 126 || code == 127) && program_find(exec_options(s)->command.item[0], path, sizeof path) && !program_check(path, why, sizeof why))
+	if ((code == 126 || code == 127) && program_find(exec_options(s)->command.item[0], path, sizeof path) &&
+	    !program_check(path, why, sizeof why))
 		snprintf(text, n, "exit status %d; %s", code, why);
 	else
 		snprintf(text, n, "exit status %d", code);

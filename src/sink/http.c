@@ -94,7 +94,8 @@ static void on_socket(void *ctx, int fd, unsigned events)
 	struct http *h = ctx;
 	int running;
 
-	curl_multi_socket_action(h->multi, fd, (events & LOOP_READ ? CURL_CSELECT_IN : 0) | (events & LOOP_WRITE ? CURL_CSELECT_OUT : 0), &running);
+	curl_multi_socket_action(h->multi, fd,
+		(events & LOOP_READ ? CURL_CSELECT_IN : 0) | (events & LOOP_WRITE ? CURL_CSELECT_OUT : 0), &running);
 	finish_ended(h);
 }
 

@@ -44,7 +44,8 @@ static void report_end(const struct null *t, const struct waiting *w)
 		[NULL_DELIVERED] = {.verdict = SINK_DELIVERED},
 		[NULL_RETRY] = {.verdict = SINK_RETRY, .error = "the null sink fails, as it is told to"},
 		[NULL_REFUSED] = {.verdict = SINK_REFUSED, .error = "the null sink refuses, as it is told to"},
-		[NULL_DOUBT] = {.verdict = SINK_RETRY, .in_doubt = true, .target_failed = true, .error = "the null sink doesn't answer, as it is told to"},
+		[NULL_DOUBT] = {.verdict = SINK_RETRY, .in_doubt = true, .target_failed = true,
+			.error = "the null sink doesn't answer, as it is told to"},
 		[NULL_DOWN] = {.verdict = SINK_RETRY, .target_failed = true, .error = "the null sink is down, as it is told to"},
 	};
 	struct sink_result r = results[outcome_of(&t->options, w)];
