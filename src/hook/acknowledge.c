@@ -101,7 +101,7 @@ struct link {
 };
 
 /* Connects where there is no connection. False when no relay runs, or it is not back soon after its connection broke. */
-static bool find_relay(struct link *l, const char *dir)
+static bool reach_relay(struct link *l, const char *dir)
 {
 	if (l->fd >= 0)
 		return true;
@@ -137,7 +137,7 @@ void acknowledge_wait(struct delivery *d, const char *dir)
 		left = (d->store_by - clock_mono_us() + 999) / 1000;
 		if (left <= 0)
 			acknowledge_end(d, STORE_PENDING);
-		else if (find_relay(&l, dir))
+		else if (reach_relay(&l, dir))
 			ask_and_read(&l, d, left);
 		else
 			acknowledge_end(d, STORE_NO_RELAY);
