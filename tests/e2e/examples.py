@@ -10,7 +10,7 @@ from sender import AUTHORIZATION, SECRET, message
 
 EXAMPLES = SOURCE / "conf-examples"
 KEY = "5c1f09aa" * 8  # 64 hexadecimal digits, as hookspool keygen makes them, are base64 too
-VALUES = {"secret": SECRET, "authorization": AUTHORIZATION, "url": "https://example.com/"}
+VALUES = {"secret": SECRET, "authorization": AUTHORIZATION, "url": "https://example.com/", "password": "the password"}
 
 
 def new_authority():
@@ -39,7 +39,7 @@ class Example(Home):
         for name in re.findall(r'^\s*ca-file *= *"([^"]*)"', text, re.M):
             self.write(name, new_authority())
         text = re.sub(r'^(\s*socket-group *= *)"[^"]*"', rf'\1"{self.dir.group()}"', text, flags=re.M)
-        return re.sub(r'^(\s*(secret|authorization|url)-(file|env) *= *)(\{(?:"[^"]*"|[^"}])*\}|"[^"]*")', self.provide, text,
+        return re.sub(r'^(\s*(secret|authorization|url|password)-(file|env) *= *)(\{(?:"[^"]*"|[^"}])*\}|"[^"]*")', self.provide, text,
                       flags=re.M)
 
     def provide(self, match):
@@ -75,7 +75,7 @@ class SinkExample(Example):
 
     def adapt(self, text):
         text = super().adapt(text)
-        text = re.sub(r'^(\s*)url *= *"[^"]*"', rf'\1url = "{self.values["url"]}"\n\tallow-private = true', text, flags=re.M)
+        text = re.sub(r'^(\s*)url *= *"http[^"]*"', rf'\1url = "{self.values["url"]}"\n\tallow-private = true', text, flags=re.M)
         text = re.sub(r'^(\s*(url|authorization|secret)-file *= *)"[^"]*/([^"/]*)"', self.provide_to_sink, text, flags=re.M)
         return re.sub(r"^(\s*command *= *)\{([^}]*)\}", self.provide_command, text, flags=re.M)
 

@@ -48,6 +48,7 @@ PACKAGES = {
     "nsenter": "util-linux",
     "openssl": "openssl",
     "msmtp": "msmtp",
+    "redis-server": "redis-server",
 }
 PROGRAM_PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 
@@ -77,6 +78,8 @@ def stage():
     for name in ("hookspool.fcgi", "hookspool"):
         shutil.copy(build / name, BIN / name)
         (BIN / name).chmod(0o755)
+    if (build / "modules").exists():
+        shutil.copytree(build / "modules", BIN / "modules", ignore=shutil.ignore_patterns(".*"))
     shutil.copy(Path(__file__).with_name("activate.py"), BIN)
 
 

@@ -17,6 +17,7 @@ import fcgi_client
 from examples import EXAMPLES, KEY, SinkExample, with_endpoint
 from outcomes import expect
 from place import need, new_dir, run, until
+from redis_server import Redis
 from relaying import Relay, Target, states
 from sender import message
 
@@ -374,13 +375,14 @@ def test_mail(mail_server, children):
 
 
 def test_all_are_tried():
-    tried = {"assistant", "hubspot", "mail", "slack", "discord", "telegram", "salesforce", "json", "make", "n8n", "zapier"}
+    tried = {"assistant", "hubspot", "mail", "slack", "discord", "telegram", "salesforce", "json", "make", "n8n", "zapier", "redis"}
     assert {path.stem for path in (EXAMPLES / "sinks").iterdir()} == tried
 
 
 def test_all_go_into_one_directory(receiver, relay, target):
     """As they are, with the endpoint in the main file: none defines what another one does, and each gets what is stored."""
     texts = {path.stem: path.read_text() for path in (EXAMPLES / "sinks").glob("*.conf")}
+    texts["redis"] = texts["redis"].replace("redis://127.0.0.1:6379/0", Redis().url)
     assert not any(line.startswith("endpoint") for text in texts.values() for line in text.splitlines())
     home = SinkExample(with_endpoint(*texts.values()), target.url, {"/usr/sbin/sendmail": ["true"], "python3": ["true"]})
     whole = home.conf.read_text()
