@@ -26,12 +26,6 @@ int64_t clock_mono_us(void)
 	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
-void clock_lower(int64_t *wait, int64_t ms)
-{
-	if (ms < *wait)
-		*wait = ms > 0 ? ms : 0;
-}
-
 /* Writes the number with so many digits, and the mark behind it. Returns what follows. A log line has a time: printf(3) takes longer. */
 static char *add_digits(char *p, unsigned value, int digits, char mark)
 {

@@ -14,9 +14,6 @@ int64_t clock_now(void);
 /* A clock in microseconds that never jumps; only differences mean something. */
 int64_t clock_mono_us(void);
 
-/* Lowers a wait to ms, or to 0 where that is in the past; a shorter one stays. */
-void clock_lower(int64_t *wait, int64_t ms);
-
 /* Writes ms as RFC 3339 in UTC with milliseconds. Returns out. */
 const char *clock_format(int64_t ms, char out[CLOCK_TEXT]);
 

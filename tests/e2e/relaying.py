@@ -4,6 +4,7 @@ import signal
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import fcgi_client
 from outcomes import expect
@@ -13,6 +14,8 @@ from receiver import Home, endpoint, options
 from sender import message
 
 PATH = "/webhook/linkedin"
+DONE, PENDING, DEAD = 1, 0, 2  # states of a relay in the spool
+API = {"body": '{"accountId":"{{hookspool.account}}","conversationUrn":"{{hookspool.conversation}}","message":"{{hookspool.reply}}"}'}
 
 
 class Target:
@@ -123,3 +126,41 @@ def once(home):
     done = home.cli("relay", "--once")
     assert done.returncode == 0, done.stderr
     return time.monotonic() - start
+
+
+def program(name, *words, **given):
+    """The section of a sink that runs a program."""
+    given.setdefault("retry", ["100ms", "1s", "1h"])
+    return sink(name, type="exec", command=list(words), allow_private=None, **given)
+
+
+def script(home, text, name="program"):
+    """A script in the home, written when the configuration names it already."""
+    home.write(name, text, 0o755)
+
+
+def attempts(home):
+    return home.spool.query("SELECT * FROM attempt ORDER BY id")
+
+
+def tried(home, n=1):
+    return until(lambda: len(attempts(home)) >= n and attempts(home), f"{n} attempts", 20)
+
+
+def alive(pid):
+    """True while the process runs; a zombie does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def noted(path):
+    return until(lambda: path.exists() and path.read_text().endswith("\n"), f"{path}") and int(path.read_text())
+
+
+def answering(target, text, relay_to="assistant", **given):
+    home = home_with(sink("connectsafely", url=target.url, authorization_file="key", retry=["100ms", "1s", "1h"], timeout="2s", **API),
+                     program("assistant", "./program", reply="connectsafely", **given), relay=(relay_to,), files={"key": "Bearer abc"})
+    script(home, text)
+    return home
