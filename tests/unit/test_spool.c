@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /* spool/: the spool keeps exact bytes once, across threads, processes, full disks and moved files. */
+#define _DEFAULT_SOURCE /* syscall */
 #include "unit.h"
 
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <sys/file.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "core/clock.h"
@@ -882,6 +885,42 @@ static off_t size_of_log(const char *dir)
 	return st.st_size;
 }
 
+static atomic_int syncs;
+
+/* SQLite's calls come here. */
+int fdatasync(int fd)
+{
+	atomic_fetch_add(&syncs, 1);
+	return (int)syscall(SYS_fdatasync, fd);
+}
+
+/* Group commit: the events of all threads that wait for the handle are on the disk after one sync. */
+static void waiting_threads_share_a_commit(void **state)
+{
+	static const char *const keys[] = {"1", "2", "3", "4", "5", "6", "7", "8"};
+	struct spool *s = spool_new("group", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
+	struct part parts[COUNT(keys)];
+	struct spool_db other = {0};
+	int64_t id;
+
+	(void)state;
+	assert_int_equal(put(s, "/a", "0", "one", &id), STORED);
+	hold(&other, "group");
+	for (size_t i = 0; i < COUNT(keys); i++) {
+		parts[i] = (struct part){.s = s, .key = keys[i]};
+		start(&parts[i]);
+	}
+	atomic_store(&syncs, 0);
+	let_go(&other);
+	for (size_t i = 0; i < COUNT(keys); i++) {
+		pthread_join(parts[i].thread, NULL);
+		assert_true(parts[i].ok);
+	}
+	assert_in_range(atomic_load(&syncs), 1, 2); /* of the first thread's commit, and of that of the others */
+	spool_close(s);
+	assert_int_equal(ask("group", "SELECT count(*) FROM event"), 9);
+}
+
 /* An event that comes with a probe is stored where the disk has room for it, and not for the probe's pages. */
 static void probe_fails_no_event(void **state)
 {
@@ -1022,6 +1061,7 @@ int main(void)
 		cmocka_unit_test(first_schema_is_migrated),
 		cmocka_unit_test(counters_wait_for_a_spool),
 		cmocka_unit_test(lock_wait_is_bounded),
+		cmocka_unit_test(waiting_threads_share_a_commit),
 		cmocka_unit_test(probe_fails_no_event),
 		cmocka_unit_test(probe_counts_nothing),
 		cmocka_unit_test(failed_flush_keeps_the_order),
