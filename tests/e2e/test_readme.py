@@ -38,7 +38,9 @@ def test_ci_runs_the_command_of_the_readme():
 def test_packages_are_those_that_bootstrap_installs():
     told, = (line.split()[3:] for line in readme.lines() if line.startswith("sudo apt-get install "))
     built = re.search(r'^build_packages="([^"]*)"', (SOURCE / "bootstrap").read_text(), re.M)[1].split()
-    assert sorted(told) == sorted(set(built) - {"libc6-dev"})
+    modules = set(re.findall(r"^HS_MODULE\(\[.*\[(\S+)\]\)$", (SOURCE / "configure.ac").read_text(), re.M))
+    assert modules and sorted(told) == sorted(set(built) - modules - {"libc6-dev"})
+    assert all(f"`{package}`" in readme.TEXT for package in modules), "optional, and told of"
 
 
 def essence(text):
