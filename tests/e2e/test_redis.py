@@ -10,7 +10,7 @@ import pytest
 
 from place import BIN, SOURCE, new_dir, run, until
 from proc import Child
-from receiver import endpoint
+from receiver import Home, endpoint
 from redis_server import DURABLE, Redis
 from relaying import PATH, Relay, deliver, home_with, settled, sink, states
 from servers import free_port
@@ -156,9 +156,21 @@ def test_a_server_that_refuses_is_tried_again(redis, broken, mended, why):
     redis.do(*broken)
     home, _ = relayed(redis, retry=["100ms", "200ms", "1h"])
     assert why in error_of(home) and states(home) == [0]
+    until(lambda: home.spool.query("SELECT sink FROM pause"), "a pause: it is the server that fails, and not the event")
     redis.do(*mended)
     settled(home, 1)
     assert redis.do("XLEN", "events") == 1
+
+
+def test_an_answer_waits_for_the_server(redis):
+    """store: the 200 comes when the stream has the event."""
+    home = Home(redis_sink(redis), endpoint(PATH, store=["out"], store_wait="5s"))
+    receiver = home.start()
+    Relay(home).ready()
+    for n in range(1, 6):
+        deliver(receiver)
+        assert redis.do("XLEN", "events") == n
+    assert {entry["store"] for entry in receiver.entries(outcome="stored")} == {"done"}
 
 
 def test_a_poison_event_is_refused_alone(redis):
