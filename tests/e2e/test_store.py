@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: ISC
-"""`store`: the answer waits until a sink has acknowledged. First the receiver with a relay of the test's own, then with the real one."""
+"""`store`: the answer waits until a sink has acknowledged. The relay is the test's own; test_store_relay.py has the real one."""
 import fcntl
 import os
-import pwd
 import signal
-import socket
+import sqlite3
 import struct
 import threading
 import time
@@ -14,84 +13,11 @@ import pytest
 import fcgi_client
 from fcgi_client import Fcgi
 from outcomes import expect
-from place import ROOT, SLOW, USER, own, until
+from place import until
 from receiver import Home, endpoint
-from relaying import PATH, Relay, Target, settled, sink, states
+from relaying import PATH, Relay, sink
 from sender import message
-
-OTHER = "/webhook/other"
-DELIVERED, REFUSED, UNKNOWN = 0, 1, 2
-QUICK = 1.0 * SLOW  # what is "at once" on a busy machine
-
-
-class FakeRelay:
-    """The relay's end of the spool's socket `ack`: it keeps what is asked for, and answers what the test says."""
-
-    def __init__(self, home):
-        self.path = home.spool.dir / "ack"
-        self.asked, self.conns, self.lock = [], [], threading.Lock()
-        self.answer = None
-        self.open()
-
-    def open(self):
-        until(self.path.parent.exists, "the receiver has made the spool")
-        self.path.unlink(missing_ok=True)
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.sock.bind(str(self.path))
-        self.path.chmod(0o666)
-        self.sock.listen(128)
-        threading.Thread(target=self.accept, args=(self.sock,), daemon=True).start()
-
-    def accept(self, sock):
-        while True:
-            try:
-                conn = sock.accept()[0]
-            except OSError:
-                return
-            self.conns.append(conn)
-            threading.Thread(target=self.read, args=(conn,), daemon=True).start()
-
-    def read(self, conn):
-        while True:
-            try:
-                packet = conn.recv(65536)
-            except OSError:
-                return
-            if not packet:
-                return
-            keys = [struct.unpack_from("qq", packet, i) for i in range(0, len(packet), 16)]
-            with self.lock:
-                self.asked += [(conn, key) for key in keys]
-            for key in keys if self.answer is not None else []:
-                self.say(conn, key, self.answer)
-
-    def say(self, conn, key, state):
-        conn.send(struct.pack("qqq", *key, state))
-
-    def until(self, n):
-        until(lambda: len(self.asked) >= n, f"{n} deliveries asked for, not {len(self.asked)}", 20)
-        return self.asked
-
-    def say_all(self, state=DELIVERED):
-        for conn, key in list(self.asked):
-            self.say(conn, key, state)
-
-    def close(self, remove=False):
-        """As kill -9 of a relay does, without `remove`."""
-        self.sock.shutdown(socket.SHUT_RDWR)
-        self.sock.close()
-        for conn in self.conns:
-            if conn.fileno() >= 0:
-                conn.shutdown(socket.SHUT_RDWR)
-                conn.close()
-        self.conns.clear()
-        if remove:
-            self.path.unlink()
-
-
-def home_with_store(*sinks, **given):
-    given.setdefault("store_wait", "4s")
-    return Home(*(sinks or [sink("out", url="http://127.0.0.1:9/")]), endpoint(PATH, store=["out"], **given), endpoint(OTHER))
+from storing import DELIVERED, OTHER, QUICK, REFUSED, UNKNOWN, FakeRelay, Waiting, home_with_store
 
 
 @pytest.fixture
@@ -113,28 +39,6 @@ def fake():
             one.close()
         except OSError:
             pass
-
-
-class Waiting:
-    """A delivery on its way in a thread of its own."""
-
-    def __init__(self, socket, body, path=PATH):
-        self.reply = self.error = None
-        self.began = time.monotonic()
-        self.thread = threading.Thread(target=self.run, args=(socket, body, path), daemon=True)
-        self.thread.start()
-
-    def run(self, address, body, path):
-        try:
-            self.reply = fcgi_client.deliver(address, body, path=path)
-        except (OSError, AssertionError) as e:
-            self.error = e
-        self.took = time.monotonic() - self.began
-
-    def get(self, within=20):
-        self.thread.join(within * SLOW)
-        assert self.reply is not None, f"no answer: {self.error}"
-        return self.reply
 
 
 def test_answer_comes_with_the_acknowledgement(receiver, home, fake):
@@ -197,7 +101,6 @@ def test_duplicate_of_a_delivered_event_is_answered_at_once(receiver, fake):
 
 
 def set_states(home, state):
-    import sqlite3
     with sqlite3.connect(home.spool.dir / "hookspool.db") as db:
         db.execute("UPDATE relay SET state = ?", (state,))
 
@@ -536,224 +439,6 @@ def test_replay_sends_to_store_too(receiver):
     set_states(home, 1)
     assert home.cli("replay", "1").returncode == 0
     assert [row["state"] for row in home.spool.query("SELECT state FROM relay")] == [0]
-# ---- with the real relay
-
-
-def slow_target(target, seconds, n=1):
-    target.answers += [{"do": lambda handler: time.sleep(seconds)} for _ in range(n)]
-
-
-def home_to(target, more="", **given):
-    given.setdefault("store_wait", "4s")
-    return Home(sink("out", url=target.url, retry=["1s", "1s", "1h"]) + more, endpoint(PATH, store=["out"], **given), endpoint(OTHER))
-
-
-@pytest.fixture
-def running(receiver, children):
-    """A function that starts the receiver and the relay of a home."""
-    def start(home):
-        one = receiver(home=home)
-        expect(fcgi_client.deliver(one.socket, message(), path=OTHER), "stored")
-        return one, Relay(home).ready()
-    return start
-
-
-def test_200_comes_after_the_sinks_answer(running, target):
-    home = home_to(target)
-    one, _ = running(home)
-    slow_target(target, 1)
-    begin = time.monotonic()
-    expect(fcgi_client.deliver(one.socket, message(), path=PATH), "stored")
-    took = time.monotonic() - begin
-    assert states(home) == [1], "the delivery is recorded when the answer comes"
-    assert 1 <= took < 1 + QUICK
-    assert one.until_entry(store="done")
-
-
-def test_200_comes_at_once_from_a_quick_sink(running, target):
-    home = home_to(target)
-    one, _ = running(home)
-    took = []
-    for _ in range(20):
-        begin = time.monotonic()
-        expect(fcgi_client.deliver(one.socket, message(), path=PATH), "stored")
-        took.append(time.monotonic() - begin)
-        assert set(states(home)) == {1}
-    assert sorted(took)[10] < 0.1 * SLOW, took
-
-
-def test_pending_event_is_delivered_later(running, target):
-    home = home_to(target, store_wait="500ms")
-    one, _ = running(home)
-    slow_target(target, 1.5)
-    begin = time.monotonic()
-    expect(fcgi_client.deliver(one.socket, message(), path=PATH), "stored")
-    assert 0.5 <= time.monotonic() - begin < 0.5 + QUICK
-    assert one.until_entry(store="pending") and states(home) == [0]
-    settled(home, 1)
-    assert len(target.got) == 1
-
-
-def test_required_is_503_until_the_sink_has_it(running, target):
-    home = home_to(target, store_wait="500ms", store_required=True)
-    one, _ = running(home)
-    target.answers += [{"status": 500}]
-    body = message()
-    expect(fcgi_client.deliver(one.socket, body, path=PATH), "unacknowledged")
-    begin = time.monotonic()
-    expect(fcgi_client.deliver(one.socket, body, path=PATH), "duplicate")
-    assert time.monotonic() - begin < QUICK
-    assert states(home) == [1] and len(target.got) == 2
-    expect(fcgi_client.deliver(one.socket, body, path=PATH), "duplicate")
-    assert len(target.got) == 2, "what the sink has is not sent again"
-
-
-def test_refused_by_the_sink_is_told_at_once(running, target):
-    home = home_to(target, store_required=True)
-    one, _ = running(home)
-    target.answers += [{"status": 400}]
-    body = message()
-    begin = time.monotonic()
-    expect(fcgi_client.deliver(one.socket, body, path=PATH), "unacknowledged")
-    assert time.monotonic() - begin < QUICK
-    assert one.until_entry(store="refused") and states(home) == [2]
-    expect(fcgi_client.deliver(one.socket, body, path=PATH), "unacknowledged")
-    assert home.cli("retry", "--sink", "out").returncode == 0
-    settled(home, 1)
-    expect(fcgi_client.deliver(one.socket, body, path=PATH), "duplicate")
-
-
-def test_relay_killed_while_the_sink_answers(running, target):
-    home = home_to(target)
-    one, relay = running(home)
-    slow_target(target, 3)
-    wait = Waiting(one.socket, message())
-    target.until(1)
-    relay.kill()
-    expect(wait.get(), "stored")
-    assert wait.took < 1 + QUICK
-    assert one.until_entry(store="none")
-    Relay(home).ready()
-    settled(home, 1)
-
-
-def test_relay_reloads_while_a_delivery_waits(running, target):
-    home = home_to(target)
-    one, relay = running(home)
-    slow_target(target, 1)
-    wait = Waiting(one.socket, message())
-    target.until(1)
-    relay.hup()
-    expect(wait.get(), "stored")
-    assert one.until_entry(store="done")
-    relay.until(lambda: relay.text().count("relaying to") == 2, "the relay has reloaded")
-    expect(fcgi_client.deliver(one.socket, message(), path=PATH), "stored")
-    until(lambda: [e["store"] for e in one.entries(outcome="stored") if "store" in e] == ["done", "done"], "both were acknowledged")
-
-
-def test_waiting_delivery_goes_before_others(running, target):
-    """The sink takes two events a second, and has 40 to do: one that is waited for is the next."""
-    home = Home(sink("out", url=target.url, rate="2/s", rate_burst=1), endpoint(OTHER, relay=["out"]), endpoint(PATH, store=["out"]))
-    one, _ = running(home)
-    for _ in range(40):
-        expect(fcgi_client.deliver(one.socket, message(), path=OTHER), "stored")
-    begin = time.monotonic()
-    expect(fcgi_client.deliver(one.socket, message(), path=PATH), "stored")
-    assert time.monotonic() - begin < 2 * SLOW
-    assert one.until_entry(store="done") and len(target.got) < 10
-
-
-def test_event_that_the_sink_does_not_want_is_not_waited_for(running, target):
-    home = Home(sink("out", url=target.url, texts=["price"]), endpoint(PATH, store=["out"], store_required=True), endpoint(OTHER))
-    one, _ = running(home)
-    slow_target(target, 1)
-    begin = time.monotonic()
-    expect(fcgi_client.deliver(one.socket, message(text="Hello"), path=PATH), "stored")
-    assert time.monotonic() - begin < QUICK
-    expect(fcgi_client.deliver(one.socket, message(text="The price?"), path=PATH), "stored")
-    assert time.monotonic() - begin > 1 and len(target.got) == 1
-
-
-@pytest.mark.skipif(not ROOT, reason="only root can run the relay as another user")
-def test_relay_may_be_another_user_of_the_group(receiver, target, children):
-    home = home_to(target)
-    home.spool.dir.mkdir()
-    own(home.spool.dir).chmod(0o2770)
-    home.conf.chmod(0o640)
-    one = receiver(home=home)
-    expect(fcgi_client.deliver(one.socket, message(), path=OTHER), "stored")
-    relay = Relay(home, before=["setpriv", "--reuid=daemon", f"--regid={USER}", "--clear-groups"], user=None).ready()
-    expect(fcgi_client.deliver(one.socket, message(), path=PATH), "stored")
-    assert one.until_entry(store="done") and relay.alive()
-    st = (home.spool.dir / "ack").stat()
-    assert st.st_uid == pwd.getpwnam("daemon").pw_uid and st.st_mode & 0o777 == 0o660
-
-
-def test_two_sinks_must_both_acknowledge(running, target):
-    other = Target()
-    home = Home(sink("a", url=target.url), sink("b", url=other.url), endpoint(PATH, store=["a", "b"]), endpoint(OTHER))
-    one, _ = running(home)
-    slow_target(other, 1)
-    begin = time.monotonic()
-    expect(fcgi_client.deliver(one.socket, message(), path=PATH), "stored")
-    assert time.monotonic() - begin >= 1 and states(home) == [1, 1]
-    other.close()
-
-
-def test_ordered_sink_acknowledges_in_its_order(running, target):
-    home = Home(sink("out", url=target.url, ordered=True), endpoint(PATH, store=["out"]), endpoint(OTHER))
-    one, _ = running(home)
-    slow_target(target, 0.3, 3)
-    bodies = [message() for _ in range(3)]
-    waits = []
-    for body in bodies:
-        waits.append(Waiting(one.socket, body))
-        time.sleep(0.1)
-    for wait in waits:
-        expect(wait.get(), "stored")
-    assert target.bodies() == bodies
-    until(lambda: len(one.entries(store="done")) == 3, "all were acknowledged")
-
-
-def test_sink_that_the_relay_does_not_know_is_told_at_once(running, target):
-    """The receiver has a newer configuration than the relay."""
-    home = home_to(target)
-    one, _ = running(home)
-    home.configure(sink("new", url=target.url), endpoint(PATH, store=["new"]), endpoint(OTHER))
-    one.hup()
-    one.until(lambda: "reloaded" in one.text(), "the receiver has reloaded")
-    begin = time.monotonic()
-    expect(fcgi_client.deliver(one.socket, message(), path=PATH), "stored")
-    assert time.monotonic() - begin < QUICK
-    assert one.until_entry(store="none")
-
-
-def test_many_waiting_at_once_are_all_acknowledged(running, target):
-    home = home_to(target)
-    one, _ = running(home)
-    waits = [Waiting(one.socket, message()) for _ in range(150)]
-    for wait in waits:
-        expect(wait.get(), "stored")
-    until(lambda: len(one.entries(store="done")) == 150, "all were acknowledged")
-    assert len(target.got) == 150 and states(home) == [1] * 150
-
-
-def test_relay_takes_no_more_than_it_knows(running, target):
-    """A process that can write to the spool asks for what there is not, and sends what is no question."""
-    home = home_to(target)
-    one, relay = running(home)
-    for packet in (b"", b"x", bytes(16 * 257), struct.pack("qq", 1, 1) * 256, struct.pack("qq", -1, -2**63), os.urandom(4096)):
-        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as sock:
-            sock.settimeout(5)
-            sock.connect(str(home.spool.dir / "ack"))
-            sock.send(packet)
-            try:
-                answer = sock.recv(65536)
-            except ConnectionResetError:
-                answer = b""
-            assert len(answer) % 24 == 0
-    expect(fcgi_client.deliver(one.socket, message(), path=PATH), "stored")
-    assert one.until_entry(store="done") and relay.alive() and len(target.got) == 1
 
 
 @pytest.mark.parametrize("kind", ["mod_fcgid", "mod_cgid"])
@@ -777,75 +462,3 @@ def test_programs_of_the_web_server_ask_a_relay_that_is_back_soon(served, fake, 
     relay.close()
     expect(site.deliver(PATH, message()), "stored")
     assert time.monotonic() - begin < QUICK
-
-
-@pytest.mark.parametrize("kind", ["nginx", "mod_fcgid", "mod_cgid"])
-def test_every_web_server_waits_for_the_sink(served, target, kind, children):
-    home = home_to(target)
-    site = served(kind, home)
-    expect(site.deliver(OTHER, message()), "stored")
-    Relay(home).ready()
-    slow_target(target, 1)
-    begin = time.monotonic()
-    expect(site.deliver(PATH, message()), "stored")
-    assert time.monotonic() - begin >= 1 and states(home) == [1]
-    until(lambda: [e for e in site.entries(outcome="stored") if e.get("store") == "done"], "the log's entry")
-
-
-@pytest.mark.parametrize("section", [
-    'type = "exec"\ncommand = {"sh", "-c", "sleep 1; cat >> DIR/got"}\n',
-    'type = "null"\ndelay = "1s"\n',
-], ids=["exec", "null"])
-def test_every_type_of_sink_acknowledges(running, section):
-    home = Home()
-    home.configure('sink "out" {\n' + section.replace("DIR", str(home.dir)) + "}\n", endpoint(PATH, store=["out"]), endpoint(OTHER))
-    one, _ = running(home)
-    begin = time.monotonic()
-    body = message()
-    expect(fcgi_client.deliver(one.socket, body, path=PATH), "stored")
-    assert 1 <= time.monotonic() - begin < 1 + QUICK
-    assert states(home) == [1]
-    if "exec" in section:
-        assert (home.dir / "got").read_bytes() == body
-
-
-def test_refusing_and_failing_sinks_of_the_type_null(running):
-    for result, wait, word in (("refused", 0, "refused"), ("retry", 0.5, "pending"), ("doubt", 0.5, "pending"), ("down", 0.5, "pending")):
-        home = Home(f'sink "out" {{\ntype = "null"\nresult = "{result}"\n}}\n',
-                    endpoint(PATH, store=["out"], store_wait="500ms", store_required=True), endpoint(OTHER))
-        one, relay = running(home)
-        begin = time.monotonic()
-        expect(fcgi_client.deliver(one.socket, message(), path=PATH), "unacknowledged")
-        assert wait <= time.monotonic() - begin < wait + QUICK
-        assert one.until_entry(outcome="unacknowledged")["store"] == word
-        relay.stop()
-
-
-def test_200_means_that_the_sink_has_it(running, target):
-    """The relay is killed again and again, and the sink fails now and then: with store-required no answer is ahead of the sink."""
-    home = home_to(target, store_wait="300ms", store_required=True)
-    one, relay = running(home)
-    end, wrong, counts = time.monotonic() + 8, [], {"stored": 0, "duplicate": 0, "unacknowledged": 0}
-
-    def send():
-        while time.monotonic() < end:
-            body, code = message(), "unacknowledged"
-            while code == "unacknowledged" and time.monotonic() < end:
-                code = fcgi_client.deliver(one.socket, body, path=PATH).code
-                counts[code] += 1
-            if code != "unacknowledged" and body not in target.bodies():
-                wrong.append(body)
-
-    threads = [threading.Thread(target=send, daemon=True) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    while time.monotonic() < end:
-        with target.lock:
-            target.answers += [{"status": 503}, {"status": 0}]
-        time.sleep(0.6)
-        relay.kill()
-        relay = Relay(home).ready()
-    for thread in threads:
-        thread.join(10)
-    assert not wrong
-    assert counts["stored"] > 20 and counts["unacknowledged"] > 0 and counts["duplicate"] > 0, counts
