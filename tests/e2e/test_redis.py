@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """Sinks of the type redis, on a real server: what arrives, once, whatever fails; and the module that they need."""
+import os
 import random
 import re
 import shutil
@@ -197,7 +198,7 @@ def test_a_server_that_hangs_does_not_hold_up_others(redis):
     assert redis.do("XLEN", "events") == 3
 
 
-ROUNDS = 5
+ROUNDS = int(os.environ.get("HOOKSPOOL_KILL_ROUNDS", 5))
 
 
 @pytest.mark.parametrize("round_", range(ROUNDS))
