@@ -9,6 +9,7 @@ const struct sink_type *const sink_types[] = {
 	&type_exec,
 	&type_null,
 	&type_redis,
+	&type_nats,
 	NULL,
 };
 

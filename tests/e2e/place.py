@@ -49,6 +49,7 @@ PACKAGES = {
     "openssl": "openssl",
     "msmtp": "msmtp",
     "redis-server": "redis-server",
+    "nats-server": "nats-server",
 }
 PROGRAM_PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 

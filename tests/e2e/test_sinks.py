@@ -15,6 +15,7 @@ import pytest
 
 import fcgi_client
 from examples import EXAMPLES, KEY, SinkExample, with_endpoint
+from nats_server import Nats
 from outcomes import expect
 from place import need, new_dir, run, until
 from redis_server import Redis
@@ -375,7 +376,7 @@ def test_mail(mail_server, children):
 
 
 def test_all_are_tried():
-    tried = {"assistant", "hubspot", "mail", "slack", "discord", "telegram", "salesforce", "json", "make", "n8n", "zapier", "redis"}
+    tried = {"assistant", "hubspot", "mail", "slack", "discord", "telegram", "salesforce", "json", "make", "n8n", "zapier", "redis", "nats"}
     assert {path.stem for path in (EXAMPLES / "sinks").iterdir()} == tried
 
 
@@ -383,6 +384,7 @@ def test_all_go_into_one_directory(receiver, relay, target):
     """As they are, with the endpoint in the main file: none defines what another one does, and each gets what is stored."""
     texts = {path.stem: path.read_text() for path in (EXAMPLES / "sinks").glob("*.conf")}
     texts["redis"] = texts["redis"].replace("redis://127.0.0.1:6379/0", Redis().url)
+    texts["nats"] = texts["nats"].replace("nats://127.0.0.1:4222", Nats().url)
     assert not any(line.startswith("endpoint") for text in texts.values() for line in text.splitlines())
     home = SinkExample(with_endpoint(*texts.values()), target.url, {"/usr/sbin/sendmail": ["true"], "python3": ["true"]})
     whole = home.conf.read_text()
