@@ -4,9 +4,13 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
-enum { PACKETS = 4 /* of one receiver that are read before others have their turn */ };
+enum {
+	PACKETS = 4,  /* of one receiver that are read before others have their turn */
+	FORGET = 256, /* keys at a time, where there are ACKS_KEYS */
+};
 
 struct connection {
 	struct acks *acks;
@@ -75,34 +79,41 @@ static struct wait *find_wait(struct acks *a, const struct connection *c, struct
 	return NULL;
 }
 
-/* A key that is asked for again is looked at again. False: the receiver could not be told. */
-static bool add_key(struct acks *a, struct connection *c, struct spool_ack_key key)
+static void forget_waits(struct acks *a, struct wait *first, size_t n)
+{
+	const struct wait *end = a->waits + a->n_waits;
+
+	memmove(first, first + n, (size_t)(end - (first + n)) * sizeof *first);
+	a->n_waits -= n;
+}
+
+/*
+ * A key that is asked for again is looked at again, and is the newest. Receivers do not say when they stop waiting. So where there
+ * are too many keys, the oldest go: most of their requests are answered already, as those for a sink that has been down for hours.
+ */
+static void add_key(struct acks *a, struct connection *c, struct spool_ack_key key)
 {
 	struct wait *w = find_wait(a, c, key);
 
-	if (w) {
-		w->given = false;
-		return true;
-	}
-	if (a->n_waits == ACKS_KEYS)
-		return spool_ack_answer(c->fd, &(struct spool_ack){key, SPOOL_ACK_UNKNOWN}, 1);
+	if (w)
+		forget_waits(a, w, 1);
+	else if (a->n_waits == ACKS_KEYS)
+		forget_waits(a, a->waits, FORGET);
 	a->waits[a->n_waits++] = (struct wait){c, key, false};
-	return true;
 }
 
 static void on_asked(void *ctx, int fd, unsigned events)
 {
 	struct spool_ack_key keys[SPOOL_ACK_MOST];
 	struct connection *c = ctx;
-	bool ok = true;
 	int n = 0;
 
 	(void)events;
-	for (int i = 0; i < PACKETS && ok && (n = spool_ack_asked(fd, keys)) > 0; i++)
-		for (int k = 0; ok && k < n; k++)
-			ok = add_key(c->acks, c, keys[k]);
+	for (int i = 0; i < PACKETS && (n = spool_ack_asked(fd, keys)) > 0; i++)
+		for (int k = 0; k < n; k++)
+			add_key(c->acks, c, keys[k]);
 	loop_timer_lower(c->acks->on_keys, 0);
-	if (ok && n != SPOOL_ACK_GONE)
+	if (n != SPOOL_ACK_GONE)
 		return;
 	close_connection(c);
 	forget_closed(c->acks);

@@ -3,7 +3,7 @@
  * The receivers that wait for deliveries of this relay (spool/ack.h): what they ask for, and what they are told.
  *
  * A receiver can have the relay look into the spool and send what is pending there, and no more. Connections and keys are bounded: a
- * connection beyond that is closed, and a key beyond that is answered SPOOL_ACK_UNKNOWN.
+ * connection beyond that is closed, and for a key beyond that the oldest ones are forgotten.
  */
 #ifndef ACKS_H
 #define ACKS_H

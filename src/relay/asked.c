@@ -5,6 +5,7 @@
  *   in the spool            what the relay does                                   what the receiver is told
  *   pending, and read       moves it before the others; nothing if it is sent     its result, when it is recorded
  *   pending, not read       reads it, and puts it before the others               its result
+ *   ...64 such are read     nothing: it comes in its turn                         its result
  *   the sink keeps order    reads the queue anew: it comes in its turn            its result
  *   the sink is unknown     nothing                                               unknown
  *   delivered, dead         nothing                                               delivered, refused
@@ -26,7 +27,7 @@ static void look_in_order(struct queue *q)
 	q->read_at = 0;
 }
 
-/* False where the queue has no room, or the event cannot be judged now. */
+/* False where the event cannot be judged now. Where many are asked for already, it comes in its turn. */
 static bool take_pending(struct relay *r, struct queue *q, const struct spool_relay_row *row)
 {
 	if (queue_has(q, row->id, row->event.id)) {
@@ -35,9 +36,9 @@ static bool take_pending(struct relay *r, struct queue *q, const struct spool_re
 			r->record_at = 0; /* its result may be there already, and wait for others */
 	} else if (q->sink->ordered || (row->judge && q->sink->first_message)) {
 		look_in_order(q);
-	} else if (queue_is_full_of_asked(q) || r->n_results >= RECORD_MOST) {
+	} else if (r->n_results >= RECORD_MOST) {
 		return false;
-	} else {
+	} else if (!queue_is_full_of_asked(q)) {
 		return fetch_first(r, q, row);
 	}
 	return true;
@@ -81,8 +82,9 @@ static void tell_gone(struct relay *r, const struct spool_ack_key *asked, size_t
 }
 
 /*
- * The rows come in the order of the keys. It ends where a queue has no room: the rest is read again in a later pass, and until then
- * these deliveries come in their turn, as all others.
+ * The rows come in the order of the keys. It ends where one cannot be judged now: the rest is read again in a later pass, and until
+ * then these deliveries come in their turn, as all others. The ids of another spool name other deliveries: the relay ends, and its
+ * connections with it, and the receivers ask the next one.
  */
 void asked_look(struct relay *r)
 {
@@ -96,6 +98,11 @@ void asked_look(struct relay *r)
 
 	if (!n)
 		return;
+	if (spool_db_moved(r->db)) {
+		r->looked_at = 0;
+		loop_timer_lower(&r->pass, 0);
+		return;
+	}
 	for (size_t i = 0; i < n; i++)
 		keys[i] = (struct spool_relay_key){asked[i].relay, asked[i].event, false};
 	it = spool_relay_find(r->db, keys, n);

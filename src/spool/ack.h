@@ -30,7 +30,7 @@ struct spool_ack_key {
 enum spool_ack_state {
 	SPOOL_ACK_DELIVERED, /* the sink has acknowledged, or does not want the event */
 	SPOOL_ACK_REFUSED,   /* the delivery is a dead letter, or was dropped */
-	SPOOL_ACK_UNKNOWN,   /* this relay will not send it: its configuration lacks the sink, or it waits for too many */
+	SPOOL_ACK_UNKNOWN,   /* this relay will not send it: its configuration lacks the sink */
 	SPOOL_ACK_STATES
 };
 

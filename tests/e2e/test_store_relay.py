@@ -296,3 +296,52 @@ def test_200_means_that_the_sink_has_it(running, target):
         thread.join(10)
     assert not wrong
     assert counts["stored"] > 20 and counts["unacknowledged"] > 0 and counts["duplicate"] > 0, counts
+
+
+def ask(home, keys):
+    """Asks the relay itself; the answers by key, those that come within two seconds."""
+    told = {}
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as conn:
+        conn.connect(str(home.spool.dir / "ack"))
+        conn.settimeout(2)
+        for at in range(0, len(keys), 256):
+            conn.send(b"".join(struct.pack("qq", *key) for key in keys[at:at + 256]))
+        try:
+            while len(told) < len(keys):
+                packet = conn.recv(65536)
+                told |= {(row, event): state for row, event, state in struct.iter_unpack("qqq", packet)}
+        except TimeoutError:
+            pass
+    return told
+
+
+def keys_of(home, name):
+    return [(row["id"], row["event"]) for row in home.spool.query(f"SELECT id, event FROM relay WHERE sink = '{name}'")]
+
+
+def test_many_that_wait_for_a_sink_that_is_down_keep_no_other_from_being_told(running, target):
+    home = Home(sink("down", url="http://127.0.0.1:9/"), sink("out", url=target.url), endpoint(PATH, relay=["down"]),
+                endpoint(OTHER, relay=["out"]))
+    one, _ = running(home)
+    for _ in range(100):
+        expect(fcgi_client.deliver(one.socket, message(), path=PATH), "stored")
+    done = keys_of(home, "out")
+    until(lambda: home.spool.query("SELECT count(*) AS n FROM relay WHERE state = 1")[0]["n"] == len(done), "delivered")
+    told = ask(home, keys_of(home, "down") + done)
+    assert told == {key: 0 for key in done}
+
+
+def test_event_of_a_new_spool_is_not_taken_for_one_of_the_old(running, target):
+    """The ids begin anew: the relay's old spool has a delivery of the same ids, that is done."""
+    home = home_to(target, store_required=True)
+    home.configure(sink("out", url=target.url, retry=["1s", "1s", "1h"]), endpoint(PATH, store=["out"], store_wait="4s",
+                   store_required=True), endpoint(OTHER, relay=["out"]))
+    one, _ = running(home)
+    until(lambda: set(states(home)) == {1}, "delivered")
+    slow_target(target, 1)
+    for path in home.spool.dir.glob("hookspool.db*"):
+        path.unlink()
+    body = message()
+    expect(fcgi_client.deliver(one.socket, body, path=PATH), "stored")
+    assert [got[4] for got in target.got].count(body) == 1
+    assert states(home) == [1]
