@@ -345,3 +345,21 @@ def test_event_of_a_new_spool_is_not_taken_for_one_of_the_old(running, target):
     expect(fcgi_client.deliver(one.socket, body, path=PATH), "stored")
     assert [got[4] for got in target.got].count(body) == 1
     assert states(home) == [1]
+
+
+def test_duplicate_is_sent_to_a_sink_that_store_names_since(running, target):
+    """The administrator names another sink, as the first one is down. A 200 means that this one has the event."""
+    body = message()
+    home = Home(sink("down", url="http://127.0.0.1:9/"), sink("out", url=target.url),
+                endpoint(PATH, store=["down"], store_wait="300ms", store_required=True), endpoint(OTHER))
+    one, relay = running(home)
+    expect(fcgi_client.deliver(one.socket, body, path=PATH), "unacknowledged")
+    home.configure(sink("down", url="http://127.0.0.1:9/"), sink("out", url=target.url),
+                   endpoint(PATH, store=["out"], store_wait="3s", store_required=True), endpoint(OTHER))
+    one.hup()
+    one.until(lambda: "reloaded" in one.text(), "the receiver has reloaded")
+    slow_target(target, 0.5)
+    for _ in range(2):
+        expect(fcgi_client.deliver(one.socket, body, path=PATH), "duplicate")
+        assert [got[4] for got in target.got] == [body]
+    assert sorted(states(home)) == [0, 1]

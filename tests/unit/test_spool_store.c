@@ -404,10 +404,16 @@ static void test_pending_stores_are_named(void **state)
 	put(s, &again);
 	assert_int_equal(again.n_waits, 0);
 	assert_true(again.store_dead);
-	change("waits", "DELETE FROM relay WHERE sink = 'two'"); /* not wanted */
+	change("waits", "DELETE FROM relay WHERE sink = 'two'"); /* not wanted, or store names it since */
 	put(s, &again);
-	assert_int_equal(again.n_waits, 0);
+	assert_int_equal(again.n_waits, 1);
+	assert_int_equal(again.waits[0], ask("waits", "SELECT id FROM relay WHERE sink = 'two' AND state = 0"));
 	assert_false(again.store_dead);
+	purge("waits");
+	put(s, &again);
+	assert_true(again.duplicate);
+	assert_int_equal(again.n_waits, 0);
+	assert_int_equal(ask("waits", "SELECT count(*) FROM relay"), 0);
 	spool_close(s);
 }
 

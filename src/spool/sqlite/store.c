@@ -31,7 +31,7 @@ static const char *const statements[STORE_COUNT] = {
 	[STORE_ACCEPT] = "DELETE FROM reject WHERE id = ?1",
 	[STORE_RELAY] = "INSERT INTO relay(event, sink, state, since, due, attempts, conversation, judge)"
 		" VALUES(?1, ?2, 0, ?3, ?3, 0, ?4, ?5)",
-	[STORE_STATE] = "SELECT id, state FROM relay WHERE event = ?1 AND sink = ?2",
+	[STORE_STATE] = "SELECT r.id, r.state FROM event AS e LEFT JOIN relay AS r ON r.event = e.id AND r.sink = ?2 WHERE e.id = ?1",
 };
 
 sqlite3_stmt *spool_store_statement(struct spool_store *s, enum spool_store_sql which)
@@ -129,6 +129,17 @@ static bool add_relay(struct spool_store *s, sqlite3_stmt *st, const struct spoo
 	return ok;
 }
 
+/* Adds the event's relay to a sink in store, to be waited for. */
+static bool add_store(struct spool_store *s, sqlite3_stmt *st, struct spool_event *ev, const struct sink *sink)
+{
+	if (!sink_wants(sink, ev))
+		return true;
+	if (!st || !add_relay(s, st, ev, sink))
+		return false;
+	ev->waits[ev->n_waits++] = sqlite3_last_insert_rowid(s->sql);
+	return true;
+}
+
 static bool add_relays(struct spool_store *s, struct spool_event *ev)
 {
 	sqlite3_stmt *st = ev->n_relay || ev->n_store ? spool_store_statement(s, STORE_RELAY) : NULL;
@@ -136,34 +147,50 @@ static bool add_relays(struct spool_store *s, struct spool_event *ev)
 
 	for (size_t i = 0; ok && i < ev->n_relay; i++)
 		ok = !sink_wants(ev->relay[i], ev) || add_relay(s, st, ev, ev->relay[i]);
-	for (size_t i = 0; ok && i < ev->n_store; i++) {
-		if (!sink_wants(ev->store[i], ev))
-			continue;
-		ok = add_relay(s, st, ev, ev->store[i]);
-		ev->waits[ev->n_waits++] = sqlite3_last_insert_rowid(s->sql);
-	}
+	for (size_t i = 0; ok && i < ev->n_store; i++)
+		ok = add_store(s, st, ev, ev->store[i]);
 	return ok;
 }
 
-/* For a duplicate: what became of the event's relays to sinks in store. One that is gone was not wanted. */
+/* Takes over what became of an event's relay to a sink in store. */
+static void take_state(struct spool_event *ev, sqlite3_stmt *st)
+{
+	if (sqlite3_column_int(st, 1) == SPOOL_RELAY_PENDING)
+		ev->waits[ev->n_waits++] = sqlite3_column_int64(st, 0);
+	ev->store_dead = ev->store_dead || sqlite3_column_int(st, 1) == SPOOL_RELAY_DEAD;
+}
+
+/*
+ * For a duplicate: what became of the event's relay to a sink in store. Where it has none, it is added. Either store names the sink
+ * only since, or the sink did not want the event, which the relay finds out again. An event that is purged waits for nothing.
+ */
+static bool look_at_store(struct spool_store *s, struct spool_event *ev, const struct sink *sink)
+{
+	sqlite3_stmt *st = spool_store_statement(s, STORE_STATE);
+	bool missing;
+	int rc;
+
+	if (!st)
+		return false;
+	sqlite3_bind_int64(st, 1, ev->id);
+	sqlite3_bind_text(st, 2, sink->name, -1, SQLITE_STATIC);
+	rc = sqlite3_step(st);
+	missing = rc == SQLITE_ROW && sqlite3_column_type(st, 0) == SQLITE_NULL;
+	if (rc == SQLITE_ROW && !missing)
+		take_state(ev, st);
+	sqlite3_reset(st);
+	if (missing)
+		return add_store(s, spool_store_statement(s, STORE_RELAY), ev, sink);
+	return rc == SQLITE_ROW || rc == SQLITE_DONE;
+}
+
 static bool look_at_stores(struct spool_store *s, struct spool_event *ev)
 {
-	sqlite3_stmt *st = ev->n_store ? spool_store_statement(s, STORE_STATE) : NULL;
-	int rc = st || !ev->n_store ? SQLITE_DONE : SQLITE_ERROR;
+	bool ok = true;
 
-	for (size_t i = 0; rc == SQLITE_DONE && i < ev->n_store; i++) {
-		sqlite3_bind_int64(st, 1, ev->id);
-		sqlite3_bind_text(st, 2, ev->store[i]->name, -1, SQLITE_STATIC);
-		rc = sqlite3_step(st);
-		if (rc == SQLITE_ROW) {
-			if (sqlite3_column_int(st, 1) == SPOOL_RELAY_PENDING)
-				ev->waits[ev->n_waits++] = sqlite3_column_int64(st, 0);
-			ev->store_dead = ev->store_dead || sqlite3_column_int(st, 1) == SPOOL_RELAY_DEAD;
-			rc = SQLITE_DONE;
-		}
-		sqlite3_reset(st);
-	}
-	return rc == SQLITE_DONE;
+	for (size_t i = 0; ok && i < ev->n_store; i++)
+		ok = look_at_store(s, ev, ev->store[i]);
+	return ok;
 }
 
 static bool any_needs_text(const struct sink *const *sinks, size_t n)
