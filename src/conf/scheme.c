@@ -4,13 +4,13 @@
 
 #include <string.h>
 
-#include "conf/scheme_table.h"
+#include "conf/provider.h"
 
 static const struct scheme *const groups[] = {
-	scheme_linkedin,
-	scheme_apps,
-	scheme_chat,
-	scheme_standard,
+	provider_linkedin,
+	provider_apps,
+	provider_chat,
+	provider_standard,
 	NULL,
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Schemes that many providers share: Standard Webhooks, and plain secrets. */
-#include "conf/scheme_table.h"
+#include "conf/provider.h"
 
 /*
  * Of the providers that use the Standard Webhooks: "type" is recommended by the specification, "instance_id" is Clerk's,
@@ -19,7 +19,7 @@
 	.signs = "{id}.{timestamp}.{body}", .timestamp_header = prefix_of_headers "-timestamp", .tolerance = MINUTES_5, \
 	.id_header = prefix_of_headers "-id", .bodies = CONTENT_JSON
 
-const struct scheme scheme_standard[] = {
+const struct scheme provider_standard[] = {
 	{
 		/* standardwebhooks.com, specification, "Signature scheme" */
 		.name = "standard-webhooks",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Schemes of messengers and social networks. */
-#include "conf/scheme_table.h"
+#include "conf/provider.h"
 
 /* Zoom's library checks no age. Its last retry comes 115 minutes after the first attempt, and may bear that one's time. */
 enum { HOURS_2 = 2 * 3600 * 1000 };
@@ -18,7 +18,7 @@ enum { HOURS_2 = 2 * 3600 * 1000 };
 /* developer.x.com, "Account activity data object structure": the member beside these is a list of one kind of events. */
 #define ACTIVITY "!for_user_id!user_has_blocked!users!apps"
 
-const struct scheme scheme_chat[] = {
+const struct scheme provider_chat[] = {
 	{
 		/* developers.facebook.com, "Webhooks: Getting Started" */
 		.name = "meta",

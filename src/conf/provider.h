@@ -3,16 +3,16 @@
  * The tables of built-in schemes: one row a provider, in a file for each group of providers. A new provider is a row; a new group
  * is a file and a line in scheme.c.
  */
-#ifndef SCHEME_TABLE_H
-#define SCHEME_TABLE_H
+#ifndef PROVIDER_H
+#define PROVIDER_H
 
 #include "conf/scheme.h"
 
 /* Each ends with a row without a name. */
-extern const struct scheme scheme_linkedin[];
-extern const struct scheme scheme_apps[];
-extern const struct scheme scheme_chat[];
-extern const struct scheme scheme_standard[];
+extern const struct scheme provider_linkedin[];
+extern const struct scheme provider_apps[];
+extern const struct scheme provider_chat[];
+extern const struct scheme provider_standard[];
 
 /* ---- how rows write their sources */
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Schemes of LinkedIn, and of the services that send its messages. */
-#include "conf/scheme_table.h"
+#include "conf/provider.h"
 
-const struct scheme scheme_linkedin[] = {
+const struct scheme provider_linkedin[] = {
 	{
 		/* "Security & Auth" */
 		.name = "connectsafely",

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Schemes of code hosts, shops and offices. */
-#include "conf/scheme_table.h"
+#include "conf/provider.h"
 
-const struct scheme scheme_apps[] = {
+const struct scheme provider_apps[] = {
 	{
 		/* docs.github.com, "Validating webhook deliveries", "Webhook events and payloads" */
 		.name = "github",
