@@ -8,6 +8,7 @@ const struct sink_type *const sink_types[] = {
 	&type_http,
 	&type_exec,
 	&type_null,
+	&type_postgresql,
 	&type_redis,
 	&type_nats,
 	NULL,

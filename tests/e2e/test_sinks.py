@@ -18,6 +18,7 @@ from examples import EXAMPLES, KEY, SinkExample, with_endpoint
 from nats_server import Nats
 from outcomes import expect
 from place import need, new_dir, run, until
+from postgresql_server import PostgreSQL
 from redis_server import Redis
 from relaying import Relay, Target, states
 from sender import message
@@ -376,13 +377,14 @@ def test_mail(mail_server, children):
 
 
 def test_all_are_tried():
-    tried = {"assistant", "hubspot", "mail", "slack", "discord", "telegram", "salesforce", "json", "make", "n8n", "zapier", "redis", "nats"}
+    tried = {"assistant", "hubspot", "mail", "slack", "discord", "telegram", "salesforce", "json", "make", "n8n", "zapier", "redis", "nats", "postgresql"}
     assert {path.stem for path in (EXAMPLES / "sinks").iterdir()} == tried
 
 
 def test_all_go_into_one_directory(receiver, relay, target):
     """As they are, with the endpoint in the main file: none defines what another one does, and each gets what is stored."""
     texts = {path.stem: path.read_text() for path in (EXAMPLES / "sinks").glob("*.conf")}
+    texts["postgresql"] = texts["postgresql"].replace("postgresql://hook@127.0.0.1:5432/app", PostgreSQL().url)
     texts["redis"] = texts["redis"].replace("redis://127.0.0.1:6379/0", Redis().url)
     texts["nats"] = texts["nats"].replace("nats://127.0.0.1:4222", Nats().url)
     assert not any(line.startswith("endpoint") for text in texts.values() for line in text.splitlines())
