@@ -3,36 +3,29 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/endpoint_name.h"
 #include "cli/filter.h"
-#include "cli/json.h"
 #include "cli/progress.h"
+#include "spool/event_line.h"
 
 struct export {
 	struct filter filter;
+	struct buf line;
 	uint64_t done;
 };
 
-static void export_event(const struct export *e, const struct spool_row *r)
+static void export_event(struct export *e, const struct spool_row *r)
 {
-	struct json j;
-
-	json_begin(&j);
-	json_number(&j, "id", r->id);
-	json_text(&j, "endpoint", r->endpoint);
-	json_text(&j, "name", endpoint_name(e->filter.conf, r->endpoint));
-	json_text(&j, "event", r->event);
-	json_text(&j, "key", r->key);
-	json_text(&j, "account", r->account);
-	json_time(&j, "received_at", r->received_at);
-	json_text(&j, "remote_addr", r->remote_addr);
-	json_text(&j, "note", r->note);
-	json_text(&j, "headers", r->headers);
-	json_body(&j, r->body);
-	json_end(&j);
+	e->line.len = 0;
+	if (!event_line(r, endpoint_name(e->filter.conf, r->endpoint), &e->line)) {
+		cli_error("memory is short");
+		abort();
+	}
+	fwrite(e->line.data, 1, e->line.len, stdout);
 }
 
 static bool export_events(struct export *e, struct spool_db *db)
@@ -77,6 +70,7 @@ static int export_run(const struct cli *cli, void *values)
 	ok = export_events(e, db);
 	progress_end();
 	filter_free(&e->filter);
+	buf_free(&e->line);
 	status = cli_close(conf, db, ok, NULL);
 	return status == CLI_OK ? say_lost(&lost) : status;
 }

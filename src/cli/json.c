@@ -2,95 +2,13 @@
 /* JSON for other programs: one object a line, on standard output. */
 #include "cli/json.h"
 
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <yajl/yajl_gen.h>
 #include <yajl/yajl_parse.h>
 
 #include "cli/terminal.h"
-#include "core/clock.h"
 #include "core/utf8.h"
-
-static void name_member(struct json *j, const char *name)
-{
-	yajl_gen_string(j->gen, (const unsigned char *)name, strlen(name));
-}
-
-void json_begin(struct json *j)
-{
-	j->gen = yajl_gen_alloc(NULL);
-	if (!j->gen) {
-		fputs("hookspool: memory is short\n", stderr);
-		abort();
-	}
-	yajl_gen_map_open(j->gen);
-}
-
-void json_text(struct json *j, const char *name, struct slice value)
-{
-	struct buf valid = {0};
-
-	name_member(j, name);
-	if (value.p && !utf8_valid(value.p, value.n)) {
-		utf8_replace_invalid(value, &valid);
-		value = (struct slice){buf_str(&valid), valid.len};
-	}
-	if (value.p)
-		yajl_gen_string(j->gen, (const unsigned char *)value.p, value.n);
-	else
-		yajl_gen_null(j->gen);
-	buf_free(&valid);
-}
-
-void json_string(struct json *j, const char *name, const char *value)
-{
-	json_text(j, name, (struct slice){value, strlen(value)});
-}
-
-void json_number(struct json *j, const char *name, int64_t value)
-{
-	name_member(j, name);
-	yajl_gen_integer(j->gen, value);
-}
-
-void json_strings(struct json *j, const char *name, const char *const *texts)
-{
-	name_member(j, name);
-	yajl_gen_array_open(j->gen);
-	for (; *texts; texts++)
-		yajl_gen_string(j->gen, (const unsigned char *)*texts, strlen(*texts));
-	yajl_gen_array_close(j->gen);
-}
-
-void json_time(struct json *j, const char *name, int64_t ms)
-{
-	char text[CLOCK_TEXT];
-
-	json_string(j, name, clock_format(ms, text));
-}
-
-void json_list(struct json *j, const char *name)
-{
-	name_member(j, name);
-	yajl_gen_array_open(j->gen);
-}
-
-void json_item(struct json *j)
-{
-	yajl_gen_map_open(j->gen);
-}
-
-void json_item_end(struct json *j)
-{
-	yajl_gen_map_close(j->gen);
-}
-
-void json_list_end(struct json *j)
-{
-	yajl_gen_array_close(j->gen);
-}
 
 void json_row(struct json *j, const struct spool_row *r)
 {
@@ -109,35 +27,16 @@ void json_row(struct json *j, const struct spool_row *r)
 	json_text(j, "note", r->note);
 }
 
-void json_body(struct json *j, struct slice body)
+void json_end(struct json *j)
 {
-	size_t n = 4 * ((body.n + 2) / 3);
-	unsigned char *text;
+	struct buf line = {0};
 
-	if (utf8_valid(body.p, body.n)) {
-		json_text(j, "body", body);
-		return;
-	}
-	text = malloc(n + 1);
-	if (!text) {
+	if (!json_finish(j, &line) || !buf_add(&line, "\n", 1)) {
 		fputs("hookspool: memory is short\n", stderr);
 		abort();
 	}
-	EVP_EncodeBlock(text, (const unsigned char *)body.p, (int)body.n);
-	json_text(j, "body_base64", (struct slice){(const char *)text, n});
-	free(text);
-}
-
-void json_end(struct json *j)
-{
-	const unsigned char *text;
-	size_t n;
-
-	yajl_gen_map_close(j->gen);
-	yajl_gen_get_buf(j->gen, &text, &n);
-	terminal_json(stdout, (struct slice){(const char *)text, n});
-	putchar('\n');
-	yajl_gen_free(j->gen);
+	fwrite(line.data, 1, line.len, stdout);
+	buf_free(&line);
 }
 
 static int echo_null(void *g)

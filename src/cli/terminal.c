@@ -15,6 +15,7 @@
 #include <wchar.h>
 
 #include "core/clock.h"
+#include "core/json.h"
 #include "core/utf8.h"
 
 static bool is_blank(char c)
@@ -115,20 +116,11 @@ void terminal_headers(struct slice headers)
 
 void terminal_json(FILE *to, struct slice json)
 {
-	size_t clean = 0; /* all before is written */
-	uint32_t c;
+	struct buf safe = {0};
 
-	for (size_t at = 0, len; at < json.n; at += len) {
-		len = utf8_next(json.p + at, json.n - at, &c);
-		if (len == 0)
-			len = 1; /* not UTF-8, which JSON is */
-		else if (json.p[at] == '\n' || !utf8_steers(c))
-			continue;
-		fwrite(json.p + clean, 1, at - clean, to);
-		fprintf(to, "\\u%04x", len == 1 ? (unsigned)(unsigned char)json.p[at] : (unsigned)c);
-		clean = at + len;
-	}
-	fwrite(json.p + clean, 1, json.n - clean, to);
+	if (json_escape(json, &safe))
+		fwrite(safe.data, 1, safe.len, to);
+	buf_free(&safe);
 }
 
 const char *terminal_url(const char *url, int *before)

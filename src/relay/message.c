@@ -56,6 +56,9 @@ static bool print_template(struct attempt *a, const struct sink *s)
 
 bool message_make(struct attempt *a, const struct sink *s, const struct conf *c, struct event *ev, int64_t deadline)
 {
+	const struct endpoint *e = a->event.endpoint.p ? conf_endpoint(c, a->event.endpoint.p) : NULL;
+
+	a->message.endpoint_name = e && e->name ? slice_text(e->name) : (struct slice){0};
 	a->message.deadline = deadline;
 	a->message.type = a->type;
 	a->body.len = 0;

@@ -50,6 +50,7 @@ struct sink_message {
 
 	/* the event as the spool has it, for sinks that store all of it; its body as it came, compressed perhaps */
 	const struct spool_row *event;
+	struct slice endpoint_name; /* the configuration's name of the event's endpoint; p == NULL: it has none */
 };
 
 enum sink_verdict {
