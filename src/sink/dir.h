@@ -5,9 +5,13 @@
 
 #include <sys/types.h>
 
+#include "sink/driver.h"
+
 struct dir_options {
 	char *path;
 	mode_t mode; /* of the files */
 };
+
+extern const struct sink_driver dir_driver;
 
 #endif

@@ -8,15 +8,12 @@
 #include "sink/disk.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -110,7 +107,8 @@ static void *run_disk(void *arg)
 		b = d->writing = d->waiting;
 		d->waiting = b->next;
 		pthread_mutex_unlock(&d->lock);
-		d->work->write(d->ctx, b->items);
+		if (b->items)
+			d->work->write(d->ctx, b->items);
 		pthread_mutex_lock(&d->lock);
 		d->writing = NULL;
 		append_batch(&d->written, b);
@@ -344,15 +342,17 @@ static bool wait_for_end(struct disk *d)
 {
 	struct timespec until;
 	int error = 0;
+	bool over;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += CLOSE_MS / 1000;
 	pthread_mutex_lock(&d->lock);
 	while (!d->over && error == 0)
 		error = pthread_cond_timedwait(&d->changed, &d->lock, &until);
-	d->orphan = !d->over;
+	over = d->over;
+	d->orphan = !over;
 	pthread_mutex_unlock(&d->lock);
-	return error == 0;
+	return over;
 }
 
 void disk_close(struct sink_target *t)
@@ -393,34 +393,4 @@ void disk_retry(struct disk_item *i, bool in_doubt, bool target_failed, const ch
 {
 	snprintf(i->error, sizeof i->error, "%s", error);
 	i->result = (struct sink_result){.verdict = SINK_RETRY, .in_doubt = in_doubt, .target_failed = target_failed, .error = i->error};
-}
-
-int disk_open_parent(const char *path, const char **name)
-{
-	const char *slash = strrchr(path, '/');
-	char *dir;
-	int fd;
-
-	*name = slash ? slash + 1 : path;
-	dir = slash == path ? strdup("/") : slash ? strndup(path, (size_t)(slash - path)) : strdup(".");
-	fd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	free(dir);
-	return fd;
-}
-
-bool disk_lock(int fd)
-{
-	int r;
-
-	do
-		r = flock(fd, LOCK_EX);
-	while (r != 0 && errno == EINTR);
-	return r == 0;
-}
-
-bool disk_is_current(int fd, const char *path)
-{
-	struct stat open_one, there;
-
-	return fstat(fd, &open_one) == 0 && stat(path, &there) == 0 && open_one.st_dev == there.st_dev && open_one.st_ino == there.st_ino;
 }

@@ -59,13 +59,4 @@ void disk_deliver(struct disk_item *i, const char *place, ...) __attribute__((fo
 /* Sets an item's result: retry. */
 void disk_retry(struct disk_item *i, bool in_doubt, bool target_failed, const char *error);
 
-/* Opens the directory that the path's last part is in, and sets *name to that part. -1 with errno set. */
-int disk_open_parent(const char *path, const char **name);
-
-/* Takes the lock of flock(2), and waits for it. False with errno set. */
-bool disk_lock(int fd);
-
-/* True when the path still names the open file or directory. */
-bool disk_is_current(int fd, const char *path);
-
 #endif

@@ -9,14 +9,18 @@
 #include <string.h>
 
 #include "conf/sink_type.h"
+#include "sink/dir.h"
 #include "sink/driver.h"
 #include "sink/exec.h"
+#include "sink/file.h"
 #include "sink/http.h"
 #include "sink/module.h"
 #include "sink/null.h"
 
 static const struct sink_driver *const drivers[] = {
+	&dir_driver,
 	&exec_driver,
+	&file_driver,
 #ifdef HAVE_CURL
 	&http_driver,
 #endif

@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "sink/driver.h"
+
 struct file_options {
 	char *path;
 	mode_t mode;          /* of a file that the relay makes */
@@ -14,5 +16,7 @@ struct file_options {
 	int64_t rotate_every; /* ms after which a new file begins; 0: any */
 	unsigned rotate_keep; /* the old files that are kept; 0: all */
 };
+
+extern const struct sink_driver file_driver;
 
 #endif

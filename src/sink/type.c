@@ -7,6 +7,8 @@
 const struct sink_type *const sink_types[] = {
 	&type_http,
 	&type_exec,
+	&type_file,
+	&type_dir,
 	&type_null,
 	&type_postgresql,
 	&type_redis,

@@ -30,7 +30,6 @@ const struct sink_type type_dir = {
 	.name = "dir",
 	.help = "writes each event to a file of its own",
 	.batch_max = DIR_BATCH_MAX,
-	.fields = true,
 	.unpacks = true,
 	.rows = dir_rows,
 	.size = sizeof(struct dir_options),
