@@ -15,7 +15,10 @@
 #include "core/io.h"
 #include "sink/disk_path.h"
 
-enum { STALE_S = 3600 /* no attempt takes so long: what is in tmp since then is of a process that was killed */ };
+enum {
+	STALE_S = 3600, /* no attempt takes so long: what is in tmp since then is of a process that was killed */
+	DIR_MODE = 0750
+};
 
 void dir_write_close(struct dir_write *d)
 {
@@ -45,12 +48,20 @@ static void remove_stale(int tmp)
 		close(fd);
 }
 
+/* Makes the directory with its mode, whatever the umask. False with errno set. */
+static bool make_missing(int parent, const char *name)
+{
+	if (mkdirat(parent, name, DIR_MODE) == 0)
+		return fchmodat(parent, name, DIR_MODE, 0) == 0;
+	return errno == EEXIST;
+}
+
 /* The parent is flushed each time: an earlier process may have made the directory, and ended before it did that. */
-static bool make_directory(const char *path)
+static bool make_dir_path(const char *path)
 {
 	const char *name;
 	int parent = disk_path_parent(path, &name), error;
-	bool ok = parent >= 0 && (mkdirat(parent, name, 0750) == 0 || errno == EEXIST) && fsync(parent) == 0;
+	bool ok = parent >= 0 && make_missing(parent, name) && fsync(parent) == 0;
 
 	error = errno;
 	if (parent >= 0)
@@ -68,7 +79,7 @@ static bool open_current(struct dir_write *d)
 	if (d->fd >= 0 && disk_path_is_current(d->fd, d->options.path))
 		return true;
 	dir_write_close(d);
-	if (make_directory(d->options.path) && (d->fd = open(d->options.path, flags)) >= 0 &&
+	if (make_dir_path(d->options.path) && (d->fd = open(d->options.path, flags)) >= 0 &&
 	    (mkdirat(d->fd, "tmp", 0700) == 0 || errno == EEXIST) && (d->tmp = openat(d->fd, "tmp", flags | O_NOFOLLOW)) >= 0) {
 		remove_stale(d->tmp);
 		return true;
@@ -128,7 +139,7 @@ static void write_item(const struct dir_write *d, struct disk_item *i)
 	}
 }
 
-static void fail_all(struct dir_write *d, struct disk_item *items, bool in_doubt, const char *what)
+static void fail_items(struct dir_write *d, struct disk_item *items, bool in_doubt, const char *what)
 {
 	char error[DISK_ERROR];
 
@@ -142,13 +153,13 @@ static void fail_all(struct dir_write *d, struct disk_item *items, bool in_doubt
 void dir_write_items(struct dir_write *d, struct disk_item *items)
 {
 	if (!open_current(d) || !disk_path_lock(d->fd)) {
-		fail_all(d, items, false, "open");
+		fail_items(d, items, false, "open");
 		return;
 	}
 	for (struct disk_item *i = items; i; i = i->next)
 		write_item(d, i);
 	if (fsync(d->fd) != 0)
-		fail_all(d, items, true, "flush");
+		fail_items(d, items, true, "flush");
 	else
 		flock(d->fd, LOCK_UN);
 }

@@ -33,6 +33,7 @@ class Example(Home):
 
     def adapt(self, text):
         """Puts all it names into this home, secrets and all, and the spool with it."""
+        text = text.replace("/var/lib/hookspool-relay/", f"{self.dir}/")
         text = re.sub(r'^(\s*spool *= *)"[^"]*"', rf'\1"{self.spool.dir}"', text, flags=re.M)
         if not re.search(r"^\s*spool *=", text, re.M):
             text = f'spool = "{self.spool.dir}"\n' + text
