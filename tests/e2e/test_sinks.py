@@ -376,8 +376,24 @@ def test_mail(mail_server, children):
     assert "\n.\nQUIT\n" in mails[0].get_content().replace("\r", "") and "李👋" in mails[0].get_content()
 
 
+@pytest.mark.parametrize("name", ["file", "dir"])
+def test_files(receiver, relay, name):
+    home = SinkExample(with_endpoint((EXAMPLES / "sinks" / f"{name}.conf").read_text()), "")
+    one = receiver(home=home)
+    relay(home).ready()
+    bodies = [message(sender=NAME, text=TEXT), *without_sender("sender")]
+    for body in bodies:
+        expect(fcgi_client.deliver(one.socket, body, path="/webhook/linkedin"), "stored")
+    until(lambda: states(home) == [1] * 3, f"the files: {states(home)}")
+    if name == "file":
+        got = [json.loads(line)["body"].encode() for line in (home.dir / "events.jsonl").read_bytes().splitlines()]
+    else:
+        got = [path.read_bytes() for path in (home.dir / "events").iterdir() if path.is_file()]
+    assert sorted(got) == sorted(bodies)
+
+
 def test_all_are_tried():
-    tried = {"assistant", "hubspot", "mail", "slack", "discord", "telegram", "salesforce", "json", "make", "n8n", "zapier", "redis", "nats", "postgresql"}
+    tried = {"assistant", "hubspot", "mail", "slack", "discord", "telegram", "salesforce", "json", "make", "n8n", "zapier", "redis", "nats", "postgresql", "file", "dir"}
     assert {path.stem for path in (EXAMPLES / "sinks").iterdir()} == tried
 
 
