@@ -278,7 +278,7 @@ const void *disk_context(const struct sink_target *t)
 	return ((const struct disk *)(const void *)t)->ctx;
 }
 
-static struct disk_item *copy_message(const struct disk *d, struct sink_message *m)
+static struct disk_item *copy_to_item(const struct disk *d, struct sink_message *m)
 {
 	struct disk_item *i = calloc(1, sizeof *i);
 
@@ -311,7 +311,7 @@ void disk_send(struct sink_target *t, struct sink_message *batch)
 		error = "no more threads can be started";
 	for (struct sink_message *m = batch; m; m = next) {
 		next = m->next;
-		if (error || !(*last = copy_message(d, m)))
+		if (error || !(*last = copy_to_item(d, m)))
 			report_unsent(d, m, error ? error : "memory is short");
 		else
 			last = &(*last)->next;
@@ -338,7 +338,7 @@ void disk_stop(struct sink_target *t)
 }
 
 /* Waits until the thread has ended, for CLOSE_MS at most. False when it goes on alone. */
-static bool wait_for_end(struct disk *d)
+static bool wait_for_disk(struct disk *d)
 {
 	struct timespec until;
 	int error = 0;
@@ -368,7 +368,7 @@ void disk_close(struct sink_target *t)
 	} else {
 		pthread_t thread = d->thread;
 
-		if (!wait_for_end(d)) {
+		if (!wait_for_disk(d)) {
 			pthread_detach(thread); /* it may have ended since, and freed d */
 			return;
 		}

@@ -27,18 +27,38 @@ bool request_or_not(struct slice headers, struct slice body_of_it, struct stored
 /* The type is in the kept headers: where they can't be read, no other type is sent, and the attempt is made again. */
 static void no_message_without_its_type(void **state)
 {
+	struct conf conf = {0};
 	const struct sink sink = {.type = sink_type_find("http")};
 	const struct spool_relay_row row = {.event = {.endpoint = text("/e"), .headers = text("Content-Type: application/json\n"), .body = text("{}")}};
 	struct attempt *a = attempt_new(&row, "test");
 
 	(void)state;
-	assert_true(message_make(a, &sink, NULL, NULL, 0));
+	assert_true(message_make(a, &sink, &conf, NULL, 0));
 	assert_string_equal(a->message.type, "application/json");
 	assert_int_equal(a->message.body.n, 2);
 	memory_is_short = true;
-	assert_false(message_make(a, &sink, NULL, NULL, 0));
+	assert_false(message_make(a, &sink, &conf, NULL, 0));
 	memory_is_short = false;
 	attempt_free(a);
+}
+
+static void a_message_has_its_endpoints_name(void **state)
+{
+	static char path[] = "/e", name[] = "Lead";
+	struct endpoint endpoint = {.path = path, .name = name};
+	struct conf conf = {.endpoints = &endpoint, .n_endpoints = 1};
+	const struct sink sink = {.type = sink_type_find("file")};
+	const struct spool_relay_row row = {.event = {.endpoint = text("/e"), .headers = text(""), .body = text("{}")}};
+	const struct spool_relay_row other = {.event = {.endpoint = text("/other"), .headers = text(""), .body = text("{}")}};
+	struct attempt *a = attempt_new(&row, "test"), *b = attempt_new(&other, "test");
+
+	(void)state;
+	assert_true(message_make(a, &sink, &conf, NULL, 0));
+	assert_string_equal(a->message.endpoint_name.p, "Lead");
+	assert_true(message_make(b, &sink, &conf, NULL, 0));
+	assert_null(b->message.endpoint_name.p);
+	attempt_free(a);
+	attempt_free(b);
 }
 
 /* An event's text is in its body, in "text" of the endpoint's scheme; what was stored with the event counts more. */
@@ -169,6 +189,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_message_without_its_type),
+		cmocka_unit_test(a_message_has_its_endpoints_name),
 		cmocka_unit_test(stored_text_is_sent_without_a_look_at_the_body),
 		cmocka_unit_test(without_a_template_the_own_bytes_are_sent),
 		cmocka_unit_test(a_delivery_by_get_is_sent_as_a_form),
