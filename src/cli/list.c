@@ -29,6 +29,14 @@ struct list {
 	int64_t n_ids;
 };
 
+/* Pads on a terminal and elsewhere, so that the cells stand below their header, but cuts on a terminal only. */
+static void print_cell(const struct list *l, struct slice text, size_t columns)
+{
+	for (size_t used = terminal_print(stdout, text, l->width ? columns : 0); used < columns; used++)
+		putchar(' ');
+	fputs("  ", stdout);
+}
+
 static void print_event_row(struct list *l, const struct spool_row *r)
 {
 	struct slice text = filter_row_text(&l->filter, r);
@@ -36,14 +44,11 @@ static void print_event_row(struct list *l, const struct spool_row *r)
 	size_t left;
 
 	printf("%6" PRId64 "  %s  ", r->id, terminal_time(r->received_at, at));
-	terminal_cell(stdout, r->event, l->width ? 18 : 0);
-	fputs("  ", stdout);
-	terminal_cell(stdout, r->sender_name, l->width ? 20 : 0);
-	fputs("  ", stdout);
+	print_cell(l, r->event, 18);
+	print_cell(l, r->sender_name, 20);
 	left = 6 + 2 + (size_t)terminal_time_width() + 2 + 18 + 2 + 20 + 2;
 	if (endpoint_name_any(l->filter.conf)) {
-		terminal_cell(stdout, endpoint_name(l->filter.conf, r->endpoint), l->width ? NAME_WIDTH : 0);
-		fputs("  ", stdout);
+		print_cell(l, endpoint_name(l->filter.conf, r->endpoint), NAME_WIDTH);
 		left += NAME_WIDTH + 2;
 	}
 	/* an event that could not be parsed has only its note */

@@ -117,6 +117,8 @@ def test_list_and_tail(three):
         done = three.home.cli(command)
         assert done.returncode == 0 and b"Jane Doe" in done.stdout and b"needle" in done.stdout
         assert [line.split()[0] for line in done.stdout.splitlines()] == [b"ID", b"1", b"2", b"3"]
+        head, first = done.stdout.decode().splitlines()[:2]
+        assert head.index("SENDER") == first.index("Jane Doe") and first.index("message.received") == head.index("EVENT")
 
 
 def test_show(three):
