@@ -23,6 +23,7 @@ struct rejects {
 	int64_t id; /* the only one; 0: the newest */
 	int64_t max; /* how many; 0: all; -1: the default */
 	bool json, again, accept;
+	bool headed; /* the table's head is printed */
 	struct delivery d; /* as it was checked again */
 	long passed, tried;
 	bool failed;
@@ -75,10 +76,13 @@ static void print_detail(const struct spool_reject_row *r)
 	terminal_print(stdout, detail, 0);
 }
 
-static void print_reject_row(const struct rejects *rejects, const struct spool_reject_row *r, const char *verdict)
+static void print_reject_row(struct rejects *rejects, const struct spool_reject_row *r, const char *verdict)
 {
 	char at[TERMINAL_TIME];
 
+	if (!rejects->headed)
+		printf("%6s  %-*s  %-18s  %-15s  %9s  %s\n", "ID", terminal_time_width(), "RECEIVED", "OUTCOME", "FROM", "SIZE", "ENDPOINT, REASON");
+	rejects->headed = true;
 	printf("%6" PRId64 "  %s  ", r->id, terminal_time(r->received_at, at));
 	fputs(terminal_colour(TERMINAL_YELLOW), stdout);
 	terminal_cell(stdout, r->code, 18);

@@ -66,8 +66,9 @@ def test_one_rejected_delivery(receiver):
     expect(fcgi_client.deliver(one.socket, b"", path="/nowhere"), "not_found")
     until(lambda: len(one.home.spool.rejects()) == 2, "both are noted")
     rows = {r["code"]: r["id"] for r in one.home.spool.rejects()}
-    listed = one.home.cli("rejects").stdout.decode()
-    assert all(str(i) in listed for i in rows.values())
+    head, *listed = one.home.cli("rejects").stdout.decode().splitlines()
+    assert sorted(int(line.split()[0]) for line in listed) == sorted(rows.values())
+    assert head.split()[0] == "ID" and all(line.index("127.0.0.1") == head.index("FROM") for line in listed)
     wrong = str(rows["unauthorized"])
     full = one.home.cli("rejects", wrong).stdout.decode()
     assert "wrong signature" in full and "message.received" in full and sign(body, SECRET2) in full
