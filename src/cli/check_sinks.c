@@ -58,8 +58,10 @@ static void say_target(struct check *c, const struct sink *s)
 	const char *how, *target = s->type->target ? s->type->target(s, &how) : NULL, *rest;
 	int before;
 
-	if (!target)
+	if (!target) {
+		check_say(c, CHECK_OK, "sink", "sink %s: sends nothing, as its type is \"%s\"", s->name, s->type->name);
 		return;
+	}
 	if (!strstr(target, "://")) {
 		check_say(c, CHECK_OK, "sink", is_secret_file(s, target) ? "sink %s: %s to the URL in %s" : "sink %s: %s %s", s->name, how, target);
 		return;

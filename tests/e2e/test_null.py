@@ -28,6 +28,12 @@ def test_null_delivers():
     assert [row["answer"] for row in attempts(home)] == [b"message 1", b"message 2", b"message 3"]
 
 
+def test_check_tells_that_nothing_is_sent():
+    """Events that a null sink takes are nowhere else than in the spool, so that its name must not hide what it is."""
+    done = home_with(null()).cli("check", "--socket", "none")
+    assert b'ok   sink out: sends nothing, as its type is "null"\n' in done.stdout
+
+
 def test_null_refuses_each_third():
     home = relayed(6, result="refused", every=3)
     until(lambda: 0 not in states(home), "all have ended")
