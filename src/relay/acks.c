@@ -23,6 +23,7 @@ struct wait {
 	struct connection *connection;
 	struct spool_ack_key key;
 	bool given; /* by acks_take() */
+	const struct queue *later; /* given out again when this queue has room; NULL: it was not put off */
 };
 
 struct acks {
@@ -99,7 +100,7 @@ static void add_key(struct acks *a, struct connection *c, struct spool_ack_key k
 		forget_waits(a, w, 1);
 	else if (a->n_waits == ACKS_KEYS)
 		forget_waits(a, a->waits, FORGET);
-	a->waits[a->n_waits++] = (struct wait){c, key, false};
+	a->waits[a->n_waits++] = (struct wait){c, key, false, NULL};
 }
 
 static void on_asked(void *ctx, int fd, unsigned events)
@@ -189,6 +190,25 @@ void acks_put_back(struct acks *a, struct spool_ack_key key)
 	for (size_t i = 0; a && i < a->n_waits; i++)
 		if (same_key(a->waits[i].key, key))
 			a->waits[i].given = false;
+}
+
+void acks_put_off(struct acks *a, struct spool_ack_key key, const struct queue *q)
+{
+	for (size_t i = 0; a && i < a->n_waits; i++)
+		if (same_key(a->waits[i].key, key))
+			a->waits[i].later = q;
+}
+
+bool acks_again(struct acks *a, const struct queue *q, size_t most)
+{
+	for (size_t i = a ? a->n_waits : 0; most && i-- > 0;) {
+		if (a->waits[i].later != q)
+			continue;
+		a->waits[i].later = NULL;
+		a->waits[i].given = false;
+		most--;
+	}
+	return !most;
 }
 
 bool acks_has(const struct acks *a, struct spool_ack_key key)

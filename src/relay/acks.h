@@ -17,6 +17,7 @@
 enum { ACKS_CONNECTIONS = 256, ACKS_KEYS = 4096 };
 
 struct acks;
+struct queue;
 
 /*
  * Listens for receivers in the spool's directory. The timer is set when there are new keys; it and the loop are borrowed. NULL with
@@ -30,6 +31,15 @@ size_t acks_take(struct acks *a, struct spool_ack_key *out, size_t most);
 
 /* Has acks_take() give the key out again. */
 void acks_put_back(struct acks *a, struct spool_ack_key key);
+
+/* Puts the key off until acks_again() for that queue, which is only a name here. */
+void acks_put_off(struct acks *a, struct spool_ack_key key, const struct queue *q);
+
+/*
+ * Has acks_take() give out the keys again that were put off for the queue: the newest, `most` at most, as the requests of older ones
+ * may have ended. True when there may be more.
+ */
+bool acks_again(struct acks *a, const struct queue *q, size_t most);
 
 /* True when a receiver waits for the delivery. */
 bool acks_has(const struct acks *a, struct spool_ack_key key);

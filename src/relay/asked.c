@@ -5,7 +5,7 @@
  *   in the spool            what the relay does                                   what the receiver is told
  *   pending, and read       moves it before the others; nothing if it is sent     its result, when it is recorded
  *   pending, not read       reads it, and puts it before the others               its result
- *   ...64 such are read     nothing: it comes in its turn                         its result
+ *   ...64 such are read     puts it off until half of them are sent, or its turn  its result
  *   the sink keeps order    reads the queue anew: it comes in its turn            its result
  *   the sink is unknown     nothing                                               unknown
  *   delivered, dead         nothing                                               delivered, refused
@@ -27,7 +27,13 @@ static void look_in_order(struct queue *q)
 	q->read_at = 0;
 }
 
-/* False where the event cannot be judged now. Where many are asked for already, it comes in its turn. */
+static void put_off(struct relay *r, struct queue *q, const struct spool_relay_row *row)
+{
+	acks_put_off(r->acks, (struct spool_ack_key){row->id, row->event.id}, q);
+	q->put_off = true;
+}
+
+/* False where the event cannot be judged now. */
 static bool take_pending(struct relay *r, struct queue *q, const struct spool_relay_row *row)
 {
 	if (queue_has(q, row->id, row->event.id)) {
@@ -38,7 +44,9 @@ static bool take_pending(struct relay *r, struct queue *q, const struct spool_re
 		look_in_order(q);
 	} else if (r->n_results >= RECORD_MOST) {
 		return false;
-	} else if (!queue_is_full_of_asked(q)) {
+	} else if (queue_is_full_of_asked(q)) {
+		put_off(r, q, row);
+	} else {
 		return fetch_first(r, q, row);
 	}
 	return true;
@@ -67,6 +75,14 @@ static bool take_asked(struct relay *r, const struct spool_relay_row *row)
 	return true;
 }
 
+/* Looks again at deliveries that were put off, where there is room. A queue that pauses has none. */
+static void look_again(struct relay *r)
+{
+	for (struct queue *q = r->queues; q < r->queues + r->n_queues; q++)
+		if (q->put_off && q->n_asked < QUEUE_READ / 2 && !queue_is_full_of_asked(q))
+			q->put_off = acks_again(r->acks, q, QUEUE_READ / 2);
+}
+
 /* The key of the row, or the first of those behind it. */
 static size_t find_key(const struct spool_relay_key *keys, size_t n, size_t from, const struct spool_relay_row *row)
 {
@@ -90,12 +106,14 @@ void asked_look(struct relay *r)
 {
 	struct spool_ack_key asked[LOOK_MOST];
 	struct spool_relay_key keys[LOOK_MOST];
-	size_t n = acks_take(r->acks, asked, LOOK_MOST), done = 0, at;
+	size_t n, done = 0, at;
 	struct spool_relay_cursor cursor;
 	struct spool_relay_row row;
 	struct spool_relay_iter *it;
 	bool room = true, more;
 
+	look_again(r);
+	n = acks_take(r->acks, asked, LOOK_MOST);
 	if (!n)
 		return;
 	if (spool_db_moved(r->db)) {

@@ -38,6 +38,7 @@ struct queue {
 	size_t ready_bytes; /* of the bodies of those that are ready */
 	unsigned n_asked;   /* ready, and before the others: receivers wait for them */
 	size_t asked_bytes; /* of their bodies */
+	bool put_off;       /* others are waited for, too, and were put off until there is room */
 	/* the circuit breaker */
 	unsigned failures;    /* in a row */
 	int64_t paused_until; /* clock_mono_us() */

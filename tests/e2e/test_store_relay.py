@@ -331,6 +331,25 @@ def test_many_that_wait_for_a_sink_that_is_down_keep_no_other_from_being_told(ru
     assert told == {key: 0 for key in done}
 
 
+def test_more_that_wait_than_are_read_ahead_go_before_others(running, target):
+    """150 wait. A backlog of 300 is before them in the spool, which takes the sink 6 s."""
+    home = Home(sink("out", url=target.url, rate="50/s", rate_burst=1), endpoint(PATH, store=["out"], store_wait="5s"),
+                endpoint("/webhook/plain", relay=["out"]), endpoint(OTHER))
+    one = receiver_with_backlog(running, home, 300)
+    waits = [Waiting(one.socket, message()) for _ in range(150)]
+    for wait in waits:
+        expect(wait.get(), "stored")
+    until(lambda: len(one.entries(store="done")) == 150, "all were acknowledged")
+
+
+def receiver_with_backlog(running, home, n):
+    one, _ = running(home)
+    with fcgi_client.Fcgi(one.socket) as fcgi:
+        for _ in range(n):
+            expect(fcgi.deliver(message(), path="/webhook/plain"), "stored")
+    return one
+
+
 def test_event_of_a_new_spool_is_not_taken_for_one_of_the_old(running, target):
     """The ids begin anew: the relay's old spool has a delivery of the same ids, that is done."""
     home = home_to(target, store_required=True)

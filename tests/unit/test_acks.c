@@ -146,6 +146,32 @@ static void test_key_that_is_asked_for_again_is_given_out_again(void **state)
 	close(fd);
 }
 
+static void test_keys_that_are_put_off_come_again_the_newest_first(void **state)
+{
+	const struct queue *one = (const struct queue *)(const void *)&g.loop, *two = (const struct queue *)(const void *)&g.acks;
+	struct spool_ack_key keys[8];
+	int fd = receiver();
+
+	(void)state;
+	for (int64_t i = 1; i <= 4; i++)
+		ask_for(fd, i, i);
+	assert_int_equal(take(keys), 4);
+	for (size_t i = 0; i < 4; i++)
+		acks_put_off(g.acks, keys[i], i == 3 ? two : one);
+	assert_int_equal(take(keys), 0);
+	assert_true(acks_again(g.acks, one, 2));
+	assert_int_equal(take(keys), 2);
+	assert_int_equal(keys[0].relay, 2);
+	assert_int_equal(keys[1].relay, 3);
+	assert_false(acks_again(g.acks, one, 2));
+	assert_int_equal(take(keys), 1);
+	assert_int_equal(keys[0].relay, 1);
+	assert_false(acks_again(g.acks, two, 2));
+	assert_int_equal(take(keys), 1);
+	assert_int_equal(keys[0].relay, 4);
+	close(fd);
+}
+
 static void test_every_receiver_is_told(void **state)
 {
 	const struct spool_ack_key key = {1, 1};
@@ -265,6 +291,8 @@ static void test_without_acks_nothing_is_done(void **state)
 	(void)state;
 	acks_tell(NULL, (struct spool_ack_key){1, 1}, SPOOL_ACK_DELIVERED);
 	acks_put_back(NULL, (struct spool_ack_key){1, 1});
+	acks_put_off(NULL, (struct spool_ack_key){1, 1}, NULL);
+	assert_false(acks_again(NULL, NULL, 1));
 	assert_int_equal(acks_take(NULL, keys, 8), 0);
 	assert_false(acks_has(NULL, (struct spool_ack_key){1, 1}));
 	acks_free(NULL);
@@ -278,6 +306,7 @@ int main(void)
 		WITH_ACKS(test_key_is_given_out_once_and_told_once),
 		WITH_ACKS(test_keys_come_in_their_order),
 		WITH_ACKS(test_key_that_is_asked_for_again_is_given_out_again),
+		WITH_ACKS(test_keys_that_are_put_off_come_again_the_newest_first),
 		WITH_ACKS(test_every_receiver_is_told),
 		WITH_ACKS(test_receiver_that_leaves_is_forgotten),
 		WITH_ACKS(test_malformed_packet_ends_the_connection),
