@@ -13,7 +13,7 @@
  * Call it when the configuration is read and all files that only root may read or write are open.
  *
  * Does nothing for another user than root, where the directory is root's own, or where it is missing. False with the reason in
- * why when the user can't be changed, or when root owns the directory but other users may write into it.
+ * why: the user can't be changed, or root owns the directory and other users may write into it.
  */
 bool owner_become(const char *dir, char *why, size_t why_size);
 
@@ -21,8 +21,8 @@ bool owner_become(const char *dir, char *why, size_t why_size);
 bool owner_become_relay(const char *dir, char *why, size_t why_size);
 
 /*
- * The user of the spool's relay. The relay makes its socket anew at each start. In a directory that a group shares, the user is the
- * owner of that socket, where the socket has the directory's group. Otherwise it is the directory's owner. False with errno set.
+ * The user of the spool's relay. The relay makes its socket anew at each start. Where a group shares the directory, and the socket has
+ * that group, the user is the owner of the socket. Otherwise it is the directory's owner. False with errno set.
  */
 bool owner_of_relay(const char *dir, uid_t *uid, gid_t *gid);
 

@@ -91,7 +91,7 @@ bool option_is_given(cfg_t *sec, const char *name);
 /* Reports an error about a section as a whole, with the line of its end. Returns false. */
 bool option_refuse(cfg_t *sec, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Reports an error about an option, with the line of its value, or of its first one where that is NULL. Returns false. */
+/* Reports an error about an option, with the line of this value of it. NULL: its first value. Returns false. */
 bool option_refuse_value(cfg_t *sec, const char *name, const char *value, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
 #endif

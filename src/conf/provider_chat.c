@@ -5,7 +5,7 @@
 /* Zoom's library checks no age. Its last retry comes 115 minutes after the first attempt, and may bear that one's time. */
 enum { HOURS_2 = 2 * 3600 * 1000 };
 
-/* The only change of the only entry of a request of Meta's, a message in it, and what Messenger and Instagram have for them. */
+/* Meta's requests have a list of entries. WhatsApp's have a list of changes in each, Messenger's and Instagram's one of messages. */
 #define META_VALUE "entry.=.changes.=.value."
 #define META_MESSAGING "entry.=.messaging.=."
 #define META_STANDBY "entry.=.standby.=."

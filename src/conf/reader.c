@@ -255,7 +255,7 @@ static bool refuse_load(const char *message)
 	return false;
 }
 
-/* Refuses invisible characters: libconfuse takes one as a part of a name, and quotes the name in a message, where it is not seen. */
+/* Refuses invisible characters. libconfuse takes one as a part of a name, and a message that quotes the name does not show it. */
 static int check_seen(cfg_t *cfg)
 {
 	const char *name;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Reads the files of a configuration into libconfuse's tree, and remembers the file and the line of each value for the messages.
+ * Reads the files of a configuration into libconfuse's tree. Remembers file and line of each value, for the messages.
  * libconfuse's callbacks have no context, so the state of a load is static: one load at a time.
  */
 #ifndef READER_H

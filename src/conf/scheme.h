@@ -160,8 +160,8 @@ bool scheme_takes_get(const struct scheme *s);
 bool scheme_signs_url(const struct scheme *s);
 
 /*
- * True when the value of such a source is covered by the signature, or cannot be chosen by the sender at all. Where a scheme
- * signs nothing (a secret in a header or in the body, or none), the body counts as signed and headers do not.
+ * True when the signature covers the value of such a source, or the sender cannot choose it. A scheme without a signature has a
+ * secret in a header or in the body, or none: there the body counts as signed, and headers do not.
  */
 bool scheme_signs_source(const struct scheme *s, const struct source *source);
 

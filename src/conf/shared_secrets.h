@@ -18,8 +18,8 @@ struct shared_secret {
 };
 
 /*
- * Moves on to the next pair of endpoints that have a signing secret in common, by its text or by the key that it makes. False
- * behind the last pair.
+ * Moves on to the next pair of endpoints that share a signing secret: the same text, or two texts that make one key. False behind
+ * the last pair.
  */
 bool shared_secrets_next(const struct endpoint *all, size_t n, struct shared_secret *s);
 

@@ -254,7 +254,7 @@ bool sink_section_check(cfg_t *sec)
 	return option_check(body_rows, sec) && option_check(common, sec) && check_times(sec);
 }
 
-/* It is not known of a program whether its message has arrived, so the sink that a reply goes to is none. */
+/* A reply goes to no program: nothing tells whether a program that was ended has sent it. */
 static bool check_reply(cfg_t *tree, cfg_t *sec)
 {
 	const char *reply = cfg_getstr(sec, "reply");

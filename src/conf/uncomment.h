@@ -9,8 +9,8 @@
  * Replaces comments by blanks: from # or // to the end of the line, and between the marks of C. In quotes there are no comments, and,
  * as libconfuse reads it, none in a word: http://x. Lines stay where they are: libconfuse 3.3 counts a line with a comment twice.
  *
- * Returns 0. Where quotes, a comment or a section do not end, returns the line on which they begin, with the missing end in *missing,
- * static text; such a comment is left as it is, with the text behind it.
+ * Returns 0, or the line on which quotes, a comment or a section begin that do not end. *missing is then the end that is missing,
+ * static text. Such a comment is left as it is, with the text behind it.
  */
 int uncomment(char *text, size_t n, const char **missing);
 

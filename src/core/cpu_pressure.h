@@ -15,8 +15,8 @@ void cpu_pressure_open(struct cpu_pressure *c);
 void cpu_pressure_close(struct cpu_pressure *c);
 
 /*
- * True when the main thread waited for a processor for more than a quarter of the time that it ran, since the last call. False
- * where the kernel has no such numbers.
+ * Compares how long the main thread ran since the last call, and how long it waited for a processor. True when it waited for more
+ * than a quarter of the time that it ran. False where the kernel has no such numbers.
  */
 bool cpu_pressure_look(struct cpu_pressure *c);
 

@@ -33,7 +33,7 @@ size_t key_signature_size(const struct key *k);
 bool key_sign(const struct key *k, const void *message, size_t n, unsigned char out[KEY_SIGNATURE_MAX]);
 
 /*
- * 1 when one of the signatures, each of key_signature_size() bytes, is this key's for the n bytes, 0 when none is,
+ * Compares signatures of key_signature_size() bytes each. Returns 1 when one of them is this key's for the n bytes, 0 when none is,
  * -1 when OpenSSL failed. The time it takes tells nothing of the right one.
  */
 int key_verify(const struct key *k, const void *message, size_t n, unsigned char (*signatures)[KEY_SIGNATURE_MAX],

@@ -8,8 +8,8 @@
  * The kernel is told of a watch's end only when an event comes after it. Most descriptors of a client that keeps its connections are
  * watched again before that, or closed.
  *
- * An event of epoll carries the descriptor and the number of its watch. It is dropped when that watch has ended since, even
- * where the descriptor has been closed and its number is another's already.
+ * An event of epoll carries the descriptor and the number of its watch. It is dropped when that watch has ended since: the number
+ * of a descriptor that was closed may be another file's already.
  */
 #include "core/loop.h"
 

@@ -16,7 +16,7 @@ bool program_find(const char *name, char *out, size_t n);
 void program_missing(const char *name, char *why, size_t why_size);
 
 /*
- * Reads the beginning of the file at path as the kernel does (execve(2), "Interpreter scripts"), and looks for the interpreter
+ * Reads the beginning of the file at path as the kernel does (execve(2), "Interpreter scripts"). Looks for the interpreter
  * that its #! line names, and for the program that env(1) would look for. False where the file can't be run, with the reason and
  * the fix in why. A file that can't be read is right: it may be one that can be run all the same.
  */

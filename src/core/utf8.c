@@ -9,7 +9,7 @@
 
 /*
  * The well-formed sequences, Unicode 15 table 3-7. The first byte fixes the length and the range
- * of the second byte, which is what excludes overlong forms and surrogates; the rest is 80..BF.
+ * of the second byte. That excludes overlong forms and surrogates. Further bytes are 80..BF.
  */
 static size_t sequence(const unsigned char *s, size_t n)
 {

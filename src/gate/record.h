@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * FastCGI 1.0 records and name-value pairs in memory: judged and read here, with no input or output.
+ * FastCGI 1.0 records and name-value pairs in memory: checked and read here, with no input or output.
  *
  * Every length is checked against the bytes there are.
  */

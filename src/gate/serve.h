@@ -6,8 +6,8 @@
 #include "conf/conf.h"
 
 /*
- * Holds SIGTERM and the like back until serve() takes them: call it before a socket is opened, so
- * that a signal which comes between doesn't end the process and leave the socket file behind.
+ * Holds SIGTERM and the like back until serve() takes them. Call it before a socket is opened: a signal in between would end the
+ * process and leave the socket file behind.
  */
 void serve_hold_signals(void);
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Refusals in the log: the first ones of a minute are written at once, what is equal to them is summed up. A stranger
- * can refuse no disk to the spool by having requests refused.
+ * Refusals in the log: the first ones of a minute are written at once, equal ones are summed up. So a stranger whose requests are
+ * refused cannot fill the spool's disk with log lines.
  *
- * Answers to a handshake count as refusals here: some providers' can be asked for by anyone.
+ * Answers to a handshake count as refusals here: any stranger can ask for those of some providers.
  *
- * Equal are refusals of one endpoint with one outcome from one network: an IPv4 address, or a /64 of IPv6. For all
- * networks together there is a second, higher limit, so that many addresses fill the log no more than that. What is
- * not written is counted, and the sum is a line of its own when the minute is over.
+ * Equal are refusals of one endpoint with one outcome from one network: an IPv4 address, or a /64 of IPv6. A second,
+ * higher limit holds for all networks together: it bounds the log where a stranger has many addresses. Lines that are not
+ * written are counted, and the sum is a line of its own when the minute is over.
  */
 #ifndef REFUSALS_H
 #define REFUSALS_H

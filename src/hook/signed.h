@@ -34,8 +34,8 @@ enum signed_result signed_string(const struct scheme *s, const struct signed_par
 	struct slice *out);
 
 /*
- * OK when the scheme signs the URL and this query of it has the hash of the body, which may be a wrong one; MALFORMED
- * when it has none, or cannot be read. `scratch` becomes the query's parameters.
+ * For a scheme that signs the URL. OK when this query has a hash of the body, right or wrong. MALFORMED when it has none, or
+ * cannot be read. `scratch` becomes the query's parameters.
  */
 enum signed_result signed_by_hash(const struct scheme *s, const char *query, struct form *scratch);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The steps that judge a delivery. handle.c has their order. */
+/* The checks that a delivery must pass. handle.c has their order. */
 #include "hook/step.h"
 
 #include <stdio.h>

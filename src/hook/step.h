@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The steps that judge a delivery. handle.c has their order.
+ * The checks that a delivery must pass. handle.c has their order.
  *
  * Each returns STEP_GO_ON, or the outcome that ends the delivery; d->reason then says more to the operator, if it is set.
  */

@@ -66,7 +66,7 @@ bool verify_id_touches_body(const struct scheme *s);
 struct slice verify_first_signature(const struct verify *v);
 
 /*
- * The headers, other than the Content-Type, that a scheme may need to judge a delivery: the i-th, or NULL behind the last.
+ * The headers, other than the Content-Type, that a scheme may need to verify a delivery: the i-th, or NULL behind the last.
  * Those under the scheme's other names come last.
  */
 const char *verify_header(const struct scheme *s, size_t i);

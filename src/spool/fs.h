@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* A spool's place: what kind of file system it is on, as not every one keeps the promise of an fsync, and whose its files are. */
+/* A spool's place: its file system, as not every kind keeps the promise of an fsync, and the owners of its files. */
 #ifndef SPOOL_FS_H
 #define SPOOL_FS_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Rows that are being read from the spool. A function that begins a reading returns them, another one of the same header takes the next
- * row until it returns false, and spool_rows_end() tells whether an error was the reason:
+ * Rows that are being read from the spool. One function of a header begins a reading, another takes the next row until it returns
+ * false. spool_rows_end() tells whether an error was the reason:
  *
  *	rows = spool_pause_list(db, now);
  *	while (spool_pause_next(rows, &pause))

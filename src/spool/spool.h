@@ -31,8 +31,8 @@ struct spool;
 struct spool_program;
 
 /*
- * A handle on the spool at that place. Nothing on disk is touched before the first use, so a disk that is full or not mounted yet is
- * an outcome of a delivery and not of the start. NULL: no memory. The caller closes it.
+ * A handle on the spool at that place. Nothing on disk is touched before the first use: a receiver starts on a disk that
+ * is full or not mounted yet, and answers deliveries 503. NULL: no memory. The caller closes it.
  *
  * Threads share it. So a function that fails copies the reason to the caller's buffer; a reason in the handle could be that of
  * another thread.

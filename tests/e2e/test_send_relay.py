@@ -100,7 +100,7 @@ def test_send_relay_by_root_runs_as_the_relays_user(receiver, target):
     """The program doesn't run as root, and a file that the relay can't read is none that it could use."""
     home = home_with(program("out", "./program"), sink("web", url=target.url, authorization_file="token"), files={"token": "Bearer abc"}, relay=("out", "web"))
     script(home, "#!/bin/sh\nid -un\nid -G\n")
-    assert home.cli("send", "--relay", "out", user=None).returncode == 75, "no spool says who the relay is"
+    assert home.cli("send", "--relay", "out", user=None).returncode == 75, "no spool tells the relay's user"
     receiver(home=home)
     done = home.cli("send", "--relay", "out", user=None)
     assert done.returncode == 0 and f"it printed: {USER} ".encode() in done.stdout and b" 0" not in done.stdout.split(b"it printed")[1]

@@ -118,7 +118,7 @@ def test_disk_full_while_deliveries_are_changed(small_disk):
     one.stop()
     (small_disk.outside / "spool" / "lock").write_bytes(b"") # as the releases before the mark in it left it
     done = small_disk.cli("list")
-    assert done.returncode == 0 and done.stdout, "who only looks needs no room"
+    assert done.returncode == 0 and done.stdout, "a command that only reads needs no room"
 
 
 def test_disk_full_from_the_start(small_disk):

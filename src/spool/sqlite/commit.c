@@ -3,8 +3,10 @@
  * The spool as the receiver's threads use it: transactions on one database handle, one at a time.
  *
  * Group commit: a thread that has events joins a queue. The first of the queue waits until the handle is free, takes the whole
- * queue, and commits it in one transaction; the others wake when their events are committed. Counters and probes have
+ * queue, and commits it in one transaction. The others wake when their events are committed. Counters and probes have
  * transactions of their own, so that they never fail an event.
+ *
+ * The fsync is SQLite's, in the commit of a transaction: PRAGMA synchronous in db.c decides. The counters' have none.
  */
 #include "spool/spool.h"
 

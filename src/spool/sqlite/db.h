@@ -46,9 +46,9 @@ int spool_db_pragma(struct spool_db *db, const char *sql);
 bool spool_db_find_wal(struct spool_db *db);
 
 /*
- * Of spool_db_open(): db is zeroed but for housekeeping, or was closed, and is closed after an error. SPOOL_RECEIVE makes directory
- * (0700), file (0600) and schema where missing, sets the journal mode, migrates an older schema, and before all that repairs
- * what a failed fsync left. The others take the journal as it is, make nothing but the lock's file, and fail where more would be needed.
+ * Of spool_db_open(): db is zeroed but for housekeeping, or was closed, and is closed after an error. SPOOL_RECEIVE first repairs
+ * what a failed fsync left. Then it makes directory (0700), file (0600) and schema where missing, sets the journal mode, and migrates
+ * an older schema. The others take the journal as it is and make nothing but the lock's file. They fail where more would be needed.
  */
 
 /* Closes what is open. Closing never checkpoints: that would race another process's commit. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The reserve: a file that keeps a few MiB of the disk free for purge, which needs room before it can give any back. */
+/* The reserve for a full disk: a file of a few MiB. purge and erase remove it, as they need room before they give any back. */
 #ifndef SPOOL_RESERVE_H
 #define SPOOL_RESERVE_H
 
