@@ -52,7 +52,7 @@ static void report_first(struct postgresql *p, struct sink_result r)
 	report_row(p, s, r);
 }
 
-static void set_deadline(struct postgresql *p)
+static void set_first_deadline(struct postgresql *p)
 {
 	loop_timer_stop(&p->timer);
 	if (p->first)
@@ -162,7 +162,7 @@ static void end_transaction_of_rows(struct postgresql *p)
 				deliver_first(p);
 	}
 	begin_transaction_answer(p);
-	set_deadline(p);
+	set_first_deadline(p);
 	if (p->link.ready)
 		send_waiting_rows(p);
 }
@@ -246,7 +246,7 @@ static void postgresql_send(struct sink_target *base, struct sink_message *batch
 		next = m->next;
 		add_row(p, m);
 	}
-	set_deadline(p);
+	set_first_deadline(p);
 	if (p->link.ready)
 		send_waiting_rows(p);
 	else if (p->first && !postgresql_link_is_open(&p->link))
