@@ -7,9 +7,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/clock.h"
+
 enum {
 	PACKETS = 4,  /* of one receiver that are read before others have their turn */
 	FORGET = 256, /* keys at a time, where there are ACKS_KEYS */
+	AGAIN_US = 100 * 1000, /* until connections are accepted again, where that failed: descriptors or memory are short */
 };
 
 struct connection {
@@ -30,6 +33,7 @@ struct acks {
 	struct loop *loop;
 	struct loop_timer *on_keys;
 	int fd; /* listens */
+	struct loop_timer again;
 	struct connection *first;
 	unsigned n_connections;
 	struct wait *waits; /* ACKS_KEYS of room; the oldest first */
@@ -120,6 +124,17 @@ static void on_asked(void *ctx, int fd, unsigned events)
 	forget_closed(c->acks);
 }
 
+static void on_connection(void *ctx, int listening, unsigned events);
+
+static void listen_again(void *ctx)
+{
+	struct acks *a = ctx;
+
+	if (!loop_watch(a->loop, a->fd, LOOP_READ, on_connection, a))
+		loop_timer_set(&a->again, clock_mono_us() + AGAIN_US);
+}
+
+/* A connection that cannot be accepted stays, and would call this without a pause. */
 static void on_connection(void *ctx, int listening, unsigned events)
 {
 	struct acks *a = ctx;
@@ -138,6 +153,10 @@ static void on_connection(void *ctx, int listening, unsigned events)
 		a->first = c;
 		a->n_connections++;
 	}
+	if (errno == EAGAIN)
+		return;
+	loop_unwatch(a->loop, listening);
+	loop_timer_set(&a->again, clock_mono_us() + AGAIN_US);
 }
 
 struct acks *acks_new(struct loop *l, struct loop_timer *on_keys, const char *dir)
@@ -148,6 +167,7 @@ struct acks *acks_new(struct loop *l, struct loop_timer *on_keys, const char *di
 	if (!a)
 		return NULL;
 	*a = (struct acks){.loop = l, .on_keys = on_keys, .fd = -1, .waits = calloc(ACKS_KEYS, sizeof *a->waits)};
+	loop_timer_init(&a->again, l, listen_again, a);
 	a->fd = a->waits ? spool_ack_listen(dir) : -1;
 	if (a->fd >= 0 && loop_watch(l, a->fd, LOOP_READ, on_connection, a))
 		return a;
@@ -164,6 +184,7 @@ void acks_free(struct acks *a)
 	for (struct connection *c = a->first; c; c = c->next)
 		close_connection(c);
 	forget_closed(a);
+	loop_timer_stop(&a->again);
 	if (a->fd >= 0) {
 		loop_unwatch(a->loop, a->fd);
 		close(a->fd);

@@ -2,8 +2,10 @@
 /* relay/acks: receivers are told what they asked for, once, and cannot make the relay hold more than its bounds. */
 #include "unit.h"
 
+#include <sys/resource.h>
 #include <sys/socket.h>
 
+#include "core/clock.h"
 #include "core/loop.h"
 #include "relay/acks.h"
 
@@ -235,6 +237,39 @@ static void test_connections_are_bounded(void **state)
 		close(fds[i]);
 }
 
+/* Rounds of the loop in so many milliseconds. */
+static int rounds_in(int ms)
+{
+	static struct loop_timer end;
+	int n = 0;
+
+	g.woken = 0;
+	loop_timer_init(&end, g.loop, on_timer, NULL);
+	for (loop_timer_set(&end, clock_mono_us() + ms * 1000); !g.woken; n++)
+		loop_wait(g.loop);
+	return n;
+}
+
+static void test_without_a_descriptor_the_loop_rests(void **state)
+{
+	int fd = spool_ack_connect("."), free_fd = dup(fd);
+	struct rlimit before, low;
+
+	(void)state;
+	assert_true(fd >= 0);
+	close(free_fd); /* the lowest that is free */
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	low = before;
+	low.rlim_cur = (rlim_t)free_fd;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	assert_in_range(rounds_in(250), 2, 10);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	rounds_in(150);
+	ask_for(fd, 1, 1);
+	assert_true(acks_has(g.acks, (struct spool_ack_key){1, 1}));
+	close(fd);
+}
+
 /* A sink that is down for long leaves keys whose requests ended long ago. They must not keep others from being told. */
 static void test_the_oldest_keys_go_where_there_are_too_many(void **state)
 {
@@ -311,6 +346,7 @@ int main(void)
 		WITH_ACKS(test_receiver_that_leaves_is_forgotten),
 		WITH_ACKS(test_malformed_packet_ends_the_connection),
 		WITH_ACKS(test_connections_are_bounded),
+		WITH_ACKS(test_without_a_descriptor_the_loop_rests),
 		WITH_ACKS(test_the_oldest_keys_go_where_there_are_too_many),
 		WITH_ACKS(test_receiver_that_reads_nothing_is_dropped),
 		cmocka_unit_test(test_without_acks_nothing_is_done),
