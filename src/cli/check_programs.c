@@ -162,25 +162,35 @@ static void say_gone(struct looking *l)
 			"the machine stopped; start hookspool relay, and see its log", clock_format(l->started_at, at));
 }
 
-/* One that cron starts does not, nor one of release 0.1. Where that can't be found out, it is not said either. */
-static bool relay_takes_questions(const char *spool)
+struct trouble {
+	const char *what, *remedy;
+};
+
+/*
+ * Why deliveries cannot wait for a relay. One that cron starts takes no questions, nor does one of release 0.1. what is NULL where
+ * they can wait, or where that can't be found out.
+ */
+static struct trouble trouble_of_waiting(const char *spool)
 {
 	int fd = spool_ack_connect(spool);
 
-	if (fd < 0)
-		return errno != ENOENT && errno != ECONNREFUSED;
-	close(fd);
-	return true;
+	if (fd >= 0)
+		close(fd);
+	else if (errno == ENAMETOOLONG)
+		return (struct trouble){"the spool's path is too long for the relay's socket, so that its store waits for none", "move the spool to a shorter path"};
+	else if (errno == ENOENT || errno == ECONNREFUSED)
+		return (struct trouble){"no relay runs that its store could wait for", "start hookspool relay"};
+	return (struct trouble){NULL, NULL};
 }
 
 static void look_at_stored(const struct looking *l)
 {
-	if (relay_takes_questions(l->conf->spool))
-		return;
-	for (const struct endpoint *e = l->conf->endpoints; e < l->conf->endpoints + l->conf->n_endpoints; e++)
+	struct trouble t = trouble_of_waiting(l->conf->spool);
+
+	for (const struct endpoint *e = l->conf->endpoints; t.what && e < l->conf->endpoints + l->conf->n_endpoints; e++)
 		if (e->n_store)
-			check_say(l->check, e->store_required ? CHECK_FAIL : CHECK_WARN, "relay", "endpoint %s: no relay runs that its store could wait for: "
-				"%s; start hookspool relay", e->path, e->store_required ? "deliveries are answered 503" : "events are pending when they are answered");
+			check_say(l->check, e->store_required ? CHECK_FAIL : CHECK_WARN, "relay", "endpoint %s: %s: %s; %s", e->path, t.what,
+				e->store_required ? "deliveries are answered 503" : "events are pending when they are answered", t.remedy);
 }
 
 static void look_at_relay(struct looking *l)

@@ -426,6 +426,15 @@ def test_check_says_that_no_relay_runs(receiver):
         relay.stop()
 
 
+def test_check_says_that_the_path_is_too_long_for_a_socket(receiver):
+    home = home_with_store(store_required=True)
+    long = home.dir / ("d" * 100)
+    home.conf.write_text(home.conf.read_text().replace(str(home.spool.dir), str(long)))
+    expect(fcgi_client.deliver(receiver(home=home).socket, message(), path=PATH), "unacknowledged")
+    said = [line for line in home.cli("check").stdout.decode().splitlines() if "too long for the relay's socket" in line]
+    assert len(said) == 1 and said[0].startswith("FAIL") and PATH in said[0], said
+
+
 def test_store_names_eight_sinks_at_most():
     sinks = [f"s{i}" for i in range(9)]
     home = Home(*(sink(name, url="http://127.0.0.1:9/") for name in sinks), endpoint(PATH, store=sinks))
