@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: ISC
 """The relay's oracle: targets that note what they answer with 200, and the comparison of their notes with the spool."""
+import json
 import random
 from collections import Counter, defaultdict, namedtuple
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 from oracle import digest
+from place import new_dir, own
+from relaying import sink
 
 IN_FLIGHT = 32  # attempts at once, for each sink
 BATCH = 64  # results that the relay writes together, at most
@@ -46,6 +49,9 @@ class Target(ThreadingHTTPServer):
         self.notes, self.marks = [], []
         Thread(target=self.serve_forever, daemon=True).start()
 
+    def section(self):
+        return sink(self.name, url=self.url, max_in_flight=IN_FLIGHT, **RETRY)
+
     def status(self, note):
         if self.rng.random() < self.failing:
             return 500
@@ -54,9 +60,7 @@ class Target(ThreadingHTTPServer):
 
     def mark(self, spool):
         """To be called while no relay runs."""
-        rows = spool.query("SELECT 'evt_' || name || '_' || event AS id FROM spool, relay WHERE sink = ? AND state = 1",
-                           self.name)
-        self.marks.append(Mark(len(self.notes), {row["id"] for row in rows}))
+        self.marks.append(Mark(len(self.notes), delivered(spool, self.name)))
 
     def handle_error(self, *_):
         """A connection of a relay that was killed."""
@@ -64,6 +68,37 @@ class Target(ThreadingHTTPServer):
     def close(self):
         self.shutdown()
         self.server_close()
+
+
+class Lines:
+    """The file of a file sink: its notes are its whole lines."""
+
+    def __init__(self, name):
+        self.name, self.file, self.marks, self.spool = name, new_dir("lines") / "out.jsonl", [], None
+        own(self.file.parent)
+
+    def section(self):
+        return sink(self.name, type="file", path=str(self.file), max_in_flight=IN_FLIGHT, allow_private=None, **RETRY)
+
+    @property
+    def notes(self):
+        whole = self.file.read_bytes().rpartition(b"\n")[0] if self.file.exists() else b""
+        name = self.spool.query("SELECT name FROM spool")[0]["name"]
+        events = [json.loads(line) for line in whole.splitlines()]
+        return [Note(f"evt_{name}_{event['id']}", digest(event["body"].encode())) for event in events]
+
+    def mark(self, spool):
+        self.spool = spool
+        self.marks.append(Mark(len(self.notes), delivered(spool, self.name)))
+
+    def close(self):
+        """The last relay has left a whole last line."""
+        assert self.file.read_bytes().endswith(b"\n")
+
+
+def delivered(spool, name):
+    """The ids that the spool has as delivered to the sink."""
+    return {row["id"] for row in spool.query("SELECT 'evt_' || name || '_' || event AS id FROM spool, relay WHERE sink = ? AND state = 1", name)}
 
 
 def most_repeats(kills):

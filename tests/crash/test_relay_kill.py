@@ -14,8 +14,8 @@ import tally
 from fcgi_client import deliver
 from oracle import ENDPOINT, Sender, by_fcgi, verify
 from place import new_dir, until
-from relayed import IN_FLIGHT, RETRY, Mark, Note, Target, compare, most_repeats
-from relaying import Relay, home_with, sink
+from relayed import Lines, Mark, Note, Target, compare, most_repeats
+from relaying import Relay, home_with
 from sender import message
 from service import Service, portions, rounds
 from spool import Spool
@@ -25,15 +25,14 @@ OTHER = "0" * 64  # no event's SHA-256
 
 def home_for(targets):
     """A home whose events go to all of them."""
-    sinks = [sink(to.name, url=to.url, max_in_flight=IN_FLIGHT, **RETRY) for to in targets]
-    return home_with(*sinks, relay=[to.name for to in targets])
+    return home_with(*(to.section() for to in targets), relay=[to.name for to in targets])
 
 
 class Relaying:
-    """A receiver and a relay on a spool, and two targets: one of them fails now and then."""
+    """A receiver and a relay on a spool, and three targets: one of them fails now and then, one is a file."""
 
     def __init__(self, rng):
-        self.targets = [Target("good", rng), Target("failing", rng, 0.05)]
+        self.targets = [Target("good", rng), Target("failing", rng, 0.05), Lines("file")]
         self.home = home_for(self.targets)
         self.service = Service(self.home)
         self.relay, self.kills = Relay(self.home), 0
