@@ -491,7 +491,7 @@ static void rotation_replaces_and_removes_no_other_file(void **state)
 
 static void rotation_removes_the_oldest(void **state)
 {
-	static const char *const old[] = {"out.20250101T000000Z-10", "out.20250101T000000Z", "out.20250101T000000Z-9", "out.20241231T235959Z-2"};
+	static const char *const old[] = {"out.20250101T000000Z-10", "out.20250101T000000Z", "out.20250101T000000Z-9", "out.20241231T235959Z-20"};
 	struct fixture *f = *state;
 	char path[160];
 
