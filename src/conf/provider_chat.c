@@ -2,7 +2,7 @@
 /* Schemes of messengers and social networks. */
 #include "conf/provider.h"
 
-/* Zoom's library checks no age. Its last retry comes 115 minutes after the first attempt, and may bear that one's time. */
+/* Zoom's library checks no age. Its last retry comes 115 minutes after the first attempt, and may have its time. */
 enum { HOURS_2 = 2 * 3600 * 1000 };
 
 /* Meta's requests have a list of entries. WhatsApp's have a list of changes in each, Messenger's and Instagram's one of messages. */

@@ -26,7 +26,7 @@ void encode(enum encoding e, const void *bytes, size_t n, char *out)
 	*out = '\0';
 }
 
-/* Without branches to guess at: signatures are random. */
+/* Without branches: signatures are random, so the processor would predict them wrong. */
 static int nibble(char c)
 {
 	unsigned digit = (unsigned)c - '0', letter = ((unsigned)c | 0x20) - 'a';
@@ -51,7 +51,7 @@ static bool decode_hex(const char *text, size_t n, unsigned char *out, size_t ma
 	return all >= 0;
 }
 
-/* OpenSSL takes white space at both ends, and counts padding as bytes: four characters at a time, looked at first. */
+/* OpenSSL skips white space at both ends, and counts padding as bytes. So it gets four checked characters at a time. */
 static bool decode_base64(const char *text, size_t n, unsigned char *out, size_t max, size_t *len)
 {
 	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

@@ -20,8 +20,8 @@ bool io_write_all(int fd, const void *p, size_t n);
 bool io_read_all(int fd, struct buf *out, size_t max);
 
 /*
- * Appends a regular file to out, at most max bytes, and leaves what fstat(2) says of it in st. What waits, or
- * never ends, is refused. On failure returns false and leaves a reason in why.
+ * Appends a regular file to out, at most max bytes, and leaves what fstat(2) says of it in st. Refuses any other file: a pipe may
+ * wait, and a device may never end. On failure returns false and leaves a reason in why.
  */
 bool io_read_regular(const char *path, size_t max, struct buf *out, struct stat *st, char *why, size_t why_size);
 

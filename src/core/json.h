@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* JSON for other programs: an object on one line, which no text can break or make steer a terminal. */
+/* JSON for other programs: an object on one line. No text in it can break the line or steer a terminal. */
 #ifndef JSON_H
 #define JSON_H
 

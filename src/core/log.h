@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The log: one line an entry, no write(2) with half a one, as logfmt or JSON, to stderr or syslog. */
+/* The log, as logfmt or JSON, to stderr or syslog: one line an entry, and only whole lines in each write(2). */
 #ifndef LOG_H
 #define LOG_H
 

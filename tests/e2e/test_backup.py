@@ -160,7 +160,7 @@ def test_backup_replaces_a_backup_and_no_other_file(receiver):
 
 
 def test_backup_does_not_replace_a_spool(receiver):
-    """Neither the live database, nor one that was restored, nor another program's SQLite database."""
+    """Other files than a backup: the live database, a restored one, another program's SQLite database."""
     one = receiver()
     deliver(one, 2)
     file, done = backup(one.home)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Who may call, how often, and what they hear: addresses, client certificates, rates, fixed answers."""
+"""Limits on callers, and fixed answers: addresses, client certificates, rates."""
 import ssl
 import urllib.error
 import urllib.request

@@ -380,7 +380,7 @@ def test_stopped_receiver_warns(healthy):
 
 @pytest.mark.parametrize("address", ["tcp:192.0.2.1:80", "tcp:localhost:80", "unix:/etc/passwd", "http://127.0.0.1", "unix:relative", "\x1b[2J"])
 def test_only_sockets_of_this_machine_are_asked(healthy, address):
-    """What stands in the spool, the receiver's user can write; root must not be sent elsewhere by it."""
+    """The receiver's user can write any address to the spool. It must not make root connect to another machine."""
     healthy.stop()
     with sqlite3.connect(healthy.home.spool.dir / "hookspool.db") as db:
         db.execute("UPDATE program SET address = ?, ended_at = 0", (address,))

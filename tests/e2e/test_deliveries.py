@@ -56,7 +56,7 @@ def test_dropped_replay_restores_the_former_state(receiver, target):
 
 
 def test_replay_that_fails_is_dead(receiver, target):
-    """And one that was delivered again can't be dropped."""
+    """A replay that was delivered can't be dropped."""
     home = home_with(sink("out", url=target.url))
     one = receiver(home=home)
     deliver(one)

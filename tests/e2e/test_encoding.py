@@ -107,7 +107,7 @@ def test_signed_body_that_cannot_be_unpacked_is_kept_with_a_note(receiver, codin
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "gzip, gzip"])
 def test_signature_over_other_bytes_is_explained(receiver, coding):
-    """As where the sender signs first and packs then: nothing that no signature proves is unpacked."""
+    """A sender may sign first and compress then. A body that no signature proves is not unpacked."""
     home = home_with(relay=())
     one = receiver(home=home)
     plain = message()

@@ -31,7 +31,7 @@ def waiting(receiver, relay):
 
 
 def test_retry_sends_now(waiting):
-    """Who has mended a sink need not wait for its next attempt, nor for the end of a pause."""
+    """When a sink is repaired, retry sends before the next attempt is due, and ends the pause."""
     home, one, running, bodies, up = waiting
     until(lambda: len(home.spool.query("SELECT * FROM attempt")) >= 8, "a longer pause", 20)
     target = up()
@@ -176,7 +176,7 @@ def test_retry_of_many_times(receiver, target):
 
 
 def test_another_spool_in_its_place(waiting):
-    """What was read from the one before is none of the new one's, whose events have the same numbers."""
+    """The relay forgets what it read from the old spool: the new one's events have the same ids."""
     home, one, running, _, up = waiting
     home.spool.dir.rename(home.dir / "moved")
     new, target = deliver(one, 5), up()

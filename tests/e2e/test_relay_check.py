@@ -156,7 +156,7 @@ def test_check_of_a_secret_that_is_no_regular_file(receiver, make):
 
 
 def test_check_of_secret_urls(receiver):
-    """What cannot be read as one is said, and the URL is not."""
+    """A URL that can't be read is a FAIL, and is not printed."""
     home = home_with(sink("out", url_file="url", url=None), files={"url": "https://example.com:99999/secret"})
     one = receiver(home=home)
     done = home.cli("check", "--socket", f"unix:{one.socket}")

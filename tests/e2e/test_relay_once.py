@@ -30,7 +30,7 @@ def test_once_waits_for_rates(receiver, target):
 
 
 def test_once_waits_for_no_rate_for_longer_than_a_minute(receiver, target):
-    """Nor does it go on because others have something on the way."""
+    """The same while another sink's attempt runs."""
     slow = Target()
     slow.answers = [{"do": lambda handler: time.sleep(0.7)}] * 3
     home = home_with(sink("out", url=target.url, rate="60/h", rate_burst=2), sink("slow", url=slow.url, max_in_flight=1), relay=("out", "slow"))
@@ -43,7 +43,7 @@ def test_once_waits_for_no_rate_for_longer_than_a_minute(receiver, target):
 
 @pytest.mark.parametrize("headers, rate", [({}, {}), ({"Retry-After": "9"}, {}), ({"Retry-After": "9"}, {"rate": "40/m", "rate_burst": 1})])
 def test_once_waits_for_no_attempt_that_is_due_later(receiver, target, headers, rate):
-    """Nor for the end of a pause, though others are due."""
+    """The same for the end of a pause, while other deliveries are due."""
     target.answers = [{"status": 503, "headers": headers}]
     home = home_with(sink("out", url=target.url, max_in_flight=1, retry=["100s", "1h", "3d"], **rate))
     one = receiver(home=home)

@@ -27,7 +27,7 @@ def test_sink_that_is_down_delays_no_other(receiver, relay, target):
 
 
 def test_slow_name_resolution_delays_no_other_sink(receiver, relay, target):
-    """Nor the end of the relay: what looks a name up waits for who doesn't answer, and the relay for neither."""
+    """The relay waits for no name server: neither while it runs, nor when it ends."""
     home = home_with(sink("down", url="http://sink.example/", connect_timeout="500ms"), sink("out", url=target.url), relay=("down", "out"))
     hosts = home.dir / "hosts"
     os.mkfifo(hosts)  # no process writes to it

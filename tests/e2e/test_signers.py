@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""What providers sign by, their own packages, is taken; what we sign, these packages take; and of samples they think as we do."""
+"""The providers' own packages: the receiver takes their signatures, they take ours, and samples get the same verdict from both."""
 import json
 import os
 import re

@@ -231,7 +231,7 @@ def service():
 
 
 def test_assistant(target, service, children):
-    """Who writes first is answered, once, through ConnectSafely's API; an assistant that is down for a moment is asked again."""
+    """The first message of a conversation is answered once, through ConnectSafely's API. An assistant that is down is asked again."""
     words = {"python3": [sys.executable], "https://api.openai.com/v1": [f"http://127.0.0.1:{service.port}/v1"]}
     home, one = started("assistant", target.url, words)
     service.answers = [said("  Thank you, \"Zoë\"!\nBye \U0001f44b\n"), {"status": 503}, said("again"), said("**No answer.**"), {"status": 400}]
@@ -398,7 +398,7 @@ def test_all_are_tried():
 
 
 def test_all_go_into_one_directory(receiver, relay, target):
-    """As they are, with the endpoint in the main file: none defines what another one does, and each gets what is stored."""
+    """All examples beside an endpoint in the main file: no name is defined twice, and each sink gets the event."""
     texts = {path.stem: path.read_text() for path in (EXAMPLES / "sinks").glob("*.conf")}
     texts["postgresql"] = texts["postgresql"].replace("postgresql://hook@127.0.0.1:5432/app", PostgreSQL().url)
     texts["redis"] = texts["redis"].replace("redis://127.0.0.1:6379/0", Redis().url)

@@ -280,7 +280,7 @@ def test_journal_delete(receiver):
 
 
 def test_wal_is_left_alone_while_another_has_the_database(receiver):
-    """Who can't see which journal there is waits, and takes none for another."""
+    """A process that can't find out the journal's kind waits. It must not guess."""
     one = receiver()
     expect(fcgi_client.deliver(one.socket, message()), "stored")
     one.stop()

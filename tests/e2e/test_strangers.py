@@ -390,7 +390,7 @@ def test_tolerance_is_at_most_a_year(receiver):
 
 @pytest.mark.parametrize("form", ["logfmt", "json"])
 def test_output_has_no_terminal_controls(receiver, form):
-    """Neither text nor JSON, which stays the same value; nor the log."""
+    """Text, JSON and the log have none. JSON's values stay the same."""
     one = receiver(log_format=form, reject_bodies=True)
     body = message("urn:" + HOSTILE, text=HOSTILE, sender=HOSTILE, event="e" + HOSTILE)
     expect(fcgi_client.deliver(one.socket, body), "stored")
