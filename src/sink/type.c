@@ -13,6 +13,7 @@ const struct sink_type *const sink_types[] = {
 	&type_postgresql,
 	&type_redis,
 	&type_nats,
+	&type_mqtt,
 	NULL,
 };
 

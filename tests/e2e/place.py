@@ -48,6 +48,9 @@ PACKAGES = {
     "nsenter": "util-linux",
     "openssl": "openssl",
     "msmtp": "msmtp",
+    "mosquitto": "mosquitto",
+    "mosquitto_sub": "mosquitto-clients",
+    "mosquitto_passwd": "mosquitto",
     "redis-server": "redis-server",
     "nats-server": "nats-server",
 }

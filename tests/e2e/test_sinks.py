@@ -15,6 +15,7 @@ import pytest
 
 import fcgi_client
 from examples import EXAMPLES, KEY, SinkExample, with_endpoint
+from mqtt_server import Mosquitto, Subscriber
 from nats_server import Nats
 from outcomes import expect
 from place import need, new_dir, run, until
@@ -393,13 +394,17 @@ def test_files(receiver, relay, name):
 
 
 def test_all_are_tried():
-    tried = {"assistant", "hubspot", "mail", "slack", "discord", "telegram", "salesforce", "json", "make", "n8n", "zapier", "redis", "nats", "postgresql", "file", "dir"}
+    tried = {"assistant", "hubspot", "mail", "slack", "discord", "telegram", "salesforce", "json", "make", "n8n", "zapier", "redis", "nats", "postgresql", "file", "dir",
+             "mqtt"}
     assert {path.stem for path in (EXAMPLES / "sinks").iterdir()} == tried
 
 
 def test_all_go_into_one_directory(receiver, relay, target):
     """All examples beside an endpoint in the main file: no name is defined twice, and each sink gets the event."""
     texts = {path.stem: path.read_text() for path in (EXAMPLES / "sinks").glob("*.conf")}
+    mosquitto = Mosquitto()
+    Subscriber(mosquitto)
+    texts["mqtt"] = texts["mqtt"].replace("mqtt://127.0.0.1:1883", mosquitto.url)
     texts["postgresql"] = texts["postgresql"].replace("postgresql://hook@127.0.0.1:5432/app", PostgreSQL().url)
     texts["redis"] = texts["redis"].replace("redis://127.0.0.1:6379/0", Redis().url)
     texts["nats"] = texts["nats"].replace("nats://127.0.0.1:4222", Nats().url)
