@@ -15,9 +15,13 @@
  */
 #include <string.h>
 
+#include "core/clock.h"
 #include "relay/state.h"
 
-enum { LOOK_MOST = SPOOL_ACK_MOST /* deliveries in one pass */ };
+enum {
+	LOOK_MOST = SPOOL_ACK_MOST, /* deliveries in one pass */
+	FIRST_MS = 1000,            /* no sender has come again so soon */
+};
 
 /* Has the queue read from the beginning, in the order that its sink needs: the delivery comes in its turn. */
 static void look_in_order(struct queue *q)
@@ -25,6 +29,14 @@ static void look_in_order(struct queue *q)
 	q->more = true;
 	q->cursor = (struct spool_relay_cursor){0, 0};
 	q->read_at = 0;
+}
+
+/* Its first attempt failed before the receiver asked for it. It is tried again at its time, as the sink would get each event twice. */
+static bool has_just_failed(const struct spool_relay_row *row)
+{
+	int64_t now = clock_now();
+
+	return row->attempts == 1 && row->due > now && now - row->since >= 0 && now - row->since < FIRST_MS;
 }
 
 static void put_off(struct relay *r, struct queue *q, const struct spool_relay_row *row)
@@ -40,6 +52,8 @@ static bool take_pending(struct relay *r, struct queue *q, const struct spool_re
 		queue_hurry(q, row->id, row->event.id);
 		if (!r->unwritten_since)
 			r->record_at = 0; /* its result may be there already, and wait for others */
+	} else if (has_just_failed(row)) {
+		return true;
 	} else if (q->sink->ordered || (row->judge && q->sink->first_message)) {
 		look_in_order(q);
 	} else if (r->n_results >= RECORD_MOST) {

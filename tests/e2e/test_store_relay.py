@@ -331,6 +331,20 @@ def test_many_that_wait_for_a_sink_that_is_down_keep_no_other_from_being_told(ru
     assert told == {key: 0 for key in done}
 
 
+def test_sink_that_fails_at_once_is_not_tried_twice_at_once(running):
+    """The attempt may have failed before the receiver asks the relay."""
+    home = Home(sink("out", url="http://127.0.0.1:9/", retry=["1m", "1m", "1h"]), endpoint(PATH, relay=["out"]), endpoint(OTHER))
+    one, _ = running(home)
+
+    def attempts():
+        return home.spool.query("SELECT attempts FROM relay")[0]["attempts"]
+
+    expect(fcgi_client.deliver(one.socket, message(), path=PATH), "stored")
+    until(lambda: attempts() == 1, "the first attempt has failed")
+    assert ask(home, keys_of(home, "out")) == {} and attempts() == 1
+    assert ask(home, keys_of(home, "out")) == {} and attempts() == 2, "the sender has come again"
+
+
 def test_more_that_wait_than_are_read_ahead_go_before_others(running, target):
     """150 wait. A backlog of 300 is before them in the spool, which takes the sink 6 s."""
     home = Home(sink("out", url=target.url, rate="50/s", rate_burst=1), endpoint(PATH, store=["out"], store_wait="5s"),

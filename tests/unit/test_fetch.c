@@ -2,6 +2,8 @@
 /* relay/fetch.c and send.c on a spool: what is due is read ahead, filtered, and sent in batches, each event once. */
 #include "relaying.h"
 
+#include <poll.h>
+
 #include "core/pattern.h"
 #include "relay/state.h"
 #include "spool/conversation.h"
@@ -378,6 +380,11 @@ static void test_receiver_is_told_what_has_ended(void **state)
 	assert_int_equal(told(fd[1]), SPOOL_ACK_REFUSED);
 	assert_int_equal(told(fd[2]), -1);
 	assert_int_equal(told(fd[3]), SPOOL_ACK_DELIVERED);
+	assert_int_equal(sent.messages, 0); /* its first attempt has failed just now */
+	poll(NULL, 0, 1050);
+	close(fd[4]);
+	fd[4] = ask_for(f, 3, 3);
+	send_now(f);
 	assert_int_equal(sent.messages, 1); /* at once, though it is due later */
 	report_all(f, (struct sink_result){.verdict = SINK_DELIVERED});
 	assert_int_equal(told(fd[2]), SPOOL_ACK_DELIVERED);
