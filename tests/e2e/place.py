@@ -49,6 +49,7 @@ PACKAGES = {
     "openssl": "openssl",
     "msmtp": "msmtp",
     "mosquitto": "mosquitto",
+    "mosquitto_pub": "mosquitto-clients",
     "mosquitto_sub": "mosquitto-clients",
     "mosquitto_passwd": "mosquitto",
     "redis-server": "redis-server",
