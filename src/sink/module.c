@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /* Loads drivers from modules. */
-#define _XOPEN_SOURCE 700 /* readlink */
+#define _XOPEN_SOURCE 700 /* readlink, realpath */
 #include "config.h"
 #include "sink/module.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -57,17 +58,32 @@ static bool is_owned(const char *path, char *why, size_t n)
 	return false;
 }
 
-/* False with the reason in why: another user than root and this process's own may change the module. */
-static bool is_safe(const char *path, char *why, size_t n)
+/* False with the reason in why. In a directory that others may change, they may put another file in the module's place. */
+static bool is_unchanged_by_others(const char *path, char *why, size_t n)
+{
+	enum writable by = writable_look(path, why, n);
+
+	return by == WRITABLE_NO || (by == WRITABLE_BY_GROUP && geteuid() != 0);
+}
+
+static bool is_place_safe(const char *path, char *why, size_t n)
 {
 	char dir[PATH_SIZE];
-	enum writable by;
 
 	snprintf(dir, sizeof dir, "%.*s", (int)(strrchr(path, '/') - path), path);
-	if (!is_owned(dir, why, n) || !is_owned(path, why, n))
+	return is_owned(dir, why, n) && is_owned(path, why, n) && is_unchanged_by_others(dir, why, n) && is_unchanged_by_others(path, why, n);
+}
+
+/* False with the reason in why: another user than root and this process's own may change the module, or the file that it links to. */
+static bool is_safe(const char *path, char *why, size_t n)
+{
+	char target[PATH_MAX];
+
+	if (!realpath(path, target)) {
+		snprintf(why, n, "%s: %s", path, strerror(errno));
 		return false;
-	by = writable_look(path, why, n);
-	return by == WRITABLE_NO || (by == WRITABLE_BY_GROUP && geteuid() != 0);
+	}
+	return is_place_safe(path, why, n) && is_place_safe(target, why, n);
 }
 
 static const struct sink_driver *load(const struct sink_type *type, const char *path, char *why, size_t n)

@@ -147,7 +147,7 @@ static bool finish_redis(cfg_t *sec, struct sink *s)
 
 static const char *redis_url_of(const struct sink *s, const char **how)
 {
-	*how = "add to";
+	*how = redis_options(s)->url.path ? "add to" : "add";
 	return redis_options(s)->url.text;
 }
 

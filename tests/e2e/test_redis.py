@@ -228,7 +228,9 @@ def checked(*sinks, **given):
 
 
 def test_check_of_a_durable_server(redis):
-    assert any(line.startswith("ok") and "on the disk" in line for line in checked(redis_sink(redis)))
+    said = checked(redis_sink(redis))
+    assert any(line.startswith("ok") and "on the disk" in line for line in said)
+    assert any(line.startswith("ok") and ": add to redis://" in line or ": add to unix:/" in line for line in said), said
 
 
 @pytest.mark.parametrize("options, finding", [

@@ -2,6 +2,8 @@
 /* Modules: one is loaded and sends; one that is missing, is of another version, or that others may change is refused. */
 #include "unit.h"
 
+#include <errno.h>
+
 #include "sink/module.h"
 
 static int delivered;
@@ -91,6 +93,46 @@ static void a_module_that_others_may_change_is_refused(void **state)
 	assert_int_equal(chown(file_of("owl"), 0, 0), 0);
 }
 
+/* A member of the group could put another file in the module's place. */
+static void test_module_in_a_directory_that_a_group_may_change_is_refused_to_root(void **state)
+{
+	char dir[4096];
+
+	(void)state;
+	snprintf(dir, sizeof dir, "%s", file_of("pigeon"));
+	*strrchr(dir, '/') = '\0';
+	if (geteuid() != 0 || chown(dir, 0, 12345) != 0)
+		skip();
+	assert_int_equal(chmod(dir, 0775), 0);
+	assert_null(open_type("pigeon"));
+	assert_non_null(strstr(why, "modules: its group may change it"));
+	assert_int_equal(chmod(dir, 0755), 0);
+	assert_int_equal(chown(dir, 0, 0), 0);
+}
+
+static void test_module_that_is_a_link_to_another_users_directory_is_refused(void **state)
+{
+	char link_path[4096], dir[4200], target[4300];
+
+	(void)state;
+	snprintf(link_path, sizeof link_path, "%s", file_of("crow"));
+	snprintf(dir, sizeof dir, "%s.d", link_path);
+	snprintf(target, sizeof target, "%s/pigeon.so", dir);
+	if (geteuid() != 0)
+		skip();
+	unlink(link_path);
+	unlink(target);
+	assert_true(mkdir(dir, 0755) == 0 || errno == EEXIST);
+	assert_int_equal(link(file_of("pigeon"), target), 0);
+	assert_int_equal(symlink(target, link_path), 0);
+	assert_int_equal(chown(dir, 12345, 0), 0);
+	assert_null(open_type("crow"));
+	assert_non_null(strstr(why, ".d belongs to user 12345"));
+	unlink(target);
+	unlink(link_path);
+	rmdir(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -99,6 +141,8 @@ int main(void)
 		cmocka_unit_test(a_module_of_another_version_is_refused),
 		cmocka_unit_test(a_module_of_another_type_is_refused),
 		cmocka_unit_test(a_module_that_others_may_change_is_refused),
+		cmocka_unit_test(test_module_in_a_directory_that_a_group_may_change_is_refused_to_root),
+		cmocka_unit_test(test_module_that_is_a_link_to_another_users_directory_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
