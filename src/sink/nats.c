@@ -22,7 +22,10 @@
 enum {
 	LOST_MS = 100,          /* while messages are under way, a lost connection is found after so long */
 	CONNECT_MIN_MS = 100,
+	LIBRARY_END_MS = 500,
 };
+
+static unsigned open_sinks; /* the loop's */
 
 /* ---- the connection */
 
@@ -278,7 +281,18 @@ static struct sink_target *nats_open(const struct sink *s, struct loop *l, sink_
 	if (!n)
 		return NULL;
 	n->worker = worker_new(&thread, n, s, nats_options(s)->subject, l, done, why, size);
-	return n->worker ? &n->worker->base : NULL;
+	if (!n->worker)
+		return NULL;
+	open_sinks++;
+	return &n->worker->base;
+}
+
+/* The last one ends the library's threads: they must not be at work while the process ends. The library can be opened again. */
+static void nats_close(struct sink_target *base)
+{
+	worker_close(base);
+	if (--open_sinks == 0)
+		nats_CloseAndWait(LIBRARY_END_MS);
 }
 
 static void check_nats_sink(struct sink_target *base, sink_say *say, void *ctx)
@@ -293,7 +307,7 @@ static const struct sink_driver nats_driver = {
 	.open = nats_open,
 	.send = worker_send,
 	.stop = worker_stop,
-	.close = worker_close,
+	.close = nats_close,
 	.check = check_nats_sink,
 };
 

@@ -90,7 +90,7 @@ static void on_worker_deadline(void *ctx)
 		atomic_store(&j->reported, true);
 		under_way = atomic_load(&j->under_way);
 		report_job(w, j, (struct sink_result){.verdict = SINK_RETRY, .in_doubt = under_way, .target_failed = true,
-			.error = under_way ? "no acknowledgement in time" : "no connection in time"});
+			.error = under_way ? "no acknowledgement in time" : "it was not sent in time"});
 	}
 	set_deadline(w);
 }
@@ -212,18 +212,25 @@ void worker_stop(struct sink_target *base)
 	worker_order(w, &w->ending);
 }
 
+/* A thread that has ended is joined: the libraries' destructors run in it, and must not do so while the process ends. */
 static void wait_for_end(struct worker *w)
 {
 	struct timespec until;
+	bool over;
 
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_nsec += END_WAIT_MS * 1000000L;
 	until.tv_sec += until.tv_nsec / 1000000000L;
 	until.tv_nsec %= 1000000000L;
 	pthread_mutex_lock(&w->lock);
-	while (w->running && !w->over && pthread_cond_timedwait(&w->ended, &w->lock, &until) == 0)
+	while (!w->over && pthread_cond_timedwait(&w->ended, &w->lock, &until) == 0)
 		continue;
+	over = w->over;
 	pthread_mutex_unlock(&w->lock);
+	if (over)
+		pthread_join(w->thread, NULL);
+	else
+		pthread_detach(w->thread);
 }
 
 void worker_close(struct sink_target *base)
@@ -231,7 +238,8 @@ void worker_close(struct sink_target *base)
 	struct worker *w = (struct worker *)(void *)base;
 
 	worker_stop(base);
-	wait_for_end(w);
+	if (w->running)
+		wait_for_end(w);
 	loop_unwatch(w->loop, w->wake_loop);
 	loop_timer_stop(&w->timer);
 	worker_leave(w);

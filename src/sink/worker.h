@@ -34,6 +34,7 @@ struct worker_job {
 	struct slice body;
 	int64_t deadline;                /* clock_mono_us() */
 	uint64_t tag;                    /* the thread's name for it, from worker_begin() */
+	bool marked;                     /* by worker_mark() */
 	atomic_bool under_way;           /* it may have been sent */
 	atomic_bool reported;            /* the loop has given it up */
 
@@ -80,6 +81,7 @@ struct worker {
 	struct loop_timer timer;            /* the deadline of the first */
 	struct worker_job *first, **last;   /* not reported */
 	bool running;
+	pthread_t thread;                   /* while it runs */
 
 	/* the lock's */
 	pthread_mutex_t lock;
@@ -111,7 +113,10 @@ bool worker_begin(struct worker *w, struct worker_job *j, uint64_t tag);
 /* The oldest job that was sent and has a tag from `from` to `to`; it is the caller's then. NULL: there is none. */
 struct worker_job *worker_take(struct worker *w, uint64_t from, uint64_t to);
 
-/* How many jobs wait for an acknowledgement, counted to 2. */
+/* Marks the job with that id that was sent, if there is one. */
+void worker_mark(struct worker *w, const char *id, size_t n);
+
+/* How many jobs wait for an acknowledgement. */
 unsigned worker_count_sent(struct worker *w);
 
 /* Ends a job that is the caller's. Texts are copied. */

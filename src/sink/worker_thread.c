@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -128,12 +129,22 @@ struct worker_job *worker_take(struct worker *w, uint64_t from, uint64_t to)
 	return j;
 }
 
+void worker_mark(struct worker *w, const char *id, size_t n)
+{
+	pthread_mutex_lock(&w->lock);
+	for (struct worker_job *j = w->sent; j; j = j->next)
+		if (strlen(j->text[WORKER_ID]) == n && memcmp(j->text[WORKER_ID], id, n) == 0)
+			j->marked = true;
+	pthread_mutex_unlock(&w->lock);
+}
+
 unsigned worker_count_sent(struct worker *w)
 {
-	unsigned n;
+	unsigned n = 0;
 
 	pthread_mutex_lock(&w->lock);
-	n = !w->sent ? 0 : !w->sent->next ? 1 : 2;
+	for (const struct worker_job *j = w->sent; j; j = j->next)
+		n++;
 	pthread_mutex_unlock(&w->lock);
 	return n;
 }
@@ -211,17 +222,14 @@ static void *run_worker(void *of)
 bool worker_thread_start(struct worker *w)
 {
 	sigset_t all, before;
-	pthread_t thread;
 	int code;
 
 	worker_use(w);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	code = pthread_create(&thread, NULL, run_worker, w);
+	code = pthread_create(&w->thread, NULL, run_worker, w);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (code == 0)
-		pthread_detach(thread);
-	else
+	if (code != 0)
 		worker_leave(w);
 	return code == 0;
 }
