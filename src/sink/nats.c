@@ -86,7 +86,7 @@ static bool subscribe_replies(struct nats *n)
 	return false;
 }
 
-static bool is_connected(struct nats *n, int64_t deadline, char why[NATS_WHY_SIZE])
+static bool connect_nats(struct nats *n, int64_t deadline, char why[NATS_WHY_SIZE])
 {
 	int64_t ms = (deadline - clock_mono_us()) / 1000;
 
@@ -105,7 +105,7 @@ static bool is_connected(struct nats *n, int64_t deadline, char why[NATS_WHY_SIZ
 /* ---- sending */
 
 /* A header ends at the end of the line, and a stranger may have chosen the value. */
-static bool add_header(natsMsg *m, const char *name, const char *value)
+static bool add_nats_header(natsMsg *m, const char *name, const char *value)
 {
 	for (const char *p = value; *p; p++)
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
@@ -121,9 +121,9 @@ static natsMsg *make_message(const struct nats *n, const struct worker_job *j, u
 
 	snprintf(reply, sizeof reply, "%s.%" PRIu64, n->inbox, tag);
 	if (natsMsg_Create(&m, j->text[WORKER_KEY], reply, j->body.p, (int)j->body.n) == NATS_OK &&
-	    add_header(m, "Nats-Msg-Id", j->text[WORKER_ID]) && add_header(m, "Content-Type", j->text[WORKER_TYPE]) &&
-	    add_header(m, "Hookspool-Endpoint", j->text[WORKER_ENDPOINT]) && add_header(m, "Hookspool-Event", j->text[WORKER_EVENT]) &&
-	    add_header(m, "Hookspool-Account", j->text[WORKER_ACCOUNT]) && add_header(m, "Hookspool-Conversation", j->text[WORKER_CONVERSATION]))
+	    add_nats_header(m, "Nats-Msg-Id", j->text[WORKER_ID]) && add_nats_header(m, "Content-Type", j->text[WORKER_TYPE]) &&
+	    add_nats_header(m, "Hookspool-Endpoint", j->text[WORKER_ENDPOINT]) && add_nats_header(m, "Hookspool-Event", j->text[WORKER_EVENT]) &&
+	    add_nats_header(m, "Hookspool-Account", j->text[WORKER_ACCOUNT]) && add_nats_header(m, "Hookspool-Conversation", j->text[WORKER_CONVERSATION]))
 		return m;
 	natsMsg_Destroy(m);
 	return NULL;
@@ -142,7 +142,7 @@ static void end_unpublished(struct nats *n, struct worker_job *j, natsStatus sta
 	worker_end(n->worker, j, &(struct sink_result){.verdict = SINK_RETRY, .in_doubt = true, .target_failed = true, .error = natsStatus_GetText(status)});
 }
 
-static void publish_job(struct nats *n, struct worker_job *j)
+static void publish_nats(struct nats *n, struct worker_job *j)
 {
 	uint64_t tag = ++n->last_tag;
 	natsMsg *m = make_message(n, j, tag);
@@ -177,13 +177,13 @@ static void send_nats_jobs(void *ctx, struct worker_job *jobs)
 	struct worker_job *next;
 
 	find_lost(n);
-	if (!is_connected(n, jobs->deadline, why)) {
+	if (!connect_nats(n, jobs->deadline, why)) {
 		worker_fail(n->worker, jobs, why);
 		return;
 	}
 	for (struct worker_job *j = jobs; j; j = next) {
 		next = j->next;
-		publish_job(n, j);
+		publish_nats(n, j);
 	}
 }
 
@@ -234,14 +234,6 @@ static bool is_creds_file_safe(const char *path, char *why, size_t n)
 	return false;
 }
 
-static char *copy_of(const char *text, bool *ok)
-{
-	char *copy = text ? strdup(text) : NULL;
-
-	*ok = *ok && (copy || !text);
-	return copy;
-}
-
 static struct nats *new_nats(const struct sink *s, char *why, size_t size)
 {
 	const struct nats_options *o = nats_options(s);
@@ -254,12 +246,12 @@ static struct nats *new_nats(const struct sink *s, char *why, size_t size)
 		return NULL;
 	/* without the user: the library takes a user without a password for a token */
 	ok = buf_printf(&url, strchr(o->url.host, ':') ? "nats://[%s]:%d" : "nats://%s:%d", o->url.host, o->url.port);
-	n->url = copy_of(buf_str(&url), &ok);
+	n->url = worker_copy(buf_str(&url), &ok);
 	buf_free(&url);
-	n->host = copy_of(o->url.host, &ok);
-	n->user = copy_of(o->url.user, &ok);
-	n->ca_file = copy_of(o->ca_file, &ok);
-	n->creds_file = copy_of(o->creds_file, &ok);
+	n->host = worker_copy(o->url.host, &ok);
+	n->user = worker_copy(o->url.user, &ok);
+	n->ca_file = worker_copy(o->ca_file, &ok);
+	n->creds_file = worker_copy(o->creds_file, &ok);
 	n->tls = o->url.tls;
 	n->fixed = o->fixed;
 	if (ok && (!o->creds_file || is_creds_file_safe(o->creds_file, why, size)) &&

@@ -14,6 +14,7 @@ const struct sink_type *const sink_types[] = {
 	&type_redis,
 	&type_nats,
 	&type_mqtt,
+	&type_amqp,
 	NULL,
 };
 

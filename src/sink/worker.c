@@ -19,7 +19,7 @@ enum { END_WAIT_MS = 500 /* for the thread's end, so that the process does not e
 
 /* ---- reports */
 
-static void set_deadline(struct worker *w)
+static void set_worker_timer(struct worker *w)
 {
 	loop_timer_stop(&w->timer);
 	if (w->first)
@@ -68,7 +68,7 @@ static void on_results(void *ctx, int fd, unsigned events)
 		}
 		free(j);
 	}
-	set_deadline(w);
+	set_worker_timer(w);
 }
 
 /*
@@ -92,7 +92,7 @@ static void on_worker_deadline(void *ctx)
 		report_job(w, j, (struct sink_result){.verdict = SINK_RETRY, .in_doubt = under_way, .target_failed = true,
 			.error = under_way ? "no acknowledgement in time" : "it was not sent in time"});
 	}
-	set_deadline(w);
+	set_worker_timer(w);
 }
 
 /* ---- jobs */
@@ -170,7 +170,7 @@ void worker_send(struct sink_target *base, struct sink_message *batch)
 		next = m->next;
 		queue_message(w, m);
 	}
-	set_deadline(w);
+	set_worker_timer(w);
 	if (w->first && !w->running)
 		w->running = worker_thread_start(w); /* where that fails, the deadline ends the messages, and the next batch tries again */
 	eventfd_write(w->wake_thread, 1);
@@ -203,6 +203,14 @@ struct worker *worker_new(const struct worker_driver *driver, void *ctx, const s
 	snprintf(why, n, "%s", strerror(errno));
 	worker_leave(w);
 	return NULL;
+}
+
+char *worker_copy(const char *text, bool *ok)
+{
+	char *copy = text ? strdup(text) : NULL;
+
+	*ok = *ok && (copy || !text);
+	return copy;
 }
 
 void worker_stop(struct sink_target *base)

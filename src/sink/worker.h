@@ -100,6 +100,9 @@ struct worker {
 struct worker *worker_new(const struct worker_driver *driver, void *ctx, const struct sink *s, const struct template *key, struct loop *l,
 	sink_done *done, char *why, size_t n);
 
+/* A copy of a text that the thread keeps; NULL of NULL. Sets *ok to false when memory is short. */
+char *worker_copy(const char *text, bool *ok);
+
 /* The functions of a struct sink_driver. */
 void worker_send(struct sink_target *base, struct sink_message *batch);
 void worker_stop(struct sink_target *base);

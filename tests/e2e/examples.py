@@ -71,13 +71,13 @@ class SinkExample(Example):
     """The same for one with sinks, which send to a target of ours; programs get what `words` has for theirs."""
 
     def __init__(self, text, url, words=()):
-        self.values, self.words = {"url": url, "authorization": "Bearer of-the-sink", "secret": KEY}, dict(words)
+        self.values, self.words = {"url": url, "authorization": "Bearer of-the-sink", "secret": KEY, "password": "s3cret word"}, dict(words)
         super().__init__(text)
 
     def adapt(self, text):
         text = super().adapt(text)
         text = re.sub(r'^(\s*)url *= *"http[^"]*"', rf'\1url = "{self.values["url"]}"\n\tallow-private = true', text, flags=re.M)
-        text = re.sub(r'^(\s*(url|authorization|secret)-file *= *)"[^"]*/([^"/]*)"', self.provide_to_sink, text, flags=re.M)
+        text = re.sub(r'^(\s*(url|authorization|secret|password)-file *= *)"[^"]*/([^"/]*)"', self.provide_to_sink, text, flags=re.M)
         return re.sub(r"^(\s*command *= *)\{([^}]*)\}", self.provide_command, text, flags=re.M)
 
     def hurry(self):

@@ -6,7 +6,7 @@ import socket
 
 from place import need, new_dir, own
 from proc import Child
-from servers import free_port
+from servers import lasting_port
 
 STREAM = {"name": "HOOKS", "subjects": ["hooks.>"], "storage": "file", "retention": "limits", "max_consumers": -1, "max_msgs": -1,
           "max_bytes": -1, "max_age": 0, "num_replicas": 1, "discard": "old"}
@@ -16,7 +16,7 @@ class Nats:
     """A server with JetStream in a directory of its own; it keeps its streams when it is started again."""
 
     def __init__(self, *options, user=None, password=None, stream=STREAM, settings="", jetstream=True):
-        self.dir, self.port, self.options = own(new_dir("nats")), free_port(), options
+        self.dir, self.port, self.options = own(new_dir("nats")), lasting_port(), options
         self.user, self.password = user, password
         self.url = f"nats://{user + '@' if user else ''}127.0.0.1:{self.port}"
         self.conf = self.dir / "nats.conf"

@@ -54,6 +54,7 @@ PACKAGES = {
     "mosquitto_passwd": "mosquitto",
     "redis-server": "redis-server",
     "nats-server": "nats-server",
+    "rabbitmq-server": "rabbitmq-server",
 }
 PROGRAM_PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """Real web servers in front of a receiver, each on a free loopback port with a log of its own."""
+import random
 import shutil
 import socket
 from contextlib import contextmanager
@@ -57,6 +58,17 @@ def free_port():
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return sock.getsockname()[1]
+
+
+def lasting_port():
+    """A free port that stays free while its server is down: no outgoing connection gets one of these."""
+    while True:
+        with socket.socket() as sock:
+            try:
+                sock.bind(("127.0.0.1", random.randrange(10000, 32000)))
+                return sock.getsockname()[1]
+            except OSError:
+                pass
 
 
 class Server:

@@ -20,6 +20,7 @@ from nats_server import Nats
 from outcomes import expect
 from place import need, new_dir, run, until
 from postgresql_server import PostgreSQL
+from rabbit_server import Rabbit
 from redis_server import Redis
 from relaying import Relay, Target, states
 from sender import message
@@ -395,7 +396,7 @@ def test_files(receiver, relay, name):
 
 def test_all_are_tried():
     tried = {"assistant", "hubspot", "mail", "slack", "discord", "telegram", "salesforce", "json", "make", "n8n", "zapier", "redis", "nats", "postgresql", "file", "dir",
-             "mqtt"}
+             "mqtt", "amqp"}
     assert {path.stem for path in (EXAMPLES / "sinks").iterdir()} == tried
 
 
@@ -408,6 +409,7 @@ def test_all_go_into_one_directory(receiver, relay, target):
     texts["postgresql"] = texts["postgresql"].replace("postgresql://hook@127.0.0.1:5432/app", PostgreSQL().url)
     texts["redis"] = texts["redis"].replace("redis://127.0.0.1:6379/0", Redis().url)
     texts["nats"] = texts["nats"].replace("nats://127.0.0.1:4222", Nats().url)
+    texts["amqp"] = texts["amqp"].replace("amqp://hookspool@127.0.0.1", Rabbit().url)
     assert not any(line.startswith("endpoint") for text in texts.values() for line in text.splitlines())
     home = SinkExample(with_endpoint(*texts.values()), target.url, {"/usr/sbin/sendmail": ["true"], "python3": ["true"]})
     whole = home.conf.read_text()
