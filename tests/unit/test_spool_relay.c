@@ -540,6 +540,49 @@ static void one_process_is_the_spools_relay(void **state)
 	spool_db_free(second);
 }
 
+static int statements(const struct spool_db *db)
+{
+	sqlite3_stmt *st = NULL;
+	int n = 0;
+
+	while ((st = sqlite3_next_stmt(db->sql, st)))
+		n++;
+	return n;
+}
+
+/* They are prepared once, again by SQLite where another process changed the schema, and end with the connection. */
+static void statements_are_kept_until_the_connection_is_closed(void **state)
+{
+	struct spool *s = spool_new("kept", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
+	struct spool_attempt a = {.relay = 1, .event = put(s, &plain, NULL), .at = 1, .answer = text("")};
+	struct spool_db db, other;
+	int n;
+
+	(void)state;
+	spool_close(s);
+	open_db(&db, "kept");
+	assert_int_equal(statements(&db), 0);
+	record(&db, a);
+	assert_int_equal(due(&db, &plain, 2000).n, 1);
+	n = statements(&db);
+	assert_true(n > 0);
+	open_db(&other, "kept");
+	assert_int_equal(sqlite3_exec(other.sql, "CREATE INDEX other ON attempt(at)", NULL, NULL, NULL), SQLITE_OK);
+	spool_db_close(&other);
+	record(&db, a);
+	assert_int_equal(due(&db, &plain, 2000).n, 1);
+	assert_int_equal(statements(&db), n);
+	assert_int_equal(ask(&db, "SELECT count(*) FROM attempt"), 2);
+	assert_int_equal(sqlite3_exec(db.sql, "DROP INDEX other", NULL, NULL, NULL), SQLITE_OK);
+	spool_db_close(&db);
+	assert_true(spool_db_open(&db, "kept", JOURNAL_WAL, SPOOL_MANAGE));
+	assert_int_equal(statements(&db), 0);
+	record(&db, a);
+	assert_true(statements(&db) > 0);
+	assert_int_equal(ask(&db, "SELECT count(*) FROM attempt"), 3);
+	spool_db_close(&db);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -547,6 +590,7 @@ int main(void)
 		cmocka_unit_test(text_is_stored_where_a_sink_needs_it),
 		cmocka_unit_test(one_process_is_the_spools_relay),
 		cmocka_unit_test(attempts_are_recorded),
+		cmocka_unit_test(statements_are_kept_until_the_connection_is_closed),
 		cmocka_unit_test(list_is_one_snapshot),
 		cmocka_unit_test(unwanted_relays_are_deleted),
 		cmocka_unit_test(replies_are_recorded),

@@ -260,6 +260,11 @@ enum spool_error spool_db_error_kind(const struct spool_db *db)
 
 void spool_db_close(struct spool_db *db)
 {
+	for (size_t i = 0; i < SPOOL_DB_KEPT; i++) {
+		sqlite3_finalize(db->kept[i].st);
+		db->kept[i].sql = NULL;
+		db->kept[i].st = NULL;
+	}
 	sqlite3_close_v2(db->sql);
 	if (db->lock_fd >= 0)
 		close(db->lock_fd);

@@ -12,8 +12,14 @@
 
 enum { SPOOL_DB_BUSY_MS = 5000 }; /* a statement waits so long for SQLite's own locks: recovery, checkpoints. Writers queue on ours */
 
+enum { SPOOL_DB_KEPT = 16 /* statements of spool_sql_keep() */ };
+
 struct spool_db {
 	sqlite3 *sql;
+	struct {
+		const char *sql;
+		sqlite3_stmt *st;
+	} kept[SPOOL_DB_KEPT];
 	int dir_fd, lock_fd;
 	bool housekeeping; /* set before it is opened: no transaction of this handle is urgent */
 	int64_t wait_until; /* clock_mono_us() until which an urgent transaction waits for the lock; 0: for 8 s; the caller sets it */

@@ -71,7 +71,7 @@ struct spool_relay_iter *spool_relay_due(struct spool_db *db, const char *sink, 
 	if (!it)
 		return NULL;
 	it->at = *from;
-	it->failed = !spool_sql_prepare(db, "SELECT " COLUMNS
+	it->failed = !spool_sql_keep(db, "SELECT " COLUMNS
 			/* a relay that waits for an older one of its conversation comes without its event */
 			" FROM relay AS r INDEXED BY relay_due LEFT JOIN event AS e ON e.id = iif(EXISTS(SELECT 1 FROM relay AS o"
 			" WHERE o.sink = r.sink AND o.conversation = r.conversation AND o.state = 0 AND o.id < r.id), NULL, r.event)"
@@ -92,7 +92,7 @@ struct spool_relay_iter *spool_relay_find(struct spool_db *db, const struct spoo
 		return NULL;
 	it->keys = keys;
 	it->n_keys = n;
-	it->failed = !spool_sql_prepare(db, "SELECT " COLUMNS " FROM relay AS r JOIN event AS e ON e.id = r.event"
+	it->failed = !spool_sql_keep(db, "SELECT " COLUMNS " FROM relay AS r JOIN event AS e ON e.id = r.event"
 		" WHERE r.id = ?1 AND r.event = ?2", &it->st);
 	return it;
 }
@@ -143,7 +143,7 @@ bool spool_relay_end(struct spool_relay_iter *it, struct spool_relay_cursor *cur
 	*more = ok && !it->done;
 	if (it) {
 		*cursor = it->at;
-		sqlite3_finalize(it->st);
+		sqlite3_reset(it->st);
 	}
 	free(it);
 	return ok;
@@ -154,13 +154,13 @@ bool spool_relay_next_due(struct spool_db *db, const char *sink, int64_t now, in
 	sqlite3_stmt *st;
 	bool ok;
 
-	if (!spool_sql_prepare(db, "SELECT min(due) FROM relay WHERE sink = ?1 AND state = 0 AND due > ?2", &st))
+	if (!spool_sql_keep(db, "SELECT min(due) FROM relay WHERE sink = ?1 AND state = 0 AND due > ?2", &st))
 		return false;
 	sqlite3_bind_text(st, 1, sink, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(st, 2, now);
 	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db);
 	*due = spool_sql_time(st, 0);
-	sqlite3_finalize(st);
+	sqlite3_reset(st);
 	return ok;
 }
 
@@ -170,7 +170,7 @@ bool spool_relay_pending(struct spool_db *db, struct spool_relay_key *keys, size
 	bool ok = true;
 	int rc;
 
-	if (!spool_sql_prepare(db, "SELECT 1 FROM relay WHERE id = ?1 AND event = ?2 AND state = 0", &st))
+	if (!spool_sql_keep(db, "SELECT 1 FROM relay WHERE id = ?1 AND event = ?2 AND state = 0", &st))
 		return false;
 	/* one transaction, as each begins with system calls */
 	sqlite3_exec(db->sql, "BEGIN", NULL, NULL, NULL);
@@ -182,7 +182,7 @@ bool spool_relay_pending(struct spool_db *db, struct spool_relay_key *keys, size
 		keys[i].pending = rc == SQLITE_ROW;
 		ok = rc == SQLITE_ROW || rc == SQLITE_DONE || spool_sql_fail(db);
 	}
-	sqlite3_finalize(st);
+	sqlite3_reset(st);
 	sqlite3_exec(db->sql, "COMMIT", NULL, NULL, NULL);
 	return ok;
 }

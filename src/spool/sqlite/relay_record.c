@@ -13,30 +13,20 @@ struct recorder {
 /* In each statement ?1 is the relay, and ?2 its event. */
 static bool prepare_recorder(struct spool_db *db, struct recorder *r)
 {
-	return spool_sql_prepare(db, "INSERT INTO attempt(relay, at, ms, status, error, answer) SELECT ?1, ?3, ?4, ?5, ?6, ?7"
+	return spool_sql_keep(db, "INSERT INTO attempt(relay, at, ms, status, error, answer) SELECT ?1, ?3, ?4, ?5, ?6, ?7"
 			" WHERE EXISTS(SELECT 1 FROM relay WHERE id = ?1 AND event = ?2)", &r->attempt) &&
-		spool_sql_prepare(db, "UPDATE relay SET state = iif(state = 0 OR ?3 = 1, ?3, state), due = ?4, attempts = attempts + 1,"
+		spool_sql_keep(db, "UPDATE relay SET state = iif(state = 0 OR ?3 = 1, ?3, state), due = ?4, attempts = attempts + 1,"
 			" since = ?6, judge = ?5, sending = 0, was_state = iif(?3 = 0, was_state, 0), was_attempts = iif(?3 = 0, was_attempts, 0)"
 			" WHERE id = ?1 AND event = ?2", &r->state) &&
-		spool_sql_prepare(db, "DELETE FROM attempt WHERE relay = ?1 AND id <= (SELECT id FROM attempt WHERE relay = ?1"
+		spool_sql_keep(db, "DELETE FROM attempt WHERE relay = ?1 AND id <= (SELECT id FROM attempt WHERE relay = ?1"
 			" ORDER BY id DESC LIMIT 1 OFFSET ?3)", &r->cut) &&
-		spool_sql_prepare(db, "DELETE FROM relay WHERE id = ?1 AND event = ?2", &r->forget) &&
-		spool_sql_prepare(db, "DELETE FROM attempt WHERE relay = ?1 AND NOT EXISTS(SELECT 1 FROM relay WHERE id = ?1)",
+		spool_sql_keep(db, "DELETE FROM relay WHERE id = ?1 AND event = ?2", &r->forget) &&
+		spool_sql_keep(db, "DELETE FROM attempt WHERE relay = ?1 AND NOT EXISTS(SELECT 1 FROM relay WHERE id = ?1)",
 			&r->forget_attempts) &&
-		spool_sql_prepare(db, "INSERT INTO relay(event, sink, state, since, due, attempts, conversation, reply)"
+		spool_sql_keep(db, "INSERT INTO relay(event, sink, state, since, due, attempts, conversation, reply)"
 			" SELECT e.id, ?3, 0, ?4, ?4, 0, iif(?5, e.conversation, NULL), ?6"
 			" FROM relay AS r CROSS JOIN event AS e ON e.id = r.event WHERE r.id = ?1 AND r.event = ?2"
 			" AND NOT EXISTS(SELECT 1 FROM relay WHERE event = e.id AND sink = ?3)", &r->reply);
-}
-
-static void free_recorder(struct recorder *r)
-{
-	sqlite3_finalize(r->attempt);
-	sqlite3_finalize(r->state);
-	sqlite3_finalize(r->cut);
-	sqlite3_finalize(r->forget);
-	sqlite3_finalize(r->forget_attempts);
-	sqlite3_finalize(r->reply);
 }
 
 static bool run_recorder(sqlite3_stmt *st, const struct spool_attempt *a)
@@ -103,7 +93,6 @@ bool spool_relay_record(struct spool_db *db, const struct spool_attempt *first)
 	ok = begun;
 	for (const struct spool_attempt *a = first; ok && a; a = a->next)
 		ok = record(db, &r, a) || spool_sql_fail(db);
-	free_recorder(&r);
 	ok = ok && spool_db_commit(db);
 	if (begun)
 		spool_db_end(db);

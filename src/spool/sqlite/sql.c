@@ -12,6 +12,22 @@ bool spool_sql_prepare(struct spool_db *db, const char *sql, sqlite3_stmt **st)
 	return sqlite3_prepare_v2(db->sql, sql, -1, st, NULL) == SQLITE_OK || spool_sql_fail(db);
 }
 
+bool spool_sql_keep(struct spool_db *db, const char *sql, sqlite3_stmt **st)
+{
+	size_t i = 0;
+
+	while (i < SPOOL_DB_KEPT && db->kept[i].sql && db->kept[i].sql != sql)
+		i++;
+	*st = NULL;
+	if (i == SPOOL_DB_KEPT)
+		return spool_db_fail(db, SQLITE_ERROR, "spool: too many statements are kept");
+	if (!db->kept[i].sql && sqlite3_prepare_v3(db->sql, sql, -1, SQLITE_PREPARE_PERSISTENT, &db->kept[i].st, NULL) != SQLITE_OK)
+		return spool_sql_fail(db);
+	db->kept[i].sql = sql;
+	*st = db->kept[i].st;
+	return true;
+}
+
 bool spool_sql_run(struct spool_db *db, const char *sql, int64_t one, int64_t two)
 {
 	sqlite3_stmt *st;

@@ -12,6 +12,12 @@ bool spool_sql_fail(struct spool_db *db);
 /* A statement is finalised by the caller. */
 bool spool_sql_prepare(struct spool_db *db, const char *sql, sqlite3_stmt **st);
 
+/*
+ * A statement that the connection keeps until it is closed: it is prepared once. The address of sql, a literal, is its name. The caller
+ * binds all parameters, and resets it after use. One use at a time.
+ */
+bool spool_sql_keep(struct spool_db *db, const char *sql, sqlite3_stmt **st);
+
 /* Runs a statement with one or two numbers. */
 bool spool_sql_run(struct spool_db *db, const char *sql, int64_t one, int64_t two);
 
