@@ -70,7 +70,10 @@ static void finish(struct http *h, struct http_transfer *t, CURLcode code)
 	curl_multi_remove_handle(h->multi, t->easy);
 	unlink_running(h, t);
 	h->done(t->message, &r);
-	release(h, t);
+	if (code == CURLE_OK)
+		release(h, t);
+	else
+		http_transfer_free(t); /* libcurl would go on counting how often it has repeated a request */
 }
 
 static void finish_ended(struct http *h)

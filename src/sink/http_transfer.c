@@ -13,21 +13,6 @@
 
 enum { REDIRECTS_MAX = 5, ANSWER_MAX = 1 << 20 };
 
-struct http_transfer *http_transfer_new(struct http_target *target, const struct cidrs *forbidden)
-{
-	struct http_transfer *t = calloc(1, sizeof *t);
-
-	if (!t)
-		return NULL;
-	t->target = target;
-	t->forbidden = forbidden;
-	t->easy = curl_easy_init();
-	if (t->easy)
-		return t;
-	free(t);
-	return NULL;
-}
-
 void http_transfer_free(struct http_transfer *t)
 {
 	http_transfer_end(t);
@@ -91,16 +76,19 @@ static int before_request(void *ctx, char *remote, char *local, int remote_port,
 static bool set_before_request(struct http_transfer *t)
 {
 	return curl_easy_setopt(t->easy, CURLOPT_PREREQFUNCTION, before_request) == CURLE_OK &&
-		curl_easy_setopt(t->easy, CURLOPT_PREREQDATA, t) == CURLE_OK &&
-		curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, t->target->fresh ? 1L : 0L) == CURLE_OK;
+		curl_easy_setopt(t->easy, CURLOPT_PREREQDATA, t) == CURLE_OK;
 }
+
+enum { KEEPS_CONNECTIONS = true };
 #else
-/* Without that callback it is not known what was sent, and no connection is used twice, so that nothing is sent again. */
 static bool set_before_request(struct http_transfer *t)
 {
-	t->begun = true;
-	return curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK;
+	(void)t;
+	return true;
 }
+
+/* Without that callback it is not known what was sent, and no connection is used twice, so that nothing is sent again. */
+enum { KEEPS_CONNECTIONS = false };
 #endif
 
 /* An empty line ends each header, those of 1xx and redirects too. It also ends trailers, which change nothing. */
@@ -158,21 +146,17 @@ static bool set_no_wait(CURL *easy)
 #endif
 }
 
-/* No proxy: its address would be the one that is checked, and it would connect to any other. */
-static bool set_request_options(struct http_transfer *t, const struct sink_message *m)
+/* What no request changes. No proxy: its address would be the one that is checked, and it would connect to any other. */
+static bool set_constant_options(struct http_transfer *t)
 {
 	const struct sink *s = t->target->sink;
 	const struct http_options *o = http_options(s);
 	CURL *easy = t->easy;
 
-	curl_easy_reset(easy);
 	return curl_easy_setopt(easy, CURLOPT_PRIVATE, t) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_URL, t->target->url) == CURLE_OK && set_protocols(easy, t->target->url) &&
 		curl_easy_setopt(easy, CURLOPT_POST, 1L) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, o->method) == CURLE_OK &&
-		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, m->body.p ? m->body.p : "") == CURLE_OK &&
-		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)m->body.n) == CURLE_OK &&
-		curl_easy_setopt(easy, CURLOPT_HTTPHEADER, t->headers) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_USERAGENT, "hookspool/" PACKAGE_VERSION) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK && curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
 		set_no_wait(easy) && curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, o->follow_redirects ? 1L : 0L) == CURLE_OK &&
@@ -182,9 +166,7 @@ static bool set_request_options(struct http_transfer *t, const struct sink_messa
 		curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)s->timeout) == CURLE_OK &&
 		(!o->ca_file || curl_easy_setopt(easy, CURLOPT_CAINFO, o->ca_file) == CURLE_OK) &&
 		/* RFC 8996: earlier versions must not be used, whatever the system's OpenSSL allows */
-		curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
-		(!t->target->http1 || curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK) &&
-		set_before_request(t) && (!m->at_most_once || curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK) &&
+		curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK && set_before_request(t) &&
 		curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_connection) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, t) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK &&
@@ -194,13 +176,42 @@ static bool set_request_options(struct http_transfer *t, const struct sink_messa
 		curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->error) == CURLE_OK;
 }
 
+static bool set_request_options(const struct http_transfer *t)
+{
+	const struct sink_message *m = t->message;
+	bool fresh = !KEEPS_CONNECTIONS || t->target->fresh || m->at_most_once;
+	CURL *easy = t->easy;
+
+	return curl_easy_setopt(easy, CURLOPT_POSTFIELDS, m->body.p ? m->body.p : "") == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)m->body.n) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_HTTPHEADER, t->headers) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, fresh ? 1L : 0L) == CURLE_OK &&
+		(!t->target->http1 || curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK);
+}
+
 bool http_transfer_prepare(struct http_transfer *t, struct sink_message *m, const char *more)
 {
 	t->message = m;
 	t->answer_len = t->read = 0;
 	t->status = 0;
-	t->refused = t->begun = t->answered = t->speaks = t->kept = t->repeated = false;
+	t->begun = !KEEPS_CONNECTIONS;
+	t->refused = t->answered = t->speaks = t->kept = t->repeated = false;
 	*t->error = '\0';
 	t->headers = http_target_headers(t->target, m, more, clock_now());
-	return t->headers && set_request_options(t, m);
+	return t->headers && set_request_options(t);
+}
+
+struct http_transfer *http_transfer_new(struct http_target *target, const struct cidrs *forbidden)
+{
+	struct http_transfer *t = calloc(1, sizeof *t);
+
+	if (!t)
+		return NULL;
+	t->target = target;
+	t->forbidden = forbidden;
+	t->easy = curl_easy_init();
+	if (t->easy && set_constant_options(t))
+		return t;
+	http_transfer_free(t);
+	return NULL;
 }
