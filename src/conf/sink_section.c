@@ -222,7 +222,8 @@ static bool refuse_others(const struct option_row *rows, const struct sink_type 
 {
 	for (; rows->name; rows++)
 		if (option_is_given(sec, rows->name) && !has_row(type->rows, rows->name))
-			return option_refuse_value(sec, rows->name, NULL, "%s is not for a sink of the type \"%s\"; remove it", rows->name, type->name);
+			return option_refuse_value(sec, rows->name, NULL, "%s is not for a sink of the type \"%s\"; %s", rows->name, type->name,
+				option_is_given(sec, "type") ? "remove it" : "write the sink's type, or remove this");
 	return true;
 }
 

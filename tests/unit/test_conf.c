@@ -384,7 +384,7 @@ static void errors_name_file_and_line(void **state)
 		{"sink \"out\" { type = \"exec\" command = {\"\"} }\n", "test.conf:1:", "needs a command"},
 		{"sink \"out\" { type = \"exec\" command = {\"a\"} url = \"http://a/\" }\n", "test.conf:1:", "url is not for a sink of the type \"exec\""},
 		{"sink \"out\" { type = \"exec\" command = {\"a\"} retry-on = {\"500\"} }\n", "test.conf:1:", "retry-on is not for"},
-		{"sink \"out\" { url = \"http://a/\" command = {\"a\"} }\n", "test.conf:1:", "command is not for a sink of the type \"http\""},
+		{"sink \"out\" { url = \"http://a/\" command = {\"a\"} }\n", "test.conf:1:", "command is not for a sink of the type \"http\"; write the sink's type"},
 		{"sink \"out\" { type = \"exec\" command = {\"a\"} reply = \"b\" }\n", "test.conf:1:", "no such sink of the type"},
 		{"sink \"b\" { url = \"http://a/\" }\nsink \"out\" { type = \"exec\" command = {\"a\"} reply = \"b\" }\n", "test.conf:2:", "{{hookspool.reply}}"},
 		{"sink \"b\" { type = \"exec\" command = {\"a\"} body = '{{hookspool.reply}}' }\nsink \"out\" { type = \"exec\" command = {\"a\"} reply = \"b\" }\n",
