@@ -29,7 +29,7 @@ static const char bash_head[] =
 	"  mapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
 	"}\n"
 	"_hookspool() {\n"
-	"  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} sub= i\n"
+	"  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} sub='' i\n"
 	"  local -a conf=()\n"
 	"  COMPREPLY=()\n"
 	"  if [[ $cur == '=' ]]; then\n"
