@@ -39,16 +39,16 @@ static bool is_named(const struct conf *conf, const struct sink *s)
 	return false;
 }
 
-/* The path in the field of an option; NULL where the option is none of these two kinds, or has no value. */
-static const char *path_of(const struct option_row *row, const struct sink *s, const struct option_kind *kind, const struct option_kind *or_kind)
+/* The path in the field of an option; NULL where the option is not of this kind, or has no value. */
+static const char *path_of(const struct option_row *row, const struct sink *s, const struct option_kind *kind)
 {
-	return row->kind == kind || row->kind == or_kind ? *(char *const *)((const char *)s->options + row->offset) : NULL;
+	return row->kind == kind ? *(char *const *)((const char *)s->options + row->offset) : NULL;
 }
 
 static bool is_secret_file(const struct sink *s, const char *target)
 {
 	for (const struct option_row *row = s->type->rows; row->name; row++)
-		if (path_of(row, s, &kind_secret_path, NULL) == target)
+		if (kind_secret_file(row, s->options, 0) == target)
 			return true;
 	return false;
 }
@@ -152,9 +152,11 @@ static bool check_sink_files(struct check *c, const struct sink *s)
 
 	for (const struct option_row *row = s->type->rows; row->name; row++) {
 		snprintf(whose, sizeof whose, "sink %s: %s ", s->name, row->name);
-		file = path_of(row, s, &kind_secret_path, &kind_file);
-		if (file && !check_file(c, whose, file, row->kind == &kind_secret_path))
+		file = path_of(row, s, &kind_file);
+		if (file && !check_file(c, whose, file, false))
 			ok = false;
+		for (size_t i = 0; (file = kind_secret_file(row, s->options, i)); i++)
+			ok = check_file(c, whose, file, true) && ok;
 	}
 	return ok;
 }
@@ -163,7 +165,7 @@ static bool check_sink_files(struct check *c, const struct sink *s)
 static bool has_files(const struct sink *s)
 {
 	for (const struct option_row *row = s->type->rows; row->name; row++)
-		if (path_of(row, s, &kind_secret_path, &kind_file) || path_of(row, s, &kind_path, NULL))
+		if (kind_secret_file(row, s->options, 0) || path_of(row, s, &kind_file) || path_of(row, s, &kind_path))
 			return true;
 	return s->type->command != NULL;
 }

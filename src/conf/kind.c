@@ -66,6 +66,34 @@ void kind_free_list(void *field)
 	*list = (struct strlist){0};
 }
 
+static bool read_paths(const struct option_row *row, cfg_t *sec, void *field)
+{
+	struct strlist *list = field;
+	char path[PATH_MAX];
+
+	if (!kind_read_list(row, sec, field))
+		return false;
+	for (size_t i = 0; i < list->n; i++) {
+		char *full = strdup(reader_path(sec->filename, list->item[i], path, sizeof path));
+
+		if (!full)
+			return false;
+		free(list->item[i]);
+		list->item[i] = full;
+	}
+	return true;
+}
+
+const char *kind_secret_file(const struct option_row *row, const void *base, size_t i)
+{
+	const void *field = (const char *)base + row->offset;
+	const struct strlist *list = field;
+
+	if (row->kind == &kind_secret_path)
+		return i == 0 ? *(char *const *)field : NULL;
+	return row->kind == &kind_secret_paths && i < list->n ? list->item[i] : NULL;
+}
+
 static bool read_bool(const struct option_row *row, cfg_t *sec, void *field)
 {
 	*(bool *)field = cfg_getbool(sec, row->name);
@@ -348,6 +376,7 @@ void kind_print_bounds(struct buf *out, const struct option_row *row)
 const struct option_kind kind_text = {"text", CFGT_STR, .read = kind_read_text, .free = kind_free_text};
 const struct option_kind kind_path = {"path", CFGT_STR, .read = kind_read_path, .free = kind_free_text};
 const struct option_kind kind_secret_path = {"file with a secret", CFGT_STR, .read = kind_read_path, .free = kind_free_text};
+const struct option_kind kind_secret_paths = {"list of files with a secret", LIST, .read = read_paths, .free = kind_free_list};
 const struct option_kind kind_file = {"file", CFGT_STR, .read = kind_read_path, .free = kind_free_text};
 const struct option_kind kind_bool = {"true or false", CFGT_BOOL, .read = read_bool};
 const struct option_kind kind_count = {"number", CFGT_INT, .check = check_count, .read = kind_read_count};

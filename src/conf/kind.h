@@ -10,6 +10,7 @@
 extern const struct option_kind kind_text;     /* char *, freed by option_free() */
 extern const struct option_kind kind_path;     /* char *; a relative path starts at the directory of the section's file */
 extern const struct option_kind kind_secret_path; /* the same; the file has a secret, which is not read here */
+extern const struct option_kind kind_secret_paths; /* struct strlist; several of them */
 extern const struct option_kind kind_file;        /* the same; the file must be there when the option is used */
 extern const struct option_kind kind_bool;     /* bool */
 extern const struct option_kind kind_count;    /* unsigned, within min and max */
@@ -47,6 +48,12 @@ bool kind_read_time(const char *text, int64_t max, int64_t *ms);
 
 /* Appends a time as the file would have it, such as "10s" or "365d". */
 void kind_print_time(struct buf *out, int64_t ms);
+
+/*
+ * The i-th file with a secret that the option names in the fields of base. NULL behind the last, and for an option of another kind than
+ * kind_secret_path and kind_secret_paths.
+ */
+const char *kind_secret_file(const struct option_row *row, const void *base, size_t i);
 
 /* Functions of the kinds above, for kinds that a section has of its own. */
 bool kind_read_text(const struct option_row *row, cfg_t *sec, void *field);

@@ -38,8 +38,8 @@ static bool add_file(struct fingerprint *f, const char *path)
 {
 	char why[PATH_MAX + 256];
 	struct buf text = {0};
-	bool ok = !path || io_read_secret(path, &text, why, sizeof why);
-	int64_t id = ok && path ? fingerprint_secret(text.data, text.len) : 0;
+	bool ok = io_read_secret(path, &text, why, sizeof why);
+	int64_t id = ok ? fingerprint_secret(text.data, text.len) : 0;
 
 	fingerprint_add(f, &id, sizeof id);
 	if (text.data)
@@ -51,12 +51,14 @@ static bool add_file(struct fingerprint *f, const char *path)
 /* The files of a sink's options that name one with a secret. */
 static bool add_files(struct fingerprint *f, const struct sink *s)
 {
-	const char *base = s->options;
+	const char *file;
 	bool all = true;
 
-	for (const struct option_row *row = s->type->rows; row->name; row++)
-		if (row->kind == &kind_secret_path)
-			all = add_file(f, *(char *const *)(base + row->offset)) && all;
+	for (const struct option_row *row = s->type->rows; row->name; row++) {
+		for (size_t i = 0; (file = kind_secret_file(row, s->options, i)); i++)
+			all = add_file(f, file) && all;
+		fingerprint_add(f, "", 0);
+	}
 	return all;
 }
 

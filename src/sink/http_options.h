@@ -29,7 +29,7 @@ struct http_options {
 	size_t n_templates;
 	bool pass_headers;               /* the headers that were kept with the event go along */
 	char *authorization_file;        /* the value of the Authorization header; NULL: none */
-	char *secret_file;               /* the secret that signs as Standard Webhooks has it; NULL: unsigned */
+	struct strlist secret_files;     /* the secrets that sign as Standard Webhooks has it; empty: unsigned */
 	char *ca_file;                   /* the certificates to trust; NULL: the system's */
 	bool allow_private, follow_redirects;
 	int64_t connect_timeout;         /* ms */

@@ -84,19 +84,29 @@ static bool read_authorization(struct http_target *t, struct buf *secret, char *
 	return ok;
 }
 
-static bool read_key(struct http_target *t, struct buf *secret, char *why, size_t n)
+static bool read_key(const char *file, struct key **key, struct buf *secret, char *why, size_t n)
 {
 	const char *wrong;
 
-	if (!http_options(t->sink)->secret_file)
-		return true;
-	secret->len = 0;
-	if (!io_read_secret(http_options(t->sink)->secret_file, secret, why, n))
+	if (!io_read_secret(file, secret, why, n))
 		return false;
-	t->key = scheme_key(scheme_find("standard-webhooks"), secret->data, secret->len, true, &wrong);
-	if (!t->key)
-		snprintf(why, n, "%s: %s", http_options(t->sink)->secret_file, wrong);
-	return t->key != NULL;
+	*key = scheme_key(scheme_find("standard-webhooks"), secret->data, secret->len, true, &wrong);
+	if (!*key)
+		snprintf(why, n, "%s: %s", file, wrong);
+	return *key != NULL;
+}
+
+static bool read_keys(struct http_target *t, struct buf *secret, char *why, size_t n)
+{
+	const struct strlist *files = &http_options(t->sink)->secret_files;
+
+	t->keys = calloc(files->n + 1, sizeof *t->keys);
+	if (!t->keys)
+		return say_no_memory(why, n);
+	for (; t->n_keys < files->n; t->n_keys++)
+		if (!read_key(files->item[t->n_keys], &t->keys[t->n_keys], secret, why, n))
+			return false;
+	return true;
 }
 
 /* True when there is at least one certificate, and no error: OpenSSL takes a file whole, or refuses it. */
@@ -137,7 +147,7 @@ bool http_target_init(struct http_target *t, const struct sink *sink, char *why,
 	bool ok;
 
 	*t = (struct http_target){.sink = sink};
-	ok = check_ca(o, why, n) && read_url(t, &secret, why, n) && read_authorization(t, &secret, why, n) && read_key(t, &secret, why, n);
+	ok = check_ca(o, why, n) && read_url(t, &secret, why, n) && read_authorization(t, &secret, why, n) && read_keys(t, &secret, why, n);
 	for (size_t i = 0; ok && i < o->headers.n; i++)
 		ok = append_header(&t->headers, o->headers.item[i]) || say_no_memory(why, n);
 	/* otherwise libcurl sends "Expect: 100-continue" before bodies of 1 MiB or more, and waits */
@@ -152,24 +162,28 @@ void http_target_free(struct http_target *t)
 {
 	free(t->url);
 	curl_slist_free_all(t->headers);
-	key_free(t->key);
+	for (size_t i = 0; i < t->n_keys; i++)
+		key_free(t->keys[i]);
+	free(t->keys);
 	*t = (struct http_target){0};
 }
 
-/* standardwebhooks.com, "Signature scheme": id.timestamp.body, base64 behind "v1,". */
+/* standardwebhooks.com, "Signature scheme": id.timestamp.body, base64 behind "v1,"; the signatures of several secrets behind a blank. */
 static bool sign_message(const struct http_target *t, const struct sink_message *m, int64_t now, struct buf *out)
 {
 	unsigned char signature[KEY_SIGNATURE_MAX];
 	char text[2 * KEY_SIGNATURE_MAX + 1];
 	struct buf message = {0};
 	bool ok = buf_printf(&message, "%s.%" PRId64 ".", m->id, now / 1000) && buf_add(&message, m->body.p, m->body.n) &&
-		key_sign(t->key, message.data, message.len, signature);
+		buf_printf(out, "webhook-signature:");
 
+	for (size_t i = 0; ok && i < t->n_keys; i++) {
+		ok = key_sign(t->keys[i], message.data, message.len, signature);
+		encode(ENCODING_BASE64, signature, key_signature_size(t->keys[i]), text);
+		ok = ok && buf_printf(out, " v1,%s", text);
+	}
 	buf_free(&message);
-	if (!ok)
-		return false;
-	encode(ENCODING_BASE64, signature, key_signature_size(t->key), text);
-	return buf_printf(out, "webhook-signature: v1,%s", text);
+	return ok;
 }
 
 struct curl_slist *http_target_headers(const struct http_target *t, const struct sink_message *m, const char *more, int64_t now)
@@ -182,7 +196,7 @@ struct curl_slist *http_target_headers(const struct http_target *t, const struct
 	ok = buf_printf(&text, "Content-Type: %s", m->type) && append_header(&list, buf_str(&text));
 	snprintf(line, sizeof line, "webhook-id: %s", m->id);
 	ok = ok && append_header(&list, line);
-	if (ok && t->key) {
+	if (ok && t->n_keys) {
 		snprintf(line, sizeof line, "webhook-timestamp: %" PRId64, now / 1000);
 		text.len = 0;
 		ok = append_header(&list, line) && sign_message(t, m, now, &text) && append_header(&list, buf_str(&text));

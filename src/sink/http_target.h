@@ -15,7 +15,8 @@ struct http_target {
 	const struct sink *sink; /* borrowed */
 	char *url;
 	struct curl_slist *headers; /* of every attempt */
-	struct key *key;            /* signs messages; NULL: unsigned */
+	struct key **keys;          /* each signs messages; n_keys == 0: unsigned */
+	size_t n_keys;
 	bool fresh;                 /* the next attempt opens a connection */
 	bool http1;                 /* attempts use HTTP/1.1 */
 };

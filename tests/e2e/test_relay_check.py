@@ -129,8 +129,8 @@ def test_check_of_certificates(receiver, relay, target, text, wrong):
 def test_check_of_files(receiver):
     """Each is told once: the sink, its option, and what makes it right for a service whose files are root's."""
     home = home_with(sink("gone", url_file="gone", url=None), sink("open", url="https://a/", authorization_file="open"),
-                     sink("both", url="https://a/", secret_file="open", ca_file="none"), sink("bad", url="https://a/", secret_file="bad"),
-                     relay=("gone", "open", "both", "bad"), files={"bad": "whsec_!!!"})
+                     sink("both", url="https://a/", secret_file=["open", "gone"], ca_file="none"), sink("bad", url="https://a/", secret_file=["good", "bad"]),
+                     relay=("gone", "open", "both", "bad"), files={"good": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "bad": "whsec_!!!"})
     home.write("open", "Bearer abc\n", 0o644)
     one = receiver(home=home)
     done = home.cli("check", "--socket", f"unix:{one.socket}")
@@ -140,6 +140,7 @@ def test_check_of_files(receiver):
         "FAIL sink gone: url-file gone: there is no such file; make it, with the group of the service that reads it, and chmod 640",
         "FAIL sink open: authorization-file open: others may read it; chmod o= it",
         "FAIL sink both: secret-file open: others may read it; chmod o= it",
+        "FAIL sink both: secret-file gone: there is no such file; make it, with the group of the service that reads it, and chmod 640",
         "FAIL sink both: ca-file none: there is no such file; make it, with chmod 644"]
     assert re.match(r"FAIL hookspool\.conf:\d+: sink bad: bad: ", failed[-1])
 

@@ -11,8 +11,9 @@ import time
 import pytest
 
 from place import SLOW, until
-from relaying import Target, deliver, home_with, settled, sink, states
-from servers import free_port
+from receiver import Home, endpoint
+from relaying import Target, deliver, home_with, settled, sink, states, tried
+from servers import free_port, nginx
 
 KEY = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -34,6 +35,24 @@ def test_bytes_and_signature(receiver, relay, target):
     settled(home, 1)
     attempt = home.spool.query("SELECT * FROM attempt")[0]
     assert (attempt["status"], attempt["error"], attempt["answer"]) == (200, None, b"ok")
+
+
+def test_signatures_of_two_secrets(receiver, relay):
+    """While a secret is changed, a receiver that knows the new or the old one accepts the event, and others do not."""
+    secrets = {"new": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "old": KEY, "other": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSx"}
+    theirs = Home(*(endpoint(f"/{name}", scheme="standard-webhooks", secret_file=[name]) for name in secrets), files=secrets)
+    front = nginx(theirs)
+    home = home_with(*(sink(name, url=f"http://127.0.0.1:{front.port}/{name}", secret_file=["new", "old"]) for name in secrets),
+                     relay=tuple(secrets), files=secrets)
+    one = receiver(home=home)
+    relay(home).ready()
+    body, = deliver(one)
+    settled(home, 2)
+    tried(home, 3)
+    answers = home.spool.query("SELECT sink, status FROM attempt JOIN relay ON relay.id = attempt.relay")
+    assert {row["sink"]: row["status"] for row in answers} == {"new": 200, "old": 200, "other": 401}
+    assert [row["body"] for row in theirs.spool.query("SELECT body FROM event")] == [body, body]
+    front.stop()
 
 
 def test_template(receiver, relay, target):

@@ -12,6 +12,8 @@ import pytest
 from place import BASE, SOURCE, need, run, until
 from proc import Child
 from receiver import Home, endpoint
+from relaying import deliver as relayed
+from relaying import home_with, sink, tried
 from servers import nginx
 from test_providers import FILES, home_for, load, outcome, post
 
@@ -80,6 +82,19 @@ def test_own_signature_is_accepted_by_the_package(packages, front, scheme, child
     done = front.home.cli(*send)
     assert done.returncode == 0 and b"200 after" in done.stdout, done.stdout.decode() + done.stderr.decode()
     assert front.home.cli(*send, "--bad-signature").returncode == 1
+
+
+@pytest.mark.parametrize("knows", ["new", "old"])
+def test_sink_with_two_secrets_is_accepted_by_the_package(packages, receiver, relay, knows):
+    """Standard Webhooks' own package knows one of the secrets that the sink signs with."""
+    secrets = {"new": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "old": SECRETS["standard-webhooks"]}
+    theirs = Child([need("node"), packages / "receive.js", "standard-webhooks", secrets[knows]], packages / f"two-{knows}.log")
+    port = int(until(theirs.text, "its port"))
+    home = home_with(sink("out", url=f"http://127.0.0.1:{port}/", secret_file=["new", "old"]), files=secrets)
+    one = receiver(home=home)
+    relay(home).ready()
+    relayed(one)
+    assert tried(home)[0]["status"] == 200
 
 
 def flipped(text):

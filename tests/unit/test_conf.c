@@ -221,6 +221,32 @@ static void variables_that_are_unset(void **state)
 	}
 }
 
+/* One text is a list of one, as release 0.1 wrote it. */
+static void secrets_of_a_sink(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t n;
+	} of[] = {{"", 0}, {"secret-file = {}", 0}, {"secret-file = \"old\"", 1}, {"secret-file = {\"old\", \"/new\"}", 2}};
+	const struct strlist *files;
+	char text[128];
+	struct conf *c;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(of); i++) {
+		snprintf(text, sizeof text, "sink \"out\" { url = \"http://a/\" %s }\n", of[i].text);
+		c = load(text);
+		assert_non_null(c);
+		files = &http_options(c->sinks)->secret_files;
+		assert_int_equal(files->n, of[i].n);
+		if (files->n)
+			assert_string_equal(files->item[0], "old");
+		if (files->n > 1)
+			assert_string_equal(files->item[1], "/new");
+		conf_free(c);
+	}
+}
+
 /* What looks like what is refused, and is right. */
 static void sinks_at_the_edge(void **state)
 {
@@ -780,6 +806,7 @@ int main(void)
 		cmocka_unit_test(names),
 		cmocka_unit_test(sinks),
 		cmocka_unit_test(sinks_that_store),
+		cmocka_unit_test(secrets_of_a_sink),
 		cmocka_unit_test(sinks_at_the_edge),
 		cmocka_unit_test(sinks_that_are_programs),
 		cmocka_unit_test(sinks_may_stand_anywhere),
