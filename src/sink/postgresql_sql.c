@@ -7,8 +7,14 @@
 
 void postgresql_parameters(struct postgresql_parameters *p, const struct postgresql_options *o, const char *password, const char *address)
 {
-	/* https://www.postgresql.org/docs/15/libpq-connect.html section 34.1.2; a peer that vanished is noticed within a minute */
+	/*
+	 * https://www.postgresql.org/docs/15/libpq-connect.html section 34.1.2. The URL overrides what is before it: libpq looks for a
+	 * certificate and passwords in the home directory otherwise, which may be that of another user. A peer that vanished is
+	 * noticed within a minute.
+	 */
 	const char *const all[][2] = {
+		{"sslcert", "/dev/null/none"},
+		{"passfile", "/dev/null/none"},
 		{"dbname", o->url}, /* a URL is taken apart */
 		{"password", password},
 		{"hostaddr", address},

@@ -114,8 +114,9 @@ def test_a_subscriber_that_is_away_gets_it_later(mqtt):
     assert Subscriber(mqtt).until_bodies(1) == bodies
 
 
-def test_a_poison_event_is_refused_alone(children):
-    server = Mosquitto("allow_anonymous true\nmessage_size_limit 2000\n")
+@pytest.mark.parametrize("limit", ["message_size_limit", "max_packet_size"])  # the server refuses one, and tells the client of the other
+def test_a_poison_event_is_refused_alone(children, limit):
+    server = Mosquitto(f"allow_anonymous true\n{limit} 2000\n")
     reader = Subscriber(server)
     home = home_with(mqtt_sink(server, retry=SOON))
     receiver = home.start()

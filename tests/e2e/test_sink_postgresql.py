@@ -9,12 +9,13 @@ import pytest
 
 import fcgi_client
 from outcomes import expect
-from place import until
+from place import new_dir, own, until
 from postgresql_server import TABLE, PostgreSQL
 from receiver import Home, endpoint
 from relaying import PATH, Relay, deliver, home_with, settled, sink, states
 from sender import message
 from servers import free_port
+from test_callers import make_certificates
 
 SOON = ["100ms", "200ms", "1h"]
 TEXTS = ["id = {{hookspool.id}}", "text = {{hookspool.text}}", "body = {{{raw}}}"]
@@ -152,8 +153,8 @@ def test_what_a_trigger_raises_is_tried_again_alone(server):
 
 # ---- ways to it
 
-def with_password():
-    server = PostgreSQL(port=free_port(), tcp=True)
+def with_password(*settings):
+    server = PostgreSQL(*settings, port=free_port(), tcp=True)
     server.do("CREATE ROLE hook LOGIN PASSWORD 's3cret word'; GRANT INSERT, SELECT (id) ON hook_events TO hook")
     (server.data / "pg_hba.conf").write_text("local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n")
     server.do("SELECT pg_reload_conf()")
@@ -174,7 +175,36 @@ def test_a_way_that_is_wrong(children, host, why):
     assert why in error_of(home) and states(home) == [0]
 
 
+def test_tls_is_verified(children):
+    where = new_dir("ca")
+    make_certificates(where)
+    server = with_password("ssl=on", f"ssl_cert_file={where}/server.pem", f"ssl_key_file={own(where / 'server.key')}")
+    url = f"postgresql://hook@localhost:{server.port}/postgres?sslmode=verify-full"
+    given = {"password_file": "password", "retry": SOON}
+    home = home_with(table_sink(server, url=f"{url}&sslrootcert={where}/ca.pem", **given), table_sink(server, "stranger", url=f"{url}&sslrootcert={where}/other.pem", **given),
+                     table_sink(server, "name", url=f"{url}&sslrootcert={where}/ca.pem".replace("localhost", "127.0.0.1"), **given),
+                     relay=("out", "stranger", "name"), files={"password": "s3cret word"})
+    deliver(home.start())
+    Relay(home).ready()
+    settled(home, 1)
+    errors = until(lambda: len(rows := home.spool.query("SELECT sink, error FROM attempt JOIN relay ON relay.id = relay WHERE error IS NOT NULL GROUP BY sink")) == 2
+                   and {row["sink"]: row["error"] for row in rows}, "the others have failed")
+    assert "certificate" in errors["stranger"] and "127.0.0.1" in errors["name"]
+
+
 # ---- servers that fail
+
+def test_a_server_that_hangs_before_it_answers(server):
+    server.hang(True)
+    home, _ = relayed(server, 2, timeout="500ms", retry=SOON)
+    assert "in time" in error_of(home) and states(home) == [0, 0]
+    start = time.monotonic()
+    home.relay.stop()
+    assert time.monotonic() - start < 5
+    server.hang(False)
+    Relay(home).ready()
+    settled(home, 2)
+
 
 def test_a_server_that_is_down_gets_the_event_later(server):
     server.end(signal.SIGINT)
