@@ -225,7 +225,7 @@ bool option_is_given(cfg_t *sec, const char *name)
 	return cfg_getopt(sec, name)->flags & CFGF_MODIFIED;
 }
 
-static void refuse_at(cfg_t *sec, const cfg_t *title_of, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void refuse_at(cfg_t *sec, const cfg_t *title_of, const char *fmt, va_list ap)
 {
 	struct buf b = {0};
 
