@@ -25,6 +25,7 @@ extern const struct option_kind kind_list;     /* struct strlist */
 extern const struct option_kind kind_rate;     /* struct rate */
 extern const struct option_kind kind_burst;    /* unsigned: the burst of a struct rate, which the same section must have */
 extern const struct option_kind kind_template; /* struct template *, of plain text */
+extern const struct option_kind kind_conditions; /* struct conditions */
 extern const struct option_kind kind_pattern;  /* struct pattern * */
 extern const struct option_kind kind_ranges;   /* struct cidrs */
 extern const struct option_kind kind_include;  /* no field */

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/condition.h"
 #include "core/pattern.h"
 #include "core/rate.h"
 #include "core/strlist.h"
@@ -45,6 +46,7 @@ struct sink {
 	bool filtered;                   /* the relay has one to apply */
 	struct strlist senders, texts;   /* empty: all */
 	struct pattern *text_regex;      /* NULL: any text */
+	struct conditions conditions;    /* on the body's fields; empty: any body */
 	bool first_message;              /* the first message of a conversation alone */
 };
 

@@ -161,6 +161,7 @@ static const struct option_row common[] = {
 	{"senders", &parts_kind, NULL, AT(senders), .help = "send only events of these senders, by id or a part of the name; empty: all", .free_text = true},
 	{"texts", &parts_kind, NULL, AT(texts), .help = "send only messages with one of these texts in them; empty: all", .free_text = true},
 	{"text-regex", &kind_pattern, NULL, AT(text_regex), .help = "send only messages that match this extended regular expression", .free_text = true},
+	{"where", &kind_conditions, NULL, AT(conditions), .help = "send only events whose body meets all these conditions; empty: all", .free_text = true},
 	{"first-message", &kind_bool, "false", AT(first_message), .help = "send only the first message of a conversation"},
 	{.name = NULL},
 };
@@ -301,7 +302,7 @@ bool sink_section_make(cfg_t *sec, struct sink *s)
 		return false;
 	s->needs_text = s->body || type->fields || s->texts.n || s->text_regex;
 	s->replies = s->body && template_has(s->body, TEMPLATE_REPLY);
-	s->filtered = s->first_message || s->senders.n || s->texts.n || s->text_regex;
+	s->filtered = s->first_message || s->senders.n || s->texts.n || s->text_regex || s->conditions.n;
 	return !type->finish || type->finish(sec, s);
 }
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "core/utf8.h"
 
 enum {
 	LONG_US = 20 * 1000, /* of one text */
@@ -163,6 +164,16 @@ void pattern_free(struct pattern *p)
 		return;
 	forget_states(p);
 	free(p);
+}
+
+size_t pattern_text(struct slice text, char copy[PATTERN_TEXT_MAX + 1])
+{
+	size_t n = utf8_fit(text.p, text.n, PATTERN_TEXT_MAX);
+
+	for (size_t i = 0; i < n; i++)
+		copy[i] = text.p[i] ? text.p[i] : ' ';
+	copy[n] = '\0';
+	return n;
 }
 
 /* glibc says "no match", with errno set, where memory is short; and keeps each state that a text led to, which may be 100 MiB of them. */

@@ -5,7 +5,13 @@
 
 #include <stddef.h>
 
-enum { PATTERN_MAX = 1000 }; /* bytes of a pattern's text */
+#include "core/buf.h"
+
+enum {
+	PATTERN_MAX = 1000, /* bytes of a pattern's text */
+	/* Bytes that are searched of a stranger's text. The time of a search grows with its square; LinkedIn takes 8,000 characters. */
+	PATTERN_TEXT_MAX = 8 * 1024,
+};
 
 struct pattern;
 
@@ -21,6 +27,9 @@ struct pattern *pattern_new(const char *text, char *why, size_t why_size);
 void pattern_free(struct pattern *p);
 
 enum pattern_result { PATTERN_FOUND, PATTERN_NOT_FOUND, PATTERN_NO_MEMORY };
+
+/* Copies the beginning of a text as pattern_find() takes it, with spaces for NULs and a NUL behind it. Returns its length. */
+size_t pattern_text(struct slice text, char copy[PATTERN_TEXT_MAX + 1]);
 
 /* The time grows with the square of the text's length. Not thread-safe. */
 enum pattern_result pattern_find(struct pattern *p, const char *text);

@@ -10,8 +10,6 @@
 #include "spool/conversation.h"
 
 enum {
-	/* Bytes of a text that filters see. The time of a regular expression grows with its square; LinkedIn takes 8,000 characters. */
-	TEXT_MAX = 8 * 1024,
 	AGAIN_US = 1000 * 1000, /* pause after a failed reading */
 	READ_US = 5 * 1000, /* the longest reading; other sinks wait for it */
 	SLOW_US = 50 * 1000, /* filtering in one reading that makes the sink's next reading wait, so that others go first */
@@ -25,7 +23,7 @@ struct reading {
 	struct relay *relay;
 	struct queue *queue;
 	int64_t until;   /* clock_mono_us() */
-	int64_t filtering; /* us, of texts */
+	int64_t filtering; /* us, of texts and bodies */
 	int64_t noted; /* the last event whose conversation is known, where the sink wants first messages only */
 	bool ok;
 	bool too_new; /* there were later events */
@@ -47,13 +45,10 @@ static bool is_from(const struct strlist *senders, const struct template_values 
 static enum wanted wants_text(const struct sink *s, struct slice text)
 {
 	static const enum wanted found_wanted[] = {[PATTERN_FOUND] = WANTED, [PATTERN_NOT_FOUND] = UNWANTED, [PATTERN_NO_MEMORY] = UNKNOWN};
-	char copy[TEXT_MAX + 1];
-	size_t n = utf8_fit(text.p, text.n, TEXT_MAX);
+	char copy[PATTERN_TEXT_MAX + 1];
+	size_t n = pattern_text(text, copy);
 	bool found = s->texts.n == 0;
 
-	for (size_t i = 0; i < n; i++)
-		copy[i] = text.p[i] ? text.p[i] : ' '; /* a NUL would end the regular expression's text */
-	copy[n] = '\0';
 	for (size_t i = 0; !found && i < s->texts.n; i++)
 		found = utf8_contains((struct slice){copy, n}, slice_text(s->texts.item[i]));
 	if (!found || !s->text_regex)
@@ -77,21 +72,33 @@ static enum wanted read_and_filter_text(struct reading *reading, struct attempt 
 	return wanted;
 }
 
+static enum wanted meets_conditions(struct reading *reading, const struct attempt *a)
+{
+	static const enum wanted result_wanted[] = {[CONDITIONS_HOLD] = WANTED, [CONDITIONS_FAIL] = UNWANTED, [CONDITIONS_NO_MEMORY] = UNKNOWN};
+	int64_t begin = clock_mono_us();
+	enum wanted wanted = result_wanted[conditions_check(&reading->queue->sink->conditions, a->values.body)];
+
+	reading->filtering += clock_mono_us() - begin;
+	return wanted;
+}
+
 /* Applies the sink's filters. When the spool can't be read, sets reading->ok to false. */
 static enum wanted wants(struct reading *reading, struct attempt *a)
 {
 	const struct sink *s = reading->queue->sink;
 	const struct slice *known = a->values.known;
 	struct relay *r = reading->relay;
-	enum wanted text = WANTED;
+	enum wanted wanted = WANTED;
 	bool first = true;
 
 	if (!is_from(&s->senders, &a->values))
 		return UNWANTED;
-	if (s->texts.n || s->text_regex)
-		text = read_and_filter_text(reading, a);
-	if (text != WANTED || !s->first_message)
-		return text;
+	if (s->conditions.n)
+		wanted = meets_conditions(reading, a);
+	if (wanted == WANTED && (s->texts.n || s->text_regex))
+		wanted = read_and_filter_text(reading, a);
+	if (wanted != WANTED || !s->first_message)
+		return wanted;
 	reading->ok = spool_conversation_first(r->db, known[TEMPLATE_ENDPOINT], known[TEMPLATE_CONVERSATION], a->event.id, &first);
 	return !reading->ok ? UNKNOWN : first ? WANTED : UNWANTED;
 }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""The events that a sink wants: by sender, text and first message."""
+"""The events that a sink wants: by sender, text, the body's fields and first message."""
+import gzip
 import json
 import random
 import re
@@ -13,7 +14,7 @@ import fcgi_client
 from outcomes import expect
 from place import BIN, SANITIZER, SLOW, until
 from proc import Child
-from receiver import endpoint
+from receiver import Home, endpoint
 from relaying import DEAD, DONE, PATH, PENDING, attempts, deliver, home_with, settled, sink, states, tried
 from sender import message
 
@@ -68,6 +69,28 @@ def test_text_regex(receiver, relay, target):
     home = home_with(sink("out", url=target.url, text_regex="^(hi|hello).* (price|d.mo)"))
     chosen(receiver, relay, home, [{"text": "Hello, what is the price?"}, {"text": "hi! a démo please"}], [{"text": "the price, hello"}, {"text": "hi"}])
     assert len(target.got) == 2
+
+
+def test_where(receiver, relay, target):
+    """All conditions must hold. A value that is missing differs from any text."""
+    home = home_with(sink("out", url=target.url, where=["json:data.provider = LINKEDIN", "json:data.bot != true", "json:data.n ~ ^1"]))
+    wanted = [{"n": 12, "bot": False}, {"n": "1 of 2", "text": None}]
+    unwanted = [{"n": 12, "provider": "WHATSAPP"}, {"n": 1, "bot": True}]
+    chosen(receiver, relay, home, wanted, unwanted)
+    assert sorted(json.loads(body)["data"]["n"] == 12 for body in target.bodies()) == [False, True]
+
+
+def test_where_reads_packed_bodies_and_json_alone(receiver, relay, target):
+    home = Home(sink("out", url=target.url, where=["json:data.type != note"]),
+                endpoint(PATH, relay=["out"], bodies=["json", "form"]))
+    one = receiver(home=home)
+    relay(home).ready()
+    packed = [gzip.compress(json.dumps({"event": "e", "data": {"type": kind, "id": kind}}).encode()) for kind in ("note", "call")]
+    for body in [*packed, b"data.type=call"]:
+        expect(fcgi_client.deliver(one.socket, body, path=PATH), "stored")
+    target.until(1)
+    until(lambda: states(home) == [DONE], "the others are forgotten")
+    assert target.bodies() == packed[1:]
 
 
 def test_text_regex_on_hostile_text(receiver, relay, target):

@@ -133,8 +133,9 @@ def test_waiting_delivery_goes_before_others(running, target):
     assert one.until_entry(store="done") and len(target.got) < 10
 
 
-def test_event_that_the_sink_does_not_want_is_not_waited_for(running, target):
-    home = Home(sink("out", url=target.url, texts=["price"]), endpoint(PATH, store=["out"], store_required=True), endpoint(OTHER))
+@pytest.mark.parametrize("wanted", [{"texts": ["price"]}, {"where": ["json:data.body ~ price"]}], ids=lambda wanted: next(iter(wanted)))
+def test_event_that_the_sink_does_not_want_is_not_waited_for(running, target, wanted):
+    home = Home(sink("out", url=target.url, **wanted), endpoint(PATH, store=["out"], store_required=True), endpoint(OTHER))
     one, _ = running(home)
     slow_target(target, 1)
     begin = time.monotonic()

@@ -276,6 +276,7 @@ static void sinks_that_are_programs(void **state)
 		"sink \"answers\" { url = \"http://a/\" body = '{{hookspool.reply}}' }\n"
 		"sink \"assistant\" { type = \"exec\" command = {\"bin/program\", \"an argument\"} reply = \"answers\" }\n"
 		"sink \"mail\" { type = \"exec\" command = {\"sendmail\"} texts = {\"price\"} text-regex = \"^(hi|hello)\\\\>\" first-message = true }\n"
+		"sink \"some\" { url = \"http://a/\" where = {\"json:a.b = c d\", \"json:e ~ f\"} }\n"
 		"endpoint \"/a\" { secret-file = {\"one\"} relay = {\"assistant\", \"mail\"} }\n");
 	const struct sink *s;
 
@@ -292,6 +293,10 @@ static void sinks_that_are_programs(void **state)
 	assert_true(s->filtered && s->first_message && s->texts.n == 1);
 	assert_int_equal(pattern_find(s->text_regex, "Hello there"), PATTERN_FOUND);
 	assert_int_equal(pattern_find(s->text_regex, "hellothere"), PATTERN_NOT_FOUND);
+	s = conf_sink(c, "some");
+	assert_true(s->filtered && !s->needs_text && s->conditions.n == 2 && s->conditions.item[1].pattern);
+	assert_string_equal(s->conditions.item[0].path, "a.b");
+	assert_string_equal(s->conditions.item[0].value, "c d");
 	conf_free(c);
 }
 
@@ -560,6 +565,8 @@ static void secrets_that_strangers_can_use(void **state)
 	}
 }
 
+#define FOUR_CONDITIONS "'json:a = b', 'json:a = b', 'json:a = b', 'json:a = b', "
+
 /* One option of a section is wrong: it is on line 5, or its line is given, and the section ends further down. */
 static void errors_name_the_options_line(void **state)
 {
@@ -600,6 +607,10 @@ static void errors_name_the_options_line(void **state)
 		{http, "rate-burst = 5", "goes with a rate", 5},
 		{http, "max-in-flight = 0", "1 to 256", 5},
 		{http, "accounts = {\"a\",\n \"b\"}\n text-regex = \"a(\"", "text-regex", 7},
+		{http, "where = {\"json:a = b\",\n \"a = b\"}", "\"a\" is no source; write \"json:PATH = TEXT\"", 6},
+		{http, "where = {\"json:a ~ (\"}", "write an extended regular expression", 5},
+		{http, "where = {" FOUR_CONDITIONS FOUR_CONDITIONS FOUR_CONDITIONS FOUR_CONDITIONS "'json:a = b'}", "more than 16 conditions", 5},
+		{exec, "where = {\"json:a=b\"}", "with spaces around it", 5},
 		{http, "texts = {\"a\",\n \"\"\n }", "empty", 6},
 		{exec, "url = \"http://a/\"", "url is not for", 5},
 		{exec, "allow-private = true", "allow-private is not for", 5},

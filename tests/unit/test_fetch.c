@@ -244,6 +244,34 @@ static void filters_leave_out_by_sender_and_text(void **state)
 	assert_int_equal(sent.messages, 1);
 }
 
+/* The body decides, as it was unpacked. An event that is not JSON meets no condition. */
+static void test_events_that_do_not_meet_the_conditions_are_left_out(void **state)
+{
+	struct fixture *f = *state;
+	struct condition item[2];
+	char why[512];
+
+	assert_true(condition_read("json:data.type = a", &item[0], why, sizeof why));
+	assert_true(condition_read("json:data.bot != true", &item[1], why, sizeof why));
+	sink.conditions = (struct conditions){item, COUNT(item)};
+	sink.filtered = true;
+	put(f, (struct put){.body = "{\"data\":{\"type\":\"a\",\"bot\":true}}"});
+	put(f, (struct put){.body = "{\"data\":{\"type\":\"a\",\"bot\":false}}"});
+	put(f, (struct put){.body = "{\"data\":{\"type\":\"b\"}}"});
+	put(f, (struct put){.body = "data.type=a"});
+	put(f, (struct put){.body = "{\"data\":{\"type\":\"a\"}}"});
+	open_db(f);
+	send_now(f);
+	assert_int_equal(sent.messages, 2);
+	assert_int_equal(sent.message[0]->event->id, 2);
+	assert_int_equal(sent.message[1]->event->id, 5);
+	assert_int_equal(f->r.n_results, 3);
+	for (const struct spool_attempt *a = f->r.results; a; a = a->next)
+		assert_int_equal(a->state, SPOOL_RELAY_UNWANTED);
+	for (size_t i = 0; i < COUNT(item); i++)
+		condition_clear(&item[i]);
+}
+
 static void only_the_first_message_of_a_conversation(void **state)
 {
 	struct fixture *f = *state;
@@ -441,6 +469,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_event_that_was_dropped_is_not_sent, begin, end),
 		cmocka_unit_test_setup_teardown(what_is_due_later_sets_the_time_of_the_next_pass, begin, end),
 		cmocka_unit_test_setup_teardown(filters_leave_out_by_sender_and_text, begin, end),
+		cmocka_unit_test_setup_teardown(test_events_that_do_not_meet_the_conditions_are_left_out, begin, end),
 		cmocka_unit_test_setup_teardown(only_the_first_message_of_a_conversation, begin, end),
 		cmocka_unit_test_setup_teardown(an_event_of_a_removed_endpoint_is_a_dead_letter_where_its_text_matters, begin, end),
 		cmocka_unit_test_setup_teardown(a_spool_that_can_not_be_read_is_read_later, begin, end),
