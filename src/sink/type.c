@@ -15,6 +15,7 @@ const struct sink_type *const sink_types[] = {
 	&type_nats,
 	&type_mqtt,
 	&type_amqp,
+	&type_kafka,
 	NULL,
 };
 

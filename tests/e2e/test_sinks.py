@@ -15,6 +15,7 @@ import pytest
 
 import fcgi_client
 from examples import EXAMPLES, KEY, SinkExample, with_endpoint
+from kafka_server import Kafka
 from mqtt_server import Mosquitto, Subscriber
 from nats_server import Nats
 from outcomes import expect
@@ -396,7 +397,7 @@ def test_files(receiver, relay, name):
 
 def test_all_are_tried():
     tried = {"assistant", "hubspot", "mail", "slack", "discord", "telegram", "salesforce", "json", "make", "n8n", "zapier", "redis", "nats", "postgresql", "file", "dir",
-             "mqtt", "amqp"}
+             "mqtt", "amqp", "kafka"}
     assert {path.stem for path in (EXAMPLES / "sinks").iterdir()} == tried
 
 
@@ -408,6 +409,8 @@ def test_all_go_into_one_directory(receiver, relay, target):
     texts["mqtt"] = texts["mqtt"].replace("mqtt://127.0.0.1:1883", mosquitto.url)
     texts["postgresql"] = texts["postgresql"].replace("postgresql://hook@127.0.0.1:5432/app", PostgreSQL().url)
     texts["redis"] = texts["redis"].replace("redis://127.0.0.1:6379/0", Redis().url)
+    kafka = Kafka("linkedin")
+    texts["kafka"] = texts["kafka"].replace('{"127.0.0.1:9092"}', "{" + ", ".join(f'"{one}"' for one in kafka.brokers) + "}")
     texts["nats"] = texts["nats"].replace("nats://127.0.0.1:4222", Nats().url)
     texts["amqp"] = texts["amqp"].replace("amqp://hookspool@127.0.0.1", Rabbit().url)
     assert not any(line.startswith("endpoint") for text in texts.values() for line in text.splitlines())
