@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: ISC
 """Sinks of the type postgresql, on a real server: what arrives, once, whatever fails."""
+import base64
+import hmac
 import random
 import re
 import signal
@@ -13,7 +15,7 @@ from place import new_dir, own, until
 from postgresql_server import TABLE, PostgreSQL
 from receiver import Home, endpoint
 from relaying import PATH, Relay, deliver, home_with, settled, sink, states
-from sender import message
+from sender import SECRET, message
 from servers import free_port
 from test_callers import make_certificates
 
@@ -84,6 +86,20 @@ def test_a_body_of_any_bytes_is_kept_and_texts_are_made_fit(server):
     assert server.bodies("texts") == sorted([first, other])
     texts = {row[0] for row in server.do("SELECT text FROM texts")}
     assert texts == {"<a\ufffd\ufffdb\ufffd '); DROP TABLE texts; --\u00e9>", "<a=\ufffd\ufffd\u00e9>"}
+
+
+def test_the_body_of_a_get_is_its_parameters(server):
+    """As with other types."""
+    url, query = "https://example.com/tw", "MessageSid=SM1&MessageStatus=sent&Body=a%20b%26c"
+    home = Home(table_sink(server), endpoint("/tw", scheme="twilio", url=url, relay=["out"]))
+    proof = base64.b64encode(hmac.digest(SECRET.encode(), f"{url}?{query}".encode(), "sha1")).decode()
+    listed = dict(fcgi_client.params(path="/tw", method="GET", headers={"X-Webhook-Signature": None, "X-Twilio-Signature": proof}))
+    with fcgi_client.Fcgi(home.start().socket) as fcgi:
+        fcgi.send(fcgi_client.whole([*{**listed, "CONTENT_TYPE": "", "QUERY_STRING": query}.items()]))
+        assert fcgi.reply().status == 200
+    Relay(home).ready()
+    settled(home, 1)
+    assert server.bodies() == [query.encode()]
 
 
 def test_an_event_is_inserted_once(server):
@@ -349,6 +365,11 @@ def test_check_warns_of_what_is_not_durable(children):
 def test_check_of_a_server_that_is_down(server):
     server.end(signal.SIGINT)
     assert found(checked(server), "warn", "can't be reached")
+
+
+def test_check_of_a_server_that_takes_no_writes(server):
+    server.do("ALTER DATABASE postgres SET default_transaction_read_only = on")
+    assert found(checked(server), "FAIL", "read-only")
 
 
 def test_check_of_a_user_that_is_refused(server):
