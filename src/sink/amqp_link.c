@@ -76,11 +76,19 @@ static bool connect_socket(amqp_connection_state_t c, const struct amqp_place *p
 	return code == AMQP_STATUS_OK;
 }
 
+/* The server's log and lists have the product. connection.blocked says why a server takes no messages (rabbitmq.com, "Blocked Connections"). */
 static bool log_in_amqp(amqp_connection_state_t c, const struct amqp_place *p, char why[AMQP_WHY_SIZE])
 {
 	const char *user = p->user ? p->user : "guest", *password = p->user ? p->password.data : "guest";
+	amqp_table_entry_t blocked = {.key = amqp_cstring_bytes("connection.blocked"), .value = {.kind = AMQP_FIELD_KIND_BOOLEAN, .value.boolean = 1}};
+	amqp_table_entry_t entry[] = {
+		{.key = amqp_cstring_bytes("product"), .value = {.kind = AMQP_FIELD_KIND_UTF8, .value.bytes = amqp_cstring_bytes("hookspool")}},
+		{.key = amqp_cstring_bytes("capabilities"), .value = {.kind = AMQP_FIELD_KIND_TABLE, .value.table = {1, &blocked}}},
+	};
+	const amqp_table_t properties = {2, entry};
 
-	return amqp_link_ok(amqp_login(c, p->vhost, 0, FRAME_MAX, AMQP_HEARTBEAT_S, AMQP_SASL_METHOD_PLAIN, user, password), "login", why) &&
+	return amqp_link_ok(amqp_login_with_properties(c, p->vhost, 0, FRAME_MAX, AMQP_HEARTBEAT_S, &properties, AMQP_SASL_METHOD_PLAIN, user, password),
+		"login", why) &&
 		(amqp_channel_open(c, AMQP_CHANNEL), amqp_link_ok(amqp_get_rpc_reply(c), "channel", why));
 }
 

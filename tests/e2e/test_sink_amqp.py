@@ -11,7 +11,7 @@ import pytest
 import fcgi_client
 import proc
 from outcomes import expect
-from place import until
+from place import run, until
 from rabbit_server import LARGEST, PASSWORD, USER, Rabbit
 from receiver import Home, endpoint
 from relaying import PATH, Relay, deliver, home_with, settled, sink, states
@@ -249,6 +249,38 @@ def test_a_server_that_hangs_does_not_hold_up_others(rabbit, queue):
     Relay(home).ready()
     settled(home, 130)
     assert {body for _, body in rabbit.messages(queue)} >= set(bodies)
+
+
+def test_an_answer_that_may_have_arrived_is_not_sent_again(rabbit, queue):
+    answers = amqp_sink(rabbit, queue, "answers", body='{"text":"{{hookspool.reply}}"}', timeout="1s", retry=SOON)
+    home = home_of(answers, sink("out", type="exec", command=["echo", "Hello"], reply="answers", allow_private=None))
+    one = home.start()
+    Relay(home).ready()
+    deliver(one)
+    settled(home, 2)
+    rabbit.signal(signal.SIGSTOP)
+    try:
+        deliver(one)
+        settled(home, 1, state=2)
+    finally:
+        rabbit.signal(signal.SIGCONT)
+    until(lambda: rabbit.count(queue) == 2, "both have arrived, once")
+    assert "may have arrived" in str([row["error"] for row in results(home)])
+
+
+def rabbitmqctl(rabbit, *args):
+    done = run(["/usr/lib/rabbitmq/bin/rabbitmqctl", *args], env=rabbit.env, user=proc.USER)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_server_that_is_low_on_disk_is_tried_again(rabbit, queue):
+    rabbitmqctl(rabbit, "set_disk_free_limit", "999GB")
+    try:
+        home, _ = relayed(rabbit, queue, retry=SOON)
+        assert "takes no messages: low on disk" in error_of(home) and states(home) == [0]
+    finally:
+        rabbitmqctl(rabbit, "set_disk_free_limit", "1MB")
+    settled(home, 1)
 
 
 ROUNDS = 5

@@ -244,6 +244,21 @@ def test_a_server_that_hangs_does_not_hold_up_others(nats):
     nats.child.signal(signal.SIGCONT)
 
 
+def test_an_answer_that_may_have_arrived_is_not_sent_again(nats):
+    answers = nats_sink(nats, "answers", body='{"text":"{{hookspool.reply}}"}', timeout="500ms", retry=SOON)
+    home = home_with(answers, sink("out", type="exec", command=["echo", "Hello"], reply="answers", allow_private=None))
+    one = home.start()
+    Relay(home).ready()
+    deliver(one)
+    settled(home, 2)
+    nats.child.signal(signal.SIGSTOP)
+    deliver(one)
+    settled(home, 1, state=2)
+    nats.child.signal(signal.SIGCONT)
+    until(lambda: nats.count() == 2, "both have arrived, once")
+    assert "may have arrived" in str([row["error"] for row in results(home)])
+
+
 def test_a_server_that_hangs_with_its_socket_full(nats):
     """The library waits to write; the deadline comes all the same."""
     home, _ = relayed(nats, timeout="1s", retry=SOON, max_in_flight=64)
