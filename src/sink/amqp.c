@@ -29,6 +29,7 @@ enum {
 
 /* ---- the connection */
 
+/* What is held is sent over the next connection, unless it is the target that failed. */
 static void drop_amqp(struct amqp *a, const char *why, bool target_failed)
 {
 	char copy[AMQP_WHY_SIZE]; /* of a text that may be the connection's */
@@ -40,8 +41,10 @@ static void drop_amqp(struct amqp *a, const char *why, bool target_failed)
 	a->connection = NULL;
 	a->last_tag = 0;
 	worker_fail_sent(a->worker, copy, target_failed);
-	worker_fail(a->worker, a->held, copy);
-	a->held = NULL;
+	if (target_failed) {
+		worker_fail(a->worker, a->held, copy);
+		a->held = NULL;
+	}
 }
 
 static void on_amqp_socket(void *worker, int socket)
@@ -92,6 +95,15 @@ static void on_confirm(struct amqp *a, uint64_t tag, bool multiple, bool taken)
 		end_confirmed(a, j, taken);
 }
 
+static unsigned count_held(const struct amqp *a)
+{
+	unsigned n = 0;
+
+	for (const struct worker_job *j = a->held; j; j = j->next)
+		n++;
+	return n;
+}
+
 /* PRECONDITION_FAILED, 406, is about a message: it is larger than max_message_size of the server. */
 static void on_channel_close(struct amqp *a, const amqp_channel_close_t *m)
 {
@@ -104,7 +116,7 @@ static void on_channel_close(struct amqp *a, const amqp_channel_close_t *m)
 	if (j)
 		worker_end(a->worker, j, &(struct sink_result){.verdict = SINK_REFUSED, .error = why});
 	else if (of_message)
-		a->alone = n;
+		a->alone = n + count_held(a);
 	drop_amqp(a, why, !of_message);
 }
 
@@ -173,7 +185,8 @@ static void publish_held(struct amqp *a)
 {
 	struct worker_job *j;
 
-	while ((j = a->held) && a->connection && (!a->alone || worker_count_sent(a->worker) == 0)) {
+	while (a->held && (!a->alone || worker_count_sent(a->worker) == 0) && connect_amqp(a, a->held->deadline)) {
+		j = a->held;
 		a->held = j->next;
 		a->alone -= a->alone > 0;
 		publish_amqp(a, j);
@@ -185,13 +198,11 @@ static void send_amqp_jobs(void *ctx, struct worker_job *jobs)
 {
 	struct amqp *a = ctx;
 	struct worker_job **at = &a->held;
-	int64_t deadline = jobs->deadline;
 
 	while (*at)
 		at = &(*at)->next;
 	*at = jobs;
-	if (connect_amqp(a, deadline))
-		publish_held(a);
+	publish_held(a);
 }
 
 static void receive_amqp(void *ctx)

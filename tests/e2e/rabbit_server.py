@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """A RabbitMQ server of the tests' own: in a directory and on ports that are only its own."""
+import logging
 import os
 import signal
 import socket
@@ -11,6 +12,8 @@ from place import need, new_dir, own
 from proc import Child
 from servers import lasting_port
 from test_callers import make_certificates
+
+logging.getLogger("pika").setLevel(logging.CRITICAL)  # it tells of each connection that is refused
 
 SCRIPT = "/usr/lib/rabbitmq/bin/rabbitmq-server"  # Debian's wrapper runs as another user, in the system's directories
 USER, PASSWORD = "hook", "s3cret word"

@@ -186,11 +186,13 @@ def test_a_full_queue_is_tried_again(rabbit, no_queue):
 
 def test_a_poison_event_is_refused_alone(rabbit, queue):
     """The server closes the channel at it, with all that are under way."""
-    home = home_of(amqp_sink(rabbit, queue, retry=SOON))
+    home = home_of(amqp_sink(rabbit, queue, retry=["1h", "1h", "3d"]))
     receiver = home.start()
     for text in ("a", "b", "x" * (LARGEST + 1), "c", "d"):
         deliver(receiver, text=text)
     Relay(home).ready()
+    until(lambda: len(results(home)) == 5, "an attempt of each")
+    home.cli("retry", "--sink", "out")  # all at once, again
     until(lambda: states(home) == [1, 1, 2, 1, 1], f"the others have arrived: {states(home)}", 20)
     assert "larger than configured max size" in str([row["error"] for row in results(home)])
 
