@@ -94,8 +94,10 @@ void kafka_on_report(rd_kafka_t *producer, const rd_kafka_message_t *report, voi
 	(void)producer;
 	k->in_library--;
 	s->in_library = false;
-	if (report->err >= 0) /* not one of the library's own */
+	if (report->err >= 0) { /* not one of the library's own */
 		k->answered = clock_mono_us();
+		*k->error = '\0';
+	}
 	if (!s->message) {
 		free_kafka_sent(s);
 	} else if (!report->err) {
@@ -183,6 +185,8 @@ static void on_kafka_deadline(void *of)
 		purge_kafka(k);
 	for (s = k->first; s; s = s->next)
 		loop_timer_lower(&k->timer, next_look(k, s, now));
+	if (k->first)
+		send_waiting_kafka(k); /* what waited for a suspect */
 }
 
 /* ---- sending */

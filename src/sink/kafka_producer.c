@@ -20,7 +20,7 @@ enum { CLOSE_MS = 600 }; /* of the second that close() may take */
 
 enum {
 	REPORT_LATE_MS = 1500, /* the library looks for messages that are too old once a second */
-	LINGER_MS = 5,         /* librdkafka's default; a message's timeout has to be longer */
+	LINGER_MS = 1,         /* librdkafka's 5 ms halve the rate; a message's timeout has to be longer */
 };
 
 /* How long the library tries to send a message: less than the sink's timeout, so that its reports come before. */
@@ -53,7 +53,11 @@ static bool set_property(rd_kafka_conf_t *conf, const char *name, const char *va
 /* Those that the user may set otherwise. */
 static bool set_defaults(rd_kafka_conf_t *conf, char *why, size_t size)
 {
+	char linger[8];
+
+	snprintf(linger, sizeof linger, "%d", LINGER_MS);
 	return set_property(conf, "client.id", "hookspool", why, size) &&
+		set_property(conf, "linger.ms", linger, why, size) &&
 		set_property(conf, "reconnect.backoff.max.ms", "1000", why, size) && /* a broker that is back is found soon */
 		set_property(conf, "topic.metadata.propagation.max.ms", "2000", why, size) && /* an unknown topic is one after so long */
 		set_property(conf, "socket.keepalive.enable", "true", why, size);
