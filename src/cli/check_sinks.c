@@ -7,12 +7,12 @@
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
-#include <yajl/yajl_parse.h>
 
 #include "cli/check.h"
 #include "cli/terminal.h"
 #include "conf/kind.h"
 #include "core/clock.h"
+#include "core/json.h"
 #include "core/program.h"
 #include "core/writable.h"
 #include "sink/driver.h"
@@ -97,16 +97,6 @@ static void check_program(struct check *c, const struct sink *s)
 	writable_command(argv->item, argv->n, say_writable, &(struct command){c, s});
 }
 
-static bool is_json(struct slice text)
-{
-	yajl_handle h = yajl_alloc(NULL, NULL, NULL);
-	bool ok = h && yajl_parse(h, (const unsigned char *)text.p, text.n) == yajl_status_ok &&
-		yajl_complete_parse(h) == yajl_status_ok;
-
-	yajl_free(h);
-	return ok;
-}
-
 /* Finds a missing comma, and a placeholder without quotes whose value may be missing, before an event fails at it. */
 static void check_sink_body(struct check *c, const struct sink *s)
 {
@@ -114,7 +104,7 @@ static void check_sink_body(struct check *c, const struct sink *s)
 	struct buf text = {0};
 
 	if (s->body && strncmp(s->content_type, "application/json", 16) == 0 && template_print(s->body, &empty, &text) &&
-	    !is_json((struct slice){buf_str(&text), text.len}))
+	    !json_is_valid((struct slice){buf_str(&text), text.len}))
 		check_say(c, CHECK_WARN, "sink", "sink %s: for an event without any of its values, the body is no JSON; are a comma, a quote or a default missing?",
 			s->name);
 	buf_free(&text);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <yajl/yajl_gen.h>
+#include <yajl/yajl_parse.h>
 
 #include "core/clock.h"
 #include "core/encode.h"
@@ -131,5 +132,15 @@ bool json_finish(struct json *j, struct buf *out)
 	yajl_gen_get_buf(j->gen, &text, &n);
 	ok = json_escape((struct slice){(const char *)text, n}, out);
 	yajl_gen_free(j->gen);
+	return ok;
+}
+
+bool json_is_valid(struct slice text)
+{
+	yajl_handle h = yajl_alloc(NULL, NULL, NULL);
+	bool ok = h && yajl_parse(h, (const unsigned char *)text.p, text.n) == yajl_status_ok && yajl_complete_parse(h) == yajl_status_ok;
+
+	if (h)
+		yajl_free(h);
 	return ok;
 }

@@ -39,4 +39,7 @@ bool json_finish(struct json *j, struct buf *out);
 /* Appends JSON text as it is, but for characters that steer a terminal, which become their \u escapes. False when memory is short. */
 bool json_escape(struct slice json, struct buf *out);
 
+/* True for one whole value of JSON (RFC 8259), white space around it included. False also when memory is short. */
+bool json_is_valid(struct slice text);
+
 #endif

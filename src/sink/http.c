@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Sinks of the type http: one request for each message, by libcurl.
+ * Sinks of the type http: one request for each message, or for a batch of them, by libcurl.
  *
  * Each sink has a CURLM, and so connections of its own. libcurl asks the loop for its descriptors and for one timer, and does all
  * of its work in on_socket() and on_timer().
@@ -13,6 +13,7 @@
 
 #include "core/buf.h"
 #include "core/clock.h"
+#include "sink/http_batch.h"
 #include "sink/http_headers.h"
 #include "sink/http_options.h"
 #include "sink/http_result.h"
@@ -31,7 +32,12 @@ struct http {
 	CURLM *multi;
 	struct loop_timer timer;
 	struct http_transfer *idle, *running;
+	/* with batches: the messages that wait for a request, and those of refused batches, which go alone */
+	struct http_row waiting, alone;
+	unsigned n_running;
 };
+
+static void send_batches(struct http *h);
 
 /* ---- the end of a request */
 
@@ -42,6 +48,7 @@ static void unlink_running(struct http *h, const struct http_transfer *t)
 	while (*at != t)
 		at = &(*at)->next;
 	*at = t->next;
+	h->n_running--;
 }
 
 static void release(struct http *h, struct http_transfer *t)
@@ -62,6 +69,18 @@ static void learn(const struct http_transfer *t, int status)
 	t->target->http1 = t->target->http1 || (t->repeated && !t->kept);
 }
 
+/* The events of a refused batch go again one by one, so that one that the target never takes does not hold up the others. */
+static void finish_batch(struct http *h, struct http_batch *b, const struct sink_result *r)
+{
+	if (r->verdict == SINK_REFUSED && b->n > 1) {
+		while (b->events.first)
+			http_row_add(&h->alone, http_row_take(&b->events));
+	} else {
+		http_row_report(&b->events, r, h->done);
+	}
+	http_batch_free(b);
+}
+
 static void finish(struct http *h, struct http_transfer *t, CURLcode code)
 {
 	struct sink_result r = http_result(t, code);
@@ -69,11 +88,15 @@ static void finish(struct http *h, struct http_transfer *t, CURLcode code)
 	learn(t, r.status);
 	curl_multi_remove_handle(h->multi, t->easy);
 	unlink_running(h, t);
-	h->done(t->message, &r);
+	if (t->message->driver)
+		finish_batch(h, t->message->driver, &r);
+	else
+		h->done(t->message, &r);
 	if (code == CURLE_OK)
 		release(h, t);
 	else
 		http_transfer_free(t); /* libcurl would go on counting how often it has repeated a request */
+	send_batches(h);
 }
 
 static void finish_ended(struct http *h)
@@ -146,6 +169,8 @@ static void http_close(struct sink_target *base)
 	while ((t = h->running)) {
 		curl_multi_remove_handle(h->multi, t->easy);
 		h->running = t->next;
+		if (t->message->driver)
+			http_batch_free(t->message->driver);
 		release(h, t);
 	}
 	while ((t = h->idle)) {
@@ -203,12 +228,14 @@ static bool start_request(struct http *h, struct sink_message *m, const char *he
 
 	if (!t)
 		return false;
-	if (!http_transfer_prepare(t, m, headers) || curl_multi_add_handle(h->multi, t->easy) != CURLM_OK) {
+	if (!http_transfer_prepare(t, m, headers) || (m->driver && !http_transfer_set_deadline(t, m->deadline)) ||
+	    curl_multi_add_handle(h->multi, t->easy) != CURLM_OK) {
 		release(h, t);
 		return false;
 	}
 	t->next = h->running;
 	h->running = t;
+	h->n_running++;
 	return true;
 }
 
@@ -225,10 +252,37 @@ static void send_one(struct http *h, struct sink_message *m)
 	buf_free(&headers);
 }
 
+/* What waits for the end of a request is sent then, together. */
+static void send_batches(struct http *h)
+{
+	const struct sink *s = h->target.sink;
+	struct http_batch *b;
+
+	while (h->n_running < http_options(s)->requests) {
+		b = http_batch_take(&h->alone, s, 1, h->done);
+		if (!b)
+			b = http_batch_take(&h->waiting, s, http_options(s)->batch, h->done);
+		if (!b)
+			return;
+		if (start_request(h, &b->message, NULL))
+			continue;
+		http_row_report(&b->events, &(struct sink_result){.verdict = SINK_RETRY, .unsent = true, .error = "memory is short, or a key failed"},
+			h->done);
+		http_batch_free(b);
+	}
+}
+
 static void http_send(struct sink_target *base, struct sink_message *batch)
 {
 	struct http *h = (struct http *)(void *)base;
 	struct sink_message *next;
+
+	if (http_options(h->target.sink)->batch > 1) {
+		for (struct sink_message *m = batch; m; m = m->next)
+			http_row_add(&h->waiting, m);
+		send_batches(h);
+		return;
+	}
 
 	for (struct sink_message *m = batch; m; m = next) {
 		next = m->next;

@@ -13,6 +13,8 @@
 
 enum { HTTP_STATUS_MAX = 600 };
 
+enum http_batch_format { HTTP_JSON_ARRAY, HTTP_JSON_LINES };
+
 /* A header whose value depends on the event. */
 struct http_template {
 	char *name;
@@ -33,6 +35,9 @@ struct http_options {
 	char *ca_file;                   /* the certificates to trust; NULL: the system's */
 	bool allow_private, follow_redirects;
 	int64_t connect_timeout;         /* ms */
+	unsigned batch;                  /* events in a request at most; 1: a request is one event, and not a batch of it */
+	enum http_batch_format batch_format;
+	unsigned requests;               /* at a time; of a sink with batches */
 	bool retry_on[HTTP_STATUS_MAX];  /* by the answer's status */
 };
 

@@ -215,3 +215,10 @@ struct http_transfer *http_transfer_new(struct http_target *target, const struct
 	http_transfer_free(t);
 	return NULL;
 }
+
+bool http_transfer_set_deadline(struct http_transfer *t, int64_t deadline)
+{
+	int64_t ms = (deadline - clock_mono_us()) / 1000;
+
+	return curl_easy_setopt(t->easy, CURLOPT_TIMEOUT_MS, (long)(ms > 0 ? ms : 1)) == CURLE_OK;
+}

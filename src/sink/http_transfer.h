@@ -5,6 +5,7 @@
 
 #include <curl/curl.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "conf/cidr.h"
 #include "sink/driver.h"
@@ -41,6 +42,9 @@ void http_transfer_free(struct http_transfer *t);
  * the transfer's end. False when memory is short or OpenSSL failed.
  */
 bool http_transfer_prepare(struct http_transfer *t, struct sink_message *m, const char *more);
+
+/* The prepared transfer ends at the deadline, clock_mono_us(), which has not passed. */
+bool http_transfer_set_deadline(struct http_transfer *t, int64_t deadline);
 
 /* The transfer has ended: forgets its message. */
 void http_transfer_end(struct http_transfer *t);

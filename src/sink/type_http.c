@@ -221,6 +221,8 @@ static const struct option_kind statuses_kind = {"list of statuses", CFGT_STR, .
 
 #define AT(field) offsetof(struct http_options, field)
 
+static const char *const batch_formats[] = {[HTTP_JSON_ARRAY] = "json-array", [HTTP_JSON_LINES] = "json-lines", NULL};
+
 static const struct option_row http_rows[] = {
 	{"url", &url_kind, NULL, AT(url), .help = "where requests go"},
 	{"url-file", &kind_secret_path, NULL, AT(url_file), .help = "a file with the URL, where it is a secret"},
@@ -236,13 +238,42 @@ static const struct option_row http_rows[] = {
 	{"follow-redirects", &kind_bool, "false", AT(follow_redirects), .help = "follow redirects"},
 	{"connect-timeout", &kind_time, "5s", AT(connect_timeout), 1, 10 * KIND_MINUTE, .fix = "\"5s\"", .help = "the longest time to connect"},
 	{"retry-on", &statuses_kind, "{408, 425, 429, 5xx}", AT(retry_on), .help = "the statuses after which it is tried again"},
+	{"batch", &kind_count, "1", AT(batch), 1, 1000, .help = "the events in a request, at most"},
+	{"batch-format", &kind_choice, "json-array", AT(batch_format), .choices = batch_formats, .help = "how a request has several events"},
 	{.name = NULL},
 };
 
+static bool refuse_batch(cfg_t *sec, const char *why)
+{
+	return option_refuse_value(sec, "batch", NULL, "batch: %s", why);
+}
+
+/* A batch is one request with one header and one type, and goes again without its order when it is refused. */
+static bool check_batch(cfg_t *sec)
+{
+	const char *body = cfg_getstr(sec, "body");
+
+	if (cfg_getint(sec, "batch") == 1)
+		return true;
+	if (cfg_getbool(sec, "ordered"))
+		return refuse_batch(sec, "it keeps no order; remove it, or ordered");
+	if (body && strstr(body, "hookspool.reply"))
+		return refuse_batch(sec, "a reply is sent once and alone; remove it");
+	if (option_is_given(sec, "content-type"))
+		return refuse_batch(sec, "its type is that of batch-format; remove content-type");
+	if (option_is_given(sec, "pass-headers") && cfg_getbool(sec, "pass-headers"))
+		return refuse_batch(sec, "it has no headers of one event; remove pass-headers");
+	for (unsigned i = 0; i < cfg_size(sec, "headers"); i++)
+		if (strstr(cfg_getnstr(sec, "headers", i), "{{"))
+			return refuse_batch(sec, "it has no headers of one event; remove the templates from headers");
+	return true;
+}
+
 static bool check_http(cfg_t *sec)
 {
-	return !cfg_getstr(sec, "url") != !cfg_getstr(sec, "url-file") ||
-		option_refuse_value(sec, "url-file", NULL, "it needs a url = \"https://...\", or a url-file with one that is a secret, and not both");
+	if (!cfg_getstr(sec, "url") != !cfg_getstr(sec, "url-file"))
+		return check_batch(sec);
+	return option_refuse_value(sec, "url-file", NULL, "it needs a url = \"https://...\", or a url-file with one that is a secret, and not both");
 }
 
 static bool finish_http(cfg_t *sec, struct sink *s)
@@ -252,6 +283,8 @@ static bool finish_http(cfg_t *sec, struct sink *s)
 	if (!option_is_given(sec, "pass-headers"))
 		o->pass_headers = !s->body;
 	s->needs_text = s->needs_text || o->n_templates;
+	o->requests = s->max_in_flight;
+	s->max_in_flight *= o->batch; /* the relay counts events */
 	return true;
 }
 

@@ -255,6 +255,8 @@ static void sinks_at_the_edge(void **state)
 		"url = \"http://99999/\"", "url = \"http://a:1?b=:99999\"", "url = \"http://a/\" headers = {\"Authorization: x\"}",
 		"url = \"http://a/\" headers = {\"webhook-timestamp: x\", \"webhook-signature: x\"}",
 		"url = \"http://a/\" secret-file = \"x\" authorization-file = \"x\" headers = {\"webhook-ids: x\", \"Authorizations: x\"}",
+		"url = \"http://a/\" batch = 1 ordered = true content-type = \"a/b\" body = \"x\" pass-headers = true headers = {\"X: {{a}}\"}",
+		"url = \"http://a/\" batch = 1000 batch-format = \"json-lines\" ordered = false pass-headers = false headers = {\"X: a\"}",
 		"url = \"http://a/\" rate = \"5/s\" rate-burst = 1", "url = \"http://a/\" rate = \"5/s\"",
 	};
 	struct conf *c;
@@ -452,6 +454,13 @@ static void errors_name_file_and_line(void **state)
 		{"sink \"out\" { url = \"http://a/\" headers = {\"Webhook-Id: 1\"} }\n", "test.conf:1:", "webhook-id of its own"},
 		{"sink \"out\" { url = \"http://a/\" secret-file = \"x\" headers = {\"a: b\", \"Webhook-Timestamp: 1\"} }\n", "test.conf:1:", "webhook-timestamp of its own"},
 		{"sink \"out\" { url = \"http://a/\" secret-file = \"x\" headers = {\"WEBHOOK-SIGNATURE: 1\"} }\n", "test.conf:1:", "webhook-signature of its own"},
+		{"sink \"out\" { url = \"http://a/\" batch = 0 }\n", "test.conf:1:", "1 to 1000"},
+		{"sink \"out\" { url = \"http://a/\" batch = 2 batch-format = \"xml\" }\n", "test.conf:1:", "json-lines"},
+		{"sink \"out\" { url = \"http://a/\" ordered = true\n batch = 2 }\n", "test.conf:2:", "it keeps no order"},
+		{"sink \"out\" { url = \"http://a/\" batch = 2 body = '{\"t\":\"{{hookspool.reply}}\"}' }\n", "test.conf:1:", "a reply is sent once"},
+		{"sink \"out\" { url = \"http://a/\" batch = 2 body = '{}' content-type = \"text/x\" }\n", "test.conf:1:", "remove content-type"},
+		{"sink \"out\" { url = \"http://a/\" batch = 2 pass-headers = true }\n", "test.conf:1:", "remove pass-headers"},
+		{"sink \"out\" { url = \"http://a/\" batch = 2 headers = {\"X: {{hookspool.id}}\"} }\n", "test.conf:1:", "remove the templates"},
 		{"sink \"out\" { url = \"http://a/\" timeout = \"1h\" }\n", "test.conf:1:", "at most 10m"},
 		{"sink \"out\" { url = \"http://a/\" max-in-flight = 0 }\n", "test.conf:1:", "1 to 256"},
 		{"sink \"out\" { url = \"http://a/\" method = \"PO ST\" }\n", "test.conf:1:", "POST"},
