@@ -6,7 +6,7 @@
  * queue, and commits it in one transaction. The others wake when their events are committed. Counters and probes have
  * transactions of their own, so that they never fail an event.
  *
- * The fsync is SQLite's, in the commit of a transaction: PRAGMA synchronous in db.c decides. The counters' have none.
+ * The fsync is SQLite's, in the commit of a transaction: PRAGMA synchronous in fsync.c decides. The counters' have none.
  */
 #include "spool/spool.h"
 
@@ -18,6 +18,7 @@
 
 #include "core/clock.h"
 #include "spool/sqlite/db.h"
+#include "spool/sqlite/fsync.h"
 #include "spool/sqlite/program.h"
 #include "spool/sqlite/stats.h"
 #include "spool/sqlite/store.h"
@@ -134,7 +135,7 @@ static bool begin_transaction(struct spool *s, enum durability d, int64_t until,
 
 	s->db.wait_until = d == LAZY ? clock_mono_us() : until;
 	ok = spool_open(s, why, n);
-	if (ok && d == LAZY && !spool_db_sync(&s->db, false)) {
+	if (ok && d == LAZY && !spool_fsync_commits(&s->db, false)) {
 		snprintf(why, n, "%s: %s", s->dir, sqlite3_errmsg(s->db.sql));
 		ok = false;
 	}
@@ -151,7 +152,7 @@ static bool begin_transaction(struct spool *s, enum durability d, int64_t until,
 static void end_transaction(struct spool *s, enum durability d, bool ok)
 {
 	spool_db_end(&s->db);
-	if (!ok || s->db.fsync_failed || (d == LAZY && !spool_db_sync(&s->db, true)))
+	if (!ok || s->db.fsync_failed || (d == LAZY && !spool_fsync_commits(&s->db, true)))
 		close_db(s);
 }
 

@@ -15,9 +15,10 @@
 
 #include "spool/fs.h"
 #include "spool/sqlite/dir.h"
+#include "spool/sqlite/disk_reserve.h"
+#include "spool/sqlite/fsync.h"
 #include "spool/sqlite/lock.h"
 #include "spool/sqlite/repair.h"
-#include "spool/sqlite/reserve.h"
 #include "spool/sqlite/schema.h"
 #include "spool/sqlite/trust.h"
 
@@ -124,9 +125,8 @@ static bool configure(struct spool_db *db, enum journal journal, enum spool_acce
 	if ((!receive && !spool_db_find_wal(db)) ||
 	    ((receive || !db->wal) && !spool_db_exec(db, db->wal ? "PRAGMA journal_mode=WAL" : "PRAGMA journal_mode=TRUNCATE")))
 		return spool_db_fail_sql(db, "journal mode");
-	/* EXTRA is FULL in WAL mode; secure_delete: purge means gone, also from the file's free pages */
-	if (!spool_db_exec(db, db->wal ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=EXTRA") ||
-	    !spool_db_exec(db, "PRAGMA secure_delete=ON"))
+	/* secure_delete: purge means gone, also from the file's free pages */
+	if (!spool_fsync_begin(db) || !spool_db_exec(db, "PRAGMA secure_delete=ON"))
 		return spool_db_fail_sql(db, "settings");
 	return true;
 }
@@ -137,26 +137,6 @@ static bool is_missing(const struct spool_db *db)
 	struct stat st;
 
 	return fstatat(db->dir_fd, "hookspool.db", &st, 0) == 0 ? st.st_size == 0 : errno == ENOENT;
-}
-
-/*
- * Syncs the names of a new database, journal or log. SQLite makes the log at the first read, and ignores a failed fsync of the
- * directory: so the log is made here first.
- */
-static bool sync_names(struct spool_db *db, const char *path, enum journal journal, bool new_log)
-{
-	bool made = new_log;
-
-	if (journal == JOURNAL_DELETE && !spool_dir_make_file(db->dir_fd, "hookspool.db-journal", &made))
-		return spool_db_fail(db, SQLITE_ERROR, "%s: %s", path, strerror(errno));
-	if (!made)
-		return true;
-	if (spool_db_pragma(db, "PRAGMA user_version") < 0)
-		return spool_db_fail_sql(db, "schema version");
-	if (fsync(db->dir_fd) == 0)
-		return true;
-	db->fsync_failed = true;
-	return spool_db_fail(db, SQLITE_ERROR, "%s: %s", path, strerror(errno));
 }
 
 /* Opens the database. Under the lock: two processes may be starting on an empty directory. */
@@ -171,13 +151,13 @@ static bool open_database(struct spool_db *db, const char *path, enum journal jo
 		return spool_db_fail_sql(db, path);
 	if (!spool_trust_nothing(db->sql))
 		return spool_db_fail_sql(db, "settings");
-	if (!configure(db, journal, access) || (receive && !sync_names(db, path, journal, new_log)) ||
+	if (!configure(db, journal, access) || (receive && !spool_fsync_names(db, path, journal, new_log)) ||
 	    !spool_schema_migrate(db, access) || (!receive && !spool_schema_check(db)))
 		return false;
 	if (!spool_db_exec(db, "PRAGMA temp_store=MEMORY")) /* not earlier: a migration's indexes of a large spool need a file */
 		return spool_db_fail_sql(db, "settings");
 	if (receive)
-		spool_reserve_make(db->dir_fd);
+		spool_disk_reserve_make(db->dir_fd);
 	return true;
 }
 
@@ -200,7 +180,7 @@ static bool open_under_lock(struct spool_db *db, const char *path, enum journal 
 		spool_repair_note_error(db);
 	spool_lock_release(db);
 	/* unsynced: what a power cut takes back is sent once more, with the same id */
-	return ok && (access != SPOOL_RELAY || spool_db_sync(db, false) || spool_db_fail_sql(db, "settings"));
+	return ok && (access != SPOOL_RELAY || spool_fsync_commits(db, false) || spool_db_fail_sql(db, "settings"));
 }
 
 bool spool_db_open(struct spool_db *db, const char *dir, enum journal journal, enum spool_access access)
@@ -297,11 +277,6 @@ bool spool_db_in_place(struct spool_db *db)
 {
 	return !spool_db_moved(db) ||
 		spool_db_fail(db, SQLITE_ERROR, "the spool was moved or replaced: events go to another file now; run this again");
-}
-
-bool spool_db_sync(struct spool_db *db, bool on)
-{
-	return !db->wal || spool_db_exec(db, on ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL");
 }
 
 bool spool_db_begin(struct spool_db *db, bool urgent)

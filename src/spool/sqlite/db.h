@@ -61,12 +61,6 @@ bool spool_db_find_wal(struct spool_db *db);
 void spool_db_close(struct spool_db *db);
 
 /*
- * Sets whether a commit waits until it is on stable storage; after spool_db_open() it does. Without a WAL a commit always waits, or
- * the file could be corrupted. False when the mode could not be set: such a handle must not be used for events.
- */
-bool spool_db_sync(struct spool_db *db, bool on);
-
-/*
  * Begins a write transaction under the lock of all processes. Waits for the lock: 8 s for events and commands (urgent), 1 s for
  * housekeeping, and 1 s for anything after an urgent wait of this process timed out. Repairs first what a failed
  * fsync left.

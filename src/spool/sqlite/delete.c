@@ -10,7 +10,7 @@
 #include <time.h>
 
 #include "core/clock.h"
-#include "spool/sqlite/reserve.h"
+#include "spool/sqlite/disk_reserve.h"
 #include "spool/sqlite/scrub.h"
 #include "spool/sqlite/sql.h"
 
@@ -119,7 +119,7 @@ static int64_t database_bytes(struct spool_db *db)
 /* On a full disk, with the lock held: gives back the room of the write-ahead log, if there is enough for the database to grow. */
 static void checkpoint_in_place(struct spool_db *db)
 {
-	if (db->wal && spool_reserve_fits(db->dir_fd, database_bytes(db)))
+	if (db->wal && spool_disk_reserve_fits(db->dir_fd, database_bytes(db)))
 		sqlite3_wal_checkpoint_v2(db->sql, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 }
 
@@ -137,7 +137,7 @@ bool spool_delete_begin(struct spool_db *db, bool *low)
 	*low = false;
 	if (!spool_db_begin(db, true))
 		return false;
-	*low = spool_reserve_release(db->dir_fd);
+	*low = spool_disk_reserve_release(db->dir_fd);
 	if (!*low || make_room_on_disk(db))
 		return true;
 	spool_db_end(db);
@@ -262,7 +262,7 @@ bool spool_delete_wipe(struct spool_db *db)
 		if (again)
 			nanosleep(&pause, NULL);
 	} while (again);
-	spool_reserve_make(db->dir_fd);
+	spool_disk_reserve_make(db->dir_fd);
 	if (!ok && busy)
 		spool_db_fail(db, SQLITE_BUSY, "what was deleted is still in a file of the spool, as another process reads it; run this again");
 	return ok;

@@ -11,7 +11,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "spool/sqlite/reserve.h"
+#include "spool/sqlite/disk_reserve.h"
 
 /* The last ones lack a name in Debian 12's linux/magic.h. */
 static const struct {
@@ -47,7 +47,7 @@ enum spool_fs_kind spool_fs_kind(const char *path, const char **name)
 }
 
 const char *const spool_fs_files[] = {"hookspool.db", "hookspool.db-wal", "hookspool.db-shm", "hookspool.db-journal",
-	"hookspool.db.new", "lock", SPOOL_RESERVE, SPOOL_FS_RELAY_LOCK, NULL};
+	"hookspool.db.new", "lock", SPOOL_DISK_RESERVE, SPOOL_FS_RELAY_LOCK, NULL};
 
 bool spool_fs_shared(const struct stat *dir)
 {

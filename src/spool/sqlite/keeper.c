@@ -23,7 +23,7 @@
 
 #include "core/clock.h"
 #include "spool/retention.h"
-#include "spool/sqlite/reserve.h"
+#include "spool/sqlite/disk_reserve.h"
 #include "spool/sqlite/sql.h"
 
 enum {
@@ -175,7 +175,7 @@ static void open_and_pass(struct spool_keeper *k, struct spool_retention *r, int
 	ok = spool_db_open(&db, k->dir, k->journal, SPOOL_MANAGE);
 	if (ok) {
 		ok = pass(k, &db, r, interval);
-		spool_reserve_make(db.dir_fd);
+		spool_disk_reserve_make(db.dir_fd);
 		spool_db_close(&db);
 	}
 	if (!ok && !k->told)

@@ -2,6 +2,7 @@
 /* Writes the results of attempts, in batches, and notes a reply before it is sent. */
 #include "spool/relay.h"
 
+#include "spool/sqlite/fsync.h"
 #include "spool/sqlite/pause.h"
 #include "spool/sqlite/sql.h"
 
@@ -117,11 +118,11 @@ static bool write_sending(struct spool_db *db, struct spool_relay_key *key, int6
 
 bool spool_relay_sending(struct spool_db *db, struct spool_relay_key *key, int64_t now)
 {
-	bool ok = spool_db_sync(db, true) || spool_sql_fail(db), begun = ok && spool_db_begin(db, false);
+	bool ok = spool_fsync_commits(db, true) || spool_sql_fail(db), begun = ok && spool_db_begin(db, false);
 
 	ok = begun && write_sending(db, key, now) && spool_db_commit(db);
 	if (begun)
 		spool_db_end(db);
-	spool_db_sync(db, false);
+	spool_fsync_commits(db, false);
 	return ok;
 }
