@@ -165,11 +165,11 @@ def test_brokers_that_hang_end_attempts_at_their_deadline(kafka):
 
 def test_slow_brokers_end_attempts_at_their_deadline(kafka):
     kafka.rtt(3000)
-    home, _ = relayed(kafka, timeout="1s", retry=SOON)
-    error_of(home)
-    assert home.spool.query("SELECT ms FROM attempt")[0]["ms"] < 1500
+    home, _ = relayed(kafka, 5, timeout="100ms", retry=SOON)
+    until(lambda: len(results(home)) >= 5, "attempts that failed")
+    assert max(row["ms"] for row in home.spool.query("SELECT ms FROM attempt")) < 700, "the library looks once a second"
     kafka.rtt(0)
-    settled(home, 1)
+    settled(home, 5)
 
 
 def test_an_answer_waits_for_the_brokers(kafka):
@@ -227,6 +227,7 @@ def test_an_event_that_the_brokers_refuse_twice_is_dead(kafka):
 def test_a_full_queue_of_the_library_is_no_error(kafka):
     home, bodies = relayed(kafka, 60, options=["queue.buffering.max.messages = 2"], max_in_flight=64, retry=SOON)
     settled(home, 60)
+    assert not pauses(home) and "pauses" not in home.relay.text()
     assert sorted(one["body"] for one in kafka.messages()) == sorted(bodies)
 
 
