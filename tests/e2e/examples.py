@@ -47,9 +47,10 @@ class Example(Home):
         """Makes the secrets an option names, the first with the value that deliveries here are signed with."""
         start, kind, source, names = match.groups()
         values = []
+        sections = re.findall(r'^(\w+) "', match.string[:match.start()], re.M)
+        of_sink = kind == "secret" and sections[-1:] == ["sink"]
         for number, name in enumerate(re.findall(r'"([^"]*)"', names)):
-            of_sink = kind == "secret" and not names.startswith("{")
-            value = KEY if of_sink else VALUES[kind] + ("" if number == 0 else str(number))
+            value = KEY[number:] + KEY[:number] if of_sink else VALUES[kind] + ("" if number == 0 else str(number))
             if source == "env":
                 self.env[name] = value
                 values.append(name)
