@@ -263,7 +263,8 @@ static void wait_in_queue(struct spool *s, struct put *p)
 
 	if (p->taken || !p->deadline)
 		pthread_cond_wait(&p->wake, &s->mutex);
-	else if (pthread_cond_timedwait(&p->wake, &s->mutex, &until) == ETIMEDOUT && !p->taken && (s->busy || s->queue != p))
+	else if (pthread_cond_timedwait(&p->wake, &s->mutex, &until) == ETIMEDOUT && clock_mono_us() >= p->deadline && !p->taken &&
+	    (s->busy || s->queue != p))
 		leave_queue(s, p);
 }
 
