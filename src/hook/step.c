@@ -84,7 +84,7 @@ enum outcome step_method(const struct request *r, struct delivery *d)
 	return OUTCOME_METHOD;
 }
 
-/* Nothing of the delivery can prove who sent it. Where the secret stands in the body, only its reading tells. */
+/* Nothing of the delivery can prove its sender. Where the secret stands in the body, only its reading tells. */
 static bool lacks_proof(const struct request *r, const struct endpoint *e)
 {
 	const struct scheme *s = &e->scheme;

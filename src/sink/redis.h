@@ -17,7 +17,7 @@ struct redis {
 	struct redis_sent *first, **last; /* the messages without an answer, in the order that they came; those that wait for the link too */
 };
 
-/* The script that adds an event, and its source for those who read the log of a server. */
+/* The script that adds an event, and its source, which tells a reader of the server's log what the script does. */
 extern const char redis_script[];
 
 enum { REDIS_ARGUMENTS_MAX = 40 };

@@ -127,7 +127,7 @@ static const char *const migrations[SPOOL_SCHEMA_VERSION] = {
 	" reloads INTEGER NOT NULL, reload_at INTEGER NOT NULL, reload_error TEXT NOT NULL,"
 	" PRIMARY KEY(role, pid, space)) WITHOUT ROWID;"
 	"CREATE INDEX reject_share ON reject(signed, endpoint, code, net, kept);"
-	/* The key of a deleted event may name a person, who may have been erased: only a hash of it is kept. */
+	/* The key of a deleted event may name a person that was erased: only a hash of the key is kept. */
 	"ALTER TABLE spool ADD COLUMN salt BLOB;"
 	"UPDATE spool SET salt = randomblob(16);"
 	"UPDATE purged SET key = key_hash((SELECT salt FROM spool), key);"

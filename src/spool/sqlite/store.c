@@ -244,10 +244,10 @@ static bool insert_row(struct spool_store *s, const struct spool_event *ev, cons
 	return ok;
 }
 
-/* Takes the key from an event outside of the dedupe window, for the new event. */
-static bool release_key(struct spool_store *s, int64_t id)
+/* Runs a statement without results, whose only parameter is an id. */
+static bool run_with_id(struct spool_store *s, enum spool_store_sql which, int64_t id)
 {
-	sqlite3_stmt *st = spool_store_statement(s, STORE_RELEASE);
+	sqlite3_stmt *st = spool_store_statement(s, which);
 	bool ok;
 
 	if (!st)
@@ -269,7 +269,8 @@ static bool insert_event(struct spool_store *s, struct spool_event *ev, const st
 			return false;
 		if (ev->identity != SPOOL_IDENTITY_BODY || spool_duplicate_within(ev->dedupe_window, f.received_at, ev->received_at))
 			return spool_duplicate_set(ev, &f);
-		if (!release_key(s, f.id) || !insert_row(s, ev, c) || sqlite3_changes(s->sql) == 0)
+		/* the new event takes the key of one outside of the dedupe window */
+		if (!run_with_id(s, STORE_RELEASE, f.id) || !insert_row(s, ev, c) || sqlite3_changes(s->sql) == 0)
 			return false;
 	}
 	if (!ev->reject) { /* a rejected delivery that is accepted keeps the time when it came */
@@ -278,19 +279,6 @@ static bool insert_event(struct spool_store *s, struct spool_event *ev, const st
 	}
 	ev->id = s->next_id++;
 	return add_relays(s, ev);
-}
-
-static bool delete_reject(struct spool_store *s, int64_t id)
-{
-	sqlite3_stmt *st = spool_store_statement(s, STORE_ACCEPT);
-	bool ok;
-
-	if (!st)
-		return false;
-	sqlite3_bind_int64(st, 1, id);
-	ok = sqlite3_step(st) == SQLITE_DONE;
-	sqlite3_reset(st);
-	return ok;
 }
 
 bool spool_store_put(struct spool_store *s, struct spool_event *ev)
@@ -305,5 +293,5 @@ bool spool_store_put(struct spool_store *s, struct spool_event *ev)
 		return false;
 	if (!ev->duplicate && !insert_event(s, ev, &c)) /* which may find a duplicate, too */
 		return false;
-	return (!ev->duplicate || look_at_stores(s, ev)) && (!ev->reject || delete_reject(s, ev->reject));
+	return (!ev->duplicate || look_at_stores(s, ev)) && (!ev->reject || run_with_id(s, STORE_ACCEPT, ev->reject));
 }
