@@ -12,8 +12,7 @@
 #include "cli/json.h"
 #include "cli/terminal.h"
 #include "core/clock.h"
-#include "hook/handle.h"
-#include "hook/stored.h"
+#include "hook/again.h"
 #include "spool/rejects.h"
 
 struct rejects {
@@ -133,22 +132,11 @@ static void print_full(const struct rejects *rejects, const struct spool_reject_
 static const char *check_again(struct rejects *rejects, const struct spool_reject_row *r, struct stored *stored)
 {
 	struct delivery *d = &rejects->d;
-	const struct endpoint *e = NULL;
+	enum again again = again_check(rejects->conf, r, stored, d);
 
-	d->id = 0;
-	for (size_t i = 0; r->endpoint.p && i < rejects->conf->n_endpoints; i++)
-		if (has_code(r->endpoint, rejects->conf->endpoints[i].path))
-			e = &rejects->conf->endpoints[i];
-	if (!e)
-		return "the configuration has no such endpoint";
-	if (!r->body.p || !r->headers.p || !(has_code(r->code, "unauthorized") || has_code(r->code, "malformed")))
-		return "not kept whole";
-	rejects->tried++;
-	if (!stored_request(r->headers, r->body, stored))
-		return "memory is short";
-	snprintf(stored->request.remote_addr, sizeof stored->request.remote_addr, "%.*s", (int)r->remote_addr.n, r->remote_addr.p);
-	if (!handle_again(&stored->request, e, r->received_at, d))
-		return d->reason ? d->reason : outcome_info(d->outcome)->code;
+	rejects->tried += again == AGAIN_NO_MEMORY || again == AGAIN_REFUSED || again == AGAIN_PASSES;
+	if (again != AGAIN_PASSES)
+		return again_reason(again, d);
 	rejects->passed++;
 	if (!rejects->spool)
 		return "passes now";

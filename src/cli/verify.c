@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "cli/explain.h"
+#include "hook/explain.h"
 #include "cli/terminal.h"
 #include "core/clock.h"
 #include "core/io.h"

@@ -12,8 +12,8 @@
 #include <string.h>
 
 #include "cli/answer.h"
-#include "cli/explain.h"
-#include "cli/rewrite.h"
+#include "hook/explain.h"
+#include "hook/rewrite.h"
 #include "cli/terminal.h"
 #include "conf/cidr.h"
 #include "core/clock.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Rewrites a JSON text as a program does that parses and prints it. */
-#include "cli/rewrite.h"
+#include "hook/rewrite.h"
 
 #include <ctype.h>
 #include <stdint.h>

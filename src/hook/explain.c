@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* Explains why a signature does not match: tries changes one at a time until it matches. */
 #define _DEFAULT_SOURCE /* explicit_bzero */
-#include "cli/explain.h"
+#include "hook/explain.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/rewrite.h"
+#include "hook/rewrite.h"
 #include "hook/handshake.h"
 
 /* True when the signature is right; the time is not checked. */
