@@ -28,6 +28,8 @@ static const char *const log_levels[] = {"error", "warning", "info", "debug", NU
 static const char *const log_formats[] = {"logfmt", "json", NULL};                   /* enum log_format */
 static const char *const log_targets[] = {"stderr", "syslog", NULL};                 /* enum log_target */
 
+static const char *const page_accesses[] = {"closed", "open", NULL};                     /* enum page_access */
+
 #define AT(field) offsetof(struct conf, field)
 
 static const struct option_row top_options[] = {
@@ -53,6 +55,10 @@ static const struct option_row top_options[] = {
 	{"reject-age", &kind_age, "30d", AT(reject.age), 1, KIND_YEARS, .help = "how long refused deliveries are remembered"},
 	{"keep", &kind_keep, "forever", AT(keep), 0, KIND_YEARS, .help = "how long events are kept"},
 	{"dedupe-window", &kind_age, "30d", AT(dedupe_window), 1, KIND_YEARS, .help = "how long the key of a purged event still tells a duplicate"},
+	{"page-access", &kind_choice, "closed", AT(page_access), .choices = page_accesses,
+		.help = "\"open\" shows the page to all clients, also without a user that the web server has authenticated"},
+	{"page-actions", &kind_bool, "false", AT(page_actions), .help = "the page has buttons: retry, replay, drop, accept"},
+	{"page-bodies", &kind_bool, "true", AT(page_bodies), .help = "the page shows bodies, texts and names"},
 	{"include", &kind_include, .help = "one more file, or a directory whose *.conf are read in order"},
 	{.name = NULL},
 };

@@ -33,6 +33,11 @@ enum journal {
 	JOURNAL_DELETE, /* network file systems, asked for: slower, no shared memory */
 };
 
+enum page_access {
+	PAGE_CLOSED, /* the page is for users that the web server has authenticated */
+	PAGE_OPEN,   /* it is for all that reach it */
+};
+
 /* The options' rows are in conf.c. */
 struct conf {
 	void *tree;  /* libconfuse's; the configuration's own schemes borrow from it */
@@ -61,6 +66,10 @@ struct conf {
 	bool reject_bodies;    /* their bodies are kept, and all headers that are no secret */
 	int64_t dedupe_window; /* ms that a key is known, also when its event was purged */
 	int64_t keep;          /* ms after which events are purged; 0: never */
+
+	enum page_access page_access;
+	bool page_actions;     /* the page has buttons that change something */
+	bool page_bodies;      /* it shows bodies, texts and names */
 
 	struct endpoint *endpoints;
 	size_t n_endpoints;

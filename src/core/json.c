@@ -51,6 +51,12 @@ void json_number(struct json *j, const char *name, int64_t value)
 	yajl_gen_integer(j->gen, value);
 }
 
+void json_bool(struct json *j, const char *name, bool value)
+{
+	name_member(j, name);
+	yajl_gen_bool(j->gen, value);
+}
+
 void json_strings(struct json *j, const char *name, const char *const *texts)
 {
 	name_member(j, name);
@@ -65,6 +71,17 @@ void json_time(struct json *j, const char *name, int64_t ms)
 	char text[CLOCK_TEXT];
 
 	json_string(j, name, clock_format(ms, text));
+}
+
+void json_object(struct json *j, const char *name)
+{
+	name_member(j, name);
+	yajl_gen_map_open(j->gen);
+}
+
+void json_object_end(struct json *j)
+{
+	yajl_gen_map_close(j->gen);
 }
 
 void json_list(struct json *j, const char *name)
@@ -143,4 +160,31 @@ bool json_is_valid(struct slice text)
 	if (h)
 		yajl_free(h);
 	return ok;
+}
+
+bool json_check(struct slice text, size_t *at)
+{
+	yajl_handle h = yajl_alloc(NULL, NULL, NULL);
+	yajl_status status;
+	uint32_t c;
+	size_t len = 1;
+
+	*at = 0;
+	if (!h)
+		return false;
+	status = yajl_parse(h, (const unsigned char *)text.p, text.n);
+	*at = text.n;
+	if (status != yajl_status_ok)
+		*at = yajl_get_bytes_consumed(h);
+	else
+		status = yajl_complete_parse(h);
+	yajl_free(h);
+	for (size_t i = 0; i < *at && len; i += len) {
+		len = utf8_next(text.p + i, text.n - i, &c);
+		if (len == 0) {
+			*at = i; /* yajl's own check is weak */
+			status = yajl_status_error;
+		}
+	}
+	return status == yajl_status_ok;
 }

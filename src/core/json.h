@@ -18,8 +18,13 @@ void json_begin(struct json *j);
 void json_text(struct json *j, const char *name, struct slice value); /* null where p is NULL; invalid UTF-8 is replaced */
 void json_string(struct json *j, const char *name, const char *value);
 void json_number(struct json *j, const char *name, int64_t value);
+void json_bool(struct json *j, const char *name, bool value);
 void json_time(struct json *j, const char *name, int64_t ms); /* RFC 3339 */
 void json_strings(struct json *j, const char *name, const char *const *texts); /* a list of texts, which ends with NULL */
+
+/* A member that is an object: json_object(), its members, json_object_end(). */
+void json_object(struct json *j, const char *name);
+void json_object_end(struct json *j);
 
 /* A member that is a list of objects: json_list(), for each json_item() .. members .. json_item_end(), json_list_end(). */
 void json_list(struct json *j, const char *name);
@@ -38,6 +43,12 @@ bool json_finish(struct json *j, struct buf *out);
 
 /* Appends JSON text as it is, but for characters that steer a terminal, which become their \u escapes. False when memory is short. */
 bool json_escape(struct slice json, struct buf *out);
+
+/*
+ * True for one whole value of strict JSON in UTF-8. Else *at becomes the place of the first fault, in bytes: the text's length where
+ * it ends too early.
+ */
+bool json_check(struct slice text, size_t *at);
 
 /* True for one whole value of JSON (RFC 8259), white space around it included. False also when memory is short. */
 bool json_is_valid(struct slice text);

@@ -28,7 +28,8 @@ enum spool_error {
 enum spool_access {
 	SPOOL_RECEIVE, /* make it when it isn't there; write */
 	SPOOL_MANAGE,  /* it must be there; read and write */
-	SPOOL_RELAY,   /* the same; a commit doesn't wait for the disk: what a power cut takes back is sent once more, with the same id */
+	SPOOL_READ,    /* the same, but each write fails: for the page */
+	SPOOL_RELAY,   /* as SPOOL_MANAGE; a commit doesn't wait for the disk: what a power cut takes back is sent once more, with the same id */
 };
 
 /* True when there is a spool at that place: the receiver makes it. False with errno set. */

@@ -81,7 +81,7 @@ def stage():
     """Copies the programs to where www-data can run them, whatever the modes of the build and the source."""
     build = find_build()
     BIN.mkdir()
-    for name in ("hookspool.fcgi", "hookspool"):
+    for name in ("hookspool.fcgi", "hookspool", "hookspool-page.fcgi"):
         shutil.copy(build / name, BIN / name)
         (BIN / name).chmod(0o755)
     if (build / "modules").exists():

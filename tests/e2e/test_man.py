@@ -53,7 +53,7 @@ def test_page_has_no_faults(page):
 
 
 def test_all_pages_are_there():
-    assert {page.name for page in PAGES} >= {"hookspool.1", "hookspool.conf.5", "hookspool.fcgi.8"}
+    assert {page.name for page in PAGES} >= {"hookspool.1", "hookspool.conf.5", "hookspool.fcgi.8", "hookspool-page.fcgi.8"}
 
 
 def rendered(name):

@@ -156,6 +156,8 @@ static bool open_database(struct spool_db *db, const char *path, enum journal jo
 		return false;
 	if (!spool_db_exec(db, "PRAGMA temp_store=MEMORY")) /* not earlier: a migration's indexes of a large spool need a file */
 		return spool_db_fail_sql(db, "settings");
+	if (access == SPOOL_READ && !spool_db_exec(db, "PRAGMA query_only=ON"))
+		return spool_db_fail_sql(db, "settings");
 	if (receive)
 		spool_disk_reserve_make(db->dir_fd);
 	return true;

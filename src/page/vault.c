@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: ISC */
+/* The vault's two ends: the page asks, and a process of its own answers. */
+#define _GNU_SOURCE /* SOCK_CLOEXEC, closefrom */
+#include "page/vault.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "core/io.h"
+#include "core/log.h"
+#include "core/sandbox.h"
+
+struct vault {
+	pthread_mutex_t mutex; /* of one question at a time */
+	char *conf_file;
+	int fd; /* -1: not started, or it failed */
+	bool started;
+};
+
+struct question {
+	int64_t id;
+	int32_t what; /* enum vault_question */
+};
+
+/* Leaves nothing open but its own socket and the log: a web server waits until all copies of its pipes are closed. */
+static int keep_only(int fd)
+{
+	int null = open("/dev/null", O_RDWR);
+
+	if (null < 0 || dup2(fd, 3) != 3 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
+		_exit(1);
+	closefrom(4);
+	return 3;
+}
+
+static _Noreturn void live(const char *conf_file, int fd)
+{
+	static char answer[VAULT_ANSWER_MAX];
+	struct question q;
+	struct buf out = {0};
+	ssize_t n;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* besides the end of the socket */
+	fd = keep_only(fd);
+	sandbox_enter();
+	while ((n = recv(fd, &q, sizeof q, 0)) == (ssize_t)sizeof q || (n < 0 && errno == EINTR)) {
+		if (n < 0)
+			continue;
+		out.len = 0;
+		if (q.what >= VAULT_EXPLAIN && q.what <= VAULT_SECRETS)
+			vault_work(conf_file, (enum vault_question)q.what, q.id, &out);
+		if (out.len > sizeof answer)
+			out.len = 0;
+		if (out.len)
+			memcpy(answer, out.data, out.len);
+		answer[out.len] = '\0'; /* no message is empty: that would be the end */
+		if (send(fd, answer, out.len + (out.len == 0), MSG_NOSIGNAL) < 0)
+			break;
+	}
+	_exit(0);
+}
+
+static void start(struct vault *v)
+{
+	struct timeval wait = {VAULT_WAIT_S, 0};
+	int size = 2 * VAULT_ANSWER_MAX, ends[2];
+	pid_t pid;
+
+	v->started = true;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+		return;
+	setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
+	setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+	pid = fork();
+	if (pid == 0)
+		live(v->conf_file, ends[1]);
+	close(ends[1]);
+	if (pid > 0)
+		v->fd = ends[0];
+	else
+		close(ends[0]);
+}
+
+struct vault *vault_new(const char *conf_file, bool lazy)
+{
+	struct vault *v = calloc(1, sizeof *v);
+
+	if (!v)
+		return NULL;
+	v->fd = -1;
+	pthread_mutex_init(&v->mutex, NULL);
+	v->conf_file = strdup(conf_file);
+	if (v->conf_file && !lazy)
+		start(v);
+	return v;
+}
+
+void vault_free(struct vault *v)
+{
+	if (!v)
+		return;
+	if (v->fd >= 0)
+		close(v->fd);
+	pthread_mutex_destroy(&v->mutex);
+	free(v->conf_file);
+	free(v);
+}
+
+/* A vault that gave no answer in time is given up: its answer would be taken for that to the next question. */
+static bool ask(struct vault *v, enum vault_question what, int64_t id, struct buf *out)
+{
+	const struct question q = {.id = id, .what = what};
+	ssize_t n = -1;
+
+	out->len = 0;
+	if (!buf_reserve(out, VAULT_ANSWER_MAX))
+		return false;
+	pthread_mutex_lock(&v->mutex);
+	if (!v->started && v->conf_file)
+		start(v);
+	if (v->fd >= 0 && send(v->fd, &q, sizeof q, MSG_NOSIGNAL) == (ssize_t)sizeof q) {
+		do
+			n = recv(v->fd, out->data, VAULT_ANSWER_MAX, 0);
+		while (n < 0 && errno == EINTR);
+	}
+	if (n <= 0 && v->fd >= 0) {
+		log_message(LOG_LEVEL_ERROR, "page: the process with the endpoints' secrets does not answer; restart the page");
+		close(v->fd);
+		v->fd = -1;
+	}
+	pthread_mutex_unlock(&v->mutex);
+	out->len = n > 1 && out->data[n - 1] == '\0' ? (size_t)n : 0;
+	return n > 0;
+}
+
+bool vault_explain(struct vault *v, int64_t reject, struct buf *pairs)
+{
+	return ask(v, VAULT_EXPLAIN, reject, pairs);
+}
+
+bool vault_accept(struct vault *v, int64_t reject, struct buf *pairs)
+{
+	return ask(v, VAULT_ACCEPT, reject, pairs);
+}
+
+bool vault_secrets(struct vault *v, struct buf *list)
+{
+	return ask(v, VAULT_SECRETS, 0, list);
+}
+
+const char *vault_text(const char **p, const char *end)
+{
+	const char *text = *p, *nul = text < end ? memchr(text, '\0', (size_t)(end - text)) : NULL;
+
+	if (!nul)
+		return NULL;
+	*p = nul + 1;
+	return text;
+}
+
+bool vault_secret_name(struct vault *v, const char *endpoint, int number, char name[VAULT_NAME])
+{
+	struct buf list = {0};
+	const char *path, *digits, *id, *source, *p, *end;
+	bool found = false;
+
+	vault_secrets(v, &list);
+	p = list.data;
+	end = p + list.len;
+	while (!found && (path = vault_text(&p, end)) && (digits = vault_text(&p, end)) && (id = vault_text(&p, end)) && (source = vault_text(&p, end))) {
+		found = strcmp(path, endpoint) == 0 && atoi(digits) == number;
+		if (found) {
+			strncpy(name, source, VAULT_NAME - 1);
+			name[VAULT_NAME - 1] = '\0';
+		}
+	}
+	buf_free(&list);
+	return found;
+}
