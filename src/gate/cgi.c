@@ -14,6 +14,7 @@
 #include "hook/handle.h"
 #include "hook/log_delivery.h"
 #include "hook/respond.h"
+#include "spool/measure.h"
 #include "spool/program.h"
 
 extern char **environ;
@@ -132,6 +133,8 @@ int cgi_serve(const struct conf *c)
 	answer_on_stdout(&g);
 	if (!g.request.at_end)
 		drain(&g);
+	measure_look(c->spool, MEASURE_RECEIVER); /* a spool that is new is there now */
+	measure_traffic_tick(clock_now());
 	log_delivery(&g.request, c, spool, &g.delivery);
 	tell(spool);
 	spool_flush(spool);

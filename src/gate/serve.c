@@ -26,6 +26,7 @@
 #include "gate/storing.h"
 #include "gate/watched.h"
 #include "hook/refusals.h"
+#include "spool/measure.h"
 #include "spool/keeper.h"
 #include "spool/program.h"
 
@@ -186,6 +187,7 @@ void serve_hold_signals(void)
 	sigset_t all;
 
 	sigfillset(&all);
+	sigdelset(&all, SIGBUS); /* measure_look() has a handler, for the thread that it comes to */
 	pthread_sigmask(SIG_SETMASK, &all, NULL);
 }
 
@@ -259,6 +261,9 @@ int serve(int listen_fd, const char *own_address, struct conf *conf)
 	s.spool = spool_new(conf->spool, conf->journal, SPOOL_RECEIVE, conf->reject);
 	if (s.spool && !spool_open(s.spool, why, sizeof why))
 		log_message(LOG_LEVEL_ERROR, "spool: %s; deliveries are answered 503 until this is mended", why);
+	if (!measure_look(conf->spool, MEASURE_RECEIVER))
+		log_message(LOG_LEVEL_WARNING, "metrics: %s/" MEASURE_FILE ": %s; nothing is measured until this is mended", conf->spool, strerror(errno));
+	measure_traffic_tick(clock_now());
 	m.reload.self = spool_program_self(SPOOL_PROGRAM_RECEIVER);
 	spool_program_loaded(&m.reload.self, conf);
 	listen_address(listen_fd, m.reload.self.address, sizeof m.reload.self.address);

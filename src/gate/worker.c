@@ -14,6 +14,7 @@
 #include "gate/input.h"
 #include "gate/storing.h"
 #include "hook/refusals.h"
+#include "spool/measure.h"
 
 enum {
 	STACK_SIZE = 512 * 1024,
@@ -238,6 +239,8 @@ static bool take_turn(struct server *s, struct batch *b)
 		idle_measure(s);
 		idle_sweep(s, b->conf->conf);
 		refusals_flush(clock_mono_us(), false);
+		measure_look(b->conf->conf->spool, MEASURE_RECEIVER);
+		measure_traffic_tick(clock_now());
 	}
 	return go_on;
 }

@@ -5,6 +5,7 @@
 #include "core/utf8.h"
 #include "hook/acknowledge.h"
 #include "hook/refusals.h"
+#include "spool/measure.h"
 
 enum { SENDERS_TEXT = 1024 }; /* bytes of a text in the line of a delivery that was taken */
 
@@ -86,11 +87,29 @@ static void write_log(const struct request *r, const struct conf *c, const struc
 	log_end(&e);
 }
 
+static enum measure_group group_of(enum outcome o)
+{
+	if (outcome_rejected(o))
+		return outcome_info(o)->status < 500 ? MEASURE_REFUSED : MEASURE_FAILED;
+	return o == OUTCOME_STORED ? MEASURE_STORED : o == OUTCOME_DUPLICATE ? MEASURE_DUPLICATE : MEASURE_OTHER;
+}
+
+static void count_delivery(const struct request *r, struct spool *s, const struct delivery *d)
+{
+	spool_count(s, &(struct spool_tally){
+		.endpoint = d->endpoint ? d->endpoint->path : NULL,
+		.code = is_altered(d) ? "altered" : outcome_info(d->outcome)->code,
+		.secret = d->secret ? d->endpoint->secrets.item[d->secret - 1].id : 0,
+		.bytes = (int64_t)r->body.len,
+		.at = d->received_at,
+	});
+	measure_answer(group_of(d->outcome), d->answered - d->started, r->body.len);
+}
+
 void log_delivery(const struct request *r, const struct conf *c, struct spool *s, const struct delivery *d)
 {
 	write_log(r, c, d);
-	spool_count(s, d->endpoint ? d->endpoint->path : NULL, is_altered(d) ? "altered" : outcome_info(d->outcome)->code,
-		d->secret ? d->endpoint->secrets.item[d->secret - 1].id : 0, d->received_at);
+	count_delivery(r, s, d);
 	if (outcome_noted(d->outcome))
 		note_reject(r, s, d);
 }

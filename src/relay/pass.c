@@ -154,6 +154,8 @@ static bool look_for_due(struct relay *r)
 		look_everywhere(r);
 	if (!r->told && !r->moved)
 		pass_tell(r);
+	if (!r->moved)
+		watch_backlog(r);
 	return !r->moved;
 }
 

@@ -6,6 +6,7 @@
 #include "core/clock.h"
 #include "relay/schedule.h"
 #include "relay/state.h"
+#include "spool/measure.h"
 
 enum {
 	RECORD_US = 10 * 1000,     /* a result waits so long for others, to be recorded with them */
@@ -136,6 +137,14 @@ static void keep_target_answer(struct attempt *a, const struct sink_result *got)
 		a->result.answer = (struct slice){a->answer.data, a->answer.len};
 }
 
+static void note_measured(const struct attempt *a, const struct sink_result *got, int64_t now)
+{
+	static const enum measure_result results[] = {
+		[SPOOL_RELAY_PENDING] = MEASURE_RETRIED, [SPOOL_RELAY_DONE] = MEASURE_DELIVERED, [SPOOL_RELAY_DEAD] = MEASURE_DEAD};
+
+	measure_attempt(a->queue->sink->name, results[a->result.state], got->ms, now - a->since);
+}
+
 void result_of(struct sink_message *m, const struct sink_result *got)
 {
 	static const struct sink_result no_memory = {.verdict = SINK_RETRY, .error = "memory is short"};
@@ -158,6 +167,7 @@ void result_of(struct sink_message *m, const struct sink_result *got)
 		a->result.reply = (struct slice){a->reply.data, a->reply.len};
 	}
 	log_attempt(a, got);
+	note_measured(a, got, now);
 	add_result(q->relay, a);
 }
 

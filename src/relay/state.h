@@ -115,6 +115,9 @@ void watch_clock(struct relay *r, int64_t now);
 /* Ends the pauses that the administrator has removed from the spool. */
 void watch_pauses(struct relay *r);
 
+/* Once a second: looks after the file of measurements, and once a minute notes what is pending. */
+void watch_backlog(struct relay *r);
+
 /* ---- result.c: what became of an attempt */
 
 /* A sink_done(): decides what becomes of the attempt, and logs it. */

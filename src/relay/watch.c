@@ -2,13 +2,19 @@
 /* Changes around a running relay: the clock is set, or the administrator ends the pauses of sinks. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/clock.h"
 #include "relay/state.h"
+#include "spool/deliveries.h"
+#include "spool/measure.h"
 #include "spool/pause.h"
 
-enum { JUMP_MS = 5000 /* a larger difference between wall clock and monotonic clock means that the wall clock was set */ };
+enum {
+	JUMP_MS = 5000, /* a larger difference between wall clock and monotonic clock means that the wall clock was set */
+	COUNTED_MOST = 1000 * 1000, /* pending deliveries that are counted each minute, which takes 0.1 s */
+};
 
 /* ---- pauses */
 
@@ -86,4 +92,36 @@ bool watch_begin(struct relay *r)
 	r->gap.to = clock_now();
 	r->clock_ahead = r->gap.to - clock_mono_us() / 1000;
 	return begin(r, r->gap.to, 0, &r->gap.from);
+}
+
+/* ---- what is pending */
+
+static bool count_pending(struct relay *r, const char **sinks, int64_t *pending)
+{
+	int64_t left = COUNTED_MOST;
+	struct spool_pending p;
+
+	for (size_t i = 0; i < r->n_queues; i++) {
+		if (!spool_deliveries_pending(r->db, r->queues[i].sink->name, left, &p))
+			return false;
+		sinks[i] = r->queues[i].sink->name;
+		pending[i] = p.n;
+		left -= p.n;
+	}
+	return true;
+}
+
+void watch_backlog(struct relay *r)
+{
+	int64_t now = clock_now(), *pending;
+	const char **sinks;
+
+	if (!measure_look(r->conf->spool, MEASURE_RELAY) || !measure_backlog_due(now))
+		return;
+	pending = calloc(r->n_queues + 1, sizeof *pending);
+	sinks = calloc(r->n_queues + 1, sizeof *sinks);
+	if (pending && sinks && count_pending(r, sinks, pending))
+		measure_backlog_note(now, sinks, pending, r->n_queues);
+	free(pending);
+	free(sinks);
 }

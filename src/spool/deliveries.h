@@ -59,8 +59,25 @@ struct spool_delivery_count {
 /* Takes the next row of the four readings below. */
 bool spool_deliveries_next_count(struct spool_rows *rows, struct spool_delivery_count *c);
 
-/* Counts the deliveries of each sink in each state. */
+/* Counts the deliveries of each sink in each state. Costs time for each pending one; the others are counted as they end. */
 struct spool_rows *spool_deliveries_counts(struct spool_db *db);
+
+/* Counts the dead and the delivered deliveries of each sink. Cheap. */
+struct spool_rows *spool_deliveries_ended(struct spool_db *db);
+
+/* The sinks that have pending deliveries, by name. Cheap: it looks each name up, and does not count. Only .sink is set. */
+struct spool_rows *spool_deliveries_sinks(struct spool_db *db);
+
+struct spool_pending {
+	int64_t n;
+	int64_t since; /* since when the oldest is tried, in ms since the epoch; 0: there is none */
+};
+
+/*
+ * Counts the sink's pending deliveries up to `most`, which bounds the time that it costs. The oldest one is found at once: one that was
+ * never tried is due since it was stored or replayed.
+ */
+bool spool_deliveries_pending(struct spool_db *db, const char *sink, int64_t most, struct spool_pending *p);
 
 enum { SPOOL_AGES = 10 };
 extern const int spool_deliveries_bounds[SPOOL_AGES - 1]; /* minutes; each but the last ends below one of them */

@@ -113,11 +113,20 @@ struct spool_reject {
 	struct slice headers; /* "Name: value\n" lines, with the body */
 };
 
+/* What is counted of a delivery. */
+struct spool_tally {
+	const char *endpoint; /* NULL: no endpoint has its path */
+	const char *code;     /* outcome code; static text */
+	int64_t secret;       /* the matching secret's id; 0: none */
+	int64_t bytes;        /* of its body */
+	int64_t at;           /* ms since the epoch */
+};
+
 /*
- * Counts a delivery by endpoint (NULL: none), outcome code (static text) and matching secret's id (0: none). Kept in
- * memory until spool_flush(); the counters may lose the last second in a crash, events never.
+ * Counts a delivery by endpoint, outcome code and secret. Kept in memory until spool_flush(); the counters may lose the last second in a
+ * crash, events never.
  */
-void spool_count(struct spool *s, const char *endpoint, const char *code, int64_t secret, int64_t at);
+void spool_count(struct spool *s, const struct spool_tally *t);
 
 /* Notes a rejected delivery. It is kept in memory, with at most 511 others, until spool_flush(). */
 void spool_reject(struct spool *s, const struct spool_reject *r);

@@ -17,6 +17,9 @@ struct spool_totals {
 
 bool spool_totals_read(struct spool_db *db, struct spool_totals *t);
 
+/* The bytes that the spool has on the disk. Cheap. */
+int64_t spool_totals_bytes(struct spool_db *db);
+
 /* How many of the newest 1,000 events have a time later than `now`, and the latest of those times: a clock is wrong, or was. */
 bool spool_totals_ahead(struct spool_db *db, int64_t now, int64_t *events, int64_t *latest);
 
@@ -26,7 +29,14 @@ struct spool_counter {
 	const char *code;
 	int64_t secret; /* its id; 0: none matched */
 	int64_t n, last_at;
+	int64_t bytes; /* of their bodies; those of before the release 0.2 are not counted */
 };
+
+/*
+ * When an authentic delivery last came to the endpoint: stored, duplicate or ignored. *at becomes its time in ms, 0 without one. It may be
+ * a second behind.
+ */
+bool spool_totals_last(struct spool_db *db, const char *endpoint, int64_t *at);
 
 /* Reads the counters, by endpoint, code and secret. */
 struct spool_rows *spool_totals_counters(struct spool_db *db);

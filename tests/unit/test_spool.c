@@ -513,17 +513,18 @@ static void counters_are_added_up(void **state)
 		struct spool_reject r = {.endpoint = i ? "/a" : NULL, .code = refused, .received_at = i, .bytes = i};
 
 		spool_reject(s, &r);
-		spool_count(s, "/a", stored, 2, i);
-		spool_count(s, NULL, refused, 0, i);
+		spool_count(s, &(struct spool_tally){"/a", stored, 2, 100, i});
+		spool_count(s, &(struct spool_tally){NULL, refused, 0, 100, i});
 	}
 	spool_flush(s);
 	assert_int_equal(put(s, "/a", "1", "one", &id), STORED);
-	spool_count(s, "/a", stored, 2, 9);
+	spool_count(s, &(struct spool_tally){"/a", stored, 2, 100, 9});
 	spool_reject(s, &(struct spool_reject){.code = refused, .received_at = 5, .body = text("kept")});
 	spool_flush(s);
 	spool_close(s);
 	assert_int_equal(ask("notes", "SELECT n FROM counter WHERE endpoint = '/a' AND code = 'stored' AND secret = 2"), 6);
 	assert_int_equal(ask("notes", "SELECT last_at FROM counter WHERE code = 'stored'"), 9);
+	assert_int_equal(ask("notes", "SELECT bytes FROM counter WHERE code = 'stored'"), 600);
 	assert_int_equal(ask("notes", "SELECT n FROM counter WHERE endpoint = '' AND code = 'unauthorized'"), 5);
 	assert_int_equal(ask("notes", "SELECT count(*) FROM reject"), 3);
 	assert_int_equal(ask("notes", "SELECT min(received_at) FROM reject"), 3);
@@ -669,7 +670,7 @@ static void rejects_are_bounded_by_age(void **state)
 	assert_int_equal(ask("age", "SELECT count(*) FROM reject"), 1);
 	assert_int_equal(ask("age", "SELECT length(body) FROM reject"), 5);
 	assert_int_equal(system("sqlite3 age/hookspool.db 'UPDATE reject SET received_at = 1'"), 0);
-	spool_count(s, NULL, "stored", 0, now);
+	spool_count(s, &(struct spool_tally){NULL, "stored", 0, 100, now});
 	spool_flush(s); /* whatever is written, the old go */
 	assert_int_equal(ask("age", "SELECT count(*) FROM reject"), 0);
 	spool_close(s);
@@ -781,7 +782,7 @@ static void counters_wait_for_a_spool(void **state)
 	(void)state;
 	unit_file("late", "", 0600);
 	for (int i = 0; i < 3; i++) {
-		spool_count(s, "/a", stored, 0, i);
+		spool_count(s, &(struct spool_tally){"/a", stored, 0, 100, i});
 		spool_flush(s);
 	}
 	assert_int_equal(unlink("late"), 0);
@@ -973,7 +974,7 @@ static void probe_counts_nothing(void **state)
 	assert_true(spool_open(s, why, sizeof why));
 	hold(&other, "count");
 	start(&first);
-	spool_count(s, "/a", stored, 0, 1);
+	spool_count(s, &(struct spool_tally){"/a", stored, 0, 100, 1});
 	start(&probe);
 	assert_int_equal(pthread_create(&flusher, NULL, flush, s), 0);
 	nanosleep(&a_moment, NULL);

@@ -21,6 +21,7 @@
 #include "spool/sqlite/fsync.h"
 #include "spool/sqlite/program.h"
 #include "spool/sqlite/stats.h"
+#include "spool/measure.h"
 #include "spool/sqlite/store.h"
 #include "spool/wakeup.h"
 
@@ -171,31 +172,37 @@ static int64_t deadline_of(const struct spool_event *ev)
 	return deadline;
 }
 
-static bool store_events(struct spool *s, const struct put *queue, char *why, size_t n)
+/* Returns how many were stored; 0: it failed. */
+static size_t store_events(struct spool *s, const struct put *queue, char *why, size_t n)
 {
+	size_t events = 0;
 	bool ok = spool_store_begin(&s->store);
 
 	for (const struct put *p = queue; ok && p; p = p->next)
-		for (struct spool_event *ev = p->events; ok && ev; ev = ev->next)
+		for (struct spool_event *ev = p->events; ok && ev; ev = ev->next, events++)
 			ok = spool_store_put(&s->store, ev);
 	if (!ok)
 		snprintf(why, n, "store: %s", sqlite3_errmsg(s->db.sql));
-	return ok;
+	return ok ? events : 0;
 }
 
 static bool commit_events(struct spool *s, const struct put *queue, char *why, size_t n)
 {
 	bool ok, relayed;
-	int64_t until = 0;
+	int64_t began = clock_mono_us(), until = 0;
+	size_t events;
 
 	for (const struct put *p = queue; p; p = p->next)
 		until = earlier(until, p->deadline);
 	if (!begin_transaction(s, DURABLE, until, why, n))
 		return false;
-	ok = store_events(s, queue, why, n) && (spool_db_commit(&s->db) || tell_error(s, why, n));
+	events = store_events(s, queue, why, n);
+	ok = events && (spool_db_commit(&s->db) || tell_error(s, why, n));
 	relayed = ok && s->store.relayed;
 	s->store.relayed = false;
 	end_transaction(s, DURABLE, ok);
+	if (ok)
+		measure_commit(clock_mono_us() - began, events);
 	if (relayed)
 		spool_wakeup_send(&s->wakeup, s->dir, false);
 	return ok;
@@ -298,10 +305,10 @@ bool spool_put(struct spool *s, struct spool_event *first, char *why, size_t n)
 	return p.ok;
 }
 
-void spool_count(struct spool *s, const char *endpoint, const char *code, int64_t secret, int64_t at)
+void spool_count(struct spool *s, const struct spool_tally *t)
 {
 	pthread_mutex_lock(&s->mutex);
-	spool_stats_count(&s->stats, endpoint, code, secret, at);
+	spool_stats_count(&s->stats, t);
 	pthread_mutex_unlock(&s->mutex);
 }
 

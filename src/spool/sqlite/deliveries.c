@@ -155,7 +155,42 @@ bool spool_deliveries_next_count(struct spool_rows *rows, struct spool_delivery_
 
 struct spool_rows *spool_deliveries_counts(struct spool_db *db)
 {
-	return spool_rows_begin(db, "SELECT sink, count(*), state, 0, 0 FROM relay GROUP BY sink, state ORDER BY sink, state");
+	return spool_rows_begin(db, "SELECT sink, count(*), 0, 0, 0 FROM relay WHERE state = 0 GROUP BY sink"
+		" UNION ALL SELECT sink, n, state, 0, 0 FROM ended WHERE n > 0 ORDER BY 1, 3");
+}
+
+struct spool_rows *spool_deliveries_ended(struct spool_db *db)
+{
+	return spool_rows_begin(db, "SELECT sink, n, state, 0, 0 FROM ended WHERE n > 0 ORDER BY 1, 3");
+}
+
+struct spool_rows *spool_deliveries_sinks(struct spool_db *db)
+{
+	return spool_rows_begin(db, "WITH RECURSIVE s(sink) AS (SELECT min(sink) FROM relay INDEXED BY relay_due WHERE state = 0"
+		" UNION ALL SELECT (SELECT min(sink) FROM relay INDEXED BY relay_due WHERE state = 0 AND sink > s.sink) FROM s WHERE s.sink IS NOT NULL)"
+		" SELECT sink, 0, 0, 0, 0 FROM s WHERE sink IS NOT NULL");
+}
+
+bool spool_deliveries_pending(struct spool_db *db, const char *sink, int64_t most, struct spool_pending *p)
+{
+	sqlite3_stmt *st;
+	int64_t tried, first;
+	bool ok = spool_sql_prepare(db, "SELECT (SELECT count(*) FROM (SELECT 1 FROM relay INDEXED BY relay_due WHERE sink = ?1 AND state = 0 LIMIT ?2)),"
+		" (SELECT min(since) FROM relay INDEXED BY relay_tried WHERE sink = ?1 AND state = 0 AND attempts > 0),"
+		" (SELECT since FROM relay INDEXED BY relay_due WHERE sink = ?1 AND state = 0 ORDER BY due LIMIT 1)", &st);
+
+	*p = (struct spool_pending){0};
+	if (!ok)
+		return false;
+	sqlite3_bind_text(st, 1, sink, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(st, 2, most);
+	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db);
+	p->n = spool_sql_count(st, 0);
+	tried = spool_sql_time(st, 1);
+	first = spool_sql_time(st, 2);
+	p->since = tried && tried < first ? tried : first;
+	sqlite3_finalize(st);
+	return ok;
 }
 
 /* The same ages as in Postfix's qshape(1). */

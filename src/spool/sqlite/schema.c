@@ -141,7 +141,17 @@ static const char *const migrations[SPOOL_SCHEMA_VERSION] = {
 	/* The text, where a sink of the endpoint needs it; an empty BLOB: the event has none; NULL: it was not stored. */
 	"ALTER TABLE event ADD COLUMN text TEXT;"
 	/* The sinks that the running relay pauses, and until when. */
-	"CREATE TABLE pause(sink TEXT PRIMARY KEY, until INTEGER NOT NULL, failures INTEGER NOT NULL) WITHOUT ROWID;",
+	"CREATE TABLE pause(sink TEXT PRIMARY KEY, until INTEGER NOT NULL, failures INTEGER NOT NULL) WITHOUT ROWID;"
+	/* For metrics, without a count over all events or relays. The receiver's statements cost as much as before: it inserts pending relays. */
+	"ALTER TABLE counter ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;"
+	"CREATE INDEX relay_tried ON relay(sink, since) WHERE state = 0 AND attempts > 0;"
+	"CREATE TABLE ended(sink TEXT NOT NULL, state INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY(sink, state)) WITHOUT ROWID;"
+	"INSERT INTO ended SELECT sink, state, count(*) FROM relay WHERE state <> 0 GROUP BY sink, state;"
+	"CREATE TRIGGER relay_changed AFTER UPDATE OF state ON relay WHEN old.state <> new.state BEGIN"
+	" UPDATE ended SET n = n - 1 WHERE sink = old.sink AND state = old.state;"
+	" INSERT INTO ended SELECT new.sink, new.state, 1 WHERE new.state <> 0 ON CONFLICT DO UPDATE SET n = n + 1; END;"
+	"CREATE TRIGGER relay_deleted AFTER DELETE ON relay WHEN old.state <> 0 BEGIN"
+	" UPDATE ended SET n = n - 1 WHERE sink = old.sink AND state = old.state; END;",
 };
 
 /* Brings a database of that version up to date. */

@@ -13,7 +13,7 @@ struct tally {
 	char *endpoint; /* "" for a path that no endpoint has */
 	const char *code;
 	int64_t secret; /* its id */
-	int64_t n, last_at;
+	int64_t n, last_at, bytes;
 };
 
 static struct tally *find(const struct spool_stats *n, const char *endpoint, const char *code, int64_t secret)
@@ -43,22 +43,27 @@ static struct tally *add(struct spool_stats *n, const char *endpoint, const char
 	return t;
 }
 
-static void count(struct spool_stats *n, const char *endpoint, const char *code, int64_t secret, int64_t times, int64_t at)
+static void count(struct spool_stats *n, const struct spool_tally *of, int64_t times)
 {
-	struct tally *t = find(n, endpoint, code, secret);
+	struct tally *t = find(n, of->endpoint, of->code, of->secret);
 
 	if (!t)
-		t = add(n, endpoint, code, secret);
+		t = add(n, of->endpoint, of->code, of->secret);
 	if (!t)
 		return;
 	t->n += times;
-	if (at > t->last_at)
-		t->last_at = at;
+	t->bytes += of->bytes;
+	if (of->at > t->last_at)
+		t->last_at = of->at;
 }
 
-void spool_stats_count(struct spool_stats *n, const char *endpoint, const char *code, int64_t secret, int64_t at)
+void spool_stats_count(struct spool_stats *n, const struct spool_tally *t)
 {
-	count(n, endpoint ? endpoint : "", code, secret, 1, at);
+	struct spool_tally one = *t;
+
+	if (!one.endpoint)
+		one.endpoint = "";
+	count(n, &one, 1);
 }
 
 void spool_stats_reject(struct spool_stats *n, const struct spool_reject *r)
@@ -87,14 +92,15 @@ static bool write_tallies(const struct tally *t, sqlite3 *sql)
 	if (!t)
 		return true;
 	ok = sqlite3_prepare_v2(sql,
-		"INSERT INTO counter(endpoint, code, secret, n, last_at) VALUES(?1, ?2, ?3, ?4, ?5)"
-		" ON CONFLICT DO UPDATE SET n = n + ?4, last_at = max(last_at, ?5)", -1, &st, NULL) == SQLITE_OK;
+		"INSERT INTO counter(endpoint, code, secret, n, last_at, bytes) VALUES(?1, ?2, ?3, ?4, ?5, ?6)"
+		" ON CONFLICT DO UPDATE SET n = n + ?4, last_at = max(last_at, ?5), bytes = bytes + ?6", -1, &st, NULL) == SQLITE_OK;
 	for (; ok && t; t = t->next) {
 		sqlite3_bind_text(st, 1, t->endpoint, -1, SQLITE_STATIC);
 		sqlite3_bind_text(st, 2, t->code, -1, SQLITE_STATIC);
 		sqlite3_bind_int64(st, 3, t->secret);
 		sqlite3_bind_int64(st, 4, t->n);
 		sqlite3_bind_int64(st, 5, t->last_at);
+		sqlite3_bind_int64(st, 6, t->bytes);
 		ok = sqlite3_step(st) == SQLITE_DONE;
 		sqlite3_reset(st);
 	}
@@ -129,7 +135,7 @@ static void free_tallies(struct spool_stats *n)
 void spool_stats_join(struct spool_stats *to, struct spool_stats *from)
 {
 	for (const struct tally *t = from->tallies; t; t = t->next)
-		count(to, t->endpoint, t->code, t->secret, t->n, t->last_at);
+		count(to, &(struct spool_tally){t->endpoint, t->code, t->secret, t->bytes, t->last_at}, t->n);
 	free_tallies(from);
 	to->limits = from->limits;
 	spool_rejects_join(&to->rejects, &from->rejects, to->limits.size);

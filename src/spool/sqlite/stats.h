@@ -22,7 +22,7 @@ struct spool_stats {
 };
 
 /* Adds a delivery to its counter. Does nothing when memory is short. */
-void spool_stats_count(struct spool_stats *n, const char *endpoint, const char *code, int64_t secret, int64_t at);
+void spool_stats_count(struct spool_stats *n, const struct spool_tally *t);
 
 /* Copies a rejected delivery, as spool_rejects_add(). */
 void spool_stats_reject(struct spool_stats *n, const struct spool_reject *r);
