@@ -101,6 +101,9 @@ check_part check_rotation;
 /* Where an endpoint has a rate: do its deliveries come from more than a proxy's address? */
 check_part check_rate;
 
+/* Where an endpoint has `expect`: did its last event come within that time? */
+check_part check_silence;
+
 /* The sinks: their files, the endpoints that name them, dead deliveries, and pending ones that no relay sends. */
 check_part check_relay_sinks;
 

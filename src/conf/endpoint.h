@@ -33,6 +33,7 @@ struct endpoint {
 	unsigned answer_status;
 	char *answer_type, *answer_body; /* NULL: the receiver's */
 	size_t max_body;               /* bytes */
+	int64_t expect;                /* ms without an event that mean trouble; 0: not said */
 	int64_t keep;                  /* ms after which its events are purged; 0: never; -1: as the other endpoints' */
 	int64_t dedupe_window;         /* the configuration's */
 	int64_t replay_window;         /* ms in which equal bytes under another unsigned id are a duplicate; 0: never */

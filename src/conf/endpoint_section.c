@@ -111,6 +111,7 @@ static const struct option_row endpoint_options[] = {
 	{"answer-body", &kind_text, NULL, AT(answer_body), .help = "the body of the answer to an accepted delivery", .free_text = true},
 	{"max-body", &kind_size, NULL, AT(max_body), 1, KIND_SIZE_MAX, .help = "the largest body of this endpoint"},
 	{"keep", &kind_keep, NULL, AT(keep), 0, KIND_YEARS, .help = "how long events of this endpoint are kept"},
+	{"expect", &kind_age, NULL, AT(expect), KIND_MINUTE, KIND_YEARS, .help = "an event is expected this often; a longer silence is trouble"},
 	{"relay", &sinks_kind, NULL, AT(relay), .help = "the sinks that events are sent to, after the answer"},
 	{"store", &sinks_kind, NULL, AT(store), .help = "the sinks that must have acknowledged an event before the answer"},
 	{"store-wait", &kind_time, "4s", AT(store_wait), 1, 10 * KIND_SECOND, .fix = "\"4s\"", .help = "the longest time that the answer waits for them"},
