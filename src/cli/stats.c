@@ -8,7 +8,9 @@
 #include "cli/endpoint_name.h"
 #include "cli/json.h"
 #include "cli/terminal.h"
+#include "conf/kind.h"
 #include "core/clock.h"
+#include "metrics/metrics.h"
 #include "spool/deliveries.h"
 #include "spool/totals.h"
 
@@ -91,6 +93,31 @@ static void print_sink(struct counters *c, const struct spool_delivery_count *k)
 	printf("  %-18s %10" PRId64 "\n", spool_deliveries_states[k->state], k->n);
 }
 
+/* The endpoints with `expect`. */
+static bool print_silences(const struct conf *conf, struct spool_db *db)
+{
+	char last[TERMINAL_TIME];
+	struct buf expect = {0};
+	bool ok = true, any = false;
+	int64_t at;
+
+	for (const struct endpoint *e = conf->endpoints; ok && e < conf->endpoints + conf->n_endpoints; e++) {
+		if (!e->expect)
+			continue;
+		ok = spool_totals_last(db, e->path, &at);
+		expect.len = 0;
+		kind_print_time(&expect, e->expect);
+		if (!any)
+			putchar('\n');
+		any = true;
+		endpoint_name_print(conf, slice_text(e->path));
+		printf(": an event is expected each %s; %s%s%s\n", buf_str(&expect), at ? "the last came " : "none has come yet",
+			at ? terminal_time(at, last) : "", at && clock_now() - at > e->expect ? ": silent" : "");
+	}
+	buf_free(&expect);
+	return ok;
+}
+
 static bool print_stats_text(const struct conf *conf, struct spool_db *db, const struct spool_totals *t)
 {
 	struct counters counters = {.conf = conf}, sinks = {.conf = conf};
@@ -107,7 +134,7 @@ static bool print_stats_text(const struct conf *conf, struct spool_db *db, const
 	rows = spool_deliveries_counts(db);
 	while (spool_deliveries_next_count(rows, &count))
 		print_sink(&sinks, &count);
-	return spool_rows_end(rows);
+	return spool_rows_end(rows) && print_silences(conf, db);
 }
 
 static void add_counter(struct json *j, const struct conf *conf, const struct spool_counter *c)
@@ -137,6 +164,25 @@ static void add_sink(struct json *j, const struct spool_delivery_count *c)
 	json_string(j, "state", spool_deliveries_states[c->state]);
 	json_number(j, "deliveries", c->n);
 	json_item_end(j);
+}
+
+static bool add_silence(struct json *j, struct spool_db *db, const struct endpoint *e)
+{
+	int64_t at;
+
+	if (!e->expect)
+		return true;
+	if (!spool_totals_last(db, e->path, &at))
+		return false;
+	json_item(j);
+	json_string(j, "endpoint", e->path);
+	json_number(j, "expect_seconds", e->expect / 1000);
+	if (at)
+		json_time(j, "last_at", at);
+	else
+		json_text(j, "last_at", (struct slice){0});
+	json_item_end(j);
+	return true;
 }
 
 static bool print_stats_json(const struct conf *conf, struct spool_db *db, const struct spool_totals *t)
@@ -169,12 +215,29 @@ static bool print_stats_json(const struct conf *conf, struct spool_db *db, const
 		add_sink(j, &count);
 	ok = spool_rows_end(rows) && ok;
 	json_list_end(j);
+	json_list(j, "expected");
+	for (size_t i = 0; ok && i < conf->n_endpoints; i++)
+		ok = add_silence(j, db, &conf->endpoints[i]);
+	json_list_end(j);
 	json_end(j);
 	return ok;
 }
 
+static bool print_stats_prometheus(const struct conf *conf, struct spool_db *db, const char **why)
+{
+	struct buf out = {0};
+	bool ok = metrics_write(conf, db, EXPOSITION_TEXT, &out);
+
+	if (ok && (fwrite(out.data, 1, out.len, stdout) != out.len || fflush(stdout) != 0)) {
+		*why = "standard output can't be written";
+		ok = false;
+	}
+	buf_free(&out);
+	return ok;
+}
+
 struct stats {
-	bool json;
+	bool json, prometheus;
 };
 
 static int stats_run(const struct cli *cli, void *values)
@@ -182,12 +245,18 @@ static int stats_run(const struct cli *cli, void *values)
 	const struct stats *s = values;
 	struct spool_totals totals;
 	struct spool_db *db = NULL;
+	const char *why = NULL;
 	struct conf *conf;
-	int status = cli_open(cli, CONF_SECRETS_THERE, &conf, &db);
+	int status;
 	bool ok;
 
+	if (s->json && s->prometheus)
+		return cli_usage("stats", "give --json or --prometheus, not both");
+	status = cli_open(cli, CONF_SECRETS_THERE, &conf, &db);
 	if (status != CLI_OK)
 		return status;
+	if (s->prometheus)
+		return cli_close(conf, db, print_stats_prometheus(conf, db, &why), why);
 	spool_db_snapshot(db, true);
 	ok = spool_totals_read(db, &totals);
 	if (ok)
@@ -198,16 +267,18 @@ static int stats_run(const struct cli *cli, void *values)
 
 static const struct command_option stats_options[] = {
 	{.name = "json", .offset = offsetof(struct stats, json), .help = "print one JSON object"},
+	{.name = "prometheus", .offset = offsetof(struct stats, prometheus), .help = "print all metrics, as Prometheus and its textfile collector read them"},
 	{0},
 };
 
 const struct command cli_stats = {
 	.name = "stats",
 	.purpose = "count events and outcomes",
-	.usage = "[--json]",
+	.usage = "[--json | --prometheus]",
 	.about = "Prints how many events are stored. For each endpoint, prints how many deliveries had which outcome, under which of its "
 		"secrets, and when the last one was. The counters begin with the first day; purge does not change them. For each sink, "
-		"prints how many deliveries of stored events are pending, delivered or dead.",
+		"prints how many deliveries of stored events are pending, delivered or dead. For each endpoint with expect, prints when its last "
+		"event came.",
 	.options = stats_options,
 	.size = sizeof(struct stats),
 	.run = stats_run,

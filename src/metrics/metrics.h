@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: ISC */
+/* The metrics of a spool and of the programs that use it, as `hookspool stats --prometheus` and the page's /metrics have them. */
+#ifndef METRICS_H
+#define METRICS_H
+
+#include "conf/conf.h"
+#include "core/buf.h"
+#include "metrics/exposition.h"
+#include "spool/db.h"
+
+/*
+ * Appends all metrics. The time that it takes depends on the numbers of endpoints, outcomes and sinks, and not on that of events. Secrets
+ * are known by their sources, where conf has read them. False on an error of db, which has it, or when memory is short.
+ */
+bool metrics_write(const struct conf *conf, struct spool_db *db, enum exposition_format format, struct buf *out);
+
+#endif
