@@ -22,7 +22,7 @@ static void write_build(struct metrics *m)
 	exposition_add(&m->e, EXPOSITION_LABELS({"version", PACKAGE_VERSION}), 1, EXPOSITION_ONE);
 }
 
-static void write_disk(struct metrics *m)
+static void write_room(struct metrics *m)
 {
 	struct statvfs fs;
 
@@ -39,7 +39,7 @@ bool metrics_write(const struct conf *conf, struct spool_db *db, enum exposition
 	bool ok;
 
 	write_build(&m);
-	write_disk(&m);
+	write_room(&m);
 	spool_db_snapshot(db, true);
 	ok = parts_programs(&m) && parts_receiving(&m) && parts_relaying(&m);
 	spool_db_snapshot(db, false);

@@ -141,7 +141,7 @@ static bool read_counters(struct metrics *m, struct counted *c)
 
 /* ---- the families */
 
-static void write_deliveries(struct metrics *m, const struct counted *c)
+static void write_outcomes(struct metrics *m, const struct counted *c)
 {
 	const struct received *end = c->endpoints + c->n_endpoints;
 
@@ -204,7 +204,7 @@ bool parts_receiving(struct metrics *m)
 	struct counted c = {0};
 	bool ok = read_counters(m, &c);
 
-	write_deliveries(m, &c);
+	write_outcomes(m, &c);
 	write_secrets(m, &c);
 	write_times(m, &c);
 	free_counted(&c);

@@ -91,7 +91,7 @@ static int64_t counted_by_relay(const struct metrics *m, const struct measure_ba
 	return 0;
 }
 
-static bool read_pending(struct metrics *m, struct relayed_sinks *s)
+static bool count_backlog(struct metrics *m, struct relayed_sinks *s)
 {
 	struct measure_backlog *points = m->measured ? calloc(MEASURE_POINTS, sizeof *points) : NULL;
 	size_t n = points ? measure_backlog_points(m->measured, MEASURE_HOUR, m->now, points) : 0;
@@ -125,7 +125,7 @@ static bool read_ended(struct metrics *m, struct relayed_sinks *s)
 	return spool_rows_end(rows);
 }
 
-static bool read_pauses(struct metrics *m, struct relayed_sinks *s)
+static bool mark_paused(struct metrics *m, struct relayed_sinks *s)
 {
 	struct spool_rows *rows = spool_pause_list(m->db, m->now);
 	struct spool_pause p;
@@ -184,7 +184,7 @@ bool parts_relaying(struct metrics *m)
 {
 	struct relayed_sinks s = {0};
 	struct relayed *other;
-	bool ok = read_names(m, &s) && read_ended(m, &s) && read_pauses(m, &s) && read_pending(m, &s);
+	bool ok = read_names(m, &s) && read_ended(m, &s) && mark_paused(m, &s) && count_backlog(m, &s);
 
 	write_states(m, &s);
 	if (m->measured && measure_now_of(m->measured)->sinks[0].attempts.sum && (other = place_of_sink(&s, NO_PLACE)))
