@@ -14,6 +14,7 @@
 #include "conf/reader.h"
 #include "conf/scheme_section.h"
 #include "conf/shared_secrets.h"
+#include "conf/sink_list.h"
 #include "conf/sink_section.h"
 #include "conf/sink_type.h"
 
@@ -59,6 +60,8 @@ static const struct option_row top_options[] = {
 		.help = "\"open\" shows the page to all clients, also without a user that the web server has authenticated"},
 	{"page-actions", &kind_bool, "false", AT(page_actions), .help = "the page has buttons: retry, replay, drop, accept"},
 	{"page-bodies", &kind_bool, "true", AT(page_bodies), .help = "the page shows bodies, texts and names"},
+	{"alert", &sink_list_kind, NULL, AT(alert), .help = "the sinks that are told of dead letters, silent endpoints, and other trouble"},
+	{"alert-after", &kind_age, "5m", AT(alert_after), 1, KIND_YEARS, .help = "how long a sink is down before they are told"},
 	{"include", &kind_include, .help = "one more file, or a directory whose *.conf are read in order"},
 	{.name = NULL},
 };
@@ -110,7 +113,27 @@ static bool build_conf(struct conf *c, cfg_t *tree, const char *file)
 		if (!e->max_body)
 			e->max_body = c->max_body;
 	}
-	return ok;
+	if (ok)
+		c->alert = sink_list_find(tree, "alert", c->sinks, c->n_sinks, &c->n_alert);
+	return ok && c->alert;
+}
+
+/* The sinks of alert take events of our own; one that names other events alone would be told nothing. */
+static bool check_alert(cfg_t *tree)
+{
+	if (!sink_list_check(tree, tree, "alert", NULL))
+		return false;
+	for (unsigned i = 0; i < cfg_size(tree, "alert"); i++) {
+		cfg_t *sink = cfg_gettsec(tree, "sink", cfg_getnstr(tree, "alert", i));
+		bool any = cfg_size(sink, "events") == 0;
+
+		for (unsigned k = 0; !any && k < cfg_size(sink, "events"); k++)
+			any = strncmp(cfg_getnstr(sink, "events", k), "hookspool.", 10) == 0;
+		if (!any)
+			return option_refuse_value(tree, "alert", cfg_getnstr(tree, "alert", i), "alert: sink \"%s\" takes other events alone; add "
+				"\"hookspool.sink.down\" and others to its events, or name another sink", cfg_title(sink));
+	}
+	return true;
 }
 
 /* The tree, whose sections were checked, and what they say of each other. NULL after an error was reported. */
@@ -125,7 +148,7 @@ static cfg_t *parse_files(const char *file, enum conf_secrets secrets, conf_repo
 	}
 	tree = reader_parse(file, &load);
 	option_free_table(load.options);
-	if (!tree || (sink_section_check_links(tree) && endpoint_section_check_links(tree)))
+	if (!tree || (sink_section_check_links(tree) && endpoint_section_check_links(tree) && check_alert(tree)))
 		return tree;
 	reader_end();
 	cfg_free(tree);
@@ -177,6 +200,7 @@ void conf_free(struct conf *c)
 		sink_section_free(&c->sinks[i]);
 	free(c->endpoints);
 	free(c->sinks);
+	free(c->alert);
 	option_free(top_options, c);
 	cfg_free(c->tree);
 	strlist_free(&c->files);

@@ -75,6 +75,9 @@ struct conf {
 	size_t n_endpoints;
 	struct sink *sinks;
 	size_t n_sinks;
+	const struct sink **alert; /* the sinks that get events of hookspool's own */
+	size_t n_alert;
+	int64_t alert_after;       /* ms that a sink is down before an alert; and that trouble is over before some alerts end */
 };
 
 /*

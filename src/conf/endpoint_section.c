@@ -8,7 +8,7 @@
 #include "conf/kind.h"
 #include "conf/reader.h"
 #include "conf/scheme_section.h"
-#include "conf/sink_section.h"
+#include "conf/sink_list.h"
 #include "core/utf8.h"
 
 enum { ANSWER_MAX = 1024, TYPE_MAX = 100, NAME_MAX_BYTES = 100 };
@@ -81,7 +81,6 @@ static const struct option_kind scheme_name_kind = {"scheme", CFGT_STR, .check =
 	.word = scheme_section_word};
 static const struct option_kind signed_url_kind = {"URL", CFGT_STR, .check = check_signed_url, .read = kind_read_text, .free = kind_free_text};
 static const struct option_kind status_kind = {"status", CFGT_INT, .check = check_answer_status, .read = kind_read_count};
-static const struct option_kind sinks_kind = {"list of sinks", CFGT_STR, .list = true}; /* checked and read when all sinks are known */
 
 /* ---- the options */
 
@@ -111,9 +110,9 @@ static const struct option_row endpoint_options[] = {
 	{"answer-body", &kind_text, NULL, AT(answer_body), .help = "the body of the answer to an accepted delivery", .free_text = true},
 	{"max-body", &kind_size, NULL, AT(max_body), 1, KIND_SIZE_MAX, .help = "the largest body of this endpoint"},
 	{"keep", &kind_keep, NULL, AT(keep), 0, KIND_YEARS, .help = "how long events of this endpoint are kept"},
-	{"expect", &kind_age, NULL, AT(expect), KIND_MINUTE, KIND_YEARS, .help = "an event is expected this often; a longer silence is trouble"},
-	{"relay", &sinks_kind, NULL, AT(relay), .help = "the sinks that events are sent to, after the answer"},
-	{"store", &sinks_kind, NULL, AT(store), .help = "the sinks that must have acknowledged an event before the answer"},
+	{"expect", &kind_age, NULL, AT(expect), KIND_SECOND, KIND_YEARS, .help = "an event is expected this often; a longer silence is trouble"},
+	{"relay", &sink_list_kind, NULL, AT(relay), .help = "the sinks that events are sent to, after the answer"},
+	{"store", &sink_list_kind, NULL, AT(store), .help = "the sinks that must have acknowledged an event before the answer"},
 	{"store-wait", &kind_time, "4s", AT(store_wait), 1, 10 * KIND_SECOND, .fix = "\"4s\"", .help = "the longest time that the answer waits for them"},
 	{"store-required", &kind_bool, "false", AT(store_required), .help = "answer 503 when they have not acknowledged by then"},
 	{.name = NULL},
@@ -213,59 +212,18 @@ bool endpoint_section_check(cfg_t *sec)
 	return true;
 }
 
-/* The position of the name in the list, before `end`; `end` when it is not there. */
-static unsigned find_name(cfg_t *sec, const char *list, const char *name, unsigned end)
-{
-	unsigned i = 0;
-
-	while (i < end && strcmp(cfg_getnstr(sec, list, i), name) != 0)
-		i++;
-	return i;
-}
-
-/* A list of sinks: each is there once, is not in the list `other` too, and takes events. */
-static bool check_named_sinks(cfg_t *tree, cfg_t *sec, const char *list, const char *other)
-{
-	for (unsigned i = 0; i < cfg_size(sec, list); i++) {
-		const char *name = cfg_getnstr(sec, list, i);
-		cfg_t *sink = cfg_gettsec(tree, "sink", name);
-
-		if (find_name(sec, list, name, i) < i)
-			return option_refuse_value(sec, list, name, "%s: sink \"%s\" stands there twice; remove one", list, name);
-		if (other && find_name(sec, other, name, cfg_size(sec, other)) < cfg_size(sec, other))
-			return option_refuse_value(sec, list, name, "%s: sink \"%s\" stands in %s too; remove one", list, name, other);
-		if (!sink)
-			return option_refuse_value(sec, list, name, "%s: there is no sink \"%s\"; write its section, or correct the name", list, name);
-		if (sink_section_replies(sink))
-			return option_refuse_value(sec, list, name, "%s: sink \"%s\" sends answers, and no events; name it in another sink's reply",
-				list, name);
-	}
-	return true;
-}
-
 bool endpoint_section_check_links(cfg_t *tree)
 {
 	for (unsigned i = 0; i < cfg_size(tree, "endpoint"); i++) {
 		cfg_t *sec = cfg_getnsec(tree, "endpoint", i);
 
-		if (!check_named_sinks(tree, sec, "relay", NULL) || !check_named_sinks(tree, sec, "store", "relay"))
+		if (!sink_list_check(tree, sec, "relay", NULL) || !sink_list_check(tree, sec, "store", "relay"))
 			return false;
 	}
 	return true;
 }
 
 /* ---- the endpoint */
-
-static const struct sink **find_sinks(cfg_t *sec, const char *list, const struct sink *sinks, size_t n_sinks, size_t *n)
-{
-	const struct sink **found = calloc(cfg_size(sec, list) + 1, sizeof *found);
-
-	for (*n = 0; found && *n < cfg_size(sec, list); ++*n)
-		for (size_t i = 0; i < n_sinks; i++)
-			if (strcmp(sinks[i].name, cfg_getnstr(sec, list, (unsigned)*n)) == 0)
-				found[*n] = &sinks[i];
-	return found;
-}
 
 /* False where a secret is no key, unless that is allowed. */
 static bool make_keys(struct endpoint *e)
@@ -289,8 +247,8 @@ bool endpoint_section_make(cfg_t *tree, cfg_t *sec, const struct sink *sinks, si
 {
 	*e = (struct endpoint){.path = strdup(cfg_title(sec)), .keep = -1};
 	e->answer_given = option_is_given(sec, "answer-status") || cfg_getstr(sec, "answer-body");
-	e->relay = find_sinks(sec, "relay", sinks, n_sinks, &e->n_relay);
-	e->store = find_sinks(sec, "store", sinks, n_sinks, &e->n_store);
+	e->relay = sink_list_find(sec, "relay", sinks, n_sinks, &e->n_relay);
+	e->store = sink_list_find(sec, "store", sinks, n_sinks, &e->n_store);
 	return e->path && e->relay && e->store && scheme_section_find(tree, cfg_getstr(sec, "scheme"), &e->scheme) &&
 		option_read(endpoint_options, sec, e) && make_keys(e);
 }

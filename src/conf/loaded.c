@@ -3,7 +3,9 @@
 #define _DEFAULT_SOURCE /* explicit_bzero */
 #include "conf/loaded.h"
 
+#include <inttypes.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "conf/kind.h"
@@ -32,6 +34,18 @@ void loaded_endpoints(const struct conf *c, char out[FINGERPRINT_SIZE])
 	fingerprint_end(f, out);
 	if (!all)
 		*out = '\0';
+}
+
+void loaded_ids(const struct conf *c, char *out, size_t n)
+{
+	struct buf ids = {0};
+	bool ok = true;
+
+	for (const struct endpoint *e = c->endpoints; e < c->endpoints + c->n_endpoints; e++)
+		for (size_t i = 0; ok && i < e->secrets.n; i++)
+			ok = buf_printf(&ids, "%s%" PRIx64 " ", ids.len ? "" : " ", e->secrets.item[i].id);
+	snprintf(out, n, "%s", ok && ids.len < n ? buf_str(&ids) : "");
+	buf_free(&ids);
 }
 
 static bool add_file(struct fingerprint *f, const char *path)

@@ -151,6 +151,7 @@ int64_t queue_note(struct queue *q, bool failed, int64_t retry_after)
 	int64_t pause = PAUSE_FIRST_MS;
 
 	q->n_in_flight--;
+	q->works = !failed;
 	if (!failed) {
 		q->failures = 0;
 		return 0;

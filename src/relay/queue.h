@@ -42,6 +42,7 @@ struct queue {
 	/* the circuit breaker */
 	unsigned failures;    /* in a row */
 	int64_t paused_until; /* clock_mono_us() */
+	bool works;           /* the target did not fail at the last attempt; false before the first */
 	bool published;       /* the spool says that it pauses, or is about to */
 	bool still;           /* scratch of watch_pauses(): the spool says so now */
 	/* the rate */

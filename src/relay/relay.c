@@ -149,6 +149,7 @@ static void close_queues(struct relay *r)
 static void close_all(struct relay *r)
 {
 	acks_free(r->acks);
+	alerts_free(&r->alerts);
 	close_queues(r);
 	cpu_pressure_close(&r->cpu_pressure);
 	event_free(&r->event);
@@ -187,6 +188,7 @@ static enum relay_end run_on_spool(struct relay *r, char *why, size_t n)
 	pass_beat(r);
 	pass_tell(r);
 	notify_send("READY=1");
+	alerts_start(r);
 	pass_until_end(r);
 	if (r->moved) /* the ids that were read mean other events in the new spool */
 		log_message(LOG_LEVEL_WARNING, "another spool is in the place of %s; beginning anew", r->conf->spool);

@@ -83,19 +83,20 @@ static void note_pause(struct attempt *a, const struct sink_result *got, int64_t
 static void decide(struct attempt *a, const struct sink_result *got, int64_t now)
 {
 	const struct sink *s = a->queue->sink;
-	int64_t last;
+	int64_t last, next;
 
 	a->result.state = got->verdict == SINK_DELIVERED ? SPOOL_RELAY_DONE : SPOOL_RELAY_DEAD;
 	a->result.since = schedule_since(&(struct schedule_times){a->message.attempt, a->since, a->due, a->started, now}, &a->queue->relay->gap);
 	last = a->result.since + s->retry.within;
 	note_pause(a, got, now);
+	a->result.due = now; /* when it died, if it is dead */
 	if (!is_retried(a, got))
 		return;
-	a->result.due = schedule_next(&s->retry, a->message.attempt, a->result.since, now,
-		(uint64_t)a->relay << 16 ^ (uint64_t)a->message.attempt);
-	if (!a->result.due)
+	next = schedule_next(&s->retry, a->message.attempt, a->result.since, now, (uint64_t)a->relay << 16 ^ (uint64_t)a->message.attempt);
+	if (!next)
 		return;
-	if (a->result.due < now + got->retry_after)
+	a->result.due = next;
+	if (next < now + got->retry_after)
 		a->result.due = now + got->retry_after < last ? now + got->retry_after : last;
 	a->result.state = SPOOL_RELAY_PENDING;
 }
@@ -181,7 +182,7 @@ void result_unfiltered(struct relay *r, struct attempt *a)
 {
 	a->result.state = SPOOL_RELAY_DEAD;
 	a->result.unjudged = true;
-	a->result.at = clock_now();
+	a->result.at = a->result.due = clock_now();
 	a->result.since = a->since;
 	a->result.error = "its endpoint is no longer configured, so that its text can't be filtered";
 	log_attempt(a, &(struct sink_result){0});

@@ -7,6 +7,7 @@
 #include "core/cpu_pressure.h"
 #include "hook/event.h"
 #include "relay/acks.h"
+#include "relay/alerts.h"
 #include "relay/queue.h"
 #include "relay/relay.h"
 #include "relay/schedule.h"
@@ -46,6 +47,7 @@ struct relay {
 	bool moved; /* another spool is in its place */
 	bool failed; /* with --once: something could not be read, filtered or recorded */
 	int64_t unwritten_since; /* clock_mono_us(); 0: the last results were recorded */
+	struct alerts alerts;
 	struct event event; /* for fields that the spool has no column for; reused */
 };
 

@@ -24,6 +24,7 @@
 enum {
 	SPOOL_PROGRAM_ERROR = 512,
 	SPOOL_PROGRAM_ADDRESS = 128, /* as long as that of any socket */
+	SPOOL_PROGRAM_IDS = 1024,
 };
 
 /* Times are in ms since the epoch; 0: it did not happen yet. */
@@ -34,6 +35,7 @@ struct spool_program {
 	char version[32];
 	char files[CONF_FINGERPRINT];   /* fingerprint of the configuration's texts */
 	char secrets[CONF_FINGERPRINT]; /* of the secrets that this role reads; "": unknown */
+	char ids[SPOOL_PROGRAM_IDS];    /* of the receiver's signing secrets, in hexadecimal, each between blanks; "": too many, or unknown */
 	int64_t loaded_at;              /* when that configuration was read */
 	char address[SPOOL_PROGRAM_ADDRESS]; /* of a receiver's socket, as listen_connect() takes it; "": none, or unknown */
 	int64_t reloads;                /* tried since its start */

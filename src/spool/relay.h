@@ -79,7 +79,7 @@ struct spool_attempt {
 	struct slice answer; /* its beginning */
 	enum spool_relay_state state;
 	bool unjudged;       /* the sink's filters were not applied yet */
-	int64_t due;         /* the next attempt, while it is pending; ms since the epoch */
+	int64_t due;         /* the next attempt, while it is pending; when it died, where it is dead; ms since the epoch */
 	int64_t since;       /* when `retry`'s time began: with the first attempt, unless the clock was set */
 	const char *pauses;  /* the sink whose pause begins or ends; NULL: none */
 	int64_t pause_until; /* ms since the epoch; 0: the pause ends */

@@ -28,6 +28,7 @@ KINDS = {
     "spawn-fcgi": "spawn-fcgi.sh",
     "logrotate": "logrotate",
     "sinks": "sinks/*",
+    "alerts": "alerts/*",
 }
 KINDS = {kind: sorted(EXAMPLES.glob(pattern)) for kind, pattern in KINDS.items()}
 

@@ -114,7 +114,7 @@ bool spool_deliveries_drop(struct spool_db *db, const struct spool_delivery_filt
 {
 	/* a delivery that is pending because of a replay becomes again what it was */
 	static const struct change dropped = {
-		.set = "state = iif(was_state, was_state, 2), attempts = attempts + was_attempts, was_state = 0, was_attempts = 0",
+		.set = "due = 0, state = iif(was_state, was_state, 2), attempts = attempts + was_attempts, was_state = 0, was_attempts = 0",
 		.which = "state = 0",
 		.note = "dropped by hand",
 		.noted = "was_state = 0",

@@ -36,6 +36,9 @@ void spool_program_loaded(struct spool_program *p, const struct conf *c)
 		loaded_sinks(c, p->secrets);
 	else
 		loaded_endpoints(c, p->secrets);
+	*p->ids = '\0';
+	if (strcmp(p->role, SPOOL_PROGRAM_RELAY) != 0)
+		loaded_ids(c, p->ids, sizeof p->ids);
 }
 
 void spool_program_refused(struct spool_program *p, const char *error)
@@ -52,7 +55,7 @@ static void read_text(sqlite3_stmt *st, int column, char *out, size_t n)
 	snprintf(out, n, "%.*s", (int)(text.n < n ? text.n : n - 1), text.p ? text.p : "");
 }
 
-#define COLUMNS "role, pid, ticks, space, started_at, ended_at, version, files, secrets, loaded_at, address, reloads, reload_at, reload_error"
+#define COLUMNS "role, pid, ticks, space, started_at, ended_at, version, files, secrets, loaded_at, address, reloads, reload_at, reload_error, ids"
 
 static void read_program(sqlite3_stmt *st, struct spool_program *p)
 {
@@ -67,6 +70,7 @@ static void read_program(sqlite3_stmt *st, struct spool_program *p)
 	read_text(st, 8, p->secrets, sizeof p->secrets);
 	read_text(st, 10, p->address, sizeof p->address);
 	read_text(st, 13, p->reload_error, sizeof p->reload_error);
+	read_text(st, 14, p->ids, sizeof p->ids);
 }
 
 static bool has_socket(const struct spool_program *p)
@@ -128,7 +132,7 @@ bool spool_program_write(sqlite3 *sql, const struct spool_program *p)
 	const int64_t numbers[] = {p->process.pid, p->process.ticks, p->process.space, p->started_at, p->ended_at};
 	sqlite3_stmt *st;
 	bool ok = remove_replaced(sql, p) && sqlite3_prepare_v2(sql, "INSERT OR REPLACE INTO program(" COLUMNS ")"
-		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)", -1, &st, NULL) == SQLITE_OK;
+		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)", -1, &st, NULL) == SQLITE_OK;
 
 	if (!ok)
 		return false;
@@ -143,6 +147,7 @@ bool spool_program_write(sqlite3 *sql, const struct spool_program *p)
 	sqlite3_bind_int64(st, 12, p->reloads);
 	sqlite3_bind_int64(st, 13, p->reload_at);
 	sqlite3_bind_text(st, 14, p->reload_error, -1, SQLITE_STATIC);
+	sqlite3_bind_text(st, 15, p->ids, -1, SQLITE_STATIC);
 	ok = sqlite3_step(st) == SQLITE_DONE;
 	sqlite3_finalize(st);
 	return ok;
@@ -210,7 +215,7 @@ int spool_program_try(sqlite3 *sql)
 {
 	static const char text[] = "SAVEPOINT try;"
 		"INSERT OR REPLACE INTO program(" COLUMNS ")"
-		" VALUES('try', 0, 0, 0, 0, 0, '', '', '', 0, '', 0, 0, zeroblob(65536))";
+		" VALUES('try', 0, 0, 0, 0, 0, '', '', '', 0, '', 0, 0, zeroblob(65536), '')";
 	int rc = sqlite3_exec(sql, text, NULL, NULL, NULL);
 
 	if (rc == SQLITE_OK)

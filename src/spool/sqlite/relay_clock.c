@@ -60,7 +60,7 @@ bool spool_relay_doubt(struct spool_db *db, int64_t *count)
 		return false;
 	ok = sqlite3_exec(db->sql, "INSERT INTO attempt(relay, at, ms, status, error) SELECT id, sending, 0, 0,"
 		" 'the relay ended meanwhile; it may have arrived' FROM relay WHERE sending <> 0;"
-		"UPDATE relay SET state = 2, attempts = attempts + 1, sending = 0, was_state = 0 WHERE sending <> 0", NULL, NULL, NULL) == SQLITE_OK ||
+		"UPDATE relay SET state = 2, due = sending, attempts = attempts + 1, sending = 0, was_state = 0 WHERE sending <> 0", NULL, NULL, NULL) == SQLITE_OK ||
 		spool_sql_fail(db);
 	*count = sqlite3_changes(db->sql);
 	ok = ok && spool_db_commit(db);

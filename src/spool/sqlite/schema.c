@@ -125,6 +125,7 @@ static const char *const migrations[SPOOL_SCHEMA_VERSION] = {
 	" started_at INTEGER NOT NULL, ended_at INTEGER NOT NULL, version TEXT NOT NULL,"
 	" files TEXT NOT NULL, secrets TEXT NOT NULL, loaded_at INTEGER NOT NULL, address TEXT NOT NULL,"
 	" reloads INTEGER NOT NULL, reload_at INTEGER NOT NULL, reload_error TEXT NOT NULL,"
+	" ids TEXT NOT NULL,"
 	" PRIMARY KEY(role, pid, space)) WITHOUT ROWID;"
 	"CREATE INDEX reject_share ON reject(signed, endpoint, code, net, kept);"
 	/* The key of a deleted event may name a person that was erased: only a hash of the key is kept. */
@@ -151,7 +152,13 @@ static const char *const migrations[SPOOL_SCHEMA_VERSION] = {
 	" UPDATE ended SET n = n - 1 WHERE sink = old.sink AND state = old.state;"
 	" INSERT INTO ended SELECT new.sink, new.state, 1 WHERE new.state <> 0 ON CONFLICT DO UPDATE SET n = n + 1; END;"
 	"CREATE TRIGGER relay_deleted AFTER DELETE ON relay WHEN old.state <> 0 BEGIN"
-	" UPDATE ended SET n = n - 1 WHERE sink = old.sink AND state = old.state; END;",
+	" UPDATE ended SET n = n - 1 WHERE sink = old.sink AND state = old.state; END;"
+	/* Troubles, and the alerts about them: spool/alert.h. A dead letter's due is when it died; 0: by hand, or in release 0.1. */
+	"CREATE TABLE alert("
+	" name TEXT NOT NULL, subject TEXT NOT NULL, since INTEGER NOT NULL, over INTEGER NOT NULL, raised_at INTEGER NOT NULL,"
+	" PRIMARY KEY(name, subject)) WITHOUT ROWID;"
+	"UPDATE relay SET due = 0 WHERE state = 2;"
+	"CREATE INDEX relay_died ON relay(sink, due) WHERE state = 2;",
 };
 
 /* Brings a database of that version up to date. */
