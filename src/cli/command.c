@@ -51,7 +51,7 @@ const struct command *command_find(const char *name)
 
 /* ---- values */
 
-static bool read_number(const char *text, int64_t min, int64_t max, int64_t *out)
+bool command_read_number(const char *text, int64_t min, int64_t max, int64_t *out)
 {
 	int64_t v = 0;
 
@@ -85,7 +85,7 @@ static bool take_value(const struct command_option *o, void *values, const char 
 	case COMMAND_FLAG:
 		return *(bool *)at = true;
 	case COMMAND_NUMBER:
-		return read_number(text, o->min, max, number);
+		return command_read_number(text, o->min, max, number);
 	case COMMAND_DURATION:
 		return units_duration(text, number) && *number >= o->min && *number <= max;
 	case COMMAND_AGE:
@@ -221,10 +221,14 @@ static int take_arguments(const struct command *c, void *values, char **args)
 	const struct command_option *a = &c->argument;
 	int64_t id;
 
+	if (a->kind == COMMAND_WORDS) {
+		*(char ***)(void *)((char *)values + a->offset) = args;
+		return CLI_OK;
+	}
 	if (a->kind == COMMAND_IDS) {
 		*(char ***)(void *)((char *)values + a->offset) = args;
 		for (; *args; args++)
-			if (!read_number(*args, 1, INT64_MAX, &id))
+			if (!command_read_number(*args, 1, INT64_MAX, &id))
 				return wrong_value(c, a, *args);
 		return CLI_OK;
 	}

@@ -24,6 +24,7 @@ enum command_kind {
 	COMMAND_TIME,       /* int64_t, ms since the epoch */
 	COMMAND_WORD,       /* int: the word's place in words */
 	COMMAND_HEADERS,    /* struct buf: "NAME: VALUE\n" of each such option; freed after the run */
+	COMMAND_WORDS,      /* char **, arguments only: all of them, unchecked; NULL behind the last */
 	COMMAND_IDS,        /* char **, arguments only: all of them, each a number from 1; NULL behind the last */
 };
 
@@ -73,6 +74,9 @@ extern const struct command command_program;
  * word that is no option for command_program. *help becomes true at --help. Returns CLI_OK, or the status to exit with, after a message.
  */
 int command_take_options(const struct command *c, void *values, int argc, char **argv, bool *help);
+
+/* Reads a decimal number from min to max. False for any other text. */
+bool command_read_number(const char *text, int64_t min, int64_t max, int64_t *out);
 
 /* Prints what --help prints. */
 void command_help(const struct command *c);

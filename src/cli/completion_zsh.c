@@ -57,7 +57,7 @@ static void print_command_zsh(const struct command *c)
 	printf("    %s) _arguments", c->name);
 	command_each(c, print_spec_zsh, NULL);
 	if (c->argument.argument) {
-		fputs(c->argument.kind == COMMAND_IDS ? " '*" : " '1", stdout);
+		fputs(c->argument.kind == COMMAND_IDS || c->argument.kind == COMMAND_WORDS ? " '*" : " '1", stdout);
 		print_action_zsh(&c->argument);
 		putchar('\'');
 	}
