@@ -57,6 +57,15 @@ void json_bool(struct json *j, const char *name, bool value)
 	yajl_gen_bool(j->gen, value);
 }
 
+size_t json_size(const struct json *j)
+{
+	const unsigned char *text;
+	size_t n = 0;
+
+	yajl_gen_get_buf(j->gen, &text, &n);
+	return n;
+}
+
 void json_strings(struct json *j, const char *name, const char *const *texts)
 {
 	name_member(j, name);
@@ -150,6 +159,11 @@ bool json_finish(struct json *j, struct buf *out)
 	ok = json_escape((struct slice){(const char *)text, n}, out);
 	yajl_gen_free(j->gen);
 	return ok;
+}
+
+void json_drop(struct json *j)
+{
+	yajl_gen_free(j->gen);
 }
 
 bool json_is_valid(struct slice text)

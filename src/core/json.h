@@ -32,6 +32,9 @@ void json_item(struct json *j);
 void json_item_end(struct json *j);
 void json_list_end(struct json *j);
 
+/* The bytes written so far. */
+size_t json_size(const struct json *j);
+
 /* The body as it is: "body" when it is UTF-8, else "body_base64" (RFC 4648 section 4). */
 void json_body(struct json *j, struct slice body);
 
@@ -40,6 +43,9 @@ void json_body(struct json *j, struct slice body);
  * short; out then has a part of it.
  */
 bool json_finish(struct json *j, struct buf *out);
+
+/* Frees the object, which is not finished. */
+void json_drop(struct json *j);
 
 /* Appends JSON text as it is, but for characters that steer a terminal, which become their \u escapes. False when memory is short. */
 bool json_escape(struct slice json, struct buf *out);
