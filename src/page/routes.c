@@ -12,7 +12,9 @@
 #include "page/detail.h"
 #include "page/feed.h"
 #include "page/files.h"
+#include "page/ready.h"
 #include "page/rotation.h"
+#include "page/scrape.h"
 #include "page/summary.h"
 
 enum method { METHOD_GET, METHOD_POST };
@@ -34,6 +36,9 @@ static const struct route routes[] = {
 	{"sinks.json", METHOD_GET, false, backlog_answer},
 	{"secrets.json", METHOD_GET, false, rotation_answer},
 	{"callers.json", METHOD_GET, false, callers_answer},
+	{"metrics", METHOD_GET, false, scrape_answer},
+	{"health", METHOD_GET, true, ready_health},
+	{"ready", METHOD_GET, true, ready_answer},
 	{"action", METHOD_POST, false, action_answer},
 };
 
