@@ -75,10 +75,10 @@ static bool method_is(const struct request *r, enum method method)
 static bool redirect(struct page_call *c)
 {
 	const char *script = request_variable(c->http, "SCRIPT_NAME"), *info = request_variable(c->http, "PATH_INFO");
-	const char *software = request_variable(c->http, "SERVER_SOFTWARE");
+	const char *software = request_variable(c->http, "SERVER_SOFTWARE"), *file = request_variable(c->http, "SCRIPT_FILENAME");
+	bool runs_program = software && strncmp(software, "Apache", 6) == 0 && file && file[0] == '/'; /* not "proxy:..." */
 
-	if (!script || script[0] != '/' || script[1] == '/' || strpbrk(script, "\r\n\\") || (info && *info) ||
-	    (!info && !(software && strncmp(software, "Apache", 6) == 0)))
+	if (!script || script[0] != '/' || script[1] == '/' || strpbrk(script, "\r\n\\") || (info ? *info != '\0' : !runs_program))
 		return false;
 	c->status = 302;
 	return buf_printf(&c->headers, "Location: %s/\r\n", script);
