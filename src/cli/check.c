@@ -54,6 +54,7 @@ static const struct {
 	{check_as_owner, check_rate},
 	{check_as_owner, check_silence},
 	{check_as_relay, check_relay_sinks},
+	{check_as_relay, check_catchups},
 	{check_as_relay, check_programs},
 	{run_here, check_socket},
 };

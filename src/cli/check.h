@@ -107,6 +107,9 @@ check_part check_silence;
 /* The sinks: their files, the endpoints that name them, dead deliveries, and pending ones that no relay sends. */
 check_part check_relay_sinks;
 
+/* The catch-ups: their keys, and how their last runs went. */
+check_part check_catchups;
+
 /*
  * The receivers and the relay that are registered in the spool: do they run, with this configuration? Notes each receiver's
  * "address", and the pid of each that runs as "receiver".

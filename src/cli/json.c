@@ -24,6 +24,7 @@ void json_row(struct json *j, const struct spool_row *r)
 	json_time(j, "received_at", r->received_at);
 	json_text(j, "remote_addr", r->remote_addr);
 	json_number(j, "secret", r->secret);
+	json_string(j, "source", spool_source_name(r->source));
 	json_text(j, "note", r->note);
 }
 

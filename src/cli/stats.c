@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "cli/endpoint_name.h"
 #include "cli/json.h"
+#include "cli/stats_catchup.h"
 #include "cli/terminal.h"
 #include "conf/kind.h"
 #include "core/clock.h"
@@ -134,7 +135,7 @@ static bool print_stats_text(const struct conf *conf, struct spool_db *db, const
 	rows = spool_deliveries_counts(db);
 	while (spool_deliveries_next_count(rows, &count))
 		print_sink(&sinks, &count);
-	return spool_rows_end(rows) && print_silences(conf, db);
+	return spool_rows_end(rows) && print_silences(conf, db) && stats_print_catchups(db);
 }
 
 static void add_counter(struct json *j, const struct conf *conf, const struct spool_counter *c)
@@ -219,6 +220,7 @@ static bool print_stats_json(const struct conf *conf, struct spool_db *db, const
 	for (size_t i = 0; ok && i < conf->n_endpoints; i++)
 		ok = add_silence(j, db, &conf->endpoints[i]);
 	json_list_end(j);
+	ok = stats_add_catchups(j, db) && ok;
 	json_end(j);
 	return ok;
 }
@@ -226,7 +228,7 @@ static bool print_stats_json(const struct conf *conf, struct spool_db *db, const
 static bool print_stats_prometheus(const struct conf *conf, struct spool_db *db, const char **why)
 {
 	struct buf out = {0};
-	bool ok = metrics_write(conf, db, EXPOSITION_TEXT, (struct slice){0}, &out);
+	bool ok = metrics_write(conf, db, EXPOSITION_TEXT, &out);
 
 	if (ok && (fwrite(out.data, 1, out.len, stdout) != out.len || fflush(stdout) != 0)) {
 		*why = "standard output can't be written";
@@ -278,7 +280,7 @@ const struct command cli_stats = {
 	.about = "Prints how many events are stored. For each endpoint, prints how many deliveries had which outcome, under which of its "
 		"secrets, and when the last one was. The counters begin with the first day; purge does not change them. For each sink, "
 		"prints how many deliveries of stored events are pending, delivered or dead. For each endpoint with expect, prints when its last "
-		"event came.",
+		"event came. For each catch-up, prints what it found missing.",
 	.options = stats_options,
 	.size = sizeof(struct stats),
 	.run = stats_run,

@@ -46,7 +46,9 @@ void verdict_describe(const struct conf *conf, const struct spool_row *r, struct
 	const struct endpoint *e = path ? conf_endpoint(conf, path) : NULL;
 
 	free(path);
-	if (!e)
+	if (r->source == SPOOL_SOURCE_CATCH_UP)
+		buf_printf(out, "no signature: catch-up has fetched it from the provider's API");
+	else if (!e)
 		buf_printf(out, "signature not checked: the configuration has no such endpoint");
 	else if (e->scheme.algorithm == ALGORITHM_NONE)
 		buf_printf(out, "not signed: scheme \"%s\"", e->scheme.name);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "conf/catchup_section.h"
 #include "conf/endpoint_section.h"
 #include "conf/kind.h"
 #include "conf/reader.h"
@@ -33,18 +34,6 @@ static const char *const page_accesses[] = {"closed", "open", NULL};            
 
 #define AT(field) offsetof(struct conf, field)
 
-static bool check_path(const struct option_row *row, cfg_t *sec, const char *path, struct buf *why)
-{
-	(void)row;
-	(void)sec;
-	if (*path == '/' && !strpbrk(path, "?# "))
-		return true;
-	buf_printf(why, ": it is a URL's path; write it as \"/health\"");
-	return false;
-}
-
-static const struct option_kind url_path_kind = {"URL path", CFGT_STR, .check = check_path, .read = kind_read_text, .free = kind_free_text};
-
 static const struct option_row top_options[] = {
 	{"spool", &kind_path, "/var/lib/hookspool", AT(spool), .help = "the directory of the database; it is made when it is missing"},
 	{"journal", &kind_choice, "wal", AT(journal), .choices = journals, .help = "\"delete\" for a spool on NFS, CIFS or FUSE"},
@@ -52,7 +41,6 @@ static const struct option_row top_options[] = {
 	{"listen", &kind_text, NULL, AT(listen), .help = "the receiver's own socket, \"unix:PATH\" or \"tcp:127.0.0.1:PORT\""},
 	{"socket-mode", &kind_mode, "0660", AT(socket_mode), .help = "the file mode of that socket"},
 	{"socket-group", &kind_text, NULL, AT(socket_group), .help = "the group of that socket: the web server's"},
-	{"health", &url_path_kind, NULL, AT(health), .help = "a path that is answered 200 while events can be stored, and 503 otherwise"},
 	{"max-in-flight", &kind_count, "16", AT(max_in_flight), 1, CONF_MAX_IN_FLIGHT,
 		.help = "how many requests may wait for the rest of their body at a time"},
 	{"params-timeout", &kind_time, "10s", AT(params_timeout), 1, KIND_HOUR, .help = "the longest wait for a request's parameters"},
@@ -89,6 +77,7 @@ static const struct option_section conf_sections[] = {
 	{"scheme", "a signature scheme of one's own", scheme_section_rows, scheme_section_check},
 	{"sink", "a destination that the relay sends events to", sink_section_rows, sink_section_check},
 	{"endpoint", "a URL path that receives deliveries", endpoint_section_rows, endpoint_section_check},
+	{"catch-up", "fetches by a provider's API what its webhook did not deliver", catchup_section_rows, catchup_section_check},
 	{NULL, NULL, NULL, NULL},
 };
 
@@ -115,7 +104,8 @@ static bool build_conf(struct conf *c, cfg_t *tree, const char *file)
 	c->file = strdup(file);
 	c->sinks = calloc(cfg_size(tree, "sink") + 1, sizeof *c->sinks);
 	c->endpoints = calloc(cfg_size(tree, "endpoint") + 1, sizeof *c->endpoints);
-	ok = ok && c->file && c->sinks && c->endpoints;
+	c->catchups = calloc(cfg_size(tree, "catch-up") + 1, sizeof *c->catchups);
+	ok = ok && c->file && c->sinks && c->endpoints && c->catchups;
 	for (unsigned i = 0; ok && i < cfg_size(tree, "sink"); i++)
 		ok = sink_section_make(cfg_getnsec(tree, "sink", i), &c->sinks[c->n_sinks++]);
 	for (unsigned i = 0; ok && i < cfg_size(tree, "endpoint"); i++) {
@@ -126,6 +116,8 @@ static bool build_conf(struct conf *c, cfg_t *tree, const char *file)
 		if (!e->max_body)
 			e->max_body = c->max_body;
 	}
+	for (unsigned i = 0; ok && i < cfg_size(tree, "catch-up"); i++)
+		ok = catchup_section_make(cfg_getnsec(tree, "catch-up", i), c->endpoints, c->n_endpoints, &c->catchups[c->n_catchups++]);
 	if (ok)
 		c->alert = sink_list_find(tree, "alert", c->sinks, c->n_sinks, &c->n_alert);
 	return ok && c->alert;
@@ -149,14 +141,6 @@ static bool check_alert(cfg_t *tree)
 	return true;
 }
 
-static bool check_health(cfg_t *tree)
-{
-	const char *health = cfg_getstr(tree, "health");
-
-	return !health || !cfg_gettsec(tree, "endpoint", health) ||
-		option_refuse_value(tree, "health", health, "health: \"%s\" is an endpoint's path; write another one", health);
-}
-
 /* The tree, whose sections were checked, and what they say of each other. NULL after an error was reported. */
 static cfg_t *parse_files(const char *file, enum conf_secrets secrets, conf_report *report, void *ctx)
 {
@@ -169,7 +153,7 @@ static cfg_t *parse_files(const char *file, enum conf_secrets secrets, conf_repo
 	}
 	tree = reader_parse(file, &load);
 	option_free_table(load.options);
-	if (!tree || (sink_section_check_links(tree) && endpoint_section_check_links(tree) && check_alert(tree) && check_health(tree)))
+	if (!tree || (sink_section_check_links(tree) && endpoint_section_check_links(tree) && catchup_section_check_links(tree) && check_alert(tree)))
 		return tree;
 	reader_end();
 	cfg_free(tree);
@@ -215,10 +199,13 @@ void conf_free(struct conf *c)
 {
 	if (!c)
 		return;
+	for (size_t i = 0; i < c->n_catchups; i++)
+		catchup_section_free(&c->catchups[i]);
 	for (size_t i = 0; i < c->n_endpoints; i++)
 		endpoint_section_free(&c->endpoints[i]);
 	for (size_t i = 0; i < c->n_sinks; i++)
 		sink_section_free(&c->sinks[i]);
+	free(c->catchups);
 	free(c->endpoints);
 	free(c->sinks);
 	free(c->alert);

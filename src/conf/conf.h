@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "conf/catchup.h"
 #include "conf/endpoint.h"
 #include "conf/fingerprint.h"
 #include "conf/conf_report.h"
@@ -45,7 +46,6 @@ struct conf {
 	struct strlist files; /* the main file, and all included files */
 	char fingerprint[CONF_FINGERPRINT]; /* of their texts; empty when memory was short */
 	char *spool; /* directory */
-	char *health; /* a path that tells whether events can be stored; NULL: none */
 	enum journal journal;
 	size_t max_body; /* bytes; of endpoints without their own */
 	size_t min_free; /* bytes that check wants free on the spool's disk */
@@ -79,6 +79,8 @@ struct conf {
 	const struct sink **alert; /* the sinks that get events of hookspool's own */
 	size_t n_alert;
 	int64_t alert_after;       /* ms that a sink is down before an alert; and that trouble is over before some alerts end */
+	struct catchup *catchups;
+	size_t n_catchups;
 };
 
 /*

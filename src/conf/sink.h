@@ -48,6 +48,8 @@ struct sink {
 	struct pattern *text_regex;      /* NULL: any text */
 	struct conditions conditions;    /* on the body's fields; empty: any body */
 	bool first_message;              /* the first message of a conversation alone */
+	bool catch_up;                   /* also events that a catch-up has fetched */
+	int64_t max_age;                 /* ms since it was sent, beyond which an event is not sent on; 0: any */
 };
 
 #endif

@@ -163,6 +163,8 @@ static const struct option_row common[] = {
 	{"text-regex", &kind_pattern, NULL, AT(text_regex), .help = "send only messages that match this extended regular expression", .free_text = true},
 	{"where", &kind_conditions, NULL, AT(conditions), .help = "send only events whose body meets all these conditions; empty: all", .free_text = true},
 	{"first-message", &kind_bool, "false", AT(first_message), .help = "send only the first message of a conversation"},
+	{"catch-up", &kind_bool, "true", AT(catch_up), .help = "send events that a catch-up has fetched, too"},
+	{"max-age", &kind_age, NULL, AT(max_age), 1, KIND_YEARS, .help = "send only events that are no older than that"},
 	{.name = NULL},
 };
 
@@ -302,7 +304,7 @@ bool sink_section_make(cfg_t *sec, struct sink *s)
 		return false;
 	s->needs_text = s->body || type->fields || s->texts.n || s->text_regex;
 	s->replies = s->body && template_has(s->body, TEMPLATE_REPLY);
-	s->filtered = s->first_message || s->senders.n || s->texts.n || s->text_regex || s->conditions.n;
+	s->filtered = s->first_message || s->senders.n || s->texts.n || s->text_regex || s->conditions.n || s->max_age;
 	return !type->finish || type->finish(sec, s);
 }
 

@@ -10,6 +10,8 @@
 
 #include "core/units.h"
 
+static const int64_t YEAR_9999_MS = INT64_C(253402300799999);
+
 int64_t clock_now(void)
 {
 	struct timespec t;
@@ -92,18 +94,14 @@ static bool parse_age(const char *text, int64_t *age)
 	return units_age(word, age);
 }
 
-bool clock_parse(const char *text, int64_t now, int64_t *ms)
+static bool parse_date(const char *text, int64_t *ms)
 {
 	struct tm tm = {0}, back;
-	int64_t t, age;
+	int64_t t;
 	int used = 0;
 	char mark;
 	time_t s;
 
-	if (parse_age(text, &age)) {
-		*ms = now - age;
-		return true;
-	}
 	if (sscanf(text, "%4d-%2d-%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &used) != 3 || used != 10)
 		return false;
 	text += used;
@@ -126,4 +124,39 @@ bool clock_parse(const char *text, int64_t now, int64_t *ms)
 		return false;
 	*ms = t;
 	return true;
+}
+
+bool clock_parse(const char *text, int64_t now, int64_t *ms)
+{
+	int64_t age;
+
+	if (!parse_age(text, &age))
+		return parse_date(text, ms);
+	*ms = now - age;
+	return true;
+}
+
+/* Up to 15 digits. Seconds have fewer than 12 until the year 5138, and milliseconds have at least 12 since 1973. */
+static bool parse_number(const char *text, int64_t *ms)
+{
+	size_t n = strspn(text, "0123456789");
+	int64_t v = 0;
+
+	if (n == 0 || n > 15 || text[n])
+		return false;
+	for (size_t i = 0; i < n; i++)
+		v = v * 10 + (text[i] - '0');
+	*ms = n < 12 ? v * 1000 : v;
+	return *ms <= YEAR_9999_MS;
+}
+
+bool clock_read(struct slice text, int64_t *ms)
+{
+	char copy[48];
+
+	if (text.n == 0 || text.n >= sizeof copy || memchr(text.p, '\0', text.n))
+		return false;
+	memcpy(copy, text.p, text.n);
+	copy[text.n] = '\0';
+	return parse_number(copy, ms) || parse_date(copy, ms);
 }

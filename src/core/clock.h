@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/buf.h"
+
 enum { CLOCK_TEXT = 25 }; /* "2026-05-12T14:33:21.000Z" and its NUL */
 
 /* Wall-clock time in ms since 1970-01-01 UTC. */
@@ -23,5 +25,11 @@ const char *clock_format(int64_t ms, char out[CLOCK_TEXT]);
  * False, and *ms untouched, when the text is none of these.
  */
 bool clock_parse(const char *text, int64_t now, int64_t *ms);
+
+/*
+ * Reads a provider's time: RFC 3339, a date, or a number of seconds or milliseconds since the epoch. False, and *ms untouched, when the
+ * text is none of these.
+ */
+bool clock_read(struct slice text, int64_t *ms);
 
 #endif

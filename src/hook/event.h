@@ -8,6 +8,7 @@
 #include "conf/scheme.h"
 #include "core/buf.h"
 #include "core/key.h"
+#include "core/urn.h"
 #include "hook/form.h"
 #include "hook/request.h"
 
@@ -38,7 +39,7 @@ struct event {
 	const char *reason;     /* static text, unless OK */
 	struct buf arena, headers, joined; /* of values in JSON, of those in headers, and of those that were put together */
 	struct form form;
-	char key[2 * KEY_SIGNATURE_MAX + 1]; /* storage of FIELD_KEY where it is a hash or a signature */
+	char key[sizeof URN_MESSAGE + URN_ID_MAX]; /* storage of FIELD_KEY where it is a hash, a signature, or a URN in its other spelling */
 };
 
 /*

@@ -199,6 +199,22 @@ static bool set_field(struct reading *rd, enum field f, const struct parts *part
 	return true;
 }
 
+/*
+ * A message's URN in the API's spelling becomes the webhook's, so that both give one key: a message that was fetched by the API is the
+ * one that the webhook delivers. An id that is too long stays as it is.
+ */
+static void respell_urn(struct event *ev, struct slice *urn)
+{
+	struct slice id = urn_is_api_message(*urn) ? urn_id(*urn) : (struct slice){0};
+
+	_Static_assert(sizeof ev->key > 2 * KEY_SIGNATURE_MAX, "a signature fits");
+	if (!id.p)
+		return;
+	memcpy(ev->key, URN_MESSAGE, sizeof URN_MESSAGE - 1);
+	memcpy(ev->key + sizeof URN_MESSAGE - 1, id.p, id.n);
+	*urn = (struct slice){ev->key, sizeof URN_MESSAGE - 1 + id.n};
+}
+
 /* Takes the first source that has a value; of joined sources all must have one. False: memory is short, or OpenSSL failed. */
 static bool resolve_field(struct reading *rd, enum field f)
 {
@@ -222,6 +238,8 @@ static bool resolve_field(struct reading *rd, enum field f)
 			path += field_is_path(source);
 			more = source->more;
 		} while (++source < end && more);
+		if (all && f == FIELD_KEY && parts.source->thing)
+			respell_urn(rd->ev, &parts.value[0]);
 		if (all)
 			return set_field(rd, f, &parts);
 	}

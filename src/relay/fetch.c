@@ -103,6 +103,20 @@ static enum wanted wants(struct reading *reading, struct attempt *a)
 	return !reading->ok ? UNKNOWN : first ? WANTED : UNWANTED;
 }
 
+/*
+ * True when the event is older than the sink's max-age, at any of its attempts. One that was too old already when they began is one that
+ * was replayed.
+ */
+static bool is_too_old(const struct attempt *a, int64_t max_age)
+{
+	int64_t sent = a->event.received_at;
+
+	if (!max_age)
+		return false;
+	clock_read(a->event.sent_at, &sent);
+	return clock_now() - sent > max_age && (a->unfiltered || a->since - sent <= max_age);
+}
+
 /* Makes the attempt of a row, where the sink wants its event, and adds it to the queue by `add`. */
 static void take_row(struct reading *reading, const struct spool_relay_row *row, void (*add)(struct queue *q, struct attempt *a))
 {
@@ -110,7 +124,7 @@ static void take_row(struct reading *reading, const struct spool_relay_row *row,
 	struct relay *r = reading->relay;
 	struct attempt *a = attempt_new(row, r->name);
 
-	switch (!a ? UNKNOWN : a->unfiltered ? wants(reading, a) : WANTED) {
+	switch (!a ? UNKNOWN : is_too_old(a, q->sink->max_age) ? UNWANTED : a->unfiltered ? wants(reading, a) : WANTED) {
 	case WANTED:
 		add(q, a);
 		break;

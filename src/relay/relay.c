@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "catchup/catchup.h"
 #include "core/clock.h"
 #include "core/io.h"
 #include "core/notify.h"
@@ -130,7 +131,12 @@ static bool open_all(struct relay *r, char *why, size_t n)
 	r->acks = r->drain ? NULL : acks_new(r->loop, &r->pass, r->conf->spool);
 	if (!r->acks && !r->drain)
 		log_message(LOG_LEVEL_WARNING, "no receiver can wait for the sinks of its store: %s", strerror(errno));
-	return r->wakeup < 0 || loop_watch(r->loop, r->wakeup, LOOP_READ, pass_on_wakeup, r);
+	if (r->wakeup >= 0 && !loop_watch(r->loop, r->wakeup, LOOP_READ, pass_on_wakeup, r))
+		return false;
+	r->catchup = r->drain ? NULL : catchup_thread_start(r->conf, why, n);
+	if (!r->catchup && !r->drain && *why)
+		log_message(LOG_LEVEL_WARNING, "%s", why);
+	return true;
 }
 
 /* ---- end */
@@ -148,6 +154,7 @@ static void close_queues(struct relay *r)
 
 static void close_all(struct relay *r)
 {
+	catchup_thread_stop(r->catchup);
 	acks_free(r->acks);
 	alerts_free(&r->alerts);
 	close_queues(r);

@@ -26,6 +26,7 @@ struct relay {
 	/* Round robin: the queue served first in the next pass, so that one with many unwanted events cannot fill the results each time. */
 	size_t first;
 	int wakeup;
+	struct catchup_thread *catchup; /* NULL: none */
 	struct acks *acks; /* receivers that wait; NULL: with --once, or it could not listen */
 	char name[16]; /* of the spool */
 	struct spool_attempt *results, **last_result;

@@ -16,7 +16,6 @@ const struct sink_type *const sink_types[] = {
 	&type_mqtt,
 	&type_amqp,
 	&type_kafka,
-	&type_journald,
 	NULL,
 };
 

@@ -4,6 +4,11 @@
 
 #include "core/json.h"
 
+const char *spool_source_name(enum spool_source source)
+{
+	return source == SPOOL_SOURCE_CATCH_UP ? "catch-up" : "webhook";
+}
+
 bool event_line(const struct spool_row *r, struct slice name, struct buf *out)
 {
 	struct json j;
@@ -17,6 +22,7 @@ bool event_line(const struct spool_row *r, struct slice name, struct buf *out)
 	json_text(&j, "account", r->account);
 	json_time(&j, "received_at", r->received_at);
 	json_text(&j, "remote_addr", r->remote_addr);
+	json_string(&j, "source", spool_source_name(r->source));
 	json_text(&j, "note", r->note);
 	json_text(&j, "headers", r->headers);
 	json_body(&j, r->body);

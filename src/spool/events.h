@@ -25,9 +25,16 @@ struct spool_filter {
 
 extern const struct spool_filter spool_filter_all;
 
+/* Where an event came from. A catch-up's has no headers, no address and no signature: it was fetched, not received. */
+enum spool_source { SPOOL_SOURCE_WEBHOOK, SPOOL_SOURCE_CATCH_UP };
+
+/* The name that commands and sinks show. */
+const char *spool_source_name(enum spool_source source);
+
 /* An event as stored. A slice with p == NULL is absent. */
 struct spool_row {
 	int64_t id, received_at;
+	enum spool_source source;
 	int secret;
 	struct slice endpoint, event, key, account, sender_id, sender_name, conversation, sent_at, remote_addr, headers, body, note;
 	struct slice text;

@@ -18,6 +18,7 @@ enum spool_fs_kind {
 enum spool_fs_kind spool_fs_kind(const char *path, const char **name);
 
 #define SPOOL_FS_RELAY_LOCK "relay.lock" /* the process that holds it is the spool's relay */
+#define SPOOL_FS_CATCHUP_LOCK "catch-up.lock" /* the process that holds it catches up */
 
 /* The names of the files that a spool's directory may hold, beside sockets; NULL ends them. */
 extern const char *const spool_fs_files[];

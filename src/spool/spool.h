@@ -5,7 +5,7 @@
  * The functions of the headers in src/spool/ are the spool's interface. They are parted by caller:
  *
  *   receiver        spool.h keeper.h
- *   relay           relay.h relay_lock.h pause.h conversation.h
+ *   relay           relay.h relay_lock.h pause.h conversation.h catchup.h
  *   commands        events.h rejects.h deliveries.h totals.h program.h
  *   administrator   retention.h erase.h backup.h restore.h inspect.h fs.h
  *   all but the receiver's commits: a connection (db.h), and rows that are read from it (rows.h)
@@ -26,6 +26,7 @@
 #include "conf/conf.h"
 #include "core/buf.h"
 #include "spool/db.h"
+#include "spool/events.h"
 
 struct spool;
 struct spool_program;
@@ -56,6 +57,7 @@ enum spool_identity {
 struct spool_event {
 	struct spool_event *next; /* to be stored in the same commit */
 	const char *endpoint;
+	enum spool_source source;
 	struct slice event;
 	struct slice key; /* dedupe key; p == NULL: none, never merged */
 	enum spool_identity identity; /* what the key is */

@@ -22,10 +22,6 @@ def version(*argv):
     return found[0] if found else "not installed"
 
 
-SERVERS = {"Redis": "redis-server", "NATS": "nats-server", "librdkafka": "librdkafka1", "RabbitMQ": "rabbitmq-server", "PostgreSQL": "postgresql",
-           "mosquitto": "mosquitto", "systemd": "systemd"}  # of the sinks
-
-
 def disk(append):
     """fdatasync's median in us, and what one and 64 threads get through it with a shared commit of 700-byte records."""
     where = new_dir("disk")
@@ -50,6 +46,5 @@ def describe(append):
             "SQLite": version("dpkg-query", "-W", "libsqlite3-0"),
             "OpenSSL": version("openssl", "version"),
             **peers.versions(),
-            **{name: version("dpkg-query", "-W", package) for name, package in SERVERS.items()},
         },
     }

@@ -10,7 +10,7 @@ from sender import AUTHORIZATION, SECRET, message
 
 EXAMPLES = SOURCE / "conf-examples"
 KEY = "5c1f09aa" * 8  # 64 hexadecimal digits, as hookspool keygen makes them, are base64 too
-VALUES = {"secret": SECRET, "authorization": AUTHORIZATION, "url": "https://example.com/", "password": "the password"}
+VALUES = {"secret": SECRET, "authorization": AUTHORIZATION, "url": "https://example.com/", "password": "the password", "api-key": "the key"}
 
 
 def new_authority():
@@ -40,7 +40,7 @@ class Example(Home):
         for name in re.findall(r'^\s*ca-file *= *"([^"]*)"', text, re.M):
             self.write(name, new_authority())
         text = re.sub(r'^(\s*socket-group *= *)"[^"]*"', rf'\1"{self.dir.group()}"', text, flags=re.M)
-        return re.sub(r'^(\s*(secret|authorization|url|password)-(file|env) *= *)(\{(?:"[^"]*"|[^"}])*\}|"[^"]*")', self.provide, text,
+        return re.sub(r'^(\s*(secret|authorization|url|password|api-key)-(file|env) *= *)(\{(?:"[^"]*"|[^"}])*\}|"[^"]*")', self.provide, text,
                       flags=re.M)
 
     def provide(self, match):

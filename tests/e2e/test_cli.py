@@ -17,7 +17,7 @@ from proc import Child
 from receiver import Home, endpoint
 from sender import AUTHORIZATION, SECRET, SECRET2, message, new_urn, sign
 
-FIELDS = ["id", "endpoint", "event", "key", "account", "received_at", "remote_addr", "name", "note", "headers"]
+FIELDS = ["id", "endpoint", "event", "key", "account", "received_at", "remote_addr", "name", "source", "note", "headers"]
 
 
 def store(one, body, **how):

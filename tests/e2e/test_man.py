@@ -88,7 +88,7 @@ def example_options():
     """The options of the full example by section, with their values; also those that are commented out or stand in a comment."""
     found, section = {}, None
     for line in (SOURCE / "conf-examples/hookspool.full.conf").read_text().splitlines():
-        if match := re.match(r'([a-z]+) "[^"]*" \{', line):
+        if match := re.match(r'([a-z-]+) "[^"]*" \{', line):
             section = match[1]
         elif line == "}":
             section = None
@@ -125,7 +125,7 @@ def test_options_are_printed_for_people():
 
 def subcommands():
     """Those of hookspool --help."""
-    return re.findall(r"^  ([a-z]+) {2,}\S", run([BIN / "hookspool", "--help"]).stdout.decode(), re.M)
+    return re.findall(r"^  ([a-z-]+) {2,}\S", run([BIN / "hookspool", "--help"]).stdout.decode(), re.M)
 
 
 def sections():
@@ -133,7 +133,7 @@ def sections():
     found = {}
     page, _, filters = (SOURCE / "man/hookspool.1").read_text().partition("\nThe filters of\n")
     for section in re.split(r"(?=^\.It Cm )", page, flags=re.M)[1:]:
-        name = re.match(r"\.It Cm ([a-z]+)", section)[1]
+        name = re.match(r"\.It Cm ([a-z-]+)", section)[1]
         found[name] = found.get(name, "") + section
     return found, filters.partition("\n.Sh ")[0]
 

@@ -61,7 +61,10 @@ bool spool_duplicate_set(struct spool_event *ev, const struct spool_found *f)
 	return true;
 }
 
-/* Looks for a purged event of release 0.1. Several events may have the same plain id as their key: then the bytes decide. */
+/*
+ * Looks for a purged event of release 0.1. Several events may have the same plain id as their key: then the bytes decide. A catch-up
+ * never has the bytes of the webhook, and a message has one event there.
+ */
 static bool look_legacy_purged(struct spool_store *s, struct spool_event *ev)
 {
 	struct spool_key_legacy keys;
@@ -73,7 +76,7 @@ static bool look_legacy_purged(struct spool_store *s, struct spool_event *ev)
 	for (size_t i = 0; i < keys.n; i++) {
 		rc = find_purged(s, ev, keys.key[i], &f);
 		if (rc == SQLITE_ROW && f.id <= s->legacy_id && f.same_bytes &&
-		    (keys.by_bytes[i] || f.bytes_known || ev->identity == SPOOL_IDENTITY_UNSIGNED))
+		    (keys.by_bytes[i] || f.bytes_known || ev->identity == SPOOL_IDENTITY_UNSIGNED || ev->source))
 			return spool_duplicate_set(ev, &f);
 		if (rc != SQLITE_ROW && rc != SQLITE_DONE)
 			return false;

@@ -14,7 +14,7 @@ const struct spool_filter spool_filter_all = {.since = INT64_MIN, .until = INT64
 
 #define COLUMNS \
 	"id, received_at, secret, endpoint, event, key, account, sender_id, sender_name, conversation, sent_at," \
-	" remote_addr, headers, body, note"
+	" remote_addr, headers, body, note, source"
 
 /* Reads one page of ids after the other. The ids from first to last of the current page are still to be read. */
 struct spool_events_iter {
@@ -38,6 +38,7 @@ static bool copy_stored(sqlite3_stmt *st, struct spool_row *r, struct buf *arena
 	r->id = sqlite3_column_int64(st, 0);
 	r->received_at = spool_sql_time(st, 1);
 	r->secret = spool_sql_int(st, 2);
+	r->source = spool_sql_source(st, 15);
 	if (!spool_rows_copy(st, 3, to, sizeof to / sizeof *to, arena))
 		return false;
 	for (size_t i = 0; i < sizeof always / sizeof *always; i++)

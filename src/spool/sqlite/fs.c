@@ -47,7 +47,7 @@ enum spool_fs_kind spool_fs_kind(const char *path, const char **name)
 }
 
 const char *const spool_fs_files[] = {"hookspool.db", "hookspool.db-wal", "hookspool.db-shm", "hookspool.db-journal",
-	"hookspool.db.new", "lock", SPOOL_DISK_RESERVE, SPOOL_FS_RELAY_LOCK, NULL};
+	"hookspool.db.new", "lock", SPOOL_DISK_RESERVE, SPOOL_FS_RELAY_LOCK, SPOOL_FS_CATCHUP_LOCK, NULL};
 
 bool spool_fs_shared(const struct stat *dir)
 {

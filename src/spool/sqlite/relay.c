@@ -11,7 +11,7 @@ enum { LOOK_MOST = 1000 /* rows that one reading passes at most */ };
 
 /* What read_relay() reads. */
 #define COLUMNS "r.id, r.due, r.attempts, e.id, e.received_at, e.endpoint, e.event, e.key, e.account, e.sender_id, e.sender_name," \
-	" e.conversation, e.sent_at, e.headers, e.body, r.since, r.judge, r.reply, r.state, r.sink, e.text, e.remote_addr, e.note"
+	" e.conversation, e.sent_at, e.headers, e.body, r.since, r.judge, r.reply, r.state, r.sink, e.text, e.remote_addr, e.note, e.source"
 
 static void read_relay(sqlite3_stmt *st, struct spool_relay_row *r)
 {
@@ -40,6 +40,7 @@ static void read_relay(sqlite3_stmt *st, struct spool_relay_row *r)
 		.text_known = sqlite3_column_type(st, 20) != SQLITE_NULL,
 		.remote_addr = spool_sql_slice(st, 21),
 		.note = spool_sql_slice(st, 22),
+		.source = spool_sql_source(st, 23),
 	};
 }
 

@@ -141,6 +141,19 @@ static const char *const migrations[SPOOL_SCHEMA_VERSION] = {
 	"CREATE INDEX relay_dead ON relay(id) WHERE state = 2;"
 	/* The text, where a sink of the endpoint needs it; an empty BLOB: the event has none; NULL: it was not stored. */
 	"ALTER TABLE event ADD COLUMN text TEXT;"
+	/* Where an event came from: enum spool_source. A webhook's insert does not name it. */
+	"ALTER TABLE event ADD COLUMN source INTEGER NOT NULL DEFAULT 0;"
+	/* Catch-ups: spool/catchup.h has the columns. */
+	"CREATE TABLE catchup("
+	" name TEXT NOT NULL, account TEXT NOT NULL, complete_until INTEGER NOT NULL, run_from INTEGER NOT NULL,"
+	" run_until INTEGER NOT NULL, cursor TEXT NOT NULL, tried_at INTEGER NOT NULL, completed_at INTEGER NOT NULL,"
+	" not_before INTEGER NOT NULL, error TEXT NOT NULL, error_since INTEGER NOT NULL, found INTEGER NOT NULL,"
+	" last_found INTEGER NOT NULL, found_from INTEGER NOT NULL, found_until INTEGER NOT NULL, requests INTEGER NOT NULL,"
+	" PRIMARY KEY(name, account)) WITHOUT ROWID;"
+	/* What was fetched of each conversation or delivery, by a hash of its id: a person's erasure leaves nothing here. */
+	"CREATE TABLE catchup_item("
+	" name TEXT NOT NULL, account TEXT NOT NULL, item BLOB NOT NULL, until INTEGER NOT NULL, at INTEGER NOT NULL,"
+	" PRIMARY KEY(name, account, item)) WITHOUT ROWID;"
 	/* The sinks that the running relay pauses, and until when. */
 	"CREATE TABLE pause(sink TEXT PRIMARY KEY, until INTEGER NOT NULL, failures INTEGER NOT NULL) WITHOUT ROWID;"
 	/* For metrics, without a count over all events or relays. The receiver's statements cost as much as before: it inserts pending relays. */

@@ -100,3 +100,8 @@ int spool_sql_int(sqlite3_stmt *st, int column)
 {
 	return (int)spool_sql_number(st, column, 0, 1000000);
 }
+
+enum spool_source spool_sql_source(sqlite3_stmt *st, int column)
+{
+	return sqlite3_column_int(st, column) == SPOOL_SOURCE_CATCH_UP ? SPOOL_SOURCE_CATCH_UP : SPOOL_SOURCE_WEBHOOK;
+}

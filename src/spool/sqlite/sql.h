@@ -4,6 +4,7 @@
 #define SPOOL_SQL_H
 
 #include "core/buf.h"
+#include "spool/events.h"
 #include "spool/sqlite/db.h"
 
 /* Keeps SQLite's reason in the connection. Returns false. */
@@ -41,5 +42,6 @@ int64_t spool_sql_number(sqlite3_stmt *st, int column, int64_t min, int64_t max)
 int64_t spool_sql_time(sqlite3_stmt *st, int column); /* ms; the years 1 to 9999, so that differences fit */
 int64_t spool_sql_count(sqlite3_stmt *st, int column); /* of things, bytes or ms: sums of many fit */
 int spool_sql_int(sqlite3_stmt *st, int column); /* 0 to a million */
+enum spool_source spool_sql_source(sqlite3_stmt *st, int column);
 
 #endif

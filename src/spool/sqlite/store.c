@@ -20,7 +20,8 @@ static const char *const statements[STORE_COUNT] = {
 	[STORE_INSERT] = "INSERT INTO event(received_at, endpoint, secret, event, key, account, sender_id, sender_name,"
 		" conversation, sent_at, remote_addr, headers, body, id, note, digest, scope, text)"
 		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18) ON CONFLICT DO NOTHING",
-	[STORE_FIND] = "SELECT id, received_at, body = ?3 FROM event WHERE endpoint = ?1 AND key = ?2 AND scope = ?4",
+	/* a catch-up puts an event together again: its bytes are never those of the webhook */
+	[STORE_FIND] = "SELECT id, received_at, body = ?3 OR source FROM event WHERE endpoint = ?1 AND key = ?2 AND scope = ?4",
 	[STORE_FIND_PURGED] = "SELECT id, received_at, digest FROM purged WHERE endpoint = ?1"
 		" AND key = key_hash((SELECT salt FROM spool), ?2)",
 	[STORE_SAME] = "SELECT id, received_at FROM event WHERE endpoint = ?1 AND digest = ?2 ORDER BY id DESC LIMIT 1",
@@ -29,6 +30,7 @@ static const char *const statements[STORE_COUNT] = {
 		" WHERE endpoint = ?1 AND key = ?2 AND scope = '' AND id <= ?6",
 	[STORE_RELEASE] = "UPDATE event SET key = NULL WHERE id = ?1",
 	[STORE_ACCEPT] = "DELETE FROM reject WHERE id = ?1",
+	[STORE_FETCHED] = "UPDATE event SET source = 1 WHERE id = ?1", /* SPOOL_SOURCE_CATCH_UP; an insert leaves it at 0 */
 	[STORE_RELAY] = "INSERT INTO relay(event, sink, state, since, due, attempts, conversation, judge)"
 		" VALUES(?1, ?2, 0, ?3, ?3, 0, ?4, ?5)",
 	[STORE_STATE] = "SELECT r.id, r.state FROM event AS e LEFT JOIN relay AS r ON r.event = e.id AND r.sink = ?2 WHERE e.id = ?1",
@@ -278,7 +280,7 @@ static bool insert_event(struct spool_store *s, struct spool_event *ev, const st
 		s->received_at = ev->received_at;
 	}
 	ev->id = s->next_id++;
-	return add_relays(s, ev);
+	return (!ev->source || run_with_id(s, STORE_FETCHED, ev->id)) && add_relays(s, ev);
 }
 
 bool spool_store_put(struct spool_store *s, struct spool_event *ev)

@@ -20,9 +20,6 @@ class AmqpTarget(SinkTarget):
             AmqpTarget.server = Rabbit(largest=8 << 20)
             self.keep()
         self.queue, self.got = next(NAMES), []
-        self.declare()
-
-    def declare(self):
         self.server.queue(self.queue)
 
     def keep(self):

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: ISC */
+/* Catch-ups: the tables catchup and catchup_item, and what tells of a gap. */
+#include "spool/catchup.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "spool/program.h"
+#include "spool/sqlite/rows.h"
+#include "spool/sqlite/sql.h"
+
+#define COLUMNS "name, account, complete_until, run_from, run_until, cursor, tried_at, completed_at, not_before, error, error_since," \
+	" found, last_found, found_from, found_until, requests"
+
+static void read_catchup(sqlite3_stmt *st, struct spool_catchup *c)
+{
+	c->complete_until = spool_sql_time(st, 2);
+	c->run_from = spool_sql_time(st, 3);
+	c->run_until = spool_sql_time(st, 4);
+	snprintf(c->cursor, sizeof c->cursor, "%s", spool_sql_text(st, 5));
+	c->tried_at = spool_sql_time(st, 6);
+	c->completed_at = spool_sql_time(st, 7);
+	c->not_before = spool_sql_time(st, 8);
+	snprintf(c->error, sizeof c->error, "%s", spool_sql_text(st, 9));
+	c->error_since = spool_sql_time(st, 10);
+	c->found = spool_sql_count(st, 11);
+	c->last_found = spool_sql_count(st, 12);
+	c->found_from = spool_sql_time(st, 13);
+	c->found_until = spool_sql_time(st, 14);
+	c->requests = spool_sql_count(st, 15);
+}
+
+bool spool_catchup_read(struct spool_db *db, const char *name, const char *account, struct spool_catchup *c)
+{
+	sqlite3_stmt *st;
+	int rc;
+
+	*c = (struct spool_catchup){.name = name, .account = account};
+	if (!spool_sql_prepare(db, "SELECT " COLUMNS " FROM catchup WHERE name = ?1 AND account = ?2", &st))
+		return false;
+	sqlite3_bind_text(st, 1, name, -1, SQLITE_STATIC);
+	sqlite3_bind_text(st, 2, account, -1, SQLITE_STATIC);
+	rc = sqlite3_step(st);
+	if (rc == SQLITE_ROW)
+		read_catchup(st, c);
+	else if (rc != SQLITE_DONE)
+		spool_sql_fail(db);
+	sqlite3_finalize(st);
+	return rc == SQLITE_ROW || rc == SQLITE_DONE;
+}
+
+static bool write_catchup(struct spool_db *db, const struct spool_catchup *c)
+{
+	const int64_t numbers[] = {c->complete_until, c->run_from, c->run_until, c->tried_at, c->completed_at, c->not_before, c->error_since,
+		c->found, c->last_found, c->found_from, c->found_until, c->requests};
+	sqlite3_stmt *st;
+	bool ok;
+
+	if (!spool_sql_prepare(db, "INSERT OR REPLACE INTO catchup(name, account, cursor, error, complete_until, run_from, run_until, tried_at,"
+			" completed_at, not_before, error_since, found, last_found, found_from, found_until, requests)"
+			" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)", &st))
+		return false;
+	sqlite3_bind_text(st, 1, c->name, -1, SQLITE_STATIC);
+	sqlite3_bind_text(st, 2, c->account, -1, SQLITE_STATIC);
+	sqlite3_bind_text(st, 3, c->cursor, -1, SQLITE_STATIC);
+	sqlite3_bind_text(st, 4, c->error, -1, SQLITE_STATIC);
+	for (int i = 0; i < (int)(sizeof numbers / sizeof *numbers); i++)
+		sqlite3_bind_int64(st, 5 + i, numbers[i]);
+	ok = sqlite3_step(st) == SQLITE_DONE || spool_sql_fail(db);
+	sqlite3_finalize(st);
+	return ok;
+}
+
+/* The hash of an item's id, as SQL; ?3 is the id. */
+#define ITEM_HASH "key_hash((SELECT salt FROM spool), ?3)"
+
+static void bind_item(sqlite3_stmt *st, const struct spool_catchup *c, struct slice id)
+{
+	sqlite3_bind_text(st, 1, c->name, -1, SQLITE_STATIC);
+	sqlite3_bind_text(st, 2, c->account, -1, SQLITE_STATIC);
+	spool_sql_bind_slice(st, 3, id);
+}
+
+static bool write_items(struct spool_db *db, const struct spool_catchup *c, const struct spool_catchup_item *items, size_t n, int64_t now)
+{
+	sqlite3_stmt *st;
+	bool ok = true;
+
+	if (n == 0)
+		return true;
+	if (!spool_sql_prepare(db, "INSERT OR REPLACE INTO catchup_item(name, account, item, until, at) VALUES(?1, ?2, " ITEM_HASH ", ?4, ?5)", &st))
+		return false;
+	for (size_t i = 0; ok && i < n; i++) {
+		bind_item(st, c, items[i].id);
+		sqlite3_bind_int64(st, 4, items[i].until);
+		sqlite3_bind_int64(st, 5, now);
+		ok = sqlite3_step(st) == SQLITE_DONE || spool_sql_fail(db);
+		sqlite3_reset(st);
+	}
+	sqlite3_finalize(st);
+	return ok;
+}
+
+bool spool_catchup_write(struct spool_db *db, const struct spool_catchup *c, const struct spool_catchup_item *items, size_t n, int64_t now)
+{
+	bool ok;
+
+	if (!spool_db_begin(db, true))
+		return false;
+	ok = write_catchup(db, c) && write_items(db, c, items, n, now) && spool_db_commit(db);
+	spool_db_end(db);
+	return ok;
+}
+
+bool spool_catchup_item(struct spool_db *db, const struct spool_catchup *c, struct slice id, int64_t since, int64_t *until)
+{
+	sqlite3_stmt *st;
+	int rc;
+
+	*until = INT64_MIN;
+	if (!spool_sql_prepare(db, "SELECT until FROM catchup_item WHERE name = ?1 AND account = ?2 AND item = " ITEM_HASH " AND at >= ?4", &st))
+		return false;
+	bind_item(st, c, id);
+	sqlite3_bind_int64(st, 4, since);
+	rc = sqlite3_step(st);
+	if (rc == SQLITE_ROW)
+		*until = sqlite3_column_int64(st, 0);
+	else if (rc != SQLITE_DONE)
+		spool_sql_fail(db);
+	sqlite3_finalize(st);
+	return rc == SQLITE_ROW || rc == SQLITE_DONE;
+}
+
+bool spool_catchup_forget(struct spool_db *db, const struct spool_catchup *c, int64_t before)
+{
+	sqlite3_stmt *st;
+	bool ok;
+
+	if (!spool_sql_prepare(db, "DELETE FROM catchup_item WHERE name = ?1 AND account = ?2 AND at < ?3", &st))
+		return false;
+	sqlite3_bind_text(st, 1, c->name, -1, SQLITE_STATIC);
+	sqlite3_bind_text(st, 2, c->account, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(st, 3, before);
+	ok = spool_db_begin(db, true);
+	if (ok) {
+		ok = (sqlite3_step(st) == SQLITE_DONE || spool_sql_fail(db)) && spool_db_commit(db);
+		sqlite3_reset(st);
+		spool_db_end(db);
+	}
+	sqlite3_finalize(st);
+	return ok;
+}
+
+struct spool_rows *spool_catchup_list(struct spool_db *db)
+{
+	return spool_rows_begin(db, "SELECT " COLUMNS " FROM catchup ORDER BY name, account");
+}
+
+bool spool_catchup_next(struct spool_rows *rows, struct spool_catchup *c)
+{
+	if (!spool_rows_step(rows))
+		return false;
+	*c = (struct spool_catchup){.name = spool_sql_text(rows->st, 0), .account = spool_sql_text(rows->st, 1)};
+	read_catchup(rows->st, c);
+	return true;
+}
+
+bool spool_catchup_has(struct spool_db *db, const char *endpoint, struct slice id, struct slice whole, bool *has)
+{
+	sqlite3_stmt *st;
+	bool ok;
+
+	if (!spool_sql_prepare(db, "SELECT EXISTS(SELECT 1 FROM event WHERE endpoint = ?1 AND key = ?2)"
+			" OR EXISTS(SELECT 1 FROM purged WHERE endpoint = ?1 AND key = key_hash((SELECT salt FROM spool), ?3))", &st))
+		return false;
+	sqlite3_bind_text(st, 1, endpoint, -1, SQLITE_STATIC);
+	spool_sql_bind_slice(st, 2, id);
+	spool_sql_bind_slice(st, 3, whole);
+	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db);
+	*has = ok && sqlite3_column_int(st, 0);
+	sqlite3_finalize(st);
+	return ok;
+}
+
+bool spool_catchup_look(struct spool_db *db, const char *endpoint, struct spool_catchup_signs *signs)
+{
+	sqlite3_stmt *st;
+	bool ok;
+
+	if (!spool_sql_prepare(db, "SELECT (SELECT max(started_at) FROM program WHERE role = '" SPOOL_PROGRAM_RECEIVER "'),"
+			/* the outcomes that are answered 503, without the one whose event is stored: hook/outcome.c */
+			" (SELECT max(last_at) FROM counter WHERE endpoint = ?1 AND code IN ('unavailable', 'busy')),"
+			" (SELECT max(last_at) FROM counter WHERE endpoint = ?1 AND code IN ('stored', 'duplicate'))", &st))
+		return false;
+	sqlite3_bind_text(st, 1, endpoint, -1, SQLITE_STATIC);
+	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db);
+	*signs = (struct spool_catchup_signs){spool_sql_time(st, 0), spool_sql_time(st, 1), spool_sql_time(st, 2)};
+	sqlite3_finalize(st);
+	return ok;
+}
