@@ -13,6 +13,7 @@
 #include "cli/json.h"
 #include "cli/terminal.h"
 #include "core/clock.h"
+#include "conf/sink_type.h"
 #include "spool/deliveries.h"
 #include "spool/pause.h"
 
@@ -21,6 +22,26 @@ struct printing {
 	const struct conf *conf;
 	bool found; /* there was one */
 };
+
+bool deliveries_is_store(const struct conf *conf, const struct spool_delivery *d)
+{
+	const struct endpoint *e = endpoint_name_find(conf, d->endpoint);
+
+	for (size_t i = 0; e && i < e->n_store; i++)
+		if (strlen(e->store[i]->name) == d->sink.n && memcmp(e->store[i]->name, d->sink.p, d->sink.n) == 0)
+			return true;
+	return false;
+}
+
+struct slice deliveries_place(const struct conf *conf, const struct spool_delivery *d)
+{
+	if (d->state != SPOOL_RELAY_DONE || d->status || d->error.p)
+		return (struct slice){0};
+	for (const struct sink *s = conf->sinks; s < conf->sinks + conf->n_sinks; s++)
+		if (strlen(s->name) == d->sink.n && memcmp(s->name, d->sink.p, d->sink.n) == 0)
+			return s->type->answers ? (struct slice){0} : d->answer; /* not what a program printed */
+	return (struct slice){0};
+}
 
 static void print_delivery_object(struct printing *p, const struct spool_delivery *s)
 {
@@ -34,6 +55,8 @@ static void print_delivery_object(struct printing *p, const struct spool_deliver
 	json_text(&j, "name", endpoint_name(p->conf, s->endpoint));
 	json_text(&j, "sink", s->sink);
 	json_string(&j, "state", spool_deliveries_states[s->state]);
+	json_string(&j, "position", deliveries_is_store(p->conf, s) ? "store" : "relay");
+	json_text(&j, "place", deliveries_place(p->conf, s));
 	json_number(&j, "attempts", s->attempts);
 	if (s->last_at) {
 		json_time(&j, "last_at", s->last_at);
@@ -62,8 +85,10 @@ static const char *colour_of(const struct spool_delivery *s)
 	return s->state == SPOOL_RELAY_PENDING && s->attempts ? terminal_colour(TERMINAL_YELLOW) : "";
 }
 
-static void print_last_result(const struct spool_delivery *s)
+static void print_last_result(const struct conf *conf, const struct spool_delivery *s)
 {
+	struct slice place = deliveries_place(conf, s);
+
 	if (s->status)
 		printf("%d in %" PRId64 " ms", s->status, s->ms);
 	else if (s->last_at && !s->error.p)
@@ -72,8 +97,14 @@ static void print_last_result(const struct spool_delivery *s)
 		fputs(", ", stdout);
 	if (s->error.p)
 		terminal_print(stdout, s->error, 0);
+	if (place.n) {
+		fputs(", ", stdout);
+		terminal_print(stdout, place, 0);
+	}
 	if (!s->last_at)
 		putchar('-');
+	if (deliveries_is_store(conf, s))
+		fputs(", store", stdout);
 }
 
 static void print_delivery_row(struct printing *p, const struct spool_delivery *s)
@@ -94,7 +125,7 @@ static void print_delivery_row(struct printing *p, const struct spool_delivery *
 	printf("  %s%-9s%s  %5d  ", colour, spool_deliveries_states[s->state], *colour ? terminal_colour(TERMINAL_PLAIN) : "", s->attempts);
 	printf("%-*s  %-*s  ", terminal_time_width(), s->last_at ? terminal_time(s->last_at, last) : "-", terminal_time_width(),
 		s->state == SPOOL_RELAY_PENDING ? terminal_time(s->due, next) : "-");
-	print_last_result(s);
+	print_last_result(p->conf, s);
 	putchar('\n');
 }
 

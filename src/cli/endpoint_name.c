@@ -7,12 +7,19 @@
 
 #include "cli/terminal.h"
 
-struct slice endpoint_name(const struct conf *conf, struct slice path)
+const struct endpoint *endpoint_name_find(const struct conf *conf, struct slice path)
 {
 	for (const struct endpoint *e = conf->endpoints; path.p && e < conf->endpoints + conf->n_endpoints; e++)
 		if (strlen(e->path) == path.n && memcmp(e->path, path.p, path.n) == 0)
-			return e->name ? slice_text(e->name) : (struct slice){0};
-	return (struct slice){0};
+			return e;
+	return NULL;
+}
+
+struct slice endpoint_name(const struct conf *conf, struct slice path)
+{
+	const struct endpoint *e = endpoint_name_find(conf, path);
+
+	return e && e->name ? slice_text(e->name) : (struct slice){0};
 }
 
 bool endpoint_name_any(const struct conf *conf)

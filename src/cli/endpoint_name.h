@@ -8,6 +8,9 @@
 #include "conf/conf.h"
 #include "core/buf.h"
 
+/* The endpoint with that path; NULL: there is none. */
+const struct endpoint *endpoint_name_find(const struct conf *conf, struct slice path);
+
 /* The name of the endpoint with that path; p == NULL: it has none, or there is no such endpoint. Borrowed from conf. */
 struct slice endpoint_name(const struct conf *conf, struct slice path);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/deliveries.h"
 #include "cli/endpoint_name.h"
 #include "cli/json.h"
 #include "cli/terminal.h"
@@ -25,26 +26,34 @@ struct show {
 	bool ok;
 };
 
-static void print_delivery(const struct spool_delivery *d)
+static void print_delivery(const struct conf *conf, const struct spool_delivery *d)
 {
+	struct slice place = deliveries_place(conf, d);
+
 	printf("%-13s %" PRId64 " to ", "delivery", d->id);
 	terminal_print(stdout, d->sink, 0);
-	printf(": %s, %d attempt%s", spool_deliveries_states[d->state], d->attempts, d->attempts == 1 ? "" : "s");
+	printf("%s: %s, %d attempt%s", deliveries_is_store(conf, d) ? " (store)" : "", spool_deliveries_states[d->state], d->attempts, d->attempts == 1 ? "" : "s");
 	if (d->status)
 		printf(", %d in %" PRId64 " ms", d->status, d->ms);
 	if (d->error.p) {
 		fputs(", ", stdout);
 		terminal_print(stdout, d->error, 0);
 	}
+	if (place.n) {
+		fputs(", ", stdout);
+		terminal_print(stdout, place, 0);
+	}
 	putchar('\n');
 }
 
-static void print_delivery_json(struct json *j, const struct spool_delivery *d)
+static void print_delivery_json(struct json *j, const struct conf *conf, const struct spool_delivery *d)
 {
 	json_item(j);
 	json_number(j, "id", d->id);
 	json_text(j, "sink", d->sink);
 	json_string(j, "state", spool_deliveries_states[d->state]);
+	json_string(j, "position", deliveries_is_store(conf, d) ? "store" : "relay");
+	json_text(j, "place", deliveries_place(conf, d));
 	json_number(j, "attempts", d->attempts);
 	if (d->last_at) {
 		json_time(j, "last_at", d->last_at);
@@ -62,7 +71,7 @@ static void show_deliveries(struct show *s, int64_t event, struct json *j)
 	struct spool_delivery d;
 
 	while (spool_deliveries_next(rows, &d))
-		j ? print_delivery_json(j, &d) : print_delivery(&d);
+		j ? print_delivery_json(j, s->conf, &d) : print_delivery(s->conf, &d);
 	s->ok = spool_rows_end(rows);
 }
 

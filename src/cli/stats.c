@@ -228,7 +228,7 @@ static bool print_stats_json(const struct conf *conf, struct spool_db *db, const
 static bool print_stats_prometheus(const struct conf *conf, struct spool_db *db, const char **why)
 {
 	struct buf out = {0};
-	bool ok = metrics_write(conf, db, EXPOSITION_TEXT, &out);
+	bool ok = metrics_write(conf, db, EXPOSITION_TEXT, (struct slice){0}, &out);
 
 	if (ok && (fwrite(out.data, 1, out.len, stdout) != out.len || fflush(stdout) != 0)) {
 		*why = "standard output can't be written";

@@ -34,6 +34,18 @@ static const char *const page_accesses[] = {"closed", "open", NULL};            
 
 #define AT(field) offsetof(struct conf, field)
 
+static bool check_path(const struct option_row *row, cfg_t *sec, const char *path, struct buf *why)
+{
+	(void)row;
+	(void)sec;
+	if (*path == '/' && !strpbrk(path, "?# "))
+		return true;
+	buf_printf(why, ": it is a URL's path; write it as \"/health\"");
+	return false;
+}
+
+static const struct option_kind url_path_kind = {"URL path", CFGT_STR, .check = check_path, .read = kind_read_text, .free = kind_free_text};
+
 static const struct option_row top_options[] = {
 	{"spool", &kind_path, "/var/lib/hookspool", AT(spool), .help = "the directory of the database; it is made when it is missing"},
 	{"journal", &kind_choice, "wal", AT(journal), .choices = journals, .help = "\"delete\" for a spool on NFS, CIFS or FUSE"},
@@ -41,6 +53,7 @@ static const struct option_row top_options[] = {
 	{"listen", &kind_text, NULL, AT(listen), .help = "the receiver's own socket, \"unix:PATH\" or \"tcp:127.0.0.1:PORT\""},
 	{"socket-mode", &kind_mode, "0660", AT(socket_mode), .help = "the file mode of that socket"},
 	{"socket-group", &kind_text, NULL, AT(socket_group), .help = "the group of that socket: the web server's"},
+	{"health", &url_path_kind, NULL, AT(health), .help = "a path that is answered 200 while events can be stored, and 503 otherwise"},
 	{"max-in-flight", &kind_count, "16", AT(max_in_flight), 1, CONF_MAX_IN_FLIGHT,
 		.help = "how many requests may wait for the rest of their body at a time"},
 	{"params-timeout", &kind_time, "10s", AT(params_timeout), 1, KIND_HOUR, .help = "the longest wait for a request's parameters"},
@@ -141,6 +154,14 @@ static bool check_alert(cfg_t *tree)
 	return true;
 }
 
+static bool check_health(cfg_t *tree)
+{
+	const char *health = cfg_getstr(tree, "health");
+
+	return !health || !cfg_gettsec(tree, "endpoint", health) ||
+		option_refuse_value(tree, "health", health, "health: \"%s\" is an endpoint's path; write another one", health);
+}
+
 /* The tree, whose sections were checked, and what they say of each other. NULL after an error was reported. */
 static cfg_t *parse_files(const char *file, enum conf_secrets secrets, conf_report *report, void *ctx)
 {
@@ -153,7 +174,8 @@ static cfg_t *parse_files(const char *file, enum conf_secrets secrets, conf_repo
 	}
 	tree = reader_parse(file, &load);
 	option_free_table(load.options);
-	if (!tree || (sink_section_check_links(tree) && endpoint_section_check_links(tree) && catchup_section_check_links(tree) && check_alert(tree)))
+	if (!tree || (sink_section_check_links(tree) && endpoint_section_check_links(tree) && catchup_section_check_links(tree) && check_alert(tree) &&
+	    check_health(tree)))
 		return tree;
 	reader_end();
 	cfg_free(tree);

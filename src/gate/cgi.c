@@ -5,11 +5,13 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdint.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "core/clock.h"
 #include "core/io.h"
 #include "gate/deadline.h"
+#include "gate/health.h"
 #include "hook/acknowledge.h"
 #include "hook/handle.h"
 #include "hook/log_delivery.h"
@@ -112,6 +114,19 @@ static void tell(struct spool *spool)
 	spool_tell(spool, &self);
 }
 
+static int tell_health(struct cgi *g, const struct conf *c, struct spool *spool)
+{
+	struct buf out = {0};
+	bool ok;
+
+	measure_look(c->spool, MEASURE_RECEIVER);
+	ok = health_answer(spool, &out) && io_write_all(STDOUT_FILENO, out.data, out.len);
+	buf_free(&out);
+	drain(g);
+	spool_close(spool);
+	return ok ? EX_OK : EX_IOERR;
+}
+
 int cgi_serve(const struct conf *c)
 {
 	static struct cgi g;
@@ -125,6 +140,8 @@ int cgi_serve(const struct conf *c)
 	spool = c ? spool_new(c->spool, c->journal, SPOOL_RECEIVE, c->reject) : NULL;
 	if (!spool)
 		return serve_unavailable(&g);
+	if (health_asked(&g.request, c))
+		return tell_health(&g, c, spool);
 	if (handle(&g.request, c, &g.delivery)) {
 		handle_store(spool, &(struct delivery *){&g.delivery}, 1);
 		acknowledge_begin(&g.delivery);

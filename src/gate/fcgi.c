@@ -9,6 +9,7 @@
 
 #include "core/clock.h"
 #include "gate/deadline.h"
+#include "gate/health.h"
 #include "gate/input.h"
 #include "gate/libfcgi.h"
 #include "gate/probe.h"
@@ -25,7 +26,7 @@ struct fcgi {
 	struct delivery delivery;
 	struct buf answer; /* as CGI */
 	struct fcgi_service how;
-	bool probe; /* the request is one, and `answer` has the answer to it */
+	bool probe; /* the request is one, or asks for the health: `answer` has the answer to it */
 };
 
 struct fcgi *fcgi_new(void)
@@ -143,9 +144,10 @@ enum fcgi_next fcgi_take(struct fcgi *f, int fd, const struct fcgi_service *how)
 	request_init(&f->request, input_envp(&f->input), input_body, &f->input);
 	set_deadlines(f);
 	f->probe = request_variable(&f->request, PROBE_VARIABLE) != NULL;
-	if (f->probe) {
+	if (f->probe || health_asked(&f->request, how->conf)) {
 		f->answer.len = 0;
-		probe_answer(how->spool, &f->answer);
+		(f->probe ? probe_answer : health_answer)(how->spool, &f->answer);
+		f->probe = true;
 		return fcgi_answer(f);
 	}
 	if (variables == INPUT_VARIABLES_TOO_LARGE || how->refuse)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "spool/measure.h"
 
 /* FastCGI 1.0, section 8 */
 enum { HEADER = 8, VERSION = 1, TYPE_BEGIN = 1, TYPE_END = 3, TYPE_PARAMS = 4, TYPE_STDIN = 5, TYPE_STDOUT = 6, ROLE_RESPONDER = 1 };
@@ -25,6 +26,7 @@ bool probe_answer(struct spool *s, struct buf *out)
 	char why[sizeof ((struct probe_result *)0)->error] = "";
 	bool ok = spool_probe(s, why, sizeof why);
 
+	measure_tried(ok);
 	for (char *p = why; *p; p++)
 		if ((unsigned char)*p < ' ')
 			*p = ' ';

@@ -33,9 +33,10 @@ static void write_room(struct metrics *m)
 		exposition_add(&m->e, exposition_unlabelled, (int64_t)((uint64_t)fs.f_bavail * fs.f_frsize), EXPOSITION_ONE);
 }
 
-bool metrics_write(const struct conf *conf, struct spool_db *db, enum exposition_format format, struct buf *out)
+bool metrics_write(const struct conf *conf, struct spool_db *db, enum exposition_format format, struct slice names, struct buf *out)
 {
-	struct metrics m = {.conf = conf, .db = db, .measured = measure_read(conf->spool), .now = clock_now(), .e = {.format = format, .out = out}};
+	struct metrics m = {.conf = conf, .db = db, .measured = measure_read(conf->spool), .names = names, .now = clock_now(),
+		.e = {.format = format, .out = out}};
 	bool ok;
 
 	write_build(&m);

@@ -9,9 +9,10 @@
 #include "spool/db.h"
 
 /*
- * Appends all metrics. The time that it takes depends on the numbers of endpoints, outcomes and sinks, and not on that of events. Secrets
- * are known by their sources, where conf has read them. False on an error of db, which has it, or when memory is short.
+ * Appends all metrics. The time that it takes depends on the numbers of endpoints, outcomes and sinks, and not on that of events. The names
+ * of secrets are those of conf where it has read them, else those of a list: for each its endpoint's path, number, id in hexadecimal and
+ * source, each with its NUL. False on an error of db, which has it, or when memory is short.
  */
-bool metrics_write(const struct conf *conf, struct spool_db *db, enum exposition_format format, struct buf *out);
+bool metrics_write(const struct conf *conf, struct spool_db *db, enum exposition_format format, struct slice names, struct buf *out);
 
 #endif

@@ -12,6 +12,7 @@ struct metrics {
 	const struct conf *conf;
 	struct spool_db *db;
 	struct measure_copy *measured; /* NULL: there is no file, or none that is whole */
+	struct slice names;            /* of secrets; see metrics_write() */
 	int64_t now;                   /* ms since the epoch */
 	struct exposition e;
 };

@@ -175,13 +175,37 @@ static void write_times(struct metrics *m, const struct counted *c)
 			exposition_add(&m->e, EXPOSITION_LABELS({"endpoint", e->path}), e->expect, EXPOSITION_MILLI);
 }
 
-/* The secret's source, "removed" where the configuration has it no more. */
-static const char *source_of(const struct conf *conf, const char *endpoint, int64_t id)
+/* The text at *p, which moves on behind it; NULL: the list ends. */
+static const char *next_text(const char **p, const char *end)
 {
-	const struct endpoint *e = conf_endpoint(conf, endpoint);
-	int number = e ? conf_secret(&e->secrets, id) : 0;
+	const char *text = *p, *nul = text ? memchr(text, '\0', (size_t)(end - text)) : NULL;
 
-	return number ? e->secrets.item[number - 1].source : "removed";
+	*p = nul ? nul + 1 : NULL;
+	return nul ? text : NULL;
+}
+
+/* The source of the list's secret of that endpoint and id; NULL: it is not there. */
+static const char *listed_source(struct slice names, const char *endpoint, const char *id)
+{
+	const char *p = names.p, *end = p + names.n, *part[4];
+
+	while (p && p < end) {
+		for (int i = 0; i < 4; i++)
+			part[i] = next_text(&p, end);
+		if (part[3] && strcmp(part[0], endpoint) == 0 && strcmp(part[2], id) == 0)
+			return part[3];
+	}
+	return NULL;
+}
+
+/* The secret's source, "removed" where the configuration has it no more. */
+static const char *source_of(const struct metrics *m, const char *endpoint, int64_t id, const char *hex)
+{
+	const struct endpoint *e = conf_endpoint(m->conf, endpoint);
+	int number = e ? conf_secret(&e->secrets, id) : 0;
+	const char *listed = number || !m->names.n ? NULL : listed_source(m->names, endpoint, hex);
+
+	return number ? e->secrets.item[number - 1].source : listed ? listed : "removed";
 }
 
 /* The id keeps the series apart: several secrets may have been removed, and a file may get another secret. */
@@ -194,7 +218,7 @@ static void write_secrets(struct metrics *m, const struct counted *c)
 		const char *endpoint = c->endpoints[s->endpoint].endpoint;
 
 		snprintf(id, sizeof id, "%" PRIx64, (uint64_t)s->id);
-		exposition_add(&m->e, EXPOSITION_LABELS({"endpoint", endpoint}, {"secret", source_of(m->conf, endpoint, s->id)}, {"secret_id", id}),
+		exposition_add(&m->e, EXPOSITION_LABELS({"endpoint", endpoint}, {"secret", source_of(m, endpoint, s->id, id)}, {"secret_id", id}),
 			s->n, EXPOSITION_ONE);
 	}
 }

@@ -156,6 +156,20 @@ static enum read_result read_cgi_body(void *ctx, char *p, size_t n, size_t *got)
 	return k > 0 ? READ_DATA : k == 0 ? READ_END : READ_BROKEN;
 }
 
+/* Apache's mod_cgid has one socket for both directions: the answer is lost when it is closed with input unread. */
+static void drain_cgi(struct request *r)
+{
+	struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
+	size_t left = r->length_known ? r->length - r->body.len : 0;
+	char trash[4096];
+	ssize_t n = 1;
+
+	if (left > 64 * PAGE_BODY_MAX)
+		left = 64 * PAGE_BODY_MAX;
+	for (; left > 0 && n > 0 && poll(&p, 1, TICK_MS) > 0; left -= n > 0 ? (size_t)n : 0)
+		n = read(STDIN_FILENO, trash, left < sizeof trash ? left : sizeof trash);
+}
+
 int connection_serve_cgi(struct page *p)
 {
 	struct page_conf *conf = page_conf_get(p);
@@ -167,6 +181,8 @@ int connection_serve_cgi(struct page *p)
 	request_init(&r, environ, read_cgi_body, &r);
 	page_serve(p, conf, &r, &call);
 	ok = page_print(&call, &out) && io_write_all(STDOUT_FILENO, out.data, out.len);
+	if (!r.at_end)
+		drain_cgi(&r);
 	page_call_free(&call);
 	buf_free(&out);
 	buf_free(&r.body);

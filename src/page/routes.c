@@ -12,7 +12,9 @@
 #include "page/detail.h"
 #include "page/feed.h"
 #include "page/files.h"
+#include "page/ready.h"
 #include "page/rotation.h"
+#include "page/scrape.h"
 #include "page/summary.h"
 
 enum method { METHOD_GET, METHOD_POST };
@@ -34,6 +36,9 @@ static const struct route routes[] = {
 	{"sinks.json", METHOD_GET, false, backlog_answer},
 	{"secrets.json", METHOD_GET, false, rotation_answer},
 	{"callers.json", METHOD_GET, false, callers_answer},
+	{"metrics", METHOD_GET, false, scrape_answer},
+	{"health", METHOD_GET, true, ready_health},
+	{"ready", METHOD_GET, true, ready_answer},
 	{"action", METHOD_POST, false, action_answer},
 };
 
@@ -70,10 +75,10 @@ static bool method_is(const struct request *r, enum method method)
 static bool redirect(struct page_call *c)
 {
 	const char *script = request_variable(c->http, "SCRIPT_NAME"), *info = request_variable(c->http, "PATH_INFO");
-	const char *software = request_variable(c->http, "SERVER_SOFTWARE");
+	const char *software = request_variable(c->http, "SERVER_SOFTWARE"), *file = request_variable(c->http, "SCRIPT_FILENAME");
+	bool runs_program = software && strncmp(software, "Apache", 6) == 0 && file && file[0] == '/'; /* not "proxy:..." */
 
-	if (!script || script[0] != '/' || script[1] == '/' || strpbrk(script, "\r\n\\") || (info && *info) ||
-	    (!info && !(software && strncmp(software, "Apache", 6) == 0)))
+	if (!script || script[0] != '/' || script[1] == '/' || strpbrk(script, "\r\n\\") || (info ? *info != '\0' : !runs_program))
 		return false;
 	c->status = 302;
 	return buf_printf(&c->headers, "Location: %s/\r\n", script);

@@ -8,6 +8,7 @@
 #include "page/server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -158,10 +159,11 @@ static void run_server(struct server_state *s, int listen_fd, int signals)
 	for (;;) {
 		crowded = atomic_load(&s->connections) >= SERVER_CONNECTIONS;
 		p[1].fd = crowded ? -1 : listen_fd;
+		p[1].revents = 0;
 		poll(p, 2, crowded ? 10 : waiters_any(s->page->waiters) ? WAITERS_TICK_MS : IDLE_TICK_MS);
 		if (!hear_signals(s->page, signals))
 			break;
-		if (!crowded && (fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0)
+		if (p[1].revents && (fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0)
 			start_connection(s, fd);
 		if (waiters_any(s->page->waiters))
 			waiters_tick(s->page->waiters, s->page->conf->conf, &db);
@@ -175,7 +177,7 @@ int server_run(struct page *p, int listen_fd, const char *own_address)
 	int signals = open_signals();
 
 	p->waiters = waiters_new();
-	if (signals < 0 || !p->waiters) {
+	if (signals < 0 || !p->waiters || fcntl(listen_fd, F_SETFL, fcntl(listen_fd, F_GETFL) | O_NONBLOCK) != 0) {
 		log_message(LOG_LEVEL_ERROR, "can't start: %s", strerror(errno));
 		return EX_OSERR;
 	}

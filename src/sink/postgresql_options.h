@@ -3,30 +3,19 @@
 #ifndef POSTGRESQL_OPTIONS_H
 #define POSTGRESQL_OPTIONS_H
 
-#include <stddef.h>
-
 #include "conf/sink.h"
+#include "sink/named_templates.h"
 
 enum {
 	POSTGRESQL_COLUMNS_MAX = 32,
 	POSTGRESQL_NAME_MAX = 63, /* bytes of an identifier: NAMEDATALEN - 1 */
 };
 
-struct postgresql_column {
-	char *name;
-	struct template *value;
-};
-
-struct postgresql_columns {
-	struct postgresql_column *item; /* the first is the event's id, which is unique in the table */
-	size_t n;
-};
-
 struct postgresql_options {
 	char *url;           /* a connection URI of libpq, without a password */
 	char *password_file; /* NULL: none is needed */
 	char *table;         /* "NAME" or "SCHEMA.NAME" */
-	struct postgresql_columns columns;
+	struct named_templates columns; /* the first is the event's id, which is unique in the table */
 };
 
 /* The options of a sink of this type. */

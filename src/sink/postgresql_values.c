@@ -28,7 +28,7 @@ static bool make_text(struct buf *value)
 
 bool postgresql_values(struct postgresql *p, const struct sink_message *m, const char *values[POSTGRESQL_COLUMNS_MAX], int lengths[POSTGRESQL_COLUMNS_MAX])
 {
-	const struct postgresql_columns *columns = &postgresql_options(p->sink)->columns;
+	const struct named_templates *columns = &postgresql_options(p->sink)->columns;
 	struct template_values of = *m->values;
 
 	of.body = m->body; /* of a delivery by GET: its parameters */

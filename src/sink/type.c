@@ -16,6 +16,7 @@ const struct sink_type *const sink_types[] = {
 	&type_mqtt,
 	&type_amqp,
 	&type_kafka,
+	&type_journald,
 	NULL,
 };
 

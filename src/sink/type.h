@@ -5,6 +5,6 @@
 
 #include "conf/sink_type.h"
 
-extern const struct sink_type type_amqp, type_http, type_exec, type_file, type_dir, type_null, type_kafka, type_mqtt, type_redis, type_nats, type_postgresql;
+extern const struct sink_type type_amqp, type_http, type_exec, type_file, type_dir, type_null, type_journald, type_kafka, type_mqtt, type_redis, type_nats, type_postgresql;
 
 #endif

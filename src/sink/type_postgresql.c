@@ -86,89 +86,32 @@ static bool check_table(const struct option_row *row, cfg_t *sec, const char *te
 
 /* ---- columns */
 
-static void free_column(struct postgresql_column *c)
-{
-	free(c->name);
-	template_free(c->value);
-}
-
-/* Reads "NAME = TEMPLATE". False with the reason in why. */
-static bool parse_column(const char *text, struct postgresql_column *c, char *why, size_t n)
-{
-	size_t length = strcspn(text, " =");
-	const char *value = text + length + strspn(text + length, " ");
-
-	*c = (struct postgresql_column){0};
-	snprintf(why, n, "write \"name = {{template}}\"");
-	if (!is_identifier(text, length) || *value != '=')
-		return false;
-	value += 1 + strspn(value + 1, " ");
-	if (!*value)
-		return false;
-	c->name = strndup(text, length);
-	c->value = template_new(value, TEMPLATE_PLAIN, why, n);
-	if (c->name && c->value)
-		return true;
-	free_column(c);
-	return false;
-}
-
 static bool check_column(const struct option_row *row, cfg_t *sec, const char *text, struct buf *why)
 {
-	struct postgresql_column c;
-	char reason[256];
-	bool ok = parse_column(text, &c, reason, sizeof reason);
-
 	(void)row;
 	(void)sec;
-	if (ok)
-		free_column(&c);
-	else
-		buf_printf(why, ": %s", reason);
-	return ok;
-}
-
-static void free_columns(void *field)
-{
-	struct postgresql_columns *columns = field;
-
-	while (columns->n)
-		free_column(&columns->item[--columns->n]);
-	free(columns->item);
-	columns->item = NULL;
-}
-
-static bool add_columns(struct postgresql_columns *columns, const char *(*text)(cfg_t *, size_t), cfg_t *sec, size_t n)
-{
-	char why[256];
-
-	columns->item = calloc(n, sizeof *columns->item);
-	while (columns->item && columns->n < n && parse_column(text(sec, columns->n), &columns->item[columns->n], why, sizeof why))
-		columns->n++;
-	return columns->n == n;
-}
-
-/* The columns that a sink has when it names none. hookspool.conf(5) has a table with them. */
-static const char *default_column(cfg_t *sec, size_t i)
-{
-	static const char *const texts[] = {"id = {{hookspool.id}}", "endpoint = {{hookspool.endpoint}}", "event = {{hookspool.event}}",
-		"account = {{hookspool.account}}", "conversation = {{hookspool.conversation}}", "sender_id = {{hookspool.sender_id}}",
-		"sender_name = {{hookspool.sender_name}}", "text = {{hookspool.text}}", "sent_at = {{hookspool.sent_at}}",
-		"received_at = {{hookspool.received_at}}", "body = {{{raw}}}", NULL};
-
-	(void)sec;
-	return texts[i];
-}
-
-static const char *given_column(cfg_t *sec, size_t i)
-{
-	return cfg_getnstr(sec, "columns", (unsigned)i);
+	return named_templates_check(text, is_identifier, why);
 }
 
 static bool read_columns(const struct option_row *row, cfg_t *sec, void *field)
 {
-	(void)row;
-	return cfg_size(sec, "columns") == 0 || add_columns(field, given_column, sec, cfg_size(sec, "columns"));
+	return named_templates_read(field, sec, row->name, is_identifier);
+}
+
+/* The columns that a sink has when it names none. hookspool.conf(5) has a table with them. */
+static const char *const default_columns[] = {"id = {{hookspool.id}}", "endpoint = {{hookspool.endpoint}}", "event = {{hookspool.event}}",
+	"account = {{hookspool.account}}", "conversation = {{hookspool.conversation}}", "sender_id = {{hookspool.sender_id}}",
+	"sender_name = {{hookspool.sender_name}}", "text = {{hookspool.text}}", "sent_at = {{hookspool.sent_at}}",
+	"received_at = {{hookspool.received_at}}", "body = {{{raw}}}", NULL};
+
+static bool add_default_columns(struct named_templates *columns)
+{
+	char why[256];
+
+	for (const char *const *text = default_columns; *text; text++)
+		if (!named_templates_add(columns, *text, is_identifier, why, sizeof why))
+			return false;
+	return true;
 }
 
 /* The column with the event's id is the first, as the driver has it. */
@@ -179,19 +122,6 @@ static bool is_id_column(const char *text)
 	return value && strcmp(value + 1 + strspn(value + 1, " "), "{{hookspool.id}}") == 0;
 }
 
-static bool names_twice(cfg_t *sec, unsigned i)
-{
-	const char *text = cfg_getnstr(sec, "columns", i), *other;
-	size_t n = strcspn(text, " =");
-
-	while (i--) {
-		other = cfg_getnstr(sec, "columns", i);
-		if (strcspn(other, " =") == n && strncmp(other, text, n) == 0)
-			return true;
-	}
-	return false;
-}
-
 static bool check_columns(cfg_t *sec)
 {
 	unsigned n = cfg_size(sec, "columns");
@@ -200,17 +130,14 @@ static bool check_columns(cfg_t *sec)
 		return option_refuse_value(sec, "columns", NULL, "it has %u columns, and %d are the most", n, POSTGRESQL_COLUMNS_MAX);
 	if (n && !is_id_column(cfg_getnstr(sec, "columns", 0)))
 		return option_refuse_value(sec, "columns", NULL, "the first column is the event's id, as \"id = {{hookspool.id}}\"");
-	for (unsigned i = 1; i < n; i++)
-		if (names_twice(sec, i))
-			return option_refuse_value(sec, "columns", cfg_getnstr(sec, "columns", i), "that column is there twice");
-	return true;
+	return named_templates_check_once(sec, "columns");
 }
 
 /* ---- the type */
 
 static const struct option_kind postgresql_url_kind = {"URL", CFGT_STR, .hidden = true, .check = check_postgresql_url, .read = kind_read_text, .free = kind_free_text};
 static const struct option_kind table_kind = {"table", CFGT_STR, .check = check_table, .read = kind_read_text, .free = kind_free_text};
-static const struct option_kind columns_kind = {"list of templates", CFGT_STR, .list = true, .hidden = true, .check = check_column, .read = read_columns, .free = free_columns};
+static const struct option_kind columns_kind = {"list of templates", CFGT_STR, .list = true, .hidden = true, .check = check_column, .read = read_columns, .free = named_templates_free};
 
 #define AT(field) offsetof(struct postgresql_options, field)
 
@@ -234,14 +161,11 @@ static bool check_postgresql(cfg_t *sec)
 static bool finish_postgresql(cfg_t *sec, struct sink *s)
 {
 	struct postgresql_options *o = s->options;
-	size_t n = 0;
 
-	while (default_column(sec, n))
-		n++;
-	if (o->columns.n == 0 && !add_columns(&o->columns, default_column, sec, n))
+	(void)sec;
+	if (o->columns.n == 0 && !add_default_columns(&o->columns))
 		return false;
-	for (size_t i = 0; i < o->columns.n; i++)
-		s->needs_text = s->needs_text || template_has(o->columns.item[i].value, TEMPLATE_TEXT);
+	s->needs_text = s->needs_text || named_templates_have(&o->columns, TEMPLATE_TEXT);
 	return true;
 }
 

@@ -107,12 +107,12 @@ static char *copy_text(char *to, struct slice text, const char **at)
 }
 
 /* One piece of memory. NULL when it is short. */
-static struct worker_job *copy_message(struct sink_message *m, struct slice key)
+static struct worker_job *copy_message(struct sink_message *m, struct slice key, struct slice body)
 {
 	const struct slice *known = m->values->known;
 	struct slice text[WORKER_TEXTS] = {{m->id, strlen(m->id)}, {m->type, strlen(m->type)}, known[TEMPLATE_ENDPOINT], known[TEMPLATE_EVENT],
 		known[TEMPLATE_ACCOUNT], known[TEMPLATE_CONVERSATION], key};
-	size_t n = m->body.n + 1;
+	size_t n = body.n + 1;
 	struct worker_job *j;
 	char *to;
 
@@ -125,8 +125,8 @@ static struct worker_job *copy_message(struct sink_message *m, struct slice key)
 	to = (char *)(j + 1);
 	for (size_t i = 0; i < WORKER_TEXTS; i++)
 		to = copy_text(to, text[i], &j->text[i]);
-	copy_text(to, m->body, &j->body.p);
-	j->body.n = m->body.n;
+	copy_text(to, body, &j->body.p);
+	j->body.n = body.n;
 	return j;
 }
 
@@ -140,17 +140,18 @@ static void refuse_key(struct worker *w, struct sink_message *m, struct slice ke
 
 static void queue_message(struct worker *w, struct sink_message *m)
 {
-	struct buf key = {0};
-	bool ok = template_print(w->key, m->values, &key);
+	struct buf key = {0}, printed = {0};
+	bool ok = (!w->key || template_print(w->key, m->values, &key)) && (!w->driver->print || w->driver->print(w->sink, m, &printed));
 	struct slice k = {buf_str(&key), key.len};
-	const char *error = ok ? w->driver->key_error(k) : NULL;
-	struct worker_job *j = ok && !error ? copy_message(m, k) : NULL;
+	const char *error = ok && w->key ? w->driver->key_error(k) : NULL;
+	struct worker_job *j = ok && !error ? copy_message(m, k, w->driver->print ? (struct slice){printed.data, printed.len} : m->body) : NULL;
 
 	if (error)
 		refuse_key(w, m, k, error);
 	else if (!j)
 		w->done(m, &(struct sink_result){.verdict = SINK_RETRY, .unsent = true, .error = "memory is short"});
 	buf_free(&key);
+	buf_free(&printed);
 	if (!j)
 		return;
 	*w->last = j;

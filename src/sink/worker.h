@@ -64,8 +64,14 @@ struct worker_driver {
 	/* Frees ctx; in any thread. */
 	void (*free)(void *ctx);
 
-	/* Why no message may have this key; NULL: it may. */
+	/* Why no message may have this key; NULL: it may. Not called without a key. */
 	const char *(*key_error)(struct slice key);
+
+	/*
+	 * Appends to out what the thread gets as the job's body, in place of the message's own; called on the loop's side. NULL: it gets the
+	 * message's. False when memory is short.
+	 */
+	bool (*print)(const struct sink *s, const struct sink_message *m, struct buf *out);
 };
 
 struct worker {
@@ -96,7 +102,7 @@ struct worker {
 
 /* ---- the loop's side */
 
-/* NULL with the reason in why; ctx is freed then, too. */
+/* A key that is NULL is "" for all messages. NULL with the reason in why; ctx is freed then, too. */
 struct worker *worker_new(const struct worker_driver *driver, void *ctx, const struct sink *s, const struct template *key, struct loop *l,
 	sink_done *done, char *why, size_t n);
 

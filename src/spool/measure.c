@@ -236,6 +236,27 @@ void measure_attempt(const char *sink, enum measure_result result, int64_t ms, i
 		add_value(&s->lags, measure_lags, lag_ms * 1000);
 }
 
+/* ---- health */
+
+enum { TRY_MS = 1000 };
+
+bool measure_try(int64_t now, bool *writable)
+{
+	struct measure_now *c = counters();
+	int64_t last = __atomic_load_n(&c->tried_at, __ATOMIC_RELAXED);
+	uint64_t result = __atomic_load_n(&c->tried, __ATOMIC_RELAXED);
+
+	*writable = result == MEASURE_WRITABLE;
+	if (last <= now && now - last < TRY_MS && result != MEASURE_UNTRIED)
+		return false;
+	return __atomic_compare_exchange_n(&c->tried_at, &last, now, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED) || result == MEASURE_UNTRIED;
+}
+
+void measure_tried(bool writable)
+{
+	__atomic_store_n(&counters()->tried, writable ? MEASURE_WRITABLE : MEASURE_UNWRITABLE, __ATOMIC_RELAXED);
+}
+
 /* ---- points */
 
 /*

@@ -22,6 +22,10 @@ def version(*argv):
     return found[0] if found else "not installed"
 
 
+SERVERS = {"Redis": "redis-server", "NATS": "nats-server", "librdkafka": "librdkafka1", "RabbitMQ": "rabbitmq-server", "PostgreSQL": "postgresql",
+           "mosquitto": "mosquitto", "systemd": "systemd"}  # of the sinks
+
+
 def disk(append):
     """fdatasync's median in us, and what one and 64 threads get through it with a shared commit of 700-byte records."""
     where = new_dir("disk")
@@ -46,5 +50,6 @@ def describe(append):
             "SQLite": version("dpkg-query", "-W", "libsqlite3-0"),
             "OpenSSL": version("openssl", "version"),
             **peers.versions(),
+            **{name: version("dpkg-query", "-W", package) for name, package in SERVERS.items()},
         },
     }

@@ -78,15 +78,15 @@ def spool(where):
 
 
 @contextlib.contextmanager
-def running_relay(where):
-    """A relay that has begun, with nothing pending for "out"; gives its process id."""
+def running_relay(where, before=(), user=web.USER):
+    """A relay that has begun, with nothing pending for "out"; gives its process id. `before` are words that run it."""
     def begun():
         return b"relaying to" in (where / "relay.log").read_bytes()
 
     with spool(where) as db:
         db.execute("UPDATE relay SET state = 1 WHERE sink = 'out' AND state = 0")
         db.execute("DELETE FROM attempt")
-    with web.child([where / "hookspool", "-c", where / "hookspool.conf", "relay"], where, begun, name="relay") as process:
+    with web.child([*before, where / "hookspool", "-c", where / "hookspool.conf", "relay"], where, begun, user, name="relay") as process:
         yield process.pid
 
 
@@ -126,15 +126,19 @@ def cpu(pid):
     return sum(int(path.read_text().split()[0]) for path in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1000
 
 
-def work_off(where, port, pending):
+def work_off_pending(where, pending, **relay_in):
     """Attempts a second, CPU in us an attempt and resident KiB of a relay that runs when so many events come due at once."""
-    configure(where, port)
-    with running_relay(where) as pid, spool(where) as db:
+    with running_relay(where, **relay_in) as pid, spool(where) as db:
         took, begin = -cpu(pid), pend(where, db, pending)
         web.until(lambda: not left(db), "all is delivered", 600, every=0.002)
         seconds = time.monotonic() - begin
         took += cpu(pid)
         return {"rate": pending / seconds, "cpu": took / pending, "resident": measure.resident([pid])}
+
+
+def work_off(where, port, pending):
+    configure(where, port)
+    return work_off_pending(where, pending)
 
 
 def backlog(seconds):

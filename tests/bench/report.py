@@ -13,6 +13,9 @@ GOALS = (  # name, what the issue of a reader would be, numerator, denominator, 
     ("p99 ÷ empty handler's, kept connections", "hookspool-kept", "empty-kept", "p99", "<=", 2),
 )
 
+SINK_RATES = {"file": 50_000, "redis": 20_000, "nats": 20_000, "kafka": 20_000, "amqp": 8000, "postgresql": 8000}  # events a second
+SINK_CPU = 60  # us an event
+
 REACH = "", "measured", "reach", "reached"
 SIGN = {">=": "≥", "<=": "≤"}
 MEANWHILE = {"idle": "has nothing to send", "busy": "works off a backlog", "relayed": "sends what is received"}
@@ -115,6 +118,39 @@ def relay_reach_table(relay):
     return table(REACH, rows)
 
 
+def sinks_reach_table(sinks):
+    rows = []
+
+    def row(what, value, sense, goal, text):
+        rows.append((what, text, f"{SIGN[sense]} {goal:,}", verdict(value, sense, goal)))
+
+    for kind, n in sinks["backlogs"].items():
+        if kind in SINK_RATES:
+            row(f"events a second to a sink of the type {kind}", n["rate"], ">=", SINK_RATES[kind], f"{n['rate']:,.0f}")
+            row(f"relay's CPU µs an event, {kind}", n["cpu"], "<=", SINK_CPU, f"{n['cpu']:.0f}")
+    of = sinks["storing"]
+    if of:
+        longer, kept = (of["store/1"]["p50"] - of["plain/1"]["p50"]) / 1000, of["store/64"]["rate"] / of["plain/64"]["rate"]
+        row("one connection, what `store` with a local Redis adds to p50, in ms", longer, "<=", 1, f"{longer:.2f}")
+        row("64 connections, requests a second with it ÷ without", kept, ">=", 0.5, f"{kept:.2f}")
+    return table(REACH, rows)
+
+
+def backlogs_table(backlogs):
+    rows = [(kind, f"{n['rate']:,.0f}", f"{n['lowest']:,.0f}–{n['highest']:,.0f}", f"{n['cpu']:.0f}", f"{n['resident'] / 1024:.0f}")
+            for kind, n in backlogs.items()]
+    return table(("type", "events/s", "lowest–highest", "relay's CPU µs/event", "resident MiB"), rows)
+
+
+def storing_table(storing):
+    rows = []
+    for name, n in storing.items():
+        answer, connections = name.split("/")
+        rows.append((f"{'at once' if answer == 'plain' else 'when Redis has the event'}, {connections} connection{'s' * (connections != '1')}",
+                     f"{n['rate']:,.0f}", f"{n['lowest']:,.0f}–{n['highest']:,.0f}", ms(n["p50"]), ms(n["p99"]), f"{n['cpu']:.0f}"))
+    return table(("answered", "requests/s", "lowest–highest", "p50 ms", "p99 ms", "receiver's CPU µs/request"), rows)
+
+
 def growth_table(grown):
     rows = [(f"{int(events):,}", f"{n['rate']:,.0f}", ms(n["p50"]), ms(n["p99"]), ms(n["p999"]), f"{n['resident'] / 1024:.0f}",
              f"{n['start_ms']:.0f}") for events, n in grown.items()]
@@ -170,3 +206,7 @@ def write(results, where):
         put(doc, "relay", rates_table(relay["rates"]))
         put(doc, "relay-receiving", receiving_table(relay["receiving"]))
         put(doc, "relay-latency", latency_table(relay["latency"]))
+    if "sinks" in results:
+        put(doc, "sinks-reach", sinks_reach_table(results["sinks"]))
+        put(doc, "sinks", backlogs_table(results["sinks"]["backlogs"]))
+        put(doc, "sinks-store", storing_table(results["sinks"]["storing"]))

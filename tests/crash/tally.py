@@ -14,6 +14,9 @@ ROWS = {}
 RELAY_COLUMNS = "rounds", "events", "attempts", "repeats", "lost", "seconds"
 RELAY_HEADS = "fault", "rounds", "events", "attempts answered 200", "repeats", "lost", "seconds"
 RELAY_ROWS = {}
+KILLED_COLUMNS = "kills", "events", "repeats", "lost", "seconds"
+KILLED_HEADS = "server", "kills", "events", "repeats", "lost", "seconds"
+KILLED_ROWS = {}
 
 
 def add(fault, found, rounds, seconds, failures=0):
@@ -36,6 +39,11 @@ def add_relayed(fault, found, rounds, seconds):
     row["seconds"] = round(row["seconds"] + seconds, 1)
 
 
+def add_killed(server, kills, events, repeats, lost, seconds):
+    """Adds what the server of a sink had after that many kills."""
+    KILLED_ROWS[server] = {"kills": kills, "events": events, "repeats": repeats, "lost": lost, "seconds": round(seconds, 1)}
+
+
 def table(heads, columns, rows):
     """The rows in Markdown."""
     lines = [heads, ["---"] + ["---:"] * len(columns)]
@@ -43,16 +51,16 @@ def table(heads, columns, rows):
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def tables(rows, relay_rows):
+def tables(rows, relay_rows, killed_rows):
     """The tables that have rows, by the name that their marks in the document have."""
-    both = {"table": (HEADS, COLUMNS, rows), "relay": (RELAY_HEADS, RELAY_COLUMNS, relay_rows)}
-    return {name: table(*parts) for name, parts in both.items() if parts[-1]}
+    all_ = {"table": (HEADS, COLUMNS, rows), "relay": (RELAY_HEADS, RELAY_COLUMNS, relay_rows), "killed": (KILLED_HEADS, KILLED_COLUMNS, killed_rows)}
+    return {name: table(*parts) for name, parts in all_.items() if parts[-1]}
 
 
 def save(seed):
     """Writes the tally to the file that HOOKSPOOL_CRASH_TALLY names, if it names one."""
     if path := os.environ.get("HOOKSPOOL_CRASH_TALLY"):
-        Path(path).write_text(json.dumps({"seed": seed, "faults": ROWS, "relay": RELAY_ROWS}, indent=1) + "\n")
+        Path(path).write_text(json.dumps({"seed": seed, "faults": ROWS, "relay": RELAY_ROWS, "killed": KILLED_ROWS}, indent=1) + "\n")
 
 
 def put(text, name, what):
@@ -67,7 +75,7 @@ def doc():
     """Puts the saved tally between the marks in the document; a table that has no rows stays as it was."""
     saved = json.loads(Path(os.environ["HOOKSPOOL_CRASH_TALLY"]).read_text())
     text = DOC.read_text()
-    for name, rows in tables(saved["faults"], saved["relay"]).items():
+    for name, rows in tables(saved["faults"], saved["relay"], saved["killed"]).items():
         text = put(text, name, f"{rows}\nSeed {saved['seed']}.\n")
     DOC.write_text(text)
 

@@ -43,7 +43,7 @@ def variables(path, query="", user="jo", method="GET", body=b"", headers=None, *
     listed += [("REMOTE_USER", user)] if user is not None else []
     listed += [("HTTP_" + name.upper().replace("-", "_"), value) for name, value in (headers or {}).items() if name != "Content-Type"]
     listed += [("CONTENT_TYPE", value) for name, value in (headers or {}).items() if name == "Content-Type"]
-    return listed + list(more.items())
+    return [pair for pair in listed if pair[0] not in more] + list(more.items())
 
 
 def read_answer(connection):

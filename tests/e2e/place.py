@@ -33,6 +33,8 @@ PACKAGES = {
     "mandoc": "mandoc",
     "logrotate": "logrotate",
     "systemd-analyze": "systemd",
+    "journalctl": "systemd",
+    "setpriv": "util-linux",
     "systemd-sysusers": "systemd",
     "systemd-tmpfiles": "systemd",
     "python3": "python3",

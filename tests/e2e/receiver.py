@@ -36,6 +36,7 @@ def endpoint(path="/webhook/linkedin", **given):
 
 class Home:
     """A directory of the service user's with a hookspool.conf in it."""
+    relay_in = {}  # arguments of Relay() for what its relays run in
 
     def __init__(self, *endpoints, files=None, **given):
         self.dir = new_dir("home")

@@ -85,8 +85,9 @@ def home_with(*sinks, relay=("out",), files=None, **given):
 
 
 class Relay(Child):
-    def __init__(self, home, *args, before=(), **how):
-        super().__init__([*before, BIN / "hookspool", "-c", home.conf, "relay", *args], home.dir / f"relay{next(home.numbers)}.log", **how)
+    def __init__(self, home, *args, **how):
+        how = {**home.relay_in, **how}
+        super().__init__([*how.pop("before", ()), BIN / "hookspool", "-c", home.conf, "relay", *args], home.dir / f"relay{next(home.numbers)}.log", **how)
 
     def ready(self):
         self.until(lambda: "relaying to" in self.text(), "the relay is ready")

@@ -21,8 +21,8 @@ def bench():
     doc, build = new_dir("doc"), find_build()
     env = {**os.environ, "HOOKSPOOL_BUILD": str(build), "BENCH_DOC": str(doc), "BENCH_SECONDS": "1", "BENCH_REPEATS": "1",
            "BENCH_ONLY": "empty-kept,hookspool-kept,hookspool-cgi", "BENCH_CONNECTIONS": "1,64", "BENCH_EVENTS": "0,1000",
-           "BENCH_PENDING": "100,1000", "BENCH_DOWN": "2000"}
-    done = subprocess.run([SOURCE / "tests/bench/bench"], env=env, capture_output=True, text=True, timeout=300)
+           "BENCH_PENDING": "100,1000", "BENCH_DOWN": "2000", "BENCH_BACKLOG": "500"}
+    done = subprocess.run([SOURCE / "tests/bench/bench"], env=env, capture_output=True, text=True, timeout=400)
     assert done.returncode == 0, done.stdout + done.stderr
     return Ran(json.loads((build / "bench.json").read_text()), (doc / "PERFORMANCE.md").read_text(), (doc / "bench.svg").read_text())
 
@@ -61,4 +61,15 @@ def test_relay(bench):
     assert relay["latency"]["p50"] <= relay["latency"]["p99"] <= relay["latency"]["max"]
     assert bench.text.count("\n| attempts a second ") == 3 and bench.text.count("÷ while it has nothing to send") == 1
     for row in ("1,000 for it and 2,000 for a sink that is down", "works off a backlog", "from the 200 to the sink"):
+        assert bench.text.count(f"\n| {row} |") == 1
+
+
+def test_sinks(bench):
+    """Each type that the build has, and answers that wait for Redis."""
+    backlogs, storing = bench.found["sinks"]["backlogs"], bench.found["sinks"]["storing"]
+    assert set(backlogs) - {"journald"} == {"file", "dir", *(path.stem for path in (find_build() / "modules").glob("*.so"))} - {"journald"}
+    assert all(of["rate"] > 0 and of["cpu"] > 0 and of["resident"] > 0 for of in backlogs.values())
+    assert set(storing) == {"plain/1", "plain/64", "store/1", "store/64"} and all(of["errors"] == 0 and of["rate"] > 0 for of in storing.values())
+    assert storing["store/1"]["p50"] > storing["plain/1"]["p50"]
+    for row in ("redis", "file", "at once, 1 connection", "when Redis has the event, 64 connections"):
         assert bench.text.count(f"\n| {row} |") == 1

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: ISC
 """The contract of sinks, the same test for each type: what is sent, once or more, whatever fails."""
+import contextlib
 import importlib
 import inspect
 import json
 import pkgutil
 import random
+import threading
 import time
 
 import pytest
@@ -174,6 +176,37 @@ def test_silent_target_is_left_at_the_deadline(receiver, relay, kind):
     settled(home, 6)
     assert dict(to.arrived()) == stored(home)
     to.close()
+
+
+@contextlib.contextmanager
+def slow(to):
+    """The target answers nothing for most of the time."""
+    ended = threading.Event()
+
+    def alternate():
+        while not ended.is_set():
+            to.hang()
+            time.sleep(0.15)
+            to.unhang()
+            time.sleep(0.1)
+
+    thread = threading.Thread(target=alternate)
+    thread.start()
+    yield
+    ended.set()
+    thread.join()
+
+
+@pytest.mark.parametrize("kind", those(hangs=True, keeps=True))
+def test_slow_target_gets_all_and_receiving_goes_on(begin, relay, kind):
+    to, home, one = begin(kind)
+    relay(home).ready()
+    with slow(to):
+        start = time.monotonic()
+        deliver(one, 40)
+        received = time.monotonic() - start
+        settled(home, 40)
+    assert received < 5 and dict(to.arrived()) == stored(home)
 
 
 @pytest.mark.parametrize("kind", those(replies=True))

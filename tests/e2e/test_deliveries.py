@@ -140,6 +140,23 @@ def test_endpoint_name_is_listed(receiver, down):
     assert listed(home)[0]["name"] == "Lead → CRM"
 
 
+def test_sinks_of_store_are_marked_and_say_where_the_event_is(receiver, relay, down):
+    home = Home(sink("kept", type="null", allow_private=None), sink("out", url=down, timeout="1s"), sink("program", type="exec", command=["echo", "x"], allow_private=None),
+                endpoint(PATH, store=["kept"], relay=["out", "program"]))
+    one = receiver(home=home)
+    relay(home).ready()
+    deliver(one)
+    settled(home, 2)
+    by_sink = {row["sink"]: row for row in listed(home)}
+    assert {name: row["position"] for name, row in by_sink.items()} == {"kept": "store", "out": "relay", "program": "relay"}
+    assert {name: row["place"] for name, row in by_sink.items()} == {"kept": "message 1", "out": None, "program": None}
+    rows = {line.split()[2]: line for line in home.cli("deliveries").stdout.decode().splitlines() if line[:1] == " " and "SINK" not in line}
+    assert rows["kept"].endswith(", message 1, store") and "store" not in rows["out"] + rows["program"]
+    shown = home.cli("show", "1").stdout.decode()
+    assert " to kept (store): delivered, 1 attempt, message 1\n" in shown and " to out: pending" in shown
+    assert {row["sink"]: row["position"] for row in json.loads(home.cli("show", "--json", "1").stdout)["deliveries"]} == {"kept": "store", "out": "relay", "program": "relay"}
+
+
 def test_summary_of_pending_deliveries(receiver, down):
     home = home_with(sink("out", url=down), sink("other", url=down), relay=("out", "other"))
     one = receiver(home=home)

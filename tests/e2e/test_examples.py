@@ -29,6 +29,7 @@ KINDS = {
     "logrotate": "logrotate",
     "sinks": "sinks/*",
     "alerts": "alerts/*",
+    "page": "page/*",  # test_page_servers.py
 }
 KINDS = {kind: sorted(EXAMPLES.glob(pattern)) for kind, pattern in KINDS.items()}
 
@@ -187,7 +188,7 @@ def test_systemd_unit(path, home):
     assert done.returncode == 0 and path.name.encode() not in done.stderr, done.stderr.decode()
 
 
-@pytest.mark.parametrize("name, most", [("hookspool", 1.5), ("hookspool-relay", 2.5)])
+@pytest.mark.parametrize("name, most", [("hookspool", 1.5), ("hookspool-page", 1.5), ("hookspool-relay", 2.5)])
 def test_systemd_hardening(home, name, most):
     """The score of systemd-analyze security: 0 is the least exposed, 10 the most; the relay needs the network."""
     done = run([need("systemd-analyze"), "security", "--offline=true", "--no-pager", units(home) / f"{name}.service"])

@@ -41,6 +41,7 @@ def shown(receiver):
 
     def start(*endpoints, home=None, **given):
         one = receiver(*endpoints, home=home, **given)
+        one.until(lambda: one.home.spool.query("SELECT 1 FROM sqlite_master WHERE name = 'event'"), "the receiver has made the spool")
         pages.append(Page(one.home))
         return one, pages[-1]
     yield start
@@ -151,3 +152,491 @@ def test_list_has_events_and_refused_deliveries(shown):
     assert rows["1"]["text"] == "first" and rows["1"]["outcome"] == "stored" and rows["1"]["sender"] and rows["1"]["event"] == "message.received"
     assert rows["r1"]["outcome"] == "unauthorized" and rows["r1"]["reason"] and rows["r1"]["remote_addr"] == "127.0.0.1"
     assert rows["r1"]["endpoint"] == LINKEDIN and found["complete"] and not found["more"]
+
+
+def test_empty_spool_and_missing_spool(shown):
+    home = Home()
+    page = Page(home)
+    assert page.get("/events.json").status == 503 and "spool" in page.get("/events.json").json["error"]
+    receiver = home.start()
+    page.until(lambda: page.get("/events.json").status == 200, "the page has found the spool")
+    assert page.events()["events"] == []
+    page.until(lambda: page.get("/summary.json").json["receiver"] == "up", "the receiver has told of itself")
+    receiver.stop()
+    assert page.get("/summary.json").json["receiver"] == "down"
+    page.stop()
+
+
+def insert(home, n, first_at=1_700_000_000_000, step=1000, path=LINKEDIN, **columns):
+    """Stores events behind the receiver's back."""
+    db = sqlite3.connect(home.spool.dir / "hookspool.db", isolation_level=None, timeout=20)
+    db.execute("BEGIN")
+    row = {"endpoint": path, "secret": 1, "event": "message.received", "headers": "Content-Type: application/json\n", "account": "acc-1",
+           "sender_id": "s1", "sender_name": "Jane Doe", "remote_addr": "127.0.0.1", **columns}
+    for i in range(n):
+        values = {**row, "received_at": first_at + i * step, "body": sender.message(f"urn:{first_at}:{i}", text=f"text {i}")}
+        db.execute(f"INSERT INTO event({', '.join(values)}) VALUES({', '.join('?' * len(values))})", list(values.values()))
+    db.execute("COMMIT")
+    db.close()
+
+
+def reject(home, n, first_at=1_700_000_000_500, step=1000, **columns):
+    db = sqlite3.connect(home.spool.dir / "hookspool.db", isolation_level=None, timeout=20)
+    for i in range(n):
+        row = {"endpoint": LINKEDIN, "code": "unauthorized", "reason": "wrong signature", "bytes": 5, "remote_addr": "198.51.100.7",
+               "received_at": first_at + i * step, **columns}
+        db.execute(f"INSERT INTO reject({', '.join(row)}) VALUES({', '.join('?' * len(row))})", list(row.values()))
+    db.close()
+
+
+def test_paging_in_both_directions_gives_each_row_once(shown):
+    receiver, page = shown()
+    insert(receiver.home, 37)
+    reject(receiver.home, 30)
+    whole_list = page.ids(limit=200)
+    assert len(whole_list) == 67 and whole_list[:4] == ["37", "36", "35", "34"] and whole_list[7:11] == ["r30", "30", "r29", "29"]
+    for limit in (1, 5, 66, 67):
+        down, cursor = [], None
+        while True:
+            part = page.events(limit=limit, **({"before": cursor} if cursor else {}))
+            down += [row["id"] for row in part["events"]]
+            cursor = part["oldest"]
+            if not part["more"]:
+                break
+        assert down == whole_list, limit
+        up = []
+        cursor = "0.0"
+        while True:
+            part = page.events(limit=limit, after=cursor)
+            up = [row["id"] for row in part["events"]] + up
+            cursor = part["newest"]
+            if not part["more"]:
+                break
+        assert up == whole_list, limit
+    assert page.events(after=page.events()["newest"])["events"] == []
+
+
+def test_paging_with_a_clock_that_was_set_back(shown):
+    receiver, page = shown()
+    insert(receiver.home, 10, first_at=1_700_000_100_000)
+    reject(receiver.home, 10, first_at=1_700_000_050_000)
+    insert(receiver.home, 10, first_at=1_700_000_000_000)
+    seen, cursor = [], "99.99"
+    while True:
+        part = page.events(limit=3, before=cursor)
+        seen += [row["id"] for row in part["events"]]
+        cursor = part["oldest"]
+        if not part["more"]:
+            break
+    assert sorted(seen) == sorted([str(i) for i in range(1, 21)] + [f"r{i}" for i in range(1, 11)])
+
+
+def test_filters(shown):
+    receiver, page = shown(endpoint(), endpoint("/webhook/other"), endpoint("/webhook/a%20b"))
+    home = receiver.home
+    insert(home, 3)
+    insert(home, 2, first_at=1_700_000_100_000, path="/webhook/other", event="contact.added", account="acc-2", sender_name="王小明", sender_id="s2")
+    reject(home, 2, first_at=1_700_000_200_000)
+    reject(home, 1, first_at=1_700_000_300_000, endpoint=None, code="not_found", reason=None, path="/wp-login.php")
+    everything = ["r3", "r2", "r1", "5", "4", "3", "2", "1"]
+    assert page.ids() == everything
+    for query, wanted in (({"endpoint": "/webhook/other"}, ["5", "4"]), ({"endpoint": "/nothing"}, []), ({"outcome": "stored"}, everything[3:]),
+                          ({"outcome": "refused"}, everything[:3]), ({"outcome": "not_found"}, ["r3"]), ({"outcome": "malformed"}, []),
+                          ({"event": "contact.added"}, ["5", "4"]), ({"account": "acc-1"}, ["3", "2", "1"]), ({"sender": "小明"}, ["5", "4"]),
+                          ({"sender": "jane"}, ["3", "2", "1"]), ({"sender": "s2"}, ["5", "4"]), ({"sender": "s"}, []),
+                          ({"text": "TEXT 2"}, ["3"]), ({"text": "wp-login"}, ["r3"]), ({"text": "198.51"}, everything[:3]),
+                          ({"since": "2023-11-14T22:15:00Z"}, everything[:5]), ({"until": "2023-11-14T22:14:00Z"}, ["3", "2", "1"]),
+                          ({"since": "2023-11-14T22:13:21Z", "until": "2023-11-14T22:13:22Z"}, ["2"]), ({"since": "1h"}, []),
+                          ({"event": "contact.added", "outcome": "refused"}, []), ({"endpoint": "/webhook/other", "text": "text 1"}, ["5"])):
+        assert page.ids(**query) == wanted, query
+        found = page.events(limit=1, after="0.0", **query)
+        assert [row["id"] for row in found["events"]] == wanted[-1:], query
+
+
+def test_long_poll_answers_within_a_second(shown):
+    receiver, page = shown()
+    send(receiver)
+    cursor = page.events()["newest"]
+    for make in (lambda: send(receiver, "news"), lambda: refuse(receiver)):
+        got = {}
+
+        def wait():
+            got["answer"] = page.events(after=cursor, wait=20)
+            got["at"] = time.monotonic()
+        thread = threading.Thread(target=wait)
+        thread.start()
+        time.sleep(0.5)
+        assert not got
+        begin = time.monotonic()
+        make()
+        thread.join(30)
+        # the receiver writes refused deliveries with its notes, once a second
+        assert len(got["answer"]["events"]) == 1 and got["at"] - begin < (1 if make.__code__.co_names[0] == "send" else 2.5) * SLOW
+        cursor = got["answer"]["newest"]
+
+
+def test_long_poll_ends_at_its_time_and_passes_over_other_events(shown):
+    receiver, page = shown()
+    send(receiver)
+    cursor = page.events()["newest"]
+    timer = threading.Timer(0.3, lambda: send(receiver, "unwanted"))
+    timer.start()
+    begin = time.monotonic()
+    found = page.events(after=cursor, wait=2, text="wanted in vain")
+    assert found["events"] == [] and 1.8 < time.monotonic() - begin < 4 * SLOW and found["newest"] != cursor
+    timer.join()
+
+
+def test_waiting_requests_are_bounded_and_hold_up_no_others(shown):
+    receiver, page = shown()
+    send(receiver)
+    cursor = page.events()["newest"]
+    waiting = []
+    for _ in range(64):
+        connection = Fcgi(page.socket, 30)
+        connection.send(whole(variables("/events.json", f"after={cursor}&wait=20"), keep=False))
+        waiting.append(connection)
+    time.sleep(0.8 * SLOW)
+    begin = time.monotonic()
+    assert page.events(after=cursor, wait=20)["busy"] and page.get("/summary.json").status == 200
+    assert time.monotonic() - begin < 1 * SLOW
+    send(receiver, "news")
+    for connection in waiting:
+        with connection:
+            assert [row["text"] for row in read_answer(connection).json["events"]] == ["news"]
+    page.stop()
+
+
+def test_stop_answers_what_waits(shown):
+    receiver, page = shown()
+    with Fcgi(page.socket, 10) as connection:
+        connection.send(whole(variables("/events.json", "after=0.0&wait=20"), keep=False))
+        time.sleep(0.5)
+        page.stop()
+        assert read_answer(connection).json["events"] == []
+
+
+def test_kept_connection_serves_several_requests(shown):
+    receiver, page = shown()
+    send(receiver)
+    with Fcgi(page.socket) as connection:
+        for _ in range(3):
+            connection.send(whole(variables("/events.json"), keep=True))
+            assert len(read_answer(connection).json["events"]) == 1
+
+
+# ---- one event
+
+def test_detail_of_an_event(shown, target):
+    receiver, page = shown(home=Home(sink("out", url=target.url), sink("later", url="http://127.0.0.1:9/"),
+                                     endpoint(relay=["out", "later"], name="Lead → CRM")))
+    body = send(receiver, "Hey — 👋")
+    relay = Relay(receiver.home)
+    target.until(1)
+    page.until(lambda: {d["sink"]: d["state"] for d in page.get("/event/1.json").json["deliveries"]}.get("out") == "delivered", "it is delivered")
+    event = page.get("/event/1.json").json
+    relay.stop()
+    assert event["body"].encode() == body and event["text"] == "Hey — 👋" and event["name"] == "Lead → CRM" and event["json_error"] is None
+    assert event["secret"] == {"number": 1, "name": f"file {receiver.home.dir}/secret"} and "right" in event["verdict"]
+    assert {"name": "Content-Type", "value": "application/json"} in event["headers"]
+    one = {d["sink"]: d for d in event["deliveries"]}
+    assert one["out"]["tries"][0]["status"] == 200 and one["later"]["state"] == "pending" and one["later"]["due"] and one["later"]["tries"][0]["error"]
+    commands = {c["name"]: c["command"] for c in event["commands"]}
+    assert commands["replay"] == "hookspool replay 1" and receiver.home.cli(*commands["show"].split()[1:]).returncode == 0
+
+
+def test_missing_events_are_404(shown):
+    receiver, page = shown()
+    send(receiver)
+    assert page.get("/event/2.json").status == 404 and page.get("/event/r1.json").status == 404
+
+
+def test_bytes_of_a_body_are_exact(shown):
+    receiver, page = shown(endpoint(scheme="none"))
+    for body in (b'{"event":"x","a":"\x00\x80\xff"}', b"[1,2", b'{"event":"x"} x', b'\n{"a":1,\n "b":}', b"event=x&b=%00", "{\"a\":\"‮\"}".encode()):
+        deliver(receiver.socket, body, path=LINKEDIN)
+    found = page.until(lambda: page.events()["events"], "they are there")
+    assert found
+    for row in found:
+        event = page.get(f"/event/{row['id']}.json").json
+        if event["body"] is None and "body_base64" not in event:
+            continue
+        shown_body = base64.b64decode(event["body_base64"]) if "body_base64" in event else event["body"].encode()
+        stored = receiver.home.spool.query("SELECT body FROM event WHERE id = ?", row["id"]) if row["kind"] == "event" else None
+        assert stored is None or bytes(stored[0]["body"]) == shown_body
+
+
+@pytest.mark.parametrize("body, at, line, column", [(b'{"a":1,}', 7, 1, 8), (b'{"a":1', 6, 1, 7), (b'{"a":1}\n\n{"b":2}', 9, 3, 1), (b'{"a":"\xff"}', 6, 1, 7),
+                                                    (b'[1,\n 2,\n 3', 9, 3, 3)])
+def test_place_of_a_syntax_error(shown, body, at, line, column):
+    receiver, page = shown()
+    insert(receiver.home, 1)
+    db = sqlite3.connect(receiver.home.spool.dir / "hookspool.db")
+    db.execute("UPDATE event SET body = ?", [body])
+    db.commit()
+    error = page.get("/event/1.json").json["json_error"]
+    assert abs(error["at"] - at) <= 1 and error["line"] == line and abs(error["column"] - column) <= 1, error
+
+
+HOSTILE = "".join(chr(c) for c in [*range(1, 32), 127, *range(128, 160), 0x202E, 0x2066, 0x2028, 0xFEFF]) + '</script><img src=x onerror=alert(1)>"\'\\'
+
+
+def test_hostile_texts_are_whole_in_json(shown):
+    receiver, page = shown(reject_bodies=True)
+    send(receiver, HOSTILE, sender=HOSTILE, event=HOSTILE)
+    refuse(receiver, b"\x00\x1b[2J\xff" * 100)
+    deliver(receiver.socket, b"", path="/\x1b]0;x\x07<script>", method="GET")
+    page.until(lambda: len(page.ids(outcome="refused")) == 2, "both are there")
+    raw = page.get("/events.json").body
+    assert not any(c in raw for c in range(32) if c != 10) and "‮".encode() not in raw and b"\x7f" not in raw and "\u2028".encode() not in raw
+    event = page.get("/event/1.json").json
+    assert event["text"] == HOSTILE and event["sender"] == HOSTILE
+    for row in page.events(outcome="refused")["events"]:
+        one = page.get(f"/event/{row['id']}.json")
+        assert one.status == 200 and one.json["id"] == row["id"] and not any(c in one.body for c in range(32) if c != 10)
+
+
+# ---- a refused delivery
+
+def test_explanation_of_a_refused_delivery(shown):
+    receiver, page = shown(reject_bodies=True)
+    body = sender.message(text="x")
+    answer = deliver(receiver.socket, body + b"\n", path=LINKEDIN, headers=[("X-Webhook-Signature", sender.sign(body))])
+    assert answer.status == 401
+    page.until(page.ids, "it is there")
+    found = page.get("/event/r1.json")
+    one = found.json
+    assert one["outcome"] == "unauthorized" and one["body"].encode() == body + b"\n" and one["meaning"]
+    assert "line feed" in one["explain"]["cause"] and one["explain"]["verdict"] == "wrong signature" and one["explain"]["header"] == "X-Webhook-Signature"
+    commands = {c["name"]: c["command"] for c in one["commands"]}
+    for name, status in (("show", 0), ("explain", 1), ("accept", 0)):
+        assert receiver.home.cli(*commands[name].split()[1:]).returncode == status, commands[name]
+    # the right signature would let a reader of the page sign what a stranger sent
+    right = sender.sign(body + b"\n")
+    assert right.removeprefix("sha256=").encode() not in found.body and right.encode() not in page.get("/events.json").body
+
+
+def test_refused_delivery_without_its_body(shown):
+    receiver, page = shown()
+    refuse(receiver)
+    page.until(page.ids, "it is there")
+    one = page.get("/event/r1.json").json
+    assert one["body"] is None and one["headers"] is None and one["explain"] is None
+    assert [c["name"] for c in one["commands"]] == ["show"]
+
+
+def test_page_reads_no_secret(shown):
+    """Its memory has none, and the vault's process alone has opened the file."""
+    receiver, page = shown(reject_bodies=True)
+    refuse(receiver)
+    page.until(page.ids, "it is there")
+    assert page.get("/event/r1.json").json["explain"]
+    with open(f"/proc/{page.pid}/maps") as maps, open(f"/proc/{page.pid}/mem", "rb") as memory:
+        for line in maps:
+            area, rights = line.split()[:2]
+            if "rw" not in rights:
+                continue
+            begin, end = (int(x, 16) for x in area.split("-"))
+            memory.seek(begin)
+            try:
+                assert sender.SECRET.encode() not in memory.read(end - begin), line
+            except OSError:
+                pass
+
+
+# ---- copy as curl
+
+@pytest.mark.parametrize("scheme, secret", [("connectsafely", sender.SECRET), ("github", "it's $(secret)"), ("stripe", "whsec_abc"), ("slack", "s"),
+                                            ("standard-webhooks", "whsec_" + base64.b64encode(b"k" * 32).decode()), ("gitlab", "token"), ("shopify", "x"),
+                                            ("none", None)])
+def test_copy_as_curl_signs_anew(shown, served, scheme, secret):
+    home = Home(endpoint("/webhook/x", scheme=scheme, **({"secret_file": ["s"]} if secret else {})),
+                **({"files": {"s": secret}} if secret else {}))
+    server = served("nginx", home)
+    page = Page(home)
+    page.until(lambda: home.spool.query("SELECT 1 FROM sqlite_master WHERE name = 'event'"), "the spool is made")
+    headers = "Content-Type: application/json\nX-Odd: it's \"$HOME\" `id`\n"
+    db = sqlite3.connect(home.spool.dir / "hookspool.db")
+    body = b'{"event":"x","type":"x","n":"\xc3\xa9 \'$(id)\'"}'
+    db.execute("INSERT INTO event(received_at, endpoint, secret, event, headers, body) VALUES(1700000000000, '/webhook/x', 1, 'x', ?, ?)", [headers, body])
+    db.commit()
+    db.close()
+    event = page.get("/event/1.json", server={"HTTP_HOST": f"127.0.0.1:{server.port}"}).json
+    script = {c["name"]: c["command"] for c in event["commands"]}["curl"].replace("https://", "http://")
+    if secret:
+        script = script.replace("SECRET='put the secret here'", "SECRET='" + secret.replace("'", "'\\''") + "'")
+    done = subprocess.run(["sh", "-c", script], capture_output=True, timeout=30)
+    assert b"stored" in done.stdout, (script, done)
+    assert bytes(home.spool.events()[-1]["body"]) == body
+
+
+# ---- what is hidden
+
+def test_page_bodies_false_hides_texts_and_names(shown):
+    receiver, page = shown(page_bodies=False, reject_bodies=True)
+    send(receiver, "very private text", sender="Jane Private")
+    refuse(receiver, b'{"private":1}')
+    page.until(lambda: len(page.ids()) == 2, "both are there")
+    urn = receiver.home.spool.event()["key"]
+    for path in ("/events.json", "/event/1.json", "/event/r1.json", "/summary.json", "/sinks.json", "/callers.json"):
+        body = page.get(path).body
+        for text in (b"rivate", urn.encode(), b"ACoAA1", b"messagingThread", b"X-Webhook-Signature", sender.sign(b"").encode()[:7]):
+            assert text not in body, (path, text)
+    for query in ({"text": "private"}, {"sender": "Jane"}):
+        assert page.get("/events.json", **query).status == 400
+    assert page.get("/summary.json").json["bodies"] is False
+    assert "curl" not in [c["name"] for c in page.get("/event/1.json").json["commands"]]
+
+
+# ---- sinks, secrets, callers, the top line
+
+def test_sinks_by_age_and_dead_letters_by_cause(shown):
+    receiver, page = shown(home=Home(sink("out", url="http://127.0.0.1:9/"), endpoint(relay=["out"])))
+    for _ in range(5):
+        send(receiver)
+    db = sqlite3.connect(receiver.home.spool.dir / "hookspool.db")
+    db.execute("UPDATE relay SET state = 2 WHERE id > 3")
+    db.execute("INSERT INTO attempt(relay, at, ms, status, error) SELECT id, 1, 1, 410, 'gone' FROM relay WHERE state = 2")
+    db.execute("UPDATE relay SET since = since - 3600000 WHERE id = 1")
+    db.execute("INSERT INTO pause VALUES('out', ?, 7)", [int(time.time() * 1000) + 60000])
+    db.commit()
+    one = page.get("/sinks.json").json["sinks"][0]
+    assert one["name"] == "out" and one["type"] == "http" and one["pending"] == 3 and one["dead_letters"] == 2 and one["paused_until"] and one["failures"] == 7
+    assert sum(age["n"] for age in one["ages"]) == 3 and [age["n"] for age in one["ages"] if age["below_min"] == 80] == [1]
+    assert one["dead"] == [{"n": 2, "status": 410, "error": "gone", "first_id": 4, "last_id": 5}]
+    summary = page.get("/summary.json").json
+    assert summary["sinks"][0]["dead"] == 2 and summary["sinks"][0]["pending"] == 3 and summary["today"]["stored"] == 5 and summary["relay"] == "down"
+    assert summary["disk"]["spool_bytes"] > 0 and summary["endpoints"][0]["path"] == LINKEDIN and summary["token"] is None and not summary["actions"]
+
+
+def test_secrets_in_use_and_removable(shown):
+    receiver, page = shown(endpoint(secret_file=["secret", "secret2"]))
+    body = sender.message()
+    deliver(receiver.socket, body, path=LINKEDIN, headers=[("X-Webhook-Signature", sender.sign(body, sender.SECRET2))])
+    page.until(lambda: receiver.home.spool.query("SELECT * FROM counter"), "the counter is written")
+    states = {s["number"]: s for s in page.get("/secrets.json").json["secrets"]}
+    assert states[1]["state"] == "unused" and states[2]["state"] == "in_use" and states[2]["deliveries"] == 1 and states[2]["name"].endswith("/secret2")
+    send(receiver)
+    db = sqlite3.connect(receiver.home.spool.dir / "hookspool.db", timeout=20)
+    page.until(lambda: len(receiver.home.spool.query("SELECT * FROM counter")) == 2, "both are written")
+    db.execute("UPDATE counter SET last_at = last_at - 4 * 86400000 WHERE last_at = (SELECT min(last_at) FROM counter)")
+    db.commit()
+    states = {s["number"]: s["state"] for s in page.get("/secrets.json").json["secrets"]}
+    assert states == {1: "in_use", 2: "removable"}
+    assert sender.SECRET.encode() not in page.get("/secrets.json").body
+
+
+def test_callers(shown):
+    receiver, page = shown()
+    insert(receiver.home, 3, remote_addr="192.0.2.1")
+    insert(receiver.home, 1, remote_addr=None)
+    reject(receiver.home, 2)
+    found = page.get("/callers.json").json
+    assert [(c["address"], c["n"]) for c in found["stored"]] == [("192.0.2.1", 3), (None, 1)]
+    assert [(c["address"], c["n"]) for c in found["refused"]] == [("198.51.100.7", 2)] and found["complete"]
+
+
+# ---- actions
+
+def act(page, what, user="jo", token=None, origin="https://page.example", **headers):
+    token = token if token is not None else page.get("/summary.json", user=user).json["token"]
+    given = {"Content-Type": "application/json", "X-Hookspool-Token": token, "Origin": origin, **headers}
+    return page.get("/action", method="POST", user=user, body=json.dumps(what).encode(), headers={n: v for n, v in given.items() if v is not None})
+
+
+@pytest.fixture
+def acting(shown):
+    """A page with actions, and a sink with three pending deliveries."""
+    receiver, page = shown(home=Home(sink("out", url="http://127.0.0.1:9/"), endpoint(relay=["out"]), page_actions=True, reject_bodies=True))
+    for _ in range(3):
+        send(receiver)
+    return receiver, page
+
+
+def states(home):
+    return [row["state"] for row in home.spool.query("SELECT state FROM relay ORDER BY id")]
+
+
+def test_actions_are_off_without_the_option(shown):
+    receiver, page = shown(home=Home(sink("out", url="http://127.0.0.1:9/"), endpoint(relay=["out"])))
+    send(receiver)
+    assert act(page, {"action": "drop", "sink": "out"}, token="1.00").status == 403 and states(receiver.home) == [0]
+    assert not (receiver.home.spool.dir / "page.key").exists()
+
+
+def test_drop_retry_and_replay(acting):
+    receiver, page = acting
+    answer = act(page, {"action": "drop", "id": 2})
+    assert answer.status == 200 and answer.json == {"action": "drop", "changed": 1} and states(receiver.home) == [0, 2, 0]
+    assert act(page, {"action": "drop", "sink": "out"}).json["changed"] == 2 and states(receiver.home) == [2, 2, 2]
+    assert act(page, {"action": "retry", "id": "1"}).json["changed"] == 1 and states(receiver.home) == [0, 2, 2]
+    assert act(page, {"action": "retry", "sink": "out"}).json["changed"] >= 2 and states(receiver.home) == [0, 0, 0]
+    db = sqlite3.connect(receiver.home.spool.dir / "hookspool.db", timeout=20)
+    db.execute("UPDATE relay SET state = 1 WHERE id = 3")
+    db.commit()
+    assert act(page, {"action": "replay", "id": "3"}).json["changed"] == 1 and states(receiver.home) == [0, 0, 0]
+    assert act(page, {"action": "replay", "id": "3", "sink": "out"}).json["changed"] == 0
+    entries = page.entries(msg="page action", user="jo", action="drop", id="2")
+    assert len(entries) == 1 and entries[0]["changed"] == "1"
+
+
+def test_accept_stores_what_passes_now(acting):
+    receiver, page = acting
+    body = sender.message(text="late secret")
+    headers = [("X-Webhook-Signature", sender.sign(body, sender.SECRET2))]
+    assert deliver(receiver.socket, body, path=LINKEDIN, headers=headers).status == 401
+    page.until(lambda: page.ids(outcome="refused"), "it is there")
+    answer = act(page, {"action": "accept", "id": "r1"})
+    assert answer.status == 409 and "wrong signature" in answer.json["error"]
+    receiver.home.configure(sink("out", url="http://127.0.0.1:9/"), endpoint(relay=["out"], secret_file=["secret", "secret2"]), page_actions=True,
+                            reject_bodies=True)
+    assert act(page, {"action": "accept", "id": "r1"}).json == {"action": "accept", "changed": 1, "event": 4}
+    assert bytes(receiver.home.spool.events()[-1]["body"]) == body and page.ids(outcome="refused") == [] and page.get("/event/4.json").json["text"] == "late secret"
+
+
+def test_wrong_actions(acting):
+    receiver, page = acting
+    for what, status in (({"action": "purge", "id": 1}, 400), ({"action": "drop"}, 409), ({"action": "drop", "id": 99}, 409), ({"action": "drop", "id": "x"}, 400),
+                         ({"action": "replay", "id": "r1"}, 409), ({"action": "replay", "id": 99}, 409), ({"action": "replay", "id": 1, "sink": "no"}, 409),
+                         ({"action": "accept", "id": 1}, 409), ({"action": "accept", "id": "r9"}, 409), ({"id": 1}, 400), ([], 400)):
+        assert act(page, what).status == status, what
+    assert act(page, {"action": "drop", "sink": "out", "pad": "x" * 20000}).status == 413
+    assert states(receiver.home) == [0, 0, 0]
+
+
+def test_requests_of_other_sites_are_refused(acting):
+    receiver, page = acting
+    drop = {"action": "drop", "sink": "out"}
+    good = page.get("/summary.json").json["token"]
+    for how, status in (({"origin": "https://evil.example"}, 403), ({"origin": None}, 403), ({"origin": "null"}, 403), ({"origin": "https://page.example.evil"}, 403),
+                        ({"origin": "https://page.example:444"}, 403), ({"Sec-Fetch-Site": "cross-site"}, 403), ({"Sec-Fetch-Site": "same-site"}, 403),
+                        ({"Content-Type": "text/plain"}, 415), ({"Content-Type": "application/x-www-form-urlencoded"}, 415), ({"token": ""}, 403),
+                        ({"token": good[:-1] + ("0" if good[-1] != "0" else "1")}, 403), ({"token": good.replace(".", "0.", 1)}, 403), ({"token": "1"}, 403),
+                        ({"user": "eve", "token": good}, 403)):
+        assert act(page, drop, **{"token": good, **how}).status == status, how
+    assert states(receiver.home) == [0, 0, 0]
+    assert act(page, drop, token=good, **{"Sec-Fetch-Site": "same-origin"}).status == 200
+
+
+def test_tokens_are_good_in_another_process_and_not_after_a_day(acting):
+    receiver, page = acting
+    good = page.get("/summary.json").json["token"]
+    other = Page(receiver.home)
+    assert act(other, {"action": "drop", "id": 1}, token=good).status == 200
+    hour = int(good.split(".")[0])
+    assert hour == int(time.time() // 3600) + 24
+    assert (receiver.home.spool.dir / "page.key").stat().st_mode & 0o777 == 0o600
+    other.stop()
+
+
+def test_reload(shown):
+    receiver, page = shown()
+    send(receiver)
+    receiver.home.configure(page_access="open", page_bodies=False)
+    page.signal(1)
+    page.until(lambda: page.get("/events.json", user=None).status == 200, "the page is open now")
+    assert page.events()["events"][0]["text"] is None
+    receiver.home.write("hookspool.conf", "spool = 1 2 3")
+    page.signal(1)
+    page.until(lambda: "reload failed" in page.text(), "the reload fails")
+    assert page.get("/events.json", user=None).status == 200

@@ -1,15 +1,11 @@
 # SPDX-License-Identifier: ISC
-"""Sinks of the type redis, on a real server: what arrives, once, whatever fails; and the module that they need."""
-import os
-import random
+"""Sinks of the type redis, on a real server: what arrives, once, whatever fails."""
 import re
-import shutil
 import signal
-import time
 
 import pytest
 
-from place import BIN, SOURCE, new_dir, run, until
+from place import until
 from proc import Child
 from receiver import Home, endpoint
 from redis_server import DURABLE, Redis
@@ -198,26 +194,6 @@ def test_a_server_that_hangs_does_not_hold_up_others(redis):
     assert redis.do("XLEN", "events") == 3
 
 
-ROUNDS = int(os.environ.get("HOOKSPOOL_KILL_ROUNDS", 5))
-
-
-@pytest.mark.parametrize("round_", range(ROUNDS))
-def test_a_server_that_is_killed_under_load_has_every_event_once(redis, round_):
-    """SIGKILL loses nothing of what appendfsync always had acknowledged."""
-    home = home_with(redis_sink(redis, retry=["100ms", "200ms", "1h"], timeout="2s"))
-    receiver = home.start()
-    bodies = deliver(receiver, 300)
-    Relay(home).ready()
-    until(lambda: states(home).count(1) > 0, "some have arrived")
-    time.sleep(random.uniform(0, 0.1))
-    redis.kill()
-    before = states(home).count(1)
-    redis.start()
-    assert redis.do("XLEN", "events") >= before
-    settled(home, len(bodies))
-    assert sorted(entry[b"body"] for entry in redis.entries()) == sorted(bodies)
-
-
 # ---- check
 
 def checked(*sinks, **given):
@@ -264,64 +240,3 @@ def test_a_wrong_option(redis, given, why):
     assert done.returncode == 78 or done.returncode == 2
     text = (done.stdout + done.stderr).decode()
     assert why in text and re.search(r"hookspool.conf:\d+: ", text) and "secret@" not in text
-
-
-# ---- the module
-
-def mapped(child):
-    return "hiredis" in open(f"/proc/{child.pid}/maps").read()
-
-
-def test_only_a_relay_with_such_a_sink_maps_the_library(redis):
-    home, _ = relayed(redis)
-    assert mapped(home.relay) and not mapped(home.start())
-    plain = home_with(sink("out", type="null", allow_private=None))
-    deliver(plain.start())
-    assert not mapped(Relay(plain).ready())
-
-
-@pytest.mark.parametrize("args", [("list",), ("stats",), ("--version",), ("check", "--options")])
-def test_other_commands_load_no_module(redis, args):
-    """Also where the configuration names one."""
-    home, _ = relayed(redis)
-    done = run([BIN / "hookspool", "-c", home.conf, *args], env={"LD_DEBUG": "files"})
-    assert done.returncode == 0 and b"libc.so" in done.stderr and b"hiredis" not in done.stderr
-
-
-def without_module():
-    """The program alone, in another directory."""
-    place = new_dir("bin")
-    shutil.copy(BIN / "hookspool", place)
-    return place / "hookspool"
-
-
-def test_a_missing_module_is_named(redis):
-    home, _ = relayed(redis)
-    home.relay.stop()
-    program = without_module()
-    done = run([program, "-c", home.conf, "relay"], user=None)
-    text = done.stderr.decode()
-    assert done.returncode == 78 and re.search(r"hookspool\.conf:\d+: sink", text) and "apt-get install hookspool-redis" in text
-    checked_ = run([program, "-c", home.conf, "check", "--socket", "none"]).stdout.decode()
-    assert re.search(r"FAIL \S+hookspool\.conf:\d+: sink out: .*hookspool-redis", checked_)
-    assert run([program, "-c", home.conf, "list"]).returncode == 0
-
-
-def test_version_lists_drivers_and_modules(children):
-    lines = run([BIN / "hookspool", "--version"]).stdout.decode().splitlines()
-    assert lines[0].startswith("hookspool ") and "null" in lines[1] and lines[1].startswith("sinks: ") and "redis" in lines[2].split()
-    assert run([without_module(), "--version"]).stdout.decode().splitlines()[2] == "modules: none"
-
-
-def test_no_library_has_a_name_that_the_program_exports():
-    """A library would call the program's function in place of its own."""
-    def names(path, which):
-        return {line.split()[-1].split("@")[0] for line in run(["nm", "-D", which, path]).stdout.decode().splitlines()}
-
-    exported = names(BIN / "hookspool", "--defined-only")
-    ours = set(re.findall(r"^\t(\w+);", (SOURCE / "src/sink/module.syms").read_text(), re.M))
-    assert ours <= exported
-    linked = [run(["ldd", path]).stdout.decode() for path in (BIN / "hookspool", *(BIN / "modules").glob("*.so"))]
-    needed = set(re.findall(r"=> (/\S+)", "".join(linked)))
-    assert len(linked) > 4 and len(needed) > 10
-    assert not {path: shared for path in needed if (shared := (names(path, "--defined-only") & ours))}

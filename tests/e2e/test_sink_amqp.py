@@ -285,27 +285,6 @@ def test_a_server_that_is_low_on_disk_is_tried_again(rabbit, queue):
     settled(home, 1)
 
 
-ROUNDS = 5
-
-
-@pytest.mark.parametrize("round_", range(ROUNDS))
-def test_a_server_that_is_killed_under_load_has_every_event(rabbit, queue, round_):
-    """What was confirmed is there; what was under way may be there twice. While the server is down, events wait."""
-    home = home_of(amqp_sink(rabbit, queue, retry=SOON, timeout="5s", max_in_flight=64))
-    bodies = deliver(home.start(), 400)
-    Relay(home).ready()
-    until(lambda: states(home).count(1) > 0, "some have arrived")
-    time.sleep(random.uniform(0, 0.05))
-    rabbit.kill()
-    before = states(home).count(1)
-    bodies += deliver(home.start())
-    until(lambda: any("no connection" in str(row["error"]) for row in results(home)), "an attempt while it is down", 20)
-    rabbit.start()
-    assert rabbit.count(queue) >= before
-    settled(home, len(bodies))
-    assert {body for _, body in rabbit.messages(queue)} == set(bodies)
-
-
 # ---- check
 
 def checked(*sinks):

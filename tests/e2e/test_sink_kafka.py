@@ -3,14 +3,18 @@
 import random
 import re
 import signal
+import socket
+import ssl
+import threading
 import time
 
 import pytest
 
 from kafka_server import Kafka
-from place import until
+from place import new_dir, until
 from receiver import Home, endpoint
 from relaying import PATH, Relay, deliver, home_with, settled, sink, states
+from test_callers import make_certificates
 
 SOON = ["100ms", "200ms", "1h"]
 PRODUCE = 0
@@ -319,12 +323,46 @@ def test_a_login_is_tried(kafka):
     assert "s3cret" not in home.relay.text()
 
 
-# ---- the module
+# ---- TLS, which the mock has not: a server that does the handshake alone
 
-def test_only_a_relay_with_such_a_sink_maps_the_library(kafka):
-    home, _ = relayed(kafka)
-    settled(home, 1)
+class Handshakes:
+    """A server with a certificate for localhost, which ends each connection after the handshake; `done` counts those that the client agreed to."""
 
-    def mapped(child):
-        return "rdkafka" in open(f"/proc/{child.pid}/maps").read()
-    assert mapped(home.relay) and not mapped(home.start())
+    def __init__(self):
+        self.where, self.done = new_dir("ca"), 0
+        make_certificates(self.where)
+        for path in self.where.iterdir():
+            path.chmod(0o644)
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.maximum_version = ssl.TLSVersion.TLSv1_2  # with 1.3 the server is done before the client has looked
+        self.context.load_cert_chain(self.where / "server.pem", self.where / "server.key")
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                with self.socket.accept()[0] as one:
+                    one.settimeout(5)
+                    self.context.wrap_socket(one, server_side=True).close()
+                    self.done += 1
+            except ssl.SSLError:
+                pass
+            except OSError:
+                if self.socket.fileno() < 0:
+                    return
+
+
+@pytest.mark.parametrize("host, authority, trusted", [("localhost", "ca.pem", True), ("127.0.0.1", "ca.pem", False), ("localhost", "other.pem", False)])
+def test_tls_is_verified(children, host, authority, trusted):
+    server = Handshakes()
+    options = ["security.protocol = SSL", f"ssl.ca.location = {server.where}/{authority}"]
+    server.brokers = [f"{host}:{server.port}"]
+    home = home_with(kafka_sink(server, options=options, retry=SOON))
+    deliver(home.start())
+    home.relay = Relay(home).ready()
+    error = error_of(home)
+    assert (server.done > 0) == trusted and states(home) == [0]
+    assert ("certificate verify failed" in error) == (not trusted), error
+    server.socket.close()

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: ISC
 """Sinks of the type nats, on a real server: what a stream gets, once, whatever fails."""
-import random
 import re
 import signal
 import time
 
 import pytest
 
-from nats_server import Nats
+from nats_server import STREAM, Nats
 from place import new_dir, until
 from receiver import Home, endpoint
 from relaying import PATH, Relay, deliver, home_with, settled, sink, states
+from servers import lasting_port
 from test_callers import make_certificates
 
 SOON = ["100ms", "200ms", "1h"]
@@ -272,24 +272,6 @@ def test_a_server_that_hangs_with_its_socket_full(nats):
     assert nats.count() == 65
 
 
-ROUNDS = 5
-
-
-@pytest.mark.parametrize("round_", range(ROUNDS))
-def test_a_server_that_is_killed_under_load_has_every_event_once(nats, round_):
-    home = home_with(nats_sink(nats, retry=SOON, timeout="2s", max_in_flight=64))
-    bodies = deliver(home.start(), 400)
-    Relay(home).ready()
-    until(lambda: states(home).count(1) > 0, "some have arrived")
-    time.sleep(random.uniform(0, 0.05))
-    nats.kill()
-    before = states(home).count(1)
-    nats.start()
-    assert nats.count() >= before
-    settled(home, len(bodies))
-    assert sorted(m["data"] for m in nats.messages()) == sorted(bodies)
-
-
 # ---- check
 
 def checked(*sinks, **given):
@@ -313,6 +295,22 @@ def test_check_warns_of_what_is_not_durable(children, stream, given, grade, find
     server = Nats(stream=None)
     server.stream(name="HOOKS", **stream)
     assert [line for line in checked(nats_sink(server, **given)) if line.startswith(grade) and finding in line]
+
+
+def clustered(replicas):
+    """A server of a cluster of three, with a stream."""
+    ports = [lasting_port() for _ in range(3)]
+    routes = ", ".join(f'"nats://127.0.0.1:{port}"' for port in ports)
+    servers = [Nats(stream=None, settings=f'server_name: n{port}\ncluster {{ name: c, listen: "127.0.0.1:{port}", routes: [{routes}] }}\n') for port in ports]
+    until(lambda: any("new metadata leader" in server.child.text() for server in servers), "a leader", 30)
+    until(lambda: "error" not in servers[0].ask("$JS.API.STREAM.CREATE.HOOKS", {**STREAM, "num_replicas": replicas}), "the stream", 30)
+    return servers[0]
+
+
+@pytest.mark.parametrize("replicas, grade, finding", [(1, "warn", "nats stream edit --replicas 3"), (3, "ok", "HOOKS is in files")])
+def test_check_of_a_stream_in_a_cluster(children, replicas, grade, finding):
+    said = checked(nats_sink(clustered(replicas)))
+    assert [line for line in said if line.startswith(grade) and finding in line], said
 
 
 def test_check_of_a_server_without_jetstream(children):

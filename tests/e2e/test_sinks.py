@@ -15,6 +15,7 @@ import pytest
 
 import fcgi_client
 from examples import EXAMPLES, KEY, SinkExample, with_endpoint
+from journald_server import Journald
 from kafka_server import Kafka
 from mqtt_server import Mosquitto, Subscriber
 from nats_server import Nats
@@ -397,14 +398,14 @@ def test_files(receiver, relay, name):
 
 def test_all_are_tried():
     tried = {"assistant", "hubspot", "mail", "slack", "discord", "telegram", "salesforce", "json", "make", "n8n", "zapier", "redis", "nats", "postgresql", "file", "dir",
-             "mqtt", "amqp", "kafka"}
+             "mqtt", "amqp", "kafka", "journald"}
     assert {path.stem for path in (EXAMPLES / "sinks").iterdir()} == tried
 
 
 def test_all_go_into_one_directory(receiver, relay, target):
     """All examples beside an endpoint in the main file: no name is defined twice, and each sink gets the event."""
     texts = {path.stem: path.read_text() for path in (EXAMPLES / "sinks").glob("*.conf")}
-    mosquitto = Mosquitto()
+    journald, mosquitto = Journald(), Mosquitto()
     Subscriber(mosquitto)
     texts["mqtt"] = texts["mqtt"].replace("mqtt://127.0.0.1:1883", mosquitto.url)
     texts["postgresql"] = texts["postgresql"].replace("postgresql://hook@127.0.0.1:5432/app", PostgreSQL().url)
@@ -424,8 +425,9 @@ def test_all_go_into_one_directory(receiver, relay, target):
     done = home.cli("check", "--socket", f"unix:{one.socket}", env=home.env)
     assert b"FAIL" not in done.stdout, done.stdout.decode()
     give(one, message())
-    relay(home).ready()
+    relay(home, **journald.relay_in()).ready()
     until(lambda: states(home) == [1] * len(texts), f"all: {states(home)}", 30)
+    assert journald.until_entries(1, SYSLOG_IDENTIFIER="linkedin")[0]["MESSAGE"] == "message.received from Žofie Nováková 李".encode()
     one.stop()
 
 

@@ -4,7 +4,7 @@
  * are this program's own: they count, fail and wait as a test wants.
  */
 #define _GNU_SOURCE /* nftw, syscall */
-#include "relaying.h"
+#include "driving.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -48,54 +48,10 @@ int fsync(int fd)
 	return flush(SYS_fsync, fd);
 }
 
-enum { MOST = 16 };
-
-struct reported {
-	int calls;
-	enum sink_verdict verdict;
-	bool in_doubt, target_failed, unsent;
-	char error[256], place[64];
-};
-
-struct fixture {
-	char dir[64], path[96];
-	struct loop *loop;
-	struct sink sink;
-	struct file_options file;
-	struct dir_options files;
-	struct sink_target *target;
-	struct attempt *attempt[MOST];
-	struct reported reported[MOST];
-	struct buf lines; /* of all that was sent */
-	int n, done;
-};
-
-static struct fixture *now;
-
-static void on_done(struct sink_message *m, const struct sink_result *got)
-{
-	struct reported *r;
-	int i = 0;
-
-	while (&now->attempt[i]->message != m)
-		i++;
-	r = &now->reported[i];
-	r->calls++;
-	r->verdict = got->verdict;
-	r->in_doubt = got->in_doubt;
-	r->target_failed = got->target_failed;
-	r->unsent = got->unsent;
-	snprintf(r->error, sizeof r->error, "%s", got->error ? got->error : "");
-	snprintf(r->place, sizeof r->place, "%s", got->place ? got->place : "");
-	now->done++;
-	attempt_free(now->attempt[i]); /* the message is gone when it was reported */
-	now->attempt[i] = (struct attempt *)(void *)now; /* no message's */
-}
-
-static void on_time(void *ctx)
-{
-	(void)ctx;
-}
+static char home_dir[64], out_path[96];
+static struct file_options file_now;
+static struct dir_options dir_now;
+static struct buf sent_lines;
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
@@ -107,87 +63,41 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 
 static int begin(void **state)
 {
-	static char name[] = "out";
-	struct fixture *f = calloc(1, sizeof *f);
-
-	now = *state = f;
+	begin_driving(state);
+	now->sink.max_in_flight = DRIVING_MOST;
 	flushes = skipping = failing = hanging = 0;
-	snprintf(f->dir, sizeof f->dir, "/tmp/test_disk.XXXXXX");
-	assert_non_null(mkdtemp(f->dir));
-	snprintf(f->path, sizeof f->path, "%s/out", f->dir);
-	f->loop = loop_new();
-	f->sink = (struct sink){.name = name, .timeout = 5000, .max_in_flight = MOST};
-	f->file = (struct file_options){.path = f->path, .mode = 0640};
-	f->files = (struct dir_options){.path = f->path, .mode = 0640};
+	snprintf(home_dir, sizeof home_dir, "/tmp/test_disk.XXXXXX");
+	assert_non_null(mkdtemp(home_dir));
+	snprintf(out_path, sizeof out_path, "%s/out", home_dir);
+	file_now = (struct file_options){.path = out_path, .mode = 0640};
+	dir_now = (struct dir_options){.path = out_path, .mode = 0640};
 	return 0;
 }
 
 static int end(void **state)
 {
-	struct fixture *f = *state;
-
 	hanging = 0;
-	if (f->target) {
-		sink_stop(f->target);
-		sink_close(f->target);
-	}
-	loop_free(f->loop);
-	for (int i = 0; i < f->n; i++)
-		if (!f->reported[i].calls)
-			attempt_free(f->attempt[i]);
-	nftw(f->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-	buf_free(&f->lines);
-	free(f);
+	end_driving(*state);
+	nftw(home_dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	buf_free(&sent_lines);
 	return 0;
 }
 
-static void open_type(struct fixture *f, const struct sink_type *type, void *options)
+/* The same as send_batch_of(), and keeps the lines that a file gets. */
+static void send_lines_of(struct fixture *f, int n, int64_t timeout)
 {
-	char why[256];
-
-	f->sink.type = type;
-	f->sink.options = options;
-	f->target = sink_open(&f->sink, f->loop, on_done, why, sizeof why);
-	if (!f->target)
-		fail_msg("%s", why);
-}
-
-/* Sends a batch of n messages, which may take so long. */
-static void send_batch_of(struct fixture *f, int n, int64_t timeout)
-{
-	struct sink_message *first = NULL, **last = &first;
-
 	for (int i = f->n; i < f->n + n; i++) {
-		struct attempt *a = f->attempt[i] = make_attempt(i + 1, 1000, 0, NULL);
+		struct attempt *a = make_attempt(i + 1, 1000, 0, NULL);
 
-		a->message.body = a->event.body;
-		a->message.endpoint_name = text("Lead");
-		a->message.deadline = clock_mono_us() + timeout * 1000;
-		assert_true(event_line(&a->event, text("Lead"), &f->lines));
-		*last = &a->message;
-		last = &a->message.next;
+		assert_true(event_line(&a->event, text("Lead"), &sent_lines));
+		attempt_free(a);
 	}
-	f->n += n;
-	sink_send(f->target, first);
-}
-
-static void wait_until(struct fixture *f, int done, int64_t ms)
-{
-	struct loop_timer timer;
-	int64_t until = clock_mono_us() + ms * 1000;
-
-	loop_timer_init(&timer, f->loop, on_time, NULL);
-	while (f->done < done && clock_mono_us() < until) {
-		loop_timer_set(&timer, until);
-		loop_wait(f->loop);
-	}
-	loop_timer_stop(&timer);
-	assert_int_equal(f->done, done);
+	send_batch_of(f, n, timeout);
 }
 
 static void send_and_wait(struct fixture *f, int n)
 {
-	send_batch_of(f, n, 5000);
+	send_lines_of(f, n, 5000);
 	wait_until(f, f->n, 5000);
 }
 
@@ -223,13 +133,13 @@ static void assert_file(const char *path, const char *content, size_t n)
 }
 
 /* The file has the text before, and the lines of all that was sent. */
-static void assert_lines(struct fixture *f, const char *before)
+static void assert_lines(const char *before)
 {
 	struct buf all = {0};
 
 	buf_add_text(&all, before);
-	buf_add(&all, f->lines.data, f->lines.len);
-	assert_file(f->path, buf_str(&all), all.len);
+	buf_add(&all, sent_lines.data, sent_lines.len);
+	assert_file(out_path, buf_str(&all), all.len);
 	buf_free(&all);
 }
 
@@ -283,18 +193,18 @@ static void batch_is_one_flush(void **state)
 	struct stat st;
 	size_t second;
 
-	open_type(f, &type_file, &f->file);
+	open_type(f, &type_file, &file_now);
 	send_and_wait(f, 1);
 	assert_int_equal(flushes, 2); /* of the directory, too */
-	second = f->lines.len;
+	second = sent_lines.len;
 	send_and_wait(f, 8);
 	assert_int_equal(flushes, 3);
 	assert_delivered(f, 0, 9);
-	assert_lines(f, "");
+	assert_lines("");
 	assert_string_equal(f->reported[0].place, "offset 0");
 	snprintf(place, sizeof place, "offset %zu", second);
 	assert_string_equal(f->reported[1].place, place);
-	assert_int_equal(stat(f->path, &st), 0);
+	assert_int_equal(stat(out_path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0640);
 }
 
@@ -304,12 +214,12 @@ static void torn_last_line_is_cut(void **state)
 	static const char *const whole[] = {"{\"id\":1}\n", "", "{\"id\":1}\n{\"id\":2}\n"};
 	struct fixture *f = *state;
 
-	open_type(f, &type_file, &f->file);
+	open_type(f, &type_file, &file_now);
 	for (size_t i = 0; i < COUNT(torn); i++) {
-		write_file(f->path, torn[i]);
-		f->lines.len = 0;
+		write_file(out_path, torn[i]);
+		sent_lines.len = 0;
 		send_and_wait(f, 1);
-		assert_lines(f, whole[i]);
+		assert_lines(whole[i]);
 	}
 }
 
@@ -321,11 +231,11 @@ static void long_torn_line_is_cut(void **state)
 	buf_add_text(&content, "{}\n{");
 	for (int i = 0; i < 100000; i++)
 		buf_add_text(&content, "x");
-	write_file(f->path, buf_str(&content));
+	write_file(out_path, buf_str(&content));
 	buf_free(&content);
-	open_type(f, &type_file, &f->file);
+	open_type(f, &type_file, &file_now);
 	send_and_wait(f, 1);
-	assert_lines(f, "{}\n");
+	assert_lines("{}\n");
 }
 
 static void file_of_another_program_is_not_cut(void **state)
@@ -333,14 +243,14 @@ static void file_of_another_program_is_not_cut(void **state)
 	static const char *const contents[] = {"notes", "line\nnotes"};
 	struct fixture *f = *state;
 
-	open_type(f, &type_file, &f->file);
+	open_type(f, &type_file, &file_now);
 	for (size_t i = 0; i < COUNT(contents); i++) {
-		write_file(f->path, contents[i]);
+		write_file(out_path, contents[i]);
 		send_and_wait(f, 1);
 		assert_int_equal(f->reported[i].verdict, SINK_RETRY);
 		assert_true(f->reported[i].target_failed && !f->reported[i].in_doubt);
 		assert_non_null(strstr(f->reported[i].error, "another program's"));
-		assert_file(f->path, contents[i], strlen(contents[i]));
+		assert_file(out_path, contents[i], strlen(contents[i]));
 	}
 }
 
@@ -349,10 +259,10 @@ static void failed_write_is_taken_back(void **state)
 	struct fixture *f = *state;
 	struct rlimit before, small;
 
-	open_type(f, &type_file, &f->file);
+	open_type(f, &type_file, &file_now);
 	send_and_wait(f, 1);
 	getrlimit(RLIMIT_FSIZE, &before);
-	small = (struct rlimit){f->lines.len + 100, before.rlim_max};
+	small = (struct rlimit){sent_lines.len + 100, before.rlim_max};
 	setrlimit(RLIMIT_FSIZE, &small);
 	send_and_wait(f, 3);
 	setrlimit(RLIMIT_FSIZE, &before);
@@ -361,42 +271,42 @@ static void failed_write_is_taken_back(void **state)
 		assert_true(f->reported[i].target_failed && !f->reported[i].in_doubt);
 		assert_non_null(strstr(f->reported[i].error, "File too large"));
 	}
-	f->lines.len /= 4; /* the lines are of one length */
-	assert_lines(f, "");
+	sent_lines.len /= 4; /* the lines are of one length */
+	assert_lines("");
 	send_and_wait(f, 1);
 	assert_delivered(f, 4, 5);
-	assert_lines(f, "");
+	assert_lines("");
 }
 
 static void failed_flush_is_doubt(void **state)
 {
 	struct fixture *f = *state;
 
-	open_type(f, &type_file, &f->file);
+	open_type(f, &type_file, &file_now);
 	send_and_wait(f, 1);
 	failing = 1;
 	send_and_wait(f, 2);
 	for (int i = 1; i < 3; i++)
 		assert_true(f->reported[i].verdict == SINK_RETRY && f->reported[i].target_failed && f->reported[i].in_doubt);
-	f->lines.len /= 3;
-	assert_lines(f, "");
+	sent_lines.len /= 3;
+	assert_lines("");
 	send_and_wait(f, 1);
 	assert_delivered(f, 3, 4);
-	assert_lines(f, "");
+	assert_lines("");
 }
 
 static void directory_that_is_not_flushed_delivers_nothing(void **state)
 {
 	struct fixture *f = *state;
 
-	open_type(f, &type_file, &f->file);
+	open_type(f, &type_file, &file_now);
 	failing = 1;
 	send_and_wait(f, 1);
 	assert_int_equal(f->reported[0].verdict, SINK_RETRY);
-	f->lines.len = 0;
+	sent_lines.len = 0;
 	send_and_wait(f, 1);
 	assert_delivered(f, 1, 2);
-	assert_lines(f, "");
+	assert_lines("");
 }
 
 static void renamed_file_is_left(void **state)
@@ -404,32 +314,32 @@ static void renamed_file_is_left(void **state)
 	struct fixture *f = *state;
 	char aside[128];
 
-	open_type(f, &type_file, &f->file);
+	open_type(f, &type_file, &file_now);
 	send_and_wait(f, 1);
-	snprintf(aside, sizeof aside, "%s.1", f->path);
-	assert_int_equal(rename(f->path, aside), 0);
-	f->lines.len = 0;
+	snprintf(aside, sizeof aside, "%s.1", out_path);
+	assert_int_equal(rename(out_path, aside), 0);
+	sent_lines.len = 0;
 	send_and_wait(f, 1);
-	assert_lines(f, "");
-	unlink(f->path);
-	f->lines.len = 0;
+	assert_lines("");
+	unlink(out_path);
+	sent_lines.len = 0;
 	send_and_wait(f, 1);
-	assert_lines(f, "");
+	assert_lines("");
 }
 
 static void only_a_regular_file_is_written_to(void **state)
 {
 	struct fixture *f = *state;
 
-	open_type(f, &type_file, &f->file);
-	assert_int_equal(mkfifo(f->path, 0600), 0);
+	open_type(f, &type_file, &file_now);
+	assert_int_equal(mkfifo(out_path, 0600), 0);
 	send_and_wait(f, 1);
-	unlink(f->path);
-	assert_int_equal(symlink("other", f->path), 0);
+	unlink(out_path);
+	assert_int_equal(symlink("other", out_path), 0);
 	send_and_wait(f, 1);
 	assert_non_null(strstr(f->reported[0].error, "no regular file"));
 	assert_non_null(strstr(f->reported[1].error, "symbolic link"));
-	assert_int_equal(count_entries(f->dir, "other"), 0);
+	assert_int_equal(count_entries(home_dir, "other"), 0);
 }
 
 /* Also several times in a second, when the older ones of that second are gone: the newest are kept. */
@@ -437,18 +347,18 @@ static void large_file_is_rotated(void **state)
 {
 	struct fixture *f = *state;
 
-	f->file.rotate_size = 1;
-	f->file.rotate_keep = 2;
-	open_type(f, &type_file, &f->file);
-	write_file(f->path, "");
+	file_now.rotate_size = 1;
+	file_now.rotate_keep = 2;
+	open_type(f, &type_file, &file_now);
+	write_file(out_path, "");
 	for (int i = 0; i < 6; i++) {
-		f->lines.len = 0;
+		sent_lines.len = 0;
 		send_and_wait(f, 1);
-		assert_lines(f, "");
+		assert_lines("");
 	}
 	assert_delivered(f, 0, 6);
-	assert_int_equal(count_entries(f->dir, "out.2"), 2);
-	assert_true(is_in_some(f->dir, "{\"id\":104,") && is_in_some(f->dir, "{\"id\":105,"));
+	assert_int_equal(count_entries(home_dir, "out.2"), 2);
+	assert_true(is_in_some(home_dir, "{\"id\":104,") && is_in_some(home_dir, "{\"id\":105,"));
 }
 
 static void clock_set_back_rotates_behind_the_newest(void **state)
@@ -456,15 +366,15 @@ static void clock_set_back_rotates_behind_the_newest(void **state)
 	struct fixture *f = *state;
 	char path[160];
 
-	snprintf(path, sizeof path, "%s.20990101T000000Z", f->path);
+	snprintf(path, sizeof path, "%s.20990101T000000Z", out_path);
 	write_file(path, "{}\n");
-	f->file.rotate_size = 1;
-	f->file.rotate_keep = 1;
-	open_type(f, &type_file, &f->file);
+	file_now.rotate_size = 1;
+	file_now.rotate_keep = 1;
+	open_type(f, &type_file, &file_now);
 	send_and_wait(f, 2);
 	send_and_wait(f, 1);
-	assert_int_equal(count_entries(f->dir, "out.20990101T000000Z-2"), 1);
-	assert_int_equal(count_entries(f->dir, "out."), 1);
+	assert_int_equal(count_entries(home_dir, "out.20990101T000000Z-2"), 1);
+	assert_int_equal(count_entries(home_dir, "out."), 1);
 }
 
 static void rotation_replaces_and_removes_no_other_file(void **state)
@@ -474,19 +384,19 @@ static void rotation_replaces_and_removes_no_other_file(void **state)
 	char path[160];
 
 	for (size_t i = 0; i < COUNT(others); i++) {
-		snprintf(path, sizeof path, "%s/%s", f->dir, others[i]);
+		snprintf(path, sizeof path, "%s/%s", home_dir, others[i]);
 		write_file(path, "other");
 	}
-	f->file.rotate_size = 1;
-	f->file.rotate_keep = 1;
-	open_type(f, &type_file, &f->file);
+	file_now.rotate_size = 1;
+	file_now.rotate_keep = 1;
+	open_type(f, &type_file, &file_now);
 	for (int i = 0; i < 4; i++)
 		send_and_wait(f, 1);
 	for (size_t i = 0; i < COUNT(others); i++) {
-		snprintf(path, sizeof path, "%s/%s", f->dir, others[i]);
+		snprintf(path, sizeof path, "%s/%s", home_dir, others[i]);
 		assert_file(path, "other", 5);
 	}
-	assert_int_equal(count_entries(f->dir, ""), (int)COUNT(others) + 2);
+	assert_int_equal(count_entries(home_dir, ""), (int)COUNT(others) + 2);
 }
 
 static void rotation_removes_the_oldest(void **state)
@@ -496,16 +406,16 @@ static void rotation_removes_the_oldest(void **state)
 	char path[160];
 
 	for (size_t i = 0; i < COUNT(old); i++) {
-		snprintf(path, sizeof path, "%s/%s", f->dir, old[i]);
+		snprintf(path, sizeof path, "%s/%s", home_dir, old[i]);
 		write_file(path, "old");
 	}
-	write_file(f->path, "{}\n");
-	f->file.rotate_size = 1;
-	f->file.rotate_keep = 2;
-	open_type(f, &type_file, &f->file);
+	write_file(out_path, "{}\n");
+	file_now.rotate_size = 1;
+	file_now.rotate_keep = 2;
+	open_type(f, &type_file, &file_now);
 	send_and_wait(f, 1);
-	assert_int_equal(count_entries(f->dir, "out.20250101T000000Z-10"), 1); /* and the new one */
-	assert_int_equal(count_entries(f->dir, "out."), 2);
+	assert_int_equal(count_entries(home_dir, "out.20250101T000000Z-10"), 1); /* and the new one */
+	assert_int_equal(count_entries(home_dir, "out."), 2);
 }
 
 static void file_of_an_earlier_day_is_rotated(void **state)
@@ -513,19 +423,19 @@ static void file_of_an_earlier_day_is_rotated(void **state)
 	struct fixture *f = *state;
 	struct timespec times[2];
 
-	f->file.rotate_every = 86400 * 1000;
-	open_type(f, &type_file, &f->file);
+	file_now.rotate_every = 86400 * 1000;
+	open_type(f, &type_file, &file_now);
 	send_and_wait(f, 1);
 	send_and_wait(f, 1);
-	assert_int_equal(count_entries(f->dir, "out."), 0);
+	assert_int_equal(count_entries(home_dir, "out."), 0);
 	clock_gettime(CLOCK_REALTIME, &times[0]);
 	times[0].tv_sec -= 86400;
 	times[1] = times[0];
-	assert_int_equal(utimensat(AT_FDCWD, f->path, times, 0), 0);
-	f->lines.len = 0;
+	assert_int_equal(utimensat(AT_FDCWD, out_path, times, 0), 0);
+	sent_lines.len = 0;
 	send_and_wait(f, 1);
-	assert_lines(f, "");
-	assert_int_equal(count_entries(f->dir, "out."), 1);
+	assert_lines("");
+	assert_int_equal(count_entries(home_dir, "out."), 1);
 }
 
 /* ---- dir */
@@ -536,19 +446,19 @@ static void event_is_a_file(void **state)
 	char path[160];
 	struct stat st;
 
-	open_type(f, &type_dir, &f->files);
+	open_type(f, &type_dir, &dir_now);
 	send_and_wait(f, 3);
 	assert_delivered(f, 0, 3);
 	assert_int_equal(flushes, 1 + 3 + 1); /* the parent, the files, the directory */
-	snprintf(path, sizeof path, "%s/evt_spool_101", f->path);
+	snprintf(path, sizeof path, "%s/evt_spool_101", out_path);
 	assert_file(path, "{\"text\":\"hello\"}", 16);
 	assert_string_equal(f->reported[0].place, "evt_spool_101");
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0640);
-	assert_int_equal(count_entries(f->path, "evt_"), 3);
-	snprintf(path, sizeof path, "%s/tmp", f->path);
+	assert_int_equal(count_entries(out_path, "evt_"), 3);
+	snprintf(path, sizeof path, "%s/tmp", out_path);
 	assert_int_equal(count_entries(path, ""), 0);
-	assert_int_equal(stat(f->path, &st), 0);
+	assert_int_equal(stat(out_path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0750);
 }
 
@@ -557,15 +467,15 @@ static void file_that_fails_fails_alone(void **state)
 	struct fixture *f = *state;
 	char path[160];
 
-	assert_int_equal(mkdir(f->path, 0700), 0);
-	snprintf(path, sizeof path, "%s/evt_spool_102", f->path);
+	assert_int_equal(mkdir(out_path, 0700), 0);
+	snprintf(path, sizeof path, "%s/evt_spool_102", out_path);
 	assert_int_equal(mkdir(path, 0700), 0);
-	open_type(f, &type_dir, &f->files);
+	open_type(f, &type_dir, &dir_now);
 	send_and_wait(f, 3);
 	assert_delivered(f, 0, 1);
 	assert_true(f->reported[1].verdict == SINK_RETRY && !f->reported[1].target_failed);
 	assert_delivered(f, 2, 3);
-	snprintf(path, sizeof path, "%s/tmp", f->path);
+	snprintf(path, sizeof path, "%s/tmp", out_path);
 	assert_int_equal(count_entries(path, ""), 0);
 }
 
@@ -573,20 +483,20 @@ static void unflushed_file_is_not_there(void **state)
 {
 	struct fixture *f = *state;
 
-	open_type(f, &type_dir, &f->files);
+	open_type(f, &type_dir, &dir_now);
 	send_and_wait(f, 1);
 	failing = 1;
 	send_and_wait(f, 2);
 	assert_true(f->reported[1].verdict == SINK_RETRY && f->reported[1].target_failed && !f->reported[1].in_doubt);
 	assert_delivered(f, 2, 3);
-	assert_int_equal(count_entries(f->path, "evt_"), 2);
+	assert_int_equal(count_entries(out_path, "evt_"), 2);
 }
 
 static void unflushed_directory_is_doubt_for_all(void **state)
 {
 	struct fixture *f = *state;
 
-	open_type(f, &type_dir, &f->files);
+	open_type(f, &type_dir, &dir_now);
 	send_and_wait(f, 1);
 	skipping = 2; /* the files */
 	failing = 1;
@@ -603,20 +513,20 @@ static void stale_files_are_removed(void **state)
 	struct fixture *f = *state;
 	char path[160];
 
-	mkdir(f->path, 0700);
-	snprintf(path, sizeof path, "%s/tmp", f->path);
+	mkdir(out_path, 0700);
+	snprintf(path, sizeof path, "%s/tmp", out_path);
 	mkdir(path, 0700);
-	snprintf(path, sizeof path, "%s/tmp/evt_spool_1", f->path);
+	snprintf(path, sizeof path, "%s/tmp/evt_spool_1", out_path);
 	write_file(path, "old");
 	utimensat(AT_FDCWD, path, old, 0);
-	snprintf(path, sizeof path, "%s/tmp/other", f->path);
+	snprintf(path, sizeof path, "%s/tmp/other", out_path);
 	write_file(path, "old");
 	utimensat(AT_FDCWD, path, old, 0);
-	snprintf(path, sizeof path, "%s/tmp/evt_spool_2", f->path);
+	snprintf(path, sizeof path, "%s/tmp/evt_spool_2", out_path);
 	write_file(path, "new");
-	open_type(f, &type_dir, &f->files);
+	open_type(f, &type_dir, &dir_now);
 	send_and_wait(f, 1);
-	snprintf(path, sizeof path, "%s/tmp", f->path);
+	snprintf(path, sizeof path, "%s/tmp", out_path);
 	assert_int_equal(count_entries(path, ""), 2);
 	assert_int_equal(count_entries(path, "evt_spool_1"), 0);
 }
@@ -626,7 +536,7 @@ static void id_cannot_leave_the_directory(void **state)
 	struct fixture *f = *state;
 	struct attempt *a;
 
-	open_type(f, &type_dir, &f->files);
+	open_type(f, &type_dir, &dir_now);
 	a = f->attempt[f->n++] = make_attempt(1, 1000, 0, NULL);
 	snprintf(a->id, sizeof a->id, "evt_x/../../y_1");
 	a->message.deadline = clock_mono_us() + 5000 * 1000;
@@ -643,11 +553,11 @@ static void disk_that_hangs_is_reported_at_the_deadline(void **state)
 	int64_t began = clock_mono_us();
 
 	hanging = 1;
-	open_type(f, &type_file, &f->file);
-	send_batch_of(f, 2, 200);
+	open_type(f, &type_file, &file_now);
+	send_lines_of(f, 2, 200);
 	while (!flushes)
 		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-	send_batch_of(f, 2, 100);
+	send_lines_of(f, 2, 100);
 	wait_until(f, 2, 2000);
 	for (int i = 2; i < 4; i++)
 		assert_true(f->reported[i].verdict == SINK_RETRY && f->reported[i].unsent && !f->reported[i].in_doubt);
@@ -668,9 +578,9 @@ static void close_waits_a_second_for_a_disk_that_hangs(void **state)
 	int64_t began;
 
 	hanging = 1;
-	open_type(f, &type_file, &f->file);
-	send_batch_of(f, 1, 60000);
-	send_batch_of(f, 1, 60000);
+	open_type(f, &type_file, &file_now);
+	send_lines_of(f, 1, 60000);
+	send_lines_of(f, 1, 60000);
 	while (!flushes)
 		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 	began = clock_mono_us();
@@ -688,8 +598,8 @@ static void close_ends_at_once_where_the_disk_works(void **state)
 	struct fixture *f = *state;
 	int64_t began = clock_mono_us();
 
-	open_type(f, &type_file, &f->file);
-	send_batch_of(f, 4, 60000);
+	open_type(f, &type_file, &file_now);
+	send_lines_of(f, 4, 60000);
 	sink_stop(f->target);
 	sink_close(f->target);
 	f->target = NULL;

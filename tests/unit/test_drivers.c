@@ -2,136 +2,39 @@
 /* The contract of sink/driver.h, for the drivers that need no network: null and exec. Each message is reported once, by its deadline. */
 #include "config.h"
 
-#include "relaying.h"
+#include "driving.h"
 
 #include <signal.h>
 
 #include "sink/exec_options.h"
 #include "sink/null.h"
 
-static char name[] = "out";
-
-struct reported {
-	int calls;
-	enum sink_verdict verdict;
-	bool in_doubt, target_failed, unsent;
-	char error[256], answer[256], reply[64], place[64];
-};
-
-struct fixture {
-	struct loop *loop;
-	struct sink_type type;
-	struct sink sink;
-	struct exec_options exec;
-	struct sink_target *target;
-	struct attempt *attempt[8];
-	struct reported reported[8];
-	int order[8];
-	int n, done;
-};
-
-static struct fixture *now;
-
-static void keep(char *to, size_t n, const char *p, size_t length)
-{
-	snprintf(to, n, "%.*s", (int)length, p ? p : "");
-}
-
-static void on_done(struct sink_message *m, const struct sink_result *got)
-{
-	int i = 0;
-	struct reported *r;
-
-	while (&now->attempt[i]->message != m)
-		i++;
-	r = &now->reported[i];
-	r->calls++;
-	r->verdict = got->verdict;
-	r->in_doubt = got->in_doubt;
-	r->target_failed = got->target_failed;
-	r->unsent = got->unsent;
-	keep(r->error, sizeof r->error, got->error, got->error ? strlen(got->error) : 0);
-	keep(r->answer, sizeof r->answer, got->answer.p, got->answer.n);
-	keep(r->reply, sizeof r->reply, got->reply.p, got->reply.n);
-	keep(r->place, sizeof r->place, got->place, got->place ? strlen(got->place) : 0);
-	now->order[now->done++] = i;
-	attempt_free(now->attempt[i]); /* the message is gone when it was reported */
-	now->attempt[i] = (struct attempt *)(void *)now; /* no message's */
-}
-
-static void on_time(void *ctx)
-{
-	(void)ctx;
-}
+static struct sink_type type;
+static struct exec_options exec_now;
 
 static int begin(void **state)
 {
-	struct fixture *f = calloc(1, sizeof *f);
-
 	signal(SIGPIPE, SIG_IGN);
-	now = *state = f;
-	f->loop = loop_new();
-	f->sink = (struct sink){.name = name, .timeout = 5000, .max_in_flight = 8};
+	begin_driving(state);
 	return 0;
 }
 
 static int end(void **state)
 {
-	struct fixture *f = *state;
-
-	sink_stop(f->target);
-	sink_close(f->target);
-	loop_free(f->loop);
-	for (int i = 0; i < f->n; i++)
-		if (!f->reported[i].calls)
-			attempt_free(f->attempt[i]);
-	free(f);
+	end_driving(*state);
 	return 0;
 }
 
-static void open_sink(struct fixture *f, const char *type)
+static void open_sink(struct fixture *f, const char *name)
 {
-	char why[256];
-
-	f->type = (struct sink_type){.name = type};
-	f->sink.type = &f->type;
-	f->target = sink_open(&f->sink, f->loop, on_done, why, sizeof why);
-	if (!f->target)
-		fail_msg("%s", why);
+	type = (struct sink_type){.name = name};
+	open_type(f, &type, f->sink.options);
 }
 
-/* Sends a batch of n messages, which may take so long. */
-static void send_batch_of(struct fixture *f, int n, int64_t timeout)
-{
-	struct sink_message *first = NULL, **last = &first;
-
-	for (int i = f->n; i < f->n + n; i++) {
-		struct attempt *a = f->attempt[i] = make_attempt(i + 1, 1000, 0, NULL);
-
-		a->message.type = "application/json";
-		a->message.body = a->event.body;
-		a->message.deadline = clock_mono_us() + timeout * 1000;
-		*last = &a->message;
-		last = &a->message.next;
-	}
-	f->n += n;
-	sink_send(f->target, first);
-}
-
-/* Until all are reported, or so many ms have passed. */
+/* Until all are reported. */
 static void wait_all(struct fixture *f, int64_t ms)
 {
-	struct loop_timer timer;
-	int64_t until = clock_mono_us() + ms * 1000;
-
-	loop_timer_init(&timer, f->loop, on_time, NULL);
-	while (f->done < f->n && clock_mono_us() < until) {
-		loop_timer_set(&timer, until);
-		loop_wait(f->loop);
-	}
-	loop_timer_stop(&timer);
-	for (int i = 0; i < f->n; i++)
-		assert_int_equal(f->reported[i].calls, 1);
+	wait_until(f, f->n, ms);
 }
 
 /* ---- null */
@@ -203,8 +106,7 @@ static void null_fails_as_it_is_told(void **state)
 		assert_int_equal(f->reported[2 * i + 1].in_doubt, cases[i].in_doubt);
 		assert_int_equal(f->reported[2 * i + 1].target_failed, cases[i].target_failed);
 		assert_int_not_equal(*f->reported[2 * i + 1].error, '\0');
-		sink_close(f->target);
-		f->target = NULL;
+		close_driver(f);
 	}
 }
 
@@ -232,8 +134,8 @@ static void run(struct fixture *f, const char *script)
 	command[0] = shell;
 	command[1] = option;
 	command[2] = copy;
-	f->exec.command = (struct strlist){command, 3};
-	f->sink.options = &f->exec;
+	exec_now.command = (struct strlist){command, 3};
+	f->sink.options = &exec_now;
 	open_sink(f, "exec");
 }
 
@@ -267,8 +169,7 @@ static void exit_statuses_are_verdicts(void **state)
 		wait_all(f, 5000);
 		if (f->reported[i].verdict != cases[i].verdict || f->reported[i].target_failed != cases[i].target_failed)
 			fail_msg("%s: %s", cases[i].script, f->reported[i].error);
-		sink_close(f->target);
-		f->target = NULL;
+		close_driver(f);
 	}
 }
 
@@ -304,9 +205,7 @@ static void programs_end_when_the_sink_is_closed(void **state)
 
 	run(f, "trap '' TERM; sleep 100 & wait; sleep 100");
 	send_batch_of(f, 2, 100000);
-	sink_stop(f->target);
-	sink_close(f->target);
-	f->target = NULL;
+	close_driver(f);
 	assert_int_equal(f->done, 0);
 	assert_true(clock_mono_us() - began < 3000 * 1000);
 }
@@ -317,8 +216,8 @@ static void a_program_that_is_missing_is_reported(void **state)
 	static char *command[] = {program, NULL};
 	struct fixture *f = *state;
 
-	f->exec.command = (struct strlist){command, 1};
-	f->sink.options = &f->exec;
+	exec_now.command = (struct strlist){command, 1};
+	f->sink.options = &exec_now;
 	open_sink(f, "exec");
 	send_batch_of(f, 1, 5000);
 	assert_int_equal(f->reported[0].calls, 1); /* at once */
@@ -338,8 +237,8 @@ static void each_type_has_a_driver(void **state)
 #endif
 			fail_msg("%s", (*t)->name);
 		}
-	f->type.name = "pigeon";
-	f->sink.type = &f->type;
+	type.name = "pigeon";
+	f->sink.type = &type;
 	f->target = sink_open(&f->sink, f->loop, on_done, why, sizeof why);
 	assert_null(f->target);
 	assert_non_null(strstr(why, "pigeon"));

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: ISC
 """Targets of sinks for the contract test: one class a type of sink, each in a file of its own."""
+import signal
+
 from relaying import sink
 
 
@@ -48,3 +50,24 @@ class SinkTarget:
 
     def unhang(self):
         raise NotImplementedError
+
+
+class ServerTarget(SinkTarget):
+    """A target whose server is a program of its own, in `server`."""
+    server = None
+
+    def close(self):
+        self.unhang()
+        self.server.kill()
+
+    def down(self):
+        self.server.kill()
+
+    def up(self):
+        self.server.start()
+
+    def hang(self):
+        self.server.child.signal(signal.SIGSTOP)
+
+    def unhang(self):
+        self.server.child.signal(signal.SIGCONT)

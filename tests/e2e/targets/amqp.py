@@ -20,6 +20,9 @@ class AmqpTarget(SinkTarget):
             AmqpTarget.server = Rabbit(largest=8 << 20)
             self.keep()
         self.queue, self.got = next(NAMES), []
+        self.declare()
+
+    def declare(self):
         self.server.queue(self.queue)
 
     def keep(self):

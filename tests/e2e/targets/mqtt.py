@@ -2,14 +2,13 @@
 """A topic of an MQTT server, with a subscriber."""
 import itertools
 import re
-import signal
 
 from mqtt_server import Mosquitto, Subscriber
 from place import need, run, until
-from targets import SinkTarget
+from targets import ServerTarget
 
 
-class MqttTarget(SinkTarget):
+class MqttTarget(ServerTarget):
     """What the server refuses of one event alone is its size: test_sink_mqtt.py tries that."""
     type, poisons = "mqtt", False
 
@@ -20,25 +19,9 @@ class MqttTarget(SinkTarget):
     def options(self):
         return {"url": self.server.url, "topic": "hooks/linkedin"}
 
-    def close(self):
-        self.unhang()
-        self.server.kill()
-
     def arrived(self):
         """What the subscriber has when a message that was published last is there."""
         mark = f"hooks/mark{next(self.marks)}"
         assert run([need("mosquitto_pub"), "-h", "127.0.0.1", "-p", self.server.port, "-V", "5", "-q", "1", "-t", mark, "-m", "x"]).returncode == 0
         until(lambda: any(m["topic"] == mark for m in self.reader.messages()), "the mark")
         return [(re.search(r"\bid:(evt_\w+)", m["properties"])[1], m["body"]) for m in self.reader.messages() if m["topic"] == "hooks/linkedin"]
-
-    def down(self):
-        self.server.kill()
-
-    def up(self):
-        self.server.start()
-
-    def hang(self):
-        self.server.child.signal(signal.SIGSTOP)
-
-    def unhang(self):
-        self.server.child.signal(signal.SIGCONT)

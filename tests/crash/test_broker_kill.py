@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: ISC
+"""kill -9 of the server of a sink at random moments under load: what was delivered is there, and once where the server knows ids."""
+import os
+import signal
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+import oracle
+import tally
+from place import until
+from receiver import Home, endpoint
+from relaying import PATH, Relay, deliver
+from targets.amqp import AmqpTarget
+from targets.kafka import KafkaTarget
+from targets.nats import NatsTarget
+from targets.postgresql import PostgresqlTarget
+from targets.redis import RedisTarget
+
+ROUNDS = int(os.environ.get("HOOKSPOOL_KILL_ROUNDS") or min(oracle.ROUNDS, 100))
+EVENTS = 60     # of a round
+LATEST = 0.08   # seconds from the first event of a round to the kill; 60 take about as long
+
+
+class KilledPostgresql(PostgresqlTarget):
+    def down(self):
+        self.server.kill(signal.SIGKILL)
+
+
+class Case:
+    """Targets on one server, by the names that the tally has."""
+
+    def __init__(self, **targets):
+        self.classes = targets
+
+    def begin(self):
+        """A home whose events go to each of them, with a relay; gives the targets by the names of their sinks."""
+        to = {f"out{number}": one() for number, one in enumerate(self.classes.values())}
+        home = Home(*(one.section(name, timeout="5s", max_in_flight=64) for name, one in to.items()), endpoint(PATH, relay=list(to)))
+        for one in to.values():
+            one.prepare(home)
+        return to, home
+
+
+CASES = {
+    "redis": Case(**{"Redis, appendfsync always": RedisTarget}),
+    "amqp": Case(**{"RabbitMQ, durable classic queue": AmqpTarget}),
+    "nats": Case(**{"NATS JetStream, file storage": NatsTarget}),
+    "postgresql": Case(**{"PostgreSQL, fsync on": KilledPostgresql}),
+    "kafka": Case(**{"Kafka's mock, all brokers down": KafkaTarget}),
+}
+
+
+def delivered(home, sink):
+    """The ids of the events that the relay has as delivered."""
+    name = home.spool.query("SELECT name FROM spool")[0]["name"]
+    return {f"evt_{name}_{row['event']}" for row in home.spool.query("SELECT event FROM relay WHERE sink = ? AND state = 1", sink)}
+
+
+def strike(rng, to, receiver):
+    """Kills the server while events come."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(deliver, receiver, EVENTS)
+        time.sleep(rng.uniform(0, LATEST))
+        next(iter(to.values())).down()
+        coming.result()
+
+
+def lost(home, sink, to):
+    """What was delivered before the look, and is not there."""
+    known = delivered(home, sink)
+    return known - {id for id, _ in to.arrived()}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_kill_of_a_broker(rng, children, name):
+    to, home = CASES[name].begin()
+    start, missing = time.monotonic(), {sink: set() for sink in to}
+    receiver, relay = home.start(), Relay(home).ready()
+    for number in range(1, ROUNDS + 1):
+        strike(rng, to, receiver)
+        next(iter(to.values())).up()
+        for sink, one in to.items():
+            missing[sink] |= lost(home, sink, one)
+        home.cli("retry")
+        for sink in to:
+            until(lambda sink=sink: len(delivered(home, sink)) == number * EVENTS, f"all of round {number} are delivered to {sink}", 60)
+    relay.stop()
+    took = time.monotonic() - start
+    spool = home.spool.query("SELECT name FROM spool")[0]["name"]
+    stored = {f"evt_{spool}_{row['id']}": row["body"] for row in home.spool.events()}
+    for title, (sink, one) in zip(CASES[name].classes, to.items()):
+        there = one.arrived()
+        times = Counter(id for id, _ in there)
+        missing[sink] |= stored.keys() - times.keys()
+        repeats = sum(times.values()) - len(times)
+        tally.add_killed(title, ROUNDS, len(stored), repeats, len(missing[sink]), took)
+        assert not missing[sink], f"{title}: {len(missing[sink])} delivered events are not there"
+        assert dict(there) == stored, f"{title}: other bytes"
+        assert not one.dedupes or not repeats, f"{title}: {repeats} are there twice"
+    for one in to.values():
+        one.close()

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: ISC
+"""The page behind real web servers, with the examples of conf-examples/page: authentication, list, detail, files, waiting."""
+import base64
+import hashlib
+import json
+import threading
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+import sender
+from examples import EXAMPLES
+from fcgi_client import deliver
+from page import Page, page_files
+from place import BIN, SLOW, new_dir
+from receiver import Home
+from servers import free_port, module, start_apache, start_nginx
+
+pytestmark = pytest.mark.usefixtures("children")
+MODULES = {"apache-mod_cgid.conf": ["cgid"], "apache-mod_fcgid.conf": ["fcgid"], "apache-mod_proxy_fcgi.conf": ["proxy", "proxy_fcgi"]}
+USERS = "jo:{SHA}" + base64.b64encode(hashlib.sha1(b"pass").digest()).decode() + "\n"
+
+
+class Site:
+    def __init__(self, name):
+        self.home = Home()
+        self.receiver = self.home.start()
+        self.receiver.until(lambda: self.home.spool.query("SELECT 1 FROM sqlite_master WHERE name = 'event'"), "the spool is made")
+        self.page = Page(self.home) if name in ("nginx.conf", "apache-mod_proxy_fcgi.conf") else None
+        self.port, files = free_port(), page_files()
+        users = self.home.write("users", USERS)
+        text = (EXAMPLES / "page" / name).read_text()
+        for old, new in (("/run/hookspool/page.sock", self.page and self.page.socket), ("/etc/hookspool/page.users", users), ("/usr/local/libexec", BIN),
+                         ("/etc/hookspool/hookspool.conf", self.home.conf), ("include fastcgi_params", "include /etc/nginx/fastcgi_params"),
+                         ("FcgidInitialEnv HOOKSPOOL_CONF", f"FcgidInitialEnv HOOKSPOOL_PAGE_FILES {files}\nFcgidInitialEnv HOOKSPOOL_CONF"),
+                         ("SetEnv HOOKSPOOL_CONF", f"SetEnv HOOKSPOOL_PAGE_FILES {files}\n\tSetEnv HOOKSPOOL_CONF")):
+            text = text.replace(old, str(new))
+        if name == "nginx.conf":
+            self.server = start_nginx(f"server {{\nlisten 127.0.0.1:{self.port};\n{text}\n}}", self.port)
+        else:
+            self.server = start_apache(f"""
+{module("alias", "env", "auth_basic", "authn_core", "authn_file", "authz_user", *MODULES[name])}
+<IfModule cgid_module>
+ScriptSock {self.home.dir}/cgid.sock
+</IfModule>
+<IfModule fcgid_module>
+FcgidIPCDir {new_dir("ipc")}
+FcgidProcessTableFile {self.home.dir}/fcgid_shm
+</IfModule>
+{text}
+""", self.port)
+
+    def get(self, path, user="jo:pass", method="GET", headers=None, body=None):
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/hookspool{path}", method=method, data=body)
+        if user:
+            request.add_header("Authorization", "Basic " + base64.b64encode(user.encode()).decode())
+        for name, value in (headers or {}).items():
+            request.add_header(name, value)
+        try:
+            with urllib.request.urlopen(request, timeout=30 * SLOW) as answer:
+                return answer.status, answer.headers, answer.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.headers, error.read()
+
+    def json(self, path):
+        status, _, body = self.get(path)
+        assert status == 200, (path, status, body)
+        return json.loads(body)
+
+    def send(self, text):
+        assert deliver(self.receiver.socket, sender.message(text=text)).status == 200
+
+    def stop(self):
+        self.server.stop()
+        if self.page:
+            self.page.stop()
+        self.receiver.stop()
+
+
+@pytest.fixture(scope="module", params=[path.name for path in sorted((EXAMPLES / "page").iterdir())])
+def site(request):
+    one = Site(request.param)
+    yield one
+    one.stop()
+
+
+def test_users_are_authenticated(site):
+    for user in (None, "jo:wrong", "eve:pass"):
+        for path in ("/", "/events.json", "/static/style.css"):
+            assert site.get(path, user=user)[0] == 401
+    assert json.loads(site.get("/summary.json")[2])["user"] == "jo"
+
+
+def test_list_detail_and_files(site):
+    site.send("through the web server 👋 " + "x" * 300_000)
+    rows = site.json("/events.json")["events"]
+    assert rows[0]["kind"] == "event" and rows[0]["bytes"] > 300_000
+    event = site.json(f"/event/{rows[0]['id']}.json")
+    assert event["text"].startswith("through the web server 👋") and len(event["body"]) > 300_000
+    for path, root in (("/", b"./static/"), (f"/event/{rows[0]['id']}", b"../static/")):
+        status, headers, body = site.get(path)
+        assert status == 200 and root in body and "default-src 'none'" in headers["Content-Security-Policy"]
+    status, headers, body = site.get("/static/style.css")
+    assert status == 200 and b"color" in body
+    assert site.get("/static/style.css", headers={"If-None-Match": headers["ETag"]})[0] == 304
+    assert site.get("/nothing")[0] == 404 and site.get("/events.json", method="POST", body=b"x")[0] == 405
+    status, headers, body = site.get("/events.json", method="HEAD")
+    assert status == 200 and body == b""
+
+
+def test_address_without_a_slash_leads_to_the_page(site):
+    status, _, body = site.get("")
+    assert status == 200 and b"./static/" in body or status == 404  # proxies match the address with the slash alone
+
+
+def test_new_events_arrive_while_a_request_waits(site):
+    cursor = site.json("/events.json")["newest"]
+    timer = threading.Timer(1, site.send, ["news"])
+    timer.start()
+    begin = time.monotonic()
+    found = site.json(f"/events.json?after={cursor}&wait=20")
+    assert [row["text"] for row in found["events"]] == ["news"] and time.monotonic() - begin < 2 + 1 * SLOW
+    timer.join()
+
+
+def test_nginx_without_authentication_is_warned_of():
+    """$remote_user is what the client says: the log tells as soon as a request comes without one."""
+    home = Home()
+    page, port = Page(home), free_port()
+    server = start_nginx(f"server {{ listen 127.0.0.1:{port}; location / {{ include /etc/nginx/fastcgi_params; fastcgi_pass unix:{page.socket}; }} }}", port)
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/events.json", timeout=10)
+    assert refused.value.code == 403 and b"auth_basic" in refused.value.read()
+    assert "auth_basic" in page.text()
+    server.stop()
+    page.stop()
