@@ -114,6 +114,27 @@ void json_list_end(struct json *j)
 	yajl_gen_array_close(j->gen);
 }
 
+void json_element_number(struct json *j, int64_t value)
+{
+	yajl_gen_integer(j->gen, value);
+}
+
+void json_element_decimal(struct json *j, double value)
+{
+	char text[64];
+	int n = snprintf(text, sizeof text, "%.3f", value);
+
+	if (n > 0 && n < (int)sizeof text)
+		yajl_gen_number(j->gen, text, (size_t)n);
+	else
+		yajl_gen_null(j->gen);
+}
+
+void json_element_null(struct json *j)
+{
+	yajl_gen_null(j->gen);
+}
+
 void json_body(struct json *j, struct slice body)
 {
 	size_t n = encode_size(ENCODING_BASE64, body.n);

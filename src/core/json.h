@@ -32,6 +32,11 @@ void json_item(struct json *j);
 void json_item_end(struct json *j);
 void json_list_end(struct json *j);
 
+/* Elements of a list of numbers, in place of the items. A decimal has three digits behind the point. */
+void json_element_number(struct json *j, int64_t value);
+void json_element_decimal(struct json *j, double value);
+void json_element_null(struct json *j);
+
 /* The bytes written so far. */
 size_t json_size(const struct json *j);
 

@@ -61,7 +61,7 @@ static bool write_sink(struct page_call *c, struct json *j, const struct sink_st
 
 void backlog_answer(struct page_call *c)
 {
-	const int64_t deadline = clock_mono_us() + 4 * PAGE_BUDGET_US;
+	const int64_t deadline = clock_mono_us() + 2 * PAGE_BUDGET_US;
 	struct sinks sinks = {0};
 	struct json j;
 	bool whole;

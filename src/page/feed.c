@@ -145,6 +145,13 @@ static bool wait_for_news(struct page_call *c, const int64_t seen[2], int64_t de
 	return true;
 }
 
+static bool pace(struct page_call *c, int64_t deadline)
+{
+	page_reader_free(c);
+	waiters_pace(c->page->waiters, deadline);
+	return page_reader(c) != NULL;
+}
+
 /* Finds rows; upwards it waits for the first. False after an answer with the error. */
 static bool find_or_wait(struct page_call *c, struct feed *f)
 {
@@ -159,6 +166,8 @@ static bool find_or_wait(struct page_call *c, struct feed *f)
 			page_spool_error(c);
 			return false;
 		}
+		if (f->more && f->q.up && f->q.wait_us && c->page->waiters)
+			return pace(c, deadline);
 		if (!f->q.up || f->n || f->late || clock_mono_us() >= deadline)
 			return true;
 		f->q.cursor[0] = f->at[0];

@@ -9,6 +9,7 @@
 #include "page/action.h"
 #include "page/backlog.h"
 #include "page/callers.h"
+#include "page/chart.h"
 #include "page/detail.h"
 #include "page/feed.h"
 #include "page/files.h"
@@ -36,6 +37,7 @@ static const struct route routes[] = {
 	{"sinks.json", METHOD_GET, false, backlog_answer},
 	{"secrets.json", METHOD_GET, false, rotation_answer},
 	{"callers.json", METHOD_GET, false, callers_answer},
+	{"chart.json", METHOD_GET, false, chart_answer},
 	{"metrics", METHOD_GET, false, scrape_answer},
 	{"health", METHOD_GET, true, ready_health},
 	{"ready", METHOD_GET, true, ready_answer},

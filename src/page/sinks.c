@@ -8,7 +8,8 @@
 #include "conf/sink_type.h"
 #include "core/clock.h"
 #include "spool/pause.h"
-#include "spool/view.h"
+
+enum { PENDING_MOST = 100 * 1000 }; /* of one sink that are counted, in some 10 ms */
 
 /* The sink's state, which is made when it is new. NULL: memory is short. */
 static struct sink_state *state_of(struct sinks *s, const char *name)
@@ -27,7 +28,7 @@ static struct sink_state *state_of(struct sinks *s, const char *name)
 	return s->no_memory ? NULL : &more[s->n++];
 }
 
-static bool read_pending(struct sinks *s, struct spool_db *db, int64_t now)
+static bool read_ages(struct sinks *s, struct spool_db *db, int64_t now)
 {
 	struct spool_rows *rows = spool_deliveries_shape(db, now);
 	struct spool_delivery_count count;
@@ -38,37 +39,46 @@ static bool read_pending(struct sinks *s, struct spool_db *db, int64_t now)
 		if (!state)
 			continue;
 		state->age[count.age] = count.n;
-		state->pending += count.n;
 	}
 	return spool_rows_end(rows);
 }
 
-/* The pending ones with the time of the oldest, without their ages. */
-static bool read_oldest(struct sinks *s, struct spool_db *db, bool count_them)
+/* The sinks of the spool that the configuration has no more. */
+static bool read_sink_names(struct sinks *s, struct spool_db *db)
 {
-	struct spool_rows *rows = spool_deliveries_ages(db);
+	struct spool_rows *rows = spool_deliveries_sinks(db);
 	struct spool_delivery_count count;
-	struct sink_state *state;
 
-	while (spool_deliveries_next_count(rows, &count)) {
-		state = state_of(s, count.sink);
-		if (!state)
-			continue;
-		state->oldest = count.since;
-		if (count_them)
-			state->pending = count.n;
-	}
+	while (spool_deliveries_next_count(rows, &count))
+		state_of(s, count.sink);
 	return spool_rows_end(rows);
+}
+
+/* The number of the pending ones, up to a bound, and the time of the oldest. */
+static bool read_oldest(struct sinks *s, struct spool_db *db)
+{
+	struct spool_pending p;
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < s->n; i++) {
+		ok = spool_deliveries_pending(db, s->sink[i].name, PENDING_MOST, &p);
+		if (!ok)
+			break;
+		s->sink[i].oldest = p.since;
+		s->sink[i].pending = p.n;
+		s->whole = s->whole && p.n < PENDING_MOST;
+	}
+	return ok;
 }
 
 static bool read_dead(struct sinks *s, struct spool_db *db)
 {
-	struct spool_rows *rows = spool_view_dead_counts(db);
+	struct spool_rows *rows = spool_deliveries_ended(db);
 	struct spool_delivery_count count;
 	struct sink_state *state;
 
 	while (spool_deliveries_next_count(rows, &count))
-		if ((state = state_of(s, count.sink)))
+		if (count.state == SPOOL_RELAY_DEAD && count.n && (state = state_of(s, count.sink)))
 			state->dead = count.n;
 	return spool_rows_end(rows);
 }
@@ -95,14 +105,15 @@ bool sinks_read(struct sinks *s, const struct conf *conf, struct spool_db *db, b
 	const struct sink *sink;
 	bool ok = true;
 
+	s->whole = true;
 	for (size_t i = 0; i < conf->n_sinks; i++)
 		state_of(s, conf->sinks[i].name);
-	ok = read_pauses(s, db, now) && (!ages || read_pending(s, db, now)) && read_oldest(s, db, !ages) && read_dead(s, db);
+	ok = read_pauses(s, db, now) && read_sink_names(s, db) && read_dead(s, db) && read_oldest(s, db) && (!ages || read_ages(s, db, now));
 	for (size_t i = 0; i < s->n; i++) {
 		sink = conf_sink(conf, s->sink[i].name);
 		s->sink[i].type = sink ? sink->type->name : NULL;
 	}
-	return ok && !s->no_memory;
+	return ok && s->whole && !s->no_memory;
 }
 
 void sinks_free(struct sinks *s)

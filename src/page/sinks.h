@@ -20,7 +20,7 @@ struct sink_state {
 struct sinks {
 	struct sink_state *sink;
 	size_t n;
-	bool no_memory;
+	bool no_memory, whole;
 };
 
 /*

@@ -8,10 +8,17 @@
 #include "core/clock.h"
 #include "spool/view.h"
 
+/*
+ * Under a stream of events all waiting requests are woken once in HOLD_US. Those that are further behind than one answer ask again at
+ * once: together they get an answer each PACE_US. So open pages take little from the receiver.
+ */
+enum { HOLD_US = 700 * 1000, PACE_US = 80 * 1000 };
+
 struct waiters {
 	pthread_mutex_t mutex;
 	pthread_cond_t news;
 	int64_t newest[2];
+	int64_t woken_at, paced_at; /* clock_mono_us() */
 	unsigned n;
 	bool stopping;
 };
@@ -58,6 +65,22 @@ bool waiters_wait(struct waiters *w, const int64_t seen[2], int64_t deadline)
 	return may;
 }
 
+void waiters_pace(struct waiters *w, int64_t deadline)
+{
+	struct timespec until;
+	int64_t at, now = clock_mono_us();
+
+	pthread_mutex_lock(&w->mutex);
+	at = w->paced_at + PACE_US > now ? w->paced_at + PACE_US : now;
+	if (at > deadline)
+		at = deadline;
+	w->paced_at = at;
+	until = (struct timespec){at / 1000000, at % 1000000 * 1000};
+	while (!w->stopping && clock_mono_us() < at && pthread_cond_timedwait(&w->news, &w->mutex, &until) == 0)
+		;
+	pthread_mutex_unlock(&w->mutex);
+}
+
 bool waiters_any(struct waiters *w)
 {
 	bool any;
@@ -70,8 +93,10 @@ bool waiters_any(struct waiters *w)
 
 void waiters_tick(struct waiters *w, const struct conf *conf, struct spool_db **db)
 {
-	int64_t newest[2];
+	int64_t newest[2], now = clock_mono_us();
 
+	if (now - w->woken_at < HOLD_US)
+		return;
 	if (*db && spool_db_moved(*db)) {
 		spool_db_free(*db);
 		*db = NULL;
@@ -84,8 +109,10 @@ void waiters_tick(struct waiters *w, const struct conf *conf, struct spool_db **
 	if (!spool_view_newest(*db, newest))
 		return;
 	pthread_mutex_lock(&w->mutex);
-	if (newest[0] != w->newest[0] || newest[1] != w->newest[1])
+	if (newest[0] != w->newest[0] || newest[1] != w->newest[1]) {
 		pthread_cond_broadcast(&w->news);
+		w->woken_at = now;
+	}
 	w->newest[0] = newest[0];
 	w->newest[1] = newest[1];
 	pthread_mutex_unlock(&w->mutex);

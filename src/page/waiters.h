@@ -20,6 +20,9 @@ void waiters_free(struct waiters *w);
  */
 bool waiters_wait(struct waiters *w, const int64_t seen[2], int64_t deadline);
 
+/* Delays the answer of a request that is behind, so that many of them take little together; not beyond the deadline. */
+void waiters_pace(struct waiters *w, int64_t deadline);
+
 /* True while a request waits: the main thread then calls waiters_tick() each WAITERS_TICK_MS, which opens *db when it is NULL. */
 bool waiters_any(struct waiters *w);
 void waiters_tick(struct waiters *w, const struct conf *conf, struct spool_db **db);

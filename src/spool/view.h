@@ -85,9 +85,6 @@ void spool_view_bound(struct spool_db *db, const int64_t *deadline);
 /* The deliveries of an event to sinks, the oldest first: spool_deliveries_next() takes them. They are read in place, and not copied. */
 struct spool_rows *spool_view_deliveries(struct spool_db *db, int64_t event);
 
-/* Counts the dead letters of each sink: spool_deliveries_next_count() takes them. */
-struct spool_rows *spool_view_dead_counts(struct spool_db *db);
-
 enum { SPOOL_VIEW_GROUPED = 5000 }; /* the newest rows that are grouped */
 
 /* A group of rows. */

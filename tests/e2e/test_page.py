@@ -640,3 +640,30 @@ def test_reload(shown):
     page.signal(1)
     page.until(lambda: "reload failed" in page.text(), "the reload fails")
     assert page.get("/events.json", user=None).status == 200
+
+
+# ---- charts
+
+def test_charts(shown):
+    receiver, page = shown(home=Home(sink("out", url="http://127.0.0.1:9/"), endpoint(relay=["out"])))
+    for _ in range(3):
+        send(receiver)
+    refuse(receiver)
+    for span, step in (("hour", 60), ("day", 300), ("week", 3600)):
+        rate = page.until(lambda: (found := page.get("/chart.json", of="rate", span=span).json)["series"] and found, "the counters are there")
+        assert rate["step"] == step and rate["times"] == sorted(rate["times"]) and abs(rate["times"][-1] - time.time()) < 2 * step
+        assert {s["name"]: sum(s["values"]) for s in rate["series"]} == {"stored": 3, "refused": 1}
+        assert all(len(s["values"]) == len(rate["times"]) for s in rate["series"])
+        latency = page.get("/chart.json", of="latency", span=span).json
+        assert [s["name"] for s in latency["series"]] == ["median", "95 %", "99 %"] and 0 < latency["series"][0]["values"][-1] < 1000
+    assert [s["name"] for s in page.get("/chart.json", of="outcomes", span="hour").json["series"]] == ["refused"]
+    backlog = page.get("/chart.json", of="backlog", span="hour").json
+    assert backlog["series"] == [] and backlog["times"]  # no relay has counted
+    assert page.get("/chart.json", of="x", span="hour").status == 400 and page.get("/chart.json", of="rate").status == 400
+
+
+def test_charts_without_measurements(shown):
+    receiver, page = shown()
+    (receiver.home.spool.dir / "measure").unlink(missing_ok=True)
+    for of in ("rate", "outcomes", "latency", "backlog"):
+        assert page.get("/chart.json", of=of, span="day").status == 200

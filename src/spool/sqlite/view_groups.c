@@ -33,11 +33,6 @@ struct spool_rows *spool_view_deliveries(struct spool_db *db, int64_t event)
 	return rows;
 }
 
-struct spool_rows *spool_view_dead_counts(struct spool_db *db)
-{
-	return spool_rows_begin(db, "SELECT sink, count(*), 2, 0, 0 FROM relay INDEXED BY relay_dead WHERE state = 2 GROUP BY sink");
-}
-
 /* Both limits are SPOOL_VIEW_GROUPED. */
 struct spool_rows *spool_view_dead(struct spool_db *db)
 {
