@@ -148,7 +148,7 @@ static bool needs_relay(const struct conf *conf)
 	for (size_t i = 0; i < conf->n_endpoints; i++)
 		if (conf_endpoint_sink(&conf->endpoints[i], 0))
 			return true;
-	return false;
+	return conf->n_alert > 0;
 }
 
 static void say_gone(struct looking *l)

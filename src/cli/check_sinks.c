@@ -33,10 +33,10 @@ static bool is_named(const struct conf *conf, const struct sink *s)
 		for (size_t k = 0; (named = conf_endpoint_sink(&conf->endpoints[i], k)); k++)
 			if (named == s)
 				return true;
-	for (size_t i = 0; i < conf->n_sinks; i++)
-		if (conf->sinks[i].reply && conf_sink(conf, conf->sinks[i].reply) == s)
+	for (size_t i = 0; i < conf->n_alert; i++)
+		if (conf->alert[i] == s)
 			return true;
-	return false;
+	return s->replies; /* for hookspool reply, where no other sink names it */
 }
 
 /* The path in the field of an option; NULL where the option is not of this kind, or has no value. */

@@ -31,6 +31,7 @@ static void add_found(struct json *j, struct filter *f, const struct spool_row *
 	json_number(j, "id", row->id);
 	json_time(j, "received_at", row->received_at);
 	json_text(j, "endpoint", row->endpoint);
+	json_string(j, "source", spool_source_name(row->source));
 	json_text(j, "note", row->note);
 	json_number(j, "bytes", (int64_t)row->body.n);
 	mcp_result_untrusted(j);
@@ -214,6 +215,7 @@ static bool show_row(struct mcp *m, const struct mcp_args *a, const struct spool
 	json_text(j, "endpoint", row->endpoint);
 	json_text(j, "name", endpoint_name(m->conf, row->endpoint));
 	json_text(j, "remote_addr", row->remote_addr);
+	json_string(j, "source", spool_source_name(row->source));
 	json_text(j, "note", row->note);
 	json_string(j, "verdict", buf_str(&verdict));
 	ok = add_deliveries(m, row->id, j);

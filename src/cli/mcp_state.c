@@ -215,12 +215,14 @@ static bool explain_event(struct mcp *m, int64_t id, struct json *j, struct buf 
 	struct spool_events_iter *it = spool_events_get(m->db, id);
 	struct spool_row r;
 	bool found = spool_events_next(it, &r);
-	bool ok = found && explain(m, &(struct delivered){r.endpoint, r.headers, r.body, r.received_at}, j, why);
+	bool ok = found && r.source == SPOOL_SOURCE_WEBHOOK && explain(m, &(struct delivered){r.endpoint, r.headers, r.body, r.received_at}, j, why);
 
 	if (!spool_events_end(it))
 		return false;
 	if (!found)
 		buf_printf(why, "there is no event %" PRId64 "; list_events has the ids", id);
+	else if (r.source != SPOOL_SOURCE_WEBHOOK)
+		buf_printf(why, "event %" PRId64 " has no signature: it came by no webhook", id);
 	return ok;
 }
 

@@ -48,6 +48,8 @@ void verdict_describe(const struct conf *conf, const struct spool_row *r, struct
 	free(path);
 	if (r->source == SPOOL_SOURCE_CATCH_UP)
 		buf_printf(out, "no signature: catch-up has fetched it from the provider's API");
+	else if (r->source == SPOOL_SOURCE_OWN)
+		buf_printf(out, "no signature: hookspool has made it");
 	else if (!e)
 		buf_printf(out, "signature not checked: the configuration has no such endpoint");
 	else if (e->scheme.algorithm == ALGORITHM_NONE)

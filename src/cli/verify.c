@@ -226,7 +226,9 @@ static bool verify_event(struct visit *visit, struct spool_db *db, bool *found)
 	struct spool_row r;
 
 	*found = spool_events_next(it, &r);
-	if (*found && r.source == SPOOL_SOURCE_CATCH_UP)
+	if (*found && r.source == SPOOL_SOURCE_OWN)
+		printf("%-13s no signature: hookspool has made event %" PRId64 "\n", "verdict", r.id);
+	else if (*found && r.source == SPOOL_SOURCE_CATCH_UP)
 		printf("%-13s no signature: catch-up has fetched event %" PRId64 " from the provider's API\n", "verdict", r.id);
 	else if (*found)
 		verify_row(visit, r.endpoint, r.headers, r.body, r.received_at);

@@ -6,7 +6,7 @@
 
 const char *spool_source_name(enum spool_source source)
 {
-	return source == SPOOL_SOURCE_CATCH_UP ? "catch-up" : "webhook";
+	return source == SPOOL_SOURCE_CATCH_UP ? "catch-up" : source == SPOOL_SOURCE_OWN ? "hookspool" : "webhook";
 }
 
 bool event_line(const struct spool_row *r, struct slice name, struct buf *out)

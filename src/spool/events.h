@@ -25,8 +25,11 @@ struct spool_filter {
 
 extern const struct spool_filter spool_filter_all;
 
-/* Where an event came from. A catch-up's has no headers, no address and no signature: it was fetched, not received. */
-enum spool_source { SPOOL_SOURCE_WEBHOOK, SPOOL_SOURCE_CATCH_UP };
+/*
+ * Where an event came from. A catch-up's has no headers, no address and no signature: it was fetched, not received. One of our own
+ * (alert.h) has none either.
+ */
+enum spool_source { SPOOL_SOURCE_WEBHOOK, SPOOL_SOURCE_CATCH_UP, SPOOL_SOURCE_OWN };
 
 /* The name that commands and sinks show. */
 const char *spool_source_name(enum spool_source source);

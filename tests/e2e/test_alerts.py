@@ -250,8 +250,18 @@ def test_commands_show_alerts(receiver, relay, target, ops):
     assert re.search(r"hookspool\.delivery\.\S*\s+hookspool\s+sink out: 1 delivery is dead", listed), listed
     row = home.spool.export("--endpoint", "hookspool")[0]
     assert row["event"] == "hookspool.delivery.dead" and json.loads(row["body"])["data"]["sink"] == "out"
+    assert row["source"] == "hookspool" and b"no signature: hookspool has made it" in home.cli("show", "2").stdout
+    assert b"hookspool has made event 2" in home.cli("verify", "--id", "2").stdout
     assert b"ops" in home.cli("deliveries", "--event", "2").stdout
     assert b"belongs to no conversation" in home.cli("reply", "2", "x").stderr
+
+
+def test_check_knows_the_sinks_of_alerts(receiver, target, ops):
+    home = Home(sink("ops", url=ops.url), sink("api", url=target.url, body="{{hookspool.reply}}", content_type="text/plain"), endpoint(PATH), alert=["ops"])
+    deliver(receiver(home=home))
+    said = home.cli("check").stdout.decode()
+    assert re.search(r"^warn relay: none", said, re.M), said
+    assert "no endpoint names it" not in said
 
 
 @pytest.mark.parametrize("top, said", [

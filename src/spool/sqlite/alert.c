@@ -61,6 +61,7 @@ static bool put_event(struct spool_db *db, const struct spool_alert *a, const st
 
 	ev.conversation = (struct slice){conversation.data, conversation.len};
 	ok = ok && ((spool_store_open(&store, db->sql) && spool_store_begin(&store) && spool_store_put(&store, &ev)) || spool_sql_fail(db));
+	ok = ok && spool_sql_run(db, "UPDATE event SET source = ?2 WHERE id = ?1", ev.id, SPOOL_SOURCE_OWN);
 	*id = ev.id;
 	spool_store_close(&store);
 	buf_free(&conversation);

@@ -16,6 +16,7 @@ static bool prepare_recorder(struct spool_db *db, struct recorder *r)
 {
 	return spool_sql_keep(db, "INSERT INTO attempt(relay, at, ms, status, error, answer) SELECT ?1, ?3, ?4, ?5, ?6, ?7"
 			" WHERE EXISTS(SELECT 1 FROM relay WHERE id = ?1 AND event = ?2)", &r->attempt) &&
+		/* a dead letter's due is when it died: index relay_died. One that was dropped by hand stays as it is, but for a delivery */
 		spool_sql_keep(db, "UPDATE relay SET state = iif(state = 0 OR ?3 = 1, ?3, state), due = iif(?3 = 1 OR (?3 = 0 AND state <> 0), due, ?4), attempts = attempts + 1,"
 			" since = ?6, judge = ?5, sending = 0, was_state = iif(?3 = 0, was_state, 0), was_attempts = iif(?3 = 0, was_attempts, 0)"
 			" WHERE id = ?1 AND event = ?2", &r->state) &&

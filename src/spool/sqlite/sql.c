@@ -103,5 +103,7 @@ int spool_sql_int(sqlite3_stmt *st, int column)
 
 enum spool_source spool_sql_source(sqlite3_stmt *st, int column)
 {
-	return sqlite3_column_int(st, column) == SPOOL_SOURCE_CATCH_UP ? SPOOL_SOURCE_CATCH_UP : SPOOL_SOURCE_WEBHOOK;
+	int source = sqlite3_column_int(st, column);
+
+	return source == SPOOL_SOURCE_CATCH_UP || source == SPOOL_SOURCE_OWN ? (enum spool_source)source : SPOOL_SOURCE_WEBHOOK;
 }
