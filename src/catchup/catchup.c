@@ -148,7 +148,7 @@ static void run_accounts(struct section_run *s)
 
 /* ---- the section */
 
-/* When the section's last run lets the next request go. A clock that was ahead makes no one wait for longer than a day. */
+/* When the section's last run lets the next request go. A state of the future was written by a clock that was set back since. */
 static bool read_not_before(const struct catchup_order *o, const struct catchup *c, int64_t *not_before)
 {
 	struct spool_rows *rows = spool_catchup_list(o->db);
@@ -157,7 +157,7 @@ static bool read_not_before(const struct catchup_order *o, const struct catchup 
 
 	*not_before = 0;
 	while (spool_catchup_next(rows, &state))
-		if (strcmp(state.name, c->name) == 0 && state.not_before > *not_before && state.not_before <= now + INT64_C(86400000))
+		if (strcmp(state.name, c->name) == 0 && state.tried_at <= now && state.not_before > *not_before)
 			*not_before = state.not_before;
 	return spool_rows_end(rows);
 }
