@@ -146,8 +146,11 @@ static bool parse_number(const char *text, int64_t *ms)
 		return false;
 	for (size_t i = 0; i < n; i++)
 		v = v * 10 + (text[i] - '0');
-	*ms = n < 12 ? v * 1000 : v;
-	return *ms <= YEAR_9999_MS;
+	v = n < 12 ? v * 1000 : v;
+	if (v > YEAR_9999_MS)
+		return false;
+	*ms = v;
+	return true;
 }
 
 bool clock_read(struct slice text, int64_t *ms)

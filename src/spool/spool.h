@@ -89,6 +89,7 @@ struct spool_event {
 	int64_t id;     /* set by spool_put(): its own, or that of the event it is a duplicate of */
 	bool duplicate; /* set by spool_put() */
 	bool altered;   /* the same: a duplicate, but of other bytes */
+	bool fetched;   /* the same: a duplicate of an event that a catch-up has fetched */
 	int64_t same_as; /* the same: the newest event with the same bytes under another unsigned id; 0: none */
 	int64_t waits[ENDPOINT_STORES]; /* the same: the relays to sinks in store that are pending, of a duplicate too */
 	size_t n_waits;                  /* the same */

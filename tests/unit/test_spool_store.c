@@ -434,6 +434,53 @@ static void test_store_that_does_not_want_the_event_is_not_waited_for(void **sta
 	spool_close(s);
 }
 
+/* A message that was fetched and one that was delivered are one, in either order; only the bytes tell them apart. */
+static void fetched_event_is_the_delivered_one(void **state)
+{
+	struct spool *s = make("fetched");
+	struct spool_event fetched = event(SPOOL_IDENTITY_SIGNED, "1", "put together"), delivered = event(SPOOL_IDENTITY_SIGNED, "1", "signed");
+
+	(void)state;
+	fetched.source = SPOOL_SOURCE_CATCH_UP;
+	stores(s, fetched, 1);
+	merges(s, delivered, 1, false); /* other bytes say nothing */
+	merges(s, fetched, 1, false);
+	fetched.key = fetched.plain_id = delivered.key = delivered.plain_id = text("2");
+	stores(s, delivered, 2);
+	put(s, &fetched);
+	assert_true(fetched.duplicate);
+	spool_close(s);
+	assert_int_equal(ask("fetched", "SELECT count(*) FROM event WHERE source = 1 AND id = 1"), 1);
+	assert_int_equal(ask("fetched", "SELECT count(*) FROM event"), 2);
+}
+
+/* A sink without fetched events gets one when the webhook delivers it after all, and once. */
+static void late_webhook_reaches_the_sink_that_wants_no_fetched_events(void **state)
+{
+	char names[][5] = {"all", "live"};
+	const struct sink all = {.name = names[0], .catch_up = true}, live = {.name = names[1]};
+	const struct sink *both[] = {&all, &live};
+	struct spool *s = make("withheld");
+	struct spool_event ev = event(SPOOL_IDENTITY_SIGNED, "1", "put together");
+
+	(void)state;
+	ev.source = SPOOL_SOURCE_CATCH_UP;
+	ev.relay = both;
+	ev.n_relay = 1; /* as catchup/batch.c chooses */
+	put(s, &ev);
+	assert_int_equal(ask("withheld", "SELECT count(*) FROM relay"), 1);
+	put(s, &ev); /* fetched again */
+	assert_int_equal(ask("withheld", "SELECT count(*) FROM relay"), 1);
+	ev.source = SPOOL_SOURCE_WEBHOOK;
+	ev.n_relay = 2;
+	put(s, &ev);
+	put(s, &ev);
+	assert_true(ev.duplicate);
+	assert_int_equal(ask("withheld", "SELECT count(*) FROM relay WHERE sink = 'live'"), 1);
+	assert_int_equal(ask("withheld", "SELECT count(*) FROM relay"), 2);
+	spool_close(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -448,6 +495,8 @@ int main(void)
 		cmocka_unit_test(replay_window_with_a_clock_set_back),
 		cmocka_unit_test(unsigned_across_processes),
 		cmocka_unit_test(key_is_shown_as_text),
+		cmocka_unit_test(fetched_event_is_the_delivered_one),
+		cmocka_unit_test(late_webhook_reaches_the_sink_that_wants_no_fetched_events),
 		cmocka_unit_test(test_pending_stores_are_named),
 		cmocka_unit_test(test_store_that_does_not_want_the_event_is_not_waited_for),
 	};

@@ -26,7 +26,8 @@ int spool_duplicate_find(struct spool_store *s, const struct spool_event *ev, co
 	spool_sql_bind_slice(st, 4, c->key.scope);
 	rc = sqlite3_step(st);
 	if (rc == SQLITE_ROW)
-		*f = (struct spool_found){sqlite3_column_int64(st, 0), sqlite3_column_int64(st, 1), sqlite3_column_int(st, 2), true};
+		*f = (struct spool_found){sqlite3_column_int64(st, 0), sqlite3_column_int64(st, 1), sqlite3_column_int(st, 2), true,
+			sqlite3_column_int(st, 3)};
 	sqlite3_reset(st);
 	return rc;
 }
@@ -45,7 +46,7 @@ static int find_purged(struct spool_store *s, const struct spool_event *ev, stru
 	rc = sqlite3_step(st);
 	if (rc == SQLITE_ROW) {
 		*f = (struct spool_found){sqlite3_column_int64(st, 0), sqlite3_column_int64(st, 1), true,
-			sqlite3_column_bytes(st, 2) == SPOOL_KEY_DIGEST};
+			sqlite3_column_bytes(st, 2) == SPOOL_KEY_DIGEST, false};
 		f->same_bytes = !f->bytes_known ||
 			(spool_key_digest(spool_key_bytes(ev), digest) && memcmp(sqlite3_column_blob(st, 2), digest, sizeof digest) == 0);
 	}
@@ -56,6 +57,7 @@ static int find_purged(struct spool_store *s, const struct spool_event *ev, stru
 bool spool_duplicate_set(struct spool_event *ev, const struct spool_found *f)
 {
 	ev->duplicate = true;
+	ev->fetched = f->fetched;
 	ev->id = f->id;
 	ev->altered = !f->same_bytes && ev->identity == SPOOL_IDENTITY_SIGNED; /* other keys have a digest of the bytes */
 	return true;
@@ -120,7 +122,7 @@ static bool look_legacy(struct spool_store *s, struct spool_event *ev, const str
 		same_bytes = sqlite3_column_int(st, 1);
 		same_thing = ev->identity == SPOOL_IDENTITY_SIGNED && c->key.by_name && sqlite3_column_int(st, 2) && sqlite3_column_int(st, 3);
 		if (same_bytes || same_thing)
-			spool_duplicate_set(ev, &(struct spool_found){sqlite3_column_int64(st, 0), 0, same_bytes, true});
+			spool_duplicate_set(ev, &(struct spool_found){sqlite3_column_int64(st, 0), 0, same_bytes, true, false});
 	}
 	sqlite3_reset(st);
 	return rc == SQLITE_ROW || rc == SQLITE_DONE;
@@ -150,7 +152,7 @@ static int find_same(struct spool_store *s, enum spool_store_sql which, const st
 	sqlite3_bind_blob(st, 2, c->key.digest, sizeof c->key.digest, SQLITE_STATIC);
 	rc = sqlite3_step(st);
 	if (rc == SQLITE_ROW)
-		*f = (struct spool_found){sqlite3_column_int64(st, 0), sqlite3_column_int64(st, 1), true, true};
+		*f = (struct spool_found){sqlite3_column_int64(st, 0), sqlite3_column_int64(st, 1), true, true, false};
 	sqlite3_reset(st);
 	return rc;
 }

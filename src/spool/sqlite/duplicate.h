@@ -16,6 +16,7 @@ struct spool_candidate {
 struct spool_found {
 	int64_t id, received_at;
 	bool same_bytes, bytes_known;
+	bool fetched; /* by a catch-up */
 };
 
 /* Finds the event with the same key and scope. Returns SQLITE_ROW, SQLITE_DONE where there is none, or an error. */

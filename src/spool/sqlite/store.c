@@ -21,7 +21,7 @@ static const char *const statements[STORE_COUNT] = {
 		" conversation, sent_at, remote_addr, headers, body, id, note, digest, scope, text)"
 		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18) ON CONFLICT DO NOTHING",
 	/* a catch-up puts an event together again: its bytes are never those of the webhook */
-	[STORE_FIND] = "SELECT id, received_at, body = ?3 OR source FROM event WHERE endpoint = ?1 AND key = ?2 AND scope = ?4",
+	[STORE_FIND] = "SELECT id, received_at, body = ?3 OR source, source FROM event WHERE endpoint = ?1 AND key = ?2 AND scope = ?4",
 	[STORE_FIND_PURGED] = "SELECT id, received_at, digest FROM purged WHERE endpoint = ?1"
 		" AND key = key_hash((SELECT salt FROM spool), ?2)",
 	[STORE_SAME] = "SELECT id, received_at FROM event WHERE endpoint = ?1 AND digest = ?2 ORDER BY id DESC LIMIT 1",
@@ -195,6 +195,28 @@ static bool look_at_stores(struct spool_store *s, struct spool_event *ev)
 	return ok;
 }
 
+/*
+ * For a duplicate of an event that a catch-up has fetched: the webhook has delivered it after all, so sinks that want no fetched events
+ * get it now. A relay that is there stays as it is.
+ */
+static bool add_withheld(struct spool_store *s, const struct spool_event *ev)
+{
+	sqlite3_stmt *st = spool_store_statement(s, STORE_STATE), *add = spool_store_statement(s, STORE_RELAY);
+	bool ok = st && add;
+
+	for (size_t i = 0; ok && i < ev->n_relay; i++) {
+		if (ev->relay[i]->catch_up || !sink_wants(ev->relay[i], ev))
+			continue;
+		sqlite3_bind_int64(st, 1, ev->id);
+		sqlite3_bind_text(st, 2, ev->relay[i]->name, -1, SQLITE_STATIC);
+		ok = sqlite3_step(st) == SQLITE_ROW;
+		if (ok && sqlite3_column_type(st, 0) == SQLITE_NULL)
+			ok = add_relay(s, add, ev, ev->relay[i]);
+		sqlite3_reset(st);
+	}
+	return ok;
+}
+
 static bool any_needs_text(const struct sink *const *sinks, size_t n)
 {
 	bool any = false;
@@ -287,7 +309,7 @@ bool spool_store_put(struct spool_store *s, struct spool_event *ev)
 {
 	struct spool_candidate c = {.note = ev->note};
 
-	ev->duplicate = ev->altered = false;
+	ev->duplicate = ev->altered = ev->fetched = false;
 	ev->same_as = 0;
 	ev->n_waits = 0;
 	ev->store_dead = false;
@@ -295,5 +317,5 @@ bool spool_store_put(struct spool_store *s, struct spool_event *ev)
 		return false;
 	if (!ev->duplicate && !insert_event(s, ev, &c)) /* which may find a duplicate, too */
 		return false;
-	return (!ev->duplicate || look_at_stores(s, ev)) && (!ev->reject || run_with_id(s, STORE_ACCEPT, ev->reject));
+	return (!ev->duplicate || look_at_stores(s, ev)) && (!ev->fetched || ev->source || add_withheld(s, ev)) && (!ev->reject || run_with_id(s, STORE_ACCEPT, ev->reject));
 }
