@@ -223,24 +223,29 @@ class Conversation:
         self.id, self.account, self.name, self.profile, self.messages = new_id(), account, name, profile, []
 
     @property
+    def shown(self):
+        """Its messages, but for those that the API does not list yet."""
+        return [message for message in self.messages if not message.hidden]
+
+    @property
     def last_at(self):
-        return max((message.sent_at for message in self.messages), default=0)
+        return max((message.sent_at for message in self.shown), default=0)
 
 
 class Message:
     def __init__(self, conversation, text, sent_at, own, attachments):
         self.id, self.conversation, self.text, self.sent_at = new_id(), conversation, text, sent_at
-        self.own, self.attachments = own, attachments
+        self.own, self.attachments, self.hidden = own, attachments, False
 
     @property
     def urn(self):
         """As the webhook spells it."""
         return f"urn:li:messagingMessage:{self.id}"
 
-    def webhook(self):
-        """The body of ConnectSafely's delivery of this message."""
-        talk = self.conversation
-        data = {"id": self.urn, "message_urn": self.urn, "account_id": talk.account, "provider": "LINKEDIN",
+    def webhook(self, urn=None):
+        """The body of ConnectSafely's delivery of this message; urn: where it is spelled otherwise."""
+        talk, urn = self.conversation, urn or self.urn
+        data = {"id": urn, "message_urn": urn, "account_id": talk.account, "provider": "LINKEDIN",
                 "sender": {"id": f"urn:li:fsd_profile:{talk.profile}", "name": talk.name, "profile_url": None, "profile_picture": None},
                 "body": self.text, "timestamp": iso(self.sent_at), "conversation_id": f"urn:li:messagingThread:{talk.id}", "attachments": self.attachments}
         return json.dumps({"event": "message.received", "object": "event", "data": data}, ensure_ascii=False).encode()
@@ -291,7 +296,7 @@ class ConnectSafely(Api):
         return ms if as_ms else iso(ms)
 
     def listed(self, conversation):
-        last = max(conversation.messages, key=lambda message: message.sent_at)
+        last = max(conversation.shown, key=lambda message: message.sent_at)
         return {"conversationUrn": self.urn("conversation", conversation.id), "conversationId": conversation.id,
                 "lastActivityAt": self.when(last.sent_at), "unreadCount": 1,
                 "participants": [{"profileId": conversation.profile, "name": conversation.name, "headline": "", "profileUrl": None, "profilePicture": None}],
@@ -334,9 +339,9 @@ class ConnectSafely(Api):
     def answer_list(self, query):
         accounts = self.asked_accounts(query)
         count = min(int(query.get("count", 20)), self.page_max)
-        talks = [one for one in self.conversations if one.account in accounts and one.messages]
+        talks = [one for one in self.conversations if one.account in accounts and one.shown]
         if self.stale:
-            talks = [one for one in talks if any(message.sent_at <= self.stale for message in one.messages)]
+            talks = [one for one in talks if any(message.sent_at <= self.stale for message in one.shown)]
         talks.sort(key=lambda one: (-one.last_at, one.id))
         start = 0
         if cursor := query.get("nextCursor"):
@@ -362,7 +367,7 @@ class ConnectSafely(Api):
         if not talk or talk.account not in self.accounts or query.get("accountId", talk.account) != talk.account:
             raise Refused(404)
         since, count = from_time(query["since"]) if "since" in query else -1, min(int(query.get("count", 50)), self.page_max)
-        found = sorted((m for m in talk.messages if m.sent_at > since), key=lambda m: (-m.sent_at, m.id))
+        found = sorted((m for m in talk.shown if m.sent_at > since), key=lambda m: (-m.sent_at, m.id))
         if cursor := query.get("cursor"):
             at, number = json.loads(base64.urlsafe_b64decode(cursor))
             found = [m for m in found if (-m.sent_at, m.id) > (-at, number)]
