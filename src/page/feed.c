@@ -186,16 +186,26 @@ static void write_cursor(struct json *j, const char *name, const int64_t cursor[
 	json_string(j, name, text);
 }
 
-/* Reads a found row again, whole. One that was deleted since is left out. */
-static void write_found(struct page_call *c, struct feed *f, struct json *j, const struct found *found)
+/* Reads the found rows again, whole. One that was deleted since is left out. */
+static void write_rows(struct page_call *c, struct feed *f, struct json *j)
 {
 	const struct spool_view_filter any = {.since = INT64_MIN, .until = INT64_MAX, .no_bodies = !c->conf->page_bodies};
-	struct spool_view *view = spool_view_begin(c->db, found->kind, &any, found->id - 1, found->id, true, INT64_MAX);
+	struct spool_view *view[2] = {NULL, NULL}, **v;
+	const struct found *found;
 	struct spool_view_row row;
 
-	if (spool_view_next(view, &row) == SPOOL_VIEW_ROW)
-		row_write(&f->reader, j, &row);
-	spool_view_end(view);
+	for (size_t i = 0; i < f->n; i++) {
+		found = &f->found[f->q.up ? f->n - 1 - i : i];
+		v = &view[found->kind];
+		if (!*v)
+			*v = spool_view_begin(c->db, found->kind, &any, 0, 0, true, INT64_MAX);
+		if (*v)
+			spool_view_seek(*v, found->id);
+		if (spool_view_next(*v, &row) == SPOOL_VIEW_ROW)
+			row_write(&f->reader, j, &row);
+	}
+	spool_view_end(view[0]);
+	spool_view_end(view[1]);
 }
 
 /* How far the time reached: all that is newer (upwards: older) was looked at. */
@@ -220,8 +230,7 @@ static void write_feed(struct page_call *c, struct feed *f)
 
 	json_begin(&j);
 	json_list(&j, "events");
-	for (size_t i = 0; i < f->n; i++)
-		write_found(c, f, &j, &f->found[f->q.up ? f->n - 1 - i : i]);
+	write_rows(c, f, &j);
 	json_list_end(&j);
 	write_cursor(&j, "newest", newest);
 	write_cursor(&j, "oldest", oldest);

@@ -100,6 +100,7 @@ static void write_event(struct row_reader *r, struct json *j, const struct spool
 	row_write_cut(j, "text", shown ? row_text(r, row) : hidden, TEXT_SHOWN);
 	json_text(j, "reason", hidden);
 	json_text(j, "note", row->note);
+	json_string(j, "source", spool_source_name(row->source));
 }
 
 static void write_refused(struct json *j, const struct spool_view_row *row)
@@ -114,6 +115,7 @@ static void write_refused(struct json *j, const struct spool_view_row *row)
 	json_text(j, "text", none);
 	row_write_cut(j, "reason", row->reason, TEXT_SHOWN);
 	json_text(j, "note", none);
+	json_text(j, "source", none);
 }
 
 void row_write(struct row_reader *r, struct json *j, const struct spool_view_row *row)

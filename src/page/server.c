@@ -27,7 +27,7 @@
 #include "page/waiters.h"
 
 enum {
-	STACK_BYTES = 512 * 1024,
+	STACK_BYTES = 1024 * 1024, /* some 400 KiB of it are thread-local: input.c, chart.c */
 	IDLE_TICK_MS = 1000,
 	LAST_CALL_US = 1800 * 1000, /* the process promises to end within 2 s */
 };

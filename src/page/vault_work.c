@@ -12,7 +12,10 @@
 #include "page/vault.h"
 #include "spool/rejects.h"
 
-enum { SHOWN = 200 }; /* bytes of a header's value */
+enum {
+	SHOWN = 200,                  /* bytes of a header's value */
+	TRIED_MAX = 4 * 1024 * 1024,  /* bytes of a body for which causes are tried: each try signs it once more */
+};
 
 struct work {
 	struct conf *conf;
@@ -57,7 +60,7 @@ static void explain_request(struct work *w, const struct endpoint *e, const stru
 	}
 	if (v.at)
 		add_named(w, "signed_at", slice_text(clock_format(v.at, text)));
-	if (result == VERIFY_WRONG && explain_cause(r, e, &v, &cause))
+	if (result == VERIFY_WRONG && r->body.len <= TRIED_MAX && explain_cause(r, e, &v, &cause))
 		add_named(w, "cause", cause.len ? (struct slice){cause.data, cause.len}
 			: slice_text("not found: another secret, or other bytes than were signed"));
 	buf_free(&cause);

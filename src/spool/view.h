@@ -11,6 +11,7 @@
 
 #include "core/buf.h"
 #include "spool/db.h"
+#include "spool/events.h"
 #include "spool/rows.h"
 
 enum spool_view_kind { SPOOL_VIEW_EVENTS, SPOOL_VIEW_REJECTS };
@@ -42,6 +43,7 @@ struct spool_view_row {
 	struct slice code, reason, path, method, content_type;                        /* of a rejected delivery */
 	struct slice headers, body;  /* of an event; p == NULL also where the body is larger than SPOOL_VIEW_BODY_MAX */
 	struct slice text;
+	enum spool_source source;
 	bool text_known;             /* text is the event's, or the event has none; otherwise the body tells */
 };
 
@@ -66,6 +68,9 @@ struct spool_view *spool_view_begin(struct spool_db *db, enum spool_view_kind ki
 
 /* Reads the next row, which lives until the next one or the end. */
 enum spool_view_result spool_view_next(struct spool_view *v, struct spool_view_row *row);
+
+/* Makes the next row of a reading upwards the one with that id, if it is there. */
+void spool_view_seek(struct spool_view *v, int64_t id);
 
 /* The place where the next reading goes on: its `from` upwards, its `to` downwards. Behind the last row that was read. */
 int64_t spool_view_at(const struct spool_view *v);

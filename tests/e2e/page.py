@@ -56,6 +56,18 @@ def read_answer(connection):
             return Answer(out)
 
 
+class Asked:
+    """A page's socket."""
+
+    def __init__(self, socket):
+        self.socket = socket
+
+    def get(self, path, *, within=30, method="GET", user="jo", body=b"", headers=None, server=None, **query):
+        with Fcgi(self.socket, within) as connection:
+            connection.send(whole(variables("/hookspool" + path, urlencode(query), user, method, body, headers, **(server or {})), body, keep=False))
+            return read_answer(connection)
+
+
 class Page(Child):
     """The page of a home, ready when this returns."""
 
@@ -67,11 +79,7 @@ class Page(Child):
         self.until(lambda: accepts(self.socket) and Receiver.takes_signals(self), "the page is ready")
 
     entries = Receiver.entries
-
-    def get(self, path, *, within=30, method="GET", user="jo", body=b"", headers=None, server=None, **query):
-        with Fcgi(self.socket, within) as connection:
-            connection.send(whole(variables("/hookspool" + path, urlencode(query), user, method, body, headers, **(server or {})), body, keep=False))
-            return read_answer(connection)
+    get = Asked.get
 
     def events(self, **query):
         answer = self.get("/events.json", **query)

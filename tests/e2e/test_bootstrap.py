@@ -69,7 +69,7 @@ def test_readme_builds_and_installs(checkout):
     done = run(["sh", "-c", line.replace("sudo ", "")], cwd=checkout, within=300,
                env={"DESTDIR": str(checkout.parent / "installed"), "MAKEFLAGS": "-j2", "CFLAGS": "-O0"})
     assert done.returncode == 0, done.stderr.decode()
-    for name in ("bin/hookspool", "libexec/hookspool.fcgi", "share/man/man8/hookspool.fcgi.8", "share/doc/hookspool/LICENSE"):
+    for name in ("bin/hookspool", "libexec/hookspool.fcgi", "libexec/hookspool-page.fcgi", "share/hookspool/page/index.html", "share/man/man8/hookspool.fcgi.8", "share/doc/hookspool/LICENSE"):
         assert (checkout.parent / "installed/usr/local" / name).exists(), name
 
 

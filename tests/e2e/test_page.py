@@ -2,6 +2,7 @@
 """The page's server: access, the list and its filters, long polling, detail, actions, what is hidden, and its bounds."""
 import base64
 import json
+import os
 import sqlite3
 import subprocess
 import threading
@@ -667,3 +668,42 @@ def test_charts_without_measurements(shown):
     (receiver.home.spool.dir / "measure").unlink(missing_ok=True)
     for of in ("rate", "outcomes", "latency", "backlog"):
         assert page.get("/chart.json", of=of, span="day").status == 200
+
+
+# ---- speed
+
+EVENTS = int(os.environ.get("HOOKSPOOL_PAGE_EVENTS", 20000))  # 1000000 takes half a minute more
+
+
+def test_many_events_are_as_fast_as_ten(shown):
+    """Each answer within its time; one that could not look at all says how far it looked, and going on from there finds the rest."""
+    receiver, page = shown()
+    home, first = receiver.home, int(time.time() * 1000) - EVENTS * 1000
+    db = sqlite3.connect(home.spool.dir / "hookspool.db", isolation_level=None, timeout=60)
+    db.execute("PRAGMA synchronous=OFF")
+    body = b'{"event":"message.received","data":{"body":"text %d ' + b"x" * 500 + b'"}}'
+    for at in range(0, EVENTS, 20000):
+        db.execute("BEGIN")
+        db.executemany("INSERT INTO event(received_at, endpoint, secret, event, sender_name, headers, body) VALUES(?, ?, 1, 'message.received', 'Jane', '', ?)",
+                       ((first + i * 1000, "/webhook/rare" if i == 7 else LINKEDIN, body % i) for i in range(at, min(at + 20000, EVENTS))))
+        db.execute("COMMIT")
+    db.close()
+    for query in ({}, {"sender": "jane"}, {"since": "1h"}, {"until": "1h"}, {"endpoint": "/webhook/rare"}, {"text": "text 7 "}, {"sender": "nobody"},
+                  {"outcome": "refused"}, {"after": "5.0"}):
+        times, cursor, found = [], None, []
+        for _ in range(100000):
+            begin = time.monotonic()
+            part = page.events(**{**query, **({"before": cursor} if cursor else {})})
+            times.append(time.monotonic() - begin)
+            found += part["events"]
+            if part["complete"]:
+                break
+            assert part["searched_to"] and part["more"] and not part["events"][50:], query
+            cursor = part["oldest"]
+        assert min(times) < 0.3 * SLOW, (query, times)
+        if query in ({"endpoint": "/webhook/rare"}, {"text": "text 7 "}):
+            assert [row["id"] for row in found] == ["8"], query
+    for path in ("/summary.json", "/sinks.json", "/callers.json", "/event/5.json"):
+        begin = time.monotonic()
+        assert page.get(path).status == 200
+        assert time.monotonic() - begin < 0.5 * SLOW, path

@@ -12,10 +12,11 @@ import fcgi_client
 import readme
 from examples import EXAMPLES, with_endpoint
 from outcomes import expect
+from page import Asked
 from place import BASE, BIN, ROOT, SANITIZER, SOURCE, need, new_dir, run, until
 from proc import Child
 from relaying import Target
-from sender import SECRET, message
+from sender import SECRET, message, sign
 
 UNITS = ("hookspool.socket", "hookspool.service", "hookspool-relay.service")
 USERS = {"hookspool.service": "hookspool", "hookspool-relay.service": "hookspool-relay"}
@@ -40,6 +41,9 @@ printf '[Journal]\\nReadKMsg=no\\n' > /etc/systemd/journald.conf.d/own.conf
 
 install -D {BIN}/hookspool /usr/local/bin/hookspool
 install -D {BIN}/hookspool.fcgi /usr/local/libexec/hookspool.fcgi
+install -D {BIN}/hookspool-page.fcgi /usr/local/libexec/hookspool-page.fcgi
+mkdir -p /usr/local/share/hookspool
+cp -r {SOURCE}/share/page /usr/local/share/hookspool/page
 cp -r "$1"/* /etc/hookspool
 mkdir /etc/systemd/system
 cd {SOURCE}
@@ -226,6 +230,37 @@ def test_spool_of_one_user_is_shared_after_the_upgrade(machine, service):
     serves(machine, service)
     machine.checks()
     machine.do("hookspool", "-c", "/etc/hookspool/hookspool.conf", "send", "--relay", "connectsafely")
+
+
+def test_page_in_its_unit(machine, service):
+    """It shows the shared spool, explains with the receiver's secrets, and acts, in all that the unit forbids."""
+    conf = machine.path("/etc/hookspool/hookspool.conf")
+    conf.write_text("page-actions = true\nreject-bodies = true\n" + conf.read_text())
+    machine.do("systemctl", "reload", "hookspool.service")
+    machine.do("cp", f"{EXAMPLES}/systemd/hookspool-page.service", f"{EXAMPLES}/systemd/hookspool-page.socket", "/etc/systemd/system/")
+    machine.do("systemctl", "daemon-reload")
+    machine.do("systemctl", "start", "hookspool-page.socket")
+    serves(machine, service)
+    page = Asked(machine.path("/run/hookspool/page.sock"))
+    newest = page.get("/events.json").json["events"][0]
+    assert newest["kind"] == "event" and page.get("/").status == 200
+    summary = page.get("/summary.json").json
+    assert summary["receiver"] == "up" and summary["relay"] == "up" and summary["token"]
+    body = message(text="forged")
+    answer = fcgi_client.deliver(machine.path("/run/hookspool/hookspool.sock"), body + b" ", path="/webhook/linkedin",
+                                 headers=[("X-Webhook-Signature", sign(body))])
+    assert answer.status == 401
+    refused = until(lambda: page.get("/events.json", outcome="refused").json["events"], "the refused delivery")[0]
+    assert page.get(f"/event/{refused['id']}.json").json["explain"]["verdict"] == "wrong signature"
+    service.answers = [{"body": b'{"choices": [{"message": {"content": "Thanks"}}]}'}]
+    answer = page.get("/action", method="POST", body=json.dumps({"action": "replay", "id": newest["id"]}).encode(), headers={
+        "Content-Type": "application/json", "X-Hookspool-Token": summary["token"], "Origin": "http://page.example"})
+    assert answer.status == 200 and answer.json["changed"] >= 1, answer
+    machine.do("systemctl", "reload", "hookspool-page.service")
+    machine.do("systemctl", "stop", "hookspool-page.socket", "hookspool-page.service")
+    assert machine.show("hookspool-page.service", "Result") == "success"
+    until(lambda: {one["state"] for one in machine.deliveries()} == {"delivered"}, "the replay")
+    machine.checks()
 
 
 @pytest.mark.parametrize("unit", UNITS[1:])

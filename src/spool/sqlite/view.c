@@ -88,9 +88,9 @@ static const char *columns(enum spool_view_kind kind)
 {
 	return kind == SPOOL_VIEW_EVENTS
 		? "id, received_at, length(body), text, endpoint, event, account, sender_id, sender_name, remote_addr, note, NULL, NULL, NULL, NULL,"
-		  " NULL, headers, CASE WHEN ?8 AND length(body) <= ?9 THEN body END FROM event"
+		  " NULL, headers, CASE WHEN ?8 AND length(body) <= ?9 THEN body END, source FROM event"
 		: "id, received_at, bytes, NULL, endpoint, NULL, NULL, NULL, NULL, remote_addr, NULL, code, reason, path, method, content_type,"
-		  " NULL, NULL FROM reject";
+		  " NULL, NULL, 0 FROM reject";
 }
 
 static const char *conditions(enum spool_view_kind kind)
@@ -142,6 +142,7 @@ static bool copy_view_row(struct spool_view *v, struct spool_view_row *r)
 		.bytes = spool_sql_count(v->st, 2)};
 	if (!spool_rows_copy(v->st, 3, to, sizeof to / sizeof *to, &v->arena))
 		return spool_db_fail(v->db, SQLITE_NOMEM, "spool: memory is short");
+	r->source = spool_sql_source(v->st, 18);
 	r->text_known = sqlite3_column_type(v->st, 3) != SQLITE_NULL;
 	if (sqlite3_column_type(v->st, 3) != SQLITE_TEXT)
 		r->text = (struct slice){0}; /* an empty BLOB: the event has no text */
@@ -188,6 +189,12 @@ enum spool_view_result spool_view_next(struct spool_view *v, struct spool_view_r
 	}
 	v->failed = result == SPOOL_VIEW_ERROR;
 	return result;
+}
+
+void spool_view_seek(struct spool_view *v, int64_t id)
+{
+	v->from = id - 1;
+	v->to = id;
 }
 
 int64_t spool_view_at(const struct spool_view *v)
