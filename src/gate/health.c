@@ -20,7 +20,7 @@ static bool is_writable(struct spool *s)
 	if (!measure_try(clock_now(), &ok))
 		return ok;
 	ok = spool_probe(s, why, sizeof why);
-	measure_tried(ok);
+	measure_tried(clock_now(), ok);
 	return ok;
 }
 

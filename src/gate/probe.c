@@ -26,7 +26,7 @@ bool probe_answer(struct spool *s, struct buf *out)
 	char why[sizeof ((struct probe_result *)0)->error] = "";
 	bool ok = spool_probe(s, why, sizeof why);
 
-	measure_tried(ok);
+	measure_tried(clock_now(), ok);
 	for (char *p = why; *p; p++)
 		if ((unsigned char)*p < ' ')
 			*p = ' ';

@@ -252,8 +252,9 @@ bool measure_try(int64_t now, bool *writable)
 	return __atomic_compare_exchange_n(&c->tried_at, &last, now, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED) || result == MEASURE_UNTRIED;
 }
 
-void measure_tried(bool writable)
+void measure_tried(int64_t now, bool writable)
 {
+	__atomic_store_n(&counters()->tried_at, now, __ATOMIC_RELAXED); /* a try that waits for the lock takes a second itself */
 	__atomic_store_n(&counters()->tried, writable ? MEASURE_WRITABLE : MEASURE_UNWRITABLE, __ATOMIC_RELAXED);
 }
 

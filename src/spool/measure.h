@@ -86,11 +86,11 @@ void measure_commit(int64_t us, size_t events);
 void measure_attempt(const char *sink, enum measure_result result, int64_t ms, int64_t lag_ms);
 
 /*
- * True when this process is to try whether the spool can be written, and to call measure_tried(): no process has tried for a second. False:
+ * True when this process is to try whether the spool can be written, and to call measure_tried(): the last try ended a second ago. False:
  * *writable is the last result. now: ms since the epoch.
  */
 bool measure_try(int64_t now, bool *writable);
-void measure_tried(bool writable);
+void measure_tried(int64_t now, bool writable);
 
 /* True when the relay is to count what is pending: a minute has begun. */
 bool measure_backlog_due(int64_t now);
@@ -111,7 +111,7 @@ struct measure_now {
 	struct measure_histogram answers[MEASURE_GROUPS], sizes, commits, events;
 	struct measure_sink sinks[MEASURE_SINKS];
 	int64_t receiver_at; /* when a receiver last ticked, in ms since the epoch: one that runs does so each second */
-	int64_t tried_at;    /* when a process last tried to write the spool, to tell of its health; 0: none did */
+	int64_t tried_at;    /* when a process last tried to write the spool, to tell of its health: the beginning, then the end; 0: never */
 	uint64_t tried;      /* the last result: enum measure_health */
 };
 

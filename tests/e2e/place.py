@@ -57,6 +57,9 @@ PACKAGES = {
     "redis-server": "redis-server",
     "nats-server": "nats-server",
     "rabbitmq-server": "rabbitmq-server",
+    "promtool": "prometheus",
+    "prometheus": "prometheus",
+    "sqlite3": "sqlite3",
 }
 PROGRAM_PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 

@@ -275,6 +275,41 @@ static void other_faults_end_the_process(void **state)
 	assert_true(status != 0 && status != 9 << 8);
 }
 
+/* ---- health */
+
+static void try_often(const char *dir)
+{
+	bool ok = true;
+
+	need(measure_try(NOW, &ok) && !ok);
+	measure_tried(NOW, true); /* before it is mapped */
+	need(!measure_try(NOW + 999, &ok) && ok);
+	need(measure_look(dir, MEASURE_RECEIVER));
+	need(measure_try(NOW + 5000, &ok));
+	measure_tried(NOW + 6000, false); /* it took a second */
+	need(!measure_try(NOW + 6500, &ok) && !ok && !measure_try(NOW + 6999, &ok));
+	need(measure_try(NOW + 7000, &ok) && !measure_try(NOW + 7001, &ok) && !ok); /* another process tries now */
+	measure_tried(NOW + 7100, true);
+	need(!measure_try(NOW + 7200, &ok) && ok);
+	need(measure_try(NOW - 1000, &ok)); /* the clock was set back */
+	measure_tried(NOW + 9000, true);
+}
+
+static void try_as_another(const char *dir)
+{
+	bool ok = false;
+
+	need(measure_look(dir, MEASURE_RECEIVER) && !measure_try(NOW + 9500, &ok) && ok && measure_try(NOW + 10000, &ok));
+}
+
+static void health_is_tried_once_a_second(void **state)
+{
+	(void)state;
+	make_dir("health", 0700);
+	assert_int_equal(in_process(try_often, "health"), 0);
+	assert_int_equal(in_process(try_as_another, "health"), 0);
+}
+
 /* ---- charts */
 
 static void pass_time(const char *dir)
@@ -379,6 +414,7 @@ int main(void)
 		cmocka_unit_test(modes_are_those_of_the_directory),
 		cmocka_unit_test(truncated_file_kills_no_process),
 		cmocka_unit_test(other_faults_end_the_process),
+		cmocka_unit_test(health_is_tried_once_a_second),
 		cmocka_unit_test(points_are_differences),
 		cmocka_unit_test(rings_are_used_again),
 	};
