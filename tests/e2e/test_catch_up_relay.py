@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: ISC
+"""Catch-up in the relay: when a run begins, what it leaves to the webhook, and that the relay's own work goes on."""
+import sqlite3
+import time
+
+import pytest
+
+from catch_up_api import KEY, ConnectSafely, now_ms
+from catching import deliver, home_for, receiver, section, sources, stored  # noqa: F401
+from place import until
+from receiver import endpoint
+from relaying import PATH, Relay, Target, sink
+
+MINUTE = 60_000
+
+
+@pytest.fixture
+def api():
+    one = ConnectSafely()
+    yield one
+    one.close()
+
+
+def start_relay(home, api):
+    """A relay whose first run is over; the next one is due in an hour unless the section says so."""
+    relay = Relay(home).ready()
+    relay.until(lambda: home_is_complete(home), "the first run is complete")
+    return relay
+
+
+def home_is_complete(home):
+    return any(row["completed_at"] for row in home.spool.query("SELECT completed_at FROM catchup"))
+
+
+def runs(api):
+    """The runs that have begun: each asks for the accounts first."""
+    return sum(1 for one in api.requests if one.path.endswith("/conversations") and "accountId" not in one.query)
+
+
+def change(home, sql, *values):
+    db = sqlite3.connect(home.spool.dir / "hookspool.db", timeout=10)
+    with db:
+        db.execute(sql, values)
+    db.close()
+
+
+def test_run_leaves_what_was_just_sent_to_the_webhook(api, receiver, children):  # noqa: F811
+    """The webhook's attempts come first: a message that it delivers is found missing by no run."""
+    home = home_for(api, every="2s")
+    one = receiver(home=home)
+    relay = start_relay(home, api)
+    for _ in range(3):
+        message = api.add()
+        begun = runs(api)
+        until(lambda begun=begun: runs(api) > begun, "a run")
+        deliver(one, message)
+    time.sleep(2.5)
+    relay.stop()
+    assert set(sources(home).values()) == {"webhook"} and len(stored(home)) == 3
+    assert "had not delivered" not in relay.text()
+
+
+def test_gap_is_logged_in_a_sentence(api, receiver, children):  # noqa: F811
+    home = home_for(api)
+    receiver(home=home)
+    for minutes in 50, 40, 30:
+        api.add(at=now_ms() - minutes * MINUTE)
+    relay = start_relay(home, api)
+    relay.stop()
+    line, = (line for line in relay.text().splitlines() if "catch-up" in line)
+    assert "catch-up linkedin: 3 messages of " in line and line.endswith('were fetched that the webhook had not delivered"')
+    assert KEY not in relay.text()
+
+
+def test_delivery_answered_503_is_a_gap(api, receiver, children):  # noqa: F811
+    home = home_for(api)
+    receiver(home=home)
+    relay = start_relay(home, api)
+    missed = api.add()
+    change(home, "INSERT INTO counter(endpoint, code, secret, n, last_at) VALUES(?, 'unavailable', 0, 1, ?)", PATH, now_ms())
+    until(lambda: stored(home) == [missed.id], "the message of the gap", 10)
+    relay.stop()
+
+
+def test_silence_is_a_gap_once(api, receiver, children):  # noqa: F811
+    home = home_for(api, endpoints=[endpoint(PATH, expect="3s")])
+    one = receiver(home=home)
+    deliver(one, api.add())
+    relay = start_relay(home, api)
+    missed, before = api.add(), runs(api)
+    until(lambda: missed.id in stored(home), "the message that the silence hid", 15)
+    time.sleep(3)
+    relay.stop()
+    assert runs(api) == before + 1
+
+
+def test_relay_ends_while_an_api_hangs(api, receiver, target, children):  # noqa: F811
+    """And its sinks have their events before."""
+    home = home_for(api, sink("out", url=target.url), relay=("out",))
+    one = receiver(home=home)
+    api.fail("slow", 30, times=None)
+    relay = Relay(home).ready()
+    until(lambda: api.in_flight, "a request that hangs")
+    deliver(one, api.add())
+    target.until(1)
+    began = time.monotonic()
+    relay.stop()
+    assert time.monotonic() - began < 4
+
+
+def test_reload_takes_another_section(api, receiver, children):  # noqa: F811
+    other = ConnectSafely()
+    home = home_for(api)
+    receiver(home=home)
+    relay = start_relay(home, api)
+    missed = other.add(at=now_ms() - MINUTE)
+    home.configure(endpoint(PATH), section(other, "second"))
+    relay.hup()
+    until(lambda: stored(home) == [missed.id], "the message of the other API", 10)
+    asked = len(api.requests)
+    time.sleep(2.5)
+    assert len(api.requests) == asked
+    relay.stop()
+    other.close()
+
+
+def test_section_without_its_key_holds_up_no_other(api, receiver, target, children):  # noqa: F811
+    home = home_for(api, sink("out", url=target.url), section(api, "broken", api_key_file="missing.key"), relay=("out",))
+    one = receiver(home=home)
+    missed = api.add(at=now_ms() - MINUTE)
+    relay = Relay(home).ready()
+    until(lambda: stored(home) == [missed.id], "the message of the other section", 10)
+    deliver(one, api.add())
+    target.until(2)
+    relay.stop()
+    assert relay.text().count("missing.key") == 1, "it is told once"
+    assert "warn" in (told := home.cli("check").stdout.decode()) or "FAIL" in told
+    assert "missing.key" in told
+
+
+def test_late_webhook_reaches_a_sink_without_fetched_events(api, receiver, target, children):  # noqa: F811
+    """An automatic reply: not to what was fetched, but to what the webhook delivers after all."""
+    every = Target()
+    home = home_for(api, sink("reply", url=target.url, catch_up=False), sink("all", url=every.url), relay=("reply", "all"))
+    one = receiver(home=home)
+    missed = api.add(at=now_ms() - MINUTE)
+    relay = start_relay(home, api)
+    every.until(1)
+    assert target.got == []
+    for _ in range(2):
+        deliver(one, missed, "duplicate")
+    target.until(1)
+    time.sleep(1.5)
+    relay.stop()
+    assert len(target.got) == len(every.got) == 1 and sources(home) == {missed.id: "catch-up"}
+    every.close()
+
+
+def test_event_grows_too_old_for_its_sink(api, receiver, target, children):  # noqa: F811
+    """While the target is down; a replay sends it all the same."""
+    home = home_for(api, sink("late", url=target.url, max_age="4s", retry=["500ms", "1s", "1d"]), relay=("late",))
+    one = receiver(home=home)
+    target.answers = [{"status": 503}] * 100
+    relay = start_relay(home, api)
+    deliver(one, api.add())
+    target.until(2, "attempts")
+    until(lambda: home.spool.query("SELECT count(*) AS n FROM relay")[0]["n"] == 0, "it is given up", 20)
+    target.answers.clear()
+    seen = len(target.got)
+    home.cli("replay", "--sink", "late", "1")
+    target.until(seen + 1)
+    relay.stop()
