@@ -150,13 +150,21 @@ void json_body(struct json *j, struct slice body)
 	free(text);
 }
 
+/* The first byte from `at` on that is no printable character of ASCII. */
+static size_t skip_printable(struct slice json, size_t at)
+{
+	while (at < json.n && json.p[at] >= ' ' && json.p[at] < 0x7F)
+		at++;
+	return at;
+}
+
 bool json_escape(struct slice json, struct buf *out)
 {
 	size_t clean = 0; /* all before is added */
 	uint32_t c;
-	bool ok = true;
+	bool ok = buf_reserve(out, json.n);
 
-	for (size_t at = 0, len; ok && at < json.n; at += len) {
+	for (size_t at = skip_printable(json, 0), len; ok && at < json.n; at = skip_printable(json, at + len)) {
 		len = utf8_next(json.p + at, json.n - at, &c);
 		if (len == 0)
 			len = 1; /* not UTF-8, which JSON is */
