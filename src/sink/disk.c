@@ -2,8 +2,8 @@
 /*
  * A thread that writes to a disk.
  *
- * A batch is in one of three places: waiting, writing, written. The lock guards the places. The batch's items belong to the loop
- * where it waits and where it is written. They belong to the thread while it writes, but for the fields that are the loop's.
+ * An item is in one of three lists: waiting, writing, written. The lock guards the lists. Those that wait or are written belong to
+ * the loop, and the others to the thread, but for the fields that are the loop's.
  */
 #include "sink/disk.h"
 
@@ -18,13 +18,9 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "sink/disk_list.h"
 
 enum { CLOSE_MS = 1000 };
-
-struct disk_batch {
-	struct disk_batch *next;
-	struct disk_item *items;
-};
 
 struct disk {
 	struct sink_target base;
@@ -32,15 +28,15 @@ struct disk {
 	sink_done *done;
 	const struct disk_work *work;
 	void *ctx;
-	int woken; /* eventfd: a batch was written */
+	int woken; /* eventfd: some were written */
 	struct loop_timer timer; /* the first deadline */
 	pthread_t thread;
 	bool started;
 	/* guarded by the lock */
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	struct disk_batch *waiting, *writing, *written;
-	bool stopping; /* the thread takes no more batches */
+	struct disk_list waiting, writing, written;
+	bool stopping; /* the thread takes no more */
 	bool over;     /* it has ended */
 	bool orphan;   /* the loop has left, and the thread frees all */
 };
@@ -50,39 +46,11 @@ static struct disk *disk_of(struct sink_target *t)
 	return (struct disk *)(void *)t;
 }
 
-static void append_batch(struct disk_batch **list, struct disk_batch *b)
-{
-	while (*list)
-		list = &(*list)->next;
-	*list = b;
-	b->next = NULL;
-}
-
-static void free_item(struct disk_item *i)
-{
-	buf_free(&i->data);
-	free(i);
-}
-
-static void free_batches(struct disk_batch *b)
-{
-	struct disk_batch *next;
-
-	for (; b; b = next) {
-		next = b->next;
-		for (struct disk_item *i = b->items, *after; i; i = after) {
-			after = i->next;
-			free_item(i);
-		}
-		free(b);
-	}
-}
-
 static void free_disk(struct disk *d)
 {
-	free_batches(d->waiting);
-	free_batches(d->writing);
-	free_batches(d->written);
+	disk_items_free(d->waiting.first);
+	disk_items_free(d->writing.first);
+	disk_items_free(d->written.first);
 	if (d->woken >= 0)
 		close(d->woken);
 	pthread_cond_destroy(&d->changed);
@@ -95,23 +63,19 @@ static void free_disk(struct disk *d)
 static void *run_disk(void *arg)
 {
 	struct disk *d = arg;
-	struct disk_batch *b;
 	bool orphan;
 
 	pthread_mutex_lock(&d->lock);
 	for (;;) {
-		while (!d->stopping && !d->waiting)
+		while (!d->stopping && !d->waiting.first)
 			pthread_cond_wait(&d->changed, &d->lock);
 		if (d->stopping)
 			break;
-		b = d->writing = d->waiting;
-		d->waiting = b->next;
+		disk_list_take(&d->writing, &d->waiting, d->work->most, d->work->most_bytes);
 		pthread_mutex_unlock(&d->lock);
-		if (b->items)
-			d->work->write(d->ctx, b->items);
+		d->work->write(d->ctx, d->writing.first);
 		pthread_mutex_lock(&d->lock);
-		d->writing = NULL;
-		append_batch(&d->written, b);
+		disk_list_move(&d->written, &d->writing);
 		eventfd_write(d->woken, 1);
 	}
 	pthread_mutex_unlock(&d->lock);
@@ -157,15 +121,10 @@ static void report_item(struct disk *d, struct disk_item *i, struct sink_result 
 
 static void set_disk_timer(struct disk *d)
 {
-	struct disk_batch *const *lists[] = {&d->waiting, &d->writing};
-	int64_t first = INT64_MAX;
+	int64_t first;
 
 	pthread_mutex_lock(&d->lock);
-	for (size_t k = 0; k < 2; k++)
-		for (struct disk_batch *b = *lists[k]; b; b = k == 0 ? b->next : NULL)
-			for (struct disk_item *i = b->items; i; i = i->next)
-				if (i->message && i->deadline < first)
-					first = i->deadline;
+	first = disk_items_deadline(d->waiting.first, disk_items_deadline(d->writing.first, INT64_MAX));
 	pthread_mutex_unlock(&d->lock);
 	if (first == INT64_MAX)
 		loop_timer_stop(&d->timer);
@@ -175,16 +134,15 @@ static void set_disk_timer(struct disk *d)
 
 static void report_written(struct disk *d)
 {
-	struct disk_batch *written;
+	struct disk_list written;
 
+	disk_list_empty(&written);
 	pthread_mutex_lock(&d->lock);
-	written = d->written;
-	d->written = NULL;
+	disk_list_move(&written, &d->written);
 	pthread_mutex_unlock(&d->lock);
-	for (struct disk_batch *b = written; b; b = b->next)
-		for (struct disk_item *i = b->items; i; i = i->next)
-			report_item(d, i, &i->result);
-	free_batches(written);
+	for (struct disk_item *i = written.first; i; i = i->next)
+		report_item(d, i, &i->result);
+	disk_items_free(written.first);
 }
 
 static void on_written(void *ctx, int fd, unsigned events)
@@ -198,47 +156,24 @@ static void on_written(void *ctx, int fd, unsigned events)
 	set_disk_timer(d);
 }
 
-/* Moves the items whose time is over out of the batches that wait. The thread passes over a batch without items. */
-static struct disk_item *take_late(struct disk *d, int64_t now)
-{
-	struct disk_item *late = NULL, **last = &late;
-
-	for (struct disk_batch *b = d->waiting; b; b = b->next)
-		for (struct disk_item **i = &b->items; *i;) {
-			if ((*i)->deadline > now) {
-				i = &(*i)->next;
-				continue;
-			}
-			*last = *i;
-			*i = (*i)->next;
-			last = &(*last)->next;
-			*last = NULL;
-		}
-	return late;
-}
-
 static void on_disk_deadline(void *ctx)
 {
 	struct sink_result unsent = {.verdict = SINK_RETRY, .unsent = true, .error = "the disk is busy with earlier events"};
 	struct sink_result doubt = {.verdict = SINK_RETRY, .in_doubt = true, .target_failed = true, .error = "the disk does not answer"};
 	struct disk *d = ctx;
-	struct disk_batch *writing;
-	struct disk_item *late, *next;
+	struct disk_item *late, *writing;
 	int64_t now = clock_mono_us();
 
 	report_written(d);
 	pthread_mutex_lock(&d->lock);
-	late = take_late(d, now);
-	writing = d->writing; /* stays valid: the loop alone frees batches */
+	late = disk_list_take_late(&d->waiting, now);
+	writing = disk_items_late(d->writing.first, now);
 	pthread_mutex_unlock(&d->lock);
-	for (struct disk_item *i = writing ? writing->items : NULL; i; i = i->next)
-		if (i->deadline <= now)
-			report_item(d, i, &doubt);
-	for (; late; late = next) {
-		next = late->next;
-		report_item(d, late, &unsent);
-		free_item(late);
-	}
+	for (struct disk_item *i = writing; i; i = i->next_late)
+		report_item(d, i, &doubt);
+	for (struct disk_item *i = late; i; i = i->next)
+		report_item(d, i, &unsent);
+	disk_items_free(late);
 	set_disk_timer(d);
 }
 
@@ -258,6 +193,9 @@ struct sink_target *disk_open(struct loop *l, sink_done *done, const struct disk
 	d->done = done;
 	d->work = work;
 	d->ctx = ctx;
+	disk_list_empty(&d->waiting);
+	disk_list_empty(&d->writing);
+	disk_list_empty(&d->written);
 	pthread_mutex_init(&d->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -290,7 +228,7 @@ static struct disk_item *copy_to_item(const struct disk *d, struct sink_message 
 	i->deadline = m->deadline;
 	if (d->work->copy(m, &i->data))
 		return i;
-	free_item(i);
+	disk_item_free(i);
 	return NULL;
 }
 
@@ -302,29 +240,27 @@ static void report_unsent(const struct disk *d, struct sink_message *m, const ch
 void disk_send(struct sink_target *t, struct sink_message *batch)
 {
 	struct disk *d = disk_of(t);
-	struct disk_batch *b = calloc(1, sizeof *b);
-	struct disk_item **last = b ? &b->items : NULL;
-	const char *error = b ? NULL : "memory is short";
+	const char *error = start_disk(d) == 0 ? NULL : "no more threads can be started";
+	struct disk_item *i;
+	struct disk_list items;
 	struct sink_message *next;
 
-	if (b && start_disk(d) != 0)
-		error = "no more threads can be started";
+	disk_list_empty(&items);
 	for (struct sink_message *m = batch; m; m = next) {
 		next = m->next;
-		if (error || !(*last = copy_to_item(d, m)))
-			report_unsent(d, m, error ? error : "memory is short");
+		i = error ? NULL : copy_to_item(d, m);
+		if (i)
+			disk_list_add(&items, i);
 		else
-			last = &(*last)->next;
+			report_unsent(d, m, error ? error : "memory is short");
 	}
-	if (!b || !b->items) {
-		free(b);
+	if (!items.first)
 		return;
-	}
+	loop_timer_lower(&d->timer, disk_items_deadline(items.first, INT64_MAX));
 	pthread_mutex_lock(&d->lock);
-	append_batch(&d->waiting, b);
+	disk_list_move(&d->waiting, &items);
 	pthread_cond_signal(&d->changed);
 	pthread_mutex_unlock(&d->lock);
-	set_disk_timer(d);
 }
 
 void disk_stop(struct sink_target *t)
@@ -375,22 +311,4 @@ void disk_close(struct sink_target *t)
 		pthread_join(thread, NULL);
 		free_disk(d);
 	}
-}
-
-/* ---- for the thread's work */
-
-void disk_deliver(struct disk_item *i, const char *place, ...)
-{
-	va_list ap;
-
-	va_start(ap, place);
-	vsnprintf(i->place, sizeof i->place, place, ap);
-	va_end(ap);
-	i->result = (struct sink_result){.verdict = SINK_DELIVERED, .place = i->place};
-}
-
-void disk_retry(struct disk_item *i, bool in_doubt, bool target_failed, const char *error)
-{
-	snprintf(i->error, sizeof i->error, "%s", error);
-	i->result = (struct sink_result){.verdict = SINK_RETRY, .in_doubt = in_doubt, .target_failed = target_failed, .error = i->error};
 }

@@ -2,11 +2,12 @@
 /*
  * A thread that writes to a disk, for drivers of files: a disk may block for any time, and the loop must not.
  *
- * disk_send() copies what is to be written and returns. The thread takes one batch after the other. The loop reports each message
- * once: with the thread's result, or at the message's deadline without one. At the deadline,
+ * disk_send() copies what is to be written and returns. The thread takes all that waits and writes it as one batch, so that a slow
+ * disk gets larger batches. The loop reports each message once: with the thread's result, or at the message's deadline without one.
+ * At the deadline,
  *
- *	a batch that waits             is retry, and unsent
- *	a batch that is being written  is retry and in doubt, and the target has failed
+ *	what waits             is retry, and unsent
+ *	what is being written  is retry and in doubt, and the target has failed
  */
 #ifndef DISK_H
 #define DISK_H
@@ -17,7 +18,7 @@ enum { DISK_ID = 48, DISK_ERROR = 512, DISK_PLACE = 64 };
 
 /* A message, as the thread has it. */
 struct disk_item {
-	struct disk_item *next; /* of the batch */
+	struct disk_item *next; /* of the batch, or of those that wait */
 	char id[DISK_ID];
 	struct buf data;
 	/* the thread sets these; the result points to the two texts */
@@ -25,13 +26,16 @@ struct disk_item {
 	char error[DISK_ERROR], place[DISK_PLACE];
 	/* the loop's */
 	struct sink_message *message; /* NULL: it was reported at its deadline */
+	struct disk_item *next_late;
 	int64_t began, deadline;      /* clock_mono_us() */
 };
 
 struct disk_work {
+	/* The size of a batch: messages, and bytes, without the last message. */
+	size_t most, most_bytes;
 	/* On the loop: appends what is written of the message. False when memory is short. */
 	bool (*copy)(const struct sink_message *m, struct buf *data);
-	/* On the thread: writes a batch, and sets the result of each item. */
+	/* On the thread: writes a batch of one item or more, and sets the result of each. */
 	void (*write)(void *ctx, struct disk_item *items);
 	/* Closes what write() has opened, and frees the context; on the thread where one was started. */
 	void (*end)(void *ctx);

@@ -16,6 +16,8 @@
 #include "sink/file_append.h"
 #include "spool/event_line.h"
 
+enum { WRITE_MOST = 10000, WRITE_BYTES = 4 << 20 }; /* of one write */
+
 static bool copy_line(const struct sink_message *m, struct buf *data)
 {
 	return event_line(m->event, m->endpoint_name, data);
@@ -27,8 +29,12 @@ static void append_items(void *ctx, struct disk_item *items)
 	struct file_append *f = ctx;
 	struct buf lines = {0};
 	int64_t offset = 0;
-	bool ok = true;
+	size_t bytes = 0;
+	bool ok;
 
+	for (const struct disk_item *i = items; i; i = i->next)
+		bytes += i->data.len;
+	ok = buf_reserve(&lines, bytes);
 	for (struct disk_item *i = items; ok && i; i = i->next)
 		ok = buf_add(&lines, i->data.data, i->data.len);
 	if (ok)
@@ -57,7 +63,7 @@ static void end_file(void *ctx)
 /* The thread may outlive the configuration: it has a copy of the path. */
 static struct sink_target *file_open(const struct sink *s, struct loop *l, sink_done *done, char *why, size_t n)
 {
-	static const struct disk_work work = {.copy = copy_line, .write = append_items, .end = end_file};
+	static const struct disk_work work = {.most = WRITE_MOST, .most_bytes = WRITE_BYTES, .copy = copy_line, .write = append_items, .end = end_file};
 	struct file_append *f = calloc(1, sizeof *f);
 
 	if (f) {

@@ -572,6 +572,49 @@ static void disk_that_hangs_is_reported_at_the_deadline(void **state)
 		assert_int_equal(f->reported[i].calls, 1);
 }
 
+/* What came while the disk was busy is one write and one flush. */
+static void test_what_waits_is_one_batch(void **state)
+{
+	struct fixture *f = *state;
+	int before;
+
+	open_type(f, &type_file, &file_now);
+	send_and_wait(f, 1);
+	before = flushes;
+	hanging = 1;
+	send_lines_of(f, 1, 5000);
+	while (flushes == before)
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	for (int i = 0; i < 4; i++)
+		send_lines_of(f, 3, 5000);
+	hanging = 0;
+	wait_until(f, 14, 5000);
+	assert_int_equal(flushes, before + 2);
+	assert_delivered(f, 0, 14);
+	assert_lines("");
+}
+
+/* At its deadline each of what waits is reported, and the rest stays. */
+static void test_some_of_what_waits_are_late(void **state)
+{
+	struct fixture *f = *state;
+
+	open_type(f, &type_file, &file_now);
+	hanging = 1;
+	send_lines_of(f, 1, 5000);
+	while (!flushes)
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	send_lines_of(f, 2, 5000);
+	send_lines_of(f, 1, 50);
+	send_lines_of(f, 1, 5000);
+	wait_until(f, 1, 2000);
+	assert_true(f->reported[3].calls == 1 && f->reported[3].unsent);
+	hanging = 0;
+	wait_until(f, 5, 5000);
+	assert_delivered(f, 0, 3);
+	assert_delivered(f, 4, 5);
+}
+
 static void close_waits_a_second_for_a_disk_that_hangs(void **state)
 {
 	struct fixture *f = *state;
@@ -633,6 +676,8 @@ int main(void)
 		TEST(stale_files_are_removed),
 		TEST(id_cannot_leave_the_directory),
 		TEST(disk_that_hangs_is_reported_at_the_deadline),
+		TEST(test_what_waits_is_one_batch),
+		TEST(test_some_of_what_waits_are_late),
 		TEST(close_waits_a_second_for_a_disk_that_hangs),
 		TEST(close_ends_at_once_where_the_disk_works),
 	};
