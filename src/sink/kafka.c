@@ -33,7 +33,7 @@ enum { PATIENCE_US = 3 * 1000 * 1000 }; /* a message without an answer waits so 
 enum { PURGE_TRY_MS = 10, PURGE_TRIES = 20 }; /* of the second that close() may take */
 
 struct kafka_sent {
-	struct kafka_sent *next;
+	struct kafka_sent *next, **at;
 	struct sink_message *message; /* NULL: it has its result, and the library has it still */
 	struct buf topic, key;
 	int64_t began;    /* clock_mono_us() */
@@ -52,13 +52,12 @@ static void free_kafka_sent(struct kafka_sent *s)
 
 static void unlink_kafka_sent(struct kafka *k, struct kafka_sent *s)
 {
-	struct kafka_sent **at = &k->first;
-
-	while (*at != s)
-		at = &(*at)->next;
-	*at = s->next;
-	if (!*at)
-		k->last = at;
+	*s->at = s->next;
+	if (s->next)
+		s->next->at = s->at;
+	else
+		k->last = s->at;
+	k->waiting -= !s->in_library;
 	k->suspects -= s->suspect;
 }
 
@@ -93,6 +92,7 @@ void kafka_on_report(rd_kafka_t *producer, const rd_kafka_message_t *report, voi
 
 	(void)producer;
 	k->in_library--;
+	k->waiting += s->message != NULL;
 	s->in_library = false;
 	if (report->err >= 0) { /* not one of the library's own */
 		k->answered = clock_mono_us();
@@ -200,6 +200,7 @@ static void send_kafka_sent(struct kafka *k, struct kafka_sent *s)
 	if (!error) {
 		s->in_library = true;
 		k->in_library++;
+		k->waiting--;
 		return;
 	}
 	r = kafka_result(k, error, false, text);
@@ -228,7 +229,7 @@ static void send_waiting_kafka(struct kafka *k)
 		send_suspect(k);
 	if (k->suspects)
 		return;
-	for (struct kafka_sent *s = k->first; s; s = next) {
+	for (struct kafka_sent *s = k->first; s && k->waiting; s = next) {
 		next = s->next;
 		if (!s->in_library)
 			send_kafka_sent(k, s);
@@ -271,8 +272,10 @@ static void add_kafka_message(struct kafka *k, struct sink_message *m)
 	} else {
 		s->message = m;
 		s->began = clock_mono_us();
+		s->at = k->last;
 		*k->last = s;
 		k->last = &s->next;
+		k->waiting++;
 		loop_timer_lower(&k->timer, next_look(k, s, s->began));
 		return;
 	}

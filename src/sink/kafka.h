@@ -25,6 +25,7 @@ struct kafka {
 	int wake;                     /* the eventfd that its threads write to; -1: none */
 	struct loop_timer timer;      /* the first deadline, or before it */
 	struct kafka_sent *first, **last; /* the messages without a result, in the order that they came */
+	unsigned waiting;             /* of these, that the library does not have */
 	unsigned in_library;          /* messages that the library has, those with a result too */
 	unsigned suspects;            /* messages that have to be sent alone */
 	bool down;                    /* all brokers are, as the library has just said */

@@ -66,7 +66,7 @@ static void fail_all(struct redis *r, const char *why)
 {
 	struct redis_sent *s = r->first, *next;
 
-	r->first = NULL;
+	r->first = r->waiting = NULL;
 	r->last = &r->first;
 	loop_timer_stop(&r->timer);
 	for (; s; s = next) {
@@ -127,12 +127,11 @@ static void send_command(struct redis *r, struct redis_sent *s)
 static void send_waiting(void *ctx)
 {
 	struct redis *r = ctx;
-	struct redis_sent *next;
+	struct redis_sent *s;
 
-	for (struct redis_sent *s = r->first; s; s = next) {
-		next = s->next;
-		if (!s->under_way)
-			send_command(r, s);
+	while ((s = r->waiting) && redis_link_has_room(&r->link)) {
+		r->waiting = s->next;
+		send_command(r, s);
 	}
 	set_timer(r);
 }
@@ -169,6 +168,8 @@ static void add_message(struct redis *r, struct sink_message *m)
 	s->began = clock_mono_us();
 	*r->last = s;
 	r->last = &s->next;
+	if (!r->waiting)
+		r->waiting = s;
 }
 
 static void redis_send(struct sink_target *base, struct sink_message *batch)

@@ -15,6 +15,7 @@ struct redis {
 	struct redis_link link;
 	struct loop_timer timer;      /* the deadline of the first message */
 	struct redis_sent *first, **last; /* the messages without an answer, in the order that they came; those that wait for the link too */
+	struct redis_sent *waiting;       /* the first of those; NULL: none waits */
 };
 
 /* The script that adds an event, and its source, which tells a reader of the server's log what the script does. */

@@ -3,11 +3,14 @@
 #include "sink/redis_link.h"
 
 #include <errno.h>
+#include <hiredis/sds.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "sink/lookup.h"
+
+enum { UNWRITTEN_MOST = 128 * 1024 };
 
 /* ---- hiredis on the loop */
 
@@ -17,8 +20,11 @@ static void on_redis_socket(void *ctx, int fd, unsigned events)
 	redisAsyncContext *context = l->context;
 
 	(void)fd;
-	if (events & LOOP_WRITE)
+	if (events & LOOP_WRITE) {
 		redisAsyncHandleWrite(context);
+		if (l->context == context && redis_link_has_room(l))
+			l->on_ready(l->ctx);
+	}
 	if (l->context == context && (events & LOOP_READ)) /* a failed write frees it */
 		redisAsyncHandleRead(context);
 }
@@ -212,6 +218,11 @@ void redis_link_open(struct redis_link *l)
 	l->lookup = lookup_start(l->options->url.host);
 	if (l->lookup < 0 || !loop_watch(l->loop, l->lookup, LOOP_READ, on_lookup, l))
 		fail_link(l, strerror(errno));
+}
+
+bool redis_link_has_room(const struct redis_link *l)
+{
+	return l->ready && sdslen(l->context->c.obuf) < UNWRITTEN_MOST;
 }
 
 bool redis_link_is_open(const struct redis_link *l)

@@ -25,7 +25,7 @@ struct redis_link {
 	const char *password; /* NULL: no AUTH */
 	const char *script;   /* loaded into the server */
 
-	void (*on_ready)(void *ctx);
+	void (*on_ready)(void *ctx); /* also when commands were written, and more may be sent */
 	void (*on_end)(void *ctx, const char *why); /* the connection failed, and is closed */
 	void *ctx;
 
@@ -40,6 +40,9 @@ struct redis_link {
 
 /* Begins to open a link that is closed. on_ready() or on_end() follows, on_end() before this returns perhaps. */
 void redis_link_open(struct redis_link *l);
+
+/* True when commands may be sent now: a command more is copied, and what is not written yet is moved with each write. */
+bool redis_link_has_room(const struct redis_link *l);
 
 /* True when it is opening or ready. */
 bool redis_link_is_open(const struct redis_link *l);

@@ -138,7 +138,8 @@ static void refuse_key(struct worker *w, struct sink_message *m, struct slice ke
 	w->done(m, &(struct sink_result){.verdict = SINK_REFUSED, .unsent = true, .error = why});
 }
 
-static void queue_message(struct worker *w, struct sink_message *m)
+/* The job of a message; NULL where it has its result already. */
+static struct worker_job *job_of_message(struct worker *w, struct sink_message *m)
 {
 	struct buf key = {0}, printed = {0};
 	bool ok = (!w->key || template_print(w->key, m->values, &key)) && (!w->driver->print || w->driver->print(w->sink, m, &printed));
@@ -152,27 +153,33 @@ static void queue_message(struct worker *w, struct sink_message *m)
 		w->done(m, &(struct sink_result){.verdict = SINK_RETRY, .unsent = true, .error = "memory is short"});
 	buf_free(&key);
 	buf_free(&printed);
-	if (!j)
-		return;
-	*w->last = j;
-	w->last = &j->later;
-	pthread_mutex_lock(&w->lock);
-	*w->inbox_last = j;
-	w->inbox_last = &j->next;
-	pthread_mutex_unlock(&w->lock);
+	return j;
 }
 
 void worker_send(struct sink_target *base, struct sink_message *batch)
 {
 	struct worker *w = (struct worker *)(void *)base;
+	struct worker_job *jobs = NULL, **last = &jobs, *j;
 	struct sink_message *next;
 
 	for (struct sink_message *m = batch; m; m = next) {
 		next = m->next;
-		queue_message(w, m);
+		j = job_of_message(w, m);
+		if (!j)
+			continue;
+		*w->last = j;
+		w->last = &j->later;
+		*last = j;
+		last = &j->next;
 	}
 	set_worker_timer(w);
-	if (w->first && !w->running)
+	if (!jobs)
+		return;
+	pthread_mutex_lock(&w->lock);
+	*w->inbox_last = jobs;
+	w->inbox_last = last;
+	pthread_mutex_unlock(&w->lock);
+	if (!w->running)
 		w->running = worker_thread_start(w); /* where that fails, the deadline ends the messages, and the next batch tries again */
 	eventfd_write(w->wake_thread, 1);
 }

@@ -93,6 +93,7 @@ struct worker {
 	pthread_mutex_t lock;
 	pthread_cond_t ended;
 	struct worker_job *inbox, **inbox_last, *sent, **sent_last, *outbox, **outbox_last;
+	unsigned n_sent;
 	int socket;    /* that a deadline shuts down, so that the library's wait ends; -1: none */
 	int users;
 	bool reset, ending, over;

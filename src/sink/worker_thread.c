@@ -108,6 +108,7 @@ bool worker_begin(struct worker *w, struct worker_job *j, uint64_t tag)
 	pthread_mutex_lock(&w->lock);
 	*w->sent_last = j;
 	w->sent_last = &j->next;
+	w->n_sent++;
 	pthread_mutex_unlock(&w->lock);
 	return true;
 }
@@ -124,6 +125,7 @@ struct worker_job *worker_take(struct worker *w, uint64_t from, uint64_t to)
 		*at = j->next;
 		if (!*at)
 			w->sent_last = at;
+		w->n_sent--;
 	}
 	pthread_mutex_unlock(&w->lock);
 	return j;
@@ -140,11 +142,10 @@ void worker_mark(struct worker *w, const char *id, size_t n)
 
 unsigned worker_count_sent(struct worker *w)
 {
-	unsigned n = 0;
+	unsigned n;
 
 	pthread_mutex_lock(&w->lock);
-	for (const struct worker_job *j = w->sent; j; j = j->next)
-		n++;
+	n = w->n_sent;
 	pthread_mutex_unlock(&w->lock);
 	return n;
 }
