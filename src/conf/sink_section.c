@@ -10,7 +10,7 @@
 #include "conf/reader.h"
 #include "conf/sink_type.h"
 
-enum { IN_FLIGHT_MAX = 256 };
+enum { IN_FLIGHT_MAX = 10000, CALLS_MAX = 256 /* of a type whose attempts are a connection or a process each */ };
 
 /* ---- kinds of its own */
 
@@ -245,13 +245,22 @@ static bool check_times(cfg_t *sec)
 	return n == 3 || option_refuse_value(sec, "retry", NULL, "retry has %u times; " RETRY_FIX, n);
 }
 
+static bool check_in_flight(const struct sink_type *type, cfg_t *sec)
+{
+	long n = cfg_getint(sec, "max-in-flight");
+
+	return type->in_flight || (n >= 1 && n <= CALLS_MAX) ||
+		option_refuse_value(sec, "max-in-flight", NULL, "max-in-flight = %ld: out of range, 1 to %d for a sink of the type \"%s\"", n, CALLS_MAX,
+			type->name);
+}
+
 bool sink_section_check(cfg_t *sec)
 {
 	const struct sink_type *type = sink_section_type(sec);
 
 	if (!reader_check_title(sec, *cfg_title(sec), "it needs a name"))
 		return false;
-	if (type && !check_others(type, sec))
+	if (type && (!check_others(type, sec) || !check_in_flight(type, sec)))
 		return false;
 	if (type && ((type->check && !type->check(sec)) || !option_check(type->rows, sec)))
 		return false;
@@ -300,6 +309,8 @@ bool sink_section_make(cfg_t *sec, struct sink *s)
 	*s = (struct sink){.name = strdup(cfg_title(sec)), .where = place_of(sec), .type = type, .options = calloc(1, type->size)};
 	if (!s->name || !s->where || !s->options || !option_read(common, sec, s) || !option_read(reply_rows, sec, s) || !option_read(type->rows, sec, s->options))
 		return false;
+	if (type->in_flight && !option_is_given(sec, "max-in-flight"))
+		s->max_in_flight = type->in_flight;
 	if (cfg_getstr(sec, "body") && !option_read(body_rows, sec, s)) /* the content type is that of a body */
 		return false;
 	s->needs_text = s->body || type->fields || s->texts.n || s->text_regex;

@@ -20,6 +20,8 @@ struct sink_type {
 	const char *package; /* of Debian, that has its driver as a module (sink/module.h); NULL: the driver is built in */
 	const char *library; /* the Debian package that the module is built with; NULL without a module */
 	unsigned batch_max; /* messages that the driver's send() takes at once */
+	unsigned in_flight; /* max-in-flight, where the configuration has none; 0: the option's default */
+	bool whole_event;   /* the driver sends the event as the spool has it, and needs neither body nor type */
 	bool fields;        /* the driver reads the event's fields, its text too, beside the body */
 	bool unpacks;       /* a body that came compressed is sent unpacked, as the target has no Content-Encoding */
 	bool answers;       /* the target's answer can be a reply, for another sink to send; the sink has the option reply */

@@ -62,5 +62,7 @@ bool message_make(struct attempt *a, const struct sink *s, const struct conf *c,
 	a->message.deadline = deadline;
 	a->message.type = a->type;
 	a->body.len = 0;
-	return (!s->needs_text || keep_text(a, c, ev)) && (s->body ? print_template(a, s) : use_own_body(a, s));
+	if (s->needs_text && !keep_text(a, c, ev))
+		return false;
+	return s->type->whole_event || (s->body ? print_template(a, s) : use_own_body(a, s));
 }

@@ -22,7 +22,7 @@
 #include "core/io.h"
 #include "sink/module.h"
 
-enum { TRANSACTION_MOST = 64, FIRST_INSERT = 2 /* behind the settings and the INSERT's text */ };
+enum { TRANSACTION_MOST = 256, FIRST_INSERT = 2 /* behind the settings and the INSERT's text */ };
 
 struct postgresql_sent {
 	struct postgresql_sent *next;

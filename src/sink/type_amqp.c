@@ -6,7 +6,7 @@
 #include "sink/amqp_options.h"
 #include "sink/type.h"
 
-enum { AMQP_BATCH_MAX = 64, AMQP_PORT = 5672, AMQPS_PORT = 5671 };
+enum { AMQP_BATCH_MAX = 64, AMQP_IN_FLIGHT = 1024, AMQP_PORT = 5672, AMQPS_PORT = 5671 };
 
 static const struct broker_scheme amqp_scheme = {"amqp://", "amqps://", AMQP_PORT, AMQPS_PORT, "\"amqp://USER@127.0.0.1/VHOST\", or \"amqps://...\""};
 
@@ -107,6 +107,7 @@ const struct sink_type type_amqp = {
 	.package = "hookspool-amqp",
 	.library = "librabbitmq-dev",
 	.batch_max = AMQP_BATCH_MAX,
+	.in_flight = AMQP_IN_FLIGHT,
 	.unpacks = true,
 	.has_body = true,
 	.rows = amqp_rows,

@@ -4,7 +4,7 @@
 #include "sink/dir.h"
 #include "sink/type.h"
 
-enum { DIR_BATCH_MAX = 100 };
+enum { DIR_BATCH_MAX = 100, DIR_IN_FLIGHT = 100 };
 
 #define AT(field) offsetof(struct dir_options, field)
 
@@ -30,6 +30,7 @@ const struct sink_type type_dir = {
 	.name = "dir",
 	.help = "writes each event to a file of its own",
 	.batch_max = DIR_BATCH_MAX,
+	.in_flight = DIR_IN_FLIGHT,
 	.unpacks = true,
 	.rows = dir_rows,
 	.size = sizeof(struct dir_options),

@@ -4,7 +4,7 @@
 #include "sink/file.h"
 #include "sink/type.h"
 
-enum { FILE_BATCH_MAX = 100, KEEP_MAX = 10000 };
+enum { FILE_BATCH_MAX = 1000, FILE_IN_FLIGHT = 1024, KEEP_MAX = 10000 };
 
 #define AT(field) offsetof(struct file_options, field)
 
@@ -33,6 +33,8 @@ const struct sink_type type_file = {
 	.name = "file",
 	.help = "appends events to a file, as JSON lines",
 	.batch_max = FILE_BATCH_MAX,
+	.in_flight = FILE_IN_FLIGHT,
+	.whole_event = true,
 	.rows = file_rows,
 	.size = sizeof(struct file_options),
 	.check = check_file_sink,

@@ -8,7 +8,7 @@
 #include "sink/kafka_options.h"
 #include "sink/type.h"
 
-enum { KAFKA_BATCH_MAX = 256 };
+enum { KAFKA_BATCH_MAX = 256, KAFKA_IN_FLIGHT = 1024 };
 
 /* ---- brokers */
 
@@ -182,6 +182,7 @@ const struct sink_type type_kafka = {
 	.package = "hookspool-kafka",
 	.library = "librdkafka-dev",
 	.batch_max = KAFKA_BATCH_MAX,
+	.in_flight = KAFKA_IN_FLIGHT,
 	.unpacks = true,
 	.has_body = true,
 	.rows = kafka_rows,

@@ -6,7 +6,7 @@
 #include "sink/mqtt_options.h"
 #include "sink/type.h"
 
-enum { MQTT_BATCH_MAX = 64, MQTT_PORT = 1883, MQTTS_PORT = 8883 };
+enum { MQTT_BATCH_MAX = 64, MQTT_IN_FLIGHT = 64, MQTT_PORT = 1883, MQTTS_PORT = 8883 };
 
 static const struct broker_scheme mqtt_scheme = {"mqtt://", "mqtts://", MQTT_PORT, MQTTS_PORT, "\"mqtt://127.0.0.1:1883\", or \"mqtts://HOST\""};
 
@@ -84,6 +84,7 @@ const struct sink_type type_mqtt = {
 	.package = "hookspool-mqtt",
 	.library = "libmosquitto-dev",
 	.batch_max = MQTT_BATCH_MAX,
+	.in_flight = MQTT_IN_FLIGHT,
 	.unpacks = true,
 	.has_body = true,
 	.rows = mqtt_rows,

@@ -6,7 +6,7 @@
 #include "sink/nats_options.h"
 #include "sink/type.h"
 
-enum { NATS_BATCH_MAX = 64, NATS_PORT = 4222 };
+enum { NATS_BATCH_MAX = 64, NATS_IN_FLIGHT = 1024, NATS_PORT = 4222 };
 
 static const struct broker_scheme nats_scheme = {"nats://", "tls://", NATS_PORT, NATS_PORT, "\"nats://127.0.0.1:4222\", or \"tls://HOST\""};
 
@@ -95,6 +95,7 @@ const struct sink_type type_nats = {
 	.package = "hookspool-nats",
 	.library = "libnats-dev",
 	.batch_max = NATS_BATCH_MAX,
+	.in_flight = NATS_IN_FLIGHT,
 	.unpacks = true,
 	.has_body = true,
 	.rows = nats_rows,

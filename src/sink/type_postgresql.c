@@ -8,7 +8,7 @@
 #include "sink/postgresql_options.h"
 #include "sink/type.h"
 
-enum { POSTGRESQL_BATCH_MAX = 64 };
+enum { POSTGRESQL_BATCH_MAX = 64, POSTGRESQL_IN_FLIGHT = 1024 };
 
 /* ---- url: a URI of libpq, https://www.postgresql.org/docs/15/libpq-connect.html section 34.1.1.2 */
 
@@ -181,6 +181,7 @@ const struct sink_type type_postgresql = {
 	.package = "hookspool-postgresql",
 	.library = "libpq-dev",
 	.batch_max = POSTGRESQL_BATCH_MAX,
+	.in_flight = POSTGRESQL_IN_FLIGHT,
 	.unpacks = true,
 	.rows = postgresql_rows,
 	.size = sizeof(struct postgresql_options),

@@ -11,7 +11,7 @@
 #include "sink/type.h"
 
 enum {
-	REDIS_BATCH_MAX = 64,
+	REDIS_BATCH_MAX = 64, REDIS_IN_FLIGHT = 1024,
 	REDIS_PORT = 6379,
 	DATABASE_MAX = 16383, /* as Redis bounds `databases` in practice: a typing error is found */
 };
@@ -157,6 +157,7 @@ const struct sink_type type_redis = {
 	.package = "hookspool-redis",
 	.library = "libhiredis-dev",
 	.batch_max = REDIS_BATCH_MAX,
+	.in_flight = REDIS_IN_FLIGHT,
 	.fields = true,
 	.unpacks = true,
 	.has_body = true,

@@ -152,6 +152,21 @@ static void sinks(void **state)
 	conf_free(c);
 }
 
+/* A type whose messages share a connection has more of them under way, unless the configuration says how many. */
+static void test_sinks_have_their_types_attempts_at_a_time(void **state)
+{
+	struct conf *c = load("sink \"a\" { url = \"http://a/\" }\nsink \"b\" { type = \"file\" path = \"f\" }\n"
+		"sink \"c\" { type = \"file\" path = \"f\" max-in-flight = 8 }\nsink \"d\" { type = \"file\" path = \"f\" max-in-flight = 10000 }\n"
+		"endpoint \"/a\" { secret-file = {\"one\"} }\n");
+	static const unsigned most[] = {8, 1024, 8, 10000};
+
+	(void)state;
+	assert_non_null(c);
+	for (size_t i = 0; i < COUNT(most); i++)
+		assert_int_equal(c->sinks[i].max_in_flight, most[i]);
+	conf_free(c);
+}
+
 /* The answer waits for these sinks; each is in one of the two lists, once. */
 static void sinks_that_store(void **state)
 {
@@ -615,6 +630,7 @@ static void errors_name_the_options_line(void **state)
 		{http, "rate = \"1/s\"\n rate = \"bogus\"", "60/m", 6},
 		{http, "rate-burst = 5", "goes with a rate", 5},
 		{http, "max-in-flight = 0", "1 to 256", 5},
+		{http, "max-in-flight = 257", "1 to 256", 5},
 		{http, "accounts = {\"a\",\n \"b\"}\n text-regex = \"a(\"", "text-regex", 7},
 		{http, "where = {\"json:a = b\",\n \"a = b\"}", "\"a\" is no source; write \"json:PATH = TEXT\"", 6},
 		{http, "where = {\"json:a ~ (\"}", "write an extended regular expression", 5},
@@ -825,6 +841,7 @@ int main(void)
 		cmocka_unit_test(variables_that_are_unset),
 		cmocka_unit_test(names),
 		cmocka_unit_test(sinks),
+		cmocka_unit_test(test_sinks_have_their_types_attempts_at_a_time),
 		cmocka_unit_test(sinks_that_store),
 		cmocka_unit_test(secrets_of_a_sink),
 		cmocka_unit_test(sinks_at_the_edge),
