@@ -5,7 +5,7 @@
  *   in the spool            what the relay does                                   what the receiver is told
  *   pending, and read       moves it before the others; nothing if it is sent     its result, when it is recorded
  *   pending, not read       reads it, and puts it before the others               its result
- *   ...64 such are read     puts it off until half of them are sent, or its turn  its result
+ *   ...256 such are read    puts it off until half of them are sent, or its turn  its result
  *   the sink keeps order    reads the queue anew: it comes in its turn            its result
  *   the sink is unknown     nothing                                               unknown
  *   delivered, dead         nothing                                               delivered, refused
@@ -137,6 +137,7 @@ void asked_look(struct relay *r)
 	}
 	for (size_t i = 0; i < n; i++)
 		keys[i] = (struct spool_relay_key){asked[i].relay, asked[i].event, false};
+	r->version = spool_db_version(r->db);
 	it = spool_relay_find(r->db, keys, n);
 	while (room && spool_relay_next(it, &row)) {
 		at = find_key(keys, n, done, &row);

@@ -17,10 +17,13 @@
 struct queue;
 
 struct attempt {
-	struct attempt *next;
+	struct attempt *next, **at;   /* the queue's list; *at is this one */
+	struct attempt *next_known;   /* the queue's table */
 	struct queue *queue; /* that owns it */
 	struct sink_message message;
 	int64_t relay, since, due; /* the spool's relay; spool_relay_row */
+	int64_t version;           /* spool_db_version() as it was read */
+	bool taken;                /* from those that are ready */
 	bool asked;                /* a receiver waits for it: it is ready before others */
 	bool unfiltered;           /* the sink's filters have not seen the event yet */
 	int64_t started;           /* ms since the epoch */

@@ -124,6 +124,8 @@ static void take_row(struct reading *reading, const struct spool_relay_row *row,
 	struct relay *r = reading->relay;
 	struct attempt *a = attempt_new(row, r->name);
 
+	if (a)
+		a->version = r->version;
 	switch (!a ? UNKNOWN : is_too_old(a, q->sink->max_age) ? UNWANTED : a->unfiltered ? wants(reading, a) : WANTED) {
 	case WANTED:
 		add(q, a);
@@ -149,8 +151,6 @@ static bool take_due(struct reading *reading, const struct spool_relay_row *row)
 	struct queue *q = reading->queue;
 	struct relay *r = reading->relay;
 
-	if (queue_has(q, row->id, row->event.id))
-		return true;
 	if (row->judge && q->sink->first_message && row->event.id > reading->noted) {
 		reading->too_new = true;
 		return true;
@@ -186,15 +186,17 @@ static bool unwait(struct relay *r, struct queue *q, int64_t now)
 	return true;
 }
 
-/* Attempts that were read before and are not recorded yet are found again, and skipped. */
+/* Attempts that were read before and are not recorded yet are due still, and skipped. */
 static bool read_due(struct reading *reading, int64_t now)
 {
 	struct relay *r = reading->relay;
 	struct queue *q = reading->queue;
-	struct spool_relay_iter *it = spool_relay_due(r->db, q->sink->name, now, &q->cursor);
+	struct spool_relay_iter *it;
 	struct spool_relay_row row;
 	int n = 0;
 
+	r->version = spool_db_version(r->db);
+	it = spool_relay_due(r->db, q->sink->name, now, &q->cursor, queue_knows, q);
 	while (spool_relay_next(it, &row) && take_due(reading, &row) && ++n < QUEUE_READ)
 		;
 	if (!spool_relay_end(it, &q->cursor, &q->more) || !reading->ok)

@@ -140,6 +140,8 @@ void pass_on_timer(void *ctx)
 void pass_wait(struct relay *r)
 {
 	loop_timer_lower(&r->pass, clock_mono_us() + us(LOOK_MS));
+	log_release();
+	log_hold(); /* each attempt that ends has a line */
 	loop_wait(r->loop);
 }
 
@@ -167,7 +169,7 @@ static void send_or_give_way(struct relay *r, int64_t now)
 		send_queues(r, now);
 }
 
-void pass_until_end(struct relay *r)
+static void pass_again_and_again(struct relay *r)
 {
 	int64_t now;
 
@@ -189,4 +191,10 @@ void pass_until_end(struct relay *r)
 			loop_timer_lower(&r->pass, r->record_at);
 		pass_wait(r);
 	}
+}
+
+void pass_until_end(struct relay *r)
+{
+	pass_again_and_again(r);
+	log_release();
 }

@@ -32,88 +32,145 @@ void queue_free(struct queue *q)
 	free_list(q->taken);
 }
 
-static bool is_listed(const struct attempt *a, int64_t relay, int64_t event)
+/* ---- the table of all attempts. Relays have consecutive numbers */
+
+static size_t bucket_of(int64_t relay)
 {
+	return (uint64_t)relay & (QUEUE_BUCKETS - 1);
+}
+
+static void know_attempt(struct queue *q, struct attempt *a)
+{
+	struct attempt **bucket = &q->known[bucket_of(a->relay)];
+
+	a->queue = q;
+	a->next_known = *bucket;
+	*bucket = a;
+}
+
+static void forget_attempt(struct queue *q, struct attempt *a)
+{
+	struct attempt **at = &q->known[bucket_of(a->relay)];
+
+	while (*at != a)
+		at = &(*at)->next_known;
+	*at = a->next_known;
+}
+
+static struct attempt *find_attempt(const struct queue *q, int64_t relay, int64_t event)
+{
+	struct attempt *a = q->known[bucket_of(relay)];
+
 	while (a && (a->relay != relay || a->event.id != event))
-		a = a->next;
-	return a != NULL;
+		a = a->next_known;
+	return a;
 }
 
 bool queue_has(const struct queue *q, int64_t relay, int64_t event)
 {
-	return is_listed(q->taken, relay, event) || is_listed(q->ready, relay, event);
+	return find_attempt(q, relay, event) != NULL;
 }
+
+bool queue_knows(const void *ctx, int64_t relay)
+{
+	const struct queue *q = ctx;
+	const struct attempt *a = q->known[bucket_of(relay)];
+
+	while (a && a->relay != relay)
+		a = a->next_known;
+	return a != NULL;
+}
+
+/* ---- the lists */
 
 bool queue_is_full(const struct queue *q)
 {
 	return q->n_ready >= QUEUE_READ / 2 || q->ready_bytes >= QUEUE_READ_BYTES;
 }
 
+static void link_attempt(struct attempt **at, struct attempt *a)
+{
+	a->at = at;
+	a->next = *at;
+	if (a->next)
+		a->next->at = &a->next;
+	*at = a;
+}
+
+static void unlink_attempt(struct attempt *a)
+{
+	*a->at = a->next;
+	if (a->next)
+		a->next->at = a->at;
+}
+
 static void put_taken(struct queue *q, struct attempt *a)
 {
-	a->next = q->taken;
-	q->taken = a;
+	link_attempt(&q->taken, a);
+	a->taken = true;
+	q->taken_bytes += a->event.body.n;
 }
 
 void queue_add_ended(struct queue *q, struct attempt *a)
 {
-	a->queue = q;
+	know_attempt(q, a);
 	put_taken(q, a);
 }
 
-void queue_add(struct queue *q, struct attempt *a)
+static void put_ready(struct queue *q, struct attempt **at, struct attempt *a)
 {
-	a->queue = q;
-	a->next = NULL;
-	*q->last_ready = a;
-	q->last_ready = &a->next;
+	link_attempt(at, a);
+	if (!a->next)
+		q->last_ready = &a->next;
 	q->n_ready++;
 	q->ready_bytes += a->event.body.n;
 }
 
-/* Takes the attempt that `at` points to out of those that are ready. */
-static struct attempt *remove_ready(struct queue *q, struct attempt **at)
+void queue_add(struct queue *q, struct attempt *a)
 {
-	struct attempt *a = *at;
+	know_attempt(q, a);
+	put_ready(q, q->last_ready, a);
+}
 
-	*at = a->next;
+static void remove_ready(struct queue *q, struct attempt *a)
+{
 	if (!a->next)
-		q->last_ready = at;
+		q->last_ready = a->at;
+	unlink_attempt(a);
 	q->n_ready--;
 	q->ready_bytes -= a->event.body.n;
 	if (a->asked) {
 		q->n_asked--;
 		q->asked_bytes -= a->event.body.n;
 	}
-	return a;
 }
 
-void queue_add_first(struct queue *q, struct attempt *a)
+static void put_first(struct queue *q, struct attempt *a)
 {
 	struct attempt **at = &q->ready;
 
 	while (*at && (*at)->asked)
 		at = &(*at)->next;
-	a->queue = q;
 	a->asked = true;
-	a->next = *at;
-	if (!a->next)
-		q->last_ready = &a->next;
-	*at = a;
-	q->n_ready++;
-	q->ready_bytes += a->event.body.n;
+	put_ready(q, at, a);
 	q->n_asked++;
 	q->asked_bytes += a->event.body.n;
 }
 
+void queue_add_first(struct queue *q, struct attempt *a)
+{
+	know_attempt(q, a);
+	put_first(q, a);
+}
+
 void queue_hurry(struct queue *q, int64_t relay, int64_t event)
 {
-	struct attempt **at = &q->ready;
+	struct attempt *a = find_attempt(q, relay, event);
 
-	while (*at && ((*at)->relay != relay || (*at)->event.id != event))
-		at = &(*at)->next;
-	if (*at && !(*at)->asked)
-		queue_add_first(q, remove_ready(q, at));
+	if (!a || a->asked || a->taken)
+		return;
+	remove_ready(q, a);
+	put_first(q, a);
 }
 
 bool queue_is_full_of_asked(const struct queue *q)
@@ -121,13 +178,20 @@ bool queue_is_full_of_asked(const struct queue *q)
 	return q->n_asked >= QUEUE_READ || q->asked_bytes >= QUEUE_READ_BYTES;
 }
 
-struct attempt *queue_take(struct queue *q)
+/* Bodies bound what is on the way, beside the number of attempts. */
+static bool has_room_on_way(const struct queue *q)
 {
 	unsigned most = q->failures < FAILURES_MAX ? q->sink->max_in_flight : 1;
+
+	return q->n_in_flight < most && (q->n_in_flight < QUEUE_TAKEN_FEW || q->taken_bytes < QUEUE_TAKEN_BYTES);
+}
+
+struct attempt *queue_take(struct queue *q)
+{
 	int64_t now = clock_mono_us();
 	struct attempt *a = q->ready;
 
-	if (!a || q->n_in_flight >= most)
+	if (!a || !has_room_on_way(q))
 		return NULL;
 	if (q->paused_until > now) {
 		loop_timer_lower(q->pass, q->paused_until);
@@ -138,7 +202,7 @@ struct attempt *queue_take(struct queue *q)
 		loop_timer_lower(q->pass, now + q->held_ms * 1000);
 		return NULL;
 	}
-	remove_ready(q, &q->ready);
+	remove_ready(q, a);
 	put_taken(q, a);
 	q->n_in_flight++;
 	return a;
@@ -176,11 +240,9 @@ void queue_note_unsent(struct queue *q)
 
 void queue_drop(struct queue *q, struct attempt *a)
 {
-	struct attempt **at = &q->taken;
-
-	while (*at != a)
-		at = &(*at)->next;
-	*at = a->next;
+	unlink_attempt(a);
+	forget_attempt(q, a);
+	q->taken_bytes -= a->event.body.n;
 	attempt_free(a);
 }
 

@@ -15,8 +15,11 @@
 #include "spool/relay.h"
 
 enum {
-	QUEUE_READ = 64, /* relays read ahead, at most... */
+	QUEUE_READ = 256, /* relays read ahead, at most... */
 	QUEUE_READ_BYTES = 2 << 20, /* ...and bytes of their bodies, without the last */
+	QUEUE_TAKEN_BYTES = 16 << 20, /* of the bodies of those that were taken: more than QUEUE_TAKEN_FEW wait beyond that */
+	QUEUE_TAKEN_FEW = 8,
+	QUEUE_BUCKETS = 1024, /* of the table of all attempts; a power of 2 */
 };
 
 struct relay;
@@ -34,8 +37,9 @@ struct queue {
 	/* the attempts */
 	struct attempt *ready, **last_ready;
 	struct attempt *taken;
+	struct attempt *known[QUEUE_BUCKETS]; /* all of both, by their relays */
 	unsigned n_ready, n_in_flight;
-	size_t ready_bytes; /* of the bodies of those that are ready */
+	size_t ready_bytes, taken_bytes; /* of the bodies of those that are ready, and that were taken */
 	unsigned n_asked;   /* ready, and before the others: receivers wait for them */
 	size_t asked_bytes; /* of their bodies */
 	bool put_off;       /* others are waited for, too, and were put off until there is room */
@@ -58,6 +62,9 @@ void queue_free(struct queue *q);
 
 /* True when the event's relay was read and is not recorded yet. */
 bool queue_has(const struct queue *q, int64_t relay, int64_t event);
+
+/* The same for a relay whatever its event is: a spool_relay_skip. */
+bool queue_knows(const void *q, int64_t relay);
 
 /* True when enough is read ahead. */
 bool queue_is_full(const struct queue *q);

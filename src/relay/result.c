@@ -13,7 +13,14 @@ enum {
 	AGAIN_US = 1000 * 1000,    /* pause after a failed recording */
 	BUSY_US = 5 * 1000 * 1000, /* the receiver counts as busy so long after it held the lock */
 	GIVE_WAY_US = 4000,        /* pause for each result, while the receiver is busy and CPUs are short: receiving comes first */
+	BUSY_MOST = 64,            /* results at a time while the receiver is busy: it waits for the lock */
 };
+
+/* A result takes some microseconds under the lock. */
+static unsigned record_most(const struct relay *r)
+{
+	return clock_mono_us() < r->busy_until ? BUSY_MOST : RECORD_MOST;
+}
 
 static void log_attempt(const struct attempt *a, const struct sink_result *got)
 {
@@ -109,7 +116,8 @@ static void add_result(struct relay *r, struct attempt *a)
 		r->record_at = clock_mono_us() + RECORD_US;
 	*r->last_result = &a->result;
 	r->last_result = &a->result.next;
-	if (++r->n_results == RECORD_MOST || (!r->unwritten_since && acks_has(r->acks, (struct spool_ack_key){a->relay, a->event.id})))
+	r->n_results++;
+	if (!r->unwritten_since && (r->n_results >= record_most(r) || acks_has(r->acks, (struct spool_ack_key){a->relay, a->event.id})))
 		r->record_at = 0;
 }
 
@@ -208,12 +216,12 @@ static void look_for_more(struct relay *r, const struct attempt *a)
 		r->queues[i].more = r->queues[i].more || r->queues[i].sink == a->result.reply_to;
 }
 
-static void give_way(struct relay *r, int64_t now)
+static void give_way(struct relay *r, unsigned n, int64_t now)
 {
 	if (spool_db_contended(r->db))
 		r->busy_until = now + BUSY_US;
 	if (cpu_pressure_look(&r->cpu_pressure) && now < r->busy_until)
-		r->start_at = now + GIVE_WAY_US * (r->n_results < RECORD_MOST ? (int64_t)r->n_results : RECORD_MOST);
+		r->start_at = now + GIVE_WAY_US * (n < BUSY_MOST ? (int64_t)n : BUSY_MOST);
 }
 
 /* Tells the receivers that wait for it. */
@@ -225,31 +233,72 @@ static void tell_receivers(struct relay *r, const struct spool_attempt *result)
 		acks_tell(r->acks, key, result->state == SPOOL_RELAY_DEAD ? SPOOL_ACK_REFUSED : SPOOL_ACK_DELIVERED);
 }
 
-void result_record(struct relay *r)
+/* Cuts the results of one transaction off the others. Returns their number; *rest becomes the others. */
+static unsigned cut_results(struct relay *r, struct spool_attempt **rest)
 {
-	struct spool_attempt *result, *next;
-	bool ok;
+	unsigned n = 1, most = record_most(r);
+	struct spool_attempt *last = r->results;
 
-	if (!r->results)
-		return;
-	ok = spool_relay_record(r->db, r->results);
-	for (result = r->results; result; result = result->next)
-		tell_receivers(r, result); /* after recording, as they may look; also where that failed: the sink has it */
-	if (!ok) {
-		log_message(LOG_LEVEL_ERROR, "results can't be written: %s", spool_db_error(r->db));
-		r->record_at = clock_mono_us() + AGAIN_US;
-		if (!r->unwritten_since)
-			r->unwritten_since = clock_mono_us();
-		return;
-	}
-	r->unwritten_since = 0;
-	give_way(r, clock_mono_us());
-	for (result = r->results; result; result = next) {
+	for (; last->next && n < most; n++)
+		last = last->next;
+	*rest = last->next;
+	last->next = NULL;
+	return n;
+}
+
+static void join_results(struct relay *r, struct spool_attempt *rest)
+{
+	struct spool_attempt *last = r->results;
+
+	while (last->next)
+		last = last->next;
+	last->next = rest;
+}
+
+/* Forgets the attempts that were recorded. */
+static void drop_results(struct relay *r)
+{
+	struct spool_attempt *next;
+
+	for (struct spool_attempt *result = r->results; result; result = next) {
 		next = result->next;
 		look_for_more(r, attempt_of_result(result));
 		queue_drop(attempt_of_result(result)->queue, attempt_of_result(result));
 	}
-	r->results = NULL;
-	r->last_result = &r->results;
-	r->n_results = 0;
+}
+
+/* Records those of one transaction. */
+static bool record_some(struct relay *r)
+{
+	struct spool_attempt *rest;
+	unsigned n = cut_results(r, &rest);
+	bool ok = spool_relay_record(r->db, r->results);
+
+	for (const struct spool_attempt *result = r->results; result; result = result->next)
+		tell_receivers(r, result); /* after recording, as they may look; also where that failed: the sink has it */
+	if (!ok) {
+		join_results(r, rest);
+		return false;
+	}
+	give_way(r, n, clock_mono_us());
+	drop_results(r);
+	r->results = rest;
+	r->n_results -= n;
+	if (!rest)
+		r->last_result = &r->results;
+	return true;
+}
+
+void result_record(struct relay *r)
+{
+	while (r->results)
+		if (record_some(r)) {
+			r->unwritten_since = 0;
+		} else {
+			log_message(LOG_LEVEL_ERROR, "results can't be written: %s", spool_db_error(r->db));
+			r->record_at = clock_mono_us() + AGAIN_US;
+			if (!r->unwritten_since)
+				r->unwritten_since = clock_mono_us();
+			return;
+		}
 }

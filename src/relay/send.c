@@ -8,7 +8,8 @@
 #include "relay/state.h"
 
 enum {
-	SEND_MOST = 64,       /* attempts of one look at the spool */
+	SEND_MOST = 128,      /* attempts of one look at the spool */
+	SEND_PASS = 256,      /* attempts of a queue in one pass: then the drivers have their turn, and the other queues */
 	DRAIN_MS = 50 * 1000, /* of --once: it ends before cron's next minute begins, if what is on the way takes no longer */
 };
 
@@ -36,31 +37,56 @@ static bool add_to_batch(struct relay *r, struct spool_relay_key *key, struct at
 	return true;
 }
 
-/* Sends a batch of those that may go. True when others may go too. */
-static bool send_batch(struct relay *r, struct queue *q)
+/* What no other process has changed since it was read is pending still. False on an error of r->db. */
+static bool find_pending(struct relay *r, struct attempt *const *attempts, struct spool_relay_key *keys, size_t n)
+{
+	int64_t version = spool_db_version(r->db);
+	bool known = version != 0;
+
+	for (size_t i = 0; i < n; i++) {
+		known = known && attempts[i]->version == version;
+		keys[i] = (struct spool_relay_key){attempts[i]->relay, attempts[i]->event.id, true};
+	}
+	return known || spool_relay_pending(r->db, keys, n);
+}
+
+/* Sends a batch of those that may go. Returns how many there were; 0 also on an error of r->db. */
+static size_t send_batch(struct relay *r, struct queue *q)
 {
 	size_t most = q->sink->type->batch_max < SEND_MOST ? q->sink->type->batch_max : SEND_MOST, n = 0, added = 0;
 	struct spool_relay_key keys[SEND_MOST];
 	struct attempt *attempts[SEND_MOST];
 	struct batch batch = {NULL, &batch.first};
-	bool more;
 
-	while (n < most && (attempts[n] = queue_take(q))) {
-		keys[n] = (struct spool_relay_key){attempts[n]->relay, attempts[n]->event.id, false};
+	while (n < most && (attempts[n] = queue_take(q)))
 		n++;
-	}
-	more = n == most;
-	if (n && spool_relay_pending(r->db, keys, n))
-		for (; added < n && add_to_batch(r, &keys[added], attempts[added], &batch); added++)
-			more = more || !keys[added].pending;
+	if (n && find_pending(r, attempts, keys, n))
+		while (added < n && add_to_batch(r, &keys[added], attempts[added], &batch))
+			added++;
 	if (batch.first)
 		sink_send(q->target, batch.first);
 	if (added == n)
-		return more;
+		return n;
 	fetch_later(r, q);
 	while (added < n)
 		queue_drop_untried(q, attempts[added++]);
-	return false;
+	return 0;
+}
+
+/* Reads and sends in turn, as long as there is something. */
+static void send_queue(struct relay *r, struct queue *q, int64_t now)
+{
+	size_t sent = 0, n;
+
+	do {
+		fetch_queue(r, q, now);
+		n = send_batch(r, q);
+		sent += n;
+	} while (n && sent < SEND_PASS);
+	if (n)
+		loop_timer_lower(&r->pass, 0);
+	if (q->next_due > now)
+		loop_timer_lower(&r->pass, clock_mono_us() + (q->next_due - now) * 1000);
 }
 
 int64_t send_time_left(const struct relay *r)
@@ -80,12 +106,7 @@ void send_queues(struct relay *r, int64_t now)
 	for (size_t i = 0; i < r->n_queues; i++) {
 		struct queue *q = &r->queues[(r->first + i) % r->n_queues];
 
-		if (send_is_held(r, q))
-			continue; /* also while others have something on the way: it would go on without end */
-		do
-			fetch_queue(r, q, now);
-		while (send_batch(r, q));
-		if (q->next_due > now)
-			loop_timer_lower(&r->pass, clock_mono_us() + (q->next_due - now) * 1000);
+		if (!send_is_held(r, q)) /* also while others have something on the way: it would go on without end */
+			send_queue(r, q, now);
 	}
 }

@@ -13,7 +13,7 @@
 #include "relay/schedule.h"
 #include "spool/program.h"
 
-enum { RECORD_MOST = 64 /* results at a time */ };
+enum { RECORD_MOST = 512 /* results in one transaction; no more attempts while there are so many */ };
 
 struct relay {
 	const struct conf *conf;
@@ -29,6 +29,7 @@ struct relay {
 	struct catchup_thread *catchup; /* NULL: none */
 	struct acks *acks; /* receivers that wait; NULL: with --once, or it could not listen */
 	char name[16]; /* of the spool */
+	int64_t version; /* spool_db_version() before the last reading began */
 	struct spool_attempt *results, **last_result;
 	unsigned n_results;
 	int64_t record_at; /* clock_mono_us(): the results are recorded */

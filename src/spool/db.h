@@ -57,6 +57,12 @@ void spool_db_snapshot(struct spool_db *db, bool on);
 /* True when another process was writing when this connection last wanted to: the receiver is busy. */
 bool spool_db_contended(const struct spool_db *db);
 
+/*
+ * A number that is another one after another process has written to the spool. What was read behind this call, and before a call
+ * that gives the same number, is as it was read, but for what this connection wrote. 0: it is not known.
+ */
+int64_t spool_db_version(struct spool_db *db);
+
 /* True when another spool is in the place of the one that is open, or none: it was moved or deleted. */
 bool spool_db_moved(struct spool_db *db);
 

@@ -31,13 +31,18 @@ struct spool_relay_row {
 /* Due relays that are being read. */
 struct spool_relay_iter;
 
+/* True for a relay that is to be left out of a reading, as it was read before. It must not touch the spool. */
+typedef bool spool_relay_skip(const void *ctx, int64_t relay);
+
 /*
  * Begins to read the relays of the sink that are due at `now` (ms), behind the cursor, in the order of their times. Of an ordered
- * sink's relays of one conversation, only the oldest pending one is due. NULL on an error. spool_relay_end() must follow, also then.
+ * sink's relays of one conversation, only the oldest pending one is due. Those of `skip` are left out at little cost; NULL: none. NULL
+ * on an error. spool_relay_end() must follow, also then.
  *
  * An engine with relays on several machines gives each relay to one of them only, for the time of an attempt.
  */
-struct spool_relay_iter *spool_relay_due(struct spool_db *db, const char *sink, int64_t now, const struct spool_relay_cursor *from);
+struct spool_relay_iter *spool_relay_due(struct spool_db *db, const char *sink, int64_t now, const struct spool_relay_cursor *from,
+	spool_relay_skip *skip, const void *ctx);
 
 /* The id of a relay is used again when it is gone, that of an event is not: the two together tell which is meant. */
 struct spool_relay_key {

@@ -100,6 +100,48 @@ static void a_queue_is_full_by_number_and_by_bytes(void **state)
 	assert_true(queue_is_full(q));
 }
 
+/* Large bodies wait where many are under way; they hold up none of a few. */
+static void test_bodies_bound_what_is_taken(void **state)
+{
+	struct queue *q = &((struct fixture *)*state)->q;
+	struct attempt *first, *last;
+
+	sink.max_in_flight = 100;
+	add(q, QUEUE_TAKEN_FEW + 2);
+	first = queue_take(q);
+	q->taken_bytes += QUEUE_TAKEN_BYTES;
+	for (int i = 1; i < QUEUE_TAKEN_FEW; i++)
+		assert_non_null(queue_take(q));
+	assert_null(queue_take(q));
+	q->taken_bytes -= QUEUE_TAKEN_BYTES;
+	last = queue_take(q);
+	assert_non_null(last);
+	queue_note(q, false, 0);
+	queue_note(q, false, 0);
+	queue_drop(q, first);
+	queue_drop(q, last);
+	assert_int_equal(q->taken_bytes, (QUEUE_TAKEN_FEW - 1) * strlen("{\"text\":\"hello\"}"));
+}
+
+/* Relays whose numbers fall together, and one number that two relays had. */
+static void test_queue_knows_its_attempts(void **state)
+{
+	struct queue *q = &((struct fixture *)*state)->q;
+	struct attempt *a;
+
+	for (int i = 0; i < 3; i++)
+		queue_add(q, make_attempt(7 + i * QUEUE_BUCKETS, 1000, 0, NULL));
+	a = make_attempt(8, 1000, 0, NULL);
+	a->relay = 7;
+	queue_add_ended(q, a);
+	assert_true(queue_has(q, 7, 107) && queue_has(q, 7, 108) && queue_has(q, 7 + QUEUE_BUCKETS, 107 + QUEUE_BUCKETS));
+	assert_true(queue_knows(q, 7) && queue_knows(q, 7 + 2 * QUEUE_BUCKETS) && !queue_knows(q, 7 + 3 * QUEUE_BUCKETS) && !queue_knows(q, 8));
+	queue_drop(q, a);
+	assert_true(queue_has(q, 7, 107) && !queue_has(q, 7, 108) && queue_knows(q, 7));
+	queue_drop_untried(q, queue_take(q));
+	assert_true(!queue_knows(q, 7) && queue_knows(q, 7 + QUEUE_BUCKETS));
+}
+
 static void the_breaker_opens_after_failures_in_a_row(void **state)
 {
 	struct queue *q = &((struct fixture *)*state)->q;
@@ -273,6 +315,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(attempts_go_in_their_order, begin, end),
 		cmocka_unit_test_setup_teardown(a_queue_is_full_by_number_and_by_bytes, begin, end),
+		cmocka_unit_test_setup_teardown(test_bodies_bound_what_is_taken, begin, end),
+		cmocka_unit_test_setup_teardown(test_queue_knows_its_attempts, begin, end),
 		cmocka_unit_test_setup_teardown(the_breaker_opens_after_failures_in_a_row, begin, end),
 		cmocka_unit_test_setup_teardown(the_pause_doubles_up_to_a_minute, begin, end),
 		cmocka_unit_test_setup_teardown(half_open_one_attempt_at_a_time, begin, end),

@@ -58,7 +58,7 @@ struct seen {
 /* Reads up to n, and stops where there is no room for more. */
 static bool read_due(struct spool_db *db, const char *sink, int64_t now, struct spool_relay_cursor *cursor, int n, struct seen *seen)
 {
-	struct spool_relay_iter *it = spool_relay_due(db, sink, now, cursor);
+	struct spool_relay_iter *it = spool_relay_due(db, sink, now, cursor, NULL, NULL);
 	struct spool_relay_row r;
 	bool more;
 
@@ -135,7 +135,7 @@ static void text_is_stored_where_a_sink_needs_it(void **state)
 		snprintf(sql, sizeof sql, "SELECT typeof(text) = '%s' FROM event WHERE id = %zu", cases[i].type, i + 1);
 		assert_int_equal(ask(&db, sql), 1);
 	}
-	it = spool_relay_due(&db, "plain", 1000, &cursor);
+	it = spool_relay_due(&db, "plain", 1000, &cursor, NULL, NULL);
 	for (size_t i = 1; i < COUNT(cases); i++) {
 		assert_true(spool_relay_next(it, &r));
 		assert_int_equal(r.event.text_known, cases[i].want != NULL);
@@ -583,6 +583,60 @@ static void statements_are_kept_until_the_connection_is_closed(void **state)
 	spool_db_close(&db);
 }
 
+static bool is_even(const void *ctx, int64_t relay)
+{
+	return ctx == why && relay % 2 == 0;
+}
+
+static void test_relays_of_the_caller_are_left_out_of_a_reading(void **state)
+{
+	struct spool *s = spool_new("skip", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
+	struct spool_relay_cursor cursor = {0};
+	struct spool_relay_iter *it;
+	struct spool_relay_row r;
+	struct spool_db db;
+	bool more;
+
+	(void)state;
+	for (int i = 0; i < 6; i++)
+		put(s, &plain, NULL);
+	spool_close(s);
+	open_db(&db, "skip");
+	it = spool_relay_due(&db, "plain", 1000, &cursor, is_even, why);
+	for (int64_t id = 1; id < 6; id += 2) {
+		assert_true(spool_relay_next(it, &r));
+		assert_int_equal(r.id, id);
+	}
+	assert_false(spool_relay_next(it, &r));
+	assert_true(spool_relay_end(it, &cursor, &more) && !more);
+	cursor = (struct spool_relay_cursor){0, 0};
+	it = spool_relay_due(&db, "plain", 1000, &cursor, NULL, NULL);
+	for (int64_t id = 1; id <= 6; id++)
+		assert_true(spool_relay_next(it, &r) && r.id == id);
+	assert_true(spool_relay_end(it, &cursor, &more));
+	spool_db_close(&db);
+}
+
+static void test_version_tells_of_other_writers_alone(void **state)
+{
+	struct spool *s = spool_new("version", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
+	struct spool_db db;
+	int64_t version;
+
+	(void)state;
+	put(s, &plain, NULL);
+	open_db(&db, "version");
+	version = spool_db_version(&db);
+	assert_int_not_equal(version, 0);
+	record(&db, (struct spool_attempt){.relay = 1, .event = 1, .state = SPOOL_RELAY_DONE});
+	assert_int_equal(spool_db_version(&db), version);
+	put(s, &plain, NULL);
+	assert_int_not_equal(spool_db_version(&db), version);
+	assert_int_equal(spool_db_version(&db), spool_db_version(&db));
+	spool_db_close(&db);
+	spool_close(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -601,6 +655,8 @@ int main(void)
 		cmocka_unit_test(conversation_is_sent_in_order),
 		cmocka_unit_test(waiting_conversations_are_skipped_in_parts),
 		cmocka_unit_test(test_relays_are_found_by_their_keys),
+		cmocka_unit_test(test_relays_of_the_caller_are_left_out_of_a_reading),
+		cmocka_unit_test(test_version_tells_of_other_writers_alone),
 	};
 
 	return cmocka_run_group_tests_name("spool_relay", tests, unit_enter, unit_leave);

@@ -20,6 +20,7 @@
 #include "spool/sqlite/lock.h"
 #include "spool/sqlite/repair.h"
 #include "spool/sqlite/schema.h"
+#include "spool/sqlite/sql.h"
 #include "spool/sqlite/trust.h"
 
 enum { CHECKPOINT_PAGES = 256 }; /* 4 MiB: what more would save in CPU, the longer pauses cost in latency */
@@ -266,6 +267,20 @@ void spool_db_snapshot(struct spool_db *db, bool on)
 bool spool_db_contended(const struct spool_db *db)
 {
 	return db->contended;
+}
+
+/* https://sqlite.org/pragma.html#pragma_data_version */
+int64_t spool_db_version(struct spool_db *db)
+{
+	int64_t version = 0;
+	sqlite3_stmt *st;
+
+	if (!spool_sql_keep(db, "PRAGMA data_version", &st))
+		return 0;
+	if (sqlite3_step(st) == SQLITE_ROW)
+		version = sqlite3_column_int64(st, 0);
+	sqlite3_reset(st);
+	return version;
 }
 
 bool spool_db_moved(struct spool_db *db)

@@ -12,7 +12,7 @@
 
 enum { SPOOL_DB_BUSY_MS = 5000 }; /* a statement waits so long for SQLite's own locks: recovery, checkpoints. Writers queue on ours */
 
-enum { SPOOL_DB_KEPT = 16 /* statements of spool_sql_keep() */ };
+enum { SPOOL_DB_KEPT = 24 /* statements of spool_sql_keep() */ };
 
 struct spool_db {
 	sqlite3 *sql;

@@ -47,11 +47,14 @@ static void read_relay(sqlite3_stmt *st, struct spool_relay_row *r)
 struct spool_relay_iter {
 	struct spool_db *db;
 	sqlite3_stmt *st;
+	sqlite3_stmt *later; /* behind st; NULL: none */
 	struct spool_relay_cursor at;
 	int looked;
 	bool done, failed;
 	const struct spool_relay_key *keys; /* of spool_relay_find(); NULL: it is spool_relay_due() */
 	size_t n_keys;
+	spool_relay_skip *skip;
+	const void *skip_ctx;
 };
 
 static struct spool_relay_iter *new_iter(struct spool_db *db)
@@ -65,23 +68,53 @@ static struct spool_relay_iter *new_iter(struct spool_db *db)
 	return it;
 }
 
-struct spool_relay_iter *spool_relay_due(struct spool_db *db, const char *sink, int64_t now, const struct spool_relay_cursor *from)
+/* SQL's is_read(ITER, ID), which asks the reading's caller. */
+static void is_read(sqlite3_context *context, int n, sqlite3_value **value)
+{
+	const struct spool_relay_iter *it = sqlite3_value_pointer(value[0], "reading");
+
+	(void)n;
+	sqlite3_result_int(context, it && it->skip && it->skip(it->skip_ctx, sqlite3_value_int64(value[1])));
+}
+
+/* The first statement of a connection finds no function, and has it made. */
+static bool keep_due(struct spool_db *db, const char *sql, sqlite3_stmt **st)
+{
+	return spool_sql_keep(db, sql, st) ||
+		(sqlite3_create_function_v2(db->sql, "is_read", 2, SQLITE_UTF8 | SQLITE_DIRECTONLY, NULL, is_read, NULL, NULL, NULL) == SQLITE_OK &&
+		spool_sql_keep(db, sql, st));
+}
+
+/* A relay that waits for an older one of its conversation comes without its event. */
+#define DUE(range) "SELECT " COLUMNS \
+	" FROM relay AS r INDEXED BY relay_due LEFT JOIN event AS e ON e.id = iif(EXISTS(SELECT 1 FROM relay AS o" \
+	" WHERE o.sink = r.sink AND o.conversation = r.conversation AND o.state = 0 AND o.id < r.id), NULL, r.event)" \
+	" WHERE r.sink = ?1 AND r.state = 0 AND " range " AND NOT is_read(?4, r.id) ORDER BY r.due, r.id"
+
+static void bind_due(sqlite3_stmt *st, const char *sink, int64_t from, int64_t to, struct spool_relay_iter *it)
+{
+	sqlite3_bind_text(st, 1, sink, -1, SQLITE_TRANSIENT);
+	sqlite3_bind_int64(st, 2, from);
+	sqlite3_bind_int64(st, 3, to);
+	sqlite3_bind_pointer(st, 4, it, "reading", NULL);
+}
+
+/* Two statements: of one with a row value, (due, id) > (?, ?), SQLite looks up only the time, and passes all relays of that time. */
+struct spool_relay_iter *spool_relay_due(struct spool_db *db, const char *sink, int64_t now, const struct spool_relay_cursor *from,
+	spool_relay_skip *skip, const void *ctx)
 {
 	struct spool_relay_iter *it = new_iter(db);
 
 	if (!it)
 		return NULL;
 	it->at = *from;
-	it->failed = !spool_sql_keep(db, "SELECT " COLUMNS
-			/* a relay that waits for an older one of its conversation comes without its event */
-			" FROM relay AS r INDEXED BY relay_due LEFT JOIN event AS e ON e.id = iif(EXISTS(SELECT 1 FROM relay AS o"
-			" WHERE o.sink = r.sink AND o.conversation = r.conversation AND o.state = 0 AND o.id < r.id), NULL, r.event)"
-			" WHERE r.sink = ?1 AND r.state = 0 AND r.due <= ?2 AND (r.due, r.id) > (?3, ?4)"
-			" ORDER BY r.due, r.id", &it->st);
-	sqlite3_bind_text(it->st, 1, sink, -1, SQLITE_TRANSIENT);
-	sqlite3_bind_int64(it->st, 2, now);
-	sqlite3_bind_int64(it->st, 3, from->due);
-	sqlite3_bind_int64(it->st, 4, from->id);
+	it->skip = skip;
+	it->skip_ctx = ctx;
+	it->failed = !keep_due(db, DUE("r.due = ?2 AND r.id > ?3"), &it->st) || !keep_due(db, DUE("r.due > ?2 AND r.due <= ?3"), &it->later);
+	if (it->failed)
+		return it;
+	bind_due(it->st, sink, from->due, from->due <= now ? from->id : INT64_MAX, it);
+	bind_due(it->later, sink, from->due, now, it);
 	return it;
 }
 
@@ -117,13 +150,26 @@ static bool next_found(struct spool_relay_iter *it, struct spool_relay_row *row)
 	return rc == SQLITE_ROW;
 }
 
+/* Steps to the next row of both statements. */
+static int step_due(struct spool_relay_iter *it)
+{
+	int rc = sqlite3_step(it->st);
+
+	if (rc != SQLITE_DONE || !it->later)
+		return rc;
+	sqlite3_reset(it->st);
+	it->st = it->later;
+	it->later = NULL;
+	return sqlite3_step(it->st);
+}
+
 bool spool_relay_next(struct spool_relay_iter *it, struct spool_relay_row *row)
 {
 	int rc = SQLITE_ROW;
 
 	if (it && it->keys)
 		return next_found(it, row);
-	while (it && !it->failed && !it->done && it->looked < LOOK_MOST && (rc = sqlite3_step(it->st)) == SQLITE_ROW) {
+	while (it && !it->failed && !it->done && it->looked < LOOK_MOST && (rc = step_due(it)) == SQLITE_ROW) {
 		read_relay(it->st, row);
 		it->at = (struct spool_relay_cursor){row->due, row->id};
 		it->looked++;

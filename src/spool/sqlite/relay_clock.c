@@ -9,12 +9,12 @@ static bool any_after(struct spool_db *db, const char *sink, int64_t latest, boo
 	sqlite3_stmt *st;
 	bool ok;
 
-	if (!spool_sql_prepare(db, "SELECT max(due) FROM relay WHERE sink = ?1 AND state = 0", &st))
+	if (!spool_sql_keep(db, "SELECT max(due) FROM relay WHERE sink = ?1 AND state = 0", &st))
 		return false;
 	sqlite3_bind_text(st, 1, sink, -1, SQLITE_STATIC);
 	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db);
 	*any = ok && sqlite3_column_int64(st, 0) > latest;
-	sqlite3_finalize(st);
+	sqlite3_reset(st);
 	return ok;
 }
 

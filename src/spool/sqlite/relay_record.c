@@ -14,8 +14,7 @@ struct recorder {
 /* In each statement ?1 is the relay, and ?2 its event. */
 static bool prepare_recorder(struct spool_db *db, struct recorder *r)
 {
-	return spool_sql_keep(db, "INSERT INTO attempt(relay, at, ms, status, error, answer) SELECT ?1, ?3, ?4, ?5, ?6, ?7"
-			" WHERE EXISTS(SELECT 1 FROM relay WHERE id = ?1 AND event = ?2)", &r->attempt) &&
+	return spool_sql_keep(db, "INSERT INTO attempt(relay, at, ms, status, error, answer) VALUES(?1, ?3, ?4, ?5, ?6, ?7)", &r->attempt) &&
 		/* a dead letter's due is when it died: index relay_died. One that was dropped by hand stays as it is, but for a delivery */
 		spool_sql_keep(db, "UPDATE relay SET state = iif(state = 0 OR ?3 = 1, ?3, state), due = iif(?3 = 1 OR (?3 = 0 AND state <> 0), due, ?4), attempts = attempts + 1,"
 			" since = ?6, judge = ?5, sending = 0, was_state = iif(?3 = 0, was_state, 0), was_attempts = iif(?3 = 0, was_attempts, 0)"
@@ -83,8 +82,11 @@ static bool record(struct spool_db *db, const struct recorder *r, const struct s
 		return false;
 	if (a->state == SPOOL_RELAY_UNWANTED)
 		return run_recorder(r->forget, a) && run_recorder(r->forget_attempts, a);
-	return write_attempt(r->attempt, a) && write_state(r->state, a) && cut_attempts(r->cut, a) &&
-		(!a->reply_to || write_reply(r->reply, a));
+	if (!write_state(r->state, a))
+		return false;
+	if (sqlite3_changes(db->sql) == 0)
+		return true; /* it is gone */
+	return write_attempt(r->attempt, a) && cut_attempts(r->cut, a) && (!a->reply_to || write_reply(r->reply, a));
 }
 
 bool spool_relay_record(struct spool_db *db, const struct spool_attempt *first)
