@@ -9,6 +9,7 @@
 #include "cli/mcp.h"
 #include "cli/reply.h"
 #include "core/clock.h"
+#include "core/log.h"
 #include "spool/deliveries.h"
 #include "spool/events.h"
 #include "spool/pause.h"
@@ -151,9 +152,11 @@ bool mcp_reply(struct mcp *m, const struct mcp_args *a, struct json *j, struct b
 	struct buf said = {0};
 	bool ok = reply_put(m->conf, m->db, &r, &said) == CLI_OK;
 
-	if (ok)
+	if (ok) {
+		log_message(LOG_LEVEL_INFO, "mcp: %s", buf_str(&said));
 		json_string(j, "done", buf_str(&said));
-	else
+	}
+	if (!ok)
 		buf_printf(why, "%s", buf_str(&said));
 	buf_free(&said);
 	return ok;

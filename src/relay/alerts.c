@@ -169,6 +169,12 @@ void alerts_start(struct relay *r)
 		loop_timer_set(&a->timer, clock_mono_us() + 1000 * a->look_ms);
 }
 
+void alerts_end(struct relay *r)
+{
+	if (r->drain && r->conf->n_alert)
+		look_now(r);
+}
+
 void alerts_free(struct alerts *a)
 {
 	loop_timer_stop(&a->timer);

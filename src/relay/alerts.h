@@ -18,8 +18,12 @@ struct alerts {
 	bool failed;     /* the last look did, and the log says so */
 };
 
-/* Looks at once, and from then on by a timer of the relay's loop; with --once, only at once. Nothing happens where `alert` names no sink. */
+/*
+ * Looks at once, and from then on by a timer of the relay's loop; with --once, at once and by alerts_end(), whose events the next run
+ * sends. Nothing happens where `alert` names no sink.
+ */
 void alerts_start(struct relay *r);
+void alerts_end(struct relay *r);
 void alerts_free(struct alerts *a);
 
 /*

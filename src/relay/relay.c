@@ -201,6 +201,8 @@ static enum relay_end run_on_spool(struct relay *r, char *why, size_t n)
 		log_message(LOG_LEVEL_WARNING, "another spool is in the place of %s; beginning anew", r->conf->spool);
 	else
 		result_record(r);
+	if (!r->moved)
+		alerts_end(r);
 	if (!r->moved && !r->reload) {
 		r->self->ended_at = clock_now();
 		pass_tell(r);

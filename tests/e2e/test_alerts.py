@@ -239,6 +239,17 @@ def test_once_tells_what_the_last_run_left(receiver, target, ops):
     assert [event["event"] for event in told(ops)] == ["hookspool.delivery.dead"]
 
 
+def test_once_tells_of_a_sink_that_is_down(receiver, target, ops):
+    home = watched(target, ops, retry=["50ms", "100ms", "1h"])
+    target.close()
+    deliver(receiver(home=home), 8)
+    for _ in range(2):
+        assert home.cli("relay", "--once").returncode == 0
+        time.sleep(1)
+    home.cli("relay", "--once")
+    assert [event["event"] for event in told(ops)] == ["hookspool.sink.down"]
+
+
 def test_commands_show_alerts(receiver, relay, target, ops):
     home = watched(target, ops)
     target.answers = [{"status": 404}]

@@ -9,6 +9,7 @@ import select
 import shutil
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -224,6 +225,12 @@ def test_nothing_but_answers_on_standard_output(server, home):
     one.call("stats")
     assert one.end() == b""
     assert b"mcp: tool stats" in (home.dir / "mcp.log").read_bytes()
+
+
+def test_server_has_no_network(server, home):
+    one = server(home)
+    one.ask("ping")
+    assert Path(f"/proc/{one.child.pid}/status").read_text().split("Seccomp:")[1].split()[0] == "2"
 
 
 def test_client_that_leaves_ends_it(server, home):
