@@ -614,6 +614,35 @@ def test_killed_receiver_is_a_gap(api, receiver, children):
     relay.stop()
 
 
+def test_delivery_that_was_answered_503_is_a_gap(api, receiver, children):
+    home = home_for(api)
+    one = receiver(home=home)
+    relay = running_relay(home, api)
+    aside = home.spool.dir.with_name("aside")
+    missed = api.add()
+    home.spool.dir.rename(aside)
+    home.write("spool", "in the way")
+    try:
+        deliver(one, missed, "unavailable")
+    finally:
+        home.spool.dir.unlink()
+        aside.rename(home.spool.dir)
+    deliver(one, api.add())
+    until(lambda: missed.id in stored(home), "the message of the gap")
+    relay.stop()
+
+
+def test_silence_that_is_not_expected_is_a_gap(api, receiver, children):
+    """Nothing came for longer than the endpoint's expect: the web server may be what is down."""
+    home = home_for(api, endpoints=[endpoint(PATH, expect="2s")])
+    one = receiver(home=home)
+    relay = running_relay(home, api)
+    deliver(one, api.add())
+    missed = api.add()
+    until(lambda: missed.id in stored(home), "the message of the gap")
+    relay.stop()
+
+
 # ---- releases before
 
 def test_spool_of_release_0_1_knows_its_messages(api, receiver):
