@@ -24,6 +24,14 @@ EVENTS = 60     # of a round
 LATEST = 0.08   # seconds from the first event of a round to the kill; 60 take about as long
 
 
+class QuorumTarget(AmqpTarget):
+    """RabbitMQ writes down a second later that it has a quorum queue, and would forget a newer one's messages."""
+
+    def declare(self):
+        self.server.queue(self.queue, x_queue_type="quorum")
+        time.sleep(3)
+
+
 class KilledPostgresql(PostgresqlTarget):
     def down(self):
         self.server.kill(signal.SIGKILL)
@@ -47,6 +55,7 @@ class Case:
 CASES = {
     "redis": Case(**{"Redis, appendfsync always": RedisTarget}),
     "amqp": Case(**{"RabbitMQ, durable classic queue": AmqpTarget}),
+    "quorum": Case(**{"RabbitMQ, quorum queue": QuorumTarget}),
     "nats": Case(**{"NATS JetStream, file storage": NatsTarget}),
     "postgresql": Case(**{"PostgreSQL, fsync on": KilledPostgresql}),
     "kafka": Case(**{"Kafka's mock, all brokers down": KafkaTarget}),
