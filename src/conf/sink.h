@@ -37,6 +37,8 @@ struct sink {
 
 	int64_t timeout;       /* ms, of a whole attempt */
 	unsigned max_in_flight;
+	unsigned batch;        /* events that are sent together at most; 0: as many as the type takes */
+	int64_t batch_wait;    /* ms that an event waits for others to be sent with */
 	struct rate rate;
 	struct retry retry;
 	bool ordered;          /* one event of a conversation at a time, the oldest first */

@@ -10,7 +10,7 @@
 #include "conf/reader.h"
 #include "conf/sink_type.h"
 
-enum { IN_FLIGHT_MAX = 10000, CALLS_MAX = 256 /* of a type whose attempts are a connection or a process each */ };
+enum { IN_FLIGHT_MAX = 10000, BATCH_MAX = 1000, CALLS_MAX = 256 /* of a type whose attempts are a connection or a process each */ };
 
 /* ---- kinds of its own */
 
@@ -174,13 +174,19 @@ static const struct option_row body_rows[] = {
 	{.name = NULL},
 };
 
+static const struct option_row batch_rows[] = {
+	{"batch", &kind_count, NULL, AT(batch), 1, BATCH_MAX, .help = "the events that are sent together, at most"},
+	{"batch-wait", &kind_time, NULL, AT(batch_wait), 1, 10 * KIND_SECOND, .fix = "\"20ms\"", .help = "the time that an event waits for others to be sent with"},
+	{.name = NULL},
+};
+
 static const struct option_row reply_rows[] = {
 	{"reply", &kind_text, NULL, AT(reply), .help = "the sink that sends what this sink's target answers"},
 	{.name = NULL},
 };
 
 /* The rows that several types have; the types' own rows come behind them. */
-static const struct option_row *const shared[] = {common, body_rows, reply_rows};
+static const struct option_row *const shared[] = {common, body_rows, batch_rows, reply_rows};
 
 enum { SHARED = sizeof shared / sizeof *shared };
 
@@ -235,7 +241,8 @@ static bool check_others(const struct sink_type *type, cfg_t *sec)
 	for (const struct sink_type *const *t = sink_types; *t; t++)
 		if (*t != type && !refuse_others((*t)->rows, type, sec))
 			return false;
-	return (type->has_body || refuse_others(body_rows, type, sec)) && (type->answers || refuse_others(reply_rows, type, sec));
+	return (type->has_body || refuse_others(body_rows, type, sec)) && (type->batches || refuse_others(batch_rows, type, sec)) &&
+		 (type->answers || refuse_others(reply_rows, type, sec));
 }
 
 static bool check_times(cfg_t *sec)
@@ -264,7 +271,7 @@ bool sink_section_check(cfg_t *sec)
 		return false;
 	if (type && ((type->check && !type->check(sec)) || !option_check(type->rows, sec)))
 		return false;
-	return option_check(body_rows, sec) && option_check(common, sec) && check_times(sec);
+	return option_check(body_rows, sec) && option_check(batch_rows, sec) && option_check(common, sec) && check_times(sec);
 }
 
 /* A reply goes to no program: nothing tells whether a program that was ended has sent it. */
@@ -307,7 +314,7 @@ bool sink_section_make(cfg_t *sec, struct sink *s)
 	const struct sink_type *type = sink_section_type(sec);
 
 	*s = (struct sink){.name = strdup(cfg_title(sec)), .where = place_of(sec), .type = type, .options = calloc(1, type->size)};
-	if (!s->name || !s->where || !s->options || !option_read(common, sec, s) || !option_read(reply_rows, sec, s) || !option_read(type->rows, sec, s->options))
+	if (!s->name || !s->where || !s->options || !option_read(common, sec, s) || !option_read(batch_rows, sec, s) || !option_read(reply_rows, sec, s) || !option_read(type->rows, sec, s->options))
 		return false;
 	if (type->in_flight && !option_is_given(sec, "max-in-flight"))
 		s->max_in_flight = type->in_flight;

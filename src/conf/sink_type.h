@@ -21,6 +21,7 @@ struct sink_type {
 	const char *library; /* the Debian package that the module is built with; NULL without a module */
 	unsigned batch_max; /* messages that the driver's send() takes at once */
 	unsigned in_flight; /* max-in-flight, where the configuration has none; 0: the option's default */
+	bool batches;       /* it gains by events that are sent together; the sink has the options batch and batch-wait */
 	bool whole_event;   /* the driver sends the event as the spool has it, and needs neither body nor type */
 	bool fields;        /* the driver reads the event's fields, its text too, beside the body */
 	bool unpacks;       /* a body that came compressed is sent unpacked, as the target has no Content-Encoding */

@@ -49,6 +49,7 @@ struct queue {
 	bool works;           /* the target did not fail at the last attempt; false before the first */
 	bool published;       /* the spool says that it pauses, or is about to */
 	bool still;           /* scratch of watch_pauses(): the spool says so now */
+	int64_t batch_at; /* those that are ready wait until then for others, clock_mono_us(); 0: they don't */
 	/* the rate */
 	int64_t rate_due; /* rate_pass() */
 	int64_t held_ms;  /* by the rate, when one was to be taken the last time; 0: it went */

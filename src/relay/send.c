@@ -73,6 +73,23 @@ static size_t send_batch(struct relay *r, struct queue *q)
 	return 0;
 }
 
+/* True while more events may come for the batch of the sink's batch-wait. What an answer waits for goes at once, and takes others along. */
+static bool waits_for_batch(struct relay *r, struct queue *q)
+{
+	const struct sink *s = q->sink;
+	unsigned enough = s->batch ? s->batch : s->type->batch_max;
+	int64_t now = clock_mono_us();
+
+	if (q->batch_at == 0)
+		q->batch_at = now + s->batch_wait * 1000;
+	if (!s->batch_wait || q->n_ready == 0 || q->n_asked || q->n_ready >= enough || queue_is_full(q) || now >= q->batch_at) {
+		q->batch_at = 0;
+		return false;
+	}
+	loop_timer_lower(&r->pass, q->batch_at);
+	return true;
+}
+
 /* Reads and sends in turn, as long as there is something. */
 static void send_queue(struct relay *r, struct queue *q, int64_t now)
 {
@@ -80,7 +97,7 @@ static void send_queue(struct relay *r, struct queue *q, int64_t now)
 
 	do {
 		fetch_queue(r, q, now);
-		n = send_batch(r, q);
+		n = waits_for_batch(r, q) ? 0 : send_batch(r, q);
 		sent += n;
 	} while (n && sent < SEND_PASS);
 	if (n)

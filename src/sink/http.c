@@ -261,7 +261,7 @@ static void send_batches(struct http *h)
 	while (h->n_running < http_options(s)->requests) {
 		b = http_batch_take(&h->alone, s, 1, h->done);
 		if (!b)
-			b = http_batch_take(&h->waiting, s, http_options(s)->batch, h->done);
+			b = http_batch_take(&h->waiting, s, s->batch, h->done);
 		if (!b)
 			return;
 		if (start_request(h, &b->message, NULL))
@@ -277,7 +277,7 @@ static void http_send(struct sink_target *base, struct sink_message *batch)
 	struct http *h = (struct http *)(void *)base;
 	struct sink_message *next;
 
-	if (http_options(h->target.sink)->batch > 1) {
+	if (h->target.sink->batch) {
 		for (struct sink_message *m = batch; m; m = m->next)
 			http_row_add(&h->waiting, m);
 		send_batches(h);

@@ -35,7 +35,6 @@ struct http_options {
 	char *ca_file;                   /* the certificates to trust; NULL: the system's */
 	bool allow_private, follow_redirects;
 	int64_t connect_timeout;         /* ms */
-	unsigned batch;                  /* events in a request at most; 1: a request is one event, and not a batch of it */
 	enum http_batch_format batch_format;
 	unsigned requests;               /* at a time; of a sink with batches */
 	bool retry_on[HTTP_STATUS_MAX];  /* by the answer's status */

@@ -109,7 +109,9 @@ static bool send_alone(struct postgresql *p)
 
 static bool send_together(struct postgresql *p)
 {
-	for (struct postgresql_sent *s = p->first; s && p->n_sent < TRANSACTION_MOST; s = s->next)
+	size_t most = p->sink->batch && p->sink->batch < TRANSACTION_MOST ? p->sink->batch : TRANSACTION_MOST;
+
+	for (struct postgresql_sent *s = p->first; s && p->n_sent < most; s = s->next)
 		p->n_sent++;
 	return send_transaction(p, p->first, p->n_sent);
 }

@@ -238,7 +238,6 @@ static const struct option_row http_rows[] = {
 	{"follow-redirects", &kind_bool, "false", AT(follow_redirects), .help = "follow redirects"},
 	{"connect-timeout", &kind_time, "5s", AT(connect_timeout), 1, 10 * KIND_MINUTE, .fix = "\"5s\"", .help = "the longest time to connect"},
 	{"retry-on", &statuses_kind, "{408, 425, 429, 5xx}", AT(retry_on), .help = "the statuses after which it is tried again"},
-	{"batch", &kind_count, "1", AT(batch), 1, 1000, .help = "the events in a request, at most"},
 	{"batch-format", &kind_choice, "json-array", AT(batch_format), .choices = batch_formats, .help = "how a request has several events"},
 	{.name = NULL},
 };
@@ -253,8 +252,8 @@ static bool check_batch(cfg_t *sec)
 {
 	const char *body = cfg_getstr(sec, "body");
 
-	if (cfg_getint(sec, "batch") == 1)
-		return true;
+	if (cfg_getint(sec, "batch") < 2)
+		return !cfg_getstr(sec, "batch-wait") || option_refuse_value(sec, "batch-wait", NULL, "it needs a batch = 100, or another number from 2 on");
 	if (cfg_getbool(sec, "ordered"))
 		return refuse_batch(sec, "it keeps no order; remove it, or ordered");
 	if (body && strstr(body, "hookspool.reply"))
@@ -284,7 +283,10 @@ static bool finish_http(cfg_t *sec, struct sink *s)
 		o->pass_headers = !s->body;
 	s->needs_text = s->needs_text || o->n_templates;
 	o->requests = s->max_in_flight;
-	s->max_in_flight *= o->batch; /* the relay counts events */
+	if (s->batch > 1)
+		s->max_in_flight *= s->batch; /* the relay counts events */
+	else
+		s->batch = 0; /* each event is a request */
 	return true;
 }
 
@@ -300,6 +302,7 @@ const struct sink_type type_http = {
 	.name = "http",
 	.help = "sends HTTP requests",
 	.batch_max = 64,
+	.batches = true,
 	.has_body = true,
 	.rows = http_rows,
 	.size = sizeof(struct http_options),

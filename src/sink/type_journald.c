@@ -8,6 +8,7 @@
 
 enum {
 	JOURNALD_BATCH_MAX = 64,
+	JOURNALD_IN_FLIGHT = 64,
 	FIELD_NAME_MAX = 64, /* systemd.journal-fields(7) and systemd's journal_field_valid() */
 };
 
@@ -97,6 +98,7 @@ const struct sink_type type_journald = {
 	.package = "hookspool-journald",
 	.library = "libsystemd-dev",
 	.batch_max = JOURNALD_BATCH_MAX,
+	.in_flight = JOURNALD_IN_FLIGHT,
 	.fields = true,
 	.unpacks = true,
 	.has_body = true,

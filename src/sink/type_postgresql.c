@@ -181,6 +181,7 @@ const struct sink_type type_postgresql = {
 	.package = "hookspool-postgresql",
 	.library = "libpq-dev",
 	.batch_max = POSTGRESQL_BATCH_MAX,
+	.batches = true,
 	.in_flight = POSTGRESQL_IN_FLIGHT,
 	.unpacks = true,
 	.rows = postgresql_rows,

@@ -208,6 +208,23 @@ def test_events_that_were_not_sent_in_time_stay_pending(receiver, relay, target)
     assert all(errors) and any("all of the timeout" in error for error in errors) and states(home) == [PENDING] * 10
 
 
+def test_events_wait_for_others_to_be_sent_with(receiver, relay, target):
+    home = home_with(batch_sink(target, batch=3, batch_wait="2s"))
+    one = receiver(home=home)
+    relay(home).ready()
+    deliver(one, 2)
+    time.sleep(0.5)
+    assert target.got == [], "two of three wait"
+    deliver(one)
+    target.until(1)
+    start = time.monotonic()
+    deliver(one)
+    target.until(2)
+    assert time.monotonic() - start > 1.5
+    settled(home, 4, DONE)
+    assert [[event["id"] for event in events_of(body)] for body in target.bodies()] == [[1, 2, 3], [4]]
+
+
 def test_batch_of_one_is_a_batch(receiver, relay, target):
     """send --relay and a quiet time have the same form as a busy one."""
     home = home_with(batch_sink(target))

@@ -293,6 +293,12 @@ def test_each_transaction_waits_for_the_disk(server):
     assert server.do("SELECT DISTINCT setting FROM seen") == [["on"]]
 
 
+def test_a_batch_has_no_more_events_than_it_may(server):
+    home, _ = relayed(server, 21, batch=5, batch_wait="100ms")
+    settled(home, 21)
+    assert sorted(int(row[0]) for row in server.do("SELECT count(*) FROM hook_events GROUP BY xmin::text"))[-1] <= 5
+
+
 def test_a_batch_is_one_transaction(server):
     home, _ = relayed(server, 40)
     settled(home, 40)

@@ -145,6 +145,31 @@ static void report_all(struct fixture *f, struct sink_result got)
 	assert_null(f->r.results);
 }
 
+static void a_batch_is_waited_for_until_it_is_full_or_the_time_is_over(void **state)
+{
+	struct fixture *f = *state;
+
+	sink.batch = 5;
+	sink.batch_wait = 200;
+	put_many(f, 3);
+	open_db(f);
+	send_now(f);
+	assert_int_equal(sent.messages, 0);
+	poll(NULL, 0, 210);
+	send_now(f);
+	assert_int_equal(sent.batches, 1);
+	report_all(f, (struct sink_result){.verdict = SINK_DELIVERED});
+	put_many(f, 4);
+	f->q.more = true;
+	send_now(f);
+	assert_int_equal(sent.messages, 0);
+	put_many(f, 1);
+	f->q.more = true;
+	send_now(f);
+	assert_int_equal(sent.messages, 5);
+	assert_int_equal(sent.batches, 2);
+}
+
 static void all_that_is_due_is_sent_once_in_batches(void **state)
 {
 	struct fixture *f = *state;
@@ -497,6 +522,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(all_that_is_due_is_sent_once_in_batches, begin, end),
+		cmocka_unit_test_setup_teardown(a_batch_is_waited_for_until_it_is_full_or_the_time_is_over, begin, end),
 		cmocka_unit_test_setup_teardown(no_more_than_max_in_flight_go, begin, end),
 		cmocka_unit_test_setup_teardown(test_one_pass_does_not_send_all_of_a_backlog, begin, end),
 		cmocka_unit_test_setup_teardown(an_event_that_was_dropped_is_not_sent, begin, end),
