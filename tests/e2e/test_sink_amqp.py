@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """Sinks of the type amqp, on a real RabbitMQ: what a queue gets, whatever fails."""
 import itertools
+import os
 import random
 import re
 import signal
@@ -251,6 +252,25 @@ def test_a_server_that_hangs_does_not_hold_up_others(rabbit, queue):
     Relay(home).ready()
     settled(home, 130)
     assert {body for _, body in rabbit.messages(queue)} >= set(bodies)
+
+
+def connections(rabbit):
+    """Those that clients have to the server."""
+    return len(run(["ss", "-Htn", "state", "established", "dport", "=", f":{rabbit.port}"]).stdout.splitlines())
+
+
+@pytest.mark.skipif(int(os.environ.get("HOOKSPOOL_KILL_ROUNDS") or 5) < 50, reason="a minute: in the long run only")
+def test_a_connection_over_which_no_heartbeat_comes_is_given_up(rabbit, queue):
+    home, _ = relayed(rabbit, queue)
+    settled(home, 1)
+    before = connections(rabbit)
+    rabbit.signal(signal.SIGSTOP)
+    try:
+        until(lambda: connections(rabbit) < before, "the relay has closed its connection", 90)
+    finally:
+        rabbit.signal(signal.SIGCONT)
+    deliver(home.start())
+    settled(home, 2)
 
 
 def test_an_answer_that_may_have_arrived_is_not_sent_again(rabbit, queue):
