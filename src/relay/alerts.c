@@ -37,8 +37,10 @@ static bool add_item(struct alerts *a, enum alert_kind kind, const char *subject
 		return false;
 	a->items = items;
 	items[a->n_items] = (struct alert_item){kind, strdup(subject), state, true};
-	a->n_items += items[a->n_items].subject != NULL;
-	return a->n_items && items[a->n_items - 1].subject;
+	if (!items[a->n_items].subject)
+		return false;
+	a->n_items++;
+	return true;
 }
 
 static void remove_item(struct alerts *a, struct alert_item *item)
@@ -47,16 +49,24 @@ static void remove_item(struct alerts *a, struct alert_item *item)
 	*item = a->items[--a->n_items];
 }
 
+static void forget_items(struct alerts *a)
+{
+	while (a->n_items)
+		remove_item(a, &a->items[a->n_items - 1]);
+}
+
 static bool read_items(struct relay *r)
 {
 	struct spool_rows *rows = spool_alert_list(r->db);
 	struct spool_alert row;
+	bool ok = true;
 
-	while (spool_alert_next(rows, &row))
+	forget_items(&r->alerts);
+	while (ok && spool_alert_next(rows, &row))
 		for (int kind = 0; kind < ALERT_KINDS; kind++)
 			if (strcmp(row.name, alert_names[kind]) == 0)
-				add_item(&r->alerts, (enum alert_kind)kind, row.subject, (struct alert_state){row.since, row.over, row.raised_at});
-	return spool_rows_end(rows);
+				ok = add_item(&r->alerts, (enum alert_kind)kind, row.subject, (struct alert_state){row.since, row.over, row.raised_at});
+	return spool_rows_end(rows) && ok;
 }
 
 /* ---- telling */
@@ -105,8 +115,10 @@ bool alerts_take(struct relay *r, const struct alert_sight *s, int64_t now)
 		return true;
 	if (!write_step(r, s, step, &before, &after, now))
 		return false;
-	if (!item)
-		return add_item(a, s->kind, s->subject, after);
+	if (!item) {
+		a->read = add_item(a, s->kind, s->subject, after); /* otherwise the next look reads it again */
+		return a->read;
+	}
 	item->state = after;
 	if (!after.since && !after.raised_at)
 		remove_item(a, item);
@@ -178,8 +190,7 @@ void alerts_end(struct relay *r)
 void alerts_free(struct alerts *a)
 {
 	loop_timer_stop(&a->timer);
-	while (a->n_items)
-		remove_item(a, &a->items[a->n_items - 1]);
+	forget_items(a);
 	free(a->items);
 	*a = (struct alerts){0};
 }

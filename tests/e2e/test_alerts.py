@@ -102,7 +102,7 @@ def test_sink_that_is_down_and_comes_back(receiver, relay, target, ops):
 
 
 def test_short_trouble_is_not_told(receiver, relay, target, ops):
-    home = watched(target, ops, retry=["20ms", "50ms", "1h"], alert_after="4s")
+    home = watched(target, ops, retry=["20ms", "50ms", "1h"], alert_after="20s")
     target.answers = [{"status": 503}] * 6
     deliver(receiver(home=home))
     relay(home).ready()

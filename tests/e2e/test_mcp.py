@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import time
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -186,6 +187,31 @@ def test_wrong_line_is_answered_and_the_next_one_too(server, home, line, code, n
     assert answer["error"]["code"] == code and answer["id"] == number and answer["error"]["message"]
     assert one.ask("ping")["result"] == {}
     assert one.end() == b""
+
+
+def test_mutated_lines(server, home):
+    """Bytes changed, left out and doubled in good lines: each line is answered once or is a notification, and the server lives."""
+    random = Random(21)
+    good = [json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": given}}).encode()
+            for tool, given in (("list_events", {"limit": 1, "since": "1h"}), ("show_event", {"id": 1, "bytes": 100}), ("search", {"query": "\u00e9\ud83d\ude00"}),
+                                ("list_deliveries", {"state": "dead"}), ("replay", {"events": [1, 2]}), ("explain_signature", {"refused": 1}))]
+    lines = []
+    for _ in range(1500):
+        line = bytearray(random.choice(good))
+        for _ in range(random.randint(1, 4)):
+            at = random.randrange(len(line))
+            what = random.randrange(3)
+            if what == 0:
+                line[at] = random.choice(b'"\\{}[]:,0-9e.\x00\xff\xc3 tfn')
+            elif what == 1:
+                del line[at:at + random.randint(1, 8)]
+            else:
+                line[at:at] = line[at:at + random.randint(1, 30)]
+        lines.append(bytes(line).replace(b"\n", b" "))
+    done = subprocess.run([BIN / "hookspool", "-c", home.conf, "mcp"], input=b"\n".join(lines) + b"\n", capture_output=True, timeout=60 * SLOW)
+    assert done.returncode == 0, done.stderr[-2000:]
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert 1000 < len(answers) <= len(lines) and all(("result" in answer) != ("error" in answer) for answer in answers)
 
 
 def test_notifications_and_answers_get_no_answer(server, home):
