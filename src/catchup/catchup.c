@@ -110,6 +110,40 @@ static bool find_accounts(struct section_run *s, struct strlist *accounts)
 	return ok;
 }
 
+/* An account that the API no longer names has that as its error, and is forgotten when it was last complete longer ago than `since`. */
+static void miss_account(struct section_run *s, const char *account)
+{
+	struct catchup_run r = make_run(s, account);
+
+	if (!run_begin(&r)) {
+		s->failed = true;
+	} else if (r.state.completed_at < r.now - s->c->since) {
+		s->failed = !spool_catchup_delete(s->o->db, &r.state) || s->failed;
+	} else {
+		r.aside = true;
+		run_fail(&r, "the API does not name it any more");
+		if (strcmp(r.error, r.error_before) != 0)
+			s->o->report(s->o->ctx, &r);
+		s->failed = !run_end(&r) || s->failed;
+	}
+	run_free(&r);
+}
+
+static void miss_accounts(struct section_run *s, const struct strlist *found)
+{
+	struct spool_rows *rows = spool_catchup_list(s->o->db);
+	struct strlist missed = {0};
+	struct spool_catchup state;
+
+	while (spool_catchup_next(rows, &state))
+		if (strcmp(state.name, s->c->name) == 0 && *state.account && !strlist_match(found, slice_text(state.account)))
+			s->failed = !strlist_add(&missed, slice_text(state.account)) || s->failed;
+	s->failed = !spool_rows_end(rows) || s->failed;
+	for (size_t i = 0; i < missed.n && s->spool; i++)
+		miss_account(s, missed.item[i]);
+	strlist_free(&missed);
+}
+
 /* Takes back an error of the account "", which is of the section as a whole. */
 static void clear_error(struct section_run *s)
 {
@@ -138,6 +172,7 @@ static void run_accounts(struct section_run *s)
 			return;
 		}
 		accounts = &found;
+		miss_accounts(s, &found);
 	}
 	clear_error(s);
 	for (size_t i = 0; i < accounts->n; i++)

@@ -302,16 +302,9 @@ static void fetch_account(struct catchup_run *r)
 
 static bool add_account(struct catchup_run *r, struct strlist *accounts, struct slice id)
 {
-	char **longer;
-
 	if (!message_is_account(id))
 		return run_fail(r, "the answer has another shape: an account has no id");
-	longer = realloc(accounts->item, (accounts->n + 1) * sizeof *longer);
-	if (!longer)
-		return run_fail(r, "memory is short");
-	accounts->item = longer;
-	accounts->item[accounts->n] = strndup(id.p, id.n);
-	return accounts->item[accounts->n] ? accounts->n++, true : run_fail(r, "memory is short");
+	return strlist_add(accounts, id) || run_fail(r, "memory is short");
 }
 
 /* A page of all accounts' conversations names the accounts. */

@@ -19,3 +19,17 @@ void strlist_free(struct strlist *w)
 		free(w->item[i]);
 	free(w->item);
 }
+
+bool strlist_add(struct strlist *w, struct slice text)
+{
+	char **longer = realloc(w->item, (w->n + 1) * sizeof *longer);
+
+	if (!longer)
+		return false;
+	w->item = longer;
+	w->item[w->n] = strndup(text.p, text.n);
+	if (!w->item[w->n])
+		return false;
+	w->n++;
+	return true;
+}

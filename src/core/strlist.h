@@ -16,6 +16,9 @@ struct strlist {
 /* True when the text is in the list, byte for byte; an empty list has every text. */
 bool strlist_match(const struct strlist *w, struct slice text);
 
+/* Appends a copy of the text. False when memory is short. */
+bool strlist_add(struct strlist *w, struct slice text);
+
 void strlist_free(struct strlist *w);
 
 #endif

@@ -42,7 +42,7 @@ bool metrics_write(const struct conf *conf, struct spool_db *db, enum exposition
 	write_build(&m);
 	write_room(&m);
 	spool_db_snapshot(db, true);
-	ok = parts_programs(&m) && parts_receiving(&m) && parts_relaying(&m);
+	ok = parts_programs(&m) && parts_receiving(&m) && parts_relaying(&m) && parts_catchups(&m);
 	spool_db_snapshot(db, false);
 	if (ok && m.measured)
 		parts_durations(&m);

@@ -26,6 +26,9 @@ void parts_durations(struct metrics *m);
 /* Deliveries to sinks, attempts, backlog, pauses. */
 bool parts_relaying(struct metrics *m);
 
+/* What catch-ups found, and how far they are complete. */
+bool parts_catchups(struct metrics *m);
+
 /* The programs that run, their configurations and reloads. */
 bool parts_programs(struct metrics *m);
 

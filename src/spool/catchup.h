@@ -53,6 +53,9 @@ bool spool_catchup_item(struct spool_db *db, const struct spool_catchup *c, stru
 /* Deletes the items of the state that were written before `before`; INT64_MAX: all. */
 bool spool_catchup_forget(struct spool_db *db, const struct spool_catchup *c, int64_t before);
 
+/* Deletes the state, with its items. */
+bool spool_catchup_delete(struct spool_db *db, const struct spool_catchup *c);
+
 /* Reads all states, by name and account. */
 struct spool_rows *spool_catchup_list(struct spool_db *db);
 bool spool_catchup_next(struct spool_rows *rows, struct spool_catchup *c);

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from catch_up_api import KEY, ConnectSafely, now_ms
-from catching import deliver, home_for, receiver, section, sources, stored  # noqa: F401
+from catching import LATER, catch_up, deliver, home_for, receiver, section, sources, stored  # noqa: F401
 from place import until
 from receiver import endpoint
 from relaying import PATH, Relay, Target, sink
@@ -170,3 +170,41 @@ def test_event_grows_too_old_for_its_sink(api, receiver, target, children):  # n
     home.cli("replay", "--sink", "late", "1")
     target.until(seen + 1)
     relay.stop()
+
+
+def printed(home):
+    """The samples of the metrics of catch-ups."""
+    lines = home.cli("stats", "--prometheus").stdout.decode().splitlines()
+    return {line.split("{")[0]: float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith("hookspool_catch_up") and 'catch_up="linkedin"' in line}
+
+
+def test_metrics_tell_of_the_catch_up(api, receiver):  # noqa: F811
+    api.accounts["acc-2"] = "Two"
+    home = home_for(api)
+    receiver(home=home)
+    assert printed(home) == {"hookspool_catch_up_found_total": 0, "hookspool_catch_up_requests_total": 0, "hookspool_catch_up_failed": 0}
+    for account in api.accounts:
+        api.add(api.talk(account), at=now_ms() - MINUTE)
+    began = time.time()
+    catch_up(home)
+    found = printed(home)
+    assert found["hookspool_catch_up_found_total"] == 2 and found["hookspool_catch_up_requests_total"] >= 4 and found["hookspool_catch_up_failed"] == 0
+    for name in "complete", "last_complete_run":
+        assert began - 1 < found[f"hookspool_catch_up_{name}_timestamp_seconds"] < time.time() + 1
+    api.key = "another"
+    catch_up(home, status=LATER)
+    assert printed(home)["hookspool_catch_up_failed"] == 1
+
+
+def test_account_that_the_api_names_no_more_is_told_of_and_then_forgotten(api, receiver):  # noqa: F811
+    api.accounts["acc-2"] = "Two"
+    home = home_for(api)
+    receiver(home=home)
+    catch_up(home)
+    del api.accounts["acc-2"]
+    assert "acc-2" in catch_up(home), "it is told, and the others are complete"
+    warned = [line for line in home.cli("check").stdout.decode().splitlines() if line.startswith("warn") and "acc-2" in line]
+    assert len(warned) == 1 and "does not name it any more" in warned[0]
+    change(home, "UPDATE catchup SET completed_at = 1000 WHERE account = 'acc-2'")
+    catch_up(home)
+    assert "acc-2" not in home.cli("check").stdout.decode() + home.cli("stats").stdout.decode()

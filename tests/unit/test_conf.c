@@ -423,6 +423,22 @@ static void errors_name_file_and_line(void **state)
 		{"sink \"out\" { type = \"exec\" command = {\"a\"}\nenvironment = {\"HS_TEST_SECRET\"} }\nendpoint \"/w\" { secret-env = {\"HS_TEST_SECRET\"} }\n",
 			"test.conf:2:", "is a secret of endpoint \"/w\""},
 		{"sink \"out\" { type = \"null\"\n url = \"http://a/\" }\n", "test.conf:2:", "url is not for a sink of the type \"null\"; remove it"},
+		{"endpoint \"/w\" { secret-file = {\"one\"} }\ncatch-up \"\" { endpoint = \"/w\" api-key-file = \"k\" }\n", "test.conf:", "needs a name"},
+		{"endpoint \"/w\" { secret-file = {\"one\"} }\ncatch-up \"c\" { api-key-file = \"k\" }\n", "test.conf:", "it has no endpoint; add"},
+		{"endpoint \"/w\" { secret-file = {\"one\"} }\ncatch-up \"c\" { endpoint = \"/w\" }\n", "test.conf:", "it has no key; add"},
+		{"endpoint \"/w\" { secret-file = {\"one\"} }\ncatch-up \"c\" { endpoint = \"/v\" api-key-file = \"k\" }\n", "test.conf:", "there is no endpoint \"/v\""},
+		{"endpoint \"/w\" { secret-file = {\"one\"} }\ncatch-up \"c\" { endpoint = \"/w\" api-key-file = \"k\" url = \"ftp://a\" }\n", "test.conf:", "write it as \"https://api.example.com\""},
+		{"endpoint \"/w\" { secret-file = {\"one\"} }\ncatch-up \"c\" { endpoint = \"/w\" api-key-file = \"k\" url = \"https://user:key@a\" }\n", "test.conf:", "write it as"},
+		{"endpoint \"/w\" { secret-file = {\"one\"} }\ncatch-up \"c\" { endpoint = \"/w\" api-key-file = \"k\" url = \"https://a/?x=1\" }\n", "test.conf:", "without a query"},
+		{"endpoint \"/w\" { secret-file = {\"one\"} }\ncatch-up \"c\" { endpoint = \"/w\" api-key-file = \"k\" accounts = {\"a,b\"} }\n", "test.conf:", "one a text"},
+		{"endpoint \"/w\" { secret-file = {\"one\"} }\ncatch-up \"c\" { endpoint = \"/w\" api-key-file = \"k\" every = \"2d\" }\n", "test.conf:", "at most 1d"},
+		{"endpoint \"/w\" { secret-file = {\"one\"} }\ncatch-up \"c\" { endpoint = \"/w\" api-key-file = \"k\" since = \"31d\" }\n", "test.conf:", "at most 30d"},
+		{"endpoint \"/w\" { secret-file = {\"one\"} }\ndedupe-window = \"1d\"\n catch-up \"c\" { endpoint = \"/w\" api-key-file = \"k\" }\n", "test.conf:", "longer than dedupe-window"},
+		{"endpoint \"/w\" { secret-file = {\"one\"} }\ncatch-up \"c\" { endpoint = \"/w\" api-key-file = \"k\" rate = \"fast\" }\n", "test.conf:", "write it as \"60/m\""},
+		{"endpoint \"/s\" { scheme = \"stripe\" secret-file = {\"one\"} }\ncatch-up \"c\" { endpoint = \"/s\" api-key-file = \"k\" }\n", "test.conf:2:",
+			"no API that hookspool knows"},
+		{"endpoint \"/g\" { scheme = \"github\" secret-file = {\"one\"} }\ncatch-up \"c\" { endpoint = \"/g\" api-key-file = \"k\" }\n", "test.conf:2:",
+			"it has no url; add url = \"https://api.github.com"},
 		{"sink \"out\" { type = \"null\"\n body = \"x\" }\n", "test.conf:2:", "body is not for a sink of the type \"null\""},
 		{"sink \"out\" { type = \"null\"\n reply = \"x\" }\n", "test.conf:2:", "reply is not for a sink of the type \"null\""},
 		{"sink \"out\" { url = \"http://a/\"\n reply = \"x\" }\n", "test.conf:2:", "reply is not for a sink of the type \"http\""},
@@ -834,9 +850,39 @@ static void comments_as_libconfuse_has_them(void **state)
 	assert_in_range(read, 1000, 12 * 12 * 12 * 12);
 }
 
+/* The scheme of the endpoint tells the provider, also one that is made like a built-in one. */
+static void catch_up_takes_the_api_of_its_endpoint(void **state)
+{
+	struct conf *c = load("scheme \"own\" { like = \"connectsafely\" }\nendpoint \"/w\" { scheme = \"own\" secret-file = {\"one\"} }\n"
+		"endpoint \"/g\" { scheme = \"github\" secret-file = {\"one\"} }\n"
+		"catch-up \"a\" { endpoint = \"/w\" api-key-file = \"key\" }\n"
+		"catch-up \"b\" { endpoint = \"/g\" api-key-file = \"/key\" url = \"https://api.github.com/repos/o/r/hooks/1//\" accounts = {\"x\"} every = \"1s\""
+		" since = \"2h\" rate = \"240/m\" allow-private = true }\n");
+	const struct catchup *k;
+
+	(void)state;
+	assert_non_null(c);
+	assert_int_equal(c->n_catchups, 2);
+	k = c->catchups;
+	assert_string_equal(k->name, "a");
+	assert_ptr_equal(k->endpoint, conf_endpoint(c, "/w"));
+	assert_string_equal(k->api->scheme, "connectsafely");
+	assert_string_equal(k->url, "https://api.connectsafely.ai");
+	assert_int_equal(k->every, 600000);
+	assert_int_equal(k->since, INT64_C(72) * 3600000);
+	assert_true(k->rate.n == 30 && k->rate.per == 60000 && !k->allow_private && !k->accounts.n);
+	k++;
+	assert_string_equal(k->api->scheme, "github");
+	assert_string_equal(k->url, "https://api.github.com/repos/o/r/hooks/1");
+	assert_string_equal(k->key_file, "/key");
+	assert_true(k->every == 1000 && k->since == 7200000 && k->rate.n == 240 && k->allow_private && k->accounts.n == 1);
+	conf_free(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(catch_up_takes_the_api_of_its_endpoint),
 		cmocka_unit_test(defaults),
 		cmocka_unit_test(everything),
 		cmocka_unit_test(includes),

@@ -131,12 +131,13 @@ bool spool_catchup_item(struct spool_db *db, const struct spool_catchup *c, stru
 	return rc == SQLITE_ROW || rc == SQLITE_DONE;
 }
 
-bool spool_catchup_forget(struct spool_db *db, const struct spool_catchup *c, int64_t before)
+/* Runs a deletion in a transaction; ?3, where the statement has it, is `before`. */
+static bool delete_rows(struct spool_db *db, const struct spool_catchup *c, const char *sql, int64_t before)
 {
 	sqlite3_stmt *st;
 	bool ok;
 
-	if (!spool_sql_prepare(db, "DELETE FROM catchup_item WHERE name = ?1 AND account = ?2 AND at < ?3", &st))
+	if (!spool_sql_prepare(db, sql, &st))
 		return false;
 	sqlite3_bind_text(st, 1, c->name, -1, SQLITE_STATIC);
 	sqlite3_bind_text(st, 2, c->account, -1, SQLITE_STATIC);
@@ -149,6 +150,17 @@ bool spool_catchup_forget(struct spool_db *db, const struct spool_catchup *c, in
 	}
 	sqlite3_finalize(st);
 	return ok;
+}
+
+bool spool_catchup_forget(struct spool_db *db, const struct spool_catchup *c, int64_t before)
+{
+	return delete_rows(db, c, "DELETE FROM catchup_item WHERE name = ?1 AND account = ?2 AND at < ?3", before);
+}
+
+bool spool_catchup_delete(struct spool_db *db, const struct spool_catchup *c)
+{
+	return spool_catchup_forget(db, c, INT64_MAX) &&
+		delete_rows(db, c, "DELETE FROM catchup WHERE name = ?1 AND account = ?2 AND ?3 IS NOT NULL", 0);
 }
 
 struct spool_rows *spool_catchup_list(struct spool_db *db)
