@@ -43,15 +43,27 @@ struct act {
 
 /* ---- may it be? */
 
+/* True for a host that the request names. Debian's fastcgi_params of nginx leave the port out of it: then it is the server's own. */
+static bool host_is_ours(const struct request *r, const char *host)
+{
+	const char *own, *port = request_variable(r, "SERVER_PORT");
+	size_t n;
+
+	if (request_header(r, "Host", &own) != HEADER_ONE || !*own)
+		return false;
+	n = strlen(own);
+	return strncasecmp(host, own, n) == 0 && (!host[n] || (host[n] == ':' && port && strcmp(host + n + 1, port) == 0));
+}
+
 /* An Origin is "scheme://host"; behind a proxy that ends TLS the scheme differs, and the host does not. */
 static bool origin_is_ours(const struct request *r)
 {
-	const char *origin, *host, *site, *p;
+	const char *origin, *site, *p;
 
-	if (request_header(r, "Origin", &origin) != HEADER_ONE || request_header(r, "Host", &host) != HEADER_ONE || !*host)
+	if (request_header(r, "Origin", &origin) != HEADER_ONE)
 		return false;
 	p = strstr(origin, "://");
-	if (!p || strcasecmp(p + 3, host) != 0)
+	if (!p || !host_is_ours(r, p + 3))
 		return false;
 	return request_header(r, "Sec-Fetch-Site", &site) != HEADER_ONE || strcmp(site, "same-origin") == 0;
 }

@@ -160,7 +160,8 @@ static void run_server(struct server_state *s, int listen_fd, int signals)
 		crowded = atomic_load(&s->connections) >= SERVER_CONNECTIONS;
 		p[1].fd = crowded ? -1 : listen_fd;
 		p[1].revents = 0;
-		poll(p, 2, crowded ? 10 : waiters_any(s->page->waiters) ? WAITERS_TICK_MS : IDLE_TICK_MS);
+		/* a request that has just come may be about to wait */
+		poll(p, 2, crowded ? 10 : atomic_load(&s->connections) ? WAITERS_TICK_MS : IDLE_TICK_MS);
 		if (!hear_signals(s->page, signals))
 			break;
 		if (p[1].revents && (fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0)
