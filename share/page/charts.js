@@ -13,6 +13,8 @@ const HIGH = 110; // px
 const EVERY = 30000; // ms
 
 function ms(n) {
+	if (n === 0)
+		return "0";
 	return n < 10 ? `${n.toFixed(1)} ms` : n < 1000 ? `${Math.round(n)} ms` : span(n);
 }
 
@@ -43,7 +45,7 @@ function draw(place, data, [of, title, words], go, state) {
 		legend: {show: false},
 		scales: {y: {range: (_, low, high) => [0, Math.max(high, 1)]}},
 		axes: [{...axis, grid: {show: false}, size: 22, space: 60, values: (_, ticks) => ticks.map(hourOrDay)}, {...axis, size: 44, space: 28, values: (_, ticks) => ticks.map((n) => Number.isInteger(n) || n < 10 ? words(n) : "")}],
-		series: [{}, ...data.series.map(({name}, i) => ({label: name, stroke: colour(COLOURS[i % COLOURS.length]), width: 1.5, spanGaps: false, points: {show: data.times.length < 3}}))],
+		series: [{}, ...data.series.map(({name}, i) => ({label: name, stroke: colour(COLOURS[i % COLOURS.length]), width: 1.5, points: {size: 4}}))],
 	}, [data.times, ...data.series.map(({values}) => values)], place);
 	place.addEventListener("click", () => {
 		const at = plot.cursor.idx;

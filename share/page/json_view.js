@@ -31,7 +31,7 @@ function key(name, parts) {
 	return [shown, el("span.colon", {}, ": ")];
 }
 
-function size(node) {
+function sizeOf(node) {
 	return node.kind === "array" ? `[ ${plural(node.members.length, "item")} ]` : `{ ${plural(node.members.length, "member")} }`;
 }
 
@@ -56,12 +56,24 @@ function member(node, parts, depth, label) {
 		return [label, scalar(node, parts)];
 	if (!node.members.length)
 		return [label, el("span.value", {}, node.kind === "array" ? "[]" : "{}")];
-	const list = el("ul");
-	const open = depth < OPEN;
-	const fill = () => list.children.length || addMembers(list, node, parts, depth + 1);
-	if (open)
-		fill();
-	return el("details", {open, ontoggle: fill}, el("summary", {}, label, el("span.size", {}, size(node))), list);
+	return branch(node, parts, depth, label);
+}
+
+// What can be opened and closed: its members are made when it is opened first.
+function branch(node, parts, depth, label) {
+	const list = el("ul"), name = parts.length ? String(parts.at(-1)) : "all";
+	const toggle = button("", () => open(list.hidden), {class: "toggle"});
+	function open(on) {
+		if (on && !list.children.length)
+			addMembers(list, node, parts, depth + 1);
+		list.hidden = !on;
+		toggle.textContent = on ? "▾" : "▸";
+		toggle.setAttribute("aria-expanded", String(on));
+		toggle.setAttribute("aria-label", `members of ${name}`);
+	}
+	open(depth < OPEN);
+	const size = el("span.size", {onclick: () => open(list.hidden)}, sizeOf(node));
+	return el("div.branch", {}, toggle, label, size, list);
 }
 
 // The tree of what readJson() made.

@@ -230,5 +230,11 @@ export function createList(told) {
 	}, {root: pane, rootMargin: "600px"}).observe(end);
 	setInterval(freshen, 1000);
 
-	return {load, select, move, refresh: () => load(filters, selected)};
+	// What an empty list says, once more is known.
+	function teach() {
+		if (!rows.children.length && atEnd)
+			showEnd();
+	}
+
+	return {load, select, move, teach, refresh: () => load(filters, selected)};
 }

@@ -10,7 +10,7 @@ import {createSpark} from "./spark.js";
 import {createSummary} from "./summary.js";
 import {format, parse, ROOT, same} from "./url.js";
 
-let state = parse(location), charts = null;
+let state = parse(location), charts = null, taught = "";
 
 const summary = createSummary({changed: told});
 const list = createList({
@@ -29,6 +29,8 @@ function told(latest) {
 	spark.show(latest.today);
 	by("rows").classList.toggle("many", summary.names().size > 1);
 	detail.summary();
+	if (taught !== (taught = JSON.stringify(latest.endpoints)))
+		list.teach();
 }
 
 async function showCharts() {

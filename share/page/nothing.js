@@ -9,7 +9,9 @@ import {line} from "./text.js";
 export function nothing(filters, latest, clear) {
 	if (Object.keys(filters).length)
 		return el("p.note", {}, "Nothing matches these filters. ", button("Clear them", clear));
-	const endpoints = latest?.endpoints ?? [];
+	if (!latest)
+		return el("p.note", {}, "No event yet.");
+	const endpoints = latest.endpoints;
 	if (!endpoints.length)
 		return el("div.note", {}, el("p", {}, "No event yet, and no endpoint in the configuration. This is one:"),
 			command('endpoint "/webhook/linkedin" {\n  secret-file = {"linkedin.secret"}\n}'));

@@ -2,7 +2,8 @@
 // Text from strangers: isolated, bounded, and with its invisible characters made visible.
 import {button, el} from "./dom.js";
 
-const MARKS = 2000; // marked runs of one text; further ones are replaced without a mark, so that 1 MB of them stays fast
+const MARKS = 500; // marked runs of one part of a text; further ones are replaced without a mark, so that 1 MB of them stays fast
+const CHUNK = 4000; // characters that are laid out as one: a browser's time for a long line of many fonts is quadratic
 const LONG = 2000; // characters of a text that are shown before it is expanded
 const CELL = 300; // characters of a text in the list
 
@@ -82,6 +83,19 @@ export function cut(text, n) {
 	return text.slice(0, /[\ud800-\udbff]/.test(text[n - 1]) ? n - 1 : n);
 }
 
+// The text in parts, each of which is laid out by itself, and only where it is looked at. A part ends behind a line, else a word.
+function chunks(text, lines) {
+	const out = [];
+	for (let at = 0; at < text.length;) {
+		let part = cut(text.slice(at, at + CHUNK + 1), CHUNK);
+		if (at + part.length < text.length)
+			part = part.slice(0, (part.lastIndexOf("\n") + 1 || part.lastIndexOf(" ") + 1) || part.length);
+		out.push(el("span.chunk", {}, nodes(part, lines)));
+		at += part.length;
+	}
+	return out;
+}
+
 // One line, for the list.
 export function cell(text) {
 	text = text ?? "";
@@ -100,7 +114,7 @@ export function long(text, {exact = false, first = LONG} = {}) {
 		node.append(...nodes(text, lines));
 		return node;
 	}
-	const more = button(`show all ${text.length.toLocaleString("en")} characters`, () => node.replaceChildren(...nodes(text, lines)), {class: "more"});
-	node.append(...nodes(cut(text, first), lines), "… ", more);
+	const more = button(`show all ${text.length.toLocaleString("en")} characters`, () => node.replaceChildren(...chunks(text, lines)), {class: "more"});
+	node.append(...chunks(cut(text, first), lines), "… ", more);
 	return node;
 }

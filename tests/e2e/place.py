@@ -60,6 +60,8 @@ PACKAGES = {
     "promtool": "prometheus",
     "prometheus": "prometheus",
     "sqlite3": "sqlite3",
+    "chromium": "chromium",
+    "chromedriver": "chromium-driver",
 }
 PROGRAM_PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 
