@@ -128,15 +128,16 @@ def test_each_account_is_read(api, receiver):
     assert stored(only) == [theirs["acc-2"].id]
 
 
-def test_unknown_fields_are_kept_out_of_the_way(api, receiver):
-    """New fields of an answer change nothing that is understood."""
+def test_unknown_fields_are_kept(api, receiver):
+    """New fields of an answer change nothing that is understood, and those of a message are kept."""
     api.extra = {"newField": {"deep": [1, {"x": None}]}, "reactions": []}
     home = home_for(api)
     receiver(home=home)
     message = api.add(at=ago(MINUTE), attachments=[{"type": "file", "url": "https://media.example.com/1", "new": 1}])
     catch_up(home)
     assert stored(home) == [message.id]
-    assert json.loads(home.spool.event()["body"])["data"]["attachments"] == message.attachments
+    data = json.loads(home.spool.event()["body"])["data"]
+    assert data["attachments"] == message.attachments and data["api"]["newField"] == api.extra["newField"]
 
 
 def test_all_pages_are_read(api, receiver):
@@ -223,6 +224,21 @@ def test_webhook_that_spells_as_the_api_does_is_the_same_message(api, receiver, 
         else:
             expect(fcgi_client.deliver(one.socket, body, path=PATH), "duplicate" if catch_up_first else "stored")
     assert stored(home) == [message.id]
+
+
+@pytest.mark.parametrize("deletion", [["erase", "--sender", "urn:li:fsd_profile:ACoAA1"], ["purge", "--older-than", "1s"]])
+def test_message_that_was_deleted_is_not_fetched_again(api, receiver, deletion):
+    """Whether the webhook had delivered it, or catch-up had fetched it."""
+    home = home_for(api)
+    one = receiver(home=home)
+    talk = api.talk()
+    deliver(one, api.add(talk, at=ago(2 * MINUTE)))
+    api.add(talk, at=ago(MINUTE))
+    catch_up(home)
+    assert len(stored(home)) == 2
+    until(lambda: home.cli(*deletion).returncode in (0, 1) and stored(home) == [], "both are deleted")
+    catch_up(home, "--since", "2h")
+    assert stored(home) == []
 
 
 # ---- what is told of it
@@ -316,7 +332,7 @@ def test_run_goes_on_where_it_was_killed(api, receiver):
     home = home_for(api)
     receiver(home=home)
     for n in range(60):
-        api.add(at=ago(HOUR) - n * 1000)
+        api.add(at=ago(3 * HOUR) - n * 1000)
     api.fail("slow", 30, "messages", after=40)
     running = Run(home)
     until(lambda: len(api.seen("messages")) > 40, "40 conversations are read", 30)
@@ -395,7 +411,7 @@ def test_thousand_conversations_take_a_bounded_number_of_requests_a_run(api, rec
     home = home_for(api, rate="60000/m")
     receiver(home=home)
     for n in range(1000):
-        api.add(at=ago(HOUR) - n * 100)
+        api.add(at=ago(3 * HOUR) - n * 100)
     runs, costs = 0, []
     while True:
         before = len(api.requests)
@@ -440,9 +456,9 @@ def go_wrong(receiver, name):
     """A run of a home of its own that meets that, and the runs after it; what is not as it must be."""
     api = ConnectSafely()
     where, fault, words = WRONG[name]
-    home = home_for(api, since="2h")
+    home = home_for(api)
     receiver(home=home)
-    messages = [api.add(at=ago(MINUTE) - n) for n in range(2)]
+    messages = [api.add(at=ago(3 * HOUR) - n) for n in range(2)]
     api.fail(*fault, where=where, times=None)
     text = catch_up(home, status=LATER)
     assert all(word in text for word in words), (name, text)
@@ -498,7 +514,7 @@ def test_error_in_the_middle_keeps_what_was_stored(api, receiver):
     home = home_for(api)
     receiver(home=home)
     for n in range(10):
-        api.add(at=ago(MINUTE) - n)
+        api.add(at=ago(3 * HOUR) - n)
     api.fail("status", 500, "messages", after=5, times=3)
     assert "500" in catch_up(home, status=LATER)
     assert len(stored(home)) == 9, "the sixth was tried three times, the others are there"
