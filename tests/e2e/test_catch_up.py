@@ -425,6 +425,17 @@ def test_thousand_conversations_take_a_bounded_number_of_requests_a_run(api, rec
     assert max(costs) <= 1000 and sum(costs) < 1300, costs
 
 
+def test_by_hand_it_goes_on_until_it_is_complete(api, receiver):
+    """Without --once, over the requests that one run may send."""
+    home = home_for(api, rate="60000/m")
+    receiver(home=home)
+    for n in range(320):
+        api.add(at=ago(HOUR) - n * 100)
+    assert home.cli("catch-up", "--once").returncode == LATER and len(stored(home)) < 320
+    done = home.cli("catch-up")
+    assert done.returncode == COMPLETE and len(stored(home)) == 320, done.stderr
+
+
 # ---- what goes wrong
 
 WRONG = {
@@ -627,35 +638,6 @@ def test_killed_receiver_is_a_gap(api, receiver, children):
     assert stored(home) == []
     receiver(home=home)
     until(lambda: stored(home) == [missed.id], "the message of the gap", 10)
-    relay.stop()
-
-
-def test_delivery_that_was_answered_503_is_a_gap(api, receiver, children):
-    home = home_for(api)
-    one = receiver(home=home)
-    relay = running_relay(home, api)
-    aside = home.spool.dir.with_name("aside")
-    missed = api.add()
-    home.spool.dir.rename(aside)
-    home.write("spool", "in the way")
-    try:
-        deliver(one, missed, "unavailable")
-    finally:
-        home.spool.dir.unlink()
-        aside.rename(home.spool.dir)
-    deliver(one, api.add())
-    until(lambda: missed.id in stored(home), "the message of the gap")
-    relay.stop()
-
-
-def test_silence_that_is_not_expected_is_a_gap(api, receiver, children):
-    """Nothing came for longer than the endpoint's expect: the web server may be what is down."""
-    home = home_for(api, endpoints=[endpoint(PATH, expect="2s")])
-    one = receiver(home=home)
-    relay = running_relay(home, api)
-    deliver(one, api.add())
-    missed = api.add()
-    until(lambda: missed.id in stored(home), "the message of the gap")
     relay.stop()
 
 
