@@ -59,6 +59,7 @@ PACKAGES = {
     "rabbitmq-server": "rabbitmq-server",
     "promtool": "prometheus",
     "prometheus": "prometheus",
+    "prometheus-blackbox-exporter": "prometheus-blackbox-exporter",
     "sqlite3": "sqlite3",
     "chromium": "chromium",
     "chromedriver": "chromium-driver",

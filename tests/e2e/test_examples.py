@@ -27,6 +27,7 @@ KINDS = {
     "tmpfiles": "systemd/*tmpfiles.conf",
     "spawn-fcgi": "spawn-fcgi.sh",
     "logrotate": "logrotate",
+    "monitoring": "monitoring/*",  # test_monitoring.py
     "sinks": "sinks/*",
     "alerts": "alerts/*",
     "page": "page/*",  # test_page_servers.py
