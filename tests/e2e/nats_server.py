@@ -61,7 +61,7 @@ class Nats:
     def messages(self, stream="HOOKS"):
         """The messages of a stream: dictionaries with subject, headers and data."""
         state = self.ask("$JS.API.STREAM.INFO." + stream)["state"]
-        return [self.message(n, stream) for n in range(state["first_seq"], state["last_seq"] + 1)]
+        return [self.message(n, stream) for n in range(state["first_seq"], state["last_seq"] + 1)] if state["messages"] else []
 
     def message(self, sequence, stream="HOOKS"):
         found = self.ask("$JS.API.STREAM.MSG.GET." + stream, {"seq": sequence})["message"]
