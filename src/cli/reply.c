@@ -39,6 +39,15 @@ static const struct sink *of_endpoint(const struct conf *conf, const struct endp
 	return found;
 }
 
+/* True when an endpoint is of another provider: a sink that answers its events must not get a person's answer to another event. */
+static bool mixes_schemes(const struct conf *conf, const struct endpoint *e)
+{
+	for (const struct endpoint *o = conf->endpoints; o < conf->endpoints + conf->n_endpoints; o++)
+		if (!e || strcmp(o->scheme.name, e->scheme.name) != 0)
+			return true;
+	return false;
+}
+
 /* The same among all sinks of the configuration. */
 static const struct sink *of_conf(const struct conf *conf, size_t *n)
 {
@@ -54,6 +63,21 @@ static const struct sink *of_conf(const struct conf *conf, size_t *n)
 	return found;
 }
 
+static void say_choice(const struct conf *conf, struct buf *said)
+{
+	size_t n;
+
+	of_conf(conf, &n);
+	if (!n) {
+		buf_printf(said, "no sink sends answers; conf-examples/sinks/assistant.conf has one, \"connectsafely\"");
+		return;
+	}
+	buf_printf(said, "it is not clear which sink sends it; choose one with --sink:");
+	for (const struct sink *s = conf->sinks; s < conf->sinks + conf->n_sinks; s++)
+		if (s->replies)
+			buf_printf(said, " %s", s->name);
+}
+
 static const struct sink *choose_sink(const struct conf *conf, const struct endpoint *e, const char *name, struct buf *said)
 {
 	const struct sink *found;
@@ -67,12 +91,13 @@ static const struct sink *choose_sink(const struct conf *conf, const struct endp
 	if (name)
 		return conf_sink(conf, name);
 	found = of_endpoint(conf, e, &n);
-	if (!n)
-		found = of_conf(conf, &n);
 	if (n == 1)
 		return found;
-	buf_printf(said, n ? "several sinks send answers; choose one with --sink"
-		: "no sink sends answers; conf-examples/sinks/assistant.conf has one, \"connectsafely\"");
+	if (!n)
+		found = of_conf(conf, &n);
+	if (n == 1 && !mixes_schemes(conf, e))
+		return found;
+	say_choice(conf, said);
 	return NULL;
 }
 

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from place import BIN, SLOW, until
+from receiver import endpoint
 from relaying import API, DEAD, PENDING, answering, attempts, deliver, home_with, settled, sink, states
 
 
@@ -127,10 +128,18 @@ def test_text_has_bounds(receiver, target):
 def test_sink_must_be_clear(receiver, target):
     home = home_with(sink("one", url=target.url, **API), sink("two", url=target.url, **API), sink("out", url=target.url))
     deliver(receiver(home=home))
-    assert "choose one with --sink" in reply(home, "1", "x", status=1)
+    assert "choose one with --sink: one two" in reply(home, "1", "x", status=1)
     reply(home, "--sink", "two", "1", "x")
     home.configure(*[], spool=str(home.spool.dir))
     assert "no sink sends answers" in reply(home, "1", "x", status=1)
+
+
+def test_answer_goes_to_no_other_provider(receiver, relay, target):
+    """The only sink that sends answers is that of the other endpoint's provider."""
+    home = home_with(sink("api", url=target.url, **API), sink("out", type="null", allow_private=None), endpoint("/other", scheme="slack"), relay=["out"])
+    deliver(receiver(home=home))
+    assert "choose one with --sink: api" in reply(home, "1", "x", status=1)
+    reply(home, "--sink", "api", "1", "x")
 
 
 def test_event_without_conversation_is_not_answered(receiver, target):
