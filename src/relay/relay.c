@@ -65,6 +65,7 @@ static bool wait_for_spool(struct relay *r)
 	notify_send("READY=1");
 	while (!is_there(r) && !r->end_at)
 		pass_wait(r);
+	log_release();
 	return !r->end_at;
 }
 
