@@ -30,7 +30,7 @@ function verdict(event) {
 		return el("p.verdict.bad", {}, "✗ ", status ? `${status} ` : "", line(event.reason || words));
 	}
 	const good = Boolean(event.secret);
-	const secret = good ? [", secret ", event.secret.number, event.secret.name ? [" (", line(event.secret.name), ")"] : ""] : "";
+	const secret = good ? [", secret ", event.secret.number, event.secret.name && [" (", el("span", {title: event.secret.name}, line(event.secret.name.replace(/^.*\//, ""))), ")"]] : "";
 	return el("p.verdict", {}, el(good ? "span.ok" : "span.soft", {"aria-hidden": "true"}, good ? "✓ " : "· "), line(event.verdict), secret,
 		event.came > 1 ? ` · came ${event.came} times` : "");
 }

@@ -43,8 +43,8 @@ const STATES = {unused: ["never matched", "soft"], in_use: ["in use", "ok"], kee
 function secretTable(secrets) {
 	return table("Secrets", [["secret"], ["endpoint"], ["state"], ["matched last"]], secrets.map((one) => {
 		const [words, colour] = STATES[one.state] ?? [one.state, "soft"];
-		return el("tr", {}, el("th", {scope: "row"}, `${one.number} · `, line(one.name)), el("td", {}, line(one.endpoint_name ?? one.endpoint)),
-			el(`td.${colour}`, {}, words), el("td", {}, one.last_at ? time(one.last_at) : "–"));
+		return el("tr", {}, el("th", {scope: "row", title: one.name}, `${one.number} · `, line(one.name.replace(/^.*\//, ""))), el("td", {}, line(one.endpoint_name ?? one.endpoint)),
+			el(`td.brief.${colour}`, {}, words), el("td.brief", {}, one.last_at ? time(one.last_at) : "–"));
 	}));
 }
 
@@ -57,7 +57,7 @@ function callerTable(callers) {
 
 function perHour({n, first_at, last_at}) {
 	const ms = new Date(last_at) - new Date(first_at);
-	return n < 2 || ms < 1000 ? "" : n / ms * 3600000 >= 120 ? `${count(Math.round(n / ms * 60000))} a minute` : `${count(Math.max(1, Math.round(n / ms * 3600000)))} an hour`;
+	return n < 2 || ms < 60000 ? "" : n / ms * 3600000 >= 120 ? `${count(Math.round(n / ms * 60000))} a minute` : `${count(Math.max(1, Math.round(n / ms * 3600000)))} an hour`;
 }
 
 // What does not run, and how to start it.

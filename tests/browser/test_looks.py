@@ -9,9 +9,8 @@ import subprocess
 
 import pytest
 
-from browser import SHOTS
 from mounted import PATH
-from place import BASE, SOURCE, need, until
+from place import BASE, SLOW, SOURCE, need, until
 from receiver import endpoint
 from relaying import sink
 
@@ -140,6 +139,17 @@ def test_stopped_programs_are_told_with_the_command_that_starts_them(browser, mo
     browser.shot("stopped")
 
 
+def test_first_paint_is_quick(browser, shared):
+    """The median of seven; the limit is wide, because other tests run beside."""
+    paints = []
+    for _ in range(7):
+        shared.open(browser)
+        browser.until(ROW, "Jane Doe")
+        paints.append(browser.js("return performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0"))
+    print("first contentful paint, ms:", sorted(paints))
+    assert sorted(paints)[3] < 300 * SLOW, paints
+
+
 def test_first_view_asks_for_little(browser, shared):
     """Charts and their library are loaded when they are asked for."""
     shared.open(browser)
@@ -153,6 +163,19 @@ def test_first_view_asks_for_little(browser, shared):
     until(lambda: "charts=hour" in browser.url, "the span is in the URL")
     browser.click("#charts button", "close")
     until(lambda: not browser.visible("#charts"), "they are closed")
+
+
+def test_point_of_a_chart_leads_to_its_rows(browser, mounted):
+    site = mounted()
+    site.deliver(text="one")
+    site.refuse()
+    site.open(browser, "?charts=hour")
+    browser.until("#charts canvas")
+    place = browser.js("const box = document.querySelectorAll('#charts .u-over')[1].getBoundingClientRect(); return [box.right - 2, box.top + box.height / 2]")
+    for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
+        browser.cdp("Input.dispatchMouseEvent", type=kind, x=place[0], y=place[1], button="none" if kind == "mouseMoved" else "left", clickCount=1)
+    until(lambda: "outcome=refused" in browser.url and "since=" in browser.url and "until=" in browser.url, "the point's filters")
+    until(lambda: [text for text in browser.all(ROW) if "401" in text] and len(browser.all(ROW)) == 1, "the refused delivery alone")
 
 
 def test_page_is_small_when_compressed():
