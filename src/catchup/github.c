@@ -155,8 +155,8 @@ static bool next_cursor(const char *link, char *cursor, size_t size)
 	if (!at || at > end || (at[-1] != '?' && at[-1] != '&'))
 		return false;
 	at += strlen("cursor=");
-	n = strcspn(at, "&>#");
-	if (n == 0 || n >= size)
+	n = strspn(at, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%+=/:,");
+	if (n == 0 || n >= size || !strchr("&>", at[n]))
 		return false;
 	memcpy(cursor, at, n);
 	cursor[n] = '\0';

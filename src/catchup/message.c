@@ -13,6 +13,8 @@ enum member { URN, TEXT, SENT_AT, SENDER_ID, SENDER_NAME, SENDER_PHOTO, IS_OWN, 
 static const char *const member_names[MEMBERS] = {"messageUrn", "text", "sentAt", "senderProfileId", "senderName", "senderPhoto", "isSentByOwner",
 	"attachments"};
 
+enum { PARTICIPANTS_MAX = 256 * 1024 /* bytes of a list that is looked through for each message */ };
+
 struct message_parts {
 	struct slice raw[MEMBERS]; /* p == NULL: it is not there */
 	struct buf others;         /* the other members, raw, with a comma before each but the first */
@@ -114,7 +116,7 @@ static struct slice find_profile_url(const struct message_parts *p, struct slice
 	struct slice rest = participants, one, id, url;
 	struct buf scratch = {0};
 
-	while (p->sender.p && raw_is_array(participants) && raw_next_element(&rest, &one)) {
+	while (p->sender.p && raw_is_array(participants) && participants.n <= PARTICIPANTS_MAX && raw_next_element(&rest, &one)) {
 		scratch.len = 0;
 		id = urn_id(raw_text(raw_member(one, "profileId"), &scratch));
 		url = raw_member(one, "profileUrl");

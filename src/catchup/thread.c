@@ -22,7 +22,7 @@
 
 enum {
 	LOOK_MS = 2000,        /* between two looks for what is due */
-	GAP_MS = 60 * 1000,    /* between two runs for a gap: a receiver may start again and again */
+	GAP_MS = 300 * 1000,   /* between two runs for a gap: mod_fcgid ends receivers that have nothing to do, and starts others */
 	AGAIN_MS = 60 * 1000,  /* after a run that was not complete */
 	OTHER_MS = 10 * 1000,  /* while another process catches up */
 	LEAVE_MS = 90 * 1000,  /* ConnectSafely's three attempts of 15 s take 75 s with their pauses */

@@ -65,7 +65,7 @@ bool spool_catchup_has(struct spool_db *db, const char *endpoint, struct slice i
 
 /* What tells that events of an endpoint may be missing; ms since the epoch, 0: never. */
 struct spool_catchup_signs {
-	int64_t started_at; /* a receiver last started: none ran before */
+	int64_t started_at; /* a receiver last started while no other ran */
 	int64_t refused_at; /* a delivery was last answered 503 */
 	int64_t heard_at;   /* an event last came, new or again */
 };

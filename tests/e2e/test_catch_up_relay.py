@@ -89,6 +89,19 @@ def test_delivery_answered_503_is_a_gap(api, receiver, children):  # noqa: F811
     relay.stop()
 
 
+def test_further_receiver_is_no_gap(api, receiver, children):  # noqa: F811
+    """As mod_fcgid starts them beside the one that runs."""
+    home = home_for(api)
+    receiver(home=home)
+    relay = start_relay(home, api)
+    asked = len(api.requests)
+    receiver(home=home)
+    until(lambda: len(home.spool.query("SELECT pid FROM program WHERE role = 'receiver'")) == 2, "it is registered")
+    time.sleep(2.5)
+    relay.stop()
+    assert len(api.requests) == asked
+
+
 def test_silence_is_a_gap_once(api, receiver, children):  # noqa: F811
     home = home_for(api, endpoints=[endpoint(PATH, expect="3s")])
     one = receiver(home=home)

@@ -3,6 +3,7 @@
 #include "spool/catchup.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "spool/program.h"
@@ -194,19 +195,53 @@ bool spool_catchup_has(struct spool_db *db, const char *endpoint, struct slice i
 	return ok;
 }
 
+enum { RECEIVERS_MAX = 64 }; /* beyond that, one of them runs in any case */
+
+/* True when the receiver ran at that time. One that was killed has no end; one of another container may have ended. */
+static bool ran_at(const struct spool_program *p, int64_t at)
+{
+	enum process_state state = p->ended_at ? PROCESS_GONE : process_look(&p->process);
+
+	return p->started_at < at && (p->ended_at > at || state == PROCESS_RUNS || state == PROCESS_STOPPED);
+}
+
+/* The last start of a receiver at whose time no other ran. */
+static bool find_start(struct spool_db *db, int64_t *at)
+{
+	struct spool_rows *rows = spool_program_list(db);
+	struct spool_program *all = calloc(RECEIVERS_MAX, sizeof *all), p;
+	size_t n = 0;
+
+	*at = 0;
+	while (spool_program_next(rows, &p))
+		if (all && n < RECEIVERS_MAX && strcmp(p.role, SPOOL_PROGRAM_RECEIVER) == 0)
+			all[n++] = p;
+	for (size_t i = 0; i < n; i++) {
+		bool alone = true;
+
+		for (size_t k = 0; k < n; k++)
+			alone = alone && !ran_at(&all[k], all[i].started_at);
+		if (alone && all[i].started_at > *at)
+			*at = all[i].started_at;
+	}
+	free(all);
+	return spool_rows_end(rows);
+}
+
 bool spool_catchup_look(struct spool_db *db, const char *endpoint, struct spool_catchup_signs *signs)
 {
 	sqlite3_stmt *st;
 	bool ok;
 
-	if (!spool_sql_prepare(db, "SELECT (SELECT max(started_at) FROM program WHERE role = '" SPOOL_PROGRAM_RECEIVER "'),"
-			/* the outcomes that are answered 503, without the one whose event is stored: hook/outcome.c */
-			" (SELECT max(last_at) FROM counter WHERE endpoint = ?1 AND code IN ('unavailable', 'busy')),"
+	if (!find_start(db, &signs->started_at) ||
+	    /* the outcomes that are answered 503, without the one whose event is stored: hook/outcome.c */
+	    !spool_sql_prepare(db, "SELECT (SELECT max(last_at) FROM counter WHERE endpoint = ?1 AND code IN ('unavailable', 'busy')),"
 			" (SELECT max(last_at) FROM counter WHERE endpoint = ?1 AND code IN ('stored', 'duplicate'))", &st))
 		return false;
 	sqlite3_bind_text(st, 1, endpoint, -1, SQLITE_STATIC);
 	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db);
-	*signs = (struct spool_catchup_signs){spool_sql_time(st, 0), spool_sql_time(st, 1), spool_sql_time(st, 2)};
+	signs->refused_at = spool_sql_time(st, 0);
+	signs->heard_at = spool_sql_time(st, 1);
 	sqlite3_finalize(st);
 	return ok;
 }
