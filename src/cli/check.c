@@ -59,6 +59,13 @@ static const struct {
 	{run_here, check_socket},
 };
 
+static void check_page(struct check *c, const struct conf *conf)
+{
+	if (conf->page_access == PAGE_OPEN && conf->page_actions)
+		check_say(c, CHECK_WARN, "page", "page-access = \"open\" and page-actions = true: each client that reaches the page may retry, replay, "
+			"drop and accept; remove one of the two");
+}
+
 static void run_parts(struct check *c, const char *file)
 {
 	struct conf *conf = conf_load_with(file, CONF_SECRETS_CHECK, say_report, c);
@@ -66,6 +73,7 @@ static void run_parts(struct check *c, const char *file)
 	if (!conf)
 		return;
 	check_say(c, CHECK_OK, "configuration", "configuration %s", file);
+	check_page(c, conf);
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
 		parts[i].run(c, conf, parts[i].part);
 	conf_free(conf);

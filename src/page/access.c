@@ -43,7 +43,7 @@ void access_refuse(struct page_call *c)
 	c->type = "text/html; charset=utf-8";
 	buf_add_text(&c->body, "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>hookspool: closed</title>\n"
 		"<h1>This page is closed</h1>\n"
-		"<p>The web server has not said who you are. The page opens when one of these is true:</p>\n"
+		"<p>The web server has named no user. The page opens when one of these is true:</p>\n"
 		"<ul>\n"
 		"<li>the web server authenticates users here, and passes <code>REMOTE_USER</code>:\n"
 		"in nginx <code>auth_basic</code>, in Apache <code>AuthType Basic</code> with <code>Require valid-user</code>;</li>\n"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * POST /action: retry, replay, drop and accept, for a user who may.
+ * POST /action: retry, replay, drop and accept, for a user that may.
  *
  * A request of another site cannot do any of these: it has another Origin, it cannot read the token, and it may not send JSON or this
  * header without asking first, which is never answered.

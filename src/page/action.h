@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* POST /action: retry, replay, drop and accept, for a user who may. */
+/* POST /action: retry, replay, drop and accept, for a user that may. */
 #ifndef PAGE_ACTION_H
 #define PAGE_ACTION_H
 

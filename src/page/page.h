@@ -68,7 +68,7 @@ struct page_call {
 	int slot;       /* of db, in page.reader */
 };
 
-/* The configuration in force, for one user, who gives it back. */
+/* The configuration in force; the caller gives it back. */
 struct page_conf *page_conf_get(struct page *p);
 void page_conf_put(struct page *p, struct page_conf *c);
 

@@ -35,7 +35,7 @@ static int keep_only(int fd)
 {
 	int null = open("/dev/null", O_RDWR);
 
-	if (null < 0 || dup2(fd, 3) != 3 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 || dup2(fd, 3) != 3) /* null may be 3 */
 		_exit(1);
 	closefrom(4);
 	return 3;

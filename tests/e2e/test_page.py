@@ -81,6 +81,13 @@ def test_page_access_open(shown):
     assert page.get("/summary.json", user=None).json["user"] is None
 
 
+def test_check_warns_of_actions_for_all():
+    home = Home(page_access="open", page_actions=True)
+    assert b"page-access" in home.cli("check").stdout
+    home.configure(page_actions=True)
+    assert b"page-access" not in home.cli("check").stdout
+
+
 def test_headers_of_every_answer(shown):
     _, page = shown()
     for path, user in (("/", "jo"), ("/events.json", "jo"), ("/events.json", None), ("/nothing", "jo"), ("/static/style.css", "jo")):
@@ -198,7 +205,7 @@ def test_paging_in_both_directions_gives_each_row_once(shown):
     assert len(whole_list) == 67 and whole_list[:4] == ["37", "36", "35", "34"] and whole_list[7:11] == ["r30", "30", "r29", "29"]
     for limit in (1, 5, 66, 67):
         down, cursor = [], None
-        while True:
+        for _ in range(100):
             part = page.events(limit=limit, **({"before": cursor} if cursor else {}))
             down += [row["id"] for row in part["events"]]
             cursor = part["oldest"]
@@ -207,7 +214,7 @@ def test_paging_in_both_directions_gives_each_row_once(shown):
         assert down == whole_list, limit
         up = []
         cursor = "0.0"
-        while True:
+        for _ in range(100):
             part = page.events(limit=limit, after=cursor)
             up = [row["id"] for row in part["events"]] + up
             cursor = part["newest"]
@@ -223,7 +230,7 @@ def test_paging_with_a_clock_that_was_set_back(shown):
     reject(receiver.home, 10, first_at=1_700_000_050_000)
     insert(receiver.home, 10, first_at=1_700_000_000_000)
     seen, cursor = [], "99.99"
-    while True:
+    for _ in range(100):
         part = page.events(limit=3, before=cursor)
         seen += [row["id"] for row in part["events"]]
         cursor = part["oldest"]
@@ -435,9 +442,9 @@ def test_page_reads_no_secret(shown):
     with open(f"/proc/{page.pid}/maps") as maps, open(f"/proc/{page.pid}/mem", "rb") as memory:
         for line in maps:
             area, rights = line.split()[:2]
-            if "rw" not in rights:
-                continue
             begin, end = (int(x, 16) for x in area.split("-"))
+            if "rw" not in rights or end - begin > 1 << 28:  # a sanitizer's own
+                continue
             memory.seek(begin)
             try:
                 assert sender.SECRET.encode() not in memory.read(end - begin), line
@@ -665,7 +672,8 @@ def test_charts(shown):
 
 def test_charts_without_measurements(shown):
     receiver, page = shown()
-    (receiver.home.spool.dir / "measure").unlink(missing_ok=True)
+    receiver.stop()
+    (receiver.home.spool.dir / "measure").unlink()
     for of in ("rate", "outcomes", "latency", "backlog"):
         assert page.get("/chart.json", of=of, span="day").status == 200
 
@@ -691,7 +699,7 @@ def test_many_events_are_as_fast_as_ten(shown):
     for query in ({}, {"sender": "jane"}, {"since": "1h"}, {"until": "1h"}, {"endpoint": "/webhook/rare"}, {"text": "text 7 "}, {"sender": "nobody"},
                   {"outcome": "refused"}, {"after": "5.0"}):
         times, cursor, found = [], None, []
-        for _ in range(100000):
+        for _ in range(10000):
             begin = time.monotonic()
             part = page.events(**{**query, **({"before": cursor} if cursor else {})})
             times.append(time.monotonic() - begin)
