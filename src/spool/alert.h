@@ -21,7 +21,7 @@ struct spool_alert {
 	int64_t raised_at; /* the alert was raised, and not resolved yet */
 };
 
-/* Reads all rows. */
+/* Reads all rows, but no more than 4,096: a forged spool may have any number. */
 struct spool_rows *spool_alert_list(struct spool_db *db);
 bool spool_alert_next(struct spool_rows *rows, struct spool_alert *a);
 

@@ -13,7 +13,7 @@
 
 struct spool_rows *spool_alert_list(struct spool_db *db)
 {
-	return spool_rows_begin(db, "SELECT name, subject, since, over, raised_at FROM alert ORDER BY name, subject");
+	return spool_rows_begin(db, "SELECT name, subject, since, over, raised_at FROM alert ORDER BY name, subject LIMIT 4096");
 }
 
 bool spool_alert_next(struct spool_rows *rows, struct spool_alert *a)
