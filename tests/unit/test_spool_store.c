@@ -454,6 +454,31 @@ static void fetched_event_is_the_delivered_one(void **state)
 	assert_int_equal(ask("fetched", "SELECT count(*) FROM event"), 2);
 }
 
+/* Release 0.1 kept a plain id of what it purged, and nothing of its bytes. A delivery of that id may be another event of the message. */
+static void fetched_event_that_an_old_release_purged_is_not_stored(void **state)
+{
+	struct spool *s = make("oldpurged");
+	struct spool_event ev = event(SPOOL_IDENTITY_SIGNED, "2-a e acc", "put together");
+	struct spool_db db = {0};
+
+	(void)state;
+	ev.plain_id = text("2-a");
+	ev.account = text("acc");
+	stores(s, ev, 1);
+	purge("oldpurged");
+	assert_true(spool_db_open(&db, "oldpurged", JOURNAL_WAL, SPOOL_MANAGE));
+	assert_int_equal(sqlite3_exec(db.sql, "UPDATE purged SET key = key_hash((SELECT salt FROM spool), '2-a'), digest = NULL;"
+		"UPDATE spool SET legacy_id = 1", NULL, NULL, NULL), SQLITE_OK);
+	spool_db_close(&db);
+	spool_close(s);
+	s = make("oldpurged");
+	ev.source = SPOOL_SOURCE_CATCH_UP;
+	merges(s, ev, 1, false);
+	ev.source = SPOOL_SOURCE_WEBHOOK;
+	stores(s, ev, 2);
+	spool_close(s);
+}
+
 /* A sink without fetched events gets one when the webhook delivers it after all, and once. */
 static void late_webhook_reaches_the_sink_that_wants_no_fetched_events(void **state)
 {
@@ -496,6 +521,7 @@ int main(void)
 		cmocka_unit_test(unsigned_across_processes),
 		cmocka_unit_test(key_is_shown_as_text),
 		cmocka_unit_test(fetched_event_is_the_delivered_one),
+		cmocka_unit_test(fetched_event_that_an_old_release_purged_is_not_stored),
 		cmocka_unit_test(late_webhook_reaches_the_sink_that_wants_no_fetched_events),
 		cmocka_unit_test(test_pending_stores_are_named),
 		cmocka_unit_test(test_store_that_does_not_want_the_event_is_not_waited_for),
