@@ -7,16 +7,26 @@
 #include "sink/redis.h"
 
 /*
- * KEYS: the stream, and the key that says that it has the event. ARGV: the entries to keep, the milliseconds to keep the key, and
- * the fields. Returns the entry's id. An event that the stream has already is not added again. The script is one transaction in the
- * append-only file, too.
+ * KEYS: the stream, and for each event the key that says that the stream has it. ARGV: the entries to keep, the milliseconds to keep
+ * a key, and for each event how many arguments follow, and those: fields and values. Returns for each event the entry's id, or its own
+ * error. An event that the stream has already is not added again. The script is one transaction in the append-only file, too.
  */
 const char redis_script[] =
-	"local had = redis.call('GET', KEYS[2])\n"
-	"if had then return had end\n"
-	"local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', unpack(ARGV, 3))\n"
-	"redis.call('SET', KEYS[2], id, 'NX', 'PX', ARGV[2])\n"
-	"return id\n";
+	"local out, at = {}, 3\n"
+	"for i = 2, #KEYS do\n"
+	"  local n = tonumber(ARGV[at])\n"
+	"  local id = redis.pcall('GET', KEYS[i])\n"
+	"  if not id then\n"
+	"    id = redis.pcall('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', unpack(ARGV, at + 1, at + n))\n"
+	"    if type(id) == 'string' then\n"
+	"      local set = redis.pcall('SET', KEYS[i], id, 'NX', 'PX', ARGV[2])\n"
+	"      if type(set) == 'table' and set.err then id = set end\n"
+	"    end\n"
+	"  end\n"
+	"  out[i - 1] = id\n"
+	"  at = at + n + 1\n"
+	"end\n"
+	"return out\n";
 
 static void add_argument(struct redis_command *c, const char *p, size_t n)
 {
@@ -48,28 +58,69 @@ static void add_fields(struct redis_command *c, const struct sink_message *m)
 	add_argument(c, m->body.p ? m->body.p : "", m->body.n);
 }
 
-bool redis_command_make(struct redis_command *c, const struct sink *s, const struct sink_message *m, struct slice stream, const char *sha)
+/* Adds a text that is printed. The buffer has room for it, and does not move. */
+static void add_printed(struct redis_command *c, size_t from)
 {
-	*c = (struct redis_command){.n = 0};
-	snprintf(c->max_length, sizeof c->max_length, "%u", redis_options(s)->max_length);
-	snprintf(c->window, sizeof c->window, "%" PRId64, redis_options(s)->dedupe_window);
-	/* in a cluster, the text in braces puts the key beside the stream */
-	if (!buf_printf(&c->key, "hookspool:{") || !buf_add(&c->key, stream.p, stream.n) || !buf_printf(&c->key, "}:%s", m->id))
-		return false;
-	add_word(c, sha ? "EVALSHA" : "EVAL");
-	add_word(c, sha ? sha : redis_script);
-	add_word(c, "2");
-	add_argument(c, stream.p, stream.n);
-	add_argument(c, c->key.data, c->key.len);
-	add_word(c, c->max_length);
-	add_word(c, c->window);
-	add_fields(c, m);
-	return true;
+	add_argument(c, c->text.data + from, c->text.len - from);
+	buf_add(&c->text, "", 1);
 }
 
-void redis_command_free(struct redis_command *c)
+/* In a cluster, the text in braces puts the key beside the stream. */
+static void add_event_key(struct redis_command *c, struct slice stream, const char *id)
 {
-	buf_free(&c->key);
+	size_t from = c->text.len;
+
+	buf_add_text(&c->text, "hookspool:{");
+	buf_add(&c->text, stream.p, stream.n);
+	buf_add_text(&c->text, "}:");
+	buf_add_text(&c->text, id);
+	add_printed(c, from);
+}
+
+/* The number of arguments is known behind them. */
+static void add_counted_fields(struct redis_command *c, const struct sink_message *m)
+{
+	size_t from = c->text.len;
+	int at = c->n++;
+
+	add_fields(c, m);
+	buf_printf(&c->text, "%d", c->n - at - 1);
+	c->argument[at] = c->text.data + from;
+	c->size[at] = c->text.len - from;
+}
+
+/* Reserves all that is printed. Returns the number of messages; 0: memory is short. */
+static unsigned reserve_text(struct redis_command *c, const struct redis_sent *messages)
+{
+	size_t room = 0;
+	unsigned n = 0;
+
+	for (const struct redis_sent *s = messages; s; s = s->next, n++)
+		room += s->stream.len + strlen(s->message->id) + 64;
+	c->text.len = 0;
+	return buf_reserve(&c->text, room) ? n : 0;
+}
+
+bool redis_command_make(struct redis_command *c, const struct sink *sink, const struct redis_sent *messages, const char *sha)
+{
+	struct slice stream = {messages->stream.data, messages->stream.len};
+	unsigned n = reserve_text(c, messages);
+
+	c->n = 0;
+	snprintf(c->keys_count, sizeof c->keys_count, "%u", n + 1);
+	snprintf(c->max_length, sizeof c->max_length, "%u", redis_options(sink)->max_length);
+	snprintf(c->window, sizeof c->window, "%" PRId64, redis_options(sink)->dedupe_window);
+	add_word(c, sha ? "EVALSHA" : "EVAL");
+	add_word(c, sha ? sha : redis_script);
+	add_word(c, c->keys_count);
+	add_argument(c, stream.p, stream.n);
+	for (const struct redis_sent *s = n ? messages : NULL; s; s = s->next)
+		add_event_key(c, stream, s->message->id);
+	add_word(c, c->max_length);
+	add_word(c, c->window);
+	for (const struct redis_sent *s = n ? messages : NULL; s; s = s->next)
+		add_counted_fields(c, s->message);
+	return n > 0;
 }
 
 /* ---- errors */

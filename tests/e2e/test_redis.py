@@ -84,6 +84,27 @@ def test_a_stream_is_bounded(redis):
     assert redis.do("XLEN", "events") < 200  # whole nodes of 100 entries go
 
 
+def test_events_that_wait_go_together(redis):
+    """A server that is durable flushes its file once for each command."""
+    home, bodies = relayed(redis, 200)
+    settled(home, 200)
+    calls = re.findall(r"cmdstat_eval(?:sha)?:calls=(\d+)", redis.do("INFO", "commandstats").decode())
+    assert sum(map(int, calls)) <= 40
+    assert [entry[b"body"] for entry in redis.entries()] == bodies
+
+
+def test_events_of_several_streams_go_to_their_own(redis):
+    """Those that follow each other and have one stream go together."""
+    home = home_with(redis_sink(redis, stream="in-{{data.sender.name}}"))
+    names = ["a", "a", "b", "a", "c", "c", "b"]
+    receiver = home.start()
+    bodies = [deliver(receiver, sender=name)[0] for name in names]
+    Relay(home).ready()
+    settled(home, len(names))
+    for name in "abc":
+        assert [entry[b"body"] for entry in redis.entries(f"in-{name}")] == [body for body, of in zip(bodies, names) if of == name]
+
+
 def test_an_event_is_added_once(redis):
     """A server that hangs takes the commands of an attempt that is over, and those of the next one."""
     home, _ = relayed(redis, timeout="500ms", retry=["100ms", "200ms", "1h"])
