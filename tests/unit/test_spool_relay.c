@@ -328,18 +328,20 @@ static void purged_and_dropped_relays(void **state)
 {
 	struct spool *s = spool_new("purged", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
 	struct spool_delivery_filter all = {.state = -1};
-	struct spool_db db;
+	struct spool_db db, other;
 	struct seen old, new;
 	struct spool_retention old_ones = {.before = 2000, .now = 2000};
-	struct spool_retention_cursor purged = {0};
+	struct spool_retention_cursor purged = {0}, refused = {0};
 	int64_t n;
 
 	(void)state;
 	put(s, &plain, NULL);
 	open_db(&db, "purged");
+	open_db(&other, "purged");
 	old = due(&db, &plain, 1000);
 	record(&db, (struct spool_attempt){.relay = old.relay[0], .event = old.event[0], .error = "no", .state = SPOOL_RELAY_PENDING, .due = 1000});
-	assert_true(spool_retention_page(&db, &old_ones, &purged));
+	assert_false(spool_retention_page(&db, &old_ones, &refused)); /* it runs no triggers */
+	assert_true(spool_retention_page(&other, &old_ones, &purged));
 	assert_true(purged.sum.events == 1 && purged.sum.pending == 1);
 	put(s, &plain, NULL);
 	new = due(&db, &plain, 1000);
@@ -347,12 +349,14 @@ static void purged_and_dropped_relays(void **state)
 	assert_true(is_pending(&db, new.relay[0], new.event[0]) && !is_pending(&db, old.relay[0], old.event[0]));
 	record(&db, (struct spool_attempt){.relay = old.relay[0], .event = old.event[0], .state = SPOOL_RELAY_DONE});
 	assert_int_equal(ask(&db, "SELECT (SELECT count(*) FROM attempt) + (SELECT count(*) FROM relay WHERE state <> 0)"), 0);
-	assert_true(spool_deliveries_drop(&db, &all, 3000, &n) && n == 1);
+	assert_true(spool_deliveries_drop(&other, &all, 3000, &n) && n == 1);
 	assert_false(is_pending(&db, new.relay[0], new.event[0]));
 	record(&db, (struct spool_attempt){.relay = new.relay[0], .event = new.event[0], .state = SPOOL_RELAY_PENDING, .due = 1});
 	assert_int_equal(ask(&db, "SELECT state FROM relay"), SPOOL_RELAY_DEAD);
 	record(&db, (struct spool_attempt){.relay = new.relay[0], .event = new.event[0], .state = SPOOL_RELAY_DONE});
 	assert_int_equal(ask(&db, "SELECT state FROM relay"), SPOOL_RELAY_DONE);
+	assert_int_equal(ask(&db, "SELECT sum(n * state) FROM ended WHERE sink = 'plain'"), 1);
+	spool_db_close(&other);
 	spool_db_close(&db);
 	spool_close(s);
 }
@@ -583,6 +587,45 @@ static void statements_are_kept_until_the_connection_is_closed(void **state)
 	spool_db_close(&db);
 }
 
+/* As counting all relays finds them, whatever has changed them. */
+static void test_ended_relays_are_counted(void **state)
+{
+	struct spool *s = spool_new("ended", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
+	struct spool_delivery_filter one = {.state = -1};
+	struct spool_attempt a[3] = {{.relay = 1, .event = 1, .state = SPOOL_RELAY_DONE}, {.relay = 2, .event = 2, .state = SPOOL_RELAY_DEAD},
+		{.relay = 4, .event = 4, .state = SPOOL_RELAY_PENDING, .due = 1000}};
+	struct spool_relay_key key = {3, 3, false};
+	struct spool_db db, other;
+	int64_t n;
+
+	(void)state;
+	for (int i = 0; i < 6; i++)
+		put(s, &plain, NULL);
+	spool_close(s);
+	open_db(&db, "ended");
+	open_db(&other, "ended");
+	a[0].next = &a[1];
+	a[1].next = &a[2];
+	for (int again = 0; again < 2; again++) {
+		assert_true(spool_relay_record(&db, a)); /* the second time two are ended already */
+		assert_int_equal(ask(&db, "SELECT n FROM ended WHERE sink = 'plain' AND state = 1"), 1);
+		assert_int_equal(ask(&db, "SELECT n FROM ended WHERE sink = 'plain' AND state = 2"), 1);
+	}
+	assert_true(spool_relay_sending(&db, &key, 7) && key.pending);
+	assert_true(spool_relay_doubt(&db, &n) && n == 1);
+	one.id = 5;
+	assert_true(spool_deliveries_drop(&other, &one, 1000, &n) && n == 1);
+	record(&db, (struct spool_attempt){.relay = 5, .event = 5, .state = SPOOL_RELAY_DONE}); /* during its attempt */
+	one.id = 6;
+	assert_true(spool_deliveries_drop(&other, &one, 1000, &n) && n == 1);
+	record(&db, (struct spool_attempt){.relay = 6, .event = 6, .state = SPOOL_RELAY_UNWANTED}); /* the same: it stays dropped */
+	assert_int_equal(ask(&db, "SELECT n FROM ended WHERE sink = 'plain' AND state = 1"), 2);
+	assert_int_equal(ask(&db, "SELECT n FROM ended WHERE sink = 'plain' AND state = 2"), 3);
+	assert_int_equal(ask(&db, "SELECT count(*) FROM ended AS e WHERE n <> (SELECT count(*) FROM relay WHERE sink = e.sink AND state = e.state)"), 0);
+	spool_db_close(&other);
+	spool_db_close(&db);
+}
+
 static bool is_even(const void *ctx, int64_t relay)
 {
 	return ctx == why && relay % 2 == 0;
@@ -655,6 +698,7 @@ int main(void)
 		cmocka_unit_test(conversation_is_sent_in_order),
 		cmocka_unit_test(waiting_conversations_are_skipped_in_parts),
 		cmocka_unit_test(test_relays_are_found_by_their_keys),
+		cmocka_unit_test(test_ended_relays_are_counted),
 		cmocka_unit_test(test_relays_of_the_caller_are_left_out_of_a_reading),
 		cmocka_unit_test(test_version_tells_of_other_writers_alone),
 	};

@@ -255,7 +255,7 @@ void spool_db_close(struct spool_db *db)
 		close(db->dir_fd);
 	db->sql = NULL;
 	db->lock_fd = db->dir_fd = -1;
-	db->housekeeping = db->contended = db->wal = db->dirty = db->fsync_failed = false;
+	db->housekeeping = db->contended = db->wal = db->dirty = db->fsync_failed = db->counts_ended = false;
 	db->wal_pages = 0;
 }
 

@@ -28,6 +28,7 @@ struct spool_db {
 	bool wal;      /* the journal is a write-ahead log */
 	bool dirty;    /* under the lock: the dirty flag as it is in the lock's file */
 	bool fsync_failed; /* of this process or an earlier one: the disk may lack what can be read, until spool_repair() */
+	bool counts_ended; /* ended.h */
 	int relay_lock_fd; /* of spool_relay_lock(): -1: not taken; open until spool_db_free() */
 	enum spool_error kind;
 	char error[PATH_MAX + 256]; /* stays when it is closed */

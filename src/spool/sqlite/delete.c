@@ -53,6 +53,8 @@ static bool prepare_deletion(struct spool_db *db, struct deletion *d)
 {
 	const char *const *sql = d->dry_run ? counts : steps;
 
+	if (db->counts_ended) /* the triggers keep the ids of events from being used again */
+		return spool_db_fail(db, SQLITE_MISUSE, "the relay's connection deletes no events");
 	for (int i = 0; i < STEPS; i++)
 		if (sql[i] && !spool_sql_prepare(db, sql[i], &d->st[i]))
 			return false;

@@ -2,6 +2,7 @@
 /* Corrects times that a wrong clock wrote, and replies that an earlier relay was sending when it ended. */
 #include "spool/relay.h"
 
+#include "spool/sqlite/ended.h"
 #include "spool/sqlite/sql.h"
 
 static bool any_after(struct spool_db *db, const char *sink, int64_t latest, bool *any)
@@ -56,10 +57,12 @@ bool spool_relay_doubt(struct spool_db *db, int64_t *count)
 {
 	bool ok;
 
-	if (!spool_db_begin(db, true))
+	if (!spool_ended_begin(db) || !spool_db_begin(db, true))
 		return false;
 	ok = sqlite3_exec(db->sql, "INSERT INTO attempt(relay, at, ms, status, error) SELECT id, sending, 0, 0,"
 		" 'the relay ended meanwhile; it may have arrived' FROM relay WHERE sending <> 0;"
+		"INSERT INTO ended(sink, state, n) SELECT sink, state, -count(*) FROM relay WHERE sending <> 0 AND state <> 0 GROUP BY sink, state"
+		" UNION ALL SELECT sink, 2, count(*) FROM relay WHERE sending <> 0 GROUP BY sink ON CONFLICT DO UPDATE SET n = n + excluded.n;"
 		"UPDATE relay SET state = 2, due = sending, attempts = attempts + 1, sending = 0, was_state = 0 WHERE sending <> 0", NULL, NULL, NULL) == SQLITE_OK ||
 		spool_sql_fail(db);
 	*count = sqlite3_changes(db->sql);
