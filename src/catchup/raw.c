@@ -128,13 +128,14 @@ struct slice raw_member(struct slice object, const char *name)
 
 struct slice raw_text(struct slice v, struct buf *scratch)
 {
-	struct slice inside = {v.p + 1, v.n > 1 ? v.n - 2 : 0};
+	struct slice inside;
 	size_t at = scratch->len;
 
 	if (v.n > 0 && (*v.p == '-' || (*v.p >= '0' && *v.p <= '9')))
 		return v;
 	if (!raw_is_string(v))
 		return (struct slice){0};
+	inside = (struct slice){v.p + 1, v.n - 2};
 	if (!memchr(inside.p, '\\', inside.n))
 		return inside;
 	if (!buf_reserve(scratch, inside.n) || !unescape_add(scratch, inside, true))
