@@ -4,6 +4,7 @@
 
 #include <getopt.h>
 #include <limits.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,6 +131,7 @@ int main(int argc, char **argv)
 	if (!getenv("GATEWAY_INTERFACE") && (status = parse_page(argc, argv, &o)) >= 0)
 		return status;
 	umask(077);
+	setlocale(LC_CTYPE, "C.UTF-8"); /* letters of either case, in what is searched */
 	pattern_defer();
 	conf = conf_load_with(conf_find(o.conf, file, sizeof file), CONF_SECRETS_NONE, report_page, NULL);
 	if (!conf || !page_conf_set(&page, conf))

@@ -104,7 +104,7 @@ static bool read_asked_id(struct asked *a)
 		return true;
 	a->refused = *p == 'r';
 	p += a->refused;
-	for (; *p >= '0' && *p <= '9' && p - a->id < 19; p++)
+	for (; *p >= '0' && *p <= '9' && p - a->id < 18; p++)
 		a->number = a->number * 10 + (*p - '0');
 	return !*p && a->number > 0;
 }

@@ -26,7 +26,7 @@ static bool read_detail_id(const char *text, int64_t *id, bool *refused, bool *j
 
 	*refused = *p == 'r';
 	p += *refused;
-	for (*id = 0; *p >= '0' && *p <= '9' && p - text < 19; p++)
+	for (*id = 0; *p >= '0' && *p <= '9' && p - text < 18; p++)
 		*id = *id * 10 + (*p - '0');
 	*json = strcmp(p, ".json") == 0;
 	return *id > 0 && (*json || !*p);

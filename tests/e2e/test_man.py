@@ -164,10 +164,11 @@ def test_counts_of_stats_are_described():
     assert not {word for word in ("outcome", "secrets", "sink", "pending", "delivered", "dead") if word not in stats}
 
 
-def test_every_option_of_the_receiver_is_described():
-    usage = run([BIN / "hookspool.fcgi", "--help"]).stdout.decode()
+@pytest.mark.parametrize("name", ["hookspool.fcgi", "hookspool-page.fcgi"])
+def test_every_option_of_the_program_is_described(name):
+    usage = run([BIN / name, "--help"]).stdout.decode()
     options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", usage))
-    text = rendered("hookspool.fcgi.8")
+    text = rendered(f"{name}.8")
     assert len(options) > 3 and not {option for option in options if option not in text}
 
 

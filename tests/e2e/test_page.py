@@ -13,9 +13,9 @@ import pytest
 import sender
 from fcgi_client import Fcgi, deliver, whole
 from page import Page, read_answer, variables
-from place import SLOW
+from place import SLOW, until
 from receiver import Home, endpoint
-from relaying import Relay, Target, sink
+from relaying import Relay, alive, sink
 
 pytestmark = pytest.mark.usefixtures("children")
 LINKEDIN = "/webhook/linkedin"
@@ -261,6 +261,12 @@ def test_filters(shown):
         assert [row["id"] for row in found["events"]] == wanted[-1:], query
 
 
+def test_letters_of_either_case_are_found(shown):
+    receiver, page = shown()
+    send(receiver, "ŽLUŤOUČKÝ kůň", sender="Žofie Nováková")
+    assert page.ids(text="žluťoučký KŮŇ") == ["1"] and page.ids(sender="žofie") == ["1"] and page.ids(sender="zofie") == []
+
+
 def test_long_poll_answers_within_a_second(shown):
     receiver, page = shown()
     send(receiver)
@@ -452,6 +458,19 @@ def test_page_reads_no_secret(shown):
                 pass
 
 
+def test_page_is_in_a_sandbox(shown):
+    """Both of its processes: no new privileges, and a filter of system calls."""
+    receiver, page = shown()
+    children = open(f"/proc/{page.pid}/task/{page.pid}/children").read().split()
+    assert len(children) == 1
+    for pid in (page.pid, *children):
+        page.until(lambda: "Seccomp:\t2" in open(f"/proc/{pid}/status").read(), "the filter is on")
+        assert "NoNewPrivs:\t1" in open(f"/proc/{pid}/status").read()
+    assert os.readlink(f"/proc/{children[0]}/fd/0") == "/dev/null" and len(os.listdir(f"/proc/{children[0]}/fd")) == 4
+    page.stop()
+    until(lambda: not alive(children[0]), "the other process ends, too")
+
+
 # ---- copy as curl
 
 @pytest.mark.parametrize("scheme, secret", [("connectsafely", sender.SECRET), ("github", "it's $(secret)"), ("stripe", "whsec_abc"), ("slack", "s"),
@@ -604,7 +623,7 @@ def test_accept_stores_what_passes_now(acting):
 
 def test_wrong_actions(acting):
     receiver, page = acting
-    for what, status in (({"action": "purge", "id": 1}, 400), ({"action": "drop"}, 409), ({"action": "drop", "id": 99}, 409), ({"action": "drop", "id": "x"}, 400),
+    for what, status in (({"action": "purge", "id": 1}, 400), ({"action": "drop"}, 409), ({"action": "drop", "id": 99}, 409), ({"action": "drop", "id": "x"}, 400), ({"action": "drop", "id": "9" * 19}, 400),
                          ({"action": "replay", "id": "r1"}, 409), ({"action": "replay", "id": 99}, 409), ({"action": "replay", "id": 1, "sink": "no"}, 409),
                          ({"action": "accept", "id": 1}, 409), ({"action": "accept", "id": "r9"}, 409), ({"id": 1}, 400), ([], 400)):
         assert act(page, what).status == status, what
