@@ -79,16 +79,33 @@ static bool end_account(struct section_run *s, struct catchup_run *r)
 	return ok;
 }
 
-/* Fetches what one account lacks. False when further accounts have no chance either. */
-static bool run_account(struct section_run *s, const char *account)
+/* One run of an account. *resumed: it went on where an earlier run ended. False when a further run has no chance. */
+static bool run_account_once(struct section_run *s, const char *account, bool *resumed)
 {
 	struct catchup_run r = make_run(s, account);
+	bool begun = run_begin(&r);
 
-	if (!run_begin(&r))
-		run_fail(&r, "%s", spool_db_error(r.db));
-	else
+	*resumed = begun && *r.state.cursor;
+	if (begun)
 		s->provider->fetch(&r);
+	else
+		run_fail(&r, "%s", spool_db_error(r.db));
+	*resumed = *resumed && !r.failed;
 	return end_account(s, &r) && !r.later;
+}
+
+/*
+ * Fetches what one account lacks. A run that goes on with an earlier one is complete until that one began: what moved to the front since
+ * then was not listed again, and another run follows at once. False when further accounts have no chance either.
+ */
+static bool run_account(struct section_run *s, const char *account)
+{
+	bool resumed, ok;
+
+	do
+		ok = run_account_once(s, account, &resumed);
+	while (ok && resumed);
+	return ok;
 }
 
 /* The accounts of the configuration, or those that the API names. What goes wrong is written down for the account "". */

@@ -346,7 +346,26 @@ def test_run_goes_on_where_it_was_killed(api, receiver):
     assert sorted(stored(home)) == sorted(m.id for m in api.messages)
     asked = api.seen()[before:]
     assert len([one for one in asked if "messages" in one.path]) <= 21, "conversations are fetched again"
-    assert len([one for one in asked if "messages" not in one.path]) <= 2, "the accounts, and the last page"
+    assert len([one for one in asked if "messages" not in one.path]) <= 3, "the accounts, the last page, and the first one once more"
+
+
+def test_run_that_goes_on_is_complete_until_now(api, receiver):
+    """A conversation that it had not come to moves to the front while no run is under way: its missed message is fetched, too."""
+    home = home_for(api)
+    receiver(home=home)
+    talks = [api.talk() for _ in range(60)]
+    for n, talk in enumerate(talks):
+        api.add(talk, at=ago(3 * HOUR) - n * 1000)
+    api.fail("slow", 30, "messages", after=25)
+    running = Run(home)
+    until(lambda: len(api.seen("messages")) >= 25 and api.in_flight, "the second page is under way", 30)
+    running.signal(signal.SIGKILL)
+    running.wait(10)
+    running.end()
+    api.heal()
+    api.add(talks[-1], own=True)
+    catch_up(home)
+    assert sorted(stored(home)) == sorted(m.id for m in api.messages if not m.own)
 
 
 def test_one_run_at_a_time(api, receiver):
