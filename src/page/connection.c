@@ -25,6 +25,7 @@ enum {
 	IDLE_MS = 60 * 1000,          /* a kept connection without a request */
 	IDLE_CROWDED_MS = 1000,       /* the same while half of the connections are in use */
 	CROWD = 64,
+	SKIPPED_MAX = 1024 * 1024,    /* bytes of a body that no handler read: closing with some unread could lose the answer */
 };
 
 /* ---- writing */
@@ -98,14 +99,14 @@ static bool serve_call(struct page *p, struct input *in, struct request *r)
 	return ok;
 }
 
-/* The rest of a body that no handler read; bounded, as the peer may send without end. */
+/* Reads the rest of a body. False when there is more than SKIPPED_MAX. */
 static bool skip_body(struct input *in, const struct request *r)
 {
-	char trash[4096];
+	char trash[16384];
 	size_t got, sum = 0;
 	enum read_result result = r->at_end ? READ_END : READ_DATA;
 
-	while (result == READ_DATA && sum < 2 * PAGE_BODY_MAX) {
+	while (result == READ_DATA && sum < SKIPPED_MAX) {
 		result = input_body(in, trash, sizeof trash, &got);
 		sum += result == READ_DATA ? got : 0;
 	}
@@ -164,8 +165,8 @@ static void drain_cgi(struct request *r)
 	char trash[4096];
 	ssize_t n = 1;
 
-	if (left > 64 * PAGE_BODY_MAX)
-		left = 64 * PAGE_BODY_MAX;
+	if (left > SKIPPED_MAX)
+		left = SKIPPED_MAX;
 	for (; left > 0 && n > 0 && poll(&p, 1, TICK_MS) > 0; left -= n > 0 ? (size_t)n : 0)
 		n = read(STDIN_FILENO, trash, left < sizeof trash ? left : sizeof trash);
 }

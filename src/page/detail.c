@@ -214,7 +214,7 @@ static const char *meaning_of(struct slice code)
 static void write_explain(struct page_call *c, struct json *j, const struct spool_reject_row *r)
 {
 	struct buf pairs = {0};
-	const char *p, *end, *value;
+	const char *p, *end, *name, *value;
 
 	if (!r->body.p || !r->headers.p || !c->conf->page_bodies || !vault_explain(c->page->vault, r->id, &pairs) || !pairs.len) {
 		json_text(j, "explain", (struct slice){0});
@@ -222,10 +222,10 @@ static void write_explain(struct page_call *c, struct json *j, const struct spoo
 		return;
 	}
 	json_object(j, "explain");
-	for (p = pairs.data, end = p + pairs.len; p < end; p = value + strlen(value) + 1) {
-		value = p + strlen(p) + 1; /* the vault's answer ends with a NUL, and has an even number of texts */
-		json_string(j, p, value);
-	}
+	p = pairs.data;
+	end = p + pairs.len;
+	while ((name = vault_text(&p, end)) && (value = vault_text(&p, end)))
+		json_string(j, name, value);
 	json_object_end(j);
 	buf_free(&pairs);
 }

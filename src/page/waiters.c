@@ -12,7 +12,7 @@
  * Under a stream of events all waiting requests are woken once in HOLD_US. Those that are further behind than one answer ask again at
  * once: together they get an answer each PACE_US. So open pages take little from the receiver.
  */
-enum { HOLD_US = 700 * 1000, PACE_US = 80 * 1000 };
+enum { HOLD_US = 700 * 1000, PACE_US = 120 * 1000 };
 
 struct waiters {
 	pthread_mutex_t mutex;

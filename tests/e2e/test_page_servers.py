@@ -14,8 +14,9 @@ import sender
 from examples import EXAMPLES
 from fcgi_client import deliver
 from page import Page, page_files
-from place import BIN, SLOW, new_dir
-from receiver import Home
+from place import BIN, SLOW, new_dir, until
+from receiver import Home, endpoint
+from relaying import sink
 from servers import free_port, module, start_apache, start_nginx
 
 pytestmark = pytest.mark.usefixtures("children")
@@ -25,7 +26,7 @@ USERS = "jo:{SHA}" + base64.b64encode(hashlib.sha1(b"pass").digest()).decode() +
 
 class Site:
     def __init__(self, name):
-        self.home = Home()
+        self.home = Home(sink("out", url="http://127.0.0.1:9/"), endpoint(relay=["out"]), reject_bodies=True, page_actions=True)
         self.receiver = self.home.start()
         self.receiver.until(lambda: self.home.spool.query("SELECT 1 FROM sqlite_master WHERE name = 'event'"), "the spool is made")
         self.page = Page(self.home) if name in ("nginx.conf", "apache-mod_proxy_fcgi.conf") else None
@@ -123,6 +124,29 @@ def test_new_events_arrive_while_a_request_waits(site):
     found = site.json(f"/events.json?after={cursor}&wait=20")
     assert [row["text"] for row in found["events"]] == ["news"] and time.monotonic() - begin < 2 + 1 * SLOW
     timer.join()
+
+
+def test_refused_delivery_is_explained(site):
+    """By the process with the secrets, whatever the server started."""
+    body = sender.message()
+    assert deliver(site.receiver.socket, body + b"\n", headers=[("X-Webhook-Signature", sender.sign(body))]).status == 401
+    refused = until(lambda: site.json("/events.json?outcome=refused")["events"], "the refused delivery")[0]
+    one = site.json(f"/event/{refused['id']}.json")
+    assert "line feed" in one["explain"]["cause"]
+    site.send("to be dropped")
+    assert site.json("/secrets.json")["secrets"][0]["name"] == f"file {site.home.dir}/secret"
+
+
+def test_actions(site):
+    site.send("to be dropped")
+    delivery = site.home.spool.query("SELECT max(id) AS id FROM relay")[0]["id"]
+    own, headers = f"http://127.0.0.1:{site.port}", {"Content-Type": "application/json", "X-Hookspool-Token": site.json("/summary.json")["token"]}
+    what = json.dumps({"action": "drop", "id": delivery}).encode()
+    for origin, status in (("http://evil.example", 403), (own, 200)):
+        answer = site.get("/action", method="POST", body=what, headers={**headers, "Origin": origin})
+        assert answer[0] == status, answer
+    assert site.home.spool.query("SELECT state FROM relay WHERE id = ?", delivery) == [{"state": 2}]
+    assert site.get("/action", method="POST", body=b"x" * 100_000, headers={**headers, "Origin": own})[0] == 413
 
 
 def test_nginx_without_authentication_is_warned_of():
