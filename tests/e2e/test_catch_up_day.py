@@ -71,8 +71,8 @@ class Day:
     def set_clock(self, at):
         """Makes it so many seconds after the day's beginning, or later where the day is late already."""
         self.offset = max(self.start_of_day + at - time.time(), getattr(self, "offset", -1e12))
-        with open(self.clock, "r+b", buffering=0) as clock:
-            clock.write(b"%+016.3f\n" % self.offset)
+        new = self.home.write("new-clock", f"{self.offset:+.3f}\n")
+        new.rename(self.clock)  # at once: half a time is another one
 
     def now_ms(self):
         return int((time.time() + self.offset) * 1000)
@@ -282,7 +282,8 @@ def live_through(seed, catching_up=True):
     day = Day(seed, catching_up).live()
     found = day.breaches()
     tally(seed, day, found, time.monotonic() - start)
-    quiet = day.kills < 4 or catching_up and "catch-up" not in sources(day.home).values()
+    times = [event["received_at"] for event in day.home.spool.events(source=0)]
+    quiet = day.kills < 4 or max(times) - min(times) < 0.9 * DAY * 1000 or catching_up and "catch-up" not in sources(day.home).values()
     return found + ["nothing happened on that day"] * quiet
 
 
