@@ -142,13 +142,16 @@ static bool refuse_name(const struct mcp_arg *table, struct buf *why)
 static bool take_all(struct mcp_args *a, yajl_val given, struct buf *why)
 {
 	const struct mcp_arg *row;
-	bool ok = true;
+	bool seen[MCP_ARGS_MAX] = {false}, ok = true;
 
 	for (size_t i = 0; ok && i < YAJL_GET_OBJECT(given)->len; i++) {
 		for (row = a->table; row->name && strcmp(row->name, YAJL_GET_OBJECT(given)->keys[i]) != 0; row++)
 			;
 		if (!row->name)
 			return refuse_name(a->table, why);
+		if (seen[row - a->table])
+			return buf_printf(why, "%s is there twice", row->name) && false;
+		seen[row - a->table] = true;
 		if (!YAJL_IS_NULL(YAJL_GET_OBJECT(given)->values[i]))
 			ok = take_argument(row, YAJL_GET_OBJECT(given)->values[i], &a->value[row - a->table], why);
 	}

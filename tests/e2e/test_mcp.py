@@ -295,6 +295,18 @@ def test_wrong_arguments_say_what_to_do(server, home, tool, given, said):
     assert said in server(home, "--allow", "replay,retry,reply").call(tool, error=True, **given)
 
 
+@pytest.mark.parametrize("arguments", [
+    pytest.param('"events": [%s], "events": [%s]' % (",".join(["1"] * 100), ",".join(["4611686018427387904"] * 100)), id="full lists"),
+    '"events": [1], "events": [2]', '"events": null, "events": [1]', '"events": [1], "sink": "out", "sink": null'])
+def test_argument_that_is_there_twice_is_refused(server, home, arguments):
+    """Which of the two counts is not known; and a list of ids has room for one of them."""
+    one = server(home, "--allow", "replay")
+    one.send(('{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "replay", "arguments": {%s}}}\n' % arguments).encode())
+    result = one.line()["result"]
+    assert result["isError"] and "twice" in result["content"][0]["text"]
+    assert one.ask("ping")["result"] == {}
+
+
 def test_refused_delivery_is_explained(server, home):
     one = server(home)
     refused, = one.call("list_refused")["refused"]
