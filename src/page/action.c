@@ -87,12 +87,16 @@ static bool may_act(struct page_call *c)
 
 /* ---- what is asked */
 
-static void take_asked_text(const struct path *p, char *out, size_t n)
+/* False for a value that is no text of that size: an id that was not read would leave an action for all of the sink. */
+static bool take_asked_text(const struct path *p, char *out, size_t n)
 {
-	if (p->value.p && p->value.n < n && !memchr(p->value.p, '\0', p->value.n)) {
+	if (p->filled || (p->value.p && (p->kind == PATH_BOOLEAN || p->value.n >= n || memchr(p->value.p, '\0', p->value.n))))
+		return false;
+	if (p->value.p) {
 		memcpy(out, p->value.p, p->value.n);
 		out[p->value.n] = '\0';
 	}
+	return true;
 }
 
 /* False for an id that is no number, with or without its r. */
@@ -121,13 +125,8 @@ static bool read_asked(struct page_call *c, struct asked *a)
 		page_error(c, 413, "the body is missing, broken off or too large");
 		return false;
 	}
-	ok = paths_find(r->body.data, r->body.len, paths, 3, &arena, &reason) == PATHS_OK;
-	if (ok) {
-		take_asked_text(&paths[0], a->name, sizeof a->name);
-		take_asked_text(&paths[1], a->id, sizeof a->id);
-		take_asked_text(&paths[2], a->sink, sizeof a->sink);
-		ok = read_asked_id(a);
-	}
+	ok = paths_find(r->body.data, r->body.len, paths, 3, &arena, &reason) == PATHS_OK && take_asked_text(&paths[0], a->name, sizeof a->name) &&
+		take_asked_text(&paths[1], a->id, sizeof a->id) && take_asked_text(&paths[2], a->sink, sizeof a->sink) && read_asked_id(a);
 	buf_free(&arena);
 	if (!ok)
 		page_error(c, 400, "the body must be {\"action\":NAME,\"id\":ID,\"sink\":NAME}");

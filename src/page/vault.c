@@ -57,7 +57,7 @@ static _Noreturn void live(const char *conf_file, int fd)
 		out.len = 0;
 		if (q.what >= VAULT_EXPLAIN && q.what <= VAULT_SECRETS)
 			vault_work(conf_file, (enum vault_question)q.what, q.id, &out);
-		if (out.len > sizeof answer)
+		if (out.len >= sizeof answer)
 			out.len = 0;
 		if (out.len)
 			memcpy(answer, out.data, out.len);

@@ -628,6 +628,10 @@ def test_wrong_actions(acting):
                          ({"action": "accept", "id": 1}, 409), ({"action": "accept", "id": "r9"}, 409), ({"id": 1}, 400), ([], 400)):
         assert act(page, what).status == status, what
     assert act(page, {"action": "drop", "sink": "out", "pad": "x" * 20000}).status == 413
+    for wrong in ("1" * 30, "1\0", [1], {"n": 1}, True, -1, 1.5, 2 ** 63):  # an id that cannot be read does not make it an action for all of the sink
+        assert act(page, {"action": "drop", "id": wrong, "sink": "out"}).status == 400, wrong
+    for wrong in ("x" * 300, "out\0", ["out"], {"n": 1}, True):
+        assert act(page, {"action": "replay", "id": 1, "sink": wrong}).status == 400, wrong
     assert states(receiver.home) == [0, 0, 0]
 
 
