@@ -9,7 +9,7 @@ import pytest
 import fcgi_client
 from outcomes import expect
 from page import Page
-from place import SLOW, need, run, until
+from place import ROOT, SLOW, USER, need, own, run, until
 from receiver import Home, endpoint
 from relaying import PATH, Relay, Target, deliver, home_with, settled, sink, states
 from sender import message
@@ -199,6 +199,29 @@ def test_relay_is_measured():
     metrics = printed(home)
     assert [metrics["hookspool_relay_deliveries", "sink", "out", "state", state] for state in ("pending", "delivered", "dead")] == [0, 0, 0]
     assert metrics["hookspool_relay_attempts_total", "result", "delivered", "sink", "out"] == 3
+
+
+@pytest.mark.skipif(not ROOT, reason="only root can run the relay as another user")
+def test_relay_of_another_user_is_measured():
+    """The receiver makes the file for the group that shares the directory."""
+    home = home_with('sink "out" { type = "null" }\n')
+    own_dir(home)
+    home.conf.chmod(0o640)
+    receiver = home.start()
+    deliver(receiver)
+    relay = Relay(home, before=["setpriv", "--reuid=daemon", f"--regid={USER}", "--clear-groups"], user=None).ready()
+    settled(home, 1)
+    assert (home.spool.dir / "measure").stat().st_mode & 0o777 == 0o660
+    metrics = printed(home)
+    assert metrics["hookspool_relay_attempts_total", "result", "delivered", "sink", "out"] == 1
+    assert metrics["hookspool_relay_up",] == 1
+    relay.stop()
+
+
+def own_dir(home):
+    """Makes the spool's directory as the units do, for two users."""
+    home.spool.dir.mkdir()
+    own(home.spool.dir).chmod(0o2770)
 
 
 def test_paused_sink():
