@@ -111,6 +111,16 @@ def test_list_detail_and_files(site):
     assert status == 200 and body == b""
 
 
+def test_health_needs_no_user_and_metrics_do(site):
+    for path in ("/health", "/ready"):
+        assert site.get(path, user=None)[::2] == site.get(path, user="any:name")[::2] == (200, b"ok\n")
+    assert site.get("/metrics", user=None)[0] == 401
+    status, headers, body = site.get("/metrics", headers={"Accept": "application/openmetrics-text;version=1.0.0"})
+    assert status == 200 and headers["Content-Type"].startswith("application/openmetrics-text") and body.endswith(b"# EOF\n")
+    for path in ("/health/../events.json", "/health/..%2fevents.json", "/health/%2e%2e/events.json", "/health/", "/health/events.json", "/healthy"):
+        assert site.get(path, user="any:name")[0] in (400, 401, 403, 404), path
+
+
 def test_address_without_a_slash_leads_to_the_page(site):
     status, _, body = site.get("")
     assert status == 200 and b"./static/" in body or status == 404  # proxies match the address with the slash alone
