@@ -3,7 +3,6 @@
 
 // This file is static/url.js below the path that the page is mounted at.
 export const ROOT = new URL("../", import.meta.url);
-ROOT.username = ROOT.password = ""; // of a URL that had them: fetch() refuses such
 
 export const FILTERS = ["endpoint", "outcome", "event", "account", "sender", "text", "since", "until"];
 

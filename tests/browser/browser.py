@@ -72,8 +72,8 @@ class Browser:
         return self.driver.execute_script(script, *arguments)
 
     def all(self, css):
-        """The text that each element shows."""
-        return self.js("return [...document.querySelectorAll(arguments[0])].map((node) => node.innerText)", css)
+        """The text that each element shows; a row that is not drawn yet has no innerText."""
+        return self.js("return [...document.querySelectorAll(arguments[0])].map((node) => node.innerText || node.textContent)", css)
 
     def text(self, css):
         return self.js("return document.querySelector(arguments[0])?.innerText ?? null", css)

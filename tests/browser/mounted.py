@@ -145,10 +145,13 @@ class Mounted:
         return f"http://127.0.0.1:{self.server.port}{self.at}"
 
     def stop(self):
-        self.server.stop()
-        for one in (self.page, self.receiver, self.relay):
+        """Apache would wait for the polls of programs that it runs itself."""
+        if not self.page:
+            self.server.child.signal(signal.SIGKILL)
+        for one in (self.page, self.relay, self.receiver):
             if one and one.alive():
                 one.end()
+        self.server.stop()
         self.target.close()
 
     def restart_page(self):

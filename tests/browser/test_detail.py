@@ -60,7 +60,7 @@ def test_tree_keeps_numbers_order_and_double_keys(browser, mounted):
     site.deliver(body=body.encode())
     site.open(browser, "event/1?tab=body")
     tree = browser.until("#detail .json", "12345678901234567890")
-    assert "1.50" in tree and tree.index("zz") < tree.index("aa") and tree.count("x:") == 2 and "null" in tree
+    assert "1.50" in tree and tree.index("zz: ") < tree.index("aa: ") and tree.count("x:") == 2 and "null" in tree
     assert browser.js("return [...document.querySelectorAll('.json [aria-expanded=false]')].length") >= 1, "deep levels are closed"
     assert not browser.visible(".json .value.number[title*='a.b.c.d.e']")
     browser.click(".json .key", "with.dot")
@@ -121,6 +121,13 @@ def test_copied_curl_delivers_the_same_bytes(browser, mounted, tmp_path):
         done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=20)
         assert done.stdout.startswith('{"status":"duplicate"'), (n, command[-700:], done.stderr)
     assert not mark.exists() and len(site.home.spool.events()) == 4
+
+
+def test_command_that_would_steer_a_terminal_is_not_copied(browser, shared):
+    """Web servers refuse such headers, so the function is asked by itself."""
+    shared.open(browser)
+    ask = "import(arguments[0]).then((shell) => arguments[1](['a b\\n', 'a\\u001b[A', 'a\\tb', 'a\\u202eb', 'a\\rb', 'a\\u009bb'].map(shell.pastes)))"
+    assert browser.driver.execute_async_script(ask, f"{shared.at}static/shell.js") == [True, False, False, False, False, False]
 
 
 def test_other_copies(browser, shared):

@@ -25,6 +25,7 @@ def test_list_shows_events_and_refused_deliveries(browser, shared):
     assert any("405 not a POST" in text for text in texts) and any("404" in text and "/webhook/gone" in text for text in texts)
     assert any("issues" in text and "/webhook/github" in text for text in texts)
     assert any("✓" in text and "not JSON" in text for text in texts), "the note of an event whose body could not be read"
+    assert len(browser.all("#rows .row.refused")) == 3
     browser.shot("list")
 
 
@@ -194,7 +195,7 @@ def test_lost_server_is_told_and_found_again(browser, mounted):
     browser.until(ROW, "before")
     browser.expected = ["502", "Bad Gateway", "Failed to load resource"]
     site.page.end()
-    browser.until("#status", "No connection")
+    browser.until("#status", "No connection", within=2)
     site.restart_page()
     site.deliver(text="after")
     browser.until(ROW, "after", within=10)
