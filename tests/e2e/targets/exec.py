@@ -5,7 +5,7 @@ from targets import SinkTarget
 
 PROGRAM = """#!/bin/sh
 cd "$(dirname "$0")/got" || exit 75
-[ -e ../hang ] && exec sleep 60
+while [ -e ../hang ]; do sleep 0.1; done
 [ -e ../down ] && exit 75
 [ -e "../poison.$HOOKSPOOL_ID" ] && exit 65
 cat >$$.part
