@@ -19,7 +19,9 @@ struct slice urn_id(struct slice urn)
 	char mark = ':';
 	size_t at;
 
-	if (urn.n > 0 && urn.p[urn.n - 1] == ')') {
+	if (urn.n == 0)
+		return (struct slice){0};
+	if (urn.p[urn.n - 1] == ')') {
 		mark = ',';
 		urn.n--;
 	}
