@@ -146,6 +146,22 @@ bool run_find_item(struct catchup_run *r, struct slice id, int64_t *until)
 		run_fail(r, "%s", spool_db_error(r->db));
 }
 
+/*
+ * Writes the state, which a run that is killed leaves behind. Behind a failure it has no cursor: the next run would pass over what failed
+ * on an earlier page.
+ */
+static bool write_run_state(struct catchup_run *r)
+{
+	char first = *r->state.cursor;
+	bool ok;
+
+	if (r->failed)
+		*r->state.cursor = '\0';
+	ok = spool_catchup_write(r->db, &r->state, r->items, r->n_items, r->now);
+	*r->state.cursor = first;
+	return ok;
+}
+
 bool run_save(struct catchup_run *r, struct slice cursor)
 {
 	size_t at = 0;
@@ -160,7 +176,7 @@ bool run_save(struct catchup_run *r, struct slice cursor)
 	}
 	if (r->client)
 		r->state.not_before = catchup_client_next(r->client);
-	if (!spool_catchup_write(r->db, &r->state, r->items, r->n_items, r->now))
+	if (!write_run_state(r))
 		return run_fail(r, "%s", spool_db_error(r->db));
 	r->n_items = 0;
 	r->item_ids.len = 0;

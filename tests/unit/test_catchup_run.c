@@ -133,8 +133,8 @@ static void end(struct world *w)
 	conf_free(w->conf);
 }
 
-/* Runs once, and expects exactly these requests. */
-static struct catchup_run run(struct world *w, const struct exchange *of, int64_t leave)
+/* Runs once, and expects exactly these requests. killed: before the result is written. */
+static struct catchup_run run_or_kill(struct world *w, const struct exchange *of, int64_t leave, bool killed)
 {
 	struct catchup_run r = {.conf = w->conf->catchups, .provider = &catchup_connectsafely, .db = w->db, .spool = w->spool, .account = "acc",
 		.leave = leave, .client = (struct catchup_client *)(void *)w};
@@ -143,11 +143,16 @@ static struct catchup_run run(struct world *w, const struct exchange *of, int64_
 	asked = 0;
 	assert_true(run_begin(&r));
 	r.provider->fetch(&r);
-	assert_true(run_end(&r));
+	assert_true(killed || run_end(&r));
 	run_free(&r);
 	if (of[asked].path)
 		fail_msg("%s is not asked for; %s", of[asked].path, r.error);
 	return r;
+}
+
+static struct catchup_run run(struct world *w, const struct exchange *of, int64_t leave)
+{
+	return run_or_kill(w, of, leave, false);
 }
 
 #define RUN(w, ...) run(w, (const struct exchange[]){__VA_ARGS__, {0}}, 0)
@@ -219,6 +224,25 @@ static void run_goes_on_at_its_page(void **state)
 	end(&w);
 }
 
+/* A run that is killed has told of its failures to nobody: the next one begins at the first page. */
+static void killed_run_passes_over_no_failure(void **state)
+{
+	struct world w = begin("killed");
+	struct catchup_run r;
+
+	(void)state;
+	run_or_kill(&w, (const struct exchange[]){{"accountId=acc", conversations(0, "1:200 2:201", ",\"hasMore\":true,\"nextCursor\":\"two\""), CATCHUP_ANSWERED},
+		{"2-c1/messages", NULL, CATCHUP_FAILED}, {"2-c2/messages", messages(1, "21:201", ""), CATCHUP_ANSWERED},
+		{"&nextCursor=two", conversations(2, "3:300", ""), CATCHUP_ANSWERED}, {"2-c3/messages", messages(3, "31:300", ""), CATCHUP_ANSWERED}, {0}}, 0, true);
+	r = RUN(&w, {"accountId=acc", conversations(0, "1:200 2:201 3:300", ""), CATCHUP_ANSWERED}, {"2-c1/messages", messages(1, "11:200", ""), CATCHUP_ANSWERED},
+		{"2-c3/messages", messages(3, "31:300", ""), CATCHUP_ANSWERED});
+	assert_true(!r.failed && r.found == 1);
+	run_or_kill(&w, (const struct exchange[]){{"accountId=acc", conversations(0, "", ",\"hasMore\":true,\"nextCursor\":\"two\""), CATCHUP_ANSWERED},
+		{"&nextCursor=two", conversations(2, "4:0", ""), CATCHUP_ANSWERED}, {"2-c4/messages", NULL, CATCHUP_LATER}, {0}}, 0, true);
+	r = RUN(&w, {"&nextCursor=two", conversations(2, "", ""), CATCHUP_ANSWERED}); /* without a failure it goes on there */
+	end(&w);
+}
+
 /* A conversation that cannot be read is asked for again, and others go on; three in a row are the API's end. */
 static void conversation_that_fails_holds_up_no_other(void **state)
 {
@@ -279,6 +303,7 @@ int main(void)
 		cmocka_unit_test(pages_back_to_where_it_was_complete),
 		cmocka_unit_test(page_that_cannot_be_asked_for_is_told),
 		cmocka_unit_test(run_goes_on_at_its_page),
+		cmocka_unit_test(killed_run_passes_over_no_failure),
 		cmocka_unit_test(conversation_that_fails_holds_up_no_other),
 		cmocka_unit_test(completeness_is_not_claimed_too_far),
 		cmocka_unit_test(state_of_the_future_is_not_believed),
