@@ -12,7 +12,7 @@
 #include "sink/disk.h"
 #include "sink/disk_path.h"
 
-enum { FILES_MOST = 100, FILES_BYTES = 4 << 20 }; /* of one flush of the directory */
+enum { FILES_BYTES = 4 << 20 }; /* of one flush of the directory */
 
 static bool copy_body(const struct sink_message *m, struct buf *data)
 {
@@ -36,7 +36,7 @@ static void end_dir(void *ctx)
 /* The thread may outlive the configuration: it has a copy of the path. */
 static struct sink_target *dir_open(const struct sink *s, struct loop *l, sink_done *done, char *why, size_t n)
 {
-	static const struct disk_work work = {.most = FILES_MOST, .most_bytes = FILES_BYTES, .copy = copy_body, .write = write_files, .end = end_dir};
+	static const struct disk_work work = {.most = DIR_WRITE_MOST, .most_bytes = FILES_BYTES, .copy = copy_body, .write = write_files, .end = end_dir};
 	struct dir_write *d = calloc(1, sizeof *d);
 	size_t length;
 

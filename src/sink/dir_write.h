@@ -9,6 +9,8 @@
 #include "sink/dir.h"
 #include "sink/disk.h"
 
+enum { DIR_WRITE_MOST = 100 }; /* items of a batch; each has a descriptor */
+
 struct dir_write {
 	struct dir_options options;
 	int fd, tmp; /* -1: not open */
