@@ -198,14 +198,24 @@ static const char *listed_source(struct slice names, const char *endpoint, const
 	return NULL;
 }
 
-/* The secret's source, "removed" where the configuration has it no more. */
+/* False where neither the configuration nor the list names any secret. */
+static bool has_names(const struct metrics *m)
+{
+	bool any = m->names.n > 0;
+
+	for (size_t i = 0; !any && i < m->conf->n_endpoints; i++)
+		any = m->conf->endpoints[i].secrets.n > 0;
+	return any;
+}
+
+/* The secret's source, "removed" where the configuration has it no more; "" where none is known. */
 static const char *source_of(const struct metrics *m, const char *endpoint, int64_t id, const char *hex)
 {
 	const struct endpoint *e = conf_endpoint(m->conf, endpoint);
 	int number = e ? conf_secret(&e->secrets, id) : 0;
 	const char *listed = number || !m->names.n ? NULL : listed_source(m->names, endpoint, hex);
 
-	return number ? e->secrets.item[number - 1].source : listed ? listed : "removed";
+	return number ? e->secrets.item[number - 1].source : listed ? listed : has_names(m) ? "removed" : "";
 }
 
 /* The id keeps the series apart: several secrets may have been removed, and a file may get another secret. */
