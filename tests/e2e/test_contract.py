@@ -192,9 +192,11 @@ def slow(to):
 
     thread = threading.Thread(target=alternate)
     thread.start()
-    yield
-    ended.set()
-    thread.join()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 @pytest.mark.parametrize("kind", those(hangs=True, keeps=True))
