@@ -228,3 +228,15 @@ def test_account_that_the_api_names_no_more_is_told_of_and_then_forgotten(api, r
     change(home, "UPDATE catchup SET completed_at = 1000 WHERE account = 'acc-2'")
     catch_up(home)
     assert "acc-2" not in home.cli("check").stdout.decode() + home.cli("stats").stdout.decode()
+
+
+def test_command_without_once_goes_on_until_it_is_complete(api, receiver):  # noqa: F811
+    """A run makes 300 requests at most; each conversation costs one."""
+    for n in range(320):
+        api.add(at=now_ms() - MINUTE - n)
+    home = home_for(api, rate="60000/m")
+    receiver(home=home)
+    done = home.cli("catch-up", "linkedin")
+    assert done.returncode == 0 and len(stored(home)) == 320
+    assert b"not complete yet" in done.stdout and done.stdout.count(b"were fetched") == 2
+    assert home.cli("catch-up", "other").returncode == 64
