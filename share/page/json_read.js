@@ -121,7 +121,7 @@ export function templatePath(parts) {
 	if (!parts.length || parts.length > 12)
 		return null;
 	for (const part of parts)
-		if (typeof part === "string" && (/^$|[.\s|{}"]/.test(part) || part.startsWith("!")))
+		if (typeof part === "string" && (/^$|[.\s|{}"\u0000-\u001f\u007f-\u00a0\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/.test(part) || part.startsWith("!")))
 			return null;
 	const path = parts.join(".");
 	return /^[#/^!&>]|^raw$|^hookspool\./.test(path) ? null : path;

@@ -14,7 +14,7 @@ const paths = new WeakMap();
 function copyPath(parts) {
 	const path = templatePath(parts);
 	if (path === null)
-		toast("No template can name this value: a key of its path is empty, or has a dot or a blank.");
+		toast("No template can name this value: a key of its path is empty, or has a dot, a blank or an invisible character.");
 	else
 		copy(`{{${path}}}`);
 }

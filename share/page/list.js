@@ -7,6 +7,7 @@ import {ago, exact, short, time} from "./time.js";
 
 const PAGE = 100; // rows that are read at a time
 const WAIT = 25; // seconds that the server holds a poll
+const AGAIN = 5000; // ms until a list that could not be read is read again
 const BUSY = 2000; // ms until the next poll, when too many pages wait already
 const HELD = 500; // new rows that are held back; of more, only the number is known
 const ROWS = 3000; // rows of the document; the oldest go when new ones come
@@ -17,8 +18,9 @@ export function createList(told) {
 	let filters = {}, selected = null, batches = [], held = [], heldCount = 0, newest = null, oldest = null;
 	let atEnd = false, searchedTo = null; // nothing is older; the search stopped at that time
 	let loading = null, polling = null, seen = new Set();
+	let place = 0; // where the reader has scrolled to, also while a phone hides the list
 
-	const reading = () => pane.scrollTop > 4 || (rows.contains(document.activeElement) && document.activeElement !== rows.querySelector("a"));
+	const reading = () => place > 4 || (rows.contains(document.activeElement) && document.activeElement !== rows.querySelector("a"));
 
 	function make(event) {
 		const item = row(event, filters);
@@ -64,11 +66,16 @@ export function createList(told) {
 		}
 	}
 
+	function toPlace(wanted) {
+		place = wanted;
+		if (pane.scrollTop !== wanted)
+			pane.scrollTop = wanted;
+	}
+
 	// Puts what was held back at the top.
 	function release() {
 		if (heldCount > HELD)
 			return load(filters, selected);
-		const top = pane.scrollTop === 0;
 		for (const batch of held) {
 			batch.items = batch.events.map(make);
 			rows.prepend(...batch.items);
@@ -76,8 +83,7 @@ export function createList(told) {
 		}
 		held = [];
 		heldCount = 0;
-		if (!top)
-			pane.scrollTop = 0;
+		toPlace(0);
 		trim();
 		showNew();
 		freshen();
@@ -189,10 +195,14 @@ export function createList(told) {
 		seen = new Set();
 		rows.replaceChildren();
 		end.replaceChildren();
-		pane.scrollTop = 0;
+		toPlace(0);
 		showNew();
 		const answer = await read({});
-		if (answer && filters === wanted) {
+		if (filters !== wanted)
+			return;
+		if (!answer)
+			setTimeout(() => filters === wanted && !polling && load(wanted, selected), AGAIN);
+		else {
 			newest = answer.newest;
 			poll();
 		}
@@ -221,7 +231,10 @@ export function createList(told) {
 		rows.querySelector("a")?.focus({preventScroll: true});
 	});
 	pane.addEventListener("scroll", () => {
-		if (pane.scrollTop === 0 && heldCount)
+		if (!pane.clientHeight)
+			return;
+		place = pane.scrollTop;
+		if (place === 0 && heldCount)
 			release();
 	}, {passive: true});
 	new IntersectionObserver((entries) => {
@@ -236,5 +249,5 @@ export function createList(told) {
 			showEnd();
 	}
 
-	return {load, select, move, teach, refresh: () => load(filters, selected)};
+	return {load, select, move, teach, shown: () => toPlace(place), refresh: () => load(filters, selected)};
 }

@@ -45,6 +45,7 @@ async function showCharts() {
 // Shows the state; before: the state until now.
 function show(before) {
 	document.body.classList.toggle("opened", Boolean(state.id) || state.tab === "overview");
+	list.shown();
 	filters.show(state.filters);
 	if (!before || !same(before.filters, state.filters))
 		list.load(state.filters, state.id);

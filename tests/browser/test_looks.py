@@ -88,6 +88,27 @@ def test_phone_has_two_steps(browser, shared, axe):
     until(lambda: browser.visible("#detail"), "Back leads to the detail")
 
 
+def test_phone_keeps_its_place_in_the_list(browser, mounted):
+    browser.size(360, 640)
+    site = mounted()
+    for n in range(40):
+        site.deliver(text=f"number {n}.")
+    site.open(browser)
+    browser.until(ROW, "number 39.")
+    browser.js("document.getElementById('list').scrollTop = 900")
+    top = "return document.querySelector('#rows li[data-id=\"25\"]').getBoundingClientRect().top"
+    before = browser.js(top)
+    browser.click(ROW, "number 24.")
+    browser.until("#detail h1", "event 25")
+    site.deliver(text="while it is read")
+    until(lambda: browser.js("return document.title") == "(1) hookspool", "the new row is held back")
+    browser.click(".back")
+    until(lambda: browser.visible("#list"), "the list")
+    assert abs(browser.js(top) - before) < 10, "heights of rows that were not drawn yet are estimates"
+    browser.click("#new", "1 new")
+    browser.until(ROW, "while it is read")
+
+
 def test_lines_of_the_detail_are_not_too_long(browser, shared):
     browser.size(2560, 1200)
     shared.open(browser, "event/1")
