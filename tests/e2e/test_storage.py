@@ -22,9 +22,9 @@ from spool import Spool
 
 
 class SmallDisk:
-    """A tmpfs, of 1 MiB if no size is given, in a mount namespace of its own; what runs inside sees it at `path`, we at `outside`."""
+    """A tmpfs, of 2 MiB if no size is given, in a mount namespace of its own; what runs inside sees it at `path`, we at `outside`."""
 
-    def __init__(self, size="1m"):
+    def __init__(self, size="2m"):
         self.path = new_dir("disk")
         mount = f"mount -t tmpfs -o size={size},mode=0777 tmpfs {self.path} && echo mounted"
         self.keeper = Child([*in_own_mounts(mount), "sleep", "600"], new_dir("keeper") / "keeper.log", user=None)
@@ -83,7 +83,7 @@ def test_disk_full(small_disk):
 
     def send_until_full():
         while send(20_000) == 200:
-            assert len(acknowledged) < 100, "1 MiB is never full"
+            assert len(acknowledged) < 200, "2 MiB are never full"
 
     def check():
         spool = small_disk.spool()
