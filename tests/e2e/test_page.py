@@ -461,12 +461,12 @@ def test_page_reads_no_secret(shown):
 def test_page_is_in_a_sandbox(shown):
     """Both of its processes: no new privileges, and a filter of system calls."""
     receiver, page = shown()
-    children = open(f"/proc/{page.pid}/task/{page.pid}/children").read().split()
+    children = page.until(lambda: open(f"/proc/{page.pid}/task/{page.pid}/children").read().split(), "the second process")
     assert len(children) == 1
     for pid in (page.pid, *children):
         page.until(lambda: "Seccomp:\t2" in open(f"/proc/{pid}/status").read(), "the filter is on")
         assert "NoNewPrivs:\t1" in open(f"/proc/{pid}/status").read()
-    assert os.readlink(f"/proc/{children[0]}/fd/0") == "/dev/null" and len(os.listdir(f"/proc/{children[0]}/fd")) == 4
+    assert os.readlink(f"/proc/{children[0]}/fd/0") == "/dev/null" and os.readlink(f"/proc/{children[0]}/fd/1") == "/dev/null" and len(os.listdir(f"/proc/{children[0]}/fd")) == 4
     page.stop()
     until(lambda: not alive(children[0]), "the other process ends, too")
 
