@@ -48,7 +48,7 @@ def shared(urn):
 
 
 class Fault:
-    """What is wrong with some answers: those to a path that has `where` in it, after `after` of them, `times` times (None: from then on)."""
+    """What is wrong with the answers to paths that have `where` in them: after `after` of them, `times` times (None: from then on)."""
 
     def __init__(self, kind, value, where, after, times):
         self.kind, self.value, self.where, self.after, self.times = kind, value, where, after, times
@@ -247,7 +247,8 @@ class Message:
         talk, urn = self.conversation, urn or self.urn
         data = {"id": urn, "message_urn": urn, "account_id": talk.account, "provider": "LINKEDIN",
                 "sender": {"id": f"urn:li:fsd_profile:{talk.profile}", "name": talk.name, "profile_url": None, "profile_picture": None},
-                "body": self.text, "timestamp": iso(self.sent_at), "conversation_id": f"urn:li:messagingThread:{talk.id}", "attachments": self.attachments}
+                "body": self.text, "timestamp": iso(self.sent_at), "conversation_id": f"urn:li:messagingThread:{talk.id}",
+                "attachments": self.attachments}
         return json.dumps({"event": "message.received", "object": "event", "data": data}, ensure_ascii=False).encode()
 
 
@@ -299,8 +300,10 @@ class ConnectSafely(Api):
         last = max(conversation.shown, key=lambda message: message.sent_at)
         return {"conversationUrn": self.urn("conversation", conversation.id), "conversationId": conversation.id,
                 "lastActivityAt": self.when(last.sent_at), "unreadCount": 1,
-                "participants": [{"profileId": conversation.profile, "name": conversation.name, "headline": "", "profileUrl": None, "profilePicture": None}],
-                "latestMessage": {"text": last.text, "sentAt": self.when(last.sent_at), "senderName": self.sender(last)[1], "hasAttachment": bool(last.attachments)},
+                "participants": [{"profileId": conversation.profile, "name": conversation.name, "headline": "", "profileUrl": None,
+                                  "profilePicture": None}],
+                "latestMessage": {"text": last.text, "sentAt": self.when(last.sent_at), "senderName": self.sender(last)[1],
+                                  "hasAttachment": bool(last.attachments)},
                 "source": "INBOX", "salesNavThreadId": None, **self.extra}
 
     def sender(self, message):
@@ -309,8 +312,9 @@ class ConnectSafely(Api):
 
     def shown(self, message):
         profile, name = self.sender(message)
-        return {"messageUrn": self.urn("message", message.id), "text": message.text, "sentAt": self.when(message.sent_at), "senderProfileId": profile,
-                "senderName": name, "senderPhoto": None, "isSentByOwner": message.own, "hasAttachment": bool(message.attachments),
+        return {"messageUrn": self.urn("message", message.id), "text": message.text, "sentAt": self.when(message.sent_at),
+                "senderProfileId": profile, "senderName": name, "senderPhoto": None, "isSentByOwner": message.own,
+                "hasAttachment": bool(message.attachments),
                 "attachments": message.attachments, **self.extra}
 
     def error(self, status):
@@ -373,8 +377,9 @@ class ConnectSafely(Api):
             found = [m for m in found if (-m.sent_at, m.id) > (-at, number)]
         page, more = found[:count], len(found) > count
         following = base64.urlsafe_b64encode(json.dumps([page[-1].sent_at, page[-1].id]).encode()).decode() if more else None
-        return {"success": True, "messages": [self.shown(m) for m in page], "participants": [{"profileId": talk.profile, "name": talk.name}],
-                "hasMore": more, "cursor": following, "note": None, **self.extra}
+        return {"success": True, "messages": [self.shown(m) for m in page],
+                "participants": [{"profileId": talk.profile, "name": talk.name}], "hasMore": more, "cursor": following, "note": None,
+                **self.extra}
 
 
 class GitHub(Api):
@@ -444,7 +449,8 @@ class GitHub(Api):
             found = [d for d in found if d["id"] < int(cursor[3:])]
         page, link = found[:count], []
         if len(found) > count:
-            link.append(f'<{self.url}{self.hook}/deliveries?{urlencode({"per_page": count, "cursor": "v1_%d" % page[-1]["id"]})}>; rel="next"')
+            following = urlencode({"per_page": count, "cursor": f"v1_{page[-1]['id']}"})
+            link.append(f'<{self.url}{self.hook}/deliveries?{following}>; rel="next"')
         if query.get("cursor"):
             link.append(f'<{self.url}{self.hook}/deliveries?per_page={count}>; rel="first"')
         return 200, [self.shown(d) for d in page], {"Link": ", ".join(link)} if link else {}

@@ -51,7 +51,8 @@ class Run(Child):
     """A run that a test can stop or kill."""
 
     def __init__(self, home, *args, before=()):
-        super().__init__([*before, BIN / "hookspool", "-c", home.conf, "catch-up", "--once", *args], home.dir / f"catch-up{next(home.numbers)}.log")
+        log = home.dir / f"catch-up{next(home.numbers)}.log"
+        super().__init__([*before, BIN / "hookspool", "-c", home.conf, "catch-up", "--once", *args], log)
 
 
 def stored(home):

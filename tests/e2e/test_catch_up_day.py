@@ -35,7 +35,8 @@ CATCH_UP_EVERY = 2_700
 DAYS_AT_ONCE = 3
 ROUNDS = int(os.environ.get("HOOKSPOOL_CATCH_UP_ROUNDS") or 5)
 LENGTHS = 20, 120, 900, 3_600, 10_800  # of an outage, in seconds
-API_FAULTS = ("status", 500), ("status", 429), ("status", 401), ("reset", None), ("truncated", None), ("body", b"<html>"), ("body", b'{"success":')
+API_FAULTS = ("status", 500), ("status", 429), ("status", 401), ("reset", None), ("truncated", None), \
+    ("body", b"<html>"), ("body", b'{"success":')
 
 
 def outages(rng, number):
@@ -271,7 +272,8 @@ def tally(seed, day, found, seconds):
         line = {"seed": seed, "catching_up": day.catching_up, "messages": sum(1 for m in day.api.messages if not m.own),
                 "webhook": came_by["webhook"], "fetched": came_by["catch-up"], "lost": sum(1 for one in found if one.startswith("lost")),
                 "other": sum(1 for one in found if not one.startswith("lost")), "kills": day.kills, "complete": day.runs[COMPLETE],
-                "later": day.runs[LATER], "killed": day.runs[-signal.SIGKILL], "requests": len(day.api.requests), "seconds": round(seconds, 1)}
+                "later": day.runs[LATER], "killed": day.runs[-signal.SIGKILL], "requests": len(day.api.requests),
+                "seconds": round(seconds, 1)}
         with open(path, "a") as file:
             file.write(json.dumps(line) + "\n")
 

@@ -31,7 +31,8 @@ def own_section(name, api_url):
     """The document's section of that name, with this home's key, and the API of the test."""
     block, = (block for block in blocks("") if block.startswith(f'catch-up "{name}"'))
     block = re.sub(r'"/etc/hookspool/sinks/[^"]*"', '"api.key"', block)
-    return re.sub(r'^ *url = .*\n', "", block, flags=re.M).replace("}\n", f'  url = "{api_url}"\n  rate = "6000/m"\n  allow-private = true\n}}\n')
+    block = re.sub(r"^ *url = .*\n", "", block, flags=re.M)
+    return block.replace("}\n", f'  url = "{api_url}"\n  rate = "6000/m"\n  allow-private = true\n}}\n')
 
 
 def test_commands_run_with_the_configuration_of_the_document(api, receiver):
@@ -60,7 +61,8 @@ def test_configuration_for_github_loads(receiver):
 
 def test_configuration_of_the_sink_loads(api):
     block, = (block for block in blocks("") if block.startswith("sink "))
-    home = Home(block.replace("/etc/hookspool/sinks/assistant.url", "assistant.url"), endpoint(PATH, relay=["assistant"]), files={"assistant.url": "https://example.com/"})
+    home = Home(block.replace("/etc/hookspool/sinks/assistant.url", "assistant.url"), endpoint(PATH, relay=["assistant"]),
+                files={"assistant.url": "https://example.com/"})
     assert home.cli("check").returncode in (0, 1)
 
 

@@ -25,7 +25,8 @@ def api():
 
 def github_home(api, **given):
     """A home whose endpoint gets what the fake GitHub delivers."""
-    return Home(endpoint("/gh", scheme="github"), section(api, "hooks", endpoint="/gh", url=api.url + api.hook, **given), files={"api.key": api.key})
+    catching = section(api, "hooks", endpoint="/gh", url=api.url + api.hook, **given)
+    return Home(endpoint("/gh", scheme="github"), catching, files={"api.key": api.key})
 
 
 def delivering(api, receiver):
