@@ -62,7 +62,7 @@ int64_t allowance_wait(const struct allowance_headers *h, long status, const str
 	int64_t pace = (rate->per + rate->n - 1) / rate->n, wait = 0, reset = until_reset(h, now);
 
 	if (allowance_is_spent(h, status))
-		wait = h->retry_after > 0 ? h->retry_after * 1000 : reset > 0 ? reset : SPENT_S * 1000;
+		wait = h->retry_after > DAY_MS / 1000 ? DAY_MS : h->retry_after > 0 ? h->retry_after * 1000 : reset > 0 ? reset : SPENT_S * 1000;
 	else if (h->remaining >= 0 && h->limit > 0 && h->remaining <= h->limit / LEFT_FOR_OTHERS)
 		wait = reset >= 0 ? reset : SPENT_S * 1000;
 	wait = wait < pace ? pace : wait;

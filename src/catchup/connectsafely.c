@@ -31,11 +31,12 @@ static const int64_t MESSAGE_OVERLAP_MS = INT64_C(3600000); /* as the run's */
 struct paging {
 	struct buf arena;
 	struct slice cursor; /* p == NULL: it is the last page */
+	struct catchup_pages pages;
 	bool cached;         /* the API did not ask LinkedIn */
 };
 
 /* Reads hasMore and the cursor of that name. False after run_fail(), where the next page cannot be asked for. */
-static bool read_paging(struct catchup_run *r, const struct catchup_answer *a, const char *cursor, struct slice before, struct paging *p)
+static bool read_paging(struct catchup_run *r, const struct catchup_answer *a, const char *cursor, struct paging *p)
 {
 	struct path paths[] = {{.text = "hasMore", .lenient = true}, {.text = cursor, .lenient = true}, {.text = "fromCache", .lenient = true}};
 	const char *reason;
@@ -49,9 +50,9 @@ static bool read_paging(struct catchup_run *r, const struct catchup_answer *a, c
 	p->cursor = more ? paths[1].value : (struct slice){0};
 	if (!more)
 		return true;
-	if (!p->cursor.p || p->cursor.n >= SPOOL_CATCHUP_CURSOR || (p->cursor.n == before.n && memcmp(p->cursor.p, before.p, before.n) == 0))
+	if (!p->cursor.p || p->cursor.n >= SPOOL_CATCHUP_CURSOR)
 		return run_fail(r, "the API says that there is more, but not where (%s)", cursor);
-	return true;
+	return run_next_page(r, &p->pages, p->cursor);
 }
 
 /* The raw list of that name. p == NULL after run_fail(): the answer has another shape. */
@@ -144,7 +145,7 @@ static bool fetch_messages(struct catchup_run *r, const struct conversation *c, 
 
 	do {
 		ok = ask_messages(r, c, (struct slice){cursor.data, cursor.len}, a) && take_messages(r, c, a, &b, &reached) &&
-			read_paging(r, a, "cursor", (struct slice){cursor.data, cursor.len}, &paging);
+			read_paging(r, a, "cursor", &paging);
 		more = ok && !reached && paging.cursor.p;
 		cursor.len = 0;
 		if (more && !buf_add(&cursor, paging.cursor.p, paging.cursor.n))
@@ -282,7 +283,7 @@ static void fetch_account(struct catchup_run *r)
 		/* its order is not promised: a page that has old conversations alone is the end */
 		more = ok && !(p.any_old && !p.any_moved);
 		if (ok)
-			ok = read_paging(r, &p.list, "nextCursor", slice_text(r->state.cursor), &paging);
+			ok = read_paging(r, &p.list, "nextCursor", &paging);
 		cached = cached || paging.cached;
 		more = more && ok && paging.cursor.p;
 		if (ok && more)

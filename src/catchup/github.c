@@ -167,6 +167,7 @@ static void fetch_deliveries(struct catchup_run *r)
 {
 	char path[CATCHUP_LINK_MAX + 64], cursor[CATCHUP_LINK_MAX] = "";
 	struct catchup_answer list = {.status = 0};
+	struct catchup_pages pages = {.n = 0};
 	struct guids guids = {.n = 0};
 	bool reached = false, ok;
 
@@ -177,7 +178,7 @@ static void fetch_deliveries(struct catchup_run *r)
 			take_deliveries(r, &list, &guids, &reached) && run_save(r, (struct slice){"", 0});
 		if (r->progress)
 			r->progress(r);
-	} while (ok && !reached && next_cursor(list.link, cursor, sizeof cursor));
+	} while (ok && !reached && next_cursor(list.link, cursor, sizeof cursor) && run_next_page(r, &pages, slice_text(cursor)));
 	free(guids.slot);
 	catchup_answer_free(&list);
 }

@@ -125,6 +125,29 @@ bool run_check_body(struct catchup_run *r, const struct catchup_answer *a, const
 	return ok;
 }
 
+/* FNV-1a. */
+static uint64_t hash_cursor(struct slice cursor)
+{
+	uint64_t h = 0xCBF29CE484222325U;
+
+	for (size_t i = 0; i < cursor.n; i++)
+		h = (h ^ (unsigned char)cursor.p[i]) * 0x100000001B3U;
+	return h;
+}
+
+bool run_next_page(struct catchup_run *r, struct catchup_pages *p, struct slice cursor)
+{
+	uint64_t h = hash_cursor(cursor);
+
+	if (p->n && h == p->mark)
+		return run_fail(r, "the API's pages lead in a circle");
+	if (p->n++ == p->next) {
+		p->mark = h;
+		p->next = 2 * p->next + 1;
+	}
+	return true;
+}
+
 bool run_note_item(struct catchup_run *r, struct slice id, int64_t until)
 {
 	if (r->aside)

@@ -76,6 +76,15 @@ bool run_answered(struct catchup_run *r, const struct catchup_answer *a, const c
 /* False, with a reason noted, where the body is not JSON, or says `success: false`. */
 bool run_check_body(struct catchup_run *r, const struct catchup_answer *a, const char *what);
 
+/* The cursors of a list's pages: one of them, which moves on less and less often, is compared with those behind it (Brent). Begins as {0}. */
+struct catchup_pages {
+	uint64_t mark; /* its hash */
+	unsigned n, next;
+};
+
+/* Takes the cursor of the next page. False after run_fail(): the API gave it before, so that its pages would never end. */
+bool run_next_page(struct catchup_run *r, struct catchup_pages *p, struct slice cursor);
+
 /* Remembers the item's number; written with the next cursor, or at the end. False: memory is short. */
 bool run_note_item(struct catchup_run *r, struct slice id, int64_t until);
 

@@ -598,6 +598,21 @@ def test_key_is_never_shown(api, receiver):
     elsewhere.close()
 
 
+@pytest.mark.parametrize("urn", ["..", ".", "urn:li:messagingThread:..%2f..%2faccounts", "urn:li:messagingThread:../../accounts"])
+def test_id_of_a_conversation_leads_to_no_other_path(api, receiver, urn):
+    home = home_for(api)
+    receiver(home=home)
+    api.add()
+
+    def change(answer):
+        return {**answer, "conversations": [{**one, "conversationUrn": urn} for one in answer["conversations"]]} if "conversations" in answer else answer
+    api.fail("change", change, times=None)
+    catch_up(home, status=LATER)
+    others = [one.path for one in api.requests if one.path != "/linkedin/conversations"]
+    assert all(path.startswith("/linkedin/conversations/") and path.endswith("/messages") and path.count("/") == 4 for path in others), others
+    assert len(others) == 1
+
+
 def test_private_address_needs_permission(api, receiver):
     home = home_for(api, allow_private=None)
     receiver(home=home)

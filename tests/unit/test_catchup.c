@@ -214,6 +214,7 @@ static void next_request_keeps_every_limit(void **state)
 	assert_int_equal(wait_of(HEADERS("Date: x"), 429, 1), 2000);
 	/* no header makes it wait for longer than a day, and no number is too large */
 	assert_int_equal(wait_of(HEADERS("Date: x"), 429, INT64_C(99999999999)), 86400000);
+	assert_int_equal(wait_of(HEADERS("Date: x"), 429, INT64_MAX), 86400000);
 	assert_int_equal(wait_of(HEADERS("X-RateLimit-Limit: 60", "X-RateLimit-Remaining: 0", "X-RateLimit-Reset: 999999999999999"), 200, -1), 86400000);
 	assert_int_equal(wait_of(HEADERS("X-RateLimit-Limit: 60", "X-RateLimit-Remaining: -1", "X-RateLimit-Reset: 99999999999999999999"), 200, -1), 2000);
 }

@@ -196,8 +196,35 @@ static void page_that_cannot_be_asked_for_is_told(void **state)
 	}
 	r = RUN(&w, {"accountId=acc", conversations(0, "", ",\"hasMore\":true,\"nextCursor\":\"x\""), CATCHUP_ANSWERED},
 		{"&nextCursor=x", conversations(1, "", ",\"hasMore\":true,\"nextCursor\":\"x\""), CATCHUP_ANSWERED});
-	assert_true(r.failed && strstr(r.error, "nextCursor"));
+	assert_true(r.failed && strstr(r.error, "circle"));
 	assert_int_equal(r.state.complete_until, 0);
+	end(&w);
+}
+
+/* Pages that never end are told, and a conversation that has such holds up no other. */
+static void pages_in_a_circle_are_told(void **state)
+{
+	const char *a = ",\"hasMore\":true,\"cursor\":\"a\"", *b = ",\"hasMore\":true,\"cursor\":\"b\"";
+	struct world w = begin("circle");
+	struct catchup_run r;
+
+	(void)state;
+	r = RUN(&w, {"accountId=acc", conversations(0, "1:1 2:2", ""), CATCHUP_ANSWERED}, {"2-c1/messages", messages(1, "11:1", a), CATCHUP_ANSWERED},
+		{"&cursor=a", messages(2, "12:2", b), CATCHUP_ANSWERED}, {"&cursor=b", messages(3, "11:1", a), CATCHUP_ANSWERED},
+		{"&cursor=a", messages(4, "12:2", b), CATCHUP_ANSWERED}, {"2-c2/messages", messages(5, "21:2", ""), CATCHUP_ANSWERED});
+	assert_true(r.failed && strstr(r.error, "circle"));
+	assert_int_equal(r.found, 3);
+	assert_int_equal(r.state.complete_until, 0);
+	for (unsigned length = 1; length < 100; length++) {
+		struct catchup_pages pages = {.n = 0};
+		char cursor[16];
+		unsigned n = 0;
+
+		do
+			snprintf(cursor, sizeof cursor, "%u", n < 5 ? n : 5 + (n - 5) % length);
+		while (n++ < CATCHUP_REQUESTS_MAX && run_next_page(&r, &pages, slice_text(cursor)));
+		assert_in_range(n, length + 1, CATCHUP_REQUESTS_MAX - 1);
+	}
 	end(&w);
 }
 
@@ -302,6 +329,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pages_back_to_where_it_was_complete),
 		cmocka_unit_test(page_that_cannot_be_asked_for_is_told),
+		cmocka_unit_test(pages_in_a_circle_are_told),
 		cmocka_unit_test(run_goes_on_at_its_page),
 		cmocka_unit_test(killed_run_passes_over_no_failure),
 		cmocka_unit_test(conversation_that_fails_holds_up_no_other),
