@@ -93,7 +93,8 @@ static void add_said(struct catchup_client *c, const struct catchup_answer *a)
 
 	if (paths_find(a->body.data ? a->body.data : "", a->body.len, paths, 2, &arena, &reason) == PATHS_OK)
 		for (int i = 0; i < 2; i++)
-			if (paths[i].value.p && utf8_valid(paths[i].value.p, paths[i].value.n) && at < sizeof c->error)
+			if (paths[i].value.p && utf8_valid(paths[i].value.p, paths[i].value.n) && at < sizeof c->error &&
+			    !transfer_has_key(c->transfer, paths[i].value))
 				at += (size_t)snprintf(c->error + at, sizeof c->error - at, "%s%.*s", i ? ": " : " ",
 					(int)utf8_fit(paths[i].value.p, paths[i].value.n, SAID_MAX), paths[i].value.p);
 	buf_free(&arena);

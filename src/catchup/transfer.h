@@ -25,6 +25,9 @@ void transfer_free(struct transfer *t);
 /* Sends a GET or an empty POST, and sets all of the answer but its verdict. */
 enum transfer_result transfer_run(struct transfer *t, const char *url, bool post, struct catchup_answer *a, struct allowance_headers *h);
 
+/* True when the text has the key in it: an API may repeat what it was sent. */
+bool transfer_has_key(const struct transfer *t, struct slice text);
+
 /* Why the last one failed; never with the key in it. */
 const char *transfer_error(const struct transfer *t);
 

@@ -589,6 +589,8 @@ def test_key_is_never_shown(api, receiver):
     catch_up(home)
     api.key = "revoked"
     catch_up(home, "--json", status=LATER)
+    api.error = lambda status: {"success": False, "code": KEY, "message": f"Invalid key {KEY}."}
+    assert "refuses the key" in catch_up(home, "--json", status=LATER)
     for path in [*home.dir.glob("*.log"), *home.spool.dir.glob("*")]:
         if path.is_file():
             assert KEY.encode() not in path.read_bytes(), path
