@@ -4,8 +4,11 @@
 
 #include <ctype.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <wctype.h>
+
+enum { NEEDLE_SHORT = 16 }; /* bytes that are compared at each place of a text; for more, that takes too long */
 
 /*
  * The well-formed sequences, Unicode 15 table 3-7. The first byte fixes the length and the range
@@ -153,10 +156,52 @@ static bool begins_with(struct slice s, struct slice part)
 	return true;
 }
 
+/* A character that is looked for, and how long a beginning of the part ends with it (Knuth, Morris and Pratt). */
+struct needle {
+	wint_t c;
+	size_t border;
+};
+
+/* The number of characters. */
+static size_t read_needle(struct slice part, struct needle *needle)
+{
+	size_t n = 0, k = 0, len;
+
+	for (; part.n > 0; part = tail_from(part, len), n++) {
+		needle[n] = (struct needle){first_lower(part, &len), 0};
+		while (n && k && needle[k].c != needle[n].c)
+			k = needle[k - 1].border;
+		if (n)
+			needle[n].border = k += needle[k].c == needle[n].c;
+	}
+	return n;
+}
+
+static bool find_needle(struct slice text, const struct needle *needle, size_t n)
+{
+	size_t k = 0, len;
+	wint_t c;
+
+	for (; text.n > 0 && k < n; text = tail_from(text, len)) {
+		c = first_lower(text, &len);
+		while (k && needle[k].c != c)
+			k = needle[k - 1].border;
+		k += needle[k].c == c;
+	}
+	return k == n;
+}
+
 bool utf8_contains(struct slice text, struct slice part)
 {
+	struct needle *needle = part.n > NEEDLE_SHORT ? malloc(part.n * sizeof *needle) : NULL;
+	bool found;
 	size_t len;
 
+	if (needle) {
+		found = find_needle(text, needle, read_needle(part, needle));
+		free(needle);
+		return found;
+	}
 	for (; text.n > 0; text = tail_from(text, len)) {
 		if (begins_with(text, part))
 			return true;

@@ -159,6 +159,46 @@ static void text_search_ignores_case(void **state)
 	assert_int_equal(utf8_fit("\x80\x80\x80\x80", 4, 2), 2);
 }
 
+/* As a comparison at each place finds it. */
+static bool is_in(const char *text, size_t n, const char *part, size_t k)
+{
+	for (size_t i = 0; i + k <= n; i++)
+		if (memcmp(text + i, part, k) == 0)
+			return true;
+	return false;
+}
+
+/* A search takes no longer for a part that almost matches at each place. */
+static void search_is_linear(void **state)
+{
+	enum { TEXT = 1 << 20, PART = 4000 };
+	char *text = malloc(TEXT), part[PART], capital[PART];
+	int64_t begin;
+
+	(void)state;
+	assert_non_null(text);
+	for (unsigned i = 0; i < 3000; i++) {
+		size_t n = 40 + i % 60, k = 17 + i % 7;
+
+		for (size_t at = 0; at < n; at++)
+			text[at] = (char)('a' + (rand() % 4 == 0));
+		for (size_t at = 0; at < k; at++)
+			part[at] = i % 2 ? text[at + 10] : (char)('a' + (rand() % 4 == 0));
+		if (i % 4 == 1)
+			part[k - 1] = 'b';
+		for (size_t at = 0; at < k; at++)
+			capital[at] = (char)(part[at] - 'a' + 'A');
+		assert_int_equal(utf8_contains((struct slice){text, n}, (struct slice){capital, k}), is_in(text, n, part, k));
+	}
+	memset(text, 'a', TEXT);
+	memset(part, 'a', PART);
+	part[PART - 1] = 'b';
+	begin = clock_mono_us();
+	assert_false(utf8_contains((struct slice){text, TEXT}, (struct slice){part, PART}));
+	assert_true(clock_mono_us() - begin < 4 * 1000 * 1000);
+	free(text);
+}
+
 /* Two that never rest on one processor wait for each other. */
 static void cpu_pressure_is_measured(void **state)
 {
@@ -598,6 +638,7 @@ int main(void)
 		cmocka_unit_test(invalid_utf8_is_rejected),
 		cmocka_unit_test(utf8_is_written_and_read),
 		cmocka_unit_test(text_search_ignores_case),
+		cmocka_unit_test(search_is_linear),
 		cmocka_unit_test(cpu_pressure_is_measured), cmocka_unit_test(cpu_pressure_is_a_share_of_the_time_since_the_last_look),
 		cmocka_unit_test(rate_limit_is_exact),
 		cmocka_unit_test(rate_limit_by_network_and_endpoint),
