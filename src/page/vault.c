@@ -9,9 +9,11 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/io.h"
@@ -41,28 +43,58 @@ static int keep_only(int fd)
 	return 3;
 }
 
+/* An answer, in memory that a question's process shares with the vault's. */
+struct answer {
+	size_t n;
+	char text[VAULT_ANSWER_MAX];
+};
+
+static _Noreturn void work_on_question(const char *conf_file, const struct question *q, struct answer *a)
+{
+	struct buf out = {0};
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	alarm(VAULT_WORK_S);
+	if (q->what >= VAULT_EXPLAIN && q->what <= VAULT_SECRETS)
+		vault_work(conf_file, (enum vault_question)q->what, q->id, &out);
+	if (out.len && out.len < sizeof a->text) {
+		memcpy(a->text, out.data, out.len);
+		a->n = out.len;
+	}
+	_exit(0);
+}
+
+/* Each question has a process of its own: what a stranger's delivery does to it ends with it. */
+static void let_work(const char *conf_file, const struct question *q, struct answer *a)
+{
+	int status = -1;
+	pid_t pid;
+
+	a->n = 0;
+	pid = fork();
+	if (pid == 0)
+		work_on_question(conf_file, q, a);
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (status != 0 || a->n >= sizeof a->text)
+		a->n = 0;
+	a->text[a->n] = '\0'; /* no message is empty: that would be the end */
+}
+
 static _Noreturn void live(const char *conf_file, int fd)
 {
-	static char answer[VAULT_ANSWER_MAX];
+	struct answer *a = mmap(NULL, sizeof *a, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct question q;
-	struct buf out = {0};
 	ssize_t n;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* besides the end of the socket */
 	fd = keep_only(fd);
 	sandbox_enter();
-	while ((n = recv(fd, &q, sizeof q, 0)) == (ssize_t)sizeof q || (n < 0 && errno == EINTR)) {
+	while (a != MAP_FAILED && ((n = recv(fd, &q, sizeof q, 0)) == (ssize_t)sizeof q || (n < 0 && errno == EINTR))) {
 		if (n < 0)
 			continue;
-		out.len = 0;
-		if (q.what >= VAULT_EXPLAIN && q.what <= VAULT_SECRETS)
-			vault_work(conf_file, (enum vault_question)q.what, q.id, &out);
-		if (out.len >= sizeof answer)
-			out.len = 0;
-		if (out.len)
-			memcpy(answer, out.data, out.len);
-		answer[out.len] = '\0'; /* no message is empty: that would be the end */
-		if (send(fd, answer, out.len + (out.len == 0), MSG_NOSIGNAL) < 0)
+		let_work(conf_file, &q, a);
+		if (send(fd, a->text, a->n + (a->n == 0), MSG_NOSIGNAL) < 0)
 			break;
 	}
 	_exit(0);

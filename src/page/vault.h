@@ -12,7 +12,12 @@
 
 #include "core/buf.h"
 
-enum { VAULT_NAME = 512, VAULT_ANSWER_MAX = 128 * 1024, VAULT_WAIT_S = 20 };
+enum {
+	VAULT_NAME = 512,
+	VAULT_ANSWER_MAX = 128 * 1024,
+	VAULT_WORK_S = 15, /* of one question: the spool's lock is waited for 8 s, and a signature is explained in some */
+	VAULT_WAIT_S = 20, /* for the answer */
+};
 
 enum vault_question { VAULT_EXPLAIN, VAULT_ACCEPT, VAULT_SECRETS };
 
