@@ -73,6 +73,37 @@ static bool method_is(const struct request *r, enum method method)
 	return strcmp(r->method, "GET") == 0 || strcmp(r->method, "HEAD") == 0;
 }
 
+/*
+ * What has data is not for a page of another site, which a reader's browser would ask for with the reader's password: it cannot read the
+ * answer, but the time of a search tells whether something is found. Links to the page itself work.
+ */
+static bool is_for_other_site(const struct page_call *c, const struct route *route)
+{
+	size_t n = strlen(c->http->path);
+	const char *site;
+
+	if (route->handle != scrape_answer && (n < 5 || strcmp(c->http->path + n - 5, ".json") != 0))
+		return false;
+	switch (request_header(c->http, "Sec-Fetch-Site", &site)) {
+	case HEADER_ABSENT: /* an old browser, or none */
+		return false;
+	case HEADER_ONE:
+		return strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0; /* none: typed, or a bookmark */
+	default:
+		return true;
+	}
+}
+
+/* A path that a browser cannot take for another host: it drops tabs, and takes a backslash for a slash (WHATWG URL Standard, section 4.4). */
+static bool is_plain_path(const char *path)
+{
+	if (path[0] != '/' || path[1] == '/')
+		return false;
+	while (*path && (unsigned char)*path > ' ' && *path != 0x7F && *path != '\\')
+		path++;
+	return !*path;
+}
+
 /* Apache calls a program for its own URL without a slash at the end, which relative URLs need. */
 static bool redirect(struct page_call *c)
 {
@@ -80,7 +111,7 @@ static bool redirect(struct page_call *c)
 	const char *software = request_variable(c->http, "SERVER_SOFTWARE"), *file = request_variable(c->http, "SCRIPT_FILENAME");
 	bool runs_program = software && strncmp(software, "Apache", 6) == 0 && file && file[0] == '/'; /* not "proxy:..." */
 
-	if (!script || script[0] != '/' || script[1] == '/' || strpbrk(script, "\r\n\\") || (info ? *info != '\0' : !runs_program))
+	if (!script || !is_plain_path(script) || (info ? *info != '\0' : !runs_program))
 		return false;
 	c->status = 302;
 	return buf_printf(&c->headers, "Location: %s/\r\n", script);
@@ -102,7 +133,9 @@ void routes_answer(struct page_call *c)
 	else if (!method_is(c->http, route->method)) {
 		page_error(c, 405, route->method == METHOD_POST ? "this URL takes POST only" : "this URL takes GET and HEAD only");
 		buf_printf(&c->headers, "Allow: %s\r\n", route->method == METHOD_POST ? "POST" : "GET, HEAD");
-	} else if (strlen(c->http->query) > PAGE_QUERY_MAX)
+	} else if (is_for_other_site(c, route))
+		page_error(c, 403, "a page of another site asks for this");
+	else if (strlen(c->http->query) > PAGE_QUERY_MAX)
 		page_error(c, 414, "the query is too long");
 	else if (form_parse(&c->query, c->http->query, strlen(c->http->query)) != FORM_OK)
 		page_error(c, 400, "the query is malformed");

@@ -3,10 +3,12 @@
 import base64
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -135,6 +137,27 @@ def test_page_works_below_any_path(shown):
         with Fcgi(page.socket) as connection:
             connection.send(whole(variables(mount + "/"), keep=False))
             assert b'href="./static/style.css"' in read_answer(connection).body
+
+
+@pytest.mark.parametrize("path", ["/events.json", "/event/1.json", "/event/r1.json", "/summary.json", "/sinks.json", "/secrets.json", "/callers.json", "/metrics"])
+def test_data_is_for_no_page_of_another_site(shown, path):
+    """It can't read an answer, but can measure how long a search takes."""
+    receiver, page = shown()
+    send(receiver)
+    refuse(receiver)
+    page.until(lambda: page.ids(outcome="refused"), "it is there")
+    for site, status in (("cross-site", 403), ("same-site", 403), ("", 403), ("same-origin", 200), ("none", 200)):
+        assert page.get(path, headers={"Sec-Fetch-Site": site}).status == status, site
+    for linked in ("/", "/event/1", "/health", "/ready"):
+        assert page.get(linked, headers={"Sec-Fetch-Site": "cross-site"}).status == 200, linked
+
+
+def test_redirect_leads_to_no_other_host(shown):
+    _, page = shown()
+    for script, status in (("/a/page", 302), ("//evil.example", 404), ("/\t/evil.example", 404), ("/\\evil.example", 404), ("/ /evil.example", 404),
+                           ("/a\r\nX: y", 404), ("evil.example", 404)):
+        answer = page.get("", server={"SCRIPT_NAME": script, "PATH_INFO": ""})
+        assert (answer.status, answer.headers.get("location")) == (status, script + "/" if status == 302 else None), script
 
 
 def test_static_files_are_packed_and_revalidated(shown):
@@ -619,6 +642,31 @@ def test_accept_stores_what_passes_now(acting):
                             reject_bodies=True)
     assert act(page, {"action": "accept", "id": "r1"}).json == {"action": "accept", "changed": 1, "event": 4}
     assert bytes(receiver.home.spool.events()[-1]["body"]) == body and page.ids(outcome="refused") == [] and page.get("/event/4.json").json["text"] == "late secret"
+
+
+def children_of(pid):
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_death_of_what_checks_a_delivery_is_answered_and_the_next_one_is_checked(acting):
+    """Another process writes the database, so that the check waits, and is killed."""
+    receiver, page = acting
+    assert refuse(receiver).status == 401
+    page.until(lambda: page.ids(outcome="refused"), "it is there")
+    receiver.home.write("wrong", "wrong")
+    receiver.home.configure(sink("out", url="http://127.0.0.1:9/"), endpoint(relay=["out"], secret_file=["secret", "wrong"]), page_actions=True,
+                            reject_bodies=True)
+    answers = []
+    db = sqlite3.connect(receiver.home.spool.dir / "hookspool.db", timeout=20)
+    db.execute("BEGIN IMMEDIATE")
+    asking = threading.Thread(target=lambda: answers.append(act(page, {"action": "accept", "id": "r1"})))
+    asking.start()
+    worker = page.until(lambda: [one for vault in children_of(page.pid) for one in children_of(vault)], "a process checks it")
+    os.kill(worker[0], signal.SIGKILL)
+    asking.join(10 * SLOW)
+    assert answers and answers[0].status == 409, answers
+    db.rollback()
+    assert act(page, {"action": "accept", "id": "r1"}).json["changed"] == 1
 
 
 def test_wrong_actions(acting):
