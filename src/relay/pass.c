@@ -161,11 +161,18 @@ static bool look_for_due(struct relay *r)
 	return !r->moved;
 }
 
+/* The receiver's own answers wait for what it asks for: that is sent also while the relay gives way. */
 static void send_or_give_way(struct relay *r, int64_t now)
 {
-	if (r->start_at > clock_mono_us())
+	bool gives_way = r->start_at > clock_mono_us();
+
+	if (gives_way)
 		loop_timer_lower(&r->pass, r->start_at);
-	else if (!is_ending(r) && r->n_results < RECORD_MOST) /* what can't be recorded is sent again */
+	if (is_ending(r) || r->n_results >= RECORD_MOST) /* what can't be recorded is sent again */
+		return;
+	if (gives_way)
+		send_asked(r);
+	else
 		send_queues(r, now);
 }
 

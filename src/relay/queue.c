@@ -167,8 +167,12 @@ void queue_hurry(struct queue *q, int64_t relay, int64_t event)
 {
 	struct attempt *a = find_attempt(q, relay, event);
 
-	if (!a || a->asked || a->taken)
+	if (!a || a->asked)
 		return;
+	if (a->taken) {
+		a->asked = true; /* it is on its way */
+		return;
+	}
 	remove_ready(q, a);
 	put_first(q, a);
 }

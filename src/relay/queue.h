@@ -76,7 +76,7 @@ void queue_add(struct queue *q, struct attempt *a);
 /* Adds an attempt before those that are ready, behind others that were added so. */
 void queue_add_first(struct queue *q, struct attempt *a);
 
-/* Moves an attempt there that was read already; nothing happens where it is not ready. */
+/* Moves an attempt there that was read already, or notes that a receiver waits for it where it was taken. */
 void queue_hurry(struct queue *q, int64_t relay, int64_t event);
 
 /* True when enough was added first. */

@@ -233,6 +233,16 @@ static void tell_receivers(struct relay *r, const struct spool_attempt *result)
 		acks_tell(r->acks, key, result->state == SPOOL_RELAY_DEAD ? SPOOL_ACK_REFUSED : SPOOL_ACK_DELIVERED);
 }
 
+/* The results that no receiver waits for. */
+static unsigned count_unasked(const struct relay *r)
+{
+	unsigned n = 0;
+
+	for (struct spool_attempt *result = r->results; result; result = result->next)
+		n += !attempt_of_result(result)->asked;
+	return n;
+}
+
 /* Cuts the results of one transaction off the others. Returns their number; *rest becomes the others. */
 static unsigned cut_results(struct relay *r, struct spool_attempt **rest)
 {
@@ -280,7 +290,7 @@ static bool record_some(struct relay *r)
 		join_results(r, rest);
 		return false;
 	}
-	give_way(r, n, clock_mono_us());
+	give_way(r, count_unasked(r), clock_mono_us());
 	drop_results(r);
 	r->results = rest;
 	r->n_results -= n;

@@ -50,15 +50,15 @@ static bool find_pending(struct relay *r, struct attempt *const *attempts, struc
 	return known || spool_relay_pending(r->db, keys, n);
 }
 
-/* Sends a batch of those that may go. Returns how many there were; 0 also on an error of r->db. */
-static size_t send_batch(struct relay *r, struct queue *q)
+/* Sends a batch of those that may go; asked: that receivers wait for. Returns how many there were; 0 also on an error of r->db. */
+static size_t send_batch(struct relay *r, struct queue *q, bool asked)
 {
 	size_t most = q->sink->type->batch_max < SEND_MOST ? q->sink->type->batch_max : SEND_MOST, n = 0, added = 0;
 	struct spool_relay_key keys[SEND_MOST];
 	struct attempt *attempts[SEND_MOST];
 	struct batch batch = {NULL, &batch.first};
 
-	while (n < most && (attempts[n] = queue_take(q)))
+	while (n < most && (!asked || q->n_asked) && (attempts[n] = queue_take(q)))
 		n++;
 	if (n && find_pending(r, attempts, keys, n))
 		while (added < n && add_to_batch(r, &keys[added], attempts[added], &batch))
@@ -97,7 +97,7 @@ static void send_queue(struct relay *r, struct queue *q, int64_t now)
 
 	do {
 		fetch_queue(r, q, now);
-		n = waits_for_batch(r, q) ? 0 : send_batch(r, q);
+		n = waits_for_batch(r, q) ? 0 : send_batch(r, q, false);
 		sent += n;
 	} while (n && sent < SEND_PASS);
 	if (n)
@@ -126,4 +126,12 @@ void send_queues(struct relay *r, int64_t now)
 		if (!send_is_held(r, q)) /* also while others have something on the way: it would go on without end */
 			send_queue(r, q, now);
 	}
+}
+
+void send_asked(struct relay *r)
+{
+	asked_look(r);
+	for (struct queue *q = r->queues; q < r->queues + r->n_queues; q++)
+		while (send_batch(r, q, true))
+			;
 }

@@ -80,6 +80,9 @@ void asked_look(struct relay *r);
 /* Sends all that may go now; now is ms since the epoch. The pass comes when more may. */
 void send_queues(struct relay *r, int64_t now);
 
+/* Sends of these only what receivers wait for. */
+void send_asked(struct relay *r);
+
 /* With --once: the time in which more is sent, ms. What is on the way then is waited for. */
 int64_t send_time_left(const struct relay *r);
 

@@ -442,6 +442,33 @@ static void test_delivery_that_a_receiver_waits_for_goes_first(void **state)
 	acks_free(f->r.acks);
 }
 
+/* As while the relay gives way: the receiver's answers need it. Others wait, also those that were read. */
+static void test_only_what_receivers_wait_for_is_sent(void **state)
+{
+	struct fixture *f = *state;
+	int fd[2];
+
+	sink.max_in_flight = 3;
+	put_many(f, 10);
+	open_db(f);
+	send_now(f);
+	report_all(f, (struct sink_result){.verdict = SINK_DELIVERED});
+	fd[0] = ask_for(f, 7, 7); /* it was read */
+	fd[1] = ask_for(f, 9, 9);
+	send_asked(&f->r);
+	assert_int_equal(sent.messages, 2);
+	assert_int_equal(sent.message[0]->event->id, 7);
+	assert_int_equal(sent.message[1]->event->id, 9);
+	send_asked(&f->r);
+	assert_int_equal(sent.messages, 2);
+	send_now(f);
+	assert_int_equal(sent.messages, 3);
+	assert_int_equal(sent.message[2]->event->id, 4);
+	close(fd[0]);
+	close(fd[1]);
+	acks_free(f->r.acks);
+}
+
 static void test_receiver_is_told_what_has_ended(void **state)
 {
 	struct fixture *f = *state;
@@ -533,6 +560,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_event_of_a_removed_endpoint_is_a_dead_letter_where_its_text_matters, begin, end),
 		cmocka_unit_test_setup_teardown(a_spool_that_can_not_be_read_is_read_later, begin, end),
 		cmocka_unit_test_setup_teardown(test_delivery_that_a_receiver_waits_for_goes_first, begin, end),
+		cmocka_unit_test_setup_teardown(test_only_what_receivers_wait_for_is_sent, begin, end),
 		cmocka_unit_test_setup_teardown(test_receiver_is_told_what_has_ended, begin, end),
 		cmocka_unit_test_setup_teardown(test_result_that_a_receiver_waits_for_is_recorded_at_once, begin, end),
 		cmocka_unit_test_setup_teardown(test_delivery_to_an_unknown_sink_is_not_waited_for, begin, end),
