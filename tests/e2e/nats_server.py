@@ -42,18 +42,25 @@ class Nats:
 
     def ask(self, subject, question=None):
         """The answer of JetStream's API to a request, as JSON."""
+        return next(self.answers(subject, [question]))
+
+    def answers(self, subject, questions):
+        """The answers to requests, over one connection."""
         with socket.create_connection(("127.0.0.1", self.port), 10) as sock, sock.makefile("rb") as answer:
             answer.readline()
             login = {"verbose": False, "pedantic": False, "headers": True, "no_responders": True}
             if self.user:
                 login.update(user=self.user, **{"pass": self.password})
-            data = json.dumps(question).encode() if question is not None else b""
-            sock.sendall(b"CONNECT %s\r\nSUB answer 1\r\nPUB %s answer %d\r\n%s\r\n" % (json.dumps(login).encode(), subject.encode(), len(data), data))
-            while not (line := answer.readline()).startswith((b"MSG", b"HMSG")):
-                assert line and not line.startswith(b"-ERR"), line
-                if line.startswith(b"PING"):
-                    sock.sendall(b"PONG\r\n")
-            return json.loads(answer.read(int(line.split()[-1])))
+            sock.sendall(b"CONNECT %s\r\nSUB answer 1\r\n" % json.dumps(login).encode())
+            for question in questions:
+                data = json.dumps(question).encode() if question is not None else b""
+                sock.sendall(b"PUB %s answer %d\r\n%s\r\n" % (subject.encode(), len(data), data))
+                while not (line := answer.readline()).startswith((b"MSG", b"HMSG")):
+                    assert line and not line.startswith(b"-ERR"), line
+                    if line.startswith(b"PING"):
+                        sock.sendall(b"PONG\r\n")
+                yield json.loads(answer.read(int(line.split()[-1])))
+                answer.readline()
 
     def count(self, stream="HOOKS"):
         return self.ask("$JS.API.STREAM.INFO." + stream)["state"]["messages"]
@@ -61,10 +68,11 @@ class Nats:
     def messages(self, stream="HOOKS"):
         """The messages of a stream: dictionaries with subject, headers and data."""
         state = self.ask("$JS.API.STREAM.INFO." + stream)["state"]
-        return [self.message(n, stream) for n in range(state["first_seq"], state["last_seq"] + 1)] if state["messages"] else []
+        numbers = range(state["first_seq"], state["last_seq"] + 1) if state["messages"] else []
+        return [message(answer["message"]) for answer in self.answers("$JS.API.STREAM.MSG.GET." + stream, ({"seq": n} for n in numbers))]
 
-    def message(self, sequence, stream="HOOKS"):
-        found = self.ask("$JS.API.STREAM.MSG.GET." + stream, {"seq": sequence})["message"]
-        lines = base64.b64decode(found.get("hdrs", "")).decode().splitlines()[1:]
-        return {"subject": found["subject"], "data": base64.b64decode(found.get("data", "")),
-                "headers": dict(line.split(": ", 1) if ": " in line else line.split(":", 1) for line in lines if line)}
+
+def message(found):
+    lines = base64.b64decode(found.get("hdrs", "")).decode().splitlines()[1:]
+    return {"subject": found["subject"], "data": base64.b64decode(found.get("data", "")),
+            "headers": dict(line.split(": ", 1) if ": " in line else line.split(":", 1) for line in lines if line)}
