@@ -10,6 +10,7 @@
 #include "catchup/provider.h"
 #include "core/clock.h"
 #include "core/strlist.h"
+#include "spool/view.h"
 
 /* ---- what it says */
 
@@ -227,6 +228,15 @@ static void fail_section(struct section_run *s, const char *why)
 	s->failed = true;
 }
 
+/* What is left of a disk that fills is for the webhook: what it delivers may come once, and an API can be asked later. */
+static bool disk_has_room(const struct catchup_order *o)
+{
+	int64_t bytes, left;
+
+	spool_view_disk(o->db, &bytes, &left);
+	return left < 0 || (uint64_t)left >= o->conf->min_free;
+}
+
 static enum catchup_end run_section(const struct catchup_order *o, const struct catchup *c, int64_t *wait, char *why, size_t n)
 {
 	struct section_run s = {.o = o, .c = c, .provider = catchup_provider_of(c->api)};
@@ -238,7 +248,8 @@ static enum catchup_end run_section(const struct catchup_order *o, const struct 
 		return CATCHUP_INCOMPLETE;
 	}
 	s.spool = o->dry_run ? NULL : spool_new(o->conf->spool, o->conf->journal, SPOOL_MANAGE, o->conf->reject);
-	s.client = s.spool || o->dry_run ? catchup_client_new(c, o->stop, not_before, reason, sizeof reason) : NULL;
+	snprintf(reason, sizeof reason, "the spool's disk has less than min-free left; make room, or purge events");
+	s.client = o->dry_run || (s.spool && disk_has_room(o)) ? catchup_client_new(c, o->stop, not_before, reason, sizeof reason) : NULL;
 	if (s.client)
 		run_accounts(&s);
 	else if (s.spool || o->dry_run)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """Catch-up from ConnectSafely's API: what it stores, what it leaves out, what it costs, and what it tells."""
 import json
+import os
 import signal
 import sqlite3
 import threading
@@ -13,7 +14,7 @@ import fcgi_client
 from catch_up_api import KEY, ConnectSafely, iso, now_ms, shared
 from catching import COMPLETE, LATER, Run, catch_up, deliver, home_for, receiver, section, sources, stored  # noqa: F401
 from outcomes import expect
-from place import SOURCE, own, until
+from place import SOURCE, own, run, until
 from receiver import Home, endpoint
 from relaying import PATH, Relay, Target, sink, states
 from test_relay_tls import certificates  # noqa: F401, a fixture
@@ -613,6 +614,26 @@ def test_id_of_a_conversation_leads_to_no_other_path(api, receiver, urn):
     others = [one.path for one in api.requests if one.path != "/linkedin/conversations"]
     assert all(path.startswith("/linkedin/conversations/") and path.endswith("/messages") and path.count("/") == 4 for path in others), others
     assert len(others) == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
+def test_disk_that_fills_is_left_to_the_webhook(api, receiver):
+    home = Home(endpoint(PATH), section(api), files={"api.key": KEY}, min_free="40m")
+    home.spool.dir.mkdir()
+    assert run(["mount", "-t", "tmpfs", "-o", "size=32m,mode=0777", "tmpfs", home.spool.dir]).returncode == 0
+    try:
+        own(home.spool.dir)
+        one = receiver(home=home)
+        api.add(at=ago(MINUTE))
+        text = catch_up(home, status=LATER)
+        assert "min-free" in text and not api.requests and "min-free" in home.cli("stats").stdout.decode(), text
+        assert "is missing" in catch_up(home, "--dry-run")
+        home.configure(endpoint(PATH), section(api), min_free="1m")
+        catch_up(home)
+        assert len(stored(home)) == 1
+        one.stop()
+    finally:
+        run(["umount", "-l", home.spool.dir])
 
 
 def test_private_address_needs_permission(api, receiver):
