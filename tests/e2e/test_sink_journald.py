@@ -113,6 +113,7 @@ def test_without_a_socket_the_event_waits(journald):
 def test_a_journald_that_was_killed_gets_the_event_later(journald):
     home, _ = relayed(journald, retry=SOON)
     settled(home, 1)
+    journald.until_entries(1)  # what is in its queue goes with it
     journald.kill()
     deliver(home.start(), 3)
     until(lambda: any("Connection refused" in error for error in attempts(home)), "a failed attempt")
