@@ -52,8 +52,13 @@ struct answer {
 static _Noreturn void work_on_question(const char *conf_file, const struct question *q, struct answer *a)
 {
 	struct buf out = {0};
+	sigset_t ends;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGALRM);
+	sigprocmask(SIG_UNBLOCK, &ends, NULL); /* the page blocks all, and a web server may have ignored it */
+	signal(SIGALRM, SIG_DFL);
 	alarm(VAULT_WORK_S);
 	if (q->what >= VAULT_EXPLAIN && q->what <= VAULT_SECRETS)
 		vault_work(conf_file, (enum vault_question)q->what, q->id, &out);

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -662,6 +663,8 @@ def test_death_of_what_checks_a_delivery_is_answered_and_the_next_one_is_checked
     asking = threading.Thread(target=lambda: answers.append(act(page, {"action": "accept", "id": "r1"})))
     asking.start()
     worker = page.until(lambda: [one for vault in children_of(page.pid) for one in children_of(vault)], "a process checks it")
+    status = Path(f"/proc/{worker[0]}/status").read_text()
+    assert not int(re.search(r"SigBlk:\s*(\w+)", status)[1], 16) & 1 << signal.SIGALRM - 1, "the alarm that ends it at last is blocked"
     os.kill(worker[0], signal.SIGKILL)
     asking.join(10 * SLOW)
     assert answers and answers[0].status == 409, answers
