@@ -96,7 +96,7 @@ static struct table *map_table(const char *spool)
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return NULL;
-	if (ftruncate(fd, sizeof *mapped) == 0)
+	if (posix_fallocate(fd, 0, sizeof *mapped) == 0) /* on a full disk, a write to a hole of a mapped file is a SIGBUS */
 		mapped = mmap(NULL, sizeof *mapped, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	close(fd);
 	if (mapped == MAP_FAILED)

@@ -121,6 +121,18 @@ def test_disk_full_while_deliveries_are_changed(small_disk):
     assert done.returncode == 0 and done.stdout, "a command that only reads needs no room"
 
 
+def test_first_rate_on_a_full_disk_ends_no_receiver(small_disk):
+    """The table of rates is mapped with the first delivery that one limits, and no room is left for it."""
+    small_disk.home.configure(endpoint(PATH), endpoint("/limited", rate="9/m"))
+    one = small_disk.start()
+    deliver(one, 1)
+    fill(small_disk.outside / "ballast")
+    assert fcgi_client.deliver(one.socket, message(), path="/limited").status in (200, 503)
+    (small_disk.outside / "ballast").unlink()
+    expect(fcgi_client.deliver(one.socket, message(), path="/limited"), "stored")
+    one.stop()
+
+
 def test_disk_full_from_the_start(small_disk):
     """Not even the empty spool fits: 503; once there is room it is made."""
     ballast = small_disk.outside / "ballast"
