@@ -11,8 +11,6 @@ enum {
 	SPENT_S = 60,         /* after a refusal that does not say how long: the window of most allowances */
 };
 
-static const int64_t DAY_MS = INT64_C(86400000);
-
 const struct allowance_headers allowance_none = {-1, -1, -1, -1};
 
 /* -1: it is no number. */
@@ -62,9 +60,9 @@ int64_t allowance_wait(const struct allowance_headers *h, long status, const str
 	int64_t pace = (rate->per + rate->n - 1) / rate->n, wait = 0, reset = until_reset(h, now);
 
 	if (allowance_is_spent(h, status))
-		wait = h->retry_after > DAY_MS / 1000 ? DAY_MS : h->retry_after > 0 ? h->retry_after * 1000 : reset > 0 ? reset : SPENT_S * 1000;
+		wait = h->retry_after > ALLOWANCE_WAIT_MAX / 1000 ? ALLOWANCE_WAIT_MAX : h->retry_after > 0 ? h->retry_after * 1000 : reset > 0 ? reset : SPENT_S * 1000;
 	else if (h->remaining >= 0 && h->limit > 0 && h->remaining <= h->limit / LEFT_FOR_OTHERS)
 		wait = reset >= 0 ? reset : SPENT_S * 1000;
 	wait = wait < pace ? pace : wait;
-	return wait < DAY_MS ? wait : DAY_MS;
+	return wait < ALLOWANCE_WAIT_MAX ? wait : ALLOWANCE_WAIT_MAX;
 }

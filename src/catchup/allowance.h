@@ -27,7 +27,9 @@ void allowance_take(struct allowance_headers *h, struct slice line);
 /* True when the API refuses a request because there were too many. GitHub answers 403 then. */
 bool allowance_is_spent(const struct allowance_headers *h, long status);
 
-/* The ms from `now` (ms since the epoch) until the next request, after an answer with that status. At most a day. */
+#define ALLOWANCE_WAIT_MAX INT64_C(86400000) /* ms: a day */
+
+/* The ms from `now` (ms since the epoch) until the next request, after an answer with that status. At most ALLOWANCE_WAIT_MAX. */
 int64_t allowance_wait(const struct allowance_headers *h, long status, const struct rate *rate, int64_t now);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "catchup/allowance.h"
 #include "catchup/provider.h"
 #include "core/clock.h"
 #include "core/strlist.h"
@@ -201,7 +202,13 @@ static void run_accounts(struct section_run *s)
 
 /* ---- the section */
 
-/* When the section's last run lets the next request go. A state of the future was written by a clock that was set back since. */
+/* A time of the future, or of longer than any answer makes a run wait, was written by a clock that was set back since. */
+static bool is_plausible(const struct spool_catchup *state, int64_t now)
+{
+	return state->tried_at <= now && state->not_before <= now + ALLOWANCE_WAIT_MAX;
+}
+
+/* When the section's last run lets the next request go. */
 static bool read_not_before(const struct catchup_order *o, const struct catchup *c, int64_t *not_before)
 {
 	struct spool_rows *rows = spool_catchup_list(o->db);
@@ -210,7 +217,7 @@ static bool read_not_before(const struct catchup_order *o, const struct catchup 
 
 	*not_before = 0;
 	while (spool_catchup_next(rows, &state))
-		if (strcmp(state.name, c->name) == 0 && state.tried_at <= now && state.not_before > *not_before)
+		if (strcmp(state.name, c->name) == 0 && is_plausible(&state, now) && state.not_before > *not_before)
 			*not_before = state.not_before;
 	return spool_rows_end(rows);
 }

@@ -427,6 +427,15 @@ def test_after_429_nothing_is_asked_until_retry_after(api, receiver):
     assert following - refused.at >= 1.9 and len(stored(home)) == 5
 
 
+@pytest.mark.parametrize("hours, status", [(23, LATER), (25, COMPLETE)])
+def test_run_waits_for_no_time_that_only_a_wrong_clock_can_have_written(api, receiver, hours, status):
+    one = receiver(home=home_for(api))
+    catch_up(one.home)
+    with sqlite3.connect(one.home.spool.dir / "hookspool.db") as db:
+        db.execute("UPDATE catchup SET not_before = ?", ((time.time() + hours * 3600) * 1000,))
+    catch_up(one.home, status=status)
+
+
 def test_thousand_conversations_take_a_bounded_number_of_requests_a_run(api, receiver):
     home = home_for(api, rate="60000/m")
     receiver(home=home)
