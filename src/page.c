@@ -108,7 +108,7 @@ static int run_page(struct page *p, int fd, const struct page_options *o)
 	p->vault = vault_new(p->conf->conf->file, p->cgi);
 	p->files = files_new(files && *files ? files : PAGEDIR, !p->cgi, why, sizeof why);
 	if (!p->files)
-		log_message(LOG_LEVEL_ERROR, "page: %s", why);
+		log_message(LOG_LEVEL_ERROR, "page: %s; --files or HOOKSPOOL_PAGE_FILES names the directory of its files", why);
 	sandbox_enter();
 	if (p->vault && p->files)
 		status = p->cgi ? connection_serve_cgi(p) : server_run(p, fd, o->listen);

@@ -105,7 +105,7 @@ static void check_sink_body(struct check *c, const struct sink *s)
 
 	if (s->body && strncmp(s->content_type, "application/json", 16) == 0 && template_print(s->body, &empty, &text) &&
 	    !json_is_valid((struct slice){buf_str(&text), text.len}))
-		check_say(c, CHECK_WARN, "sink", "sink %s: for an event without any of its values, the body is no JSON; are a comma, a quote or a default missing?",
+		check_say(c, CHECK_WARN, "sink", "sink %s: for an event without any of its values, the body is no JSON; are a comma, a quote or a default missing? Other text needs its content-type",
 			s->name);
 	buf_free(&text);
 }

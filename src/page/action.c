@@ -75,7 +75,7 @@ static bool may_act(struct page_call *c)
 	if (!c->conf->page_actions)
 		page_error(c, 403, "actions are off; set page-actions = true, or type the command that the page shows");
 	else if (!request_is(c->http, REQUEST_JSON))
-		page_error(c, 415, "an action is JSON");
+		page_error(c, 415, "an action is JSON, with Content-Type: application/json");
 	else if (!origin_is_ours(c->http))
 		page_error(c, 403, "the request does not come from this page: its Origin is another one");
 	else if (request_header(c->http, "X-Hookspool-Token", &token) != HEADER_ONE || !token_check(c->conf, c->user, token))
