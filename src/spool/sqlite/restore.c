@@ -59,7 +59,8 @@ static bool check_copied_schema(struct spool_db *db, sqlite3 *sql)
 
 	if (!number_in_copy(sql, "PRAGMA user_version", &version) ||
 	    !number_in_copy(sql, "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('event', 'deleted', 'reject', 'counter')", &tables) ||
-	    !number_in_copy(sql, "SELECT count(*) FROM sqlite_schema WHERE type = 'view' OR (type = 'trigger' AND name <> 'event_deleted')", &others))
+	    !number_in_copy(sql, "SELECT count(*) FROM sqlite_schema WHERE type = 'view' OR"
+			" (type = 'trigger' AND name NOT IN ('event_deleted', 'relay_changed', 'relay_deleted'))", &others))
 		return fail_copy(db, sql, "it can't be read");
 	if (version < 1 || tables != 4)
 		spool_db_fail(db, SQLITE_ERROR, "it is no spool of hookspool");
