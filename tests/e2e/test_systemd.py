@@ -44,6 +44,7 @@ install -D {BIN}/hookspool.fcgi /usr/local/libexec/hookspool.fcgi
 install -D {BIN}/hookspool-page.fcgi /usr/local/libexec/hookspool-page.fcgi
 mkdir -p /usr/local/share/hookspool
 cp -r {SOURCE}/share/page /usr/local/share/hookspool/page
+cp {EXAMPLES}/systemd/hookspool-page.* /run
 cp -r "$1"/* /etc/hookspool
 mkdir /etc/systemd/system
 cd {SOURCE}
@@ -237,7 +238,7 @@ def test_page_in_its_unit(machine, service):
     conf = machine.path("/etc/hookspool/hookspool.conf")
     conf.write_text("page-actions = true\nreject-bodies = true\n" + conf.read_text())
     machine.do("systemctl", "reload", "hookspool.service")
-    machine.do("cp", f"{EXAMPLES}/systemd/hookspool-page.service", f"{EXAMPLES}/systemd/hookspool-page.socket", "/etc/systemd/system/")
+    machine.do("cp", "/run/hookspool-page.service", "/run/hookspool-page.socket", "/etc/systemd/system/")
     machine.do("systemctl", "daemon-reload")
     machine.do("systemctl", "start", "hookspool-page.socket")
     serves(machine, service)
