@@ -60,7 +60,7 @@ disk_free_limit.absolute = 1MB
         try:
             with self.connect():
                 return True
-        except (pika.exceptions.AMQPError, OSError):
+        except (pika.exceptions.AMQPError, OSError, ValueError):  # pika gives the last for a connection that is reset at once
             time.sleep(0.1)
             return False
 
