@@ -10,7 +10,6 @@
 
 #ifdef HAVE_CURL
 
-#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <string.h>
 #include <strings.h>
@@ -39,18 +38,13 @@ struct transfer {
 
 /* ---- libcurl's callbacks */
 
-/* Checks the address that libcurl connects to: the addresses of a name may change between two look-ups. */
+/* Checks the address that libcurl connects to. */
 static curl_socket_t open_api_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	struct transfer *t = ctx;
-	char text[INET6_ADDRSTRLEN] = "";
 
 	(void)purpose;
-	if (address->family == AF_INET)
-		inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)&address->addr)->sin_addr, text, sizeof text);
-	else if (address->family == AF_INET6)
-		inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)&address->addr)->sin6_addr, text, sizeof text);
-	t->private = !t->conf->allow_private && (!*text || cidr_match(&t->forbidden, text));
+	t->private = !t->conf->allow_private && private_socket(&t->forbidden, &address->addr);
 	return t->private ? CURL_SOCKET_BAD : socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 

@@ -4,8 +4,8 @@
 
 #include "sink/http_transfer.h"
 #include "sink/http_options.h"
+#include "sink/private_address.h"
 
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,23 +29,13 @@ void http_transfer_end(struct http_transfer *t)
 
 /* ---- callbacks */
 
-static bool may_reach(const struct http_transfer *t, const char *address)
-{
-	return http_options(t->target->sink)->allow_private || (*address && !cidr_match(t->forbidden, address));
-}
-
-/* Checks the address that libcurl connects to. Resolving the name before would not do: its addresses may change in between. */
+/* Checks the address that libcurl connects to. */
 static curl_socket_t open_connection(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	struct http_transfer *t = ctx;
-	char text[INET6_ADDRSTRLEN] = "";
 
 	(void)purpose;
-	if (address->family == AF_INET)
-		inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)&address->addr)->sin_addr, text, sizeof text);
-	else if (address->family == AF_INET6)
-		inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)&address->addr)->sin6_addr, text, sizeof text);
-	t->refused = !may_reach(t, text);
+	t->refused = !http_options(t->target->sink)->allow_private && private_socket(t->forbidden, &address->addr);
 	return t->refused ? CURL_SOCKET_BAD : socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 

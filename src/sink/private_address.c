@@ -2,6 +2,7 @@
 /* Private addresses: a sink may reach them only with allow-private. */
 #include "sink/private_address.h"
 
+#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,17 @@ struct cidrs private_addresses(void)
 		memcpy(all.item[all.n++].addr, nat64, sizeof nat64);
 	}
 	return all;
+}
+
+bool private_socket(const struct cidrs *ranges, const struct sockaddr *a)
+{
+	char text[INET6_ADDRSTRLEN] = "";
+
+	if (a->sa_family == AF_INET)
+		inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)a)->sin_addr, text, sizeof text);
+	else if (a->sa_family == AF_INET6)
+		inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)a)->sin6_addr, text, sizeof text);
+	return !*text || cidr_match(ranges, text);
 }
 
 /* RFC 6761 section 6.3; a dot may follow. */
