@@ -235,7 +235,7 @@ static void fail_section(struct section_run *s, const char *why)
 	s->failed = true;
 }
 
-/* What is left of a disk that fills is for the webhook: what it delivers may come once, and an API can be asked later. */
+/* The rest of a disk that fills is for the webhook. It may deliver an event only once; the API can be asked later. */
 static bool disk_has_room(const struct catchup_order *o)
 {
 	int64_t bytes, left;

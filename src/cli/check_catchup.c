@@ -21,7 +21,7 @@ static bool check_catchup_files(struct check *c, const struct catchup *k)
 	return (!k->ca_file || check_file(c, whose, k->ca_file, false)) && ok;
 }
 
-/* A section that every message would pass in vain. */
+/* Finds a section whose runs can store nothing: a filter of its endpoint, or its url, keeps every message out. */
 static void check_catchup_filters(struct check *c, const struct catchup *k)
 {
 	if (k->api->event && !strlist_match(&k->endpoint->events, slice_text(k->api->event)))

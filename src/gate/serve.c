@@ -191,7 +191,7 @@ void serve_hold_signals(void)
 	pthread_sigmask(SIG_SETMASK, &all, NULL);
 }
 
-static int take_signals(void)
+int serve_take_signals(void)
 {
 	sigset_t ours;
 
@@ -218,7 +218,7 @@ static bool set_up_server(struct main_loop *m, struct server *s)
 	s->stop = eventfd(0, EFD_CLOEXEC);
 	s->chore = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	s->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	m->signals = take_signals();
+	m->signals = serve_take_signals();
 	return fcntl(s->listen_fd, F_SETFL, fcntl(s->listen_fd, F_GETFL) | O_NONBLOCK) == 0 &&
 		wait_on(s->ready, s->listen_fd, EPOLLIN, &s->listen_fd) &&
 		wait_on(s->ready, s->stop, EPOLLIN, &s->stop) && wait_on(s->ready, s->chore, EPOLLIN, &s->chore) &&

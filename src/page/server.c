@@ -23,6 +23,7 @@
 #include "core/clock.h"
 #include "core/notify.h"
 #include "gate/listen.h"
+#include "gate/serve.h"
 #include "page/connection.h"
 #include "page/waiters.h"
 
@@ -122,19 +123,6 @@ static bool hear_signals(struct page *p, int signals)
 	return true;
 }
 
-static int open_signals(void)
-{
-	sigset_t ours;
-
-	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&ours);
-	sigaddset(&ours, SIGTERM);
-	sigaddset(&ours, SIGINT);
-	sigaddset(&ours, SIGUSR1); /* mod_fcgid's graceful stop */
-	sigaddset(&ours, SIGHUP);
-	return signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
 /* Ends the waiting requests, and gives the others the time that is left. True when all have ended. */
 static bool wind_up(struct server_state *s)
 {
@@ -175,7 +163,7 @@ static void run_server(struct server_state *s, int listen_fd, int signals)
 int server_run(struct page *p, int listen_fd, const char *own_address)
 {
 	struct server_state s = {.page = p};
-	int signals = open_signals();
+	int signals = serve_take_signals();
 
 	p->waiters = waiters_new();
 	if (signals < 0 || !p->waiters || fcntl(listen_fd, F_SETFL, fcntl(listen_fd, F_GETFL) | O_NONBLOCK) != 0) {
