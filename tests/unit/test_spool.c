@@ -18,6 +18,7 @@
 #include "spool/retention.h"
 #include "spool/spool.h"
 #include "spool/sqlite/db.h"
+#include "spool/sqlite/schema.h"
 
 static struct slice text(const char *s)
 {
@@ -1030,10 +1031,32 @@ static void no_schema_is_trusted(void **state)
 	spool_db_close(&db);
 }
 
+/* The sum spares a command the making of a model; where the sum differs, the model decides. */
+static void schema_is_known_by_its_sum(void **state)
+{
+	struct spool *s = spool_new("sum", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
+	struct spool_db db = {0};
+	char why[256];
+
+	(void)state;
+	assert_true(spool_open(s, why, sizeof why));
+	spool_close(s);
+	assert_true(spool_db_open(&db, "sum", JOURNAL_WAL, SPOOL_MANAGE));
+	if (!spool_schema_is_known(&db))
+		fail_msg("the schema has changed; set SCHEMA_SUM to the sum that spool_schema_is_known() computes");
+	assert_true(spool_db_exec(&db, "ANALYZE"));
+	assert_false(spool_schema_is_known(&db));
+	assert_true(spool_schema_check(&db));
+	assert_true(spool_db_exec(&db, "CREATE TRIGGER forged AFTER INSERT ON event BEGIN DELETE FROM event; END"));
+	assert_false(spool_schema_check(&db));
+	spool_db_close(&db);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(event_is_stored_once),
+		cmocka_unit_test(schema_is_known_by_its_sum),
 		cmocka_unit_test(no_schema_is_trusted),
 		cmocka_unit_test(delivery_note_is_stored),
 		cmocka_unit_test(batch_is_stored_whole),

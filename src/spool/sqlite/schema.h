@@ -16,6 +16,9 @@ bool spool_schema_make(struct spool_db *db, const char *path);
 /* Brings an open database up to date; only the receiver changes one. */
 bool spool_schema_migrate(struct spool_db *db, enum spool_access access);
 
+/* True when the schema's sum is the one that this program makes. ANALYZE's tables, or a later SQLite, may change the sum. */
+bool spool_schema_is_known(struct spool_db *db);
+
 /* Compares the schema with the one that this program makes: SQLite runs by itself what a schema says. */
 bool spool_schema_check(struct spool_db *db);
 
