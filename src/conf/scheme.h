@@ -123,6 +123,7 @@ struct scheme {
 	enum handshake handshake;
 	struct scheme_answer answer;
 	unsigned bodies;              /* enum content, or-ed */
+	const char *json_field;       /* of a form: the parameter that is JSON; "": none; NULL: "payload" */
 	struct source source[FIELD_COUNT][SCHEME_SOURCES]; /* SOURCE_NONE behind the last */
 };
 
@@ -164,6 +165,9 @@ bool scheme_signs_url(const struct scheme *s);
  * secret in a header or in the body, or none: there the body counts as signed, and headers do not.
  */
 bool scheme_signs_source(const struct scheme *s, const struct source *source);
+
+/* True for a parameter of the URL's query that is, or may be, the secret, the token or the signature: it is neither kept nor logged. */
+bool scheme_hides_parameter(const struct scheme *s, struct slice name);
 
 /* The built-in scheme of that name, or NULL. Const, and lives for the whole program. */
 const struct scheme *scheme_find(const char *name);

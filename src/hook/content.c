@@ -24,7 +24,7 @@ static bool begins_json(struct slice body)
 	return at < body.n && (body.p[at] == '{' || body.p[at] == '[');
 }
 
-enum content_kind content_kind(const struct request *r, const struct scheme *s, struct form *scratch)
+static enum content_kind kind_of(const struct request *r, const struct scheme *s, struct form *scratch)
 {
 	struct slice body = {r->body.data, r->body.len};
 	bool json = begins_json(body);
@@ -44,4 +44,39 @@ enum content_kind content_kind(const struct request *r, const struct scheme *s, 
 	if (s->bodies == CONTENT_JSON || (json && s->bodies & (CONTENT_JSON | CONTENT_ANY)))
 		return CONTENT_IS_JSON;
 	return CONTENT_IS_FORM;
+}
+
+/* A form is signed sorted, so the signature does not say which of two values of a name is the first. */
+static enum content_kind read_form(const struct scheme *s, struct slice text, enum content_kind kind, struct form *form, struct slice *json)
+{
+	const char *field = s->json_field ? s->json_field : "payload";
+
+	switch (form_parse(form, text.p, text.n)) {
+	case FORM_OK:
+		if (*field)
+			*json = (scheme_signs(s, PLACEHOLDER_FORM) ? form_only_value : form_value)(form, field);
+		return kind;
+	case FORM_MALFORMED:
+		form->n = 0;
+		return CONTENT_IS_BROKEN;
+	case FORM_NO_MEMORY:
+		break;
+	}
+	return CONTENT_IS_UNKNOWN;
+}
+
+enum content_kind content_json(const struct request *r, const struct scheme *s, struct form *form, struct slice *json)
+{
+	struct slice body = {r->body.data, r->body.len};
+	enum content_kind kind = kind_of(r, s, form);
+
+	*json = (struct slice){0};
+	if (kind == CONTENT_IS_FORM)
+		return read_form(s, body, kind, form, json);
+	if (kind == CONTENT_IS_QUERY)
+		return read_form(s, slice_text(r->query), kind, form, json);
+	form->n = 0; /* of the query, where that was looked at */
+	if (kind == CONTENT_IS_JSON)
+		*json = body;
+	return kind;
 }

@@ -46,23 +46,6 @@ static enum event_result read_json(struct reading *rd, struct slice json)
 	return EVENT_UNAVAILABLE;
 }
 
-static enum event_result read_form(struct reading *rd, struct slice body)
-{
-	struct form *form = &rd->ev->form;
-	struct slice payload;
-
-	switch (form_parse(form, body.p, body.n)) {
-	case FORM_OK:
-		payload = (scheme_signs(rd->s, PLACEHOLDER_FORM) ? form_only_value : form_value)(form, "payload");
-		return payload.p ? read_json(rd, payload) : EVENT_OK;
-	case FORM_MALFORMED:
-		return malformed(rd->ev, "not a form");
-	case FORM_NO_MEMORY:
-		break;
-	}
-	return EVENT_UNAVAILABLE;
-}
-
 /* Notes the fields that have several values in the body. */
 static void note_several(struct reading *rd)
 {
@@ -85,25 +68,21 @@ static enum event_result unread(struct reading *rd)
 
 static enum event_result read_content(struct reading *rd)
 {
-	struct slice body = {rd->r->body.data, rd->r->body.len};
-	enum event_result result = EVENT_UNAVAILABLE;
-	bool says_what = false;
+	enum event_result result = EVENT_OK;
+	struct slice json;
+	enum content_kind kind = content_json(rd->r, rd->s, &rd->ev->form, &json);
+	bool says_what = request_is(rd->r, REQUEST_FORM);
 
-	switch (content_kind(rd->r, rd->s, &rd->ev->form)) {
-	case CONTENT_IS_JSON:
-		rd->ev->form.n = 0; /* of the query, where that was looked at */
-		result = read_json(rd, body);
-		says_what = request_is_json(rd->r);
-		break;
-	case CONTENT_IS_FORM:
-		result = read_form(rd, body);
-		says_what = request_is(rd->r, REQUEST_FORM);
-		break;
-	case CONTENT_IS_QUERY:
-		return read_form(rd, slice_text(rd->r->query));
-	case CONTENT_IS_UNKNOWN:
+	if (kind == CONTENT_IS_UNKNOWN)
+		return EVENT_UNAVAILABLE;
+	if (kind == CONTENT_IS_BROKEN)
+		result = malformed(rd->ev, "not a form");
+	else if (kind == CONTENT_IS_JSON || json.p)
+		result = read_json(rd, json);
+	if (kind == CONTENT_IS_QUERY)
 		return result;
-	}
+	if (kind == CONTENT_IS_JSON)
+		says_what = request_is_json(rd->r);
 	/* an endpoint that takes any body stores one unread that is neither JSON nor a form */
 	return result == EVENT_MALFORMED && rd->s->bodies & CONTENT_ANY && !says_what ? unread(rd) : result;
 }
