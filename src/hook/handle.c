@@ -118,10 +118,10 @@ void handle_store(struct spool *s, struct delivery *const *d, size_t n)
 		d[i]->stored.next = &d[i + 1]->stored;
 	ok = spool_put(s, &d[0]->stored, why, sizeof why);
 	for (size_t i = 0; i < n; i++) {
-		if (ok) {
+		if (ok && !d[i]->stored.refused) {
 			take_stored(d[i]);
 		} else {
-			snprintf(d[i]->why, sizeof d[i]->why, "%s", why);
+			snprintf(d[i]->why, sizeof d[i]->why, "%s", ok ? "the database refuses this event; its log says why" : why);
 			d[i]->outcome = step_reject(d[i], d[i]->why, OUTCOME_UNAVAILABLE);
 		}
 	}

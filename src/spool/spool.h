@@ -94,11 +94,13 @@ struct spool_event {
 	int64_t waits[ENDPOINT_STORES]; /* the same: the relays to sinks in store that are pending, of a duplicate too */
 	size_t n_waits;                  /* the same */
 	bool store_dead;                 /* the same: one to a sink in store is a dead letter */
+	bool refused;                    /* the same: the database refuses this event, and no other; it is not stored */
+	bool settled;                    /* of spool_put() alone: it is stored, or refused */
 };
 
 /*
- * Stores a list of events in one commit, and returns when all are on stable storage. Concurrent callers share a commit. False with the
- * reason in why: none of them is stored, as far as this process knows.
+ * Stores a list of events in one commit, and returns when all are on stable storage that are not refused. Concurrent callers share a
+ * commit. False with the reason in why: at least one of them is not stored, as far as this process knows.
  */
 bool spool_put(struct spool *s, struct spool_event *first, char *why, size_t why_size);
 

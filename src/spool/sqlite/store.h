@@ -23,7 +23,7 @@
 
 #include "core/buf.h"
 #include "spool/spool.h"
-#include "spool/sqlite/key.h"
+#include "spool/key.h"
 
 enum spool_store_sql {
 	STORE_NEXT, STORE_INSERT, STORE_FIND, STORE_FIND_PURGED, STORE_SAME, STORE_SAME_PURGED, STORE_LEGACY, STORE_RELEASE,

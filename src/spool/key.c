@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The key of an event, which is unique for each endpoint: the sender's id, and a scope. */
-#include "spool/sqlite/key.h"
+#include "spool/key.h"
 
 #include <openssl/evp.h>
 #include <string.h>
