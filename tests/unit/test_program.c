@@ -8,7 +8,8 @@
 #include "conf/loaded.h"
 #include "core/invisible.h"
 #include "spool/sqlite/db.h"
-#include "spool/sqlite/program.h"
+#include "spool/query/program.h"
+#include "spool/sqlite/inspect.h"
 
 static void report(void *ctx, enum log_level level, const char *message)
 {
@@ -128,7 +129,7 @@ static void rows_of_programs(void **state)
 	assert_string_equal(rows.row[1].role, "relay");
 
 	assert_true(spool_db_begin(&db, true));
-	assert_int_equal(spool_program_try(db.sql), SQLITE_OK);
+	assert_int_equal(spool_inspect_pages_try(db.sql), SQLITE_OK);
 	assert_true(spool_db_commit(&db));
 	spool_db_end(&db);
 	assert_int_equal(rows_of(&db).n, 2); /* what was tried was taken back, though all was committed */

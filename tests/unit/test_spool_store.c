@@ -8,7 +8,7 @@
 #include "spool/events.h"
 #include "spool/spool.h"
 #include "spool/sqlite/db.h"
-#include "spool/sqlite/delete.h"
+#include "spool/query/delete.h"
 
 enum { DAY = 86400000 };
 

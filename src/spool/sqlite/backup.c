@@ -79,18 +79,18 @@ bool spool_backup(struct spool_db *db, int fd, void (*progress)(uint64_t done, u
 	if (rc == SQLITE_OK)
 		b = sqlite3_backup_init(to, "main", db->sql, "main");
 	if (!b)
-		spool_db_fail(db, rc, "backup: %s", to ? sqlite3_errmsg(to) : "memory is short");
+		spool_db_fail_code(db, rc, "backup: %s", to ? sqlite3_errmsg(to) : "memory is short");
 	else
 		rc = db->wal ? copy_snapshot(db, b, progress) : copy_without_log(db, b, progress);
 	if (b && rc != SQLITE_DONE)
-		spool_db_fail(db, rc, "backup: %s", sqlite3_errstr(rc));
+		spool_db_fail_code(db, rc, "backup: %s", sqlite3_errstr(rc));
 	sqlite3_backup_finish(b);
 	sqlite3_close_v2(to);
 	if (!b || rc != SQLITE_DONE)
 		return false;
 	if (spool_backup_unlog(fd) && pwrite(fd, application, sizeof application, APPLICATION) == sizeof application && fsync(fd) == 0)
 		return true;
-	return spool_db_fail(db, SQLITE_IOERR, "backup: %s", strerror(errno));
+	return spool_db_fail_code(db, SQLITE_IOERR, "backup: %s", strerror(errno));
 }
 
 bool spool_backup_is_database(int fd)

@@ -33,14 +33,14 @@ enum spool_catchup_lock spool_catchup_lock(struct spool_db *db, const char *plac
 {
 	*fd = open_catchup_lock(place);
 	if (*fd < 0) {
-		spool_db_fail(db, SQLITE_ERROR, "%s/" SPOOL_FS_CATCHUP_LOCK ": %s", place, strerror(errno));
+		spool_db_fail_code(db, SQLITE_ERROR, "%s/" SPOOL_FS_CATCHUP_LOCK ": %s", place, strerror(errno));
 		return SPOOL_CATCHUP_LOCK_FAILED;
 	}
 	if (flock(*fd, LOCK_EX | LOCK_NB) == 0)
 		return SPOOL_CATCHUP_LOCK_TAKEN;
 	close(*fd);
 	*fd = -1;
-	spool_db_fail(db, SQLITE_BUSY, "another catch-up is running on %s", place);
+	spool_db_fail_code(db, SQLITE_BUSY, "another catch-up is running on %s", place);
 	return SPOOL_CATCHUP_LOCK_HELD;
 }
 

@@ -13,8 +13,8 @@
 #include "core/clock.h"
 #include "spool/sqlite/db.h"
 #include "spool/sqlite/fsync.h"
-#include "spool/sqlite/program.h"
-#include "spool/sqlite/stats.h"
+#include "spool/query/stats.h"
+#include "spool/sqlite/inspect.h"
 #include "spool/sqlite/store.h"
 
 struct committer {
@@ -161,7 +161,7 @@ static bool write_stats(struct spool_receiver *r, const struct spool_stats *stat
 
 	if (!begin_transaction(s, LAZY, 0, why, sizeof why))
 		return false;
-	ok = spool_stats_write(stats, s->db.sql) && spool_db_commit(&s->db);
+	ok = spool_stats_write(stats, &s->db) && spool_db_commit(&s->db);
 	end_transaction(s, LAZY, ok);
 	return ok;
 }
@@ -173,7 +173,7 @@ static bool try_to_write(struct spool_receiver *r, char *why, size_t n)
 
 	if (!begin_transaction(s, LAZY, 0, why, n))
 		return false;
-	rc = spool_program_try(s->db.sql);
+	rc = spool_inspect_pages_try(s->db.sql);
 	if (rc != SQLITE_OK)
 		snprintf(why, n, "probe: %s", sqlite3_errstr(rc));
 	end_transaction(s, LAZY, rc == SQLITE_OK);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* A connection to the spool's database: opening and closing, transactions, checkpoints, the reason of a failure. */
+/* SQLite's part of a connection to the spool: opening and closing, transactions, checkpoints, the reason of a failure. */
 #define _XOPEN_SOURCE 700 /* realpath */
 #include "spool/sqlite/db.h"
 
@@ -18,10 +18,14 @@
 #include "spool/sqlite/disk_reserve.h"
 #include "spool/sqlite/fsync.h"
 #include "spool/sqlite/lock.h"
+#include "spool/sqlite/inspect.h"
 #include "spool/sqlite/repair.h"
 #include "spool/sqlite/schema.h"
-#include "spool/sqlite/sql.h"
+#include "spool/sqlite/stmt.h"
+#include "spool/sqlite/store.h"
 #include "spool/sqlite/trust.h"
+#include "spool/sqlite/wipe.h"
+#include "spool/stmt.h"
 
 enum { CHECKPOINT_PAGES = 256 }; /* 4 MiB: what more would save in CPU, the longer pauses cost in latency */
 
@@ -45,7 +49,7 @@ static enum spool_error kind_of(int rc)
 	}
 }
 
-bool spool_db_fail(struct spool_db *db, int rc, const char *fmt, ...)
+bool spool_db_fail_code(struct spool_db *db, int rc, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -58,7 +62,7 @@ bool spool_db_fail(struct spool_db *db, int rc, const char *fmt, ...)
 
 bool spool_db_fail_sql(struct spool_db *db, const char *what)
 {
-	return spool_db_fail(db, db->sql ? sqlite3_errcode(db->sql) : SQLITE_ERROR, "%s: %s", what,
+	return spool_db_fail_code(db, db->sql ? sqlite3_errcode(db->sql) : SQLITE_ERROR, "%s: %s", what,
 		db->sql ? sqlite3_errmsg(db->sql) : "out of memory");
 }
 
@@ -105,7 +109,7 @@ static int on_wal(void *ctx, sqlite3 *sql, const char *name, int pages)
 
 static bool fail_repair(struct spool_db *db, const char *what)
 {
-	return spool_db_fail(db, SQLITE_ERROR,
+	return spool_db_fail_code(db, SQLITE_ERROR,
 		"%s: an fsync failed or a process was killed, and what may be missing on the disk could not be written again", what);
 }
 
@@ -186,25 +190,24 @@ static bool open_under_lock(struct spool_db *db, const char *path, enum journal 
 	return ok && (access != SPOOL_RELAY || spool_fsync_commits(db, false) || spool_db_fail_sql(db, "settings"));
 }
 
-bool spool_db_open(struct spool_db *db, const char *dir, enum journal journal, enum spool_access access)
+static bool open_directory(struct spool_db *db, const char *dir, enum journal journal, enum spool_access access)
 {
 	char path[PATH_MAX], real[PATH_MAX];
 	const char *fs;
 	bool ok = false;
 
-	db->kind = SPOOL_ERROR_OTHER;
 	db->lock_fd = -1;
 	db->dir_fd = spool_dir_open(db, dir, access);
 	if (db->dir_fd < 0)
 		return false;
 	if (!realpath(dir, real)) /* the administrator may have made it a link; SQLite is told to follow none */
-		spool_db_fail(db, SQLITE_ERROR, "%s: %s", dir, strerror(errno));
+		spool_db_fail_code(db, SQLITE_ERROR, "%s: %s", dir, strerror(errno));
 	else if (snprintf(path, sizeof path, "%s/hookspool.db", real) >= (int)sizeof path)
-		spool_db_fail(db, SQLITE_ERROR, "%s: the path is too long", dir);
+		spool_db_fail_code(db, SQLITE_ERROR, "%s: the path is too long", dir);
 	else if (journal == JOURNAL_WAL && spool_fs_kind(dir, &fs) == SPOOL_FS_NETWORK)
-		spool_db_fail(db, SQLITE_ERROR, "%s: a network file system can't share the WAL; use a local disk, or journal = \"delete\"", fs);
+		spool_db_fail_code(db, SQLITE_ERROR, "%s: a network file system can't share the WAL; use a local disk, or journal = \"delete\"", fs);
 	else if ((db->lock_fd = spool_lock_open(db->dir_fd)) < 0)
-		spool_db_fail(db, SQLITE_ERROR, "%s: %s", dir, strerror(errno));
+		spool_db_fail_code(db, SQLITE_ERROR, "%s: %s", dir, strerror(errno));
 	else
 		ok = open_under_lock(db, path, journal, access);
 	if (!ok)
@@ -212,42 +215,8 @@ bool spool_db_open(struct spool_db *db, const char *dir, enum journal journal, e
 	return ok;
 }
 
-struct spool_db *spool_db_new(void)
+static void close_directory(struct spool_db *db)
 {
-	struct spool_db *db = calloc(1, sizeof *db);
-
-	if (db)
-		db->lock_fd = db->dir_fd = db->relay_lock_fd = -1;
-	return db;
-}
-
-void spool_db_free(struct spool_db *db)
-{
-	if (!db)
-		return;
-	spool_db_close(db);
-	if (db->relay_lock_fd >= 0)
-		close(db->relay_lock_fd);
-	free(db);
-}
-
-const char *spool_db_error(const struct spool_db *db)
-{
-	return db ? db->error : "memory is short";
-}
-
-enum spool_error spool_db_error_kind(const struct spool_db *db)
-{
-	return db->kind;
-}
-
-void spool_db_close(struct spool_db *db)
-{
-	for (size_t i = 0; i < SPOOL_DB_KEPT; i++) {
-		sqlite3_finalize(db->kept[i].st);
-		db->kept[i].sql = NULL;
-		db->kept[i].st = NULL;
-	}
 	sqlite3_close_v2(db->sql);
 	if (db->lock_fd >= 0)
 		close(db->lock_fd);
@@ -255,48 +224,37 @@ void spool_db_close(struct spool_db *db)
 		close(db->dir_fd);
 	db->sql = NULL;
 	db->lock_fd = db->dir_fd = -1;
-	db->housekeeping = db->contended = db->wal = db->dirty = db->fsync_failed = db->counts_ended = false;
+	db->wal = db->dirty = db->fsync_failed = false;
 	db->wal_pages = 0;
 }
 
-void spool_db_snapshot(struct spool_db *db, bool on)
+static void hold_snapshot(struct spool_db *db, bool on)
 {
 	spool_db_exec(db, on ? "BEGIN" : "COMMIT");
 }
 
-bool spool_db_contended(const struct spool_db *db)
-{
-	return db->contended;
-}
-
 /* https://sqlite.org/pragma.html#pragma_data_version */
-int64_t spool_db_version(struct spool_db *db)
+static int64_t data_version(struct spool_db *db)
 {
 	int64_t version = 0;
-	sqlite3_stmt *st;
+	struct spool_stmt *st;
 
-	if (!spool_sql_keep(db, "PRAGMA data_version", &st))
+	if (!spool_stmt_keep(db, "PRAGMA data_version", &st))
 		return 0;
-	if (sqlite3_step(st) == SQLITE_ROW)
-		version = sqlite3_column_int64(st, 0);
-	sqlite3_reset(st);
+	if (spool_stmt_step(st) == SPOOL_ROW)
+		version = spool_stmt_int64(st, 0);
+	spool_stmt_reset(st);
 	return version;
 }
 
-bool spool_db_moved(struct spool_db *db)
+static bool has_moved(struct spool_db *db)
 {
 	int moved = 0;
 
 	return sqlite3_file_control(db->sql, NULL, SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved;
 }
 
-bool spool_db_in_place(struct spool_db *db)
-{
-	return !spool_db_moved(db) ||
-		spool_db_fail(db, SQLITE_ERROR, "the spool was moved or replaced: events go to another file now; run this again");
-}
-
-bool spool_db_begin(struct spool_db *db, bool urgent)
+static bool begin_locked(struct spool_db *db, bool urgent)
 {
 	db->kind = SPOOL_ERROR_OTHER;
 	if (!spool_lock_take(db, urgent))
@@ -313,7 +271,7 @@ bool spool_db_begin(struct spool_db *db, bool urgent)
 	return false;
 }
 
-bool spool_db_commit(struct spool_db *db)
+static bool commit_locked(struct spool_db *db)
 {
 	if (spool_db_exec(db, "COMMIT"))
 		return true;
@@ -321,7 +279,7 @@ bool spool_db_commit(struct spool_db *db)
 	return spool_db_fail_sql(db, "commit");
 }
 
-void spool_db_end(struct spool_db *db)
+static void end_locked(struct spool_db *db)
 {
 	spool_repair_note_error(db); /* SQLite may have rolled back by itself */
 	if (!sqlite3_get_autocommit(db->sql) && !spool_db_exec(db, "ROLLBACK"))
@@ -333,3 +291,24 @@ void spool_db_end(struct spool_db *db)
 	}
 	spool_lock_release(db);
 }
+
+/* Triggers count what commands change; the relay counts by itself: ended.h. */
+static bool disable_triggers(struct spool_db *db)
+{
+	db->counts_ended = sqlite3_db_config(db->sql, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL) == SQLITE_OK;
+	return db->counts_ended || spool_db_fail_sql(db, "spool");
+}
+
+const struct spool_engine spool_sqlite_engine = {
+	.open = open_directory, .close = close_directory,
+	.begin = begin_locked, .commit = commit_locked, .end = end_locked, .durable = spool_fsync_commits,
+	.begin_deletion = spool_wipe_begin, .end_deletion = spool_wipe_end, .vacuum = spool_wipe_vacuum, .wipe = spool_wipe, .put = spool_store_one,
+	.exec = spool_db_exec, .prepare = spool_sqlite_prepare, .bind_int = spool_sqlite_bind_int, .bind_text = spool_sqlite_bind_text,
+	.bind_blob = spool_sqlite_bind_blob, .step = spool_sqlite_step, .column_int = spool_sqlite_int,
+	.column_bytes = spool_sqlite_bytes, .column_text = spool_sqlite_text, .column_is_null = spool_sqlite_is_null,
+	.column_is_text = spool_sqlite_is_text, .reset = spool_sqlite_reset, .free = spool_sqlite_free,
+	.changes = spool_sqlite_changes, .fail = spool_sqlite_fail,
+	.snapshot = hold_snapshot, .version = data_version, .moved = has_moved, .bound = spool_sqlite_bound,
+	.disk = spool_inspect_disk, .count_ended = disable_triggers, .try_to_write = spool_inspect_try,
+	.size = spool_inspect_file, .inspect = spool_inspect_database,
+};

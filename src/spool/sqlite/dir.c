@@ -57,16 +57,16 @@ int spool_dir_open(struct spool_db *db, const char *dir, enum spool_access acces
 	int fd;
 
 	if (access == SPOOL_RECEIVE && !make_durably(dir)) {
-		spool_db_fail(db, SQLITE_ERROR, "%s: %s", dir, strerror(errno));
+		spool_db_fail_code(db, SQLITE_ERROR, "%s: %s", dir, strerror(errno));
 		return -1;
 	}
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0) {
-		spool_db_fail(db, SQLITE_ERROR, "%s: %s", dir, strerror(errno));
+		spool_db_fail_code(db, SQLITE_ERROR, "%s: %s", dir, strerror(errno));
 		return -1;
 	}
 	if (access == SPOOL_RECEIVE && !shut_out(fd)) {
-		spool_db_fail(db, SQLITE_ERROR, "%s: others may enter it and its mode can't be changed; chmod 700 it", dir);
+		spool_db_fail_code(db, SQLITE_ERROR, "%s: others may enter it and its mode can't be changed; chmod 700 it", dir);
 	} else if (spool_trust_files(fd, db->error, sizeof db->error)) {
 		for (const char *const *name = spool_fs_files; access == SPOOL_RECEIVE && *name; name++)
 			spool_fs_adopt(fd, *name);

@@ -24,7 +24,7 @@ bool spool_fsync_names(struct spool_db *db, const char *path, enum journal journ
 	bool made = new_log;
 
 	if (journal == JOURNAL_DELETE && !spool_dir_make_file(db->dir_fd, "hookspool.db-journal", &made))
-		return spool_db_fail(db, SQLITE_ERROR, "%s: %s", path, strerror(errno));
+		return spool_db_fail_code(db, SQLITE_ERROR, "%s: %s", path, strerror(errno));
 	if (!made)
 		return true;
 	if (spool_db_pragma(db, "PRAGMA user_version") < 0)
@@ -32,5 +32,5 @@ bool spool_fsync_names(struct spool_db *db, const char *path, enum journal journ
 	if (fsync(db->dir_fd) == 0)
 		return true;
 	db->fsync_failed = true;
-	return spool_db_fail(db, SQLITE_ERROR, "%s: %s", path, strerror(errno));
+	return spool_db_fail_code(db, SQLITE_ERROR, "%s: %s", path, strerror(errno));
 }

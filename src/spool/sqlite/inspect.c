@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: ISC */
-/* Inspects a spool for `hookspool check`. */
-#include "spool/inspect.h"
+/* Looks at SQLite's files: their size, whether they can be written, and whether they are whole. */
+#include "spool/sqlite/inspect.h"
 
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
-#include "spool/sqlite/program.h"
 #include "spool/sqlite/sql.h"
 
 /* The receiver makes the lock first, and the database a moment later. */
@@ -21,22 +21,48 @@ bool spool_inspect_lost(const char *place)
 	return !spool_db_exists(place) && stat(path, &st) == 0;
 }
 
-bool spool_inspect_write(struct spool_db *db)
+int spool_inspect_pages_try(struct sqlite3 *sql)
+{
+	static const char text[] = "SAVEPOINT try;"
+		"INSERT OR REPLACE INTO program(role, pid, ticks, space, started_at, ended_at, version, files, secrets, loaded_at, address,"
+		" reloads, reload_at, reload_error, ids)"
+		" VALUES('try', 0, 0, 0, 0, 0, '', '', '', 0, '', 0, 0, zeroblob(65536), '')";
+	int rc = sqlite3_exec(sql, text, NULL, NULL, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_db_cacheflush(sql);
+	return rc == SQLITE_OK ? sqlite3_exec(sql, "ROLLBACK TO try; RELEASE try", NULL, NULL, NULL) : rc;
+}
+
+bool spool_inspect_try(struct spool_db *db)
 {
 	int rc;
 
 	if (!spool_db_begin(db, true))
 		return false;
-	rc = spool_program_try(db->sql);
+	rc = spool_inspect_pages_try(db->sql);
 	spool_db_end(db);
-	return rc == SQLITE_OK || spool_db_fail(db, rc, "can't be written: %s", sqlite3_errstr(rc));
+	return rc == SQLITE_OK || spool_db_fail_code(db, rc, "can't be written: %s", sqlite3_errstr(rc));
 }
 
-int64_t spool_inspect_size(struct spool_db *db)
+static int64_t size_in_directory(struct spool_db *db, const char *name)
 {
 	struct stat st;
 
-	return fstatat(db->dir_fd, "hookspool.db", &st, 0) == 0 ? (int64_t)st.st_size : 0;
+	return fstatat(db->dir_fd, name, &st, 0) == 0 ? (int64_t)st.st_size : 0;
+}
+
+int64_t spool_inspect_file(struct spool_db *db)
+{
+	return size_in_directory(db, "hookspool.db");
+}
+
+void spool_inspect_disk(struct spool_db *db, int64_t *bytes, int64_t *free_bytes)
+{
+	struct statvfs fs;
+
+	*bytes = size_in_directory(db, "hookspool.db") + size_in_directory(db, "hookspool.db-wal");
+	*free_bytes = fstatvfs(db->dir_fd, &fs) == 0 ? (int64_t)((uint64_t)fs.f_bavail * fs.f_frsize) : -1;
 }
 
 static void add_fault(struct spool_faults *f, const char *text)
@@ -55,8 +81,8 @@ static void look_at_pages(struct spool_db *db, bool deep, struct spool_faults *f
 		const char *fault;
 
 		rc = sqlite3_step(st);
-		fault = rc == SQLITE_ROW ? spool_sql_text(st, 0) : "ok";
-		if (strcmp(fault, "ok") != 0)
+		fault = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(st, 0) : NULL;
+		if (fault && strcmp(fault, "ok") != 0)
 			add_fault(f, fault);
 	}
 	sqlite3_finalize(st);
@@ -87,7 +113,7 @@ static void look_at_references(struct spool_db *db, struct spool_faults *f)
 			" attempts without their delivery", relays, attempts);
 }
 
-bool spool_inspect_pages(struct spool_db *db, bool deep, struct spool_faults *faults)
+bool spool_inspect_database(struct spool_db *db, bool deep, struct spool_faults *faults)
 {
 	faults->n = 0;
 	look_at_pages(db, deep, faults);

@@ -24,7 +24,7 @@
 #include "core/clock.h"
 #include "spool/retention.h"
 #include "spool/sqlite/disk_reserve.h"
-#include "spool/sqlite/sql.h"
+#include "spool/stmt.h"
 
 enum {
 	INTERVAL_LEAST_MS = 1000,
@@ -88,25 +88,25 @@ static void tell_late(int64_t now, int64_t passed)
 static bool claim(struct spool_db *db, int64_t now, int64_t interval, struct spool_retention_cursor *c, bool *whole)
 {
 	int64_t day = interval < SHORT_MS ? interval : PARTS * interval, passed = 0, whole_at = 0;
-	sqlite3_stmt *st = NULL;
-	bool ok = spool_sql_prepare(db, "SELECT passed_at, whole_at, after FROM retention", &st), due = false, late;
+	struct spool_stmt *st = NULL;
+	bool ok = spool_stmt_prepare(db, "SELECT passed_at, whole_at, after FROM retention", &st), due = false, late;
 
-	if (ok && sqlite3_step(st) == SQLITE_ROW) {
-		passed = sqlite3_column_int64(st, 0);
-		whole_at = sqlite3_column_int64(st, 1);
-		c->after = sqlite3_column_int64(st, 2);
+	if (ok && spool_stmt_step(st) == SPOOL_ROW) {
+		passed = spool_stmt_int64(st, 0);
+		whole_at = spool_stmt_int64(st, 1);
+		c->after = spool_stmt_int64(st, 2);
 		due = passed > now || passed + interval <= now;
 	}
-	sqlite3_finalize(st);
+	spool_stmt_free(st);
 	*whole = whole_at > now || whole_at + day <= now;
 	if (*whole)
 		c->after = 0;
 	if (!due || !spool_db_begin(db, false))
 		return false;
 	late = is_late(now, passed, whole_at, interval);
-	due = spool_sql_run(db, late ? "UPDATE retention SET passed_at = ?1, whole_at = 0 WHERE passed_at = ?2"
+	due = spool_stmt_run(db, late ? "UPDATE retention SET passed_at = ?1, whole_at = 0 WHERE passed_at = ?2"
 			: "UPDATE retention SET passed_at = ?1 WHERE passed_at = ?2", now, passed) &&
-		sqlite3_changes(db->sql) == 1 && spool_db_commit(db);
+		spool_stmt_changes(db) == 1 && spool_db_commit(db);
 	spool_db_end(db);
 	if (due && late)
 		tell_late(now, passed);
@@ -119,7 +119,7 @@ static bool note_pass(struct spool_db *db, const struct spool_retention_cursor *
 
 	if (!spool_db_begin(db, false))
 		return false;
-	ok = spool_sql_run(db, "UPDATE retention SET after = ?1, whole_at = iif(?2, ?2, whole_at)", c->after, whole ? now : 0) &&
+	ok = spool_stmt_run(db, "UPDATE retention SET after = ?1, whole_at = iif(?2, ?2, whole_at)", c->after, whole ? now : 0) &&
 		spool_db_commit(db);
 	spool_db_end(db);
 	return ok;

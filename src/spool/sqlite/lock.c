@@ -105,7 +105,7 @@ bool spool_lock_take(struct spool_db *db, bool urgent)
 	if (ok || wait == WAIT_US)
 		atomic_store(&timed_out, !ok);
 	if (!ok)
-		return spool_db_fail(db, SQLITE_ERROR, "lock: %s", errno == EINTR ? "held by another process" : strerror(errno));
+		return spool_db_fail_code(db, SQLITE_ERROR, "lock: %s", errno == EINTR ? "held by another process" : strerror(errno));
 	if (spool_repair_read_flag(db))
 		return true;
 	flock(db->lock_fd, LOCK_UN);

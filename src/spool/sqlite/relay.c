@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "spool/sqlite/sql.h"
+#include "spool/sqlite/stmt.h"
+#include "spool/stmt.h"
 
 enum { LOOK_MOST = 1000 /* rows that one reading passes at most */ };
 
@@ -13,41 +14,41 @@ enum { LOOK_MOST = 1000 /* rows that one reading passes at most */ };
 #define COLUMNS "r.id, r.due, r.attempts, e.id, e.received_at, e.endpoint, e.event, e.key, e.account, e.sender_id, e.sender_name," \
 	" e.conversation, e.sent_at, e.headers, e.body, r.since, r.judge, r.reply, r.state, r.sink, e.text, e.remote_addr, e.note, e.source"
 
-static void read_relay(sqlite3_stmt *st, struct spool_relay_row *r)
+static void read_relay(struct spool_stmt *st, struct spool_relay_row *r)
 {
-	r->id = sqlite3_column_int64(st, 0);
-	r->due = spool_sql_time(st, 1);
-	r->since = spool_sql_time(st, 15);
-	r->attempts = spool_sql_int(st, 2);
-	r->judge = sqlite3_column_int(st, 16);
-	r->reply = spool_sql_slice(st, 17);
-	r->state = (enum spool_relay_state)sqlite3_column_int(st, 18);
-	r->sink = spool_sql_slice(st, 19);
+	r->id = spool_stmt_int64(st, 0);
+	r->due = spool_stmt_time(st, 1);
+	r->since = spool_stmt_time(st, 15);
+	r->attempts = spool_stmt_int(st, 2);
+	r->judge = (int)spool_stmt_int64(st, 16);
+	r->reply = spool_stmt_slice(st, 17);
+	r->state = (enum spool_relay_state)(int)spool_stmt_int64(st, 18);
+	r->sink = spool_stmt_slice(st, 19);
 	r->event = (struct spool_row){
-		.id = sqlite3_column_int64(st, 3),
-		.received_at = spool_sql_time(st, 4),
-		.endpoint = spool_sql_present(st, 5),
-		.event = spool_sql_present(st, 6),
-		.key = spool_sql_slice(st, 7),
-		.account = spool_sql_slice(st, 8),
-		.sender_id = spool_sql_slice(st, 9),
-		.sender_name = spool_sql_slice(st, 10),
-		.conversation = spool_sql_slice(st, 11),
-		.sent_at = spool_sql_slice(st, 12),
-		.headers = spool_sql_present(st, 13),
-		.body = spool_sql_present(st, 14),
-		.text = spool_sql_stored_text(st, 20),
-		.text_known = sqlite3_column_type(st, 20) != SQLITE_NULL,
-		.remote_addr = spool_sql_slice(st, 21),
-		.note = spool_sql_slice(st, 22),
-		.source = spool_sql_source(st, 23),
+		.id = spool_stmt_int64(st, 3),
+		.received_at = spool_stmt_time(st, 4),
+		.endpoint = spool_stmt_present(st, 5),
+		.event = spool_stmt_present(st, 6),
+		.key = spool_stmt_slice(st, 7),
+		.account = spool_stmt_slice(st, 8),
+		.sender_id = spool_stmt_slice(st, 9),
+		.sender_name = spool_stmt_slice(st, 10),
+		.conversation = spool_stmt_slice(st, 11),
+		.sent_at = spool_stmt_slice(st, 12),
+		.headers = spool_stmt_present(st, 13),
+		.body = spool_stmt_present(st, 14),
+		.text = spool_stmt_stored_text(st, 20),
+		.text_known = !spool_stmt_is_null(st, 20),
+		.remote_addr = spool_stmt_slice(st, 21),
+		.note = spool_stmt_slice(st, 22),
+		.source = spool_stmt_source(st, 23),
 	};
 }
 
 struct spool_relay_iter {
 	struct spool_db *db;
-	sqlite3_stmt *st;
-	sqlite3_stmt *later; /* behind st; NULL: none */
+	struct spool_stmt *st;
+	struct spool_stmt *later; /* behind st; NULL: none */
 	struct spool_relay_cursor at;
 	int looked;
 	bool done, failed;
@@ -64,7 +65,7 @@ static struct spool_relay_iter *new_iter(struct spool_db *db)
 	if (it)
 		it->db = db;
 	else
-		spool_db_fail(db, SQLITE_NOMEM, "spool: memory is short");
+		spool_db_fail(db, SPOOL_ERROR_OTHER, "spool: memory is short");
 	return it;
 }
 
@@ -78,11 +79,11 @@ static void is_read(sqlite3_context *context, int n, sqlite3_value **value)
 }
 
 /* The first statement of a connection finds no function, and has it made. */
-static bool keep_due(struct spool_db *db, const char *sql, sqlite3_stmt **st)
+static bool keep_due(struct spool_db *db, const char *sql, struct spool_stmt **st)
 {
-	return spool_sql_keep(db, sql, st) ||
+	return spool_stmt_keep(db, sql, st) ||
 		(sqlite3_create_function_v2(db->sql, "is_read", 2, SQLITE_UTF8 | SQLITE_DIRECTONLY, NULL, is_read, NULL, NULL, NULL) == SQLITE_OK &&
-		spool_sql_keep(db, sql, st));
+		spool_stmt_keep(db, sql, st));
 }
 
 /* A relay that waits for an older one of its conversation comes without its event. */
@@ -91,12 +92,12 @@ static bool keep_due(struct spool_db *db, const char *sql, sqlite3_stmt **st)
 	" WHERE o.sink = r.sink AND o.conversation = r.conversation AND o.state = 0 AND o.id < r.id), NULL, r.event)" \
 	" WHERE r.sink = ?1 AND r.state = 0 AND " range " AND NOT is_read(?4, r.id) ORDER BY r.due, r.id"
 
-static void bind_due(sqlite3_stmt *st, const char *sink, int64_t from, int64_t to, struct spool_relay_iter *it)
+static void bind_due(struct spool_stmt *st, const char *sink, int64_t from, int64_t to, struct spool_relay_iter *it)
 {
-	sqlite3_bind_text(st, 1, sink, -1, SQLITE_TRANSIENT);
-	sqlite3_bind_int64(st, 2, from);
-	sqlite3_bind_int64(st, 3, to);
-	sqlite3_bind_pointer(st, 4, it, "reading", NULL);
+	spool_stmt_bind_text(st, 1, sink);
+	spool_stmt_bind_int(st, 2, from);
+	spool_stmt_bind_int(st, 3, to);
+	sqlite3_bind_pointer(spool_sqlite_handle(st), 4, it, "reading", NULL);
 }
 
 /* Two statements: of one with a row value, (due, id) > (?, ?), SQLite looks up only the time, and passes all relays of that time. */
@@ -126,60 +127,60 @@ struct spool_relay_iter *spool_relay_find(struct spool_db *db, const struct spoo
 		return NULL;
 	it->keys = keys;
 	it->n_keys = n;
-	it->failed = !spool_sql_keep(db, "SELECT " COLUMNS " FROM relay AS r JOIN event AS e ON e.id = r.event"
+	it->failed = !spool_stmt_keep(db, "SELECT " COLUMNS " FROM relay AS r JOIN event AS e ON e.id = r.event"
 		" WHERE r.id = ?1 AND r.event = ?2", &it->st);
 	return it;
 }
 
 static bool next_found(struct spool_relay_iter *it, struct spool_relay_row *row)
 {
-	int rc = SQLITE_DONE;
+	enum spool_step rc = SPOOL_DONE;
 
-	while (!it->failed && it->n_keys && rc == SQLITE_DONE) {
-		sqlite3_reset(it->st);
-		sqlite3_bind_int64(it->st, 1, it->keys->relay);
-		sqlite3_bind_int64(it->st, 2, it->keys->event);
+	while (!it->failed && it->n_keys && rc == SPOOL_DONE) {
+		spool_stmt_reset(it->st);
+		spool_stmt_bind_int(it->st, 1, it->keys->relay);
+		spool_stmt_bind_int(it->st, 2, it->keys->event);
 		it->keys++;
 		it->n_keys--;
-		rc = sqlite3_step(it->st);
+		rc = spool_stmt_step(it->st);
 	}
-	if (rc == SQLITE_ROW)
+	if (rc == SPOOL_ROW)
 		read_relay(it->st, row);
-	else if (rc != SQLITE_DONE)
-		it->failed = !spool_sql_fail(it->db);
-	return rc == SQLITE_ROW;
+	else if (rc != SPOOL_DONE)
+		it->failed = !spool_stmt_fail(it->db);
+	return rc == SPOOL_ROW;
 }
 
 /* Steps to the next row of both statements. */
-static int step_due(struct spool_relay_iter *it)
+static enum spool_step step_due(struct spool_relay_iter *it)
 {
-	int rc = sqlite3_step(it->st);
+	int rc = spool_stmt_step(it->st);
 
-	if (rc != SQLITE_DONE || !it->later)
+	if (rc != SPOOL_DONE || !it->later)
 		return rc;
-	sqlite3_reset(it->st);
+	spool_stmt_reset(it->st);
 	it->st = it->later;
 	it->later = NULL;
-	return sqlite3_step(it->st);
+	return spool_stmt_step(it->st);
 }
 
 bool spool_relay_next(struct spool_relay_iter *it, struct spool_relay_row *row)
 {
-	int rc = SQLITE_ROW;
+	enum spool_step rc = SPOOL_ROW;
 
 	if (it && it->keys)
 		return next_found(it, row);
-	while (it && !it->failed && !it->done && it->looked < LOOK_MOST && (rc = step_due(it)) == SQLITE_ROW) {
+	while (it && !it->failed && !it->done && it->looked < LOOK_MOST && (rc = step_due(it)) == SPOOL_ROW) {
 		read_relay(it->st, row);
 		it->at = (struct spool_relay_cursor){row->due, row->id};
 		it->looked++;
 		if (row->event.id)
 			return true;
 	}
-	if (rc == SQLITE_DONE)
+	if (rc == SPOOL_DONE)
 		it->done = true;
-	else if (rc != SQLITE_ROW)
-		it->failed = !spool_sql_fail(it->db);
+	else if (rc != SPOOL_ROW)
+		it->failed = !spool_stmt_fail(it->db);
 	return false;
 }
 
@@ -190,7 +191,7 @@ bool spool_relay_end(struct spool_relay_iter *it, struct spool_relay_cursor *cur
 	*more = ok && !it->done;
 	if (it) {
 		*cursor = it->at;
-		sqlite3_reset(it->st);
+		spool_stmt_reset(it->st);
 	}
 	free(it);
 	return ok;
@@ -198,52 +199,52 @@ bool spool_relay_end(struct spool_relay_iter *it, struct spool_relay_cursor *cur
 
 bool spool_relay_next_due(struct spool_db *db, const char *sink, int64_t now, int64_t *due)
 {
-	sqlite3_stmt *st;
+	struct spool_stmt *st;
 	bool ok;
 
-	if (!spool_sql_keep(db, "SELECT min(due) FROM relay WHERE sink = ?1 AND state = 0 AND due > ?2", &st))
+	if (!spool_stmt_keep(db, "SELECT min(due) FROM relay WHERE sink = ?1 AND state = 0 AND due > ?2", &st))
 		return false;
-	sqlite3_bind_text(st, 1, sink, -1, SQLITE_STATIC);
-	sqlite3_bind_int64(st, 2, now);
-	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db);
-	*due = spool_sql_time(st, 0);
-	sqlite3_reset(st);
+	spool_stmt_bind_text(st, 1, sink);
+	spool_stmt_bind_int(st, 2, now);
+	ok = spool_stmt_step(st) == SPOOL_ROW || spool_stmt_fail(db);
+	*due = spool_stmt_time(st, 0);
+	spool_stmt_reset(st);
 	return ok;
 }
 
 bool spool_relay_pending(struct spool_db *db, struct spool_relay_key *keys, size_t count)
 {
-	sqlite3_stmt *st;
+	struct spool_stmt *st;
 	bool ok = true;
-	int rc;
+	enum spool_step rc;
 
-	if (!spool_sql_keep(db, "SELECT 1 FROM relay WHERE id = ?1 AND event = ?2 AND state = 0", &st))
+	if (!spool_stmt_keep(db, "SELECT 1 FROM relay WHERE id = ?1 AND event = ?2 AND state = 0", &st))
 		return false;
 	/* one transaction, as each begins with system calls */
-	sqlite3_exec(db->sql, "BEGIN", NULL, NULL, NULL);
+	spool_stmt_exec(db, "BEGIN");
 	for (size_t i = 0; ok && i < count; i++) {
-		sqlite3_reset(st);
-		sqlite3_bind_int64(st, 1, keys[i].relay);
-		sqlite3_bind_int64(st, 2, keys[i].event);
-		rc = sqlite3_step(st);
-		keys[i].pending = rc == SQLITE_ROW;
-		ok = rc == SQLITE_ROW || rc == SQLITE_DONE || spool_sql_fail(db);
+		spool_stmt_reset(st);
+		spool_stmt_bind_int(st, 1, keys[i].relay);
+		spool_stmt_bind_int(st, 2, keys[i].event);
+		rc = spool_stmt_step(st);
+		keys[i].pending = rc == SPOOL_ROW;
+		ok = rc == SPOOL_ROW || rc == SPOOL_DONE || spool_stmt_fail(db);
 	}
-	sqlite3_reset(st);
-	sqlite3_exec(db->sql, "COMMIT", NULL, NULL, NULL);
+	spool_stmt_reset(st);
+	spool_stmt_exec(db, "COMMIT");
 	return ok;
 }
 
 bool spool_relay_name(struct spool_db *db, char name[16])
 {
-	sqlite3_stmt *st;
+	struct spool_stmt *st;
 	bool ok;
 
-	if (!spool_sql_prepare(db, "SELECT name FROM spool", &st))
+	if (!spool_stmt_prepare(db, "SELECT name FROM spool", &st))
 		return false;
-	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db);
+	ok = spool_stmt_step(st) == SPOOL_ROW || spool_stmt_fail(db);
 	if (ok)
-		snprintf(name, 16, "%s", spool_sql_text(st, 0));
-	sqlite3_finalize(st);
+		snprintf(name, 16, "%s", spool_stmt_text(st, 0));
+	spool_stmt_free(st);
 	return ok;
 }

@@ -38,7 +38,7 @@ enum spool_relay_lock spool_relay_lock(struct spool_db *db, const char *place)
 {
 	db->relay_lock_fd = open_relay_lock(place);
 	if (db->relay_lock_fd < 0) {
-		spool_db_fail(db, SQLITE_ERROR, "%s/" SPOOL_FS_RELAY_LOCK ": %s", place, strerror(errno));
+		spool_db_fail_code(db, SQLITE_ERROR, "%s/" SPOOL_FS_RELAY_LOCK ": %s", place, strerror(errno));
 		return SPOOL_RELAY_LOCK_FAILED;
 	}
 	if (flock(db->relay_lock_fd, LOCK_EX | LOCK_NB) == 0)
@@ -46,7 +46,7 @@ enum spool_relay_lock spool_relay_lock(struct spool_db *db, const char *place)
 	nanosleep(&(struct timespec){.tv_nsec = LOOKED_AT_NS}, NULL);
 	if (flock(db->relay_lock_fd, LOCK_EX | LOCK_NB) == 0)
 		return SPOOL_RELAY_LOCK_TAKEN;
-	spool_db_fail(db, SQLITE_BUSY, "another relay runs on %s", place);
+	spool_db_fail_code(db, SQLITE_BUSY, "another relay runs on %s", place);
 	return SPOOL_RELAY_LOCK_HELD;
 }
 

@@ -176,7 +176,7 @@ bool spool_repair_read_flag(struct spool_db *db)
 	char flag = 0;
 
 	if (pread(db->lock_fd, &flag, 1, 0) < 0)
-		return spool_db_fail(db, SQLITE_ERROR, "lock: %s", strerror(errno));
+		return spool_db_fail_code(db, SQLITE_ERROR, "lock: %s", strerror(errno));
 	db->dirty = flag;
 	db->fsync_failed = db->fsync_failed || db->dirty;
 	return true;
@@ -187,7 +187,7 @@ bool spool_repair_set_flag(struct spool_db *db)
 	static const char flag = 1;
 
 	db->dirty = db->dirty || pwrite(db->lock_fd, &flag, 1, 0) == 1;
-	return db->dirty || spool_db_fail(db, SQLITE_ERROR, "lock: %s", strerror(errno));
+	return db->dirty || spool_db_fail_code(db, SQLITE_ERROR, "lock: %s", strerror(errno));
 }
 
 void spool_repair_clear_flag(struct spool_db *db)

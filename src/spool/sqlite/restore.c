@@ -24,7 +24,7 @@ enum { ID_GAP = 10 * 1000 * 1000 };
 
 static bool fail_copy(struct spool_db *db, sqlite3 *sql, const char *what)
 {
-	return spool_db_fail(db, SQLITE_ERROR, "%s: %s", what, sql ? sqlite3_errmsg(sql) : "memory is short");
+	return spool_db_fail_code(db, SQLITE_ERROR, "%s: %s", what, sql ? sqlite3_errmsg(sql) : "memory is short");
 }
 
 /* ---- checking the backup */
@@ -48,7 +48,7 @@ static bool check_copied_pages(struct spool_db *db, sqlite3 *sql)
 
 	ok = ok && verdict && strcmp(verdict, "ok") == 0;
 	if (!ok)
-		spool_db_fail(db, SQLITE_ERROR, "it is damaged: %s", verdict ? verdict : "memory is short");
+		spool_db_fail_code(db, SQLITE_ERROR, "it is damaged: %s", verdict ? verdict : "memory is short");
 	sqlite3_finalize(st);
 	return ok;
 }
@@ -63,11 +63,11 @@ static bool check_copied_schema(struct spool_db *db, sqlite3 *sql)
 			" (type = 'trigger' AND name NOT IN ('event_deleted', 'relay_changed', 'relay_deleted'))", &others))
 		return fail_copy(db, sql, "it can't be read");
 	if (version < 1 || tables != 4)
-		spool_db_fail(db, SQLITE_ERROR, "it is no spool of hookspool");
+		spool_db_fail_code(db, SQLITE_ERROR, "it is no spool of hookspool");
 	else if (version > SPOOL_SCHEMA_VERSION)
-		spool_db_fail(db, SQLITE_ERROR, "a newer hookspool made it; upgrade this one");
+		spool_db_fail_code(db, SQLITE_ERROR, "a newer hookspool made it; upgrade this one");
 	else if (others)
-		spool_db_fail(db, SQLITE_ERROR, "it has triggers or views that hookspool does not make");
+		spool_db_fail_code(db, SQLITE_ERROR, "it has triggers or views that hookspool does not make");
 	else
 		return true;
 	return false;
@@ -79,9 +79,9 @@ bool spool_restore_check(struct spool_db *db, int fd)
 	bool ok;
 
 	if (!spool_backup_is_database(fd))
-		return spool_db_fail(db, SQLITE_NOTADB, "it is no SQLite database");
+		return spool_db_fail_code(db, SQLITE_NOTADB, "it is no SQLite database");
 	if (!spool_backup_unlog(fd))
-		return spool_db_fail(db, SQLITE_IOERR, "%s", strerror(errno));
+		return spool_db_fail_code(db, SQLITE_IOERR, "%s", strerror(errno));
 	ok = (spool_fd_open(fd, &sql) == SQLITE_OK && spool_trust_nothing(sql)) || fail_copy(db, sql, "it is damaged or can't be opened");
 	ok = ok && check_copied_schema(db, sql) && check_copied_pages(db, sql);
 	sqlite3_close_v2(sql);
@@ -141,7 +141,7 @@ static bool prepare_file(struct spool_db *db, int fd, enum spool_pending pending
 	*r = (struct spool_restored){0};
 	ok = ok && spool_trust_nothing(sql) && prepare_copy(db, sql, pending, now, r);
 	ok = sqlite3_close(sql) == SQLITE_OK && ok;
-	return ok && (spool_backup_unmark(fd) || spool_db_fail(db, SQLITE_IOERR, "restore: %s", strerror(errno)));
+	return ok && (spool_backup_unmark(fd) || spool_db_fail_code(db, SQLITE_IOERR, "restore: %s", strerror(errno)));
 }
 
 /* ---- putting the file in place */
@@ -195,13 +195,13 @@ static bool remove_old_files(int dir)
 
 static enum spool_restore fail_restore(struct spool_db *db, const char *why)
 {
-	spool_db_fail(db, SQLITE_ERROR, "%s", why);
+	spool_db_fail_code(db, SQLITE_ERROR, "%s", why);
 	return SPOOL_RESTORE_FAILED;
 }
 
 static enum spool_restore fail_occupied(struct spool_db *db)
 {
-	spool_db_fail(db, SQLITE_ERROR, "there is a spool; stop the receiver, move the directory away, and run this again");
+	spool_db_fail_code(db, SQLITE_ERROR, "there is a spool; stop the receiver, move the directory away, and run this again");
 	return SPOOL_RESTORE_OCCUPIED;
 }
 

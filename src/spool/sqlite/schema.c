@@ -198,11 +198,11 @@ bool spool_schema_migrate(struct spool_db *db, enum spool_access access)
 	if (spool_hash_register(db->sql) != SQLITE_OK)
 		return spool_db_fail_sql(db, "schema");
 	if (version > SPOOL_SCHEMA_VERSION)
-		return spool_db_fail(db, SQLITE_ERROR, "schema: made by a newer hookspool; upgrade this one");
+		return spool_db_fail_code(db, SQLITE_ERROR, "schema: made by a newer hookspool; upgrade this one");
 	if (version == SPOOL_SCHEMA_VERSION)
 		return true;
 	if (access != SPOOL_RECEIVE)
-		return spool_db_fail(db, SQLITE_ERROR,
+		return spool_db_fail_code(db, SQLITE_ERROR,
 			"schema: empty, or made by an older hookspool; the receiver brings it up to date when it starts");
 	return migrate_from(db, version);
 }
@@ -229,14 +229,14 @@ bool spool_schema_make(struct spool_db *db, const char *path)
 
 	snprintf(new, sizeof new, "%s.new", path);
 	if (!remove_leftovers(path) || !spool_dir_make_file(db->dir_fd, "hookspool.db.new", &made))
-		return spool_db_fail(db, SQLITE_ERROR, "%s: %s", path, strerror(errno));
+		return spool_db_fail_code(db, SQLITE_ERROR, "%s: %s", path, strerror(errno));
 	ok = (sqlite3_open_v2(new, &db->sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL) == SQLITE_OK &&
 		spool_db_exec(db, "PRAGMA page_size=16384; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=MEMORY")) ||
 		spool_db_fail_sql(db, new);
 	ok = ok && spool_schema_migrate(db, SPOOL_RECEIVE);
 	sqlite3_close_v2(db->sql);
 	db->sql = NULL;
-	return ok && (rename(new, path) == 0 || spool_db_fail(db, SQLITE_ERROR, "%s: %s", path, strerror(errno)));
+	return ok && (rename(new, path) == 0 || spool_db_fail_code(db, SQLITE_ERROR, "%s: %s", path, strerror(errno)));
 }
 
 /*
@@ -262,7 +262,7 @@ static bool compare_with_model(struct spool_db *db)
 	if (ok)
 		ok = spool_trust_schema(db->sql, model.sql, db->error, sizeof db->error);
 	else
-		spool_db_fail(db, SQLITE_ERROR, "%s", model.error);
+		spool_db_fail_code(db, SQLITE_ERROR, "%s", model.error);
 	sqlite3_close_v2(model.sql);
 	return ok;
 }

@@ -17,7 +17,7 @@
 #include "core/clock.h"
 #include "spool/measure.h"
 #include "spool/receiver.h"
-#include "spool/sqlite/stats.h"
+#include "spool/query/stats.h"
 #include "spool/wakeup.h"
 
 /* One caller's part of a commit; it lives on the caller's stack. */

@@ -319,3 +319,12 @@ bool spool_store_put(struct spool_store *s, struct spool_event *ev)
 		return false;
 	return (!ev->duplicate || look_at_stores(s, ev)) && (!ev->fetched || ev->source || add_withheld(s, ev)) && (!ev->reject || run_with_id(s, STORE_ACCEPT, ev->reject));
 }
+
+bool spool_store_one(struct spool_db *db, struct spool_event *ev)
+{
+	struct spool_store store = {0};
+	bool ok = (spool_store_open(&store, db->sql) && spool_store_begin(&store) && spool_store_put(&store, ev)) || spool_sql_fail(db);
+
+	spool_store_close(&store);
+	return ok;
+}

@@ -55,4 +55,7 @@ bool spool_store_begin(struct spool_store *s);
 /* Stores the event, or finds that it is a duplicate, and sets the members that spool_put() sets. False as above. */
 bool spool_store_put(struct spool_store *s, struct spool_event *ev);
 
+/* The same for one event, inside a transaction of the connection. False with the reason in the connection. */
+bool spool_store_one(struct spool_db *db, struct spool_event *ev);
+
 #endif

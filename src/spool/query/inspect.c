@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: ISC */
+/* Inspects a spool for `hookspool check`: its engine does. */
+#include "spool/inspect.h"
+
+#include "spool/engine.h"
+
+bool spool_inspect_write(struct spool_db *db)
+{
+	return db->engine->try_to_write(db);
+}
+
+int64_t spool_inspect_size(struct spool_db *db)
+{
+	return db->engine->size(db);
+}
+
+bool spool_inspect_pages(struct spool_db *db, bool deep, struct spool_faults *faults)
+{
+	return db->engine->inspect(db, deep, faults);
+}

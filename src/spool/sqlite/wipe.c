@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Wipes what deletion leaves in the files, and deletes on a full disk.
+ *
+ * SQLite overwrites deleted content with zeros (PRAGMA secure_delete). Copies of it stay in the write-ahead log, until a
+ * checkpoint of kind TRUNCATE. Such a checkpoint runs under the spool's lock, as every other one.
+ */
+#include "spool/sqlite/wipe.h"
+
+#include <time.h>
+
+#include "core/clock.h"
+#include "spool/sqlite/disk_reserve.h"
+#include "spool/sqlite/scrub.h"
+#include "spool/sqlite/sql.h"
+
+enum {
+	WIPE_WAIT_MS = 10 * 1000,
+	WIPE_BUSY_MS = 200, /* with the lock held: deliveries wait for it */
+	VACUUM_BYTES = 64 << 20, /* a VACUUM of that takes less than a second, and deliveries wait for it */
+	WIPE_AGAIN_NS = 100 * 1000 * 1000,
+};
+
+static int64_t database_bytes(struct spool_db *db)
+{
+	return (int64_t)spool_db_pragma(db, "PRAGMA page_count") * spool_db_pragma(db, "PRAGMA page_size");
+}
+
+/* On a full disk, with the lock held: gives back the room of the write-ahead log, if there is enough for the database to grow. */
+static void checkpoint_in_place(struct spool_db *db)
+{
+	if (db->wal && spool_disk_reserve_fits(db->dir_fd, database_bytes(db)))
+		sqlite3_wal_checkpoint_v2(db->sql, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+}
+
+/* Ends the transaction and begins another one. The lock stays held, so that no delivery takes the room. */
+static bool make_room_on_disk(struct spool_db *db)
+{
+	if (!spool_db_commit(db))
+		return false;
+	checkpoint_in_place(db);
+	return spool_db_exec(db, "BEGIN IMMEDIATE") || spool_sql_fail(db);
+}
+
+bool spool_wipe_begin(struct spool_db *db, bool *low)
+{
+	*low = false;
+	if (!spool_db_begin(db, true))
+		return false;
+	*low = spool_disk_reserve_release(db->dir_fd);
+	if (!*low || make_room_on_disk(db))
+		return true;
+	spool_db_end(db);
+	return false;
+}
+
+void spool_wipe_end(struct spool_db *db, bool low)
+{
+	if (low && sqlite3_get_autocommit(db->sql))
+		checkpoint_in_place(db);
+	spool_db_end(db);
+}
+
+bool spool_wipe_vacuum(struct spool_db *db)
+{
+	return spool_db_exec(db, "PRAGMA incremental_vacuum") || spool_sql_fail(db);
+}
+
+/* Holds the lock: a checkpoint beside another process's commit can corrupt the database (SQLite before 3.51.3). */
+static bool checkpoint_deleted(struct spool_db *db, bool *busy)
+{
+	int rc;
+
+	*busy = false;
+	if (!db->wal)
+		return true;
+	if (!spool_db_begin(db, true))
+		return false;
+	rc = spool_db_commit(db) ? SQLITE_OK : SQLITE_ERROR;
+	if (rc == SQLITE_OK) {
+		sqlite3_busy_timeout(db->sql, WIPE_BUSY_MS);
+		rc = sqlite3_wal_checkpoint_v2(db->sql, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+		sqlite3_busy_timeout(db->sql, SPOOL_DB_BUSY_MS);
+		if (rc != SQLITE_OK)
+			spool_sql_fail(db);
+		else
+			db->wal_pages = 0;
+	}
+	*busy = rc == SQLITE_BUSY;
+	spool_db_end(db);
+	return rc == SQLITE_OK;
+}
+
+/*
+ * A database that another program made, from a dump for example, lacks auto_vacuum. It gives back no room and cannot be scrubbed. A
+ * VACUUM of a small one corrects both.
+ */
+static bool add_auto_vacuum(struct spool_db *db)
+{
+	bool ok;
+
+	if (spool_db_pragma(db, "PRAGMA auto_vacuum") != 0 || database_bytes(db) > VACUUM_BYTES)
+		return true;
+	if (!spool_db_begin(db, true))
+		return false;
+	/* VACUUM runs outside of a transaction; the lock stays held */
+	ok = spool_db_commit(db) &&
+		(spool_db_exec(db, "PRAGMA auto_vacuum=INCREMENTAL; VACUUM") || spool_sql_fail(db));
+	spool_db_end(db);
+	return ok;
+}
+
+bool spool_wipe(struct spool_db *db)
+{
+	int64_t end = clock_mono_us() + WIPE_WAIT_MS * INT64_C(1000);
+	const struct timespec pause = {.tv_nsec = WIPE_AGAIN_NS};
+	bool ok = add_auto_vacuum(db), busy, again;
+
+	if (!ok)
+		return false;
+	do {
+		ok = checkpoint_deleted(db, &busy) && spool_scrub(db, &busy);
+		again = !ok && busy && clock_mono_us() < end;
+		if (again)
+			nanosleep(&pause, NULL);
+	} while (again);
+	spool_disk_reserve_make(db->dir_fd);
+	if (!ok && busy)
+		spool_db_fail_code(db, SQLITE_BUSY, "what was deleted is still in a file of the spool, as another process reads it; run this again");
+	return ok;
+}
