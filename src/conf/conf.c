@@ -115,6 +115,7 @@ static bool build_conf(struct conf *c, cfg_t *tree, const char *file)
 	bool ok = option_read(top_options, tree, c);
 
 	c->file = strdup(file);
+	c->dir = c->spool;
 	c->sinks = calloc(cfg_size(tree, "sink") + 1, sizeof *c->sinks);
 	c->endpoints = calloc(cfg_size(tree, "endpoint") + 1, sizeof *c->endpoints);
 	c->catchups = calloc(cfg_size(tree, "catch-up") + 1, sizeof *c->catchups);

@@ -46,6 +46,7 @@ struct conf {
 	struct strlist files; /* the main file, and all included files */
 	char fingerprint[CONF_FINGERPRINT]; /* of their texts; empty when memory was short */
 	char *spool; /* directory */
+	const char *dir; /* of the files that are this machine's alone; the spool's */
 	char *health; /* a path that tells whether events can be stored; NULL: none */
 	enum journal journal;
 	size_t max_body; /* bytes; of endpoints without their own */

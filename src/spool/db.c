@@ -41,9 +41,11 @@ struct spool_db *spool_db_new(void)
 
 bool spool_db_open(struct spool_db *db, const char *place, enum journal journal, enum spool_access access)
 {
+	char why[sizeof db->error];
+
 	db->kind = SPOOL_ERROR_OTHER;
-	db->engine = &spool_sqlite_engine;
-	return db->engine->open(db, place, journal, access);
+	db->engine = spool_engine_find(place, why, sizeof why);
+	return db->engine ? db->engine->open(db, place, journal, access) : spool_db_fail(db, SPOOL_ERROR_OTHER, "%s", why);
 }
 
 void spool_db_close(struct spool_db *db)

@@ -19,6 +19,7 @@
 #include "spool/inspect.h"
 
 struct spool_event;
+struct spool_receiver_ops;
 
 enum { SPOOL_DB_KEPT = 24 /* statements of spool_stmt_keep() */ };
 
@@ -30,6 +31,8 @@ struct spool_stmt {
 };
 
 struct spool_engine {
+	const struct spool_receiver_ops *receiver; /* what the receiver does with it: spool/receiver.h */
+
 	/* Of spool_db_open(): db is zeroed but for housekeeping, or was closed, and is closed after an error. */
 	bool (*open)(struct spool_db *db, const char *place, enum journal journal, enum spool_access access);
 	void (*close)(struct spool_db *db);
@@ -79,6 +82,18 @@ struct spool_engine {
 };
 
 extern const struct spool_engine spool_sqlite_engine;
+
+/* An engine of a module. SPOOL_ABI changes with this header, receiver.h, and the functions of engine.syms. */
+enum { SPOOL_ABI = 1 };
+
+struct spool_module {
+	unsigned abi;
+	const char *version; /* PACKAGE_VERSION */
+	const struct spool_engine *engine;
+};
+
+/* The engine of the spool at that place. NULL with the reason in why: its module is missing, or can't be used. */
+const struct spool_engine *spool_engine_find(const char *place, char *why, size_t why_size);
 
 struct spool_db {
 	const struct spool_engine *engine; /* NULL: it was never opened */

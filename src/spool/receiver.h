@@ -40,11 +40,13 @@ struct spool_receiver_ops {
 	 */
 	bool (*put)(struct spool_receiver *r, const struct spool_batch *first, int64_t until, bool *relayed, char *why, size_t why_size);
 
-	/* Writes the statistics. It waits for 1 s at most. */
+	/* Writes the statistics. It waits for 1 s at most, but with `waits`. */
 	bool (*write)(struct spool_receiver *r, const struct spool_stats *stats);
 
 	/* Finds out whether the spool can be written. */
 	bool (*probe)(struct spool_receiver *r, char *why, size_t why_size);
+
+	bool waits; /* write() may wait for long. It has what it needs beside the handle: another thread may call it during the others */
 };
 
 extern const struct spool_receiver_ops spool_sqlite_receiver;

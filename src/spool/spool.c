@@ -5,7 +5,11 @@
  * Group commit: a thread that has events joins a queue. The first of the queue waits until the handle is free, takes the whole
  * queue, and commits it in one transaction. The others wake when their events are committed. Counters and probes have
  * transactions of their own, so that they never fail an event.
+ *
+ * Where the spool is a server, events that it does not commit in time go to the overflow, a spool of SQLite on this machine, which the
+ * relay drains.
  */
+#define _GNU_SOURCE /* pthread_timedjoin_np */
 #include "spool/spool.h"
 
 #include <errno.h>
@@ -13,8 +17,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/clock.h"
+#include "core/log.h"
+#include "spool/engine.h"
 #include "spool/measure.h"
 #include "spool/receiver.h"
 #include "spool/query/stats.h"
@@ -31,11 +38,15 @@ struct put {
 	pthread_cond_t wake; /* it is done, or the first of the queue when the handle is free */
 };
 
+enum { LAST_FLUSH_S = 1 };
+
 struct spool {
-	char *dir;
+	char *dir; /* of this machine's files */
+	int64_t wait; /* us that events wait for the receiver's engine; 0: as long as their deadlines say */
 
 	/* of the thread that set `busy` */
 	struct spool_receiver *receiver;
+	struct spool_receiver *overflow; /* NULL: there is none */
 	struct spool_wakeup wakeup;
 
 	pthread_mutex_t mutex; /* all below */
@@ -43,40 +54,83 @@ struct spool {
 	pthread_cond_t free;    /* no thread does; for those that have no events */
 	struct spool_batch *queue, **queue_end;
 	struct spool_stats stats;
+	pthread_t flusher;      /* writes statistics where that may wait for long */
+	pthread_cond_t flush;   /* the flusher has something to do */
+	bool flushing, asked, stop;
 };
 
-struct spool *spool_new(const char *dir, enum journal journal, enum spool_access access,
-	struct reject_limits limits)
+static struct spool_receiver *new_receiver(const char *place, enum journal journal, enum spool_access access)
+{
+	char why[512];
+	const struct spool_engine *engine = spool_engine_find(place, why, sizeof why);
+
+	if (!engine)
+		log_message(LOG_LEVEL_ERROR, "spool: %s", why);
+	return engine ? engine->receiver->new(place, journal, access) : NULL;
+}
+
+static void close_receiver(struct spool_receiver *r)
+{
+	if (r)
+		r->ops->close(r);
+}
+
+static void init_condition(pthread_cond_t *c)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(c, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+struct spool *spool_new(const char *place, enum journal journal, enum spool_access access, struct reject_limits limits)
 {
 	struct spool *s = calloc(1, sizeof *s);
 
 	if (!s)
 		return NULL;
-	s->dir = strdup(dir);
-	s->receiver = spool_sqlite_receiver.new(dir, journal, access);
-	if (!s->dir || !s->receiver) {
-		if (s->receiver)
-			s->receiver->ops->close(s->receiver);
-		free(s->dir);
-		free(s);
-		return NULL;
-	}
-	s->stats.limits = limits;
-	s->stats.relimited = true;
 	s->wakeup.fd = -1;
 	s->queue_end = &s->queue;
+	s->stats.limits = limits;
+	s->stats.relimited = true;
 	pthread_mutex_init(&s->mutex, NULL);
 	pthread_cond_init(&s->free, NULL);
-	return s;
+	init_condition(&s->flush);
+	s->dir = strdup(place);
+	s->receiver = new_receiver(place, journal, access);
+	if (s->dir && s->receiver)
+		return s;
+	spool_close(s);
+	return NULL;
+}
+
+/* Ends the flusher, which writes what is left. False: it still waits for the server. */
+static bool end_flusher(struct spool *s)
+{
+	struct timespec end;
+
+	if (!s->flushing)
+		return true;
+	pthread_mutex_lock(&s->mutex);
+	s->stop = true;
+	pthread_cond_signal(&s->flush);
+	pthread_mutex_unlock(&s->mutex);
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += LAST_FLUSH_S;
+	return pthread_timedjoin_np(s->flusher, NULL, &end) == 0;
 }
 
 void spool_close(struct spool *s)
 {
-	if (!s)
+	if (!s || !end_flusher(s))
 		return;
-	s->receiver->ops->close(s->receiver);
+	close_receiver(s->receiver);
+	close_receiver(s->overflow);
 	spool_wakeup_close(&s->wakeup);
 	spool_stats_free(&s->stats);
+	pthread_cond_destroy(&s->flush);
 	pthread_cond_destroy(&s->free);
 	pthread_mutex_destroy(&s->mutex);
 	free(s->dir);
@@ -129,7 +183,9 @@ static bool commit_events(struct spool *s, struct spool_batch *queue, char *why,
 	int64_t began = clock_mono_us(), until;
 	size_t events = begin_events(queue, &until);
 
-	ok = s->receiver->ops->put(s->receiver, queue, until, &relayed, why, n);
+	ok = s->receiver->ops->put(s->receiver, queue, s->wait ? earlier(until, began + s->wait) : until, &relayed, why, n);
+	if (!ok && s->overflow)
+		ok = s->overflow->ops->put(s->overflow, queue, until, &relayed, why, n);
 	if (ok)
 		measure_commit(clock_mono_us() - began, events);
 	if (relayed)
@@ -206,21 +262,11 @@ static void wait_in_queue(struct spool *s, struct put *p)
 		leave_queue(s, p);
 }
 
-static void init_wake(pthread_cond_t *wake)
-{
-	pthread_condattr_t attr;
-
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(wake, &attr);
-	pthread_condattr_destroy(&attr);
-}
-
 bool spool_put(struct spool *s, struct spool_event *first, char *why, size_t n)
 {
 	struct put p = {.batch.events = first, .deadline = deadline_of(first), .why = why, .why_size = n};
 
-	init_wake(&p.wake);
+	init_condition(&p.wake);
 	pthread_mutex_lock(&s->mutex);
 	*s->queue_end = &p.batch;
 	s->queue_end = &p.batch.next;
@@ -258,7 +304,12 @@ void spool_reject(struct spool *s, const struct spool_reject *r)
 	pthread_mutex_unlock(&s->mutex);
 }
 
-/* Writes the statistics. After a failure they stay in memory, in front of newer ones. Called with the mutex and the handle. */
+static bool has_stats(const struct spool *s)
+{
+	return s->stats.tallies || s->stats.rejects.n || s->stats.program;
+}
+
+/* Writes the statistics. After a failure they stay in memory, in front of newer ones. Called with the mutex, and the handle or its own thread. */
 static void flush_stats(struct spool *s)
 {
 	struct spool_stats taken = s->stats;
@@ -272,10 +323,38 @@ static void flush_stats(struct spool *s)
 	s->stats = taken;
 }
 
+static void *flush_when_asked(void *arg)
+{
+	struct spool *s = arg;
+
+	pthread_mutex_lock(&s->mutex);
+	while (!s->stop || s->asked) {
+		if (s->asked) {
+			s->asked = false;
+			flush_stats(s);
+		} else {
+			pthread_cond_wait(&s->flush, &s->mutex);
+		}
+	}
+	pthread_mutex_unlock(&s->mutex);
+	return NULL;
+}
+
+/* Called with the mutex. */
+static void ask_flusher(struct spool *s)
+{
+	s->asked = true;
+	if (!s->flushing)
+		s->flushing = pthread_create(&s->flusher, NULL, flush_when_asked, s) == 0;
+	pthread_cond_signal(&s->flush);
+}
+
 void spool_flush(struct spool *s)
 {
 	pthread_mutex_lock(&s->mutex);
-	if (s->stats.tallies || s->stats.rejects.n || s->stats.program) {
+	if (has_stats(s) && s->receiver->ops->waits) {
+		ask_flusher(s);
+	} else if (has_stats(s)) {
 		take_handle(s);
 		flush_stats(s);
 		give_handle(s);
