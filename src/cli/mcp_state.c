@@ -5,9 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hook/explain.h"
 #include "cli/mcp.h"
 #include "core/clock.h"
+#include "hook/again.h"
+#include "hook/explain.h"
 #include "hook/stored.h"
 #include "spool/deliveries.h"
 #include "spool/events.h"
@@ -132,6 +133,7 @@ bool mcp_list_refused(struct mcp *m, const struct mcp_args *a, struct json *j, s
 	json_list(j, "refused");
 	while (!full && spool_rejects_next(rows, &r)) {
 		full = mcp_result_full(j);
+		again_hide_secret(&r);
 		if (!full)
 			add_reject(j, &r, id->given);
 		n++;
@@ -229,9 +231,12 @@ static bool explain_event(struct mcp *m, int64_t id, struct json *j, struct buf 
 static bool explain_refused(struct mcp *m, int64_t id, struct json *j, struct buf *why)
 {
 	struct spool_rows *rows = spool_rejects_get(m->db, id);
-	struct spool_reject_row r;
-	bool found = spool_rejects_next(rows, &r), whole = found && r.body.p && r.headers.p;
-	bool ok = whole && explain(m, &(struct delivered){r.endpoint, r.headers, r.body, r.received_at}, j, why);
+	struct spool_reject_row r = {0};
+	bool found = spool_rejects_next(rows, &r), whole, ok;
+
+	again_hide_secret(&r);
+	whole = found && r.body.p && r.headers.p;
+	ok = whole && explain(m, &(struct delivered){r.endpoint, r.headers, r.body, r.received_at}, j, why);
 
 	if (!spool_rows_end(rows))
 		return false;

@@ -11,6 +11,7 @@
 
 #include "conf/catchup_section.h"
 #include "conf/endpoint_section.h"
+#include "conf/handshake_section.h"
 #include "conf/kind.h"
 #include "conf/reader.h"
 #include "conf/scheme_section.h"
@@ -87,6 +88,7 @@ static const struct option_row *top_rows(size_t i)
 
 static const struct option_section conf_sections[] = {
 	{NULL, "the receiver, the spool and the log", top_rows, NULL},
+	{"handshake", "how a provider asks whether an endpoint is real, and the answer", handshake_section_rows, handshake_section_check},
 	{"scheme", "a signature scheme of one's own", scheme_section_rows, scheme_section_check},
 	{"sink", "a destination that the relay sends events to", sink_section_rows, sink_section_check},
 	{"endpoint", "a URL path that receives deliveries", endpoint_section_rows, endpoint_section_check},

@@ -6,12 +6,13 @@
 #include <string.h>
 
 #include "conf/kind.h"
+#include "conf/kind_answer.h"
 #include "conf/reader.h"
 #include "conf/scheme_section.h"
 #include "conf/sink_list.h"
 #include "core/utf8.h"
 
-enum { ANSWER_MAX = 1024, TYPE_MAX = 100, NAME_MAX_BYTES = 100 };
+enum { NAME_MAX_BYTES = 100 };
 
 /* ---- kinds of its own */
 
@@ -63,24 +64,11 @@ static bool check_signed_url(const struct option_row *row, cfg_t *sec, const cha
 	return false;
 }
 
-static bool check_answer_status(const struct option_row *row, cfg_t *sec, const char *text, struct buf *why)
-{
-	long status = strtol(text, NULL, 10);
-
-	(void)row;
-	(void)sec;
-	if (status == 200 || status == 201 || status == 202 || status == 204)
-		return true;
-	buf_printf(why, "; write 200, 201, 202 or 204");
-	return false;
-}
-
 static const struct option_kind display_name_kind = {"text", CFGT_STR, .hidden = true, .check = check_display_name, .read = kind_read_text,
 	.free = kind_free_text};
 static const struct option_kind scheme_name_kind = {"scheme", CFGT_STR, .check = check_scheme_name, /* read by endpoint_section_make() */
 	.word = scheme_section_word};
 static const struct option_kind signed_url_kind = {"URL", CFGT_STR, .check = check_signed_url, .read = kind_read_text, .free = kind_free_text};
-static const struct option_kind status_kind = {"status", CFGT_INT, .check = check_answer_status, .read = kind_read_count};
 
 /* ---- the options */
 
@@ -105,7 +93,7 @@ static const struct option_row endpoint_options[] = {
 	{"client-certificate", &kind_list, NULL, AT(certificates), .help = "take deliveries only with these client certificates; empty: none is needed"},
 	{"rate", &kind_rate, NULL, AT(rate), .help = "the most deliveries from one address, as \"60/m\""},
 	{"rate-burst", &kind_burst, NULL, AT(rate.burst), 1, RATE_MAX, .help = "how many deliveries of the rate may come at once"},
-	{"answer-status", &status_kind, "200", AT(answer_status), .help = "the status of the answer to an accepted delivery"},
+	{"answer-status", &kind_status, "200", AT(answer_status), .help = "the status of the answer to an accepted delivery"},
 	{"answer-type", &kind_text, NULL, AT(answer_type), .help = "the media type of answer-body"},
 	{"answer-body", &kind_text, NULL, AT(answer_body), .help = "the body of the answer to an accepted delivery", .free_text = true},
 	{"max-body", &kind_size, NULL, AT(max_body), 1, KIND_SIZE_MAX, .help = "the largest body of this endpoint"},
@@ -149,26 +137,12 @@ static bool check_secret_keys(cfg_t *sec, const struct scheme *s)
 	return ok;
 }
 
-static bool is_media_type(const char *s, size_t max)
+static bool asks_with_token(const struct scheme *s)
 {
-	size_t n = strlen(s);
-
-	while (*s >= ' ' && *s < 0x7F)
-		s++;
-	return *s == '\0' && n > 0 && n <= max;
-}
-
-/* The answer is fixed text, and nothing in it can break the head of the answer. */
-static bool check_whole_answer(cfg_t *sec)
-{
-	const char *type = cfg_getstr(sec, "answer-type"), *text = cfg_getstr(sec, "answer-body");
-
-	if (text && strlen(text) > ANSWER_MAX)
-		return option_refuse_value(sec, "answer-body", text, "answer-body is longer than %d bytes", ANSWER_MAX);
-	if (cfg_getint(sec, "answer-status") == 204 && text)
-		return option_refuse_value(sec, "answer-body", text, "an answer with status 204 has no body; remove answer-body");
-	return !type || (text && is_media_type(type, TYPE_MAX)) ||
-		option_refuse_value(sec, "answer-type", type, "answer-type is the media type of an answer-body, such as \"text/plain\"");
+	for (int i = 0; i < SCHEME_HANDSHAKES && s->handshakes[i].name; i++)
+		if (s->handshakes[i].token)
+			return true;
+	return false;
 }
 
 /* What the section needs for its scheme. */
@@ -181,7 +155,7 @@ static bool check_needs(cfg_t *sec, const struct scheme *s)
 		return option_refuse(sec, "it has no secret; add secret-file = {\"FILE\"}, or scheme = \"none\" to take anything from anyone");
 	if (!cfg_getstr(sec, "url") && scheme_signs_url(s))
 		return option_refuse(sec, "scheme = \"%s\" signs the URL; add url = \"https://...\", as the provider was given it", s->name);
-	if (s->handshake == HANDSHAKE_HUB && cfg_size(sec, "verify-token-file") + cfg_size(sec, "verify-token-env") == 0)
+	if (asks_with_token(s) && cfg_size(sec, "verify-token-file") + cfg_size(sec, "verify-token-env") == 0)
 		return option_refuse(sec, "scheme = \"%s\" asks with a verify token; add verify-token-file = {\"FILE\"}", s->name);
 	if (cfg_size(sec, "bodies"))
 		bodies = scheme_section_bodies_of(sec);
@@ -202,7 +176,7 @@ bool endpoint_section_check(cfg_t *sec)
 	scheme_section_find(reader_tree(), cfg_getstr(sec, "scheme"), &s);
 	if (cfg_size(sec, "store") > ENDPOINT_STORES)
 		return option_refuse_value(sec, "store", NULL, "store names %u sinks; name %d at most", cfg_size(sec, "store"), ENDPOINT_STORES);
-	if (!check_needs(sec, &s) || !check_secret_keys(sec, &s) || !check_whole_answer(sec))
+	if (!check_needs(sec, &s) || !check_secret_keys(sec, &s) || !kind_check_answer(sec))
 		return false;
 	if (cfg_size(sec, "accounts") && s.source[FIELD_ACCOUNT][0].kind == SOURCE_NONE)
 		reader_warn(sec, "endpoint \"%s\": accounts leaves out every delivery, as scheme = \"%s\" reads no account; "

@@ -6,6 +6,7 @@
 #ifndef PROVIDER_H
 #define PROVIDER_H
 
+#include "conf/handshake_rows.h"
 #include "conf/scheme.h"
 
 /* Each ends with a row without a name. */

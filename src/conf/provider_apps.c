@@ -99,11 +99,11 @@ const struct scheme provider_apps[] = {
 	{
 		/* dropbox.com/developers, "Webhooks" */
 		.name = "dropbox",
+		.handshakes = {HANDSHAKE_ROW_CHALLENGE},
 		.algorithm = ALGORITHM_HMAC_SHA256,
 		.header = "X-Dropbox-Signature",
 		.prefix = "",
 		.signs = "{body}",
-		.handshake = HANDSHAKE_CHALLENGE,
 		.bodies = CONTENT_JSON,
 		.source = {
 			/* The same bytes at each change of the same account */
@@ -115,8 +115,8 @@ const struct scheme provider_apps[] = {
 	{
 		/* learn.microsoft.com/graph, "Receive change notifications through webhooks" */
 		.name = "microsoft-graph",
+		.handshakes = {HANDSHAKE_ROW_VALIDATION_TOKEN},
 		.algorithm = ALGORITHM_CLIENT_STATE,
-		.handshake = HANDSHAKE_VALIDATION_TOKEN,
 		.bodies = CONTENT_JSON,
 		.source = {
 			[FIELD_EVENT] = {JSON("value.*.changeType"), JSON("value.*.lifecycleEvent"), JSON("value.0.changeType"),

@@ -22,11 +22,11 @@ const struct scheme provider_chat[] = {
 	{
 		/* developers.facebook.com, "Webhooks: Getting Started" */
 		.name = "meta",
+		.handshakes = {HANDSHAKE_ROW_HUB},
 		.algorithm = ALGORITHM_HMAC_SHA256,
 		.header = "X-Hub-Signature-256",
 		.prefix = "sha256=",
 		.signs = "{body}",
-		.handshake = HANDSHAKE_HUB,
 		.bodies = CONTENT_JSON,
 		.source = {
 			/* The object is the product; entries and changes of several kinds may share a request. */
@@ -57,13 +57,13 @@ const struct scheme provider_chat[] = {
 	{
 		/* api.slack.com, "Verifying requests from Slack" */
 		.name = "slack",
+		.handshakes = {HANDSHAKE_ROW_URL_VERIFICATION, HANDSHAKE_ROW_SSL_CHECK},
 		.algorithm = ALGORITHM_HMAC_SHA256,
 		.header = "X-Slack-Signature",
 		.prefix = "v0=",
 		.signs = "v0:{timestamp}:{body}",
 		.timestamp_header = "X-Slack-Request-Timestamp",
 		.tolerance = MINUTES_5,
-		.handshake = HANDSHAKE_URL_VERIFICATION,
 		.answer = {200, true, NULL, ""}, /* it shows the answer to a command, and takes JSON for a message; Bolt's is empty */
 		.bodies = CONTENT_JSON | CONTENT_FORM,
 		.source = {
@@ -84,13 +84,13 @@ const struct scheme provider_chat[] = {
 	{
 		/* developers.zoom.us, "Using webhooks" */
 		.name = "zoom",
+		.handshakes = {HANDSHAKE_ROW_PLAIN_TOKEN},
 		.algorithm = ALGORITHM_HMAC_SHA256,
 		.header = "x-zm-signature",
 		.prefix = "v0=",
 		.signs = "v0:{timestamp}:{body}",
 		.timestamp_header = "x-zm-request-timestamp",
 		.tolerance = HOURS_2,
-		.handshake = HANDSHAKE_PLAIN_TOKEN,
 		.bodies = CONTENT_JSON,
 		.source = {
 			[FIELD_EVENT] = {JSON("event")},
@@ -138,13 +138,13 @@ const struct scheme provider_chat[] = {
 		 * (discord-interactions 4.4.0) checks no age, and whether a retry is signed anew is not documented.
 		 */
 		.name = "discord",
+		.handshakes = {HANDSHAKE_ROW_PING_OF_EVENTS, HANDSHAKE_ROW_PING_OF_INTERACTIONS},
 		.algorithm = ALGORITHM_ED25519,
 		.header = "X-Signature-Ed25519",
 		.prefix = "",
 		.key_text = KEY_TEXT_HEX,
 		.signs = "{timestamp}{body}",
 		.timestamp_header = "X-Signature-Timestamp",
-		.handshake = HANDSHAKE_PING,
 		.answer = {204, false, NULL, ""}, /* "Webhook events"; an interaction wants a response that the spool cannot give */
 		.bodies = CONTENT_JSON,
 		.source = {
@@ -165,12 +165,12 @@ const struct scheme provider_chat[] = {
 	{
 		/* developer.x.com, "Securing webhooks" */
 		.name = "x",
+		.handshakes = {HANDSHAKE_ROW_CRC_TOKEN},
 		.algorithm = ALGORITHM_HMAC_SHA256,
 		.header = "x-twitter-webhooks-signature",
 		.prefix = "sha256=",
 		.encoding = ENCODING_BASE64,
 		.signs = "{body}",
-		.handshake = HANDSHAKE_CRC_TOKEN,
 		.bodies = CONTENT_JSON,
 		.source = {
 			[FIELD_EVENT] = {JSON("data.event_type"), MEMBER(ACTIVITY), TEXT("activity")},

@@ -68,12 +68,12 @@ const struct scheme provider_linkedin[] = {
 	{
 		/* learn.microsoft.com/linkedin, "Webhooks": the signed string has the prefix, the header may have it */
 		.name = "linkedin",
+		.handshakes = {HANDSHAKE_ROW_CHALLENGE_CODE},
 		.algorithm = ALGORITHM_HMAC_SHA256,
 		.header = "X-LI-Signature",
 		.prefix = "hmacsha256=",
 		.prefix_optional = true,
 		.signs = "hmacsha256={body}",
-		.handshake = HANDSHAKE_CHALLENGE_CODE,
 		.bodies = CONTENT_JSON,
 		.source = {
 			[FIELD_EVENT] = {JSON("type"), TEXT("notification")},

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "conf/handshake.h"
 #include "core/buf.h"
 #include "core/encode.h"
 #include "core/key.h"
@@ -31,19 +32,6 @@ enum key_text {
 	KEY_TEXT_BASE64, /* behind a prefix of the Standard Webhooks, "whsec_", "whpk_" or "whsk_", or without */
 };
 
-enum handshake {
-	HANDSHAKE_NONE,
-	HANDSHAKE_CHALLENGE,        /* GET ?challenge=X: X */
-	HANDSHAKE_HUB,              /* GET ?hub.verify_token=T&hub.challenge=X: X when T is right */
-	HANDSHAKE_CHALLENGE_CODE,   /* GET ?challengeCode=X: X and its HMAC */
-	HANDSHAKE_CRC_TOKEN,        /* GET ?crc_token=X: the HMAC of X */
-	HANDSHAKE_VALIDATION_TOKEN, /* POST ?validationToken=X: X */
-	HANDSHAKE_URL_VERIFICATION, /* a signed "url_verification": its challenge; an unsigned form ssl_check=1&token=X: nothing */
-	HANDSHAKE_PLAIN_TOKEN,      /* a signed "endpoint.url_validation": its plainToken and the HMAC of that */
-	HANDSHAKE_PING,             /* a signed event "1": {"type":1}; a signed event "0": 204 */
-	HANDSHAKE_COUNT
-};
-
 /* The fields of an event. */
 enum field {
 	FIELD_EVENT,
@@ -62,7 +50,7 @@ enum field {
 /* The kinds of bodies that an endpoint takes, or-ed. */
 enum content { CONTENT_JSON = 1, CONTENT_FORM = 2, CONTENT_ANY = 4 };
 
-enum { SCHEME_SOURCES = 12 };
+enum { SCHEME_SOURCES = 12, SCHEME_HANDSHAKES = 4 };
 
 /* The place that a field's value is taken from. */
 enum source_kind {
@@ -120,7 +108,7 @@ struct scheme {
 	enum algorithm other_algorithm; /* for signatures of its length, with the same key bytes; ALGORITHM_NONE: none */
 	bool any_port;                /* the provider signs the URL with its port or without */
 	bool takes_get;               /* a delivery may be a GET without a body, whose parameters are in the signed URL */
-	enum handshake handshake;
+	struct handshake handshakes[SCHEME_HANDSHAKES]; /* one without a name behind the last */
 	struct scheme_answer answer;
 	unsigned bodies;              /* enum content, or-ed */
 	const char *json_field;       /* of a form: the parameter that is JSON; "": none; NULL: "payload" */
@@ -149,8 +137,8 @@ bool scheme_next(const char **text, enum placeholder *p, struct slice *literal);
 bool scheme_signs(const struct scheme *s, enum placeholder p);
 
 /*
- * True when its handshake gives the HMAC of a text to any stranger who sends that text: "challenge-code" and "crc-token".
- * Such a text is never a JSON object; hook/handshake.h has its bounds.
+ * True when a handshake of its gives the HMAC of a text to any stranger who sends that text. Such a text is never a JSON object;
+ * hook/handshake.h has its bounds.
  */
 bool scheme_signs_for_strangers(const struct scheme *s);
 

@@ -4,29 +4,24 @@
 
 #include <string.h>
 
+#include "conf/handshake_section.h"
 #include "conf/kind.h"
+#include "conf/kind_answer.h"
 #include "conf/reader.h"
 #include "conf/scheme_source.h"
 #include "core/units.h"
 
 static const int64_t TOLERANCE_MAX_MS = 365 * KIND_DAY;
 
-const char *const scheme_section_bodies[] = {"json", "form", "any", NULL};
+const char *const scheme_section_bodies[] = {"json", "form", "any", "multipart", "text", NULL};
 
 static const char *const algorithms[] = {"none", "hmac-sha256", "hmac-sha1", "ed25519", "secret", "client-state", NULL};
 static const char *const encodings[] = {"hex", "base64", NULL};
 static const char *const key_texts[] = {"plain", "hex", "base64", NULL};
 static const char *const timestamp_units[] = {"s", "ms", NULL};
-static const char *const handshakes[] = {"none", "challenge", "hub", "challenge-code", "crc-token", "validation-token",
-	"url-verification", "plain-token", "ping", NULL};
+static const char *const answers_to[] = {"all", "forms", NULL};
 
 /* ---- kinds of its own. Strings borrow from the tree, as the built-in schemes' borrow from the program. */
-
-static bool borrow_text(const struct option_row *row, cfg_t *sec, void *field)
-{
-	*(const char **)field = cfg_getstr(sec, row->name);
-	return true;
-}
 
 static bool check_header_name(const struct option_row *row, cfg_t *sec, const char *text, struct buf *why)
 {
@@ -64,9 +59,29 @@ static bool read_separator(const struct option_row *row, cfg_t *sec, void *field
 	return true;
 }
 
+/* The names are looked up again when the scheme is built. */
+static bool check_handshake_name(const struct option_row *row, cfg_t *sec, const char *text, struct buf *why)
+{
+	struct handshake scratch[2 * SCHEME_HANDSHAKES];
+	const char *word;
+	size_t n = 0, all = 0;
+
+	if (strcmp(text, "none") != 0 && !handshake_section_add(reader_tree(), text, scratch, SCHEME_HANDSHAKES, &n)) {
+		buf_printf(why, " is no handshake, or comes further down; there are");
+		for (size_t i = 0; (word = handshake_section_word(i)); i++)
+			buf_printf(why, "%s %s", i ? "," : "", word);
+		return false;
+	}
+	for (unsigned i = 0; i < cfg_size(sec, row->name) && all <= SCHEME_HANDSHAKES; i++)
+		handshake_section_add(reader_tree(), cfg_getnstr(sec, row->name, i), scratch, 2 * SCHEME_HANDSHAKES, &all);
+	if (all > SCHEME_HANDSHAKES)
+		buf_printf(why, ": there are more than %d handshakes; ping and url-verification are two each", SCHEME_HANDSHAKES);
+	return all <= SCHEME_HANDSHAKES;
+}
+
 static bool read_unit(const struct option_row *row, cfg_t *sec, void *field)
 {
-	*(bool *)field = kind_position(row->choices, cfg_getstr(sec, row->name)) == 1;
+	*(bool *)field = kind_position(row->choices, cfg_getstr(sec, row->name)) == 1; /* the second of two choices */
 	return true;
 }
 
@@ -101,11 +116,14 @@ static bool read_tolerance(const struct option_row *row, cfg_t *sec, void *field
 /* ---- the options */
 
 static const struct option_kind like_kind = {"built-in scheme", CFGT_STR, .check = check_like, .word = scheme_section_word}; /* read by build_scheme() */
-static const struct option_kind borrowed_kind = {"text", CFGT_STR, .read = borrow_text};
-static const struct option_kind header_kind = {"name of a header", CFGT_STR, .check = check_header_name, .read = borrow_text};
+static const struct option_kind header_kind = {"name of a header", CFGT_STR, .check = check_header_name, .read = kind_read_borrowed};
 static const struct option_kind separator_kind = {"text", CFGT_STR, .check = check_separator, .read = read_separator};
 static const struct option_kind tolerance_kind = {"time", CFGT_STR, .check = check_tolerance, .read = read_tolerance};
+static const struct option_kind answer_to_kind = {"choice", CFGT_STR, .check = kind_check_choice, .read = read_unit};
 static const struct option_kind unit_kind = {"choice", CFGT_STR, .check = kind_check_choice, .read = read_unit};
+
+static const struct option_kind handshake_kind = {"list of handshakes", CFGT_STR, .list = true, .check = check_handshake_name,
+	.word = handshake_section_word}; /* read by build_scheme() */
 
 #define AT(field) offsetof(struct scheme, field)
 
@@ -114,17 +132,22 @@ static const struct option_row scheme_options[] = {
 	{"algorithm", &kind_choice, NULL, AT(algorithm), .choices = algorithms, .help = "how a delivery is signed"},
 	{"header", &header_kind, NULL, AT(header), .help = "the header with the signature"},
 	{"separator", &separator_kind, NULL, AT(separator), .help = "what is between the elements of its value: \",\", \" \", or \"\" for one element"},
-	{"prefix", &borrowed_kind, NULL, AT(prefix), .help = "the text before the signature in an element"},
+	{"prefix", &kind_borrowed, NULL, AT(prefix), .help = "the text before the signature in an element"},
 	{"encoding", &kind_choice, NULL, AT(encoding), .choices = encodings, .help = "how the signature is written"},
 	{"secret-encoding", &kind_choice, NULL, AT(key_text), .choices = key_texts, .help = "how the secret's text becomes a key"},
-	{"signs", &borrowed_kind, NULL, AT(signs), .help = "the text that is signed, with {body}, {timestamp}, {id}, {method}, {url} and others in it"},
+	{"signs", &kind_borrowed, NULL, AT(signs), .help = "the text that is signed, with {body}, {timestamp}, {id}, {method}, {url} and others in it"},
 	{"timestamp-header", &header_kind, NULL, AT(timestamp_header), .help = "the header with the time that is signed"},
-	{"timestamp-prefix", &borrowed_kind, NULL, AT(timestamp_prefix), .help = "or the text before it in an element of the signature's header"},
+	{"timestamp-prefix", &kind_borrowed, NULL, AT(timestamp_prefix), .help = "or the text before it in an element of the signature's header"},
 	{"timestamp-unit", &unit_kind, NULL, AT(timestamp_ms), .choices = timestamp_units, .help = "the unit of that time"},
 	{"tolerance", &tolerance_kind, NULL, AT(tolerance), 0, 365 * KIND_DAY, .help = "how old or new that time may be; 0s: any"},
 	{"id-header", &header_kind, NULL, AT(id_header), .help = "the header with the id that is signed"},
-	{"handshake", &kind_choice, NULL, AT(handshake), .choices = handshakes, .help = "how the provider asks whether the endpoint is real"},
+	{"handshake", &handshake_kind, NULL, AT(handshakes), .help = "how the provider asks whether the endpoint is real; at most 4"},
+	{"answer-status", &kind_status, NULL, AT(answer.status), .help = "the status of the answer, where the endpoint says none"},
+	{"answer-type", &kind_borrowed, NULL, AT(answer.type), .help = "the media type of answer-body"},
+	{"answer-body", &kind_borrowed, NULL, AT(answer.body), .help = "the body of the answer, where the endpoint says none; \"\": it is empty", .free_text = true},
+	{"answer-to", &answer_to_kind, NULL, AT(answer.to_forms), .choices = answers_to, .help = "the deliveries that get it"},
 	{"bodies", &kind_choices, NULL, AT(bodies), .choices = scheme_section_bodies, .help = "the bodies to take"},
+	{"json-field", &kind_borrowed, NULL, AT(json_field), .help = "the field of a form that is JSON, payload if nothing is said; \"\": none"},
 	{"event", &scheme_source_kind, NULL, AT(source[FIELD_EVENT]), .help = "where the event's type is"},
 	{"dedupe-key", &scheme_source_kind, NULL, AT(source[FIELD_KEY]), .help = "where the key is that tells a duplicate"},
 	{"account", &scheme_source_kind, NULL, AT(source[FIELD_ACCOUNT]), .help = "where the account is"},
@@ -185,15 +208,30 @@ static bool check_signs(cfg_t *sec, const struct scheme *s)
 		option_refuse(sec, "it has a timestamp in the signature's header; add separator = \",\" between them");
 }
 
-static bool check_handshake(cfg_t *sec, const struct scheme *s)
+/* A text that nothing signs, and that the answer would have the HMAC of. */
+static bool signs_unsigned(const struct scheme *s, const struct handshake *h)
 {
-	if ((s->handshake == HANDSHAKE_CHALLENGE_CODE || s->handshake == HANDSHAKE_CRC_TOKEN || s->handshake == HANDSHAKE_PLAIN_TOKEN) &&
-	    s->algorithm != ALGORITHM_HMAC_SHA256)
-		return option_refuse(sec, "it has a handshake that is answered with an HMAC; it needs algorithm = \"hmac-sha256\"");
-	for (int i = 0; s->handshake == HANDSHAKE_PLAIN_TOKEN && i < SCHEME_SOURCES && s->source[FIELD_CHALLENGE][i].kind; i++)
-		if (!scheme_signs_source(s, &s->source[FIELD_CHALLENGE][i]))
+	bool is_unsigned = h->place == HANDSHAKE_IN_HEADER;
+
+	for (int i = 0; h->place == HANDSHAKE_IN_CHALLENGE && i < SCHEME_SOURCES && s->source[FIELD_CHALLENGE][i].kind; i++)
+		is_unsigned |= !scheme_signs_source(s, &s->source[FIELD_CHALLENGE][i]);
+	return is_unsigned && !handshake_is_open(h);
+}
+
+static bool check_handshakes(cfg_t *sec, const struct scheme *s)
+{
+	int everywhere = 0;
+
+	for (int i = 0; i < SCHEME_HANDSHAKES && s->handshakes[i].name; i++) {
+		const struct handshake *h = &s->handshakes[i];
+
+		everywhere += h->place == HANDSHAKE_IN_CHALLENGE && h->question && !h->event;
+		if (handshake_has_hmac(h) && s->algorithm != ALGORITHM_HMAC_SHA256)
+			return option_refuse(sec, "it has a handshake that is answered with an HMAC; it needs algorithm = \"hmac-sha256\"");
+		if (handshake_has_hmac(h) && signs_unsigned(s, h))
 			return option_refuse(sec, "it answers with the HMAC of a text that nothing signs; take the challenge from the body");
-	return true;
+	}
+	return everywhere < 2 || option_refuse(sec, "two handshakes have their question in the body of any event; add event = \"NAME\" to one");
 }
 
 /* The signature is a dedupe key only where the header's value is one signature. A key that `like` gave is not refused. */
@@ -205,7 +243,52 @@ static bool check_key_sources(cfg_t *sec, const struct scheme *s)
 	return true;
 }
 
-static bool build_scheme(cfg_t *sec, struct scheme *s)
+/* The question of a handshake comes before what the scheme says of its challenge. */
+static void add_question(struct scheme *s, const struct handshake *h)
+{
+	struct source *challenge = s->source[FIELD_CHALLENGE], question;
+
+	if (h->place != HANDSHAKE_IN_CHALLENGE || !h->question || !scheme_source_parse(h->question, &question))
+		return;
+	question.event = h->event;
+	memmove(challenge + 1, challenge, (SCHEME_SOURCES - 1) * sizeof *challenge);
+	challenge[0] = question;
+}
+
+static bool build_handshakes(cfg_t *tree, cfg_t *sec, struct scheme *s)
+{
+	size_t n = 0;
+
+	if (!cfg_size(sec, "handshake"))
+		return true;
+	memset(s->handshakes, 0, sizeof s->handshakes);
+	for (unsigned i = 0; i < cfg_size(sec, "handshake"); i++) {
+		const char *name = cfg_getnstr(sec, "handshake", i);
+
+		if (strcmp(name, "none") != 0 && !handshake_section_add(tree, name, s->handshakes, SCHEME_HANDSHAKES, &n))
+			return false;
+	}
+	for (size_t i = 0; i < n; i++)
+		add_question(s, &s->handshakes[i]);
+	return true;
+}
+
+/* A 204 has no body, and an empty body no type. */
+static void build_answer(cfg_t *sec, struct scheme_answer *answer)
+{
+	bool body = cfg_getstr(sec, "answer-body");
+
+	if (body && !option_is_given(sec, "answer-status"))
+		answer->status = 200;
+	if (answer->status == 204)
+		answer->body = "";
+	if (answer->body && !*answer->body)
+		answer->type = NULL;
+	else if (body && !option_is_given(sec, "answer-type"))
+		answer->type = "text/plain";
+}
+
+static bool build_scheme(cfg_t *tree, cfg_t *sec, struct scheme *s)
 {
 	const char *like = cfg_getstr(sec, "like");
 	const struct scheme *base = like ? scheme_find(like) : NULL;
@@ -224,7 +307,10 @@ static bool build_scheme(cfg_t *sec, struct scheme *s)
 		s->other_headers = (struct proof_headers){0};
 	if (cfg_getstr(sec, "algorithm"))
 		s->other_algorithm = ALGORITHM_NONE;
-	return option_read(scheme_options, sec, s);
+	if (!option_read(scheme_options, sec, s) || !build_handshakes(tree, sec, s))
+		return false;
+	build_answer(sec, &s->answer);
+	return true;
 }
 
 bool scheme_section_check(cfg_t *sec)
@@ -235,13 +321,13 @@ bool scheme_section_check(cfg_t *sec)
 		if (row->kind == &scheme_source_kind && !scheme_source_split(sec, row->name))
 			return false;
 	if (!reader_check_title(sec, !scheme_find(cfg_title(sec)), "it is built in; give yours another name, and say what it is like") ||
-	    !option_check(scheme_options, sec) || !build_scheme(sec, &s))
+	    !option_check(scheme_options, sec) || !build_scheme(reader_tree(), sec, &s))
 		return false;
 	if (s.algorithm == ALGORITHM_SECRET && !s.header)
 		return option_refuse(sec, "it names no header; add header = \"X-...\", where the secret is");
 	if (s.algorithm == ALGORITHM_CLIENT_STATE && s.source[FIELD_CLIENT_STATE][0].kind == SOURCE_NONE)
 		return option_refuse(sec, "it does not say where the secret is; add client-state = {\"json:...\"}");
-	return check_key_sources(sec, &s) && check_handshake(sec, &s) && (!scheme_has_key(&s) || check_signs(sec, &s));
+	return check_key_sources(sec, &s) && check_handshakes(sec, &s) && kind_check_answer(sec) && (!scheme_has_key(&s) || check_signs(sec, &s));
 }
 
 bool scheme_section_find(cfg_t *tree, const char *name, struct scheme *out)
@@ -251,7 +337,7 @@ bool scheme_section_find(cfg_t *tree, const char *name, struct scheme *out)
 
 	if (built_in)
 		*out = *built_in;
-	return built_in || (sec && build_scheme(sec, out));
+	return built_in || (sec && build_scheme(tree, sec, out));
 }
 
 const char *scheme_section_word(size_t i)

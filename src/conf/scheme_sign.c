@@ -45,7 +45,10 @@ bool scheme_signs(const struct scheme *s, enum placeholder p)
 
 bool scheme_signs_for_strangers(const struct scheme *s)
 {
-	return s->handshake == HANDSHAKE_CHALLENGE_CODE || s->handshake == HANDSHAKE_CRC_TOKEN;
+	for (int i = 0; i < SCHEME_HANDSHAKES && s->handshakes[i].name; i++)
+		if (handshake_is_open(&s->handshakes[i]) && handshake_has_hmac(&s->handshakes[i]))
+			return true;
+	return false;
 }
 
 bool scheme_takes_get(const struct scheme *s)

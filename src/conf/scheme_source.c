@@ -5,7 +5,6 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "conf/scheme.h"
 #include "core/paths.h"
 
 /* RFC 9110 section 5.6.2, without the characters that no CGI variable can have. */
@@ -58,6 +57,11 @@ static bool parse_source(const char *text, bool key, struct source *out)
 	default:
 		return *out->name != '\0';
 	}
+}
+
+bool scheme_source_parse(const char *text, struct source *out)
+{
+	return parse_source(text, false, out);
 }
 
 static const char join[] = " + ";

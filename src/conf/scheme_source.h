@@ -4,6 +4,7 @@
 #define SCHEME_SOURCE_H
 
 #include "conf/option.h"
+#include "conf/scheme.h"
 
 /* An option whose field is struct scheme's source[FIELD_...]. Its names borrow from the tree. */
 extern const struct option_kind scheme_source_kind;
@@ -16,6 +17,9 @@ extern const struct option_kind scheme_source_kind;
  * split before stays as it is. False when memory is short.
  */
 bool scheme_source_split(cfg_t *sec, const char *option);
+
+/* Reads one source, which borrows from the text. False for a text that is none, and for one of the dedupe key alone. */
+bool scheme_source_parse(const char *text, struct source *out);
 
 /* True for a header's name, as a CGI variable can have it. */
 bool scheme_source_is_header(const char *name);

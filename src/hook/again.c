@@ -48,3 +48,9 @@ const char *again_reason(enum again a, const struct delivery *d)
 	}
 	return d->reason ? d->reason : outcome_info(d->outcome)->code;
 }
+
+void again_hide_secret(struct spool_reject_row *r)
+{
+	if (is_text(r->code, outcome_info(OUTCOME_CHALLENGE)->code))
+		r->headers = r->body = (struct slice){0};
+}

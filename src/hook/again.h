@@ -21,4 +21,10 @@ enum again again_check(const struct conf *c, const struct spool_reject_row *r, s
 /* Why it does not pass: static text, or text in d. */
 const char *again_reason(enum again a, const struct delivery *d);
 
+/*
+ * Takes headers and body from the row of a handshake that brought a secret: `hookspool rejects` alone shows them, and no page or
+ * assistant does.
+ */
+void again_hide_secret(struct spool_reject_row *r);
+
 #endif

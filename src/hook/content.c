@@ -24,7 +24,7 @@ static bool begins_json(struct slice body)
 	return at < body.n && (body.p[at] == '{' || body.p[at] == '[');
 }
 
-static enum content_kind kind_of(const struct request *r, const struct scheme *s, struct form *scratch)
+static enum content_kind find_kind(const struct request *r, const struct scheme *s, struct form *scratch)
 {
 	struct slice body = {r->body.data, r->body.len};
 	bool json = begins_json(body);
@@ -68,7 +68,7 @@ static enum content_kind read_form(const struct scheme *s, struct slice text, en
 enum content_kind content_json(const struct request *r, const struct scheme *s, struct form *form, struct slice *json)
 {
 	struct slice body = {r->body.data, r->body.len};
-	enum content_kind kind = kind_of(r, s, form);
+	enum content_kind kind = find_kind(r, s, form);
 
 	*json = (struct slice){0};
 	if (kind == CONTENT_IS_FORM)

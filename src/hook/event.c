@@ -87,12 +87,8 @@ static enum event_result read_content(struct reading *rd)
 	return result == EVENT_MALFORMED && rd->s->bodies & CONTENT_ANY && !says_what ? unread(rd) : result;
 }
 
-static enum event_result read_plain(const struct request *r, const struct scheme *s, struct slice signature, struct event *ev)
+void event_clear(struct event *ev)
 {
-	struct path paths[PATHS_MAX];
-	struct reading rd = {.r = r, .s = s, .signature = signature, .ev = ev, .paths = paths};
-	enum event_result result;
-
 	memset(ev->field, 0, sizeof ev->field);
 	ev->id = (struct slice){0};
 	ev->identity = IDENTITY_NONE;
@@ -100,6 +96,15 @@ static enum event_result read_plain(const struct request *r, const struct scheme
 	ev->reason = NULL;
 	ev->arena.len = ev->joined.len = 0;
 	ev->form.n = 0;
+}
+
+enum event_result event_read_plain(const struct request *r, const struct scheme *s, struct slice signature, struct event *ev)
+{
+	struct path paths[PATHS_MAX];
+	struct reading rd = {.r = r, .s = s, .signature = signature, .ev = ev, .paths = paths};
+	enum event_result result;
+
+	event_clear(ev);
 	list_paths(&rd);
 	result = field_reserve_headers(s, r, ev) ? read_content(&rd) : EVENT_UNAVAILABLE;
 	note_several(&rd);
@@ -126,7 +131,7 @@ enum event_result event_read(const struct request *r, const struct scheme *s, st
 	if (unpacked == UNPACK_OK)
 		plain.body = body;
 	if (unpacked != UNPACK_NO_MEMORY)
-		result = read_plain(&plain, s, signature, ev);
+		result = event_read_plain(&plain, s, signature, ev);
 	if (result == EVENT_MALFORMED && note)
 		ev->reason = note;
 	buf_free(&body);

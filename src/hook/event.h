@@ -49,6 +49,12 @@ struct event {
  */
 enum event_result event_read(const struct request *r, const struct scheme *s, struct slice signature, struct event *ev);
 
+/* The same for a body that counts as it came, packed or not: for bytes that nothing has proven. */
+enum event_result event_read_plain(const struct request *r, const struct scheme *s, struct slice signature, struct event *ev);
+
+/* Empties the event, and keeps its memory. */
+void event_clear(struct event *ev);
+
 void event_free(struct event *ev);
 
 #endif

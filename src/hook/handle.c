@@ -19,7 +19,7 @@ static enum outcome judge_body(const struct request *r, struct delivery *d)
 	    (o = step_parse(r, d)) != STEP_GO_ON ||
 	    (o = step_client_state(r, d)) != STEP_GO_ON ||
 	    (o = step_content(r, d)) != STEP_GO_ON ||
-	    (o = step_handshake(d)) != STEP_GO_ON ||
+	    (o = step_handshake(r, d)) != STEP_GO_ON ||
 	    (o = step_filters(d)) != STEP_GO_ON)
 		return o;
 	return keep_headers(r, d) ? STEP_GO_ON : step_reject(d, "no memory for the headers", OUTCOME_UNAVAILABLE);
@@ -60,6 +60,12 @@ static void clear_last(struct delivery *d)
 	d->started = clock_mono_us();
 }
 
+/* A handshake whose question is a secret that the administrator needs. */
+static bool brought_secret(const struct delivery *d)
+{
+	return d->outcome == OUTCOME_CHALLENGE && d->challenge.secret.len;
+}
+
 bool handle(struct request *r, const struct conf *c, struct delivery *d)
 {
 	clear_last(d);
@@ -69,7 +75,9 @@ bool handle(struct request *r, const struct conf *c, struct delivery *d)
 		return true;
 	}
 	keep_refused(r, d);
-	d->quarantined = c->reject_bodies && d->endpoint && r->body.len > 0 && outcome_noted(d->outcome);
+	d->quarantined = (c->reject_bodies && d->endpoint && r->body.len > 0 && outcome_noted(d->outcome)) || brought_secret(d);
+	if (brought_secret(d))
+		d->reason = "it brought a secret; hookspool rejects with its ID shows that";
 	if (d->quarantined) {
 		d->headers.len = 0;
 		d->quarantined = stored_headers(r, &d->endpoint->scheme, &d->headers);
@@ -143,7 +151,7 @@ static size_t larger(size_t a, size_t b)
 size_t handle_memory(const struct delivery *d)
 {
 	const struct buf *all[] = {&d->event.arena, &d->event.headers, &d->event.joined, &d->event.form.arena, &d->verify.scratch.text,
-		&d->verify.scratch.form.arena, &d->verify.url, &d->challenge.body, &d->headers};
+		&d->verify.scratch.form.arena, &d->verify.url, &d->challenge.body, &d->challenge.headers, &d->headers};
 	size_t param = sizeof *d->event.form.param, most = larger(d->event.form.cap * param, d->verify.scratch.form.cap * param);
 
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
@@ -155,7 +163,7 @@ void handle_free(struct delivery *d)
 {
 	event_free(&d->event);
 	verify_free(&d->verify);
-	buf_free(&d->challenge.body);
+	handshake_free(&d->challenge);
 	buf_free(&d->headers);
 	*d = (struct delivery){0};
 }

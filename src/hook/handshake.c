@@ -1,37 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* Handshakes: how a provider asks whether an endpoint is real, and what it wants to hear. */
+/* Answers handshakes: how a provider asks whether an endpoint is real. */
 #include "hook/handshake.h"
 
 #include <string.h>
 
+#include "hook/content.h"
 #include "hook/verify.h"
-
-enum { CHALLENGE_MAX = 512 };
-
-/* Where the question stands. In the answer, $C is the challenge, $H its HMAC in hexadecimal, $B the same in base64. */
-static const struct question {
-	enum handshake kind;
-	const char *method;
-	const char *param; /* of the query; NULL: the challenge is FIELD_CHALLENGE of an event... */
-	const char *event; /* ...of this name */
-	unsigned status;
-	const char *type, *answer;
-} questions[] = {
-	{HANDSHAKE_CHALLENGE, "GET", "challenge", NULL, 200, "text/plain", "$C"},
-	{HANDSHAKE_HUB, "GET", "hub.challenge", NULL, 200, "text/plain", "$C"},
-	{HANDSHAKE_CHALLENGE_CODE, "GET", "challengeCode", NULL, 200, "application/json",
-		"{\"challengeCode\":\"$C\",\"challengeResponse\":\"$H\"}"},
-	{HANDSHAKE_CRC_TOKEN, "GET", "crc_token", NULL, 200, "application/json", "{\"response_token\":\"sha256=$B\"}"},
-	{HANDSHAKE_VALIDATION_TOKEN, "POST", "validationToken", NULL, 200, "text/plain", "$C"},
-	{HANDSHAKE_URL_VERIFICATION, "POST", NULL, "url_verification", 200, "text/plain", "$C"},
-	{HANDSHAKE_PLAIN_TOKEN, "POST", NULL, "endpoint.url_validation", 200, "application/json",
-		"{\"plainToken\":\"$C\",\"encryptedToken\":\"$H\"}"},
-	/* docs.discord.com: PING of webhook events, and of interactions */
-	{HANDSHAKE_PING, "POST", NULL, "0", 204, NULL, ""},
-	{HANDSHAKE_PING, "POST", NULL, "1", 200, "application/json", "{\"type\":1}"},
-};
-
-enum { QUESTIONS = sizeof questions / sizeof *questions, PROBE_MAX = 512 };
 
 /* A challenge may have these characters. None of them has a meaning in HTML, JSON or a header. */
 static bool echoable(struct slice challenge)
@@ -44,7 +18,7 @@ static bool echoable(struct slice challenge)
 		if (!(c >= 'A' && c <= 'Z') && !(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && (!c || !strchr(marks, c)))
 			return false;
 	}
-	return challenge.n > 0 && challenge.n <= CHALLENGE_MAX;
+	return challenge.n > 0 && challenge.n <= HANDSHAKE_CHALLENGE_MAX;
 }
 
 bool handshake_signs(const struct scheme *s, struct slice text)
@@ -65,35 +39,61 @@ static bool add_mac(struct buf *b, const struct endpoint *e, struct slice challe
 	return buf_add(b, text, strlen(text));
 }
 
-static enum handshake_result answer_question(const struct endpoint *e, const struct question *q, struct slice challenge, struct handshake_answer *a)
+/* Appends a text of the answer, with the challenge and its HMAC in it. */
+static bool add_answer_text(struct buf *b, const struct endpoint *e, const char *text, struct slice challenge)
+{
+	enum handshake_part part;
+	struct slice literal;
+	bool ok = true;
+
+	while (ok && handshake_next(&text, &part, &literal)) {
+		switch (part) {
+		case HANDSHAKE_LITERAL:
+			ok = buf_add(b, literal.p, literal.n);
+			break;
+		case HANDSHAKE_CHALLENGE:
+			ok = buf_add(b, challenge.p, challenge.n);
+			break;
+		case HANDSHAKE_HMAC_HEX:
+			ok = add_mac(b, e, challenge, ENCODING_HEX);
+			break;
+		case HANDSHAKE_HMAC_BASE64:
+			ok = add_mac(b, e, challenge, ENCODING_BASE64);
+			break;
+		}
+	}
+	return ok;
+}
+
+static enum handshake_result answer_question(const struct endpoint *e, const struct handshake *h, struct slice challenge, struct handshake_answer *a)
 {
 	bool ok = true;
 
-	if (strchr(q->answer, '$') && !echoable(challenge))
+	if ((handshake_echoes(h) && !echoable(challenge)) || (h->keep && challenge.n > HANDSHAKE_CHALLENGE_MAX))
 		return HANDSHAKE_ABSENT;
-	a->status = q->status;
-	a->type = q->type;
-	a->body.len = 0;
-	for (const char *p = q->answer; ok && *p; p++) {
-		if (*p != '$')
-			ok = buf_add(&a->body, p, 1);
-		else if (*++p == 'C')
-			ok = buf_add(&a->body, challenge.p, challenge.n);
-		else
-			ok = add_mac(&a->body, e, challenge, *p == 'H' ? ENCODING_HEX : ENCODING_BASE64);
-	}
+	a->status = h->status;
+	a->type = h->type;
+	a->body.len = a->headers.len = a->secret.len = 0;
+	if (h->keep)
+		ok = buf_add(&a->secret, challenge.p, challenge.n);
+	for (int i = 0; ok && i < HANDSHAKE_HEADERS && h->headers[i]; i++)
+		ok = add_answer_text(&a->headers, e, h->headers[i], challenge) && buf_add(&a->headers, "\r\n", 2);
+	ok = ok && (!h->body || add_answer_text(&a->body, e, h->body, challenge));
 	return ok ? HANDSHAKE_ANSWERED : HANDSHAKE_UNAVAILABLE;
 }
 
-enum handshake_result handshake_query(const struct request *r, const struct endpoint *e, struct form *query,
+/* The name behind the "header:" or the like of a question. */
+static const char *name_of(const struct handshake *h)
+{
+	return strchr(h->question, ':') + 1;
+}
+
+static enum handshake_result ask_in_query(const struct request *r, const struct endpoint *e, const struct handshake *h, struct form *query,
 	struct handshake_answer *a)
 {
-	const struct question *q = questions, *end = q + QUESTIONS;
 	struct slice challenge;
 
-	while (q < end && (q->kind != e->scheme.handshake || !q->param))
-		q++;
-	if (q == end || !strstr(r->query, q->param) || strcmp(r->method, q->method) != 0)
+	if (!strstr(r->query, name_of(h)))
 		return HANDSHAKE_ABSENT;
 	switch (form_parse(query, r->query, strlen(r->query))) {
 	case FORM_OK:
@@ -103,12 +103,48 @@ enum handshake_result handshake_query(const struct request *r, const struct endp
 	case FORM_NO_MEMORY:
 		return HANDSHAKE_UNAVAILABLE;
 	}
-	challenge = form_value(query, q->param);
+	challenge = form_value(query, name_of(h));
 	if (!challenge.p)
 		return HANDSHAKE_ABSENT;
-	if (q->kind == HANDSHAKE_HUB && !verify_secret(&e->verify_tokens, form_value(query, "hub.verify_token")))
+	if (h->token && !verify_secret(&e->verify_tokens, form_value(query, h->token)))
 		return HANDSHAKE_REFUSED;
-	return answer_question(e, q, challenge, a);
+	return answer_question(e, h, challenge, a);
+}
+
+static enum handshake_result ask_in_header(const struct request *r, const struct endpoint *e, const struct handshake *h,
+	struct handshake_answer *a)
+{
+	const char *value;
+
+	if (request_header(r, name_of(h), &value) != HEADER_ONE || !*value)
+		return HANDSHAKE_ABSENT;
+	return answer_question(e, h, slice_text(value), a);
+}
+
+static bool has_method(const struct request *r, enum handshake_method method)
+{
+	static const char *const names[] = {"POST", "GET", "HEAD", "OPTIONS"};
+
+	return strcmp(r->method, names[method]) == 0;
+}
+
+enum handshake_result handshake_head(const struct request *r, const struct endpoint *e, bool lacks_proof, struct form *query,
+	struct handshake_answer *a)
+{
+	const struct handshake *h = e->scheme.handshakes, *end = h + SCHEME_HANDSHAKES;
+	enum handshake_result result = HANDSHAKE_ABSENT;
+
+	for (; result == HANDSHAKE_ABSENT && h < end && h->name; h++) {
+		if (!handshake_is_open(h) || !has_method(r, h->method))
+			continue;
+		if (h->place == HANDSHAKE_IN_QUERY)
+			result = ask_in_query(r, e, h, query, a);
+		else if (h->place == HANDSHAKE_IN_HEADER && (h->method != HANDSHAKE_POST || lacks_proof))
+			result = ask_in_header(r, e, h, a);
+		else if (h->place == HANDSHAKE_NOWHERE)
+			result = answer_question(e, h, (struct slice){0}, a);
+	}
+	return result;
 }
 
 static bool is(struct slice s, const char *text)
@@ -116,33 +152,96 @@ static bool is(struct slice s, const char *text)
 	return s.n == strlen(text) && memcmp(s.p, text, s.n) == 0;
 }
 
-enum handshake_result handshake_unsigned(const struct request *r, const struct endpoint *e, struct form *form, struct handshake_answer *a)
+/* The form has no parameters but the question and the one that may stand beside it. */
+static bool stands_alone(const struct form *form, const struct handshake *h)
 {
-	bool asks = false;
-
-	/* docs.slack.dev, "Implementing slash commands": as Bolt answers it, before any signature is looked for */
-	if (e->scheme.handshake != HANDSHAKE_URL_VERIFICATION || !(e->scheme.bodies & CONTENT_FORM) || r->body.len > PROBE_MAX ||
-	    form_parse(form, r->body.data, r->body.len) != FORM_OK)
-		return HANDSHAKE_ABSENT;
-	for (size_t i = 0; i < form->n; i++) {
-		if (is(form->param[i].name, "ssl_check") && is(form->param[i].value, "1"))
-			asks = true;
-		else if (!is(form->param[i].name, "token"))
-			return HANDSHAKE_ABSENT;
-	}
-	if (!asks)
-		return HANDSHAKE_ABSENT;
-	*a = (struct handshake_answer){.status = 200, .body = a->body};
-	a->body.len = 0;
-	return HANDSHAKE_ANSWERED;
+	for (size_t i = 0; h->beside && i < form->n; i++)
+		if (!is(form->param[i].name, name_of(h)) && !is(form->param[i].name, h->beside))
+			return false;
+	return true;
 }
 
-enum handshake_result handshake_event(const struct event *ev, const struct endpoint *e, struct handshake_answer *a)
+/* The question in a body that was read. */
+static enum handshake_result ask_in_body(const struct endpoint *e, const struct handshake *h, const struct event *ev, struct handshake_answer *a)
 {
-	struct slice name = ev->field[FIELD_EVENT];
+	struct slice challenge = h->place == HANDSHAKE_IN_FORM ? form_value(&ev->form, name_of(h)) : ev->field[FIELD_CHALLENGE];
 
-	for (const struct question *q = questions; q < questions + QUESTIONS; q++)
-		if (q->kind == e->scheme.handshake && q->event && is(name, q->event))
-			return answer_question(e, q, ev->field[FIELD_CHALLENGE], a);
-	return HANDSHAKE_ABSENT;
+	if (h->place == HANDSHAKE_NOWHERE)
+		return answer_question(e, h, (struct slice){0}, a);
+	if (!challenge.p || (h->value && !is(challenge, h->value)) || (h->place == HANDSHAKE_IN_FORM && !stands_alone(&ev->form, h)))
+		return HANDSHAKE_ABSENT;
+	return answer_question(e, h, challenge, a);
+}
+
+static bool is_for_event(const struct handshake *h, const struct event *ev)
+{
+	return !h->event || is(ev->field[FIELD_EVENT], h->event);
+}
+
+static bool is_in_body(const struct handshake *h)
+{
+	return h->place == HANDSHAKE_IN_CHALLENGE || h->place == HANDSHAKE_IN_FORM;
+}
+
+bool handshake_is_in_unsigned_body(const struct scheme *s)
+{
+	for (const struct handshake *h = s->handshakes; h < s->handshakes + SCHEME_HANDSHAKES && h->name; h++)
+		if (h->method == HANDSHAKE_POST && handshake_is_open(h) && is_in_body(h))
+			return true;
+	return false;
+}
+
+enum handshake_result handshake_event(const struct request *r, const struct endpoint *e, const struct event *ev, struct handshake_answer *a)
+{
+	const struct handshake *h = e->scheme.handshakes, *end = h + SCHEME_HANDSHAKES;
+	enum handshake_result result = HANDSHAKE_ABSENT;
+
+	for (; result == HANDSHAKE_ABSENT && h < end && h->name; h++) {
+		if (h->method != HANDSHAKE_POST || h->place == HANDSHAKE_IN_QUERY || !is_for_event(h, ev))
+			continue;
+		result = h->place == HANDSHAKE_IN_HEADER ? ask_in_header(r, e, h, a) : ask_in_body(e, h, ev, a);
+	}
+	return result;
+}
+
+/* Reads the body, and asks the handshakes of unsigned ones. */
+static enum handshake_result ask_unsigned(const struct request *r, const struct endpoint *e, struct event *ev, struct handshake_answer *a)
+{
+	enum handshake_result result = HANDSHAKE_ABSENT;
+
+	switch (event_read_plain(r, &e->scheme, (struct slice){0}, ev)) {
+	case EVENT_OK:
+	case EVENT_NAMELESS:
+		break;
+	case EVENT_MALFORMED:
+		return HANDSHAKE_ABSENT;
+	case EVENT_UNAVAILABLE:
+		return HANDSHAKE_UNAVAILABLE;
+	}
+	for (const struct handshake *h = e->scheme.handshakes; result == HANDSHAKE_ABSENT && h < e->scheme.handshakes + SCHEME_HANDSHAKES && h->name; h++) {
+		size_t max = h->place == HANDSHAKE_IN_FORM ? HANDSHAKE_FORM_MAX : HANDSHAKE_JSON_MAX;
+
+		if (h->method == HANDSHAKE_POST && handshake_is_open(h) && is_in_body(h) && r->body.len <= max && is_for_event(h, ev))
+			result = ask_in_body(e, h, ev, a);
+	}
+	return result;
+}
+
+enum handshake_result handshake_unsigned(const struct request *r, const struct endpoint *e, struct event *ev, struct handshake_answer *a)
+{
+	enum handshake_result result;
+
+	if (strcmp(r->method, "POST") != 0 || r->body.len > HANDSHAKE_JSON_MAX)
+		return HANDSHAKE_ABSENT;
+	result = ask_unsigned(r, e, ev, a);
+	if (result != HANDSHAKE_ANSWERED)
+		event_clear(ev);
+	return result;
+}
+
+void handshake_free(struct handshake_answer *a)
+{
+	buf_free(&a->body);
+	buf_free(&a->headers);
+	buf_free(&a->secret);
 }

@@ -25,7 +25,8 @@ static void note_reject(const struct request *r, struct spool *s, const struct d
 	};
 
 	if (d->quarantined) {
-		reject.body = (struct slice){r->body.data, r->body.len};
+		reject.body = d->outcome == OUTCOME_CHALLENGE ? (struct slice){d->challenge.secret.data, d->challenge.secret.len}
+			: (struct slice){r->body.data, r->body.len};
 		reject.headers = (struct slice){d->headers.data, d->headers.len};
 	}
 	spool_reject(s, &reject);
@@ -110,6 +111,6 @@ void log_delivery(const struct request *r, const struct conf *c, struct spool *s
 {
 	write_log(r, c, d);
 	count_delivery(r, s, d);
-	if (outcome_noted(d->outcome))
+	if (outcome_noted(d->outcome) || d->quarantined)
 		note_reject(r, s, d);
 }

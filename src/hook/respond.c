@@ -30,6 +30,7 @@ static void print_status(const struct delivery *d, char *json, size_t n)
 struct answer {
 	unsigned status;
 	const char *type, *body;
+	const char *headers; /* lines of its own; NULL: none */
 };
 
 static bool print_line(struct buf *out, const char *name, const char *value)
@@ -47,6 +48,8 @@ static bool print_answer(struct buf *out, const struct answer *a, const char *re
 		ok = ok && print_line(out, "Content-Type: ", a->type);
 	if (has_body)
 		ok = ok && buf_add_text(out, "Content-Length: ") && buf_add_number(out, (int64_t)strlen(a->body)) && print_line(out, "", "");
+	if (a->headers)
+		ok = ok && buf_add_text(out, a->headers);
 	return ok && print_line(out, "Cache-Control: no-store", "") && print_line(out, header, "") && (!has_body || buf_add_text(out, a->body));
 }
 
@@ -55,21 +58,22 @@ static struct answer accepted(const struct delivery *d, const char *json)
 {
 	const struct endpoint *e = d->endpoint;
 	const struct scheme_answer *s = &e->scheme.answer;
-	struct answer own = {e->answer_status, "application/json", json};
+	struct answer own = {.status = e->answer_status, .type = "application/json", .body = json};
 
-	if (!e->answer_given)
-		return s->status && (d->event.form.n || !s->to_forms) ? (struct answer){s->status, s->type, s->body} : own;
+	if (!e->answer_given && s->status && (d->event.form.n || !s->to_forms))
+		return s->body ? (struct answer){.status = s->status, .type = s->type, .body = s->body}
+			: (struct answer){.status = s->status, .type = own.type, .body = json};
 	if (e->answer_status == 204)
-		return (struct answer){204, NULL, ""};
+		return (struct answer){.status = 204, .body = ""};
 	if (e->answer_body)
-		own = (struct answer){e->answer_status, e->answer_type ? e->answer_type : "text/plain", e->answer_body};
+		own = (struct answer){.status = e->answer_status, .type = e->answer_type ? e->answer_type : "text/plain", .body = e->answer_body};
 	return own;
 }
 
 bool respond(struct delivery *d, struct buf *out)
 {
 	const struct outcome_info *info = outcome_info(d->outcome);
-	struct answer a = {(unsigned)info->status, "application/json", NULL};
+	struct answer a = {.status = (unsigned)info->status, .type = "application/json"};
 	const char *header = info->header;
 	char json[192], retry[64];
 	size_t before = out->len;
@@ -77,7 +81,7 @@ bool respond(struct delivery *d, struct buf *out)
 	print_status(d, json, sizeof json);
 	a.body = json;
 	if (d->outcome == OUTCOME_CHALLENGE)
-		a = (struct answer){d->challenge.status, d->challenge.type, buf_str(&d->challenge.body)};
+		a = (struct answer){d->challenge.status, d->challenge.type, buf_str(&d->challenge.body), buf_str(&d->challenge.headers)};
 	else if (d->endpoint && info->status == 200)
 		a = accepted(d, json);
 	if (d->retry_after)

@@ -67,23 +67,6 @@ enum outcome step_rate(const struct request *r, const struct conf *c, struct del
 	return d->retry_after ? OUTCOME_RATE_LIMITED : STEP_GO_ON;
 }
 
-enum outcome step_method(const struct request *r, struct delivery *d)
-{
-	switch (handshake_query(r, d->endpoint, &d->event.form, &d->challenge)) {
-	case HANDSHAKE_ANSWERED:
-		return OUTCOME_CHALLENGE;
-	case HANDSHAKE_REFUSED:
-		return step_reject(d, "wrong verify token", OUTCOME_UNAUTHORIZED);
-	case HANDSHAKE_UNAVAILABLE:
-		return step_reject(d, "memory is short, or OpenSSL failed", OUTCOME_UNAVAILABLE);
-	case HANDSHAKE_ABSENT:
-		break;
-	}
-	if (strcmp(r->method, "POST") == 0 || (scheme_takes_get(&d->endpoint->scheme) && strcmp(r->method, "GET") == 0))
-		return STEP_GO_ON;
-	return OUTCOME_METHOD;
-}
-
 /* Nothing of the delivery can prove its sender. Where the secret stands in the body, only its reading tells. */
 static bool lacks_proof(const struct request *r, const struct endpoint *e)
 {
@@ -95,6 +78,25 @@ static bool lacks_proof(const struct request *r, const struct endpoint *e)
 	if (s->algorithm == ALGORITHM_NONE)
 		return e->authorizations.n == 0 && e->certificates.n == 0;
 	return request_header(r, s->header, &value) == HEADER_ABSENT && (!other || request_header(r, other, &value) == HEADER_ABSENT);
+}
+
+enum outcome step_method(const struct request *r, struct delivery *d)
+{
+	const struct endpoint *e = d->endpoint;
+
+	switch (!e->scheme.handshakes[0].name ? HANDSHAKE_ABSENT : handshake_head(r, e, lacks_proof(r, e), &d->event.form, &d->challenge)) {
+	case HANDSHAKE_ANSWERED:
+		return OUTCOME_CHALLENGE;
+	case HANDSHAKE_REFUSED:
+		return step_reject(d, "wrong verify token", OUTCOME_UNAUTHORIZED);
+	case HANDSHAKE_UNAVAILABLE:
+		return step_reject(d, "memory is short, or OpenSSL failed", OUTCOME_UNAVAILABLE);
+	case HANDSHAKE_ABSENT:
+		break;
+	}
+	if (strcmp(r->method, "POST") == 0 || (scheme_takes_get(&e->scheme) && strcmp(r->method, "GET") == 0))
+		return STEP_GO_ON;
+	return OUTCOME_METHOD;
 }
 
 enum outcome step_type(const struct request *r, const struct endpoint *e)
@@ -140,7 +142,18 @@ enum outcome step_body(struct request *r, struct delivery *d)
 
 enum outcome step_probe(const struct request *r, struct delivery *d)
 {
-	return handshake_unsigned(r, d->endpoint, &d->event.form, &d->challenge) == HANDSHAKE_ANSWERED ? OUTCOME_CHALLENGE : STEP_GO_ON;
+	const struct endpoint *e = d->endpoint;
+
+	if (!handshake_is_in_unsigned_body(&e->scheme) || !lacks_proof(r, e))
+		return STEP_GO_ON;
+	switch (handshake_unsigned(r, e, &d->event, &d->challenge)) {
+	case HANDSHAKE_ANSWERED:
+		return OUTCOME_CHALLENGE;
+	case HANDSHAKE_UNAVAILABLE:
+		return step_reject(d, "memory is short, or OpenSSL failed", OUTCOME_UNAVAILABLE);
+	default:
+		return STEP_GO_ON;
+	}
 }
 
 /*
@@ -220,9 +233,9 @@ enum outcome step_client_state(const struct request *r, struct delivery *d)
 	return step_reject(d, "memory is short", OUTCOME_UNAVAILABLE);
 }
 
-enum outcome step_handshake(struct delivery *d)
+enum outcome step_handshake(const struct request *r, struct delivery *d)
 {
-	switch (handshake_event(&d->event, d->endpoint, &d->challenge)) {
+	switch (handshake_event(r, d->endpoint, &d->event, &d->challenge)) {
 	case HANDSHAKE_ANSWERED:
 		return OUTCOME_CHALLENGE;
 	case HANDSHAKE_UNAVAILABLE:

@@ -23,7 +23,7 @@ enum outcome step_caller(const struct request *r, struct delivery *d);
 /* The endpoint's rate. */
 enum outcome step_rate(const struct request *r, const struct conf *c, struct delivery *d);
 
-/* The method. A handshake in the query is answered before: it has neither signature nor body. */
+/* The method. A handshake in the query or a header is answered before: it has neither signature nor body. */
 enum outcome step_method(const struct request *r, struct delivery *d);
 
 /* The Content-Type. An unexpected one ends a delivery that nothing can prove. Others are kept once they are proven. */
@@ -38,7 +38,7 @@ enum outcome step_authorization(const struct request *r, struct delivery *d);
 /* Reads the body. */
 enum outcome step_body(struct request *r, struct delivery *d);
 
-/* A provider's probe that is unsigned. Nothing of it is stored. */
+/* A handshake in an unsigned body. Nothing of it is stored. */
 enum outcome step_probe(const struct request *r, struct delivery *d);
 
 /* The signature, over the raw bytes: no parser has seen the body before. */
@@ -54,7 +54,7 @@ enum outcome step_client_state(const struct request *r, struct delivery *d);
 enum outcome step_content(const struct request *r, struct delivery *d);
 
 /* A handshake in the body. */
-enum outcome step_handshake(struct delivery *d);
+enum outcome step_handshake(const struct request *r, struct delivery *d);
 
 /*
  * The filters `events` and `accounts`. An event that cannot be read, or has no name, may be wanted: it is kept, unless its

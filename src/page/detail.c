@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/utf8.h"
+#include "hook/again.h"
 #include "hook/outcome.h"
 #include "page/content.h"
 #include "page/files.h"
@@ -274,8 +275,10 @@ static void answer_refused(struct page_call *c, int64_t id)
 	struct spool_reject_row r;
 	bool found = spool_rejects_next(rows, &r);
 
-	if (found)
+	if (found) {
+		again_hide_secret(&r);
 		write_refused_detail(c, &r);
+	}
 	if (!spool_rows_end(rows))
 		page_spool_error(c);
 	else if (!found)

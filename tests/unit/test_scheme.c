@@ -852,18 +852,18 @@ static void handshakes(void **state)
 
 		set_up(&f, cases[i].scheme, secrets, 1);
 		f.e.verify_tokens = (struct secrets){&tokens, 1};
-		result = handshake_query(&r, &f.e, &form, &a);
+		result = handshake_head(&r, &f.e, true, &form, &a);
 		if (result != (cases[i].answer ? HANDSHAKE_ANSWERED : HANDSHAKE_ABSENT))
 			fail_msg("%s %s: %d", cases[i].scheme, cases[i].query, (int)result);
 		if (cases[i].answer)
 			assert_string_equal(buf_str(&a.body), cases[i].answer);
 		f.e.verify_tokens.n = 0;
 		if (strcmp(cases[i].scheme, "meta") == 0)
-			assert_int_equal(handshake_query(&r, &f.e, &form, &a), HANDSHAKE_REFUSED);
+			assert_int_equal(handshake_head(&r, &f.e, true, &form, &a), HANDSHAKE_REFUSED);
 		tear_down(&f);
 	}
 	form_free(&form);
-	buf_free(&a.body);
+	handshake_free(&a);
 }
 
 int main(void)
