@@ -36,19 +36,26 @@ struct transaction {
 
 /* ---- sending */
 
-static bool send_arrays(struct put_link *l, const char *sql, const struct pg_array *array, size_t n)
+static bool send_put_statement(struct put_link *l, enum put_statement which, const char *const *values, const int *lengths, const int *formats)
+{
+	const struct put_sql *sql = &put_sql[which];
+
+	if (l->unnamed)
+		return PQsendQueryParams(l->connection, sql->text, sql->n, sql->types, values, lengths, formats, 0);
+	return PQsendQueryPrepared(l->connection, sql->name, sql->n, values, lengths, formats, 0);
+}
+
+static bool send_arrays(struct put_link *l, enum put_statement which, const struct pg_array *array)
 {
 	const char *values[PARAMETERS_MOST];
 	int lengths[PARAMETERS_MOST], formats[PARAMETERS_MOST];
-	Oid types[PARAMETERS_MOST];
 
-	for (size_t i = 0; i < n; i++) {
+	for (int i = 0; i < put_sql[which].n; i++) {
 		values[i] = array[i].bytes.data;
 		lengths[i] = (int)array[i].bytes.len;
 		formats[i] = 1;
-		types[i] = pg_array_oid(&array[i]);
 	}
-	return PQsendQueryParams(l->connection, sql, (int)n, types, values, lengths, formats, 0);
+	return send_put_statement(l, which, values, lengths, formats);
 }
 
 static bool send_settings(struct put_link *l, int64_t until)
@@ -58,7 +65,7 @@ static bool send_settings(struct put_link *l, int64_t until)
 	const char *value = ms;
 
 	snprintf(ms, sizeof ms, "%" PRId64, left > 1 ? left : 1);
-	return PQsendQueryParams(l->connection, PUT_SETTINGS, 1, NULL, &value, NULL, NULL, 0);
+	return send_put_statement(l, PUT_SET, &value, NULL, NULL);
 }
 
 /* Sends the statements of a run. Each step of take_run() takes the results of one. */
@@ -66,17 +73,16 @@ static bool send_run_statements(struct put_link *l, const struct put_rows *b)
 {
 	bool relays = b->column[BATCH_RELAY_EVENT].n > 0;
 
-	return (!b->window[0].n || send_arrays(l, PUT_WINDOW, b->window, 4)) &&
-		send_arrays(l, PUT_KEYS, b->column, BATCH_KEY_COLUMNS) &&
-		(relays ? send_arrays(l, PUT_EVENTS PUT_RELAYS PUT_ANSWER(PUT_WAITS), b->column, BATCH_COLUMNS) :
-			send_arrays(l, PUT_EVENTS PUT_ANSWER("NULL"), b->column, BATCH_EVENT_COLUMNS)) &&
-		(!b->accepted.n || send_arrays(l, PUT_ACCEPTED, &b->accepted, 1));
+	return (!b->window[0].n || send_arrays(l, PUT_CLEAR_WINDOW, b->window)) &&
+		send_arrays(l, PUT_ADD_KEYS, b->column) &&
+		send_arrays(l, relays ? PUT_ADD_RELAYED : PUT_ADD_EVENTS, b->column) &&
+		(!b->accepted.n || send_arrays(l, PUT_ACCEPT, &b->accepted));
 }
 
 /* The locks of all runs come first. */
 static bool send_locks(struct transaction *t)
 {
-	return put_rows_fill(t->b, t->from, t->to) && (!t->b->lock.n || send_arrays(t->l, PUT_LOCK, &t->b->lock, 1));
+	return put_rows_fill(t->b, t->from, t->to) && (!t->b->lock.n || send_arrays(t->l, PUT_LOCK_BYTES, &t->b->lock));
 }
 
 static bool send_put(struct transaction *t)
@@ -239,7 +245,7 @@ static enum put_end end_of(const char *state)
 {
 	static const char *const of_values[] = {"22", "23", "P0", "54"};
 
-	if (strcmp(state, "40P01") == 0 || strcmp(state, "40001") == 0)
+	if (strcmp(state, "40P01") == 0 || strcmp(state, "40001") == 0 || strcmp(state, "26000") == 0)
 		return PUT_AGAIN;
 	for (size_t i = 0; i < sizeof of_values / sizeof *of_values; i++)
 		if (strncmp(state, of_values[i], 2) == 0)
@@ -259,6 +265,7 @@ static enum put_end run_transaction(struct transaction *t)
 	}
 	if (take_transaction(t))
 		return PUT_STORED;
+	t->l->unnamed = t->l->unnamed || strcmp(t->state, "26000") == 0; /* a pooler: another server process has the statement */
 	return *t->state && t->l->connection ? end_of(t->state) : PUT_FAILED;
 }
 

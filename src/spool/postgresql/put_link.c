@@ -9,6 +9,7 @@
 
 #include "core/clock.h"
 #include "spool/postgresql/parameters.h"
+#include "spool/postgresql/put_sql.h"
 
 void put_link_close(struct put_link *l)
 {
@@ -136,6 +137,48 @@ static bool take_salt(struct put_link *l, const PGresult *r, char *why, size_t n
 	return true;
 }
 
+/* Takes the results until the end of a pipeline. *state becomes the SQLSTATE of the first error, or "". */
+static bool pass_pipeline(struct put_link *l, int64_t until, char state[6], char *why, size_t n)
+{
+	const char *found;
+	PGresult *r;
+	bool end = false;
+
+	*state = '\0';
+	while (!end) {
+		if (!put_link_take(l, until, &r, why, n))
+			return false;
+		if (r && PQresultStatus(r) == PGRES_FATAL_ERROR && !*state) {
+			found = PQresultErrorField(r, PG_DIAG_SQLSTATE);
+			snprintf(state, 6, "%s", found ? found : "?");
+			snprintf(why, n, "PostgreSQL: %.150s", PQresultErrorMessage(r));
+			why[strcspn(why, "\n")] = '\0';
+		}
+		end = r && PQresultStatus(r) == PGRES_PIPELINE_SYNC;
+		PQclear(r);
+	}
+	return true;
+}
+
+/* A server process of a pooler may have statements of these names from another client: none is prepared then. */
+static bool prepare_statements(struct put_link *l, int64_t until, char *why, size_t n)
+{
+	char state[6];
+	bool ok = true;
+
+	for (int i = 0; ok && i < PUT_STATEMENTS; i++)
+		ok = PQsendPrepare(l->connection, put_sql[i].name, put_sql[i].text, put_sql[i].n, put_sql[i].types);
+	if (!ok || !PQpipelineSync(l->connection))
+		return fail_put_link(l, why, n);
+	if (!pass_pipeline(l, until, state, why, n))
+		return false;
+	l->unnamed = l->unnamed || strcmp(state, "42P05") == 0;
+	if (!*state || l->unnamed)
+		return true;
+	put_link_close(l);
+	return false;
+}
+
 static bool read_salt(struct put_link *l, int64_t until, char *why, size_t n)
 {
 	PGresult *r = NULL, *end = NULL;
@@ -146,7 +189,7 @@ static bool read_salt(struct put_link *l, int64_t until, char *why, size_t n)
 	ok = put_link_take(l, until, &r, why, n) && take_salt(l, r, why, n) && put_link_take(l, until, &end, why, n);
 	PQclear(r);
 	PQclear(end);
-	return ok && (PQenterPipelineMode(l->connection) || fail_put_link(l, why, n));
+	return ok && (PQenterPipelineMode(l->connection) || fail_put_link(l, why, n)) && prepare_statements(l, until, why, n);
 }
 
 bool put_link_open(struct put_link *l, const char *place, int64_t until, char *why, size_t n)

@@ -16,10 +16,11 @@ struct put_link {
 	char salt[PUT_SALT_MAX]; /* of the spool's hashes */
 	size_t salt_n;
 	char warning[128];  /* that the server sent since it was last cleared */
+	bool unnamed;       /* a pooler gives each transaction to another server process: nothing is prepared */
 	bool no_schema;     /* put_link_open() failed as the database has no tables of a spool */
 };
 
-/* Connects, and reads the salt. until: clock_mono_us(). False with the reason in why; it is closed then. */
+/* Connects, prepares the statements of put_sql.h, and reads the salt. until: clock_mono_us(). False with the reason in why; it is closed then. */
 bool put_link_open(struct put_link *l, const char *place, int64_t until, char *why, size_t why_size);
 
 /* Call it where the struct was copied to another place. */
