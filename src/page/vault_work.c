@@ -56,7 +56,8 @@ static void explain_request(struct work *w, const struct endpoint *e, const stru
 	if (scheme_has_key(&e->scheme) && v.header && v.value.p) {
 		add_named(w, "header", slice_text(v.header));
 		add_named(w, "received", (struct slice){v.value.p, v.value.n < SHOWN ? v.value.n : SHOWN});
-		add_named(w, "signs", slice_text(e->scheme.signs));
+		if (e->scheme.signs)
+			add_named(w, "signs", slice_text(e->scheme.signs));
 	}
 	if (v.at)
 		add_named(w, "signed_at", slice_text(clock_format(v.at, text)));
