@@ -41,7 +41,7 @@ static bool parse_place(const char *text, bool time, struct source *out)
 	return out->kind != SOURCE_NONE && is_name_of(out->kind, out->name);
 }
 
-static bool check_place(const struct option_row *row, cfg_t *sec, const char *text, struct buf *why)
+static bool check_proof_place(const struct option_row *row, cfg_t *sec, const char *text, struct buf *why)
 {
 	struct source place;
 
@@ -123,7 +123,7 @@ static bool read_claims(const struct option_row *row, cfg_t *sec, void *field)
 	return true;
 }
 
-const struct option_kind scheme_proof_places_kind = {"list of places", CFGT_STR, .list = true, .check = check_place, .read = read_places};
+const struct option_kind scheme_proof_places_kind = {"list of places", CFGT_STR, .list = true, .check = check_proof_place, .read = read_places};
 const struct option_kind scheme_proof_time_kind = {"place", CFGT_STR, .check = check_time_place, .read = read_time_place};
 const struct option_kind scheme_proof_claims_kind = {"list of claims", CFGT_STR, .list = true, .check = check_claim, .read = read_claims};
 
@@ -264,7 +264,7 @@ static bool check_places(cfg_t *sec, const struct scheme *s)
 	return true;
 }
 
-static bool check_token(cfg_t *sec, const struct scheme *s)
+static bool check_token_scheme(cfg_t *sec, const struct scheme *s)
 {
 	if (!s->header && !s->place[0].kind)
 		return option_refuse(sec, "it does not say where the token is; add header = \"Authorization\"");
@@ -287,7 +287,7 @@ bool scheme_proof_check(cfg_t *sec, const struct scheme *s)
 	if (!check_places(sec, s))
 		return false;
 	if (scheme_is_jwt(s))
-		return check_token(sec, s);
+		return check_token_scheme(sec, s);
 	if (cfg_size(sec, "claims"))
 		return option_refuse_value(sec, "claims", NULL, "claims are those of a token; write algorithm = \"jwt-hs256\", \"jwt-rs256\" or \"jwt-es256\"");
 	if (s->algorithm == ALGORITHM_SHA256 && s->bodies & CONTENT_ANY)

@@ -19,7 +19,7 @@ static const char *const placeholders[PLACEHOLDER_VALUE] = {
 	[PLACEHOLDER_END] = "{end}",
 };
 
-static bool begins_with(struct slice s, const char *text)
+static bool starts_with(struct slice s, const char *text)
 {
 	size_t n = strlen(text);
 
@@ -36,7 +36,7 @@ enum source_kind scheme_value_kind(struct slice source, struct slice *name)
 	for (size_t i = 0; i < sizeof value_kinds / sizeof *value_kinds; i++) {
 		size_t n = strlen(value_kinds[i].prefix);
 
-		if (!begins_with(source, value_kinds[i].prefix) || source.n == n)
+		if (!starts_with(source, value_kinds[i].prefix) || source.n == n)
 			continue;
 		*name = (struct slice){source.p + n, source.n - n};
 		return value_kinds[i].kind;
@@ -52,7 +52,7 @@ static bool take_braces(const char **text, enum placeholder *p, struct slice *so
 	const char *end = inside.p + inside.n;
 
 	*p = PLACEHOLDER_VALUE;
-	if (begins_with(inside, condition)) {
+	if (starts_with(inside, condition)) {
 		inside = (struct slice){inside.p + sizeof condition - 1, inside.n - (sizeof condition - 1)};
 		*p = PLACEHOLDER_IF;
 	}

@@ -223,7 +223,7 @@ static enum verify_result read_values(const struct request *r, const struct sche
 }
 
 /* The text at a place; n == 0: none. A header that is there twice is WRONG. */
-static enum verify_result read_place(const struct request *r, const struct source *place, struct slice *out, struct verify *v)
+static enum verify_result read_proof_place(const struct request *r, const struct source *place, struct slice *out, struct verify *v)
 {
 	const char *value;
 
@@ -249,7 +249,7 @@ static enum verify_result take_places(const struct request *r, const struct sche
 	bool seen = false;
 
 	for (const struct source *place = s->place; place < s->place + SCHEME_PLACES && place->kind; place++) {
-		result = read_place(r, place, &value, v);
+		result = read_proof_place(r, place, &value, v);
 		if (result == VERIFY_OK && value.n)
 			result = take_signatures(s, value, &seen, v);
 		if (result != VERIFY_OK)
@@ -282,7 +282,7 @@ enum verify_result proof_one(const struct request *r, const struct scheme *s, st
 	else
 		result = read_values(r, s, v);
 	for (const struct source *place = s->place; result == VERIFY_OK && place < s->place + SCHEME_PLACES && place->kind; place++) {
-		result = read_place(r, place, &value, v);
+		result = read_proof_place(r, place, &value, v);
 		if (result == VERIFY_OK && value.n && v->value.p)
 			return verify_wrong(v, "more than one of the places has a secret or a token");
 		if (result == VERIFY_OK && value.n) {
