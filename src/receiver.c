@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "conf/conf.h"
+#include "conf/place.h"
 #include "core/pattern.h"
 #include "core/sandbox.h"
 #include "gate/cgi.h"
@@ -104,9 +105,9 @@ static void report(void *ctx, enum log_level level, const char *message)
 	log_message(level, "%s", message);
 }
 
-static void give_up(void)
+static void give_up(const struct conf *conf)
 {
-	struct sandbox s = sandbox_enter();
+	struct sandbox s = sandbox_enter(conf && !place_is_local(conf->spool));
 
 	log_message(LOG_LEVEL_DEBUG, "sandbox: seccomp %s, landlock version %d", s.seccomp ? "yes" : "no", s.landlock);
 }
@@ -124,7 +125,7 @@ static int serve_own(struct conf *conf, const char *address, const struct option
 		return EX_OSERR;
 	}
 	snprintf(own, sizeof own, "%s", address); /* outlives the configuration it may come from */
-	give_up();
+	give_up(conf);
 	return serve(fd, own, conf);
 }
 
@@ -132,7 +133,7 @@ static int serve_cgi(struct conf *conf)
 {
 	int status;
 
-	give_up();
+	give_up(conf);
 	status = cgi_serve(conf);
 	if (!conf)
 		return EX_CONFIG;
@@ -164,7 +165,7 @@ int main(int argc, char **argv)
 		return EX_CONFIG;
 	serve_hold_signals();
 	if (fd >= 0) {
-		give_up();
+		give_up(conf);
 		return serve(fd, NULL, conf);
 	}
 	if (o.listen || conf->listen)

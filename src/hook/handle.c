@@ -104,7 +104,9 @@ static void take_stored(struct delivery *d)
 
 	d->id = ev->id;
 	d->outcome = ev->duplicate ? OUTCOME_DUPLICATE : OUTCOME_STORED;
-	if (ev->altered)
+	if (ev->overflowed)
+		snprintf(d->why, sizeof d->why, "%s%sin the overflow; the id is that of the overflow", ev->note ? ev->note : "", ev->note ? "; " : "");
+	else if (ev->altered)
 		snprintf(d->why, sizeof d->why, "other bytes than event %lld has under this id", (long long)ev->id);
 	else if (ev->same_as && ev->duplicate)
 		snprintf(d->why, sizeof d->why, "same bytes as event %lld under another id, within replay-window", (long long)ev->id);

@@ -63,7 +63,7 @@ enum outcome step_rate(const struct request *r, const struct conf *c, struct del
 {
 	const struct endpoint *e = d->endpoint;
 
-	d->retry_after = e->rate.n ? rate_take(&e->rate, c->spool, e->path, r->remote_addr) : 0;
+	d->retry_after = e->rate.n ? rate_take(&e->rate, c->dir, e->path, r->remote_addr) : 0;
 	return d->retry_after ? OUTCOME_RATE_LIMITED : STEP_GO_ON;
 }
 

@@ -90,7 +90,7 @@ static void accept_row(struct work *w, const struct spool_reject_row *r)
 	enum again again = again_check(w->conf, r, &stored, &d);
 
 	if (again == AGAIN_PASSES) {
-		spool = spool_new(w->conf->spool, w->conf->journal, SPOOL_MANAGE, w->conf->reject);
+		spool = spool_of(w->conf, SPOOL_MANAGE);
 		d.stored.reject = r->id;
 		if (spool)
 			handle_store(spool, &one, 1);
