@@ -107,6 +107,11 @@ int64_t spool_db_version(struct spool_db *db)
 	return db->engine->version(db);
 }
 
+bool spool_db_settled(struct spool_db *db, int64_t *id)
+{
+	return db->engine->settled(db, id);
+}
+
 bool spool_db_moved(struct spool_db *db)
 {
 	return db->engine->moved(db);

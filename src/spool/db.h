@@ -63,6 +63,12 @@ bool spool_db_contended(const struct spool_db *db);
  */
 int64_t spool_db_version(struct spool_db *db);
 
+/*
+ * *id becomes an id behind which events may still be stored that are not there yet: of events up to it, none is missing. Readers that go
+ * on behind the last event that they have seen read no further. With SQLite it is the highest id that there can be.
+ */
+bool spool_db_settled(struct spool_db *db, int64_t *id);
+
 /* True when another spool is in the place of the one that is open, or none: it was moved or deleted. */
 bool spool_db_moved(struct spool_db *db);
 

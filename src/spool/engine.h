@@ -32,6 +32,9 @@ struct spool_stmt {
 
 struct spool_engine {
 	const struct spool_receiver_ops *receiver; /* what the receiver does with it: spool/receiver.h */
+	bool ledger;    /* keys of events are in the table event_key, and stay there; otherwise deletion moves them to the table purged */
+	int rows;       /* events that one statement reads at most: those of one round trip */
+	bool copies;    /* a statement's rows are a copy in memory: its reading holds nothing up */
 
 	/* Of spool_db_open(): db is zeroed but for housekeeping, or was closed, and is closed after an error. */
 	bool (*open)(struct spool_db *db, const char *place, enum journal journal, enum spool_access access);
@@ -72,6 +75,7 @@ struct spool_engine {
 	/* What db.h, view.h, totals.h, inspect.h and ended.h say of the functions that call them. */
 	void (*snapshot)(struct spool_db *db, bool on);
 	int64_t (*version)(struct spool_db *db);
+	bool (*settled)(struct spool_db *db, int64_t *id);
 	bool (*moved)(struct spool_db *db);
 	void (*bound)(struct spool_db *db, const int64_t *deadline);
 	void (*disk)(struct spool_db *db, int64_t *bytes, int64_t *free_bytes);
@@ -107,6 +111,8 @@ struct spool_db {
 	bool counts_ended; /* ended.h */
 	enum spool_error kind;
 	char error[PATH_MAX + 256]; /* stays when it is closed */
+
+	void *of_engine; /* what an engine of a module has of its own */
 
 	/* SQLite's */
 	struct sqlite3 *sql;

@@ -4,7 +4,8 @@
  *
  * Parameters are ?1, ?2 and so on; each is bound before the first step. A text is compared by its bytes. What one engine says in other
  * words is written so that all understand it: CASE and not iif(), coalesce() and not ifnull(), ON CONFLICT(columns) and not INSERT OR,
- * a condition and not a number, BIGINT in a CAST. INDEXED BY is for SQLite alone; other engines leave it out.
+ * a condition and not a number, BIGINT in a CAST, and (column = ?1 OR ?1 IS NULL) in that order. INDEXED BY is for SQLite alone; other
+ * engines leave it out.
  */
 #ifndef SPOOL_STMT_H
 #define SPOOL_STMT_H
@@ -12,6 +13,12 @@
 #include "core/buf.h"
 #include "spool/engine.h"
 #include "spool/events.h"
+
+/*
+ * Stands before a column or parameter that may be too long for an index of another engine, which then compares hashes. SQLite, whose
+ * indexes have no bound, sees a comment.
+ */
+#define SPOOL_STMT_HASHED "/*hashed*/"
 
 /* Keeps the engine's reason in the connection. Returns false. */
 bool spool_stmt_fail(struct spool_db *db);

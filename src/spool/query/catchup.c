@@ -57,9 +57,14 @@ static bool write_catchup(struct spool_db *db, const struct spool_catchup *c)
 	struct spool_stmt *st;
 	bool ok;
 
-	if (!spool_stmt_prepare(db, "INSERT OR REPLACE INTO catchup(name, account, cursor, error, complete_until, run_from, run_until, tried_at,"
+	if (!spool_stmt_prepare(db, "INSERT INTO catchup(name, account, cursor, error, complete_until, run_from, run_until, tried_at,"
 			" completed_at, not_before, error_since, found, last_found, found_from, found_until, requests)"
-			" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)", &st))
+			" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) ON CONFLICT(name, account) DO UPDATE SET"
+			" cursor = excluded.cursor, error = excluded.error, complete_until = excluded.complete_until, run_from = excluded.run_from,"
+			" run_until = excluded.run_until, tried_at = excluded.tried_at, completed_at = excluded.completed_at,"
+			" not_before = excluded.not_before, error_since = excluded.error_since, found = excluded.found,"
+			" last_found = excluded.last_found, found_from = excluded.found_from, found_until = excluded.found_until,"
+			" requests = excluded.requests", &st))
 		return false;
 	spool_stmt_bind_text(st, 1, c->name);
 	spool_stmt_bind_text(st, 2, c->account);
@@ -89,7 +94,8 @@ static bool write_items(struct spool_db *db, const struct spool_catchup *c, cons
 
 	if (n == 0)
 		return true;
-	if (!spool_stmt_prepare(db, "INSERT OR REPLACE INTO catchup_item(name, account, item, until, at) VALUES(?1, ?2, " ITEM_HASH ", ?4, ?5)", &st))
+	if (!spool_stmt_prepare(db, "INSERT INTO catchup_item(name, account, item, until, at) VALUES(?1, ?2, " ITEM_HASH ", ?4, ?5)"
+			" ON CONFLICT(name, account, item) DO UPDATE SET until = excluded.until, at = excluded.at", &st))
 		return false;
 	for (size_t i = 0; ok && i < n; i++) {
 		bind_item(st, c, items[i].id);
@@ -183,8 +189,10 @@ bool spool_catchup_has(struct spool_db *db, const char *endpoint, struct slice i
 	struct spool_stmt *st;
 	bool ok;
 
-	if (!spool_stmt_prepare(db, "SELECT EXISTS(SELECT 1 FROM event WHERE endpoint = ?1 AND key = ?2)"
-			" OR EXISTS(SELECT 1 FROM purged WHERE endpoint = ?1 AND key = key_hash((SELECT salt FROM spool), ?3))", &st))
+	if (!spool_stmt_prepare(db, db->engine->ledger
+			? "SELECT EXISTS(SELECT 1 FROM event_key WHERE endpoint = ?1 AND hash = key_hash((SELECT salt FROM spool), ?3))"
+			: "SELECT EXISTS(SELECT 1 FROM event WHERE endpoint = ?1 AND key = ?2)"
+			  " OR EXISTS(SELECT 1 FROM purged WHERE endpoint = ?1 AND key = key_hash((SELECT salt FROM spool), ?3))", &st))
 		return false;
 	spool_stmt_bind_text(st, 1, endpoint);
 	spool_stmt_bind_slice(st, 2, id);

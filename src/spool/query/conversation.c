@@ -11,13 +11,15 @@ enum { BATCH = 1000 };
 static bool next_unnoted(struct spool_db *db, int64_t *from, int64_t *to, bool *more)
 {
 	struct spool_stmt *st;
+	int64_t settled;
 	bool ok;
 
-	if (!spool_stmt_prepare(db, "SELECT conversations, ifnull((SELECT max(id) FROM"
-			" (SELECT id FROM event WHERE id > conversations ORDER BY id LIMIT ?1)), conversations),"
-			" ifnull((SELECT max(id) FROM event), 0) FROM spool", &st))
+	if (!spool_db_settled(db, &settled) || !spool_stmt_prepare(db, "SELECT conversations, coalesce((SELECT max(id) FROM"
+			" (SELECT id FROM event WHERE id > conversations AND id <= ?2 ORDER BY id LIMIT ?1) AS batch), conversations),"
+			" coalesce((SELECT max(id) FROM event WHERE id <= ?2), 0) FROM spool", &st))
 		return false;
 	spool_stmt_bind_int(st, 1, BATCH);
+	spool_stmt_bind_int(st, 2, settled);
 	ok = spool_stmt_step(st) == SPOOL_ROW || spool_stmt_fail(db);
 	*from = spool_stmt_int64(st, 0);
 	*to = spool_stmt_int64(st, 1);
@@ -37,9 +39,11 @@ bool spool_conversation_note(struct spool_db *db, int64_t *noted, bool *more)
 		return true;
 	if (!spool_db_begin(db, false))
 		return false;
-	ok = spool_stmt_run(db, "INSERT INTO conversation SELECT endpoint, conversation, id, received_at FROM event"
-			" WHERE id > ?1 AND id <= ?2 AND conversation IS NOT NULL ORDER BY id"
-			" ON CONFLICT DO UPDATE SET last_at = max(last_at, excluded.last_at)", from, *noted) &&
+	ok = spool_stmt_run(db, "INSERT INTO conversation(endpoint, conversation, event, last_at)"
+			" SELECT endpoint, conversation, min(id), max(received_at) FROM event"
+			" WHERE id > ?1 AND id <= ?2 AND conversation IS NOT NULL GROUP BY endpoint, conversation"
+			" ON CONFLICT(endpoint, " SPOOL_STMT_HASHED "conversation) DO UPDATE SET last_at ="
+			" CASE WHEN conversation.last_at > excluded.last_at THEN conversation.last_at ELSE excluded.last_at END", from, *noted) &&
 		spool_stmt_run(db, "UPDATE spool SET conversations = ?2 WHERE conversations = ?1", from, *noted) && spool_db_commit(db);
 	spool_db_end(db);
 	return ok;
@@ -50,7 +54,7 @@ bool spool_conversation_first(struct spool_db *db, struct slice endpoint, struct
 	struct spool_stmt *st;
 	enum spool_step rc;
 
-	if (!spool_stmt_prepare(db, "SELECT event FROM conversation WHERE endpoint = ?1 AND conversation = ?2", &st))
+	if (!spool_stmt_prepare(db, "SELECT event FROM conversation WHERE endpoint = ?1 AND " SPOOL_STMT_HASHED "conversation = " SPOOL_STMT_HASHED "?2", &st))
 		return false;
 	spool_stmt_bind_slice(st, 1, endpoint);
 	spool_stmt_bind_slice(st, 2, conversation);

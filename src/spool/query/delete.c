@@ -9,14 +9,19 @@ enum step { PENDING, KEY, ATTEMPTS, DELIVERIES, EVENT, STEPS };
 
 static const char *const steps[STEPS] = {
 	[PENDING] = "SELECT count(*) FROM relay WHERE event = ?1 AND state = 0",
-	[KEY] = "INSERT OR REPLACE INTO purged(endpoint, key, id, received_at, digest)"
+	[KEY] = "INSERT INTO purged(endpoint, key, id, received_at, digest)"
 		" SELECT endpoint, key_hash((SELECT salt FROM spool), key || scope), id, received_at,"
-		" ifnull(digest, key_hash(X'', body)) FROM event"
-		" WHERE id = ?1 AND received_at >= ?2 AND key IS NOT NULL",
+		" coalesce(digest, key_hash('', body)) FROM event"
+		" WHERE id = ?1 AND received_at >= ?2 AND key IS NOT NULL ON CONFLICT(endpoint, key)"
+		" DO UPDATE SET id = excluded.id, received_at = excluded.received_at, digest = excluded.digest",
 	[ATTEMPTS] = "DELETE FROM attempt WHERE relay IN (SELECT id FROM relay WHERE event = ?1)",
 	[DELIVERIES] = "DELETE FROM relay WHERE event = ?1",
 	[EVENT] = "DELETE FROM event WHERE id = ?1",
 };
+
+/* The same where the key is in a ledger. */
+static const char ledger_key[] = "WITH old AS (DELETE FROM event_key WHERE event = ?1 AND received_at < ?2)"
+	" UPDATE event_key SET purged = true WHERE event = ?1 AND received_at >= ?2";
 
 /* A dry run counts in place of deleting. */
 static const char *const counts[STEPS] = {
@@ -39,7 +44,7 @@ static bool prepare_deletion(struct spool_db *db, struct deletion *d)
 	if (db->counts_ended) /* the triggers keep the ids of events from being used again */
 		return spool_db_fail(db, SPOOL_ERROR_OTHER, "the relay's connection deletes no events");
 	for (int i = 0; i < STEPS; i++)
-		if (sql[i] && !spool_stmt_prepare(db, sql[i], &d->st[i]))
+		if (sql[i] && !spool_stmt_prepare(db, i == KEY && db->engine->ledger ? ledger_key : sql[i], &d->st[i]))
 			return false;
 	return true;
 }

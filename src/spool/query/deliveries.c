@@ -12,9 +12,9 @@ const char *const spool_deliveries_states[] = {[SPOOL_RELAY_PENDING] = "pending"
 /* Returns the condition for a filter. An id is found by the table's key, an event by its index. */
 static const char *matches(const struct spool_delivery_filter *f)
 {
-	return f->id ? "(?1 IS NULL OR sink = ?1) AND id = ?2 AND (?3 < 0 OR state = ?3)"
-		: f->event ? "(?1 IS NULL OR sink = ?1) AND event = ?9 AND (?3 < 0 OR state = ?3)"
-		: "(?1 IS NULL OR sink = ?1) AND ?2 = 0 AND (?3 < 0 OR state = ?3)";
+	return f->id ? "(sink = ?1 OR ?1 IS NULL) AND id = ?2 AND (?3 < 0 OR state = ?3)"
+		: f->event ? "(sink = ?1 OR ?1 IS NULL) AND event = ?9 AND (?3 < 0 OR state = ?3)"
+		: "(sink = ?1 OR ?1 IS NULL) AND ?2 = 0 AND (?3 < 0 OR state = ?3)";
 }
 
 static void bind_filter(struct spool_stmt *st, const struct spool_delivery_filter *f)
@@ -55,9 +55,26 @@ bool spool_deliveries_exist(struct spool_db *db, const struct spool_delivery_fil
 #define LISTED_FAILING_FIRST \
 	"CASE WHEN l.state = 0 AND l.attempts > 0 THEN 0 WHEN l.state = 2 THEN 1 WHEN l.state = 0 THEN 2 ELSE 3 END, l.id DESC"
 
+/* Fills in the statement that reads the deliveries, as they are at one moment. */
+static void write_list_sql(char *sql, size_t n, const char *into, const struct spool_delivery_filter *f)
+{
+	snprintf(sql, n, "%sSELECT l.id, l.event, l.state, l.due, l.attempts, a.at, a.ms, a.status, l.sink,"
+		" e.endpoint, a.error, a.answer, p.until FROM (SELECT * FROM relay WHERE %s ORDER BY %s LIMIT ?4) AS l"
+		" LEFT JOIN event AS e ON e.id = l.event"
+		" LEFT JOIN attempt AS a ON a.id = (SELECT max(id) FROM attempt WHERE relay = l.id)"
+		" LEFT JOIN pause AS p ON p.sink = l.sink AND l.state = 0 ORDER BY %s", into, matches(f), f->failing_first ? FAILING_FIRST : "id DESC",
+		f->failing_first ? LISTED_FAILING_FIRST : "l.id");
+}
+
+static void bind_list(struct spool_stmt *st, const struct spool_delivery_filter *f, int64_t limit)
+{
+	bind_filter(st, f);
+	spool_stmt_bind_int(st, 4, limit > 0 ? limit : INT64_MAX);
+}
+
 /*
- * Copies the deliveries, as they are at one moment, into a temporary table of this connection. The caller may block, and an open read
- * of the spool's tables would delay the receiver's checkpoints.
+ * Copies the deliveries into a temporary table of this connection. The caller may block, and an open read of the spool's tables would
+ * delay the receiver's checkpoints.
  */
 static bool take_snapshot(struct spool_db *db, const struct spool_delivery_filter *f, int64_t limit)
 {
@@ -65,25 +82,33 @@ static bool take_snapshot(struct spool_db *db, const struct spool_delivery_filte
 	struct spool_stmt *st;
 	bool ok;
 
-	snprintf(sql, sizeof sql, "CREATE TEMP TABLE shown AS SELECT l.id, l.event, l.state, l.due, l.attempts, a.at, a.ms, a.status, l.sink,"
-		" e.endpoint, a.error, a.answer, p.until FROM (SELECT * FROM relay WHERE %s ORDER BY %s LIMIT ?4) AS l"
-		" LEFT JOIN event AS e ON e.id = l.event"
-		" LEFT JOIN attempt AS a ON a.id = (SELECT max(id) FROM attempt WHERE relay = l.id)"
-		" LEFT JOIN pause AS p ON p.sink = l.sink AND l.state = 0 ORDER BY %s", matches(f), f->failing_first ? FAILING_FIRST : "id DESC",
-		f->failing_first ? LISTED_FAILING_FIRST : "l.id");
+	write_list_sql(sql, sizeof sql, "CREATE TEMP TABLE shown AS ", f);
 	if (!spool_stmt_prepare(db, sql, &st))
 		return false;
-	bind_filter(st, f);
-	spool_stmt_bind_int(st, 4, limit > 0 ? limit : -1);
+	bind_list(st, f, limit);
 	ok = spool_stmt_step(st) == SPOOL_DONE || spool_stmt_fail(db);
 	spool_stmt_free(st);
 	return ok;
+}
+
+static struct spool_rows *list_copied(struct spool_db *db, const struct spool_delivery_filter *f, int64_t limit)
+{
+	struct spool_rows *rows;
+	char sql[2048];
+
+	write_list_sql(sql, sizeof sql, "", f);
+	rows = spool_rows_begin(db, sql);
+	if (rows)
+		bind_list(rows->st, f, limit);
+	return rows;
 }
 
 struct spool_rows *spool_deliveries_list(struct spool_db *db, const struct spool_delivery_filter *f, int64_t limit)
 {
 	struct spool_rows *rows;
 
+	if (db->engine->copies)
+		return list_copied(db, f, limit);
 	if (!take_snapshot(db, f, limit))
 		return NULL;
 	rows = spool_rows_begin(db, "SELECT * FROM temp.shown ORDER BY rowid");
@@ -153,15 +178,18 @@ bool spool_deliveries_next_count(struct spool_rows *rows, struct spool_delivery_
 	return true;
 }
 
+/* An engine may have several rows for a sink and a state. */
+#define ENDED "SELECT sink, CAST(sum(n) AS BIGINT), state, 0, 0 FROM ended GROUP BY sink, state HAVING sum(n) > 0"
+
 struct spool_rows *spool_deliveries_counts(struct spool_db *db)
 {
-	return spool_rows_begin(db, "SELECT sink, count(*), 0, 0, 0 FROM relay WHERE state = 0 GROUP BY sink"
-		" UNION ALL SELECT sink, n, state, 0, 0 FROM ended WHERE n > 0 ORDER BY 1, 3");
+	return spool_rows_begin(db, "SELECT sink, count(*), 0 AS state, 0, 0 FROM relay WHERE state = 0 GROUP BY sink"
+		" UNION ALL " ENDED " ORDER BY 1, 3");
 }
 
 struct spool_rows *spool_deliveries_ended(struct spool_db *db)
 {
-	return spool_rows_begin(db, "SELECT sink, n, state, 0, 0 FROM ended WHERE n > 0 ORDER BY 1, 3");
+	return spool_rows_begin(db, ENDED " ORDER BY 1, 3");
 }
 
 struct spool_rows *spool_deliveries_sinks(struct spool_db *db)
@@ -175,7 +203,7 @@ bool spool_deliveries_pending(struct spool_db *db, const char *sink, int64_t mos
 {
 	struct spool_stmt *st;
 	int64_t tried, first;
-	bool ok = spool_stmt_prepare(db, "SELECT (SELECT count(*) FROM (SELECT 1 FROM relay INDEXED BY relay_due WHERE sink = ?1 AND state = 0 LIMIT ?2)),"
+	bool ok = spool_stmt_prepare(db, "SELECT (SELECT count(*) FROM (SELECT 1 FROM relay INDEXED BY relay_due WHERE sink = ?1 AND state = 0 LIMIT ?2) AS counted),"
 		" (SELECT min(since) FROM relay INDEXED BY relay_tried WHERE sink = ?1 AND state = 0 AND attempts > 0),"
 		" (SELECT since FROM relay INDEXED BY relay_due WHERE sink = ?1 AND state = 0 ORDER BY due LIMIT 1)", &st);
 
@@ -216,8 +244,8 @@ struct spool_rows *spool_deliveries_shape(struct spool_db *db, int64_t now)
 struct spool_rows *spool_deliveries_late(struct spool_db *db, int64_t before)
 {
 	struct spool_rows *rows = spool_rows_begin(db, "SELECT sink, count(*), 0, 0, min(due) FROM relay AS r WHERE state = 0 AND due < ?1"
-		" AND ifnull((SELECT at FROM attempt ORDER BY id DESC LIMIT 1), 0) < ?1"
-		" AND NOT EXISTS(SELECT 1 FROM relay AS o WHERE o.sink = r.sink AND o.conversation = r.conversation AND o.state = 0"
+		" AND coalesce((SELECT at FROM attempt ORDER BY id DESC LIMIT 1), 0) < ?1"
+		" AND NOT EXISTS(SELECT 1 FROM relay AS o WHERE o.sink = r.sink AND " SPOOL_STMT_HASHED "o.conversation = " SPOOL_STMT_HASHED "r.conversation AND o.state = 0"
 		" AND o.id < r.id) GROUP BY sink");
 
 	if (rows)

@@ -35,7 +35,7 @@ static bool run_on(struct spool_db *db, const char *start, const char *which, co
 	char sql[512];
 	bool ok;
 
-	snprintf(sql, sizeof sql, "%s WHERE id BETWEEN ?2 AND ?5 AND (?1 IS NULL OR sink = ?1) AND %s", start, which);
+	snprintf(sql, sizeof sql, "%s WHERE id BETWEEN ?2 AND ?5 AND (sink = ?1 OR ?1 IS NULL) AND %s", start, which);
 	if (!spool_stmt_prepare(db, sql, &st))
 		return false;
 	spool_stmt_bind_text(st, 1, f->sink);
@@ -58,7 +58,7 @@ static bool update_range(struct spool_db *db, const struct change *c, const stru
 	bool ok;
 
 	snprintf(set, sizeof set, "UPDATE relay SET %s", c->set);
-	snprintf(noted, sizeof noted, "%s AND %s", c->which, c->noted ? c->noted : "1");
+	snprintf(noted, sizeof noted, "%s AND %s", c->which, c->noted ? c->noted : "1 = 1");
 	if (!spool_db_begin(db, true))
 		return false;
 	ok = (!c->note || run_on(db, take_note, noted, f, from, to, now, c->note)) &&
@@ -87,7 +87,7 @@ static bool update(struct spool_db *db, const struct change *c, const struct spo
 bool spool_deliveries_retry(struct spool_db *db, const struct spool_delivery_filter *f, int64_t now, int64_t *changed)
 {
 	static const struct change retried = {
-		.set = "since = iif(state = 2, ?4, since), attempts = iif(state = 2, 0, attempts), due = ?4, state = 0",
+		.set = "since = CASE WHEN state = 2 THEN ?4 ELSE since END, attempts = CASE WHEN state = 2 THEN 0 ELSE attempts END, due = ?4, state = 0",
 		.which = "(state = 2 OR (state = 0 AND due > ?4))",
 	};
 
@@ -99,7 +99,7 @@ bool spool_deliveries_replayed(struct spool_db *db, const struct spool_delivery_
 	struct spool_stmt *st;
 	bool ok;
 
-	if (!spool_stmt_prepare(db, "SELECT count(*) FROM relay WHERE state = 0 AND was_state <> 0 AND (?1 IS NULL OR sink = ?1)"
+	if (!spool_stmt_prepare(db, "SELECT count(*) FROM relay WHERE state = 0 AND was_state <> 0 AND (sink = ?1 OR ?1 IS NULL)"
 			" AND (?2 = 0 OR id = ?2)", &st))
 		return false;
 	spool_stmt_bind_text(st, 1, f->sink);
@@ -114,7 +114,7 @@ bool spool_deliveries_drop(struct spool_db *db, const struct spool_delivery_filt
 {
 	/* a delivery that is pending because of a replay becomes again what it was */
 	static const struct change dropped = {
-		.set = "due = 0, state = iif(was_state, was_state, 2), attempts = attempts + was_attempts, was_state = 0, was_attempts = 0",
+		.set = "due = 0, state = CASE WHEN was_state <> 0 THEN was_state ELSE 2 END, attempts = attempts + was_attempts, was_state = 0, was_attempts = 0",
 		.which = "state = 0",
 		.note = "dropped by hand",
 		.noted = "was_state = 0",
@@ -154,7 +154,7 @@ bool spool_deliveries_replay(struct spool_db *db, const struct sink *sink, const
 			" WHERE event = ?1 AND sink = ?2 AND state <> 0",
 			&again) &&
 		spool_stmt_prepare(db, "INSERT INTO relay(event, sink, state, since, due, attempts, conversation)"
-			" SELECT id, ?2, 0, ?3, ?3, 0, iif(?4, conversation, NULL) FROM event"
+			" SELECT id, ?2, 0, ?3, ?3, 0, CASE WHEN ?4 <> 0 THEN conversation END FROM event"
 			" WHERE id = ?1 AND NOT EXISTS(SELECT 1 FROM relay WHERE event = ?1 AND sink = ?2)", &first);
 	for (size_t i = 0; ok && i < count; i++)
 		ok = replay_one(db, again, first, sink, events[i], now, changed) || spool_stmt_fail(db);

@@ -53,7 +53,7 @@ bool spool_ended_add(struct spool_db *db, const struct spool_ended *sums)
 
 	if (!sums || !db->counts_ended)
 		return true;
-	if (!spool_stmt_keep(db, "INSERT INTO ended(sink, state, n) VALUES(?1, ?2, ?3) ON CONFLICT DO UPDATE SET n = n + excluded.n", &st))
+	if (!spool_stmt_keep(db, "INSERT INTO ended(sink, state, n) VALUES(?1, ?2, ?3) ON CONFLICT(sink, state) DO UPDATE SET n = ended.n + excluded.n", &st))
 		return false;
 	for (; ok && sums; sums = sums->next) {
 		spool_stmt_bind_text(st, 1, sums->sink);

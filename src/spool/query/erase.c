@@ -2,7 +2,7 @@
 /*
  * Erases a person: all that the spool has of one sender.
  *
- * First makes two lists, in temporary tables in memory: the sender's events, and the conversations with no other event. Then deletes the
+ * First makes two lists in memory: the sender's events, and the conversations with no other event. Then deletes the
  * conversations, and the events last. Only the events tell which conversations are the sender's, so that a second erasure can finish
  * one that was killed.
  */
@@ -16,22 +16,20 @@
 #include "spool/events.h"
 #include "spool/rejects.h"
 #include "spool/query/delete.h"
+#include "spool/query/erase_list.h"
 #include "spool/stmt.h"
+
+enum { PAGE = 1000 }; /* events that one statement reads */
 
 struct erasure {
 	struct spool_db *db;
 	const struct spool_erase *what;
 	struct spool_erased *sum;
-	struct spool_stmt *note_event, *note_conversation;
+	struct erase_list list;
 	struct buf refusals; /* ids of rejected deliveries */
 	struct buf plain;    /* an unpacked body */
 	bool ok;
 };
-
-static bool run_erasure(struct erasure *e, const char *sql)
-{
-	return spool_stmt_exec(e->db, sql) || spool_stmt_fail(e->db);
-}
 
 static bool fail_memory(struct erasure *e)
 {
@@ -57,20 +55,9 @@ static bool delivery_mentions(struct erasure *e, struct slice headers, struct sl
 
 /* ---- lists */
 
-static bool note(struct erasure *e, struct spool_stmt *st)
-{
-	bool ok = spool_stmt_step(st) == SPOOL_DONE || spool_stmt_fail(e->db);
-
-	spool_stmt_reset(st);
-	e->ok = e->ok && ok;
-	return ok;
-}
-
 static bool note_conversation(struct erasure *e, struct slice endpoint, struct slice conversation)
 {
-	spool_stmt_bind_slice(e->note_conversation, 1, endpoint);
-	spool_stmt_bind_slice(e->note_conversation, 2, conversation);
-	return note(e, e->note_conversation);
+	return erase_list_conversation(&e->list, endpoint, conversation) || fail_memory(e);
 }
 
 static bool is_sender(const struct erasure *e, const struct spool_row *r)
@@ -88,9 +75,8 @@ static bool note_if_theirs(struct erasure *e, const struct spool_row *r)
 	}
 	if (!theirs)
 		return e->ok;
-	spool_stmt_bind_int(e->note_event, 1, r->id);
-	spool_stmt_bind_int(e->note_event, 2, (int64_t)(r->body.n + r->headers.n));
-	return note(e, e->note_event) && (!r->conversation.p || note_conversation(e, r->endpoint, r->conversation));
+	return (erase_list_event(&e->list, r->id, (int64_t)(r->body.n + r->headers.n)) || fail_memory(e)) &&
+		(!r->conversation.p || note_conversation(e, r->endpoint, r->conversation));
 }
 
 static bool list_events(struct erasure *e)
@@ -131,41 +117,76 @@ static bool note_named_conversations(struct erasure *e)
 	return ok && e->ok && (rc == SPOOL_DONE || spool_stmt_fail(e->db));
 }
 
-static bool make_lists(struct erasure *e)
+/* Marks the conversations of the next events that are of another sender. *after becomes the id of the last of them; INT64_MAX: none. */
+static bool mark_page(struct erasure *e, int64_t *after)
 {
-	return run_erasure(e, "CREATE TEMP TABLE erase_event(id INTEGER PRIMARY KEY, bytes INTEGER NOT NULL);"
-			"CREATE TEMP TABLE erase_conversation(endpoint TEXT, conversation TEXT, PRIMARY KEY(endpoint, conversation)) WITHOUT ROWID") &&
-		spool_stmt_prepare(e->db, "INSERT OR IGNORE INTO temp.erase_event VALUES(?1, ?2)", &e->note_event) &&
-		spool_stmt_prepare(e->db, "INSERT OR IGNORE INTO temp.erase_conversation VALUES(?1, ?2)", &e->note_conversation) &&
-		list_events(e) && note_named_conversations(e) &&
-		/* conversations that have an event of another sender stay */
-		run_erasure(e, "DELETE FROM temp.erase_conversation WHERE (endpoint, conversation) IN (SELECT c.endpoint, c.conversation"
-			" FROM main.event AS v CROSS JOIN temp.erase_conversation AS c ON c.endpoint = v.endpoint AND c.conversation = v.conversation"
-			" WHERE v.id NOT IN (SELECT id FROM temp.erase_event))") &&
-		list_refusals(e);
+	struct erase_conversation *c;
+	struct spool_stmt *st;
+	enum spool_step rc;
+	int64_t from = *after;
+
+	*after = INT64_MAX;
+	if (!spool_stmt_prepare(e->db, "SELECT id, endpoint, conversation FROM event WHERE id > ?1 AND conversation IS NOT NULL ORDER BY id"
+			" LIMIT ?2", &st))
+		return false;
+	spool_stmt_bind_int(st, 1, from);
+	spool_stmt_bind_int(st, 2, PAGE);
+	while ((rc = spool_stmt_step(st)) == SPOOL_ROW) {
+		*after = spool_stmt_int64(st, 0);
+		c = erase_list_find(&e->list, spool_stmt_slice(st, 1), spool_stmt_slice(st, 2));
+		if (c && !erase_list_has(&e->list, *after))
+			c->stays = true;
+	}
+	spool_stmt_free(st);
+	return rc == SPOOL_DONE || spool_stmt_fail(e->db);
 }
 
-static void drop_lists(struct erasure *e)
+static bool mark_conversations(struct erasure *e)
 {
-	spool_stmt_free(e->note_event);
-	spool_stmt_free(e->note_conversation);
-	spool_stmt_exec(e->db, "DROP TABLE IF EXISTS temp.erase_event; DROP TABLE IF EXISTS temp.erase_conversation");
-	buf_free(&e->refusals);
-	buf_free(&e->plain);
+	int64_t after = INT64_MIN;
+	bool ok = true;
+
+	erase_list_sort(&e->list);
+	while (ok && e->list.n_conversations && after != INT64_MAX)
+		ok = mark_page(e, &after);
+	return ok;
+}
+
+static bool make_lists(struct erasure *e)
+{
+	return list_events(e) && note_named_conversations(e) && mark_conversations(e) && list_refusals(e);
 }
 
 /* ---- deleting what is listed */
 
-static bool count_conversations(struct erasure *e)
+/* Runs a statement for each conversation that goes; its rows are counted. */
+static bool for_conversations(struct erasure *e, const char *sql)
 {
 	struct spool_stmt *st;
-	bool ok = spool_stmt_prepare(e->db, "SELECT count(*) FROM temp.erase_conversation JOIN main.conversation USING(endpoint, conversation)",
-		&st);
+	enum spool_step rc = SPOOL_DONE;
 
-	ok = ok && (spool_stmt_step(st) == SPOOL_ROW || spool_stmt_fail(e->db));
-	e->sum->conversations += ok ? spool_stmt_int64(st, 0) : 0;
+	if (!spool_stmt_prepare(e->db, sql, &st))
+		return false;
+	for (size_t i = 0; rc != SPOOL_ERROR && i < e->list.n_conversations; i++) {
+		const struct erase_conversation *c = e->list.conversations[i];
+
+		if (c->stays)
+			continue;
+		spool_stmt_bind_slice(st, 1, erase_list_endpoint(c));
+		spool_stmt_bind_slice(st, 2, erase_list_id(c));
+		rc = spool_stmt_step(st);
+		e->sum->conversations += rc == SPOOL_ROW ? spool_stmt_int64(st, 0) : rc == SPOOL_DONE ? spool_stmt_changes(e->db) : 0;
+		spool_stmt_reset(st);
+	}
 	spool_stmt_free(st);
-	return ok;
+	return rc != SPOOL_ERROR || spool_stmt_fail(e->db);
+}
+
+#define THAT_CONVERSATION " FROM conversation WHERE endpoint = ?1 AND " SPOOL_STMT_HASHED "conversation = " SPOOL_STMT_HASHED "?2"
+
+static bool count_conversations(struct erasure *e)
+{
+	return for_conversations(e, "SELECT count(*)" THAT_CONVERSATION);
 }
 
 static bool delete_conversations(struct erasure *e)
@@ -174,8 +195,7 @@ static bool delete_conversations(struct erasure *e)
 
 	if (!spool_delete_begin(e->db, &low))
 		return false;
-	ok = count_conversations(e) && run_erasure(e, "DELETE FROM main.conversation WHERE (endpoint, conversation) IN"
-		" (SELECT endpoint, conversation FROM temp.erase_conversation)") && spool_db_commit(e->db);
+	ok = for_conversations(e, "DELETE" THAT_CONVERSATION) && spool_db_commit(e->db);
 	spool_delete_end(e->db, low);
 	return ok;
 }
@@ -195,37 +215,11 @@ static bool delete_refusals(struct erasure *e)
 	return ok;
 }
 
-/* Reads the next events of the list. Returns how many, or -1. */
-static int next_events(struct erasure *e, int64_t after, struct spool_doomed *batch)
-{
-	struct spool_stmt *st;
-	int rc, n = 0;
-
-	if (!spool_stmt_prepare(e->db, "SELECT id, bytes FROM temp.erase_event WHERE id > ?1 ORDER BY id LIMIT ?2", &st))
-		return -1;
-	spool_stmt_bind_int(st, 1, after);
-	spool_stmt_bind_int(st, 2, SPOOL_DELETE_BATCH);
-	while ((rc = spool_stmt_step(st)) == SPOOL_ROW)
-		batch[n++] = (struct spool_doomed){spool_stmt_int64(st, 0), spool_stmt_int64(st, 1)};
-	spool_stmt_free(st);
-	if (rc == SPOOL_DONE)
-		return n;
-	spool_stmt_fail(e->db);
-	return -1;
-}
-
 static bool delete_events(struct erasure *e)
 {
-	struct spool_doomed batch[SPOOL_DELETE_BATCH];
-	int64_t after = 0;
-	int n;
+	const struct spool_doomed *events = (const void *)e->list.events.data;
 
-	while ((n = next_events(e, after, batch)) > 0) {
-		after = batch[n - 1].id;
-		if (!spool_delete(e->db, batch, (size_t)n, e->what->keys_since, false, e->what->dry_run, &e->sum->events))
-			return false;
-	}
-	return n == 0;
+	return spool_delete(e->db, events, e->list.events.len / sizeof *events, e->what->keys_since, false, e->what->dry_run, &e->sum->events);
 }
 
 bool spool_erase(struct spool_db *db, const struct spool_erase *what, struct spool_erased *sum)
@@ -237,6 +231,8 @@ bool spool_erase(struct spool_db *db, const struct spool_erase *what, struct spo
 	if (ok)
 		ok = what->dry_run ? count_conversations(&e) && delete_events(&e) :
 				     delete_conversations(&e) && delete_refusals(&e) && delete_events(&e);
-	drop_lists(&e);
+	erase_list_free(&e.list);
+	buf_free(&e.refusals);
+	buf_free(&e.plain);
 	return ok;
 }

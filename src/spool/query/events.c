@@ -24,6 +24,7 @@ struct spool_events_iter {
 	int64_t min, max; /* the ids of the pages that are still to be read; none where min > max */
 	int64_t first, last;
 	bool by_one; /* the page has damage, and is read event by event */
+	int left;    /* rows that the statement may still give; 0: it is not running */
 	bool failed;
 	struct buf arena;
 };
@@ -48,22 +49,27 @@ static bool copy_stored(struct spool_stmt *st, struct spool_row *r, struct buf *
 }
 
 /*
- * Copies the next row of the ids from first to last, and ends its transaction. The caller may block on a pager, and an open read keeps
- * the WAL from being reset. With journal = "delete" it would keep out any commit.
+ * Copies the next row of the ids from first to last. SQLite's gives one row, so that its transaction ends: the caller may block on a
+ * pager, and an open read keeps the WAL from being reset. With journal = "delete" it would keep out any commit.
  */
 static bool take_event_row(struct spool_events_iter *it, int64_t first, int64_t last, struct spool_row *row, bool *found)
 {
 	bool ok;
 	enum spool_step rc;
 
-	spool_stmt_bind_int(it->st, 1, first);
-	spool_stmt_bind_int(it->st, 2, last);
+	if (!it->left) {
+		spool_stmt_bind_int(it->st, 1, first);
+		spool_stmt_bind_int(it->st, 2, last);
+		it->left = it->db->engine->rows;
+	}
 	rc = spool_stmt_step(it->st);
 	ok = rc == SPOOL_ROW || rc == SPOOL_DONE || spool_stmt_fail(it->db);
 	*found = rc == SPOOL_ROW;
 	if (*found && !copy_stored(it->st, row, &it->arena))
 		ok = spool_db_fail(it->db, SPOOL_ERROR_OTHER, "spool: memory is short");
-	spool_stmt_reset(it->st);
+	it->left = *found ? it->left - 1 : 0;
+	if (!it->left)
+		spool_stmt_reset(it->st);
 	return ok;
 }
 
@@ -117,9 +123,14 @@ static bool id_range(struct spool_db *db, int64_t *min, int64_t *max)
 static bool find_range(struct spool_events_iter *it)
 {
 	const struct spool_filter *f = &it->filter;
+	int64_t settled = INT64_MAX;
 
 	if (!id_range(it->db, &it->min, &it->max) && (!f->lost || !is_damage(it->db) || !salvage_range(it->db, &it->min, &it->max)))
 		return false;
+	if (f->after > 0 && !spool_db_settled(it->db, &settled))
+		return false;
+	if (it->max > settled)
+		it->max = settled;
 	if (it->min <= f->after)
 		it->min = f->after + 1;
 	if (it->max > f->last)
@@ -133,11 +144,11 @@ static bool prepare_filter(struct spool_db *db, const struct spool_filter *f, st
 {
 	static const char where[] =
 		"SELECT " COLUMNS " FROM event WHERE id BETWEEN ?1 AND ?2"
-		" AND (?3 IS NULL OR endpoint = ?3) AND (?4 IS NULL OR event = ?4) AND (?5 IS NULL OR account = ?5)"
+		" AND (endpoint = ?3 OR ?3 IS NULL) AND (event = ?4 OR ?4 IS NULL) AND (account = ?5 OR ?5 IS NULL)"
 		" AND received_at >= ?6 AND received_at < ?7";
 	char sql[sizeof where + 32];
 
-	snprintf(sql, sizeof sql, "%s ORDER BY id%s LIMIT 1", where, f->newest_first ? " DESC" : "");
+	snprintf(sql, sizeof sql, "%s ORDER BY id%s LIMIT %d", where, f->newest_first ? " DESC" : "", db->engine->rows);
 	if (!spool_stmt_prepare(db, sql, st))
 		return false;
 	spool_stmt_bind_text(*st, 3, f->endpoint);
@@ -250,7 +261,10 @@ bool spool_events_end(struct spool_events_iter *it)
 
 bool spool_events_newest(struct spool_db *db, int64_t *id)
 {
-	int64_t oldest;
+	int64_t oldest, settled;
 
-	return id_range(db, &oldest, id);
+	if (!id_range(db, &oldest, id) || !spool_db_settled(db, &settled))
+		return false;
+	*id = *id < settled ? *id : settled;
+	return true;
 }

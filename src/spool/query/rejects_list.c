@@ -14,7 +14,7 @@ static bool find_newest(struct spool_db *db, const char *endpoint, int64_t limit
 	bool ok;
 
 	if (!spool_stmt_prepare(db, "SELECT min(id), max(id) FROM"
-			" (SELECT id FROM reject WHERE ?1 IS NULL OR endpoint = ?1 ORDER BY id DESC LIMIT ?2)", &st))
+			" (SELECT id FROM reject WHERE endpoint = ?1 OR ?1 IS NULL ORDER BY id DESC LIMIT ?2) AS newest", &st))
 		return false;
 	spool_stmt_bind_text(st, 1, endpoint);
 	spool_stmt_bind_int(st, 2, limit > 0 ? limit : INT64_MAX);
@@ -29,7 +29,7 @@ static bool find_newest(struct spool_db *db, const char *endpoint, int64_t limit
 static struct spool_rows *begin_range(struct spool_db *db, const char *endpoint, int64_t first, int64_t last)
 {
 	struct spool_rows *rows = spool_rows_begin(db, "SELECT id, received_at, bytes, endpoint, code, reason, remote_addr, body, headers, path,"
-		" method, content_type FROM reject WHERE id BETWEEN ?1 AND ?2 AND (?3 IS NULL OR endpoint = ?3) ORDER BY id LIMIT 1");
+		" method, content_type FROM reject WHERE id BETWEEN ?1 AND ?2 AND (endpoint = ?3 OR ?3 IS NULL) ORDER BY id LIMIT 1");
 
 	if (!rows)
 		return NULL;

@@ -24,7 +24,7 @@ static bool write_due(struct spool_db *db, const char *sink, int64_t now, int64_
 	struct spool_stmt *st;
 	bool ok;
 
-	if (!spool_stmt_prepare(db, "UPDATE relay SET due = ?2, since = min(since, ?2) WHERE sink = ?1 AND state = 0 AND due > ?3", &st))
+	if (!spool_stmt_prepare(db, "UPDATE relay SET due = ?2, since = CASE WHEN since > ?2 THEN ?2 ELSE since END WHERE sink = ?1 AND state = 0 AND due > ?3", &st))
 		return false;
 	spool_stmt_bind_text(st, 1, sink);
 	spool_stmt_bind_int(st, 2, now);
@@ -60,11 +60,11 @@ bool spool_relay_doubt(struct spool_db *db, int64_t *count)
 	if (!spool_ended_begin(db) || !spool_db_begin(db, true))
 		return false;
 	ok = spool_stmt_exec(db, "INSERT INTO attempt(relay, at, ms, status, error) SELECT id, sending, 0, 0,"
-		" 'the relay ended meanwhile; it may have arrived' FROM relay WHERE sending <> 0;"
-		"INSERT INTO ended(sink, state, n) SELECT sink, state, -count(*) FROM relay WHERE sending <> 0 AND state <> 0 GROUP BY sink, state"
-		" UNION ALL SELECT sink, 2, count(*) FROM relay WHERE sending <> 0 GROUP BY sink ON CONFLICT DO UPDATE SET n = n + excluded.n;"
-		"UPDATE relay SET state = 2, due = sending, attempts = attempts + 1, sending = 0, was_state = 0 WHERE sending <> 0") ||
-		spool_stmt_fail(db);
+		" 'the relay ended meanwhile; it may have arrived' FROM relay WHERE sending <> 0") &&
+		(!db->counts_ended || spool_stmt_exec(db, "INSERT INTO ended(sink, state, n) SELECT sink, state, -count(*) FROM relay WHERE sending <> 0 AND state <> 0 GROUP BY sink, state"
+		" UNION ALL SELECT sink, 2, count(*) FROM relay WHERE sending <> 0 GROUP BY sink ON CONFLICT(sink, state) DO UPDATE SET n = ended.n + excluded.n")) &&
+		spool_stmt_exec(db, "UPDATE relay SET state = 2, due = sending, attempts = attempts + 1, sending = 0, was_state = 0 WHERE sending <> 0");
+	ok = ok || spool_stmt_fail(db);
 	*count = spool_stmt_changes(db);
 	ok = ok && spool_db_commit(db);
 	spool_db_end(db);
@@ -79,7 +79,7 @@ static bool find_times(struct spool_db *db, int64_t now, int64_t back, int64_t *
 	struct spool_stmt *st;
 	bool ok;
 
-	if (!spool_stmt_prepare(db, "SELECT ifnull((SELECT at + ms FROM attempt ORDER BY id DESC LIMIT 1), 0),"
+	if (!spool_stmt_prepare(db, "SELECT coalesce((SELECT at + ms FROM attempt ORDER BY id DESC LIMIT 1), 0),"
 			" EXISTS(SELECT 1 FROM relay WHERE " AHEAD "), EXISTS(SELECT 1 FROM pause)", &st))
 		return false;
 	spool_stmt_bind_int(st, 1, now);
@@ -96,7 +96,8 @@ static bool correct_due_times(struct spool_db *db, int64_t now, int64_t back, in
 	struct spool_stmt *st;
 	bool ok;
 
-	if (!spool_stmt_prepare(db, "UPDATE relay SET due = iif(attempts = 0, ?1, max(?1, due - ?2)), since = min(?1, since - ?2) WHERE " AHEAD, &st))
+	if (!spool_stmt_prepare(db, "UPDATE relay SET due = CASE WHEN attempts = 0 OR due - ?2 < ?1 THEN ?1 ELSE due - ?2 END,"
+			" since = CASE WHEN since - ?2 < ?1 THEN since - ?2 ELSE ?1 END WHERE " AHEAD, &st))
 		return false;
 	spool_stmt_bind_int(st, 1, now);
 	spool_stmt_bind_int(st, 2, back);

@@ -219,8 +219,11 @@ static bool forget_keys(struct spool_db *db, int64_t since)
 	while (ok && forgotten == KEYS) {
 		if (!spool_delete_begin(db, &low))
 			return false;
-		ok = spool_stmt_run(db, "DELETE FROM purged WHERE (endpoint, key) IN (SELECT endpoint, key FROM purged WHERE received_at < ?1"
-				" LIMIT ?2)", since, KEYS);
+		ok = spool_stmt_run(db, db->engine->ledger
+				? "DELETE FROM event_key WHERE (endpoint, hash) IN (SELECT endpoint, hash FROM event_key WHERE purged AND received_at < ?1"
+				  " LIMIT ?2)"
+				: "DELETE FROM purged WHERE (endpoint, key) IN (SELECT endpoint, key FROM purged WHERE received_at < ?1 LIMIT ?2)",
+			since, KEYS);
 		forgotten = spool_stmt_changes(db);
 		ok = ok && spool_db_commit(db);
 		spool_delete_end(db, low);

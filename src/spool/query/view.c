@@ -25,6 +25,7 @@ struct spool_view {
 bool spool_view_newest(struct spool_db *db, int64_t newest[2])
 {
 	struct spool_stmt *st;
+	int64_t settled;
 	bool ok;
 
 	if (!spool_stmt_keep(db, "SELECT coalesce((SELECT max(id) FROM event), 0), coalesce((SELECT max(id) FROM reject), 0)", &st))
@@ -33,6 +34,9 @@ bool spool_view_newest(struct spool_db *db, int64_t newest[2])
 	newest[SPOOL_VIEW_EVENTS] = spool_stmt_int64(st, 0);
 	newest[SPOOL_VIEW_REJECTS] = spool_stmt_int64(st, 1);
 	spool_stmt_reset(st);
+	ok = ok && spool_db_settled(db, &settled);
+	if (ok && newest[SPOOL_VIEW_EVENTS] > settled)
+		newest[SPOOL_VIEW_EVENTS] = settled;
 	return ok;
 }
 
@@ -96,15 +100,15 @@ static const char *columns(enum spool_view_kind kind)
 static const char *conditions(enum spool_view_kind kind)
 {
 	return kind == SPOOL_VIEW_EVENTS
-		? "AND (?6 IS NULL OR event = ?6) AND (?7 IS NULL OR account = ?7)"
-		: "AND (?6 IS NULL OR code = ?6) AND ?7 IS NULL AND ?8 >= 0 AND ?9 >= 0";
+		? "AND (event = ?6 OR ?6 IS NULL) AND (account = ?7 OR ?7 IS NULL)"
+		: "AND (code = ?6 OR ?6 IS NULL) AND CAST(?7 AS TEXT) IS NULL AND ?8 >= 0 AND ?9 >= 0";
 }
 
 static bool prepare_view(struct spool_view *v, const struct spool_view_filter *f)
 {
 	char sql[1024];
 
-	snprintf(sql, sizeof sql, "SELECT %s WHERE id > ?1 AND id <= ?2 AND (?3 IS NULL OR endpoint = ?3)"
+	snprintf(sql, sizeof sql, "SELECT %s WHERE id > ?1 AND id <= ?2 AND (endpoint = ?3 OR ?3 IS NULL)"
 		" AND received_at >= ?4 AND received_at < ?5 %s ORDER BY id%s LIMIT 1", columns(v->kind), conditions(v->kind), v->up ? "" : " DESC");
 	if (!spool_stmt_prepare(v->db, sql, &v->st))
 		return false;

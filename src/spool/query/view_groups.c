@@ -35,9 +35,9 @@ struct spool_rows *spool_view_callers(struct spool_db *db, enum spool_view_kind 
 {
 	return spool_rows_begin(db, kind == SPOOL_VIEW_EVENTS
 		? "SELECT '', coalesce(remote_addr, ''), count(*), min(received_at), max(received_at), 0 FROM"
-		  " (SELECT remote_addr, received_at FROM event ORDER BY id DESC LIMIT 5000) GROUP BY 2 ORDER BY 3 DESC, 2 LIMIT 50"
+		  " (SELECT remote_addr, received_at FROM event ORDER BY id DESC LIMIT 5000) AS newest GROUP BY 2 ORDER BY 3 DESC, 2 LIMIT 50"
 		: "SELECT '', coalesce(remote_addr, ''), count(*), min(received_at), max(received_at), 0 FROM"
-		  " (SELECT remote_addr, received_at FROM reject ORDER BY id DESC LIMIT 5000) GROUP BY 2 ORDER BY 3 DESC, 2 LIMIT 50");
+		  " (SELECT remote_addr, received_at FROM reject ORDER BY id DESC LIMIT 5000) AS newest GROUP BY 2 ORDER BY 3 DESC, 2 LIMIT 50");
 }
 
 bool spool_view_next_group(struct spool_rows *rows, struct spool_view_group *g)

@@ -248,6 +248,14 @@ static int64_t data_version(struct spool_db *db)
 	return version;
 }
 
+/* A transaction takes its ids under the lock. */
+static bool is_settled(struct spool_db *db, int64_t *id)
+{
+	(void)db;
+	*id = INT64_MAX;
+	return true;
+}
+
 static bool has_moved(struct spool_db *db)
 {
 	int moved = 0;
@@ -302,6 +310,7 @@ static bool disable_triggers(struct spool_db *db)
 
 const struct spool_engine spool_sqlite_engine = {
 	.receiver = &spool_sqlite_receiver,
+	.rows = 1,
 	.open = open_directory, .close = close_directory,
 	.begin = begin_locked, .commit = commit_locked, .end = end_locked, .durable = spool_fsync_commits,
 	.begin_deletion = spool_wipe_begin, .end_deletion = spool_wipe_end, .vacuum = spool_wipe_vacuum, .wipe = spool_wipe, .put = spool_store_one,
@@ -310,7 +319,7 @@ const struct spool_engine spool_sqlite_engine = {
 	.column_bytes = spool_sqlite_bytes, .column_text = spool_sqlite_text, .column_is_null = spool_sqlite_is_null,
 	.column_is_text = spool_sqlite_is_text, .reset = spool_sqlite_reset, .free = spool_sqlite_free,
 	.changes = spool_sqlite_changes, .fail = spool_sqlite_fail,
-	.snapshot = hold_snapshot, .version = data_version, .moved = has_moved, .bound = spool_sqlite_bound,
+	.snapshot = hold_snapshot, .version = data_version, .settled = is_settled, .moved = has_moved, .bound = spool_sqlite_bound,
 	.disk = spool_inspect_disk, .count_ended = disable_triggers, .try_to_write = spool_inspect_try,
 	.size = spool_inspect_file, .inspect = spool_inspect_database,
 };

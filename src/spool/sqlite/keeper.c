@@ -119,7 +119,7 @@ static bool note_pass(struct spool_db *db, const struct spool_retention_cursor *
 
 	if (!spool_db_begin(db, false))
 		return false;
-	ok = spool_stmt_run(db, "UPDATE retention SET after = ?1, whole_at = iif(?2, ?2, whole_at)", c->after, whole ? now : 0) &&
+	ok = spool_stmt_run(db, "UPDATE retention SET after = ?1, whole_at = CASE WHEN ?2 <> 0 THEN ?2 ELSE whole_at END", c->after, whole ? now : 0) &&
 		spool_db_commit(db);
 	spool_db_end(db);
 	return ok;
