@@ -8,7 +8,7 @@
 #include "cli/terminal.h"
 #include "conf/kind.h"
 
-enum { WORDS_MAX = 100 };
+enum { WORDS_MAX = 1000 };
 
 /* The default as the file would have it: a list's texts in quotes. */
 static void add_default(struct buf *out, const struct option_row *row)

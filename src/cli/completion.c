@@ -23,7 +23,7 @@ static const char *word_at(const struct command_option *o, size_t i)
 	case COMMAND_SUBCOMMAND:
 		return command_all[i] ? command_all[i]->name : NULL;
 	case COMMAND_SCHEME:
-		return scheme_at(i) ? scheme_at(i)->name : NULL;
+		return scheme_name_at(i);
 	default:
 		return NULL;
 	}

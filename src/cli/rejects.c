@@ -13,6 +13,7 @@
 #include "cli/terminal.h"
 #include "core/clock.h"
 #include "hook/again.h"
+#include "hook/looks_like.h"
 #include "spool/rejects.h"
 
 struct rejects {
@@ -28,8 +29,25 @@ struct rejects {
 	bool failed;
 };
 
+static bool has_code(struct slice text, const char *word)
+{
+	return text.n == strlen(word) && memcmp(text.p, word, text.n) == 0;
+}
+
+/* Of an unauthorized delivery that was kept whole: the other provider that it looks like. Nothing for others. */
+static struct slice looks_like_of(const struct rejects *rejects, const struct spool_reject_row *r, struct buf *out)
+{
+	struct stored stored = {0};
+	bool found = rejects->id && r->body.p && r->headers.p && has_code(r->code, "unauthorized") && stored_request(r->headers, r->body, &stored) &&
+		looks_like_other(&stored.request, again_endpoint(rejects->conf, r), out) && out->len;
+
+	stored_free(&stored);
+	return found ? (struct slice){out->data, out->len} : (struct slice){0};
+}
+
 static void print_reject_json(const struct rejects *rejects, const struct spool_reject_row *r, const char *verdict)
 {
+	struct buf like = {0};
 	struct json j;
 
 	json_begin(&j);
@@ -48,16 +66,14 @@ static void print_reject_json(const struct rejects *rejects, const struct spool_
 		json_text(&j, "headers", r->headers);
 		json_body(&j, r->body);
 	}
+	if (rejects->id)
+		json_text(&j, "looks_like", looks_like_of(rejects, r, &like));
 	if (verdict) {
 		json_string(&j, "verdict", verdict);
 		json_number(&j, "event", rejects->d.id);
 	}
 	json_end(&j);
-}
-
-static bool has_code(struct slice text, const char *word)
-{
-	return text.n == strlen(word) && memcmp(text.p, word, text.n) == 0;
+	buf_free(&like);
 }
 
 /* The method of a 405, the type of a 415. */
@@ -106,6 +122,7 @@ static void print_reject_row(struct rejects *rejects, const struct spool_reject_
 static void print_full(const struct rejects *rejects, const struct spool_reject_row *r, const char *verdict)
 {
 	char at[TERMINAL_TIME];
+	struct buf like = {0};
 
 	printf("%-13s %" PRId64 "\n%-13s %s\n", "id", r->id, "received", terminal_time(r->received_at, at));
 	terminal_field("endpoint", r->endpoint);
@@ -116,6 +133,7 @@ static void print_full(const struct rejects *rejects, const struct spool_reject_
 	terminal_field("method", r->method);
 	terminal_field("type", r->content_type);
 	terminal_field("reason", r->reason);
+	terminal_field("looks like", looks_like_of(rejects, r, &like));
 	terminal_headers(r->headers);
 	if (verdict)
 		terminal_field("verdict", slice_text(verdict));
@@ -126,6 +144,7 @@ static void print_full(const struct rejects *rejects, const struct spool_reject_
 		terminal_print(stdout, r->body, 0);
 		putchar('\n');
 	}
+	buf_free(&like);
 }
 
 /* Checks a delivery by the configuration as it is now. Returns the outcome: static text, or text in rejects->d. */

@@ -13,7 +13,6 @@
 #include "conf/endpoint_section.h"
 #include "conf/handshake_section.h"
 #include "conf/kind.h"
-#include "conf/place.h"
 #include "conf/reader.h"
 #include "conf/scheme_section.h"
 #include "conf/shared_secrets.h"
@@ -113,20 +112,12 @@ bool conf_options(size_t i, struct conf_options *out)
 
 /* ---- loading */
 
-static void find_directories(struct conf *c)
-{
-	bool server = c->spool && place_is_server(c->spool), none = !c->overflow || strcmp(c->overflow, "none") == 0;
-
-	c->overflow_dir = server && !none ? c->overflow : NULL;
-	c->dir = !server ? c->spool : none ? PLACE_DEFAULT : c->overflow;
-}
-
 static bool build_conf(struct conf *c, cfg_t *tree, const char *file)
 {
 	bool ok = option_read(top_options, tree, c);
 
 	c->file = strdup(file);
-	find_directories(c);
+	c->dir = c->spool;
 	c->sinks = calloc(cfg_size(tree, "sink") + 1, sizeof *c->sinks);
 	c->endpoints = calloc(cfg_size(tree, "endpoint") + 1, sizeof *c->endpoints);
 	c->catchups = calloc(cfg_size(tree, "catch-up") + 1, sizeof *c->catchups);

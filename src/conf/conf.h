@@ -45,11 +45,8 @@ struct conf {
 	char *file;  /* the main file */
 	struct strlist files; /* the main file, and all included files */
 	char fingerprint[CONF_FINGERPRINT]; /* of their texts; empty when memory was short */
-	char *spool; /* a directory, or the URL of a server */
-	char *overflow; /* where the spool is a server: a directory, or "none" */
-	int64_t spool_wait; /* ms that an event waits for the server */
-	const char *overflow_dir; /* NULL: no overflow */
-	const char *dir; /* of the files that are this machine's alone; the spool's own where that is a directory */
+	char *spool; /* directory */
+	const char *dir; /* of the files that are this machine's alone; the spool's */
 	char *health; /* a path that tells whether events can be stored; NULL: none */
 	enum journal journal;
 	size_t max_body; /* bytes; of endpoints without their own */

@@ -11,6 +11,8 @@
 /* Of the load that is under way: libconfuse's callbacks have no context. */
 static const struct option_section *sections;
 
+enum { section_flags = CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES };
+
 static cfg_opt_t make_option(const struct option_row *row)
 {
 	const struct option_kind *kind = row->kind;
@@ -67,12 +69,34 @@ cfg_opt_t *option_table(const struct option_section *all)
 	sections = all;
 	top = make_options(all, more, &n);
 	for (size_t i = 1; top && i <= more; i++) {
-		top[n] = (cfg_opt_t){.name = all[i].name, .type = CFGT_SEC, .flags = CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES,
+		top[n] = (cfg_opt_t){.name = all[i].name, .type = CFGT_SEC, .flags = section_flags,
 			.subopts = make_options(&all[i], 0, &ignored), .validcb = reader_on_value};
 		if (top[n++].subopts)
 			continue;
 		option_free_table(top);
 		return NULL;
+	}
+	return top;
+}
+
+cfg_opt_t *option_table_unchecked(const struct option_section *all)
+{
+	size_t n_sections = 0, n;
+	cfg_opt_t *top;
+
+	while (all[n_sections].rows)
+		n_sections++;
+	top = calloc(n_sections + 1, sizeof *top);
+	for (size_t i = 0; top && i < n_sections; i++) {
+		cfg_opt_t *opts = make_options(&all[i], 0, &n);
+
+		if (!opts) {
+			option_free_table(top);
+			return NULL;
+		}
+		for (size_t k = 0; k < n; k++)
+			opts[k].validcb = NULL;
+		top[i] = (cfg_opt_t){.name = all[i].name, .type = CFGT_SEC, .flags = section_flags, .subopts = opts};
 	}
 	return top;
 }

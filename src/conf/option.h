@@ -67,10 +67,16 @@ struct option_section {
 cfg_opt_t *option_table(const struct option_section *sections);
 void option_free_table(cfg_opt_t *table);
 
-/* The reader_check for such a table. */
+/*
+ * The table of these sections alone, for cfg_init(): no value is checked, and no line remembered. For texts of the program itself. It may
+ * be used while the configuration is read. Free with option_free_table().
+ */
+cfg_opt_t *option_table_unchecked(const struct option_section *sections);
+
+/* The reader_check for option_table(). */
 bool option_check_value(cfg_t *cfg, cfg_opt_t *opt);
 
-/* The unseen_filter for such a table. */
+/* The unseen_filter for option_table(). */
 bool option_is_free_text(struct slice name);
 
 /* Checks the section's values of these options. False after the first error was reported. */

@@ -14,13 +14,19 @@
 const struct option_row *scheme_section_rows(size_t i);
 bool scheme_section_check(cfg_t *sec);
 
-/* The scheme of that name, built in or in the tree, into out; its strings borrow from the tree. False when there is none. */
+/*
+ * The scheme of that name into out: the tree's own, whose strings borrow from the tree; else the built-in one. False when there is none,
+ * or memory is short.
+ */
 bool scheme_section_find(cfg_t *tree, const char *name, struct scheme *out);
+
+/* The scheme of a section of the tree that was not checked, as those of built-in schemes. False when memory is short. */
+bool scheme_section_make(cfg_t *tree, cfg_t *sec, struct scheme *out);
 
 /* The name of the i-th built-in scheme; NULL behind the last. */
 const char *scheme_section_word(size_t i);
 
-/* Appends all their names, comma-separated. */
+/* Appends the names of the tree's own schemes, comma-separated. */
 void scheme_section_names(cfg_t *tree, struct buf *out);
 
 extern const char *const scheme_section_bodies[]; /* bit i of enum content */

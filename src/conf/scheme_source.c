@@ -17,10 +17,12 @@ bool scheme_source_is_header(const char *name)
 	return p > name && *p == '\0';
 }
 
+static const char thing_prefix[] = "thing:";
+
 static const struct {
 	const char *prefix;
 	enum source_kind kind;
-} source_kinds[] = {{"json:", SOURCE_JSON}, {"number:", SOURCE_NUMBER}, {"member:", SOURCE_MEMBER}, {"form:", SOURCE_FORM},
+} source_kinds[] = {{"json:", SOURCE_JSON}, {thing_prefix, SOURCE_JSON}, {"number:", SOURCE_NUMBER}, {"member:", SOURCE_MEMBER}, {"form:", SOURCE_FORM},
 	{"header:", SOURCE_HEADER}, {"text:", SOURCE_TEXT}, {"signature", SOURCE_SIGNATURE}, {"body", SOURCE_BODY}, {"none", SOURCE_NOTHING}};
 
 enum { SOURCE_KINDS = sizeof source_kinds / sizeof *source_kinds };
@@ -34,18 +36,33 @@ static size_t source_kind_of(const char *text)
 	return i;
 }
 
-/* Reads one source. `key`: of the dedupe key, which has some sources of its own. */
-static bool parse_source(const char *text, bool key, struct source *out)
+/* Takes "[EVENT] " from a text's beginning: the events that the source is for. *text moves on behind it. */
+static struct slice take_condition(const char **text)
 {
-	size_t i = source_kind_of(text);
+	const char *end = **text == '[' ? strstr(*text, "] ") : NULL;
+	struct slice event = {0};
 
-	if (i == SOURCE_KINDS)
+	if (end && end > *text + 1) {
+		event = (struct slice){*text + 1, (size_t)(end - *text) - 1};
+		*text = end + 2;
+	}
+	return event;
+}
+
+/* Reads one source. The dedupe key has some sources of its own. The event's name has no condition: others depend on it. */
+static bool parse_source(const char *text, enum field field, struct source *out)
+{
+	struct slice event = take_condition(&text);
+	size_t i = source_kind_of(text);
+	bool key = field == FIELD_KEY;
+
+	if (i == SOURCE_KINDS || (event.p && field == FIELD_EVENT))
 		return false;
-	*out = (struct source){source_kinds[i].kind, .name = text + strlen(source_kinds[i].prefix)};
+	*out = (struct source){source_kinds[i].kind, .name = text + strlen(source_kinds[i].prefix), .event = event, .thing = source_kinds[i].prefix == thing_prefix};
 	switch (out->kind) {
 	case SOURCE_JSON:
 	case SOURCE_NUMBER:
-		return paths_valid(out->name, false);
+		return paths_valid(out->name, false) && (key || !out->thing);
 	case SOURCE_MEMBER:
 		return paths_valid(out->name, true);
 	case SOURCE_HEADER:
@@ -61,7 +78,7 @@ static bool parse_source(const char *text, bool key, struct source *out)
 
 bool scheme_source_parse(const char *text, struct source *out)
 {
-	return parse_source(text, false, out);
+	return parse_source(text, FIELD_CHALLENGE, out);
 }
 
 static const char join[] = " + ";
@@ -99,6 +116,11 @@ bool scheme_source_split(cfg_t *sec, const char *option)
 	return ok;
 }
 
+static enum field field_of_row(const struct option_row *row)
+{
+	return (enum field)((row->offset - offsetof(struct scheme, source)) / sizeof ((struct scheme *)0)->source[0]);
+}
+
 /* Reads all sources of the option, and returns their number; *wrong is the first text that is none, or stands in a wrong place. */
 static unsigned parse_sources(const struct option_row *row, cfg_t *sec, struct source source[SCHEME_SOURCES], const char **wrong)
 {
@@ -112,7 +134,7 @@ static unsigned parse_sources(const struct option_row *row, cfg_t *sec, struct s
 			one += strlen(join);
 			source[i - 1].more = true;
 		}
-		if (!parse_source(one, row->offset == offsetof(struct scheme, source[FIELD_KEY]), &source[i]) ||
+		if (!parse_source(one, field_of_row(row), &source[i]) ||
 		    (source[i].kind == SOURCE_NOTHING && (i + 1 < n || (i > 0 && source[i - 1].more))))
 			*wrong = text;
 	}

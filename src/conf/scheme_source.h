@@ -10,7 +10,8 @@
 extern const struct option_kind scheme_source_kind;
 
 #define SCHEME_SOURCE_FIX "write \"json:PATH\", \"header:NAME\", \"form:NAME\", \"text:TEXT\", \"number:PATH\", \"member:PATH\", or some of them " \
-	"with \" + \" between; for the dedupe-key also \"body\", \"none\" as the last, or \"signature\" where the header's value is one signature"
+	"with \" + \" between; for the dedupe-key also \"thing:PATH\", \"body\", \"none\" as the last, or \"signature\" where the header's value is one " \
+	"signature; \"[EVENT] \" may stand before each, but not before one of event"
 
 /*
  * Gives each source of "a + b" an item of its own in the tree, so that each name is a string there: "a" and " + b". An option that was

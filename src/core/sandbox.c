@@ -41,12 +41,11 @@ void sandbox_hide(void)
 #define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
 #define REFUSE_WITH(error) BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (error))
 #define REFUSE(call) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (call), 0, 1), REFUSE_WITH(EPERM)
-#define PERMIT(domain) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (domain), 0, 1), ALLOW
 #define ALLOW BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 
-static bool filter(bool network)
+static bool filter(void)
 {
-	struct sock_filter code[] = {
+	static struct sock_filter code[] = {
 		LOAD(arch),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCH, 1, 0),
 		REFUSE_WITH(ENOSYS),
@@ -78,22 +77,19 @@ static bool filter(bool network)
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 1, 0),
 		ALLOW,
 		LOAD(args[0]), /* the low half: the kernel takes the domain for an int */
-		PERMIT(AF_UNIX),
-		PERMIT(network ? AF_INET : AF_UNIX),
-		PERMIT(network ? AF_INET6 : AF_UNIX),
-		PERMIT(network ? AF_NETLINK : AF_UNIX), /* for the C library's look-ups of names */
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_UNIX, 0, 1),
+		ALLOW,
 		REFUSE_WITH(EAFNOSUPPORT),
 	};
-	const struct sock_fprog program = {sizeof code / sizeof *code, code};
+	static const struct sock_fprog program = {sizeof code / sizeof *code, code};
 
 	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, &program) == 0;
 }
 
 #else
 
-static bool filter(bool network)
+static bool filter(void)
 {
-	(void)network;
 	return false;
 }
 
@@ -114,12 +110,12 @@ struct ruleset {
 	uint64_t fs, net, scoped;
 };
 
-static int landlock(bool network)
+static int landlock(void)
 {
 	long version = syscall(LANDLOCK_CREATE, NULL, 0, LANDLOCK_VERSION);
 	struct ruleset rules = {
 		.fs = FS_EXECUTE,
-		.net = version >= NET_SINCE && !network ? NET_TCP : 0,
+		.net = version >= NET_SINCE ? NET_TCP : 0,
 		.scoped = version >= SCOPE_SINCE ? SCOPE_SIGNAL : 0,
 	};
 	bool ok;
@@ -135,13 +131,13 @@ static int landlock(bool network)
 	return ok ? (int)version : 0;
 }
 
-struct sandbox sandbox_enter(bool network)
+struct sandbox sandbox_enter(void)
 {
 	struct sandbox s = {0};
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return s;
-	s.landlock = landlock(network);
-	s.seccomp = filter(network);
+	s.landlock = landlock();
+	s.seccomp = filter();
 	return s;
 }

@@ -20,10 +20,10 @@ struct sandbox {
 /*
  * Gives up, for this thread and those that it starts: executing a program, all sockets but Unix ones, signals to other programs,
  * and system calls that reach into another process or the kernel. Open sockets keep working, files stay as they are. There is no
- * way back. What the kernel lacks is left out. With `network` sockets of the Internet are kept: a spool is a server there.
+ * way back. What the kernel lacks is left out.
  *
  * The receiver needs none of it once it listens. A stranger that takes it over finds no shell and no network.
  */
-struct sandbox sandbox_enter(bool network);
+struct sandbox sandbox_enter(void);
 
 #endif

@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hook/rewrite.h"
 #include "hook/handshake.h"
+#include "hook/looks_like.h"
+#include "hook/rewrite.h"
 
 /* True when the signature is right; the time is not checked. */
 static bool holds(const struct request *r, const struct endpoint *e)
@@ -160,28 +161,12 @@ static const char *try_urls(const struct request *r, const struct endpoint *e)
 	return NULL;
 }
 
-static bool try_schemes(const struct request *r, const struct endpoint *e, struct buf *out)
+/* The request has the header that the scheme wants, or the scheme wants none. */
+static bool has_header(const struct request *r, const struct scheme *s)
 {
-	const struct scheme *s;
+	const char *value, *other = s->other_headers.signature;
 
-	for (size_t i = 0; (s = scheme_at(i)); i++)
-		if (scheme_has_key(s) && strcmp(s->name, e->scheme.name) != 0 && holds_for_scheme(r, e, s, ""))
-			return buf_printf(out, "it is signed as scheme \"%s\" does it", s->name);
-	return true;
-}
-
-/* Names a header of another scheme that the request has instead. */
-static bool name_headers(const struct request *r, const struct endpoint *e, struct buf *out)
-{
-	const char *value, *other = e->scheme.other_headers.signature;
-	const struct scheme *s;
-
-	if (request_header(r, e->scheme.header, &value) != HEADER_ABSENT || (other && request_header(r, other, &value) != HEADER_ABSENT))
-		return true;
-	for (size_t i = 0; (s = scheme_at(i)); i++)
-		if (s->header && request_header(r, s->header, &value) != HEADER_ABSENT)
-			return buf_printf(out, "there is a header %s, as scheme \"%s\" has it", s->header, s->name);
-	return buf_printf(out, "no header of any scheme is there; does a proxy pass it on?");
+	return !s->header || request_header(r, s->header, &value) != HEADER_ABSENT || (other && request_header(r, other, &value) != HEADER_ABSENT);
 }
 
 bool explain_cause(const struct request *r, const struct endpoint *e, const struct verify *v, struct buf *out)
@@ -193,13 +178,15 @@ bool explain_cause(const struct request *r, const struct endpoint *e, const stru
 
 	if (v->secret)
 		return true; /* the time: the verdict says all */
-	if (!scheme_has_key(&e->scheme))
-		return e->scheme.header ? name_headers(r, e, out) : true;
+	if (!scheme_has_key(&e->scheme) && has_header(r, &e->scheme))
+		return true;
 	if (handshake_signs(&e->scheme, v->message))
 		cause = "the body is no JSON: the handshake of this scheme gives the signature of such a text to anyone";
-	for (size_t i = 0; !cause && i < sizeof tries / sizeof *tries; i++)
+	for (size_t i = 0; !cause && scheme_has_key(&e->scheme) && i < sizeof tries / sizeof *tries; i++)
 		cause = tries[i](r, e);
-	if (cause)
-		return buf_printf(out, "%s", cause);
-	return try_schemes(r, e, out) && (out->len || name_headers(r, e, out));
+	if (!cause && !looks_like_other(r, e, out))
+		return false;
+	if (!cause && !out->len && !has_header(r, &e->scheme))
+		cause = "no header of any scheme is there; does a proxy pass it on?";
+	return !cause || buf_printf(out, "%s", cause);
 }

@@ -112,8 +112,8 @@ static struct slice field_of(const struct reading *rd, enum field f)
 static bool condition_holds(const struct reading *rd, const struct source *source)
 {
 	struct slice name = field_of(rd, FIELD_EVENT);
-	const char *want = source->event;
-	size_t n = want ? strlen(want) : 0;
+	const char *want = source->event.p;
+	size_t n = source->event.n;
 
 	if (!want)
 		return true;
@@ -207,7 +207,7 @@ static void respell_urn(struct event *ev, struct slice *urn)
 {
 	struct slice id = urn_is_api_message(*urn) ? urn_id(*urn) : (struct slice){0};
 
-	_Static_assert(sizeof ev->key > 2 * KEY_FIXED_MAX, "a signature fits");
+	_Static_assert(sizeof ev->key > 2 * KEY_SIGNATURE_MAX, "a signature fits");
 	if (!id.p)
 		return;
 	memcpy(ev->key, URN_MESSAGE, sizeof URN_MESSAGE - 1);

@@ -25,7 +25,6 @@ struct vault {
 	char *conf_file;
 	int fd; /* -1: not started, or it failed */
 	bool started;
-	bool network; /* the spool is a server there */
 };
 
 struct question {
@@ -87,7 +86,7 @@ static void let_work(const char *conf_file, const struct question *q, struct ans
 	a->text[a->n] = '\0'; /* no message is empty: that would be the end */
 }
 
-static _Noreturn void live(const char *conf_file, bool network, int fd)
+static _Noreturn void live(const char *conf_file, int fd)
 {
 	struct answer *a = mmap(NULL, sizeof *a, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct question q;
@@ -95,7 +94,7 @@ static _Noreturn void live(const char *conf_file, bool network, int fd)
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* besides the end of the socket */
 	fd = keep_only(fd);
-	sandbox_enter(network);
+	sandbox_enter();
 	while (a != MAP_FAILED && ((n = recv(fd, &q, sizeof q, 0)) == (ssize_t)sizeof q || (n < 0 && errno == EINTR))) {
 		if (n < 0)
 			continue;
@@ -119,7 +118,7 @@ static void start(struct vault *v)
 	setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
 	pid = fork();
 	if (pid == 0)
-		live(v->conf_file, v->network, ends[1]);
+		live(v->conf_file, ends[1]);
 	close(ends[1]);
 	if (pid > 0)
 		v->fd = ends[0];
@@ -127,14 +126,13 @@ static void start(struct vault *v)
 		close(ends[0]);
 }
 
-struct vault *vault_new(const char *conf_file, bool lazy, bool network)
+struct vault *vault_new(const char *conf_file, bool lazy)
 {
 	struct vault *v = calloc(1, sizeof *v);
 
 	if (!v)
 		return NULL;
 	v->fd = -1;
-	v->network = network;
 	pthread_mutex_init(&v->mutex, NULL);
 	v->conf_file = strdup(conf_file);
 	if (v->conf_file && !lazy)

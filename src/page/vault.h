@@ -25,9 +25,9 @@ struct vault;
 
 /*
  * The vault of the configuration in that file, which it reads anew for each question. Its process is started now, or with `lazy` at the
- * first question: a process that has threads must not fork. It keeps sockets of the Internet with `network`. NULL: memory is short.
+ * first question: a process that has threads must not fork. NULL: memory is short.
  */
-struct vault *vault_new(const char *conf_file, bool lazy, bool network);
+struct vault *vault_new(const char *conf_file, bool lazy);
 void vault_free(struct vault *v);
 
 /*

@@ -86,11 +86,12 @@ static bool read_authorization(struct http_target *t, struct buf *secret, char *
 
 static bool read_key(const char *file, struct key **key, struct buf *secret, char *why, size_t n)
 {
+	static const struct scheme standard_webhooks = {.algorithm = ALGORITHM_HMAC_SHA256, .key_text = KEY_TEXT_BASE64};
 	const char *wrong;
 
 	if (!io_read_secret(file, secret, why, n))
 		return false;
-	*key = scheme_key(scheme_find("standard-webhooks"), secret->data, secret->len, true, &wrong);
+	*key = scheme_key(&standard_webhooks, secret->data, secret->len, true, &wrong);
 	if (!*key)
 		snprintf(why, n, "%s: %s", file, wrong);
 	return *key != NULL;

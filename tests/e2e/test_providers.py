@@ -1,20 +1,24 @@
 # SPDX-License-Identifier: ISC
-"""Deliveries as providers send them, in tests/providers: the answer, each field, and what a second delivery is."""
+"""Deliveries as providers send them, in schemes/samples: the answer, each field, what a second delivery is, and what is refused."""
 import base64
+import datetime
 import gzip
 import hashlib
 import hmac
 import json
+import re
+import time
+from pathlib import Path
 
 import pytest
 
-from place import SOURCE, USER, run
+from place import BIN, SANITIZER, SOURCE, USER, run
 from receiver import Home
 from sender import SECRET, message, sign
 from test_cgi import PROGRAM, parsed, request
 
-FILES = {path.stem: path for path in sorted((SOURCE / "tests/providers").glob("*.json"))}
-WITH_TIME = {"hubspot-v3", "slack", "standard-webhooks", "standard-webhooks-ed25519", "stripe", "svix", "unipile-v2", "zoom"}
+FILES = {path.stem: path for path in sorted((SOURCE / "schemes/samples").glob("*.json"))}
+FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
 
 
 def load(name):
@@ -22,11 +26,10 @@ def load(name):
 
 
 def home_for(sample, more=""):
-    """An endpoint for the sample. The samples are of one day: a scheme that is like theirs takes any time."""
+    """An endpoint for the sample. Under a sanitizer no clock is at the sample's time: a scheme that is like its takes any time."""
     scheme = sample["scheme"]
-    old = scheme in WITH_TIME
-    conf = f'scheme "sample" {{ like = "{scheme}" tolerance = "0s" }}\n' if old else ""
-    conf += f'endpoint "{sample["path"]}" {{ scheme = "{"sample" if old else scheme}"\n'
+    conf = f'scheme "sample" {{ like = "{scheme}" tolerance = "0s" }}\n' if SANITIZER else ""
+    conf += f'endpoint "{sample["path"]}" {{ scheme = "{"sample" if SANITIZER else scheme}"\n'
     files = {}
     for option, texts in (("secret", sample.get("secrets") or [sample["secret"]]), ("verify-token", [sample.get("verify_token")]),
                           ("authorization", [sample.get("authorization")])):
@@ -39,12 +42,21 @@ def home_for(sample, more=""):
     return Home(conf + more + "}\n", files=files)
 
 
+def at_time(sample):
+    """What makes the sample's time that of the receiver's clock."""
+    if SANITIZER:
+        return {}
+    at = datetime.datetime.fromtimestamp(sample.get("at") or time.time(), datetime.timezone.utc)
+    return {"LD_PRELOAD": str(FAKETIME), "FAKETIME": at.strftime("@%Y-%m-%d %H:%M:%S"), "TZ": "UTC", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+
+
 def post(home, sample, headers=None):
     body = sample["body"].encode()
     env = {"GATEWAY_INTERFACE": "CGI/1.1", "REQUEST_METHOD": sample["method"], "SCRIPT_NAME": sample["path"], "HTTPS": "on",
            "QUERY_STRING": sample["query"], "CONTENT_LENGTH": str(len(body)), "REMOTE_ADDR": "127.0.0.1",
            "HTTP_HOST": "hooks.example.com", "HOOKSPOOL_CONF": str(home.conf), "CONTENT_TYPE": sample["content_type"]}
     env.update({"HTTP_" + name.upper().replace("-", "_"): value for name, value in (headers or sample["headers"]).items()})
+    env.update(at_time(sample))
     done = run([PROGRAM, "-c", home.conf, "--mode", "cgi"], stdin=body, env=env, user=USER, within=20)
     return parsed(done.stdout), done.stderr.decode()
 
@@ -61,12 +73,19 @@ def text_of(value):
     return None if value in ("", None) else str(value)
 
 
-@pytest.mark.parametrize("name", [name for name in FILES if not load(name).get("answer")])
+def is_delivery(name):
+    """The others are handshakes, which have an answer and are not stored."""
+    return load(name)["kind"] == "delivery" or not load(name).get("answer")
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if is_delivery(name)])
 def test_sample_is_delivered(name):
     sample = load(name)
     home = home_for(sample)
     reply, log = post(home, sample)
     assert reply.status // 100 == 2 and outcome(log) == "stored", log
+    if sample.get("answer"):
+        assert reply.status == sample["answer"]["status"] and reply.body.decode() == sample["answer"]["body"]
     row = rows(home)[-1]
     for field, want in sample["expect"].items():
         got = text_of(row.get(field))
@@ -79,7 +98,7 @@ def test_sample_is_delivered(name):
     assert outcome(log) == ("stored" if sample["key_names"] is None else "duplicate"), log
 
 
-@pytest.mark.parametrize("name", [name for name in FILES if load(name).get("answer")])
+@pytest.mark.parametrize("name", [name for name in FILES if not is_delivery(name)])
 def test_sample_gets_the_providers_answer(name):
     sample = load(name)
     home, right = home_for(sample), sample["answer"]
@@ -88,6 +107,76 @@ def test_sample_gets_the_providers_answer(name):
     assert right.get("body") is None or reply.body.decode().strip() == right["body"]
     for header, value in right.get("headers", {}).items():
         assert reply.headers[header.lower()].split(";")[0] == value
+    assert rows(home) == []
+
+
+SCHEME = {one["name"]: one for one in map(json.loads, run([BIN / "hookspool", "schemes", "--json"]).stdout.decode().splitlines())}
+
+
+def flip(text):
+    """The text with one bit changed: of a letter or digit in its middle."""
+    middle = len(text) // 2
+    at = next(i for i in [*range(middle, len(text)), *range(middle)] if text[i].isalnum())
+    return text[:at] + chr(ord(text[at]) ^ 1) + text[at + 1:]
+
+
+def flipped(sample):
+    """The sample as nothing proves it: each signed part with one bit changed."""
+    proof = {name.lower() for name in SCHEME[sample["scheme"]]["proof_headers"]}
+    for name, value in sample["headers"].items():
+        if name.lower() in proof:
+            wrong = re.sub(r"[\w+/=-]{20,}", lambda one: flip(one[0]), value)  # each of several signatures
+            yield f"header {name}", {**sample, "headers": {**sample["headers"], name: wrong if wrong != value else flip(value)}}
+        if name.lower() in proof and (time_in := re.search(r"\b(?:t|ts|v)=(\d{9,})", value)):
+            yield f"time in {name}", {**sample, "headers": {**sample["headers"], name: value.replace(time_in[1], flip(time_in[1]))}}
+    if SCHEME[sample["scheme"]]["algorithm"] == "client-state":
+        yield "secret in the body", {**sample, "body": sample["body"].replace(sample["secret"], flip(sample["secret"]))}
+    if sample["body"] and SCHEME[sample["scheme"]]["signs_body"]:
+        yield "body", {**sample, "body": flip(sample["body"])}
+
+
+def secret_changed(sample):
+    secrets = sample.get("secrets") or [sample["secret"]]
+    return {**sample, "secrets": [flip(secret) for secret in secrets]}
+
+
+PROVEN = [name for name in FILES if is_delivery(name) and SCHEME[load(name)["scheme"]]["algorithm"] != "none"]
+
+
+@pytest.mark.parametrize("name", PROVEN)
+def test_sample_with_one_bit_changed_is_refused(name):
+    """In its body, its signature, its time, its id, and in the secret."""
+    sample = load(name)
+    home, tried = home_for(sample), 0
+    for what, wrong in flipped(sample):
+        reply, log = post(home, wrong)
+        assert reply.status in (400, 401), (what, log)
+        tried += 1
+    reply, log = post(home_for(secret_changed(sample)), sample)
+    assert reply.status in (401, 503), log
+    assert tried and rows(home) == []
+
+
+@pytest.mark.parametrize("name", [name for name in PROVEN if SCHEME[load(name)["scheme"]]["tolerance"]])
+@pytest.mark.skipif(bool(SANITIZER), reason="libfaketime and a sanitizer don't go together")
+def test_sample_outside_the_tolerance_is_refused(name):
+    """At a time before and behind it, with the signature right."""
+    sample = load(name)
+    off = SCHEME[sample["scheme"]]["tolerance"] + 60
+    home = home_for(sample)
+    for at in (sample["at"] - off, sample["at"] + off):
+        reply, log = post(home, {**sample, "at": at})
+        assert reply.status == 401 and "the signature is right" in log, log
+
+
+@pytest.mark.parametrize("name", PROVEN)
+def test_delivery_of_another_provider_is_refused(name):
+    sample = load(name)
+    home = home_for(sample)
+    for other in ("stripe-snapshot", "telegram-message", "github-push"):
+        if load(other)["scheme"] != sample["scheme"]:
+            reply, log = post(home, {**load(other), "path": sample["path"]})
+            assert reply.status in (400, 401, 405, 415), (other, log)
     assert rows(home) == []
 
 
@@ -290,4 +379,4 @@ def test_ids_with_invalid_unicode_stay_different():
 
 
 def test_all_samples_are_there():
-    assert len(FILES) >= 94
+    assert len(FILES) >= 147

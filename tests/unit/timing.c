@@ -22,8 +22,7 @@ static int public(int result)
 
 static int by_signature(const char *secret)
 {
-	static const char zeros[KEY_SHA256_BYTES];
-	struct slice signatures[] = {{zeros, sizeof zeros}, {zeros, sizeof zeros}};
+	unsigned char signatures[2][KEY_SIGNATURE_MAX] = {{0}};
 	struct key *key = key_new(KEY_HMAC_SHA256, secret, LENGTH);
 	int matches = key ? public(key_verify(key, "{}", 2, signatures, 2)) : -1;
 

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: ISC */
+/* Which provider's delivery a request looks like, by the data of the built-in schemes alone. */
+#define _DEFAULT_SOURCE /* explicit_bzero */
+#include "hook/identify.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "hook/client_state.h"
+#include "hook/event.h"
+#include "hook/verify.h"
+
+/* A header is rarely there by chance. A name in a body is the name of many things. */
+enum { POINTS_PROOF = 10, POINTS_HEADER = 5, POINTS_EVENT = 3, POINTS_FIELD = 1 };
+
+/* The endpoint's secrets as keys of the scheme; those that are none of it are left out. False when memory is short. */
+static bool take_keys(const struct scheme *s, const struct secrets *from, struct secrets *out)
+{
+	const char *why;
+
+	*out = (struct secrets){calloc(from->n + 1, sizeof *out->item), 0};
+	for (size_t i = 0; out->item && i < from->n; i++) {
+		struct secret *item = &out->item[out->n];
+
+		*item = (struct secret){.text = from->item[i].text, .len = from->item[i].len};
+		if (!scheme_has_key(s)) {
+			out->n++;
+			continue;
+		}
+		item->key = scheme_key(s, item->text, item->len, false, &why);
+		item->other_key = item->key ? scheme_other_key(s, item->text, item->len, &why) : NULL;
+		out->n += item->key != NULL;
+	}
+	return out->item != NULL;
+}
+
+static void free_keys(struct secrets *keys)
+{
+	for (size_t i = 0; i < keys->n; i++) {
+		key_free(keys->item[i].key);
+		key_free(keys->item[i].other_key);
+	}
+	free(keys->item);
+}
+
+/* The place of the proof is there, and what stands in it has its form. */
+static bool has_proof_of(const struct scheme *s, const struct verify *v, const struct event *ev)
+{
+	if (s->algorithm == ALGORITHM_NONE)
+		return false;
+	if (s->algorithm == ALGORITHM_CLIENT_STATE)
+		return ev->field[FIELD_CLIENT_STATE].p != NULL;
+	if (s->algorithm == ALGORITHM_SECRET)
+		return v->value.p && v->value.n > strlen(s->prefix) && strncasecmp(v->value.p, s->prefix, strlen(s->prefix)) == 0;
+	return v->n_signatures > 0;
+}
+
+static bool is_header_there(const struct request *r, const struct source *source)
+{
+	const char *value;
+
+	return source->kind == SOURCE_HEADER && request_header(r, source->name, &value) != HEADER_ABSENT;
+}
+
+/* The headers that the scheme's fields come from; each of them once a field. */
+static unsigned header_points(const struct request *r, const struct scheme *s)
+{
+	unsigned points = 0;
+
+	for (int f = 0; f < FIELD_COUNT; f++)
+		for (int i = 0; i < SCHEME_SOURCES && s->source[f][i].kind; i++)
+			points += is_header_there(r, &s->source[f][i]) ? POINTS_HEADER : 0;
+	return points;
+}
+
+/* A text of the scheme's own, which any delivery has. */
+static bool is_fallback(const struct scheme *s, struct slice name)
+{
+	for (int i = 0; i < SCHEME_SOURCES && s->source[FIELD_EVENT][i].kind; i++) {
+		const struct source *source = &s->source[FIELD_EVENT][i];
+
+		if (source->kind == SOURCE_TEXT && name.n == strlen(source->name) && memcmp(name.p, source->name, name.n) == 0)
+			return true;
+	}
+	return false;
+}
+
+static unsigned field_points(const struct scheme *s, const struct event *ev)
+{
+	struct slice name = ev->field[FIELD_EVENT];
+	unsigned points = name.p && !is_fallback(s, name) ? POINTS_EVENT : 0;
+
+	if (ev->identity == IDENTITY_SIGNED || ev->identity == IDENTITY_UNSIGNED)
+		points += POINTS_FIELD;
+	for (int f = FIELD_ACCOUNT; f <= FIELD_TEXT; f++)
+		points += ev->field[f].p ? POINTS_FIELD : 0;
+	return points;
+}
+
+static struct likeness compare(const struct request *r, const struct endpoint *secrets, const struct scheme *s, struct verify *v,
+	struct event *ev)
+{
+	static const struct secrets none;
+	struct endpoint e = {.scheme = *s, .url = secrets ? secrets->url : NULL};
+	struct likeness found = {.scheme = s};
+	enum event_result read = EVENT_MALFORMED;
+	int secret;
+
+	if (!take_keys(s, secrets ? &secrets->secrets : &none, &e.secrets))
+		return found;
+	e.scheme.tolerance = 0;
+	found.proven = verify_delivery(r, &e, 0, v) == VERIFY_OK && v->secret;
+	if (found.proven || s->algorithm == ALGORITHM_CLIENT_STATE || has_proof_of(s, v, ev))
+		read = event_read(r, s, verify_first_signature(v), ev);
+	if (s->algorithm == ALGORITHM_CLIENT_STATE && read == EVENT_OK)
+		found.proven = client_state_check(r, &e, ev, &secret) == CLIENT_STATE_OK;
+	if ((found.proven || has_proof_of(s, v, ev)) && read != EVENT_UNAVAILABLE)
+		found.points = POINTS_PROOF + header_points(r, s) + (read == EVENT_OK ? field_points(s, ev) : 0);
+	free_keys(&e.secrets);
+	return found;
+}
+
+static bool is_better(const struct likeness *a, const struct likeness *b)
+{
+	return a->proven != b->proven ? a->proven : a->points > b->points;
+}
+
+/* Of equal ones the first stays before the next. */
+static size_t insert(struct likeness out[IDENTIFY_MAX], size_t n, const struct likeness *new)
+{
+	size_t at = n;
+
+	while (at > 0 && is_better(new, &out[at - 1]))
+		at--;
+	if (at == IDENTIFY_MAX)
+		return n;
+	if (n == IDENTIFY_MAX)
+		n--;
+	memmove(out + at + 1, out + at, (n - at) * sizeof *out);
+	out[at] = *new;
+	return n + 1;
+}
+
+size_t identify(const struct request *r, const struct endpoint *secrets, struct likeness out[IDENTIFY_MAX])
+{
+	struct request small = *r;
+	struct verify v = {0};
+	struct event ev = {0};
+	const struct scheme *s;
+	size_t n = 0;
+
+	if (r->body.len > IDENTIFY_BODY_MAX)
+		small.body = (struct buf){0};
+	for (size_t i = 0; scheme_name_at(i); i++) {
+		struct likeness found = {0};
+
+		if ((s = scheme_at(i)))
+			found = compare(&small, secrets, s, &v, &ev);
+		if (found.points)
+			n = insert(out, n, &found);
+		memset(ev.field, 0, sizeof ev.field);
+	}
+	verify_free(&v);
+	event_free(&ev);
+	return n;
+}
+
+bool identify_is_sure(const struct likeness *found, size_t n)
+{
+	return n == 1 || (n > 1 && is_better(&found[0], &found[1]));
+}

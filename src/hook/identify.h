@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: ISC */
+/* Which provider's delivery a request looks like, by the data of the built-in schemes alone. */
+#ifndef IDENTIFY_H
+#define IDENTIFY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "conf/endpoint.h"
+#include "conf/scheme.h"
+#include "hook/request.h"
+
+enum { IDENTIFY_MAX = 5, IDENTIFY_BODY_MAX = 8 << 20 };
+
+/* A built-in scheme that the request fits. */
+struct likeness {
+	const struct scheme *scheme;
+	unsigned points; /* the more of the scheme is found in the request, the more */
+	bool proven;     /* one of the secrets made the signature, or is the secret in the request */
+};
+
+/*
+ * Compares the request with each built-in scheme: the place and form of its proof, the headers that it reads, and the fields in the body. A
+ * scheme whose proof is not there does not count; one without a proof never counts. Tries the endpoint's secrets (NULL: none), with its
+ * url; the time is not checked. The best come first: those that are proven, then those with the most points. Returns how many are in out.
+ *
+ * Work: each scheme reads the body once, and hashes it once for each secret. A body above IDENTIFY_BODY_MAX counts as empty, and proves nothing.
+ */
+size_t identify(const struct request *r, const struct endpoint *secrets, struct likeness out[IDENTIFY_MAX]);
+
+/* True when the first is proven, or no other has as many points. */
+bool identify_is_sure(const struct likeness *found, size_t n);
+
+#endif
