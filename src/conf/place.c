@@ -35,7 +35,7 @@ bool place_is_local(const char *place)
 		(strncmp(p, "%2F", 3) == 0 || strncmp(p, "%2f", 3) == 0 || ((*p == '/' || *p == '?') && (!host || host[5] == '/' || host[5] == '%')));
 }
 
-static bool check_place(const struct option_row *row, cfg_t *sec, const char *text, struct buf *why)
+static bool check_spool_place(const struct option_row *row, cfg_t *sec, const char *text, struct buf *why)
 {
 	const char *p = behind_scheme(text), *at = p ? memchr(p, '@', strcspn(p, "/?")) : NULL;
 
@@ -62,6 +62,6 @@ static bool read_overflow(const struct option_row *row, cfg_t *sec, void *field)
 	return strcmp(cfg_getstr(sec, row->name), "none") == 0 ? kind_read_text(row, sec, field) : kind_read_path(row, sec, field);
 }
 
-const struct option_kind place_spool_kind = {"directory or URL", CFGT_STR, .hidden = true, .check = check_place, .read = read_place,
+const struct option_kind place_spool_kind = {"directory or URL", CFGT_STR, .hidden = true, .check = check_spool_place, .read = read_place,
 	.free = kind_free_text};
 const struct option_kind place_overflow_kind = {"directory or \"none\"", CFGT_STR, .read = read_overflow, .free = kind_free_text};

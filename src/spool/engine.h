@@ -20,6 +20,7 @@
 
 struct spool_event;
 struct spool_receiver_ops;
+struct spool_relaying;
 
 enum { SPOOL_DB_KEPT = 24 /* statements of spool_stmt_keep() */ };
 
@@ -32,6 +33,7 @@ struct spool_stmt {
 
 struct spool_engine {
 	const struct spool_receiver_ops *receiver; /* what the receiver does with it: spool/receiver.h */
+	const struct spool_relaying *relaying;     /* what the relay does: spool/relaying.h */
 	bool ledger;    /* keys of events are in the table event_key, and stay there; otherwise deletion moves them to the table purged */
 	int rows;       /* events that one statement reads at most: those of one round trip */
 	bool copies;    /* a statement's rows are a copy in memory: its reading holds nothing up */

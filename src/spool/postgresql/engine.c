@@ -6,13 +6,21 @@
 
 #include "spool/postgresql/db.h"
 #include "spool/postgresql/link.h"
+#include "spool/postgresql/put_one.h"
 #include "spool/postgresql/receiver.h"
 #include "spool/postgresql/stmt.h"
+#include "spool/relaying.h"
+
+static const struct spool_relaying postgresql_relaying = {
+	.record = spool_query_record, .sending = spool_query_sending, .doubt = spool_query_doubt,
+};
 
 static const struct spool_engine postgresql_engine = {
 	.ledger = true, .rows = 32, .copies = true,
 	.receiver = &spool_postgresql_receiver,
+	.relaying = &postgresql_relaying,
 	.open = pg_db_open, .close = pg_db_close,
+	.put = pg_put_one,
 	.begin = pg_db_begin, .commit = pg_db_commit, .end = pg_db_end, .durable = pg_db_durable,
 	.begin_deletion = pg_db_begin_deletion, .end_deletion = pg_db_end_deletion, .vacuum = pg_db_nothing, .wipe = pg_db_nothing,
 	.exec = pg_link_run, .prepare = pg_stmt_prepare, .bind_int = pg_stmt_bind_int, .bind_text = pg_stmt_bind_bytes,

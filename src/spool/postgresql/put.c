@@ -151,7 +151,7 @@ static void take_waits(struct spool_event *ev, const char *text)
 	}
 }
 
-static void take_put_row(struct spool_event *ev, const PGresult *r, int row)
+void put_take_row(struct spool_event *ev, const PGresult *r, int row)
 {
 	ev->id = strtoll(PQgetvalue(r, row, 0), NULL, 10);
 	ev->duplicate = *PQgetvalue(r, row, 1) == 't';
@@ -169,7 +169,7 @@ static bool take_events(struct transaction *t, size_t from, size_t to)
 	bool ok = r && PQntuples(r) == (int)(to - from) && PQnfields(r) == 6;
 
 	for (size_t i = from; ok && i < to; i++)
-		take_put_row(t->b->item[i].ev, r, (int)(i - from));
+		put_take_row(t->b->item[i].ev, r, (int)(i - from));
 	if (r && !ok && !*t->state)
 		snprintf(t->why, sizeof t->why, "PostgreSQL: its answer has not a row for each event");
 	PQclear(r);

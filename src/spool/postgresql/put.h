@@ -20,6 +20,9 @@
  */
 bool put_batch(struct put_link *l, struct put_rows *b, int64_t until, bool *relayed, char *why, size_t why_size);
 
+/* Sets what spool_put() sets by a row of the answer. */
+void put_take_row(struct spool_event *ev, const PGresult *r, int row);
+
 /* Tries to write, and takes it back. */
 bool put_probe(struct put_link *l, int64_t until, char *why, size_t why_size);
 

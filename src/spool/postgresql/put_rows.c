@@ -116,7 +116,7 @@ size_t put_rows_run(const struct put_rows *b, size_t from, size_t to)
 
 /* ---- columns */
 
-static const enum pg_type types[BATCH_COLUMNS] = {
+static const enum pg_type column_types[BATCH_COLUMNS] = {
 	[BATCH_ENDPOINT] = PG_TEXT, [BATCH_HASHES] = PG_BYTES, [BATCH_DIGESTS] = PG_BYTES, [BATCH_AT] = PG_NUMBER, [BATCH_UNSIGNED] = PG_BOOL,
 	[BATCH_REPLAY] = PG_NUMBER, [BATCH_SECRET] = PG_NUMBER, [BATCH_EVENT] = PG_BYTES, [BATCH_KEY] = PG_BYTES, [BATCH_SCOPE] = PG_BYTES,
 	[BATCH_ACCOUNT] = PG_BYTES, [BATCH_SENDER_ID] = PG_BYTES, [BATCH_SENDER_NAME] = PG_BYTES, [BATCH_CONVERSATION] = PG_BYTES,
@@ -136,7 +136,7 @@ static void clear_array(struct pg_array *a, enum pg_type type)
 static void clear_columns(struct put_rows *b)
 {
 	for (size_t i = 0; i < BATCH_COLUMNS; i++)
-		clear_array(&b->column[i], types[i]);
+		clear_array(&b->column[i], column_types[i]);
 	for (size_t i = 0; i < 4; i++)
 		clear_array(&b->window[i], window_types[i]);
 	clear_array(&b->lock, PG_NUMBER);

@@ -67,9 +67,9 @@
 	" (SELECT r.id, 0::bigint AS state, r.event, r.sink FROM r UNION ALL SELECT q.id, q.state, q.event, q.sink FROM relay AS q) AS x" \
 	" ON x.event = u.id AND x.sink = w.sink WHERE w.n = u.n AND w.store)"
 
-/* What take_put_row() reads: id, duplicate, other bytes under the same key, fetched by a catch-up, same bytes under another key, waits */
-#define ANSWER(waits) " SELECT coalesce(id, same), fresh IS NOT TRUE, other <> digest AND coalesce(whence, 0) = 0, coalesce(whence, 0) <> 0," \
-	" CASE WHEN fresh OR id IS NULL THEN same END, " waits " FROM u ORDER BY n"
+/* What put_take_row() reads, as texts: id, duplicate, other bytes under the same key, fetched by a catch-up, same bytes under another key, waits */
+#define ANSWER(waits) " SELECT coalesce(id, same)::text, (fresh IS NOT TRUE)::text, (other <> digest AND coalesce(whence, 0) = 0)::text," \
+	" (coalesce(whence, 0) <> 0)::text, (CASE WHEN fresh OR id IS NULL THEN same END)::text, " waits " FROM u ORDER BY n"
 
 #define ACCEPTED "DELETE FROM reject WHERE id = ANY($1)"
 

@@ -17,7 +17,9 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "spool/engine.h"
 #include "spool/postgresql/put.h"
+#include "spool/query/stats.h"
 
 enum {
 	CONNECT_US = 2 * 1000 * 1000,
@@ -36,7 +38,7 @@ struct pg_receiver {
 	struct put_rows batch;
 
 	/* of the thread that writes statistics */
-	struct spool_db *db;
+	struct spool_db *db; /* NULL: not open */
 
 	pthread_mutex_t mutex; /* all below */
 	pthread_cond_t wake;
@@ -255,11 +257,28 @@ static bool probe_pg(struct spool_receiver *head, char *why, size_t n)
 	return is_up(r, why, n) && connect_pg(r, until, why, n) && put_probe(&r->link, until, why, n);
 }
 
+static bool open_for_stats(struct pg_receiver *r)
+{
+	r->db = spool_db_new();
+	if (!r->db)
+		return false;
+	r->db->housekeeping = true;
+	return spool_db_open(r->db, r->place, r->journal, r->access) && spool_db_durable(r->db, false);
+}
+
 static bool write_pg(struct spool_receiver *head, const struct spool_stats *stats)
 {
-	(void)head;
-	(void)stats;
-	return false;
+	struct pg_receiver *r = pg_of(head);
+	bool begun = (r->db || open_for_stats(r)) && spool_db_begin(r->db, false), ok;
+
+	ok = begun && spool_stats_write(stats, r->db) && spool_db_commit(r->db);
+	if (begun)
+		spool_db_end(r->db);
+	if (!ok) {
+		spool_db_free(r->db);
+		r->db = NULL;
+	}
+	return ok;
 }
 
 const struct spool_receiver_ops spool_postgresql_receiver = {

@@ -57,7 +57,6 @@ static const char *const pg_migrations[SPOOL_PG_VERSION][8] = {{
 	"CREATE INDEX relay_due ON relay(sink, due, id) WHERE state = 0;"
 	"CREATE INDEX relay_conversation ON relay(sink, sha256(conversation), id) WHERE state = 0 AND conversation IS NOT NULL;"
 	"CREATE INDEX relay_sending ON relay(id) WHERE sending <> 0;"
-	"CREATE INDEX relay_holder ON relay(holder) WHERE holder <> 0;"
 	"CREATE INDEX relay_dead ON relay(id) WHERE state = 2;"
 	"CREATE INDEX relay_tried ON relay(sink, since) WHERE state = 0 AND attempts > 0;"
 	"CREATE INDEX relay_died ON relay(sink, due) WHERE state = 2;"

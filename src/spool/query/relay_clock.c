@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Corrects times that a wrong clock wrote, and replies that an earlier relay was sending when it ended. */
-#include "spool/relay.h"
+#include "spool/relaying.h"
 
 #include "spool/query/ended.h"
 #include "spool/stmt.h"
@@ -53,7 +53,7 @@ bool spool_relay_unwait(struct spool_db *db, const char *sink, int64_t now, int6
 	return ok;
 }
 
-bool spool_relay_doubt(struct spool_db *db, int64_t *count)
+bool spool_query_doubt(struct spool_db *db, int64_t *count)
 {
 	bool ok;
 

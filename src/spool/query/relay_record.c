@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Writes the results of attempts, in batches, and notes a reply before it is sent. */
-#include "spool/relay.h"
+#include "spool/relaying.h"
 
 #include "spool/query/ended.h"
 #include "spool/query/pause.h"
@@ -113,7 +113,7 @@ static bool record(struct spool_db *db, struct recorder *r, const struct spool_a
 		(!a->reply_to || write_reply(r->reply, a)));
 }
 
-bool spool_relay_record(struct spool_db *db, const struct spool_attempt *first)
+bool spool_query_record(struct spool_db *db, const struct spool_attempt *first)
 {
 	struct recorder r = {0};
 	bool ok = spool_ended_begin(db) && prepare_recorder(db, &r), begun = ok && spool_db_begin(db, false);
@@ -144,7 +144,7 @@ static bool write_sending(struct spool_db *db, struct spool_relay_key *key, int6
 	return ok;
 }
 
-bool spool_relay_sending(struct spool_db *db, struct spool_relay_key *key, int64_t now)
+bool spool_query_sending(struct spool_db *db, struct spool_relay_key *key, int64_t now)
 {
 	bool ok = spool_db_durable(db, true) || spool_stmt_fail(db), begun = ok && spool_db_begin(db, false);
 

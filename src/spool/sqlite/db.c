@@ -2,6 +2,7 @@
 /* SQLite's part of a connection to the spool: opening and closing, transactions, checkpoints, the reason of a failure. */
 #define _XOPEN_SOURCE 700 /* realpath */
 #include "spool/receiver.h"
+#include "spool/relaying.h"
 #include "spool/sqlite/db.h"
 
 #include <errno.h>
@@ -311,6 +312,7 @@ static bool disable_triggers(struct spool_db *db)
 const struct spool_engine spool_sqlite_engine = {
 	.receiver = &spool_sqlite_receiver,
 	.rows = 1,
+	.relaying = &spool_sqlite_relaying,
 	.open = open_directory, .close = close_directory,
 	.begin = begin_locked, .commit = commit_locked, .end = end_locked, .durable = spool_fsync_commits,
 	.begin_deletion = spool_wipe_begin, .end_deletion = spool_wipe_end, .vacuum = spool_wipe_vacuum, .wipe = spool_wipe, .put = spool_store_one,

@@ -21,6 +21,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "conf/place.h"
 #include "core/clock.h"
 #include "spool/retention.h"
 #include "spool/sqlite/disk_reserve.h"
@@ -37,7 +38,7 @@ enum {
 };
 
 struct spool_keeper {
-	char *dir;
+	char *dir; /* the place of the spool */
 	enum journal journal;
 	pthread_t thread;
 	bool told;     /* the failure of the last pass is in the log */
@@ -175,7 +176,8 @@ static void open_and_pass(struct spool_keeper *k, struct spool_retention *r, int
 	ok = spool_db_open(&db, k->dir, k->journal, SPOOL_MANAGE);
 	if (ok) {
 		ok = pass(k, &db, r, interval);
-		spool_disk_reserve_make(db.dir_fd);
+		if (!place_is_server(k->dir))
+			spool_disk_reserve_make(db.dir_fd);
 		spool_db_close(&db);
 	}
 	if (!ok && !k->told)

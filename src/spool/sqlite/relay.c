@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Reads the relays that are due. */
-#include "spool/relay.h"
+#include "spool/relaying.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,8 +45,8 @@ static void read_relay(struct spool_stmt *st, struct spool_relay_row *r)
 	};
 }
 
-struct spool_relay_iter {
-	struct spool_db *db;
+struct due_iter {
+	struct spool_relay_iter head;
 	struct spool_stmt *st;
 	struct spool_stmt *later; /* behind st; NULL: none */
 	struct spool_relay_cursor at;
@@ -58,21 +58,26 @@ struct spool_relay_iter {
 	const void *skip_ctx;
 };
 
-static struct spool_relay_iter *new_iter(struct spool_db *db)
+static struct due_iter *new_iter(struct spool_db *db)
 {
-	struct spool_relay_iter *it = calloc(1, sizeof *it);
+	struct due_iter *it = calloc(1, sizeof *it);
 
 	if (it)
-		it->db = db;
+		it->head.db = db;
 	else
 		spool_db_fail(db, SPOOL_ERROR_OTHER, "spool: memory is short");
 	return it;
 }
 
+static struct due_iter *due_iter_of(struct spool_relay_iter *head)
+{
+	return (struct due_iter *)(void *)head;
+}
+
 /* SQL's is_read(ITER, ID), which asks the reading's caller. */
 static void is_read(sqlite3_context *context, int n, sqlite3_value **value)
 {
-	const struct spool_relay_iter *it = sqlite3_value_pointer(value[0], "reading");
+	const struct due_iter *it = sqlite3_value_pointer(value[0], "reading");
 
 	(void)n;
 	sqlite3_result_int(context, it && it->skip && it->skip(it->skip_ctx, sqlite3_value_int64(value[1])));
@@ -92,7 +97,7 @@ static bool keep_due(struct spool_db *db, const char *sql, struct spool_stmt **s
 	" WHERE o.sink = r.sink AND o.conversation = r.conversation AND o.state = 0 AND o.id < r.id), NULL, r.event)" \
 	" WHERE r.sink = ?1 AND r.state = 0 AND " range " AND NOT is_read(?4, r.id) ORDER BY r.due, r.id"
 
-static void bind_due(struct spool_stmt *st, const char *sink, int64_t from, int64_t to, struct spool_relay_iter *it)
+static void bind_due(struct spool_stmt *st, const char *sink, int64_t from, int64_t to, struct due_iter *it)
 {
 	spool_stmt_bind_text(st, 1, sink);
 	spool_stmt_bind_int(st, 2, from);
@@ -101,10 +106,10 @@ static void bind_due(struct spool_stmt *st, const char *sink, int64_t from, int6
 }
 
 /* Two statements: of one with a row value, (due, id) > (?, ?), SQLite looks up only the time, and passes all relays of that time. */
-struct spool_relay_iter *spool_relay_due(struct spool_db *db, const char *sink, int64_t now, const struct spool_relay_cursor *from,
+static struct spool_relay_iter *read_due_relays(struct spool_db *db, const char *sink, int64_t now, const struct spool_relay_cursor *from,
 	spool_relay_skip *skip, const void *ctx)
 {
-	struct spool_relay_iter *it = new_iter(db);
+	struct due_iter *it = new_iter(db);
 
 	if (!it)
 		return NULL;
@@ -113,15 +118,15 @@ struct spool_relay_iter *spool_relay_due(struct spool_db *db, const char *sink, 
 	it->skip_ctx = ctx;
 	it->failed = !keep_due(db, DUE("r.due = ?2 AND r.id > ?3"), &it->st) || !keep_due(db, DUE("r.due > ?2 AND r.due <= ?3"), &it->later);
 	if (it->failed)
-		return it;
+		return &it->head;
 	bind_due(it->st, sink, from->due, from->due <= now ? from->id : INT64_MAX, it);
 	bind_due(it->later, sink, from->due, now, it);
-	return it;
+	return &it->head;
 }
 
-struct spool_relay_iter *spool_relay_find(struct spool_db *db, const struct spool_relay_key *keys, size_t n)
+static struct spool_relay_iter *find_relays(struct spool_db *db, const struct spool_relay_key *keys, size_t n)
 {
-	struct spool_relay_iter *it = new_iter(db);
+	struct due_iter *it = new_iter(db);
 
 	if (!it)
 		return NULL;
@@ -129,10 +134,10 @@ struct spool_relay_iter *spool_relay_find(struct spool_db *db, const struct spoo
 	it->n_keys = n;
 	it->failed = !spool_stmt_keep(db, "SELECT " COLUMNS " FROM relay AS r JOIN event AS e ON e.id = r.event"
 		" WHERE r.id = ?1 AND r.event = ?2", &it->st);
-	return it;
+	return &it->head;
 }
 
-static bool next_found(struct spool_relay_iter *it, struct spool_relay_row *row)
+static bool next_found(struct due_iter *it, struct spool_relay_row *row)
 {
 	enum spool_step rc = SPOOL_DONE;
 
@@ -147,12 +152,12 @@ static bool next_found(struct spool_relay_iter *it, struct spool_relay_row *row)
 	if (rc == SPOOL_ROW)
 		read_relay(it->st, row);
 	else if (rc != SPOOL_DONE)
-		it->failed = !spool_stmt_fail(it->db);
+		it->failed = !spool_stmt_fail(it->head.db);
 	return rc == SPOOL_ROW;
 }
 
 /* Steps to the next row of both statements. */
-static enum spool_step step_due(struct spool_relay_iter *it)
+static enum spool_step step_due(struct due_iter *it)
 {
 	int rc = spool_stmt_step(it->st);
 
@@ -164,8 +169,9 @@ static enum spool_step step_due(struct spool_relay_iter *it)
 	return spool_stmt_step(it->st);
 }
 
-bool spool_relay_next(struct spool_relay_iter *it, struct spool_relay_row *row)
+static bool next_relay(struct spool_relay_iter *head, struct spool_relay_row *row)
 {
+	struct due_iter *it = due_iter_of(head);
 	enum spool_step rc = SPOOL_ROW;
 
 	if (it && it->keys)
@@ -180,12 +186,13 @@ bool spool_relay_next(struct spool_relay_iter *it, struct spool_relay_row *row)
 	if (rc == SPOOL_DONE)
 		it->done = true;
 	else if (rc != SPOOL_ROW)
-		it->failed = !spool_stmt_fail(it->db);
+		it->failed = !spool_stmt_fail(it->head.db);
 	return false;
 }
 
-bool spool_relay_end(struct spool_relay_iter *it, struct spool_relay_cursor *cursor, bool *more)
+static bool end_relays(struct spool_relay_iter *head, struct spool_relay_cursor *cursor, bool *more)
 {
+	struct due_iter *it = due_iter_of(head);
 	bool ok = it && !it->failed;
 
 	*more = ok && !it->done;
@@ -197,22 +204,7 @@ bool spool_relay_end(struct spool_relay_iter *it, struct spool_relay_cursor *cur
 	return ok;
 }
 
-bool spool_relay_next_due(struct spool_db *db, const char *sink, int64_t now, int64_t *due)
-{
-	struct spool_stmt *st;
-	bool ok;
-
-	if (!spool_stmt_keep(db, "SELECT min(due) FROM relay WHERE sink = ?1 AND state = 0 AND due > ?2", &st))
-		return false;
-	spool_stmt_bind_text(st, 1, sink);
-	spool_stmt_bind_int(st, 2, now);
-	ok = spool_stmt_step(st) == SPOOL_ROW || spool_stmt_fail(db);
-	*due = spool_stmt_time(st, 0);
-	spool_stmt_reset(st);
-	return ok;
-}
-
-bool spool_relay_pending(struct spool_db *db, struct spool_relay_key *keys, size_t count)
+static bool find_pending_relays(struct spool_db *db, struct spool_relay_key *keys, size_t count)
 {
 	struct spool_stmt *st;
 	bool ok = true;
@@ -235,16 +227,7 @@ bool spool_relay_pending(struct spool_db *db, struct spool_relay_key *keys, size
 	return ok;
 }
 
-bool spool_relay_name(struct spool_db *db, char name[16])
-{
-	struct spool_stmt *st;
-	bool ok;
-
-	if (!spool_stmt_prepare(db, "SELECT name FROM spool", &st))
-		return false;
-	ok = spool_stmt_step(st) == SPOOL_ROW || spool_stmt_fail(db);
-	if (ok)
-		snprintf(name, 16, "%s", spool_stmt_text(st, 0));
-	spool_stmt_free(st);
-	return ok;
-}
+const struct spool_relaying spool_sqlite_relaying = {
+	.due = read_due_relays, .find = find_relays, .next = next_relay, .end = end_relays, .pending = find_pending_relays,
+	.record = spool_query_record, .sending = spool_query_sending, .doubt = spool_query_doubt,
+};

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "spool/fs.h"
+#include "spool/relaying.h"
 #include "spool/sqlite/db.h"
 
 enum { LOOKED_AT_NS = 50 * 1000 * 1000 /* spool_relay_lock_look() has the lock for a moment */ };
@@ -53,6 +54,8 @@ enum spool_relay_lock spool_relay_lock(struct spool_db *db, const char *place)
 void spool_relay_lock_beat(struct spool_db *db)
 {
 	futimens(db->relay_lock_fd, NULL);
+	if (db->engine && db->engine->relaying->beat)
+		db->engine->relaying->beat(db);
 }
 
 enum spool_relay_seen spool_relay_lock_look(const char *place, int64_t *alive)
