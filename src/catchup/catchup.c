@@ -254,7 +254,7 @@ static enum catchup_end run_section(const struct catchup_order *o, const struct 
 		snprintf(why, n, "%s", spool_db_error(o->db));
 		return CATCHUP_INCOMPLETE;
 	}
-	s.spool = o->dry_run ? NULL : spool_new(o->conf->spool, o->conf->journal, SPOOL_MANAGE, o->conf->reject);
+	s.spool = o->dry_run ? NULL : spool_of(o->conf, SPOOL_MANAGE);
 	snprintf(reason, sizeof reason, "the spool's disk has less than min-free left; make room, or purge events");
 	s.client = o->dry_run || (s.spool && disk_has_room(o)) ? catchup_client_new(c, o->stop, not_before, reason, sizeof reason) : NULL;
 	if (s.client)
@@ -277,7 +277,7 @@ enum catchup_end catchup_once(const struct catchup_order *o, const struct catchu
 
 	*wait = 0;
 	*why = '\0';
-	switch (spool_catchup_lock(o->db, o->conf->spool, &lock)) {
+	switch (spool_catchup_lock(o->db, o->conf->dir, &lock)) {
 	case SPOOL_CATCHUP_LOCK_TAKEN:
 		end = run_section(o, c, wait, why, n);
 		spool_catchup_unlock(lock);

@@ -38,7 +38,7 @@ static int take_signing_secret(struct signer *s, const struct signer_options *o,
 	}
 	if (e->secrets.n == 0)
 		return CLI_OK;
-	if (s->scheme.algorithm == ALGORITHM_ED25519)
+	if (scheme_has_public_key(&s->scheme))
 		return cli_usage("send", "scheme \"%s\": the endpoint has the public key only; give the private one with --secret-file",
 			s->scheme.name);
 	return buf_add(&s->text, e->secrets.item[0].text, e->secrets.item[0].len) &&

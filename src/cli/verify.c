@@ -9,6 +9,7 @@
 
 #include "cli/cli.h"
 #include "hook/explain.h"
+#include "hook/jwt.h"
 #include "cli/terminal.h"
 #include "core/clock.h"
 #include "core/io.h"
@@ -91,7 +92,7 @@ static int verifier_init(struct verifier *j, const struct verify_options *o, con
 		return cli_usage("verify", "--scheme: there is no scheme \"%s\"", o->scheme);
 	if (o->url)
 		j->e.url = (char *)(uintptr_t)o->url;
-	if (!j->e.url && scheme_signs_url(&j->e.scheme))
+	if (!j->e.url && scheme_needs_url(&j->e.scheme))
 		return cli_usage("verify", "scheme \"%s\" signs the URL; add --url", j->e.scheme.name);
 	if (o->secret_file)
 		status = take_given_secret(j, o);
@@ -130,28 +131,50 @@ static void print_encoded(const char *name, enum encoding e, const void *bytes, 
 	printf("%-13s %s%s%s\n", name, out, *source ? "  " : "", source);
 }
 
-/* Prints the received signature, and the one that each secret gives. Ed25519 has only the public key here. */
+/* The header and the claims of a token, and what the scheme wants of them. */
+static void print_token(const struct scheme *s, const struct verify *v)
+{
+	struct buf text = {0};
+
+	for (int claims = 0; claims < 2; claims++) {
+		text.len = 0;
+		if (jwt_show(v, claims, &text))
+			print_quoted(claims ? "claims" : "token", (struct slice){text.data, text.len});
+	}
+	printf("%-13s alg=%s\n", "wants", jwt_algorithm(s));
+	for (int i = 0; i < SCHEME_CLAIMS && s->claim[i]; i++)
+		printf("%-13s %s\n", "", s->claim[i]);
+	buf_free(&text);
+}
+
+/* Prints the received signature, and the one that each secret gives. A public key gives none. */
 static void print_signatures(const struct endpoint *e, const struct verify *v)
 {
 	const struct scheme *s = &e->scheme;
+	enum encoding encoding = scheme_is_jwt(s) ? ENCODING_BASE64URL : s->encoding;
 	unsigned char right[KEY_SIGNATURE_MAX];
 	const struct key *key;
+	size_t n;
 
 	if (!scheme_has_key(s))
 		return;
 	if (v->value.p)
 		print_quoted(v->header, v->value);
+	if (scheme_is_jwt(s))
+		print_token(s, v);
 	for (size_t i = 0; i < v->n_signatures; i++)
-		print_encoded("received", s->encoding, v->signature[i], scheme_signature_size(v->algorithm), "");
+		print_encoded("received", encoding, v->signature[i].p, v->signature[i].n, "");
 	if (!v->message.p)
 		return;
-	printf("%-13s %s\n", "signs", s->signs);
+	if (s->signs)
+		printf("%-13s %s\n", "signs", s->signs);
 	print_quoted("signed string", v->message);
 	printf("%-13s %zu bytes\n", "", v->message.n);
-	for (size_t i = 0; s->algorithm != ALGORITHM_ED25519 && i < e->secrets.n; i++) {
+	for (size_t i = 0; !scheme_has_public_key(s) && i < e->secrets.n; i++) {
 		key = v->algorithm == s->algorithm ? e->secrets.item[i].key : e->secrets.item[i].other_key;
-		if (key && key_sign(key, v->message.p, v->message.n, right))
-			print_encoded("expected", s->encoding, right, key_signature_size(key), e->secrets.item[i].source);
+		n = key ? key_sign(key, v->message.p, v->message.n, right) : 0;
+		if (n)
+			print_encoded("expected", encoding, right, n, e->secrets.item[i].source);
 	}
 }
 

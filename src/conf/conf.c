@@ -13,6 +13,7 @@
 #include "conf/endpoint_section.h"
 #include "conf/handshake_section.h"
 #include "conf/kind.h"
+#include "conf/place.h"
 #include "conf/reader.h"
 #include "conf/scheme_section.h"
 #include "conf/shared_secrets.h"
@@ -71,7 +72,6 @@ static const struct option_row top_options[] = {
 	{"reject-age", &kind_age, "30d", AT(reject.age), 1, KIND_YEARS, .help = "how long refused deliveries are remembered"},
 	{"keep", &kind_keep, "forever", AT(keep), 0, KIND_YEARS, .help = "how long events are kept"},
 	{"dedupe-window", &kind_age, "30d", AT(dedupe_window), 1, KIND_YEARS, .help = "how long the key of a purged event still tells a duplicate"},
-	{"sandbox", &kind_bool, "true", AT(sandbox), .help = "receiver and page give up what they don't need, by seccomp and Landlock"},
 	{"page-access", &kind_choice, "closed", AT(page_access), .choices = page_accesses,
 		.help = "\"open\" shows the page to all clients, also without a user that the web server has authenticated"},
 	{"page-actions", &kind_bool, "false", AT(page_actions), .help = "the page has buttons: retry, replay, drop, accept"},
@@ -113,12 +113,20 @@ bool conf_options(size_t i, struct conf_options *out)
 
 /* ---- loading */
 
+static void find_directories(struct conf *c)
+{
+	bool server = c->spool && place_is_server(c->spool), none = !c->overflow || strcmp(c->overflow, "none") == 0;
+
+	c->overflow_dir = server && !none ? c->overflow : NULL;
+	c->dir = !server ? c->spool : none ? PLACE_DEFAULT : c->overflow;
+}
+
 static bool build_conf(struct conf *c, cfg_t *tree, const char *file)
 {
 	bool ok = option_read(top_options, tree, c);
 
 	c->file = strdup(file);
-	c->dir = c->spool;
+	find_directories(c);
 	c->sinks = calloc(cfg_size(tree, "sink") + 1, sizeof *c->sinks);
 	c->endpoints = calloc(cfg_size(tree, "endpoint") + 1, sizeof *c->endpoints);
 	c->catchups = calloc(cfg_size(tree, "catch-up") + 1, sizeof *c->catchups);

@@ -45,8 +45,11 @@ struct conf {
 	char *file;  /* the main file */
 	struct strlist files; /* the main file, and all included files */
 	char fingerprint[CONF_FINGERPRINT]; /* of their texts; empty when memory was short */
-	char *spool; /* directory */
-	const char *dir; /* of the files that are this machine's alone; the spool's */
+	char *spool; /* a directory, or the URL of a server */
+	char *overflow; /* where the spool is a server: a directory, or "none" */
+	int64_t spool_wait; /* ms that an event waits for the server */
+	const char *overflow_dir; /* NULL: no overflow */
+	const char *dir; /* of the files that are this machine's alone; the spool's own where that is a directory */
 	char *health; /* a path that tells whether events can be stored; NULL: none */
 	enum journal journal;
 	size_t max_body; /* bytes; of endpoints without their own */
@@ -70,7 +73,6 @@ struct conf {
 	int64_t dedupe_window; /* ms that a key is known, also when its event was purged */
 	int64_t keep;          /* ms after which events are purged; 0: never */
 
-	bool sandbox;          /* receiver and page give up what they need not: conf/confine.h */
 	enum page_access page_access;
 	bool page_actions;     /* the page has buttons that change something */
 	bool page_bodies;      /* it shows bodies, texts and names */

@@ -156,7 +156,7 @@ static bool check_needs(cfg_t *sec, const struct scheme *s)
 
 	if (!secret && !none)
 		return option_refuse(sec, "it has no secret; add secret-file = {\"FILE\"}, or scheme = \"none\" to take anything from anyone");
-	if (!cfg_getstr(sec, "url") && scheme_signs_url(s))
+	if (!cfg_getstr(sec, "url") && scheme_needs_url(s))
 		return option_refuse(sec, "scheme = \"%s\" signs the URL; add url = \"https://...\", as the provider was given it", s->name);
 	if (asks_with_token(s) && cfg_size(sec, "verify-token-file") + cfg_size(sec, "verify-token-env") == 0)
 		return option_refuse(sec, "scheme = \"%s\" asks with a verify token; add verify-token-file = {\"FILE\"}", s->name);
@@ -165,6 +165,9 @@ static bool check_needs(cfg_t *sec, const struct scheme *s)
 	if (scheme_signs_for_strangers(s) && bodies != CONTENT_JSON)
 		return option_refuse_value(sec, "bodies", NULL, "the handshake of scheme = \"%s\" gives any stranger the HMAC of a text, "
 			"which would be the signature of a body that is not JSON; write bodies = {\"json\"}", s->name);
+	if (s->algorithm == ALGORITHM_SHA256 && bodies & CONTENT_ANY)
+		return option_refuse_value(sec, "bodies", NULL, "a stranger can lengthen what scheme = \"%s\" signs, so that it is no JSON and no form; "
+			"take \"any\" out of bodies", s->name);
 	return !secret || !none || option_refuse(sec, "it has a secret that scheme = \"%s\" would not use; remove one of them", s->name);
 }
 

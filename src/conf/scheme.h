@@ -21,8 +21,16 @@ enum algorithm {
 	ALGORITHM_HMAC_SHA256,
 	ALGORITHM_HMAC_SHA1,
 	ALGORITHM_ED25519,
-	ALGORITHM_SECRET,       /* the header's value is the secret */
+	ALGORITHM_SECRET,       /* the header's value is the secret, or a parameter's of the query */
 	ALGORITHM_CLIENT_STATE, /* the secret is in the body, FIELD_CLIENT_STATE */
+	ALGORITHM_HMAC_SHA384,
+	ALGORITHM_HMAC_SHA512,
+	ALGORITHM_SHA256,       /* the hash of the secret with the signed string behind it: a stranger can lengthen such a string */
+	ALGORITHM_RSA_SHA256,
+	ALGORITHM_ECDSA_P256_SHA256,
+	ALGORITHM_JWT_HS256,    /* a token (RFC 7519) that is signed with HMAC-SHA256... */
+	ALGORITHM_JWT_RS256,    /* ...with RSA... */
+	ALGORITHM_JWT_ES256,    /* ...and with ECDSA */
 };
 
 /* How a secret's text becomes the bytes of a key. */
@@ -50,7 +58,16 @@ enum field {
 /* The kinds of bodies that an endpoint takes, or-ed. */
 enum content { CONTENT_JSON = 1, CONTENT_FORM = 2, CONTENT_ANY = 4 };
 
-enum { SCHEME_SOURCES = 12, SCHEME_HANDSHAKES = 4 };
+enum {
+	SCHEME_SOURCES = 12,
+	SCHEME_HANDSHAKES = 4,
+	SCHEME_PLACES = 8,  /* of a signature */
+	SCHEME_CLAIMS = 8,  /* that a token must have */
+	SCHEME_CLAIM_NAME = 100, /* bytes */
+	SCHEME_VALUES = 40, /* that a scheme reads from a delivery to verify it: places, time, and those in the signed string */
+};
+
+enum timestamp_unit { TIMESTAMP_S, TIMESTAMP_MS, TIMESTAMP_DATE };
 
 /* The place that a field's value is taken from. */
 enum source_kind {
@@ -59,6 +76,8 @@ enum source_kind {
 	SOURCE_NUMBER,    /* the same where a number may be an event's name */
 	SOURCE_MEMBER,    /* the name of the member that a path's last part leads to */
 	SOURCE_FORM,      /* a parameter of a form body */
+	SOURCE_QUERY,     /* a parameter of the URL's query */
+	SOURCE_CLAIM,     /* of a token; only of a time */
 	SOURCE_HEADER,
 	SOURCE_TEXT,      /* the text itself */
 	SOURCE_SIGNATURE, /* in hexadecimal */
@@ -92,7 +111,8 @@ struct scheme {
 	const char *name;
 	const char *like;             /* the built-in scheme that a scheme of the configuration began as; NULL: none */
 	enum algorithm algorithm;
-	const char *header;           /* of the signature; NULL: there is none */
+	const char *header;           /* of the signature; NULL: there is none, or it is elsewhere */
+	struct source place[SCHEME_PLACES]; /* of the signature, instead of the header; SOURCE_NONE behind the last */
 	char separator;               /* of the elements of its value; '\0': the value is one */
 	const char *prefix;           /* of an element that is a signature */
 	bool prefix_optional;
@@ -101,9 +121,12 @@ struct scheme {
 	const char *signs;            /* the signed string; "{...}" is a placeholder, see below */
 	const char *timestamp_header; /* the header of the time that is signed... */
 	const char *timestamp_prefix; /* ...or the prefix of the element with the time */
-	bool timestamp_ms;            /* the time is in ms since the epoch, and not in s */
-	int64_t tolerance;            /* ms that the time may differ from the receiver's clock; 0: any */
+	struct source time;           /* ...or its place; SOURCE_NONE: one of these two, or there is no time */
+	enum timestamp_unit timestamp_unit;
+	int64_t tolerance;            /* ms that the time may differ from the receiver's clock; 0: any, but for a token's exp and nbf */
 	const char *id_header;
+	const char *claim[SCHEME_CLAIMS]; /* "NAME", or "NAME=TEXT", that a token must have; NULL behind the last */
+	bool reads_values;            /* a part of the proof is a value in the body or the query, or in a header that signs has */
 	struct proof_headers other_headers; /* other names of these headers; all NULL: none */
 	enum algorithm other_algorithm; /* for signatures of its length, with the same key bytes; ALGORITHM_NONE: none */
 	bool any_port;                /* the provider signs the URL with its port or without */
@@ -124,14 +147,23 @@ enum placeholder {
 	PLACEHOLDER_URL,         /* the endpoint's url, with the delivery's query */
 	PLACEHOLDER_DECODED_URL, /* the same as HubSpot decodes it */
 	PLACEHOLDER_FORM,        /* a form's parameters, sorted: name, value, name, value */
+	PLACEHOLDER_BODY_SHA256, /* in hexadecimal */
+	PLACEHOLDER_BODY_CRC32,  /* in decimal */
+	PLACEHOLDER_END,         /* of an "if" */
+	PLACEHOLDER_VALUE,       /* "{json:PATH}" and the like */
+	PLACEHOLDER_IF,          /* "{if json:PATH}": what stands up to "{end}" is signed where there is such a value */
 	PLACEHOLDER_COUNT
 };
 
 /*
  * Splits off the next part of a signed string: *text moves on behind it. True with *p a placeholder, or with *p ==
- * PLACEHOLDER_COUNT and the bytes in *literal. False at the end, and at a brace that begins no placeholder: **text is then that brace.
+ * PLACEHOLDER_COUNT and the bytes in *literal. Of a value, and of an "if", *literal is the source, "json:PATH".
+ * False at the end, and at a brace that begins no placeholder: **text is then that brace.
  */
 bool scheme_next(const char **text, enum placeholder *p, struct slice *literal);
+
+/* The kind of a source in a signed string, and where its name begins. SOURCE_NONE: it is none. */
+enum source_kind scheme_value_kind(struct slice source, struct slice *name);
 
 /* True when the signed string has that placeholder. */
 bool scheme_signs(const struct scheme *s, enum placeholder p);
@@ -147,6 +179,24 @@ bool scheme_takes_get(const struct scheme *s);
 
 /* True when the signed string has the URL, in either form. */
 bool scheme_signs_url(const struct scheme *s);
+
+/* True when the endpoint must say its URL: that is signed, or a claim of the token is it. */
+bool scheme_needs_url(const struct scheme *s);
+
+/* True when the query is a part of the proof of a delivery: of the URL, or by a parameter. */
+bool scheme_needs_query(const struct scheme *s);
+
+/* True when the signature covers all bytes of the body. */
+bool scheme_signs_body(const struct scheme *s);
+
+/* True for a scheme whose proof is a token. */
+bool scheme_is_jwt(const struct scheme *s);
+
+/* True when the proof of one delivery is good for any other: a secret, or a token that does not cover the body. It is not kept. */
+bool scheme_bears_secret(const struct scheme *s);
+
+/* True when the receiver has a public key only, which signs nothing. */
+bool scheme_has_public_key(const struct scheme *s);
 
 /*
  * True when the signature covers the value of such a source, or the sender cannot choose it. A scheme without a signature has a
@@ -184,5 +234,8 @@ bool scheme_has_key(const struct scheme *s);
 
 /* The length of a signature in bytes; 0 where the algorithm has none of fixed length. */
 size_t scheme_signature_size(enum algorithm a);
+
+/* True for a length in bytes that a signature may have. */
+bool scheme_signature_fits(enum algorithm a, size_t n);
 
 #endif

@@ -8,6 +8,7 @@
 #include "conf/kind.h"
 #include "conf/kind_answer.h"
 #include "conf/reader.h"
+#include "conf/scheme_proof.h"
 #include "conf/scheme_source.h"
 #include "core/units.h"
 
@@ -15,10 +16,9 @@ static const int64_t TOLERANCE_MAX_MS = 365 * KIND_DAY;
 
 const char *const scheme_section_bodies[] = {"json", "form", "any", "multipart", "text", NULL};
 
-static const char *const algorithms[] = {"none", "hmac-sha256", "hmac-sha1", "ed25519", "secret", "client-state", NULL};
 static const char *const encodings[] = {"hex", "base64", NULL};
 static const char *const key_texts[] = {"plain", "hex", "base64", NULL};
-static const char *const timestamp_units[] = {"s", "ms", NULL};
+static const char *const timestamp_units[] = {"s", "ms", "date", NULL};
 static const char *const answers_to[] = {"all", "forms", NULL};
 
 /* ---- kinds of its own. Strings borrow from the tree, as the built-in schemes' borrow from the program. */
@@ -47,9 +47,9 @@ static bool check_separator(const struct option_row *row, cfg_t *sec, const char
 {
 	(void)row;
 	(void)sec;
-	if (strcmp(text, ",") == 0 || strcmp(text, " ") == 0 || !*text)
+	if (!*text || (strchr(", ;", *text) && !text[1]))
 		return true;
-	buf_printf(why, ": write \",\", \" \", or \"\" for a value that is one signature");
+	buf_printf(why, ": write \",\", \";\", \" \", or \"\" for a value that is one signature");
 	return false;
 }
 
@@ -120,7 +120,6 @@ static const struct option_kind header_kind = {"name of a header", CFGT_STR, .ch
 static const struct option_kind separator_kind = {"text", CFGT_STR, .check = check_separator, .read = read_separator};
 static const struct option_kind tolerance_kind = {"time", CFGT_STR, .check = check_tolerance, .read = read_tolerance};
 static const struct option_kind answer_to_kind = {"choice", CFGT_STR, .check = kind_check_choice, .read = read_unit};
-static const struct option_kind unit_kind = {"choice", CFGT_STR, .check = kind_check_choice, .read = read_unit};
 
 static const struct option_kind handshake_kind = {"list of handshakes", CFGT_STR, .list = true, .check = check_handshake_name,
 	.word = handshake_section_word}; /* read by build_scheme() */
@@ -129,9 +128,10 @@ static const struct option_kind handshake_kind = {"list of handshakes", CFGT_STR
 
 static const struct option_row scheme_options[] = {
 	{"like", &like_kind, NULL, 0, .help = "the built-in scheme that this one begins as"},
-	{"algorithm", &kind_choice, NULL, AT(algorithm), .choices = algorithms, .help = "how a delivery is signed"},
+	{"algorithm", &kind_choice, NULL, AT(algorithm), .choices = scheme_proof_algorithms, .help = "how a delivery is signed"},
 	{"header", &header_kind, NULL, AT(header), .help = "the header with the signature"},
-	{"separator", &separator_kind, NULL, AT(separator), .help = "what is between the elements of its value: \",\", \" \", or \"\" for one element"},
+	{"signature", &scheme_proof_places_kind, NULL, AT(place), .help = "or the places of the signature: headers, a parameter, or a value of the body"},
+	{"separator", &separator_kind, NULL, AT(separator), .help = "what is between the elements of its value: \",\", \";\", \" \", or \"\" for one element"},
 	{"prefix", &kind_borrowed, NULL, AT(prefix), .help = "the text before the signature in an element"},
 	{"prefix-optional", &kind_bool, NULL, AT(prefix_optional), .help = "whether that text may be missing"},
 	{"encoding", &kind_choice, NULL, AT(encoding), .choices = encodings, .help = "how the signature is written"},
@@ -139,13 +139,15 @@ static const struct option_row scheme_options[] = {
 	{"signs", &kind_borrowed, NULL, AT(signs), .help = "the text that is signed, with {body}, {timestamp}, {id}, {method}, {url} and others in it"},
 	{"timestamp-header", &header_kind, NULL, AT(timestamp_header), .help = "the header with the time that is signed"},
 	{"timestamp-prefix", &kind_borrowed, NULL, AT(timestamp_prefix), .help = "or the text before it in an element of the signature's header"},
-	{"timestamp-unit", &unit_kind, NULL, AT(timestamp_ms), .choices = timestamp_units, .help = "the unit of that time"},
+	{"timestamp", &scheme_proof_time_kind, NULL, AT(time), .help = "or its place: a parameter, a value of the body, or a token's claim"},
+	{"timestamp-unit", &kind_choice, NULL, AT(timestamp_unit), .choices = timestamp_units, .help = "how that time is written"},
 	{"tolerance", &tolerance_kind, NULL, AT(tolerance), 0, 365 * KIND_DAY, .help = "how old or new that time may be; 0s: any"},
 	{"id-header", &header_kind, NULL, AT(id_header), .help = "the header with the id that is signed"},
+	{"claims", &scheme_proof_claims_kind, NULL, AT(claim), .help = "what a token must have: names, or NAME=TEXT"},
 	{"other-header", &header_kind, NULL, AT(other_headers.signature), .help = "another name that the header with the signature may have"},
 	{"other-timestamp-header", &header_kind, NULL, AT(other_headers.timestamp), .help = "the same for timestamp-header"},
 	{"other-id-header", &header_kind, NULL, AT(other_headers.id), .help = "the same for id-header"},
-	{"other-algorithm", &kind_choice, NULL, AT(other_algorithm), .choices = algorithms,
+	{"other-algorithm", &kind_choice, NULL, AT(other_algorithm), .choices = scheme_proof_algorithms,
 		.help = "the algorithm of signatures that have its length, with the same secret"},
 	{"any-port", &kind_bool, NULL, AT(any_port), .help = "the provider signs the URL with its port or without"},
 	{"takes-get", &kind_bool, NULL, AT(takes_get), .help = "a delivery may be a GET, whose parameters are in the signed URL"},
@@ -185,37 +187,6 @@ unsigned scheme_section_bodies_of(cfg_t *sec)
 
 /* ---- a section as a whole */
 
-static bool is_last_placeholder(const char *signs)
-{
-	struct slice literal;
-	enum placeholder p;
-
-	while (scheme_next(&signs, &p, &literal))
-		;
-	return !*signs;
-}
-
-static bool check_signs(cfg_t *sec, const struct scheme *s)
-{
-	bool timestamp = s->timestamp_header || s->timestamp_prefix;
-
-	if (!s->header || !s->signs)
-		return option_refuse(sec, "it needs a header and what it signs; add header = \"X-...\" and signs = \"{body}\"");
-	if (!is_last_placeholder(s->signs))
-		return option_refuse_value(sec, "signs", s->signs, "signs = \"%s\": in braces there are body, timestamp, id, method, url, "
-			"decoded-url and form", s->signs);
-	if (!scheme_signs(s, PLACEHOLDER_BODY) && !scheme_signs(s, PLACEHOLDER_FORM))
-		return option_refuse_value(sec, "signs", s->signs, "signs = \"%s\": the body is not signed; add {body}", s->signs);
-	if (timestamp != scheme_signs(s, PLACEHOLDER_TIMESTAMP))
-		return option_refuse(sec, timestamp ? "it has a timestamp that isn't signed; add {timestamp} to signs"
-			: "it signs a timestamp from nowhere; add timestamp-header or timestamp-prefix");
-	if ((s->id_header != NULL) != scheme_signs(s, PLACEHOLDER_ID))
-		return option_refuse(sec, s->id_header ? "it has an id that isn't signed; add {id} to signs"
-			: "it signs an id from nowhere; add id-header");
-	return !s->timestamp_prefix || s->separator ||
-		option_refuse(sec, "it has a timestamp in the signature's header; add separator = \",\" between them");
-}
-
 /* A text that nothing signs, and that the answer would have the HMAC of. */
 static bool signs_unsigned(const struct scheme *s, const struct handshake *h)
 {
@@ -246,7 +217,7 @@ static bool check_handshakes(cfg_t *sec, const struct scheme *s)
 static bool check_key_sources(cfg_t *sec, const struct scheme *s)
 {
 	for (int i = 0; cfg_size(sec, "dedupe-key") && i < SCHEME_SOURCES; i++)
-		if (s->source[FIELD_KEY][i].kind == SOURCE_SIGNATURE && (s->separator || !scheme_has_key(s)))
+		if (s->source[FIELD_KEY][i].kind == SOURCE_SIGNATURE && (s->separator || !scheme_signature_size(s->algorithm) || scheme_is_jwt(s)))
 			return option_refuse_value(sec, "dedupe-key", NULL, "dedupe-key: \"signature\": " SCHEME_SOURCE_FIX);
 	return true;
 }
@@ -311,13 +282,11 @@ static bool build_scheme(cfg_t *tree, cfg_t *sec, struct scheme *s)
 	};
 	s->name = cfg_title(sec);
 	s->like = base ? base->name : NULL;
-	if (cfg_getstr(sec, "header") || cfg_getstr(sec, "timestamp-header") || cfg_getstr(sec, "id-header"))
-		s->other_headers = (struct proof_headers){0};
-	if (cfg_getstr(sec, "algorithm"))
-		s->other_algorithm = ALGORITHM_NONE;
+	scheme_proof_begin(sec, s);
 	if (!option_read(scheme_options, sec, s) || !build_handshakes(tree, sec, s))
 		return false;
 	build_answer(sec, &s->answer);
+	scheme_proof_end(s);
 	return true;
 }
 
@@ -350,11 +319,9 @@ bool scheme_section_check(cfg_t *sec)
 	if (!split_sources(sec) || !reader_check_title(sec, true, "") || !check_order(sec) || !option_check(scheme_options, sec) ||
 	    !build_scheme(reader_tree(), sec, &s))
 		return false;
-	if (s.algorithm == ALGORITHM_SECRET && !s.header)
-		return option_refuse(sec, "it names no header; add header = \"X-...\", where the secret is");
 	if (s.algorithm == ALGORITHM_CLIENT_STATE && s.source[FIELD_CLIENT_STATE][0].kind == SOURCE_NONE)
 		return option_refuse(sec, "it does not say where the secret is; add client-state = {\"json:...\"}");
-	return check_key_sources(sec, &s) && check_handshakes(sec, &s) && kind_check_answer(sec) && (!scheme_has_key(&s) || check_signs(sec, &s));
+	return check_key_sources(sec, &s) && check_handshakes(sec, &s) && kind_check_answer(sec) && scheme_proof_check(sec, &s);
 }
 
 bool scheme_section_make(cfg_t *tree, cfg_t *sec, struct scheme *out)

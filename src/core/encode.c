@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Bytes as text: hexadecimal and base64 (RFC 4648 sections 8 and 4), strict. */
+/* Bytes as text: hexadecimal and base64 (RFC 4648 sections 8, 4 and 5), strict. */
 #include "core/encode.h"
 
 #include <openssl/evp.h>
@@ -7,7 +7,30 @@
 
 size_t encode_size(enum encoding e, size_t n)
 {
-	return e == ENCODING_HEX ? 2 * n : (n + 2) / 3 * 4;
+	switch (e) {
+	case ENCODING_HEX:
+		return 2 * n;
+	case ENCODING_BASE64URL:
+		return (4 * n + 2) / 3;
+	default:
+		return (n + 2) / 3 * 4;
+	}
+}
+
+static const char url_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+static void encode_base64url(const unsigned char *p, size_t n, char *out)
+{
+	unsigned bits = 0, held = 0;
+
+	for (; n > 0; n--) {
+		bits = bits << 8 | *p++;
+		for (held += 8; held >= 6; held -= 6)
+			*out++ = url_alphabet[bits >> (held - 6) & 63];
+	}
+	if (held)
+		*out++ = url_alphabet[bits << (6 - held) & 63];
+	*out = '\0';
 }
 
 void encode(enum encoding e, const void *bytes, size_t n, char *out)
@@ -17,6 +40,10 @@ void encode(enum encoding e, const void *bytes, size_t n, char *out)
 
 	if (e == ENCODING_BASE64) {
 		EVP_EncodeBlock((unsigned char *)out, p, (int)n);
+		return;
+	}
+	if (e == ENCODING_BASE64URL) {
+		encode_base64url(p, n, out);
 		return;
 	}
 	for (; n > 0; n--, p++) {
@@ -80,7 +107,31 @@ static bool decode_base64(const char *text, size_t n, unsigned char *out, size_t
 	return true;
 }
 
+/* Bits at the end that stand for nothing must be 0: RFC 4648 section 3.5. */
+static bool decode_base64url(const char *text, size_t n, unsigned char *out, size_t max, size_t *len)
+{
+	unsigned bits = 0, held = 0;
+	const char *at;
+
+	if (n % 4 == 1 || n / 4 * 3 + (n % 4 ? n % 4 - 1 : 0) > max)
+		return false;
+	for (*len = 0; n > 0; n--, text++) {
+		at = *text ? strchr(url_alphabet, *text) : NULL;
+		if (!at)
+			return false;
+		bits = bits << 6 | (unsigned)(at - url_alphabet);
+		held += 6;
+		if (held < 8)
+			continue;
+		held -= 8;
+		out[(*len)++] = (unsigned char)(bits >> held);
+	}
+	return !(bits & ((1U << held) - 1));
+}
+
 bool decode(enum encoding e, const char *text, size_t n, unsigned char *out, size_t max, size_t *len)
 {
+	if (e == ENCODING_BASE64URL)
+		return decode_base64url(text, n, out, max, len);
 	return (e == ENCODING_HEX ? decode_hex : decode_base64)(text, n, out, max, len);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Files: whole reads with a bound, whole writes, and the permission rule for secrets. */
+#define _DEFAULT_SOURCE /* explicit_bzero */
 #include "core/io.h"
 
 #include <errno.h>
@@ -11,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/encode.h"
 #include "core/invisible.h"
 
 enum { SECRET_MAX = 4096 };
@@ -93,12 +95,52 @@ static void trim_secret(struct buf *b)
 	b->len -= from;
 }
 
+/* A public key in DER: one sequence, as long as the file, with bytes that no text has. */
+static bool is_der(const struct buf *b)
+{
+	const unsigned char *p = (const unsigned char *)b->data;
+	size_t n = b->len, long_form;
+
+	if (n < 4 || p[0] != 0x30 || !memchr(p, '\0', n))
+		return false;
+	long_form = p[1] == 0x81 ? 1 : p[1] == 0x82 ? 2 : 0;
+	if (!long_form)
+		return p[1] == n - 2;
+	return (long_form == 1 ? p[2] : (size_t)p[2] << 8 | p[3]) == n - 2 - long_form;
+}
+
+/* Makes base64 of the bytes, so that a secret is always a text. False when memory is short. */
+static bool encode_secret(struct buf *b)
+{
+	struct buf text = {0};
+
+	if (!buf_reserve(&text, encode_size(ENCODING_BASE64, b->len) + 1))
+		return false;
+	encode(ENCODING_BASE64, b->data, b->len, text.data);
+	text.len = encode_size(ENCODING_BASE64, b->len);
+	explicit_bzero(b->data, b->cap);
+	buf_free(b);
+	*b = text;
+	return true;
+}
+
+/* A key or a certificate in PEM has several lines (RFC 7468). */
+static bool is_pem(const struct buf *b)
+{
+	static const char begin[] = "-----BEGIN ", end[] = "-----";
+
+	return b->len > sizeof begin + sizeof end && memcmp(b->data, begin, sizeof begin - 1) == 0 &&
+		memcmp(b->data + b->len - (sizeof end - 1), end, sizeof end - 1) == 0;
+}
+
 /* Trims a secret's text. False with the reason, which never quotes the text, where it can't be what a provider gave out. */
 static bool clean_secret(const char *source, struct buf *b, char *why, size_t why_size)
 {
 	const char *encoding = invisible_encoding(b->data, b->len), *name;
 	char text[128];
 
+	if (is_der(b))
+		return encode_secret(b) || refuse_file(why, why_size, source, "memory is short");
 	if (encoding) {
 		snprintf(text, sizeof text, "its text is %s, as its first bytes show; save it as UTF-8", encoding);
 		return refuse_file(why, why_size, source, text);
@@ -108,7 +150,7 @@ static bool clean_secret(const char *source, struct buf *b, char *why, size_t wh
 	trim_secret(b);
 	if (b->len == 0)
 		return refuse_file(why, why_size, source, "only white space; put the secret in it");
-	if (memchr(b->data, '\n', b->len) || memchr(b->data, '\r', b->len))
+	if (!is_pem(b) && (memchr(b->data, '\n', b->len) || memchr(b->data, '\r', b->len)))
 		return refuse_file(why, why_size, source, "more than one line; one secret a file");
 	for (size_t i = 0; i < b->len; i++) {
 		if (b->data[i] == '\0' || b->data[i] == '\v' || b->data[i] == '\f')

@@ -119,7 +119,7 @@ static int tell_health(struct cgi *g, const struct conf *c, struct spool *spool)
 	struct buf out = {0};
 	bool ok;
 
-	measure_look(c->spool, MEASURE_RECEIVER);
+	measure_look(c->dir, MEASURE_RECEIVER);
 	ok = health_answer(spool, &out) && io_write_all(STDOUT_FILENO, out.data, out.len);
 	buf_free(&out);
 	drain(g);
@@ -137,7 +137,7 @@ int cgi_serve(const struct conf *c)
 	g.deadline = now + (c ? c->body_timeout : UNCONFIGURED_MS) * 1000;
 	g.delivery.answer_by = c ? deadline_answer_by(c, now) : 0;
 	request_init(&g.request, environ, read_body, &g);
-	spool = c ? spool_new(c->spool, c->journal, SPOOL_RECEIVE, c->reject) : NULL;
+	spool = c ? spool_of(c, SPOOL_RECEIVE) : NULL;
 	if (!spool)
 		return serve_unavailable(&g);
 	if (health_asked(&g.request, c))
@@ -145,12 +145,12 @@ int cgi_serve(const struct conf *c)
 	if (handle(&g.request, c, &g.delivery)) {
 		handle_store(spool, &(struct delivery *){&g.delivery}, 1);
 		acknowledge_begin(&g.delivery);
-		acknowledge_wait(&g.delivery, c->spool);
+		acknowledge_wait(&g.delivery, c->dir);
 	}
 	answer_on_stdout(&g);
 	if (!g.request.at_end)
 		drain(&g);
-	measure_look(c->spool, MEASURE_RECEIVER); /* a spool that is new is there now */
+	measure_look(c->dir, MEASURE_RECEIVER); /* a spool that is new is there now */
 	measure_traffic_tick(clock_now());
 	log_delivery(&g.request, c, spool, &g.delivery);
 	tell(spool);

@@ -26,6 +26,8 @@ static const char *needs_restart(const struct conf *old, const struct conf *new)
 {
 	if (!same_text(old->spool, new->spool))
 		return "spool";
+	if (!same_text(old->overflow, new->overflow))
+		return "overflow";
 	if (old->journal != new->journal)
 		return "journal";
 	return same_text(old->listen, new->listen) ? NULL : "listen";

@@ -258,11 +258,11 @@ int serve(int listen_fd, const char *own_address, struct conf *conf)
 	io_raise_limit(); /* every connection is a descriptor, and kept ones stay */
 	idle_measure(&s);
 	s.conf = shared_conf_new(conf);
-	s.spool = spool_new(conf->spool, conf->journal, SPOOL_RECEIVE, conf->reject);
+	s.spool = spool_of(conf, SPOOL_RECEIVE);
 	if (s.spool && !spool_open(s.spool, why, sizeof why))
-		log_message(LOG_LEVEL_ERROR, "spool: %s; deliveries are answered 503 until this is mended", why);
-	if (!measure_look(conf->spool, MEASURE_RECEIVER))
-		log_message(LOG_LEVEL_WARNING, "metrics: %s/" MEASURE_FILE ": %s; nothing is measured until this is mended", conf->spool, strerror(errno));
+		log_message(LOG_LEVEL_ERROR, "spool: %s; deliveries %s until this is mended", why, conf->overflow_dir ? "go to the overflow" : "are answered 503");
+	if (!measure_look(conf->dir, MEASURE_RECEIVER))
+		log_message(LOG_LEVEL_WARNING, "metrics: %s/" MEASURE_FILE ": %s; nothing is measured until this is mended", conf->dir, strerror(errno));
 	measure_traffic_tick(clock_now());
 	m.reload.self = spool_program_self(SPOOL_PROGRAM_RECEIVER);
 	spool_program_loaded(&m.reload.self, conf);

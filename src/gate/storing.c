@@ -130,7 +130,7 @@ static bool connect_relay(struct watched *w, int64_t now)
 		return true;
 	if (w->lost_at && now - w->lost_at < AGAIN_US)
 		return false;
-	w->relay = spool_ack_connect(w->s->conf->conf->spool); /* a reload cannot change it */
+	w->relay = spool_ack_connect(w->s->conf->conf->dir); /* a reload cannot change it */
 	if (w->relay >= 0 && epoll_ctl(w->s->watch, EPOLL_CTL_ADD, w->relay, &ev) == 0)
 		return true;
 	if (w->relay >= 0)

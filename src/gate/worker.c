@@ -239,7 +239,7 @@ static bool take_turn(struct server *s, struct batch *b)
 		idle_measure(s);
 		idle_sweep(s, b->conf->conf);
 		refusals_flush(clock_mono_us(), false);
-		measure_look(b->conf->conf->spool, MEASURE_RECEIVER);
+		measure_look(b->conf->conf->dir, MEASURE_RECEIVER);
 		measure_traffic_tick(clock_now());
 	}
 	return go_on;

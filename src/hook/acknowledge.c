@@ -50,7 +50,9 @@ void acknowledge_begin(struct delivery *d)
 	d->store_by = d->store_since + d->endpoint->store_wait * 1000;
 	if (d->answer_by && d->store_by > d->answer_by)
 		d->store_by = d->answer_by;
-	if (d->stored.store_dead)
+	if (d->stored.overflowed)
+		acknowledge_end(d, STORE_PENDING);
+	else if (d->stored.store_dead)
 		acknowledge_end(d, STORE_REFUSED);
 	else if (!d->stored.n_waits)
 		acknowledge_end(d, STORE_DONE);

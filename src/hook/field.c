@@ -207,7 +207,7 @@ static void respell_urn(struct event *ev, struct slice *urn)
 {
 	struct slice id = urn_is_api_message(*urn) ? urn_id(*urn) : (struct slice){0};
 
-	_Static_assert(sizeof ev->key > 2 * KEY_SIGNATURE_MAX, "a signature fits");
+	_Static_assert(sizeof ev->key > 2 * KEY_FIXED_MAX, "a signature fits");
 	if (!id.p)
 		return;
 	memcpy(ev->key, URN_MESSAGE, sizeof URN_MESSAGE - 1);

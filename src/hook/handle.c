@@ -54,6 +54,7 @@ static void clear_last(struct delivery *d)
 	d->reason = d->note = NULL;
 	d->headers.len = 0;
 	d->verify.n_signatures = 0;
+	d->verify.value = (struct slice){0};
 	memset(d->event.field, 0, sizeof d->event.field);
 	d->event.id = (struct slice){0};
 	d->received_at = clock_now();
@@ -103,7 +104,9 @@ static void take_stored(struct delivery *d)
 
 	d->id = ev->id;
 	d->outcome = ev->duplicate ? OUTCOME_DUPLICATE : OUTCOME_STORED;
-	if (ev->altered)
+	if (ev->overflowed)
+		snprintf(d->why, sizeof d->why, "%s%sin the overflow; the id is that of the overflow", ev->note ? ev->note : "", ev->note ? "; " : "");
+	else if (ev->altered)
 		snprintf(d->why, sizeof d->why, "other bytes than event %lld has under this id", (long long)ev->id);
 	else if (ev->same_as && ev->duplicate)
 		snprintf(d->why, sizeof d->why, "same bytes as event %lld under another id, within replay-window", (long long)ev->id);
@@ -151,8 +154,12 @@ static size_t larger(size_t a, size_t b)
 size_t handle_memory(const struct delivery *d)
 {
 	const struct buf *all[] = {&d->event.arena, &d->event.headers, &d->event.joined, &d->event.form.arena, &d->verify.scratch.text,
-		&d->verify.scratch.form.arena, &d->verify.url, &d->challenge.body, &d->challenge.headers, &d->headers};
+		&d->verify.scratch.form.arena, &d->verify.url, &d->verify.token,
+		&d->verify.values.names, &d->verify.values.arena, &d->verify.values.form.arena, &d->verify.values.query.arena, &d->challenge.body, &d->challenge.headers, &d->headers};
 	size_t param = sizeof *d->event.form.param, most = larger(d->event.form.cap * param, d->verify.scratch.form.cap * param);
+	const struct values *values = &d->verify.values;
+
+	most = larger(most, larger(values->form.cap, values->query.cap) * param);
 
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		most = larger(most, all[i]->cap);

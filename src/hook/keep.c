@@ -53,10 +53,10 @@ bool keep_headers(const struct request *r, struct delivery *d)
 	const struct scheme *s = &d->endpoint->scheme;
 	bool ok = true;
 
-	for (size_t i = 0; ok && s->algorithm != ALGORITHM_SECRET && verify_header(s, i); i++)
+	for (size_t i = 0; ok && !scheme_bears_secret(s) && verify_header(s, i); i++)
 		ok = keep_header(r, verify_header(s, i), d);
 	ok = ok && keep_sources(r, s, d);
-	if (ok && *r->query && scheme_signs_url(s))
+	if (ok && *r->query && scheme_needs_query(s))
 		ok = add_header_line(&d->headers, ":query", r->query);
 	if (ok && r->coding)
 		ok = keep_header(r, "Content-Encoding", d);
@@ -124,7 +124,7 @@ static bool has_proof(const struct request *r, const struct delivery *d)
 	if (!e)
 		return false;
 	return d->secret || d->verify.n_signatures || (e->authorizations.n && r->authorization) ||
-		(e->scheme.algorithm == ALGORITHM_SECRET && request_header(r, e->scheme.header, &value) == HEADER_ONE) ||
+		(e->scheme.algorithm == ALGORITHM_SECRET && (e->scheme.header ? request_header(r, e->scheme.header, &value) == HEADER_ONE : d->verify.value.p != NULL)) ||
 		(e->scheme.algorithm == ALGORITHM_CLIENT_STATE && d->event.field[FIELD_CLIENT_STATE].p);
 }
 

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* The headers that prove a delivery: signatures, timestamp and id. */
+/* What proves a delivery, in headers or elsewhere: signatures, timestamp and id. */
 #include "hook/proof.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
+
+#include "hook/moment.h"
 
 enum { TIMESTAMP_DIGITS_MAX = 15 };
 
@@ -59,30 +62,38 @@ static bool take_time(struct slice element, struct verify *v)
 	return true;
 }
 
+bool proof_add_signature(enum encoding encoding, struct slice text, enum algorithm other, struct verify *v)
+{
+	unsigned char *at = v->decoded + v->n_decoded;
+	size_t room = sizeof v->decoded - v->n_decoded, n;
+
+	if (v->n_signatures == VERIFY_SIGNATURES_MAX ||
+	    !decode(encoding, text.p, text.n, at, room < KEY_SIGNATURE_MAX ? room : KEY_SIGNATURE_MAX, &n))
+		return false;
+	if (v->n_signatures == 0 && other && n == scheme_signature_size(other))
+		v->algorithm = other;
+	if (!scheme_signature_fits(v->algorithm, n))
+		return false;
+	v->signature[v->n_signatures++] = (struct slice){(const char *)at, n};
+	v->n_decoded += n;
+	return true;
+}
+
 /* Takes the signature. True when the text has a signature's prefix, even if the rest cannot be decoded. */
 static bool take_signature(const struct scheme *s, struct slice text, struct verify *v)
 {
-	size_t n;
-
 	if (begins(text, s->prefix))
 		text = behind(text, strlen(s->prefix));
 	else if (!s->prefix_optional)
 		return false;
-	if (v->n_signatures == VERIFY_SIGNATURES_MAX ||
-	    !decode(s->encoding, text.p, text.n, v->signature[v->n_signatures], KEY_SIGNATURE_MAX, &n))
-		return true;
-	if (v->n_signatures == 0 && s->other_algorithm && n == scheme_signature_size(s->other_algorithm))
-		v->algorithm = s->other_algorithm;
-	if (n == scheme_signature_size(v->algorithm))
-		v->n_signatures++;
+	proof_add_signature(s->encoding, text, s->other_algorithm, v);
 	return true;
 }
 
-/* Skips elements that cannot be a signature: one right signature proves the delivery. */
-static enum verify_result take_list(const struct scheme *s, struct verify *v)
+/* Skips elements that cannot be a signature: one right signature proves the delivery. *seen: one has a signature's prefix. */
+static enum verify_result take_list(const struct scheme *s, struct slice rest, bool *seen, struct verify *v)
 {
-	struct slice rest = v->value, element;
-	bool seen = false;
+	struct slice element;
 	const char *stop;
 
 	while (rest.n > 0) {
@@ -94,21 +105,27 @@ static enum verify_result take_list(const struct scheme *s, struct verify *v)
 				return verify_wrong(v, "the signature header has two timestamps");
 			continue;
 		}
-		seen |= element.n > 0 && take_signature(s, element, v);
+		*seen |= element.n > 0 && take_signature(s, element, v);
 	}
-	return v->n_signatures ? VERIFY_OK
-		: verify_wrong(v, seen ? "the signature header is malformed" : "the signature header has no signature of this scheme");
+	return VERIFY_OK;
 }
 
-static enum verify_result take_signatures(const struct scheme *s, struct verify *v)
+static enum verify_result take_signatures(const struct scheme *s, struct slice value, bool *seen, struct verify *v)
 {
-	if (v->value.n > VERIFY_HEADER_MAX)
+	if (value.n > VERIFY_HEADER_MAX)
 		return verify_wrong(v, "the signature header is longer than 4 KiB");
 	if (s->separator)
-		return take_list(s, v);
-	if (!take_signature(s, v->value, v))
-		return verify_wrong(v, "the signature header is malformed");
-	return v->n_signatures ? VERIFY_OK : verify_wrong(v, "the signature header is malformed");
+		return take_list(s, value, seen, v);
+	take_signature(s, value, v);
+	*seen = true;
+	return VERIFY_OK;
+}
+
+/* After all were taken. */
+static enum verify_result count_signatures(struct verify *v, bool seen)
+{
+	return v->n_signatures ? VERIFY_OK
+		: verify_wrong(v, seen ? "the signature header is malformed" : "the signature header has no signature of this scheme");
 }
 
 /*
@@ -121,19 +138,30 @@ static bool joined(const struct scheme *s)
 }
 
 /* Digits and nothing else: no sign, no white space, no second value behind a comma. */
-static enum verify_result take_timestamp(const struct scheme *s, struct verify *v)
+static enum verify_result take_number(const struct scheme *s, struct verify *v)
 {
-	if (!v->timestamp.p)
-		return scheme_signs(s, PLACEHOLDER_TIMESTAMP) ? verify_wrong(v, "the signature header has no timestamp") : VERIFY_OK;
+	bool ms = s->timestamp_unit == TIMESTAMP_MS;
+
 	if (!is_number(v->timestamp))
 		return verify_wrong(v, "the timestamp is no number");
-	if (joined(s) && v->timestamp.n != (s->timestamp_ms ? 13 : 10))
+	if (joined(s) && v->timestamp.n != (ms ? 13 : 10))
 		return verify_wrong(v, "the timestamp is longer or shorter than a time is");
 	for (size_t i = 0; i < v->timestamp.n; i++)
 		v->at = v->at * 10 + (v->timestamp.p[i] - '0');
-	if (!s->timestamp_ms)
+	if (!ms)
 		v->at *= 1000;
 	return VERIFY_OK;
+}
+
+static enum verify_result take_timestamp(const struct scheme *s, struct verify *v)
+{
+	if (!v->timestamp.n && s->time.kind)
+		return verify_wrong(v, "the timestamp is missing");
+	if (!v->timestamp.p)
+		return scheme_signs(s, PLACEHOLDER_TIMESTAMP) ? verify_wrong(v, "the signature header has no timestamp") : VERIFY_OK;
+	if (s->timestamp_unit != TIMESTAMP_DATE)
+		return take_number(s, v);
+	return moment_read(v->timestamp, &v->at) ? VERIFY_OK : verify_wrong(v, "the timestamp is no date with a time and a zone");
 }
 
 static bool has(const struct request *r, const char *name)
@@ -177,21 +205,142 @@ static bool is_other_id(const struct request *r, const char *name, struct slice 
 	return there == HEADER_MANY || (there == HEADER_ONE && (strlen(value) != id.n || memcmp(value, id.p, id.n) != 0));
 }
 
+/* Once for each delivery. */
+static enum verify_result read_values(const struct request *r, const struct scheme *s, struct verify *v)
+{
+	if (v->values_read)
+		return VERIFY_OK;
+	v->values_read = true;
+	switch (values_read(r, s, &v->values)) {
+	case VALUES_OK:
+		return VERIFY_OK;
+	case VALUES_MALFORMED:
+		return verify_wrong(v, v->values.reason);
+	case VALUES_UNAVAILABLE:
+		break;
+	}
+	return verify_unavailable(v);
+}
+
+/* The text at a place; n == 0: none. A header that is there twice is WRONG. */
+static enum verify_result read_proof_place(const struct request *r, const struct source *place, struct slice *out, struct verify *v)
+{
+	const char *value;
+
+	*out = (struct slice){0};
+	if (place->kind != SOURCE_HEADER)
+		*out = values_find(&v->values, place->kind, slice_text(place->name));
+	else if (request_header(r, place->name, &value) != HEADER_ABSENT)
+		return proof_header(r, place->name, out, v);
+	return VERIFY_OK;
+}
+
+static enum verify_result no_proof(const struct scheme *s, struct verify *v)
+{
+	snprintf(v->why, sizeof v->why, "nothing is where the scheme has the proof (%.40s%s)", s->place[0].name, s->place[1].kind ? ", ..." : "");
+	return verify_wrong(v, v->why);
+}
+
+/* The signatures at all places. */
+static enum verify_result take_places(const struct request *r, const struct scheme *s, struct verify *v)
+{
+	enum verify_result result = VERIFY_OK;
+	struct slice value;
+	bool seen = false;
+
+	for (const struct source *place = s->place; place < s->place + SCHEME_PLACES && place->kind; place++) {
+		result = read_proof_place(r, place, &value, v);
+		if (result == VERIFY_OK && value.n)
+			result = take_signatures(s, value, &seen, v);
+		if (result != VERIFY_OK)
+			return result;
+		if (value.n && !v->value.p) {
+			v->header = place->name;
+			v->value = value;
+		}
+	}
+	return v->value.p ? count_signatures(v, seen) : no_proof(s, v);
+}
+
+/* The names of authentication schemes are case-insensitive (RFC 9110 section 11.1). */
+static struct slice without_prefix(const struct scheme *s, struct slice value)
+{
+	size_t n = strlen(s->prefix);
+
+	if (value.n >= n && strncasecmp(value.p, s->prefix, n) == 0)
+		return behind(value, n);
+	return s->prefix_optional ? value : (struct slice){0};
+}
+
+enum verify_result proof_one(const struct request *r, const struct scheme *s, struct slice *out, struct verify *v)
+{
+	enum verify_result result = VERIFY_OK;
+	struct slice value;
+
+	if (!s->place[0].kind)
+		result = proof_header(r, v->header = s->header, &v->value, v);
+	else
+		result = read_values(r, s, v);
+	for (const struct source *place = s->place; result == VERIFY_OK && place < s->place + SCHEME_PLACES && place->kind; place++) {
+		result = read_proof_place(r, place, &value, v);
+		if (result == VERIFY_OK && value.n && v->value.p)
+			return verify_wrong(v, "more than one of the places has a secret or a token");
+		if (result == VERIFY_OK && value.n) {
+			v->header = place->name;
+			v->value = value;
+		}
+	}
+	if (result != VERIFY_OK)
+		return result;
+	if (!v->value.p)
+		return no_proof(s, v);
+	*out = without_prefix(s, v->value);
+	return VERIFY_OK;
+}
+
+/* The time is in a body whose bytes are signed: it is read after these were verified. */
+static bool is_late_time(const struct scheme *s)
+{
+	return (s->time.kind == SOURCE_JSON || s->time.kind == SOURCE_FORM) && !scheme_signs(s, PLACEHOLDER_TIMESTAMP);
+}
+
+enum verify_result proof_late_time(const struct request *r, const struct scheme *s, struct verify *v)
+{
+	enum verify_result result;
+
+	if (!s->time.kind || !is_late_time(s))
+		return VERIFY_OK;
+	result = read_values(r, s, v);
+	if (result != VERIFY_OK)
+		return result;
+	v->timestamp = values_find(&v->values, s->time.kind, slice_text(s->time.name));
+	return take_timestamp(s, v);
+}
+
 enum verify_result proof_read(const struct request *r, const struct scheme *s, struct verify *v)
 {
 	const struct proof_headers own = {s->header, s->timestamp_header, s->id_header};
 	const struct proof_headers *h = choose(r, &own, &s->other_headers);
 	enum verify_result result;
+	bool seen = false;
 
 	v->header = h->signature;
-	if ((result = proof_header(r, h->signature, &v->value, v)) != VERIFY_OK ||
+	if (s->reads_values && (result = read_values(r, s, v)) != VERIFY_OK)
+		return result;
+	if ((h->signature && (result = proof_header(r, h->signature, &v->value, v)) != VERIFY_OK) ||
 	    (h->timestamp && (result = proof_header(r, h->timestamp, &v->timestamp, v)) != VERIFY_OK) ||
-	    (h->id && (result = proof_header(r, h->id, &v->id, v)) != VERIFY_OK) ||
-	    (result = take_signatures(s, v)) != VERIFY_OK)
+	    (h->id && (result = proof_header(r, h->id, &v->id, v)) != VERIFY_OK))
+		return result;
+	result = h->signature ? take_signatures(s, v->value, &seen, v) : take_places(r, s, v);
+	if (result != VERIFY_OK || (result = count_signatures(v, seen)) != VERIFY_OK)
 		return result;
 	if (h->id && !is_id(v->id))
 		return verify_wrong(v, "the id has a mark in it that begins a body");
 	if (h->id && is_other_id(r, h == &own ? s->other_headers.id : own.id, v->id))
 		return verify_wrong(v, "two different ids, under two names");
+	if (s->time.kind && is_late_time(s))
+		return VERIFY_OK;
+	if (s->time.kind)
+		v->timestamp = values_find(&v->values, s->time.kind, slice_text(s->time.name));
 	return take_timestamp(s, v);
 }

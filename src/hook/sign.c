@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/clock.h"
 #include "hook/request.h"
 
 enum { ID_BYTES = 12 };
@@ -24,7 +25,10 @@ static bool make_texts(const struct sign *in, struct texts *t)
 		return false;
 	strcpy(t->id, "msg_");
 	encode(ENCODING_HEX, hash, ID_BYTES, t->id + strlen(t->id));
-	snprintf(t->timestamp, sizeof t->timestamp, "%" PRId64, in->scheme->timestamp_ms ? in->now : in->now / 1000);
+	if (in->scheme->timestamp_unit == TIMESTAMP_DATE)
+		clock_format(in->now, t->timestamp);
+	else
+		snprintf(t->timestamp, sizeof t->timestamp, "%" PRId64, in->scheme->timestamp_unit == TIMESTAMP_MS ? in->now : in->now / 1000);
 	return true;
 }
 
@@ -61,12 +65,13 @@ static bool add_signature(const struct sign *in, const struct texts *t, struct s
 	};
 	unsigned char signature[KEY_SIGNATURE_MAX];
 	struct slice message;
+	size_t n = 0;
 
-	if (signed_string(s, &parts, scratch, &message) != SIGNED_OK || !key_sign(in->secret->key, message.p, message.n, signature))
+	if (signed_string(s, &parts, scratch, &message) != SIGNED_OK || !(n = key_sign(in->secret->key, message.p, message.n, signature)))
 		return false;
 	return buf_printf(out, "%s: ", s->header) &&
 		(!s->timestamp_prefix || buf_printf(out, "%s%s%c", s->timestamp_prefix, t->timestamp, s->separator)) &&
-		buf_printf(out, "%s", s->prefix) && add_encoded(s->encoding, signature, key_signature_size(in->secret->key), out) &&
+		buf_printf(out, "%s", s->prefix) && add_encoded(s->encoding, signature, n, out) &&
 		buf_add(out, "\n", 1);
 }
 

@@ -4,6 +4,7 @@
 
 #include <openssl/evp.h>
 #include <string.h>
+#include <zlib.h>
 
 #include "core/key.h"
 
@@ -100,7 +101,26 @@ static enum signed_result add_form(struct buf *b, const struct scheme *s, const 
 	return SIGNED_OK;
 }
 
-static enum signed_result add_part(enum placeholder p, const struct scheme *s, const struct signed_parts *parts,
+static bool add_body_sha256(struct buf *b, struct slice body)
+{
+	unsigned char hash[KEY_SHA256_BYTES];
+	char hex[2 * KEY_SHA256_BYTES + 1];
+
+	if (!EVP_Digest(body.p, body.n, hash, NULL, EVP_sha256(), NULL))
+		return false;
+	encode(ENCODING_HEX, hash, sizeof hash, hex);
+	return buf_add(b, hex, sizeof hex - 1);
+}
+
+static struct slice value_of(const struct signed_parts *parts, struct slice source)
+{
+	struct slice name = {0};
+	enum source_kind kind = scheme_value_kind(source, &name);
+
+	return parts->values ? values_find(parts->values, kind, name) : (struct slice){0};
+}
+
+static enum signed_result add_part(enum placeholder p, struct slice source, const struct scheme *s, const struct signed_parts *parts,
 	struct signed_scratch *scratch)
 {
 	struct buf *b = &scratch->text;
@@ -127,32 +147,52 @@ static enum signed_result add_part(enum placeholder p, const struct scheme *s, c
 		break;
 	case PLACEHOLDER_FORM:
 		return add_form(b, s, parts, &scratch->form);
+	case PLACEHOLDER_BODY_SHA256:
+		ok = add_body_sha256(b, parts->body);
+		break;
+	case PLACEHOLDER_BODY_CRC32:
+		ok = buf_add_number(b, (int64_t)crc32_z(0, (const unsigned char *)parts->body.p, parts->body.n));
+		break;
+	case PLACEHOLDER_VALUE:
+		ok = add_signed(b, value_of(parts, source));
+		break;
+	case PLACEHOLDER_IF:
+	case PLACEHOLDER_END:
+		break;
 	case PLACEHOLDER_COUNT:
+		ok = add_signed(b, source);
 		break;
 	}
 	return ok ? SIGNED_OK : SIGNED_UNAVAILABLE;
 }
 
-enum signed_result signed_string(const struct scheme *s, const struct signed_parts *parts, struct signed_scratch *scratch,
+enum signed_result signed_text(const char *text, const struct scheme *s, const struct signed_parts *parts, struct signed_scratch *scratch,
 	struct slice *out)
 {
-	const char *rest = s->signs;
 	enum signed_result result;
 	struct slice literal;
 	enum placeholder p;
+	bool skips = false; /* from an "if" without a value to its end */
 
-	if (strcmp(rest, "{body}") == 0) {
-		*out = parts->body;
-		return SIGNED_OK;
-	}
 	scratch->text.len = 0;
-	while (scheme_next(&rest, &p, &literal)) {
-		result = p != PLACEHOLDER_COUNT ? add_part(p, s, parts, scratch) :
-			add_signed(&scratch->text, literal) ? SIGNED_OK : SIGNED_UNAVAILABLE;
-		if (result != SIGNED_OK)
+	while (scheme_next(&text, &p, &literal)) {
+		if (p == PLACEHOLDER_IF)
+			skips = value_of(parts, literal).n == 0;
+		else if (p == PLACEHOLDER_END)
+			skips = false;
+		if (!skips && (result = add_part(p, literal, s, parts, scratch)) != SIGNED_OK)
 			return result;
 	}
 	*out = (struct slice){scratch->text.data, scratch->text.len};
+	return SIGNED_OK;
+}
+
+enum signed_result signed_string(const struct scheme *s, const struct signed_parts *parts, struct signed_scratch *scratch,
+	struct slice *out)
+{
+	if (strcmp(s->signs, "{body}") != 0)
+		return signed_text(s->signs, s, parts, scratch, out);
+	*out = parts->body;
 	return SIGNED_OK;
 }
 

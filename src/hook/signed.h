@@ -6,12 +6,14 @@
 #include "conf/scheme.h"
 #include "core/buf.h"
 #include "hook/form.h"
+#include "hook/value.h"
 
 /* All borrowed; p == NULL where a delivery has no such part. */
 struct signed_parts {
 	struct slice body, timestamp, id, method;
 	const char *url;   /* the endpoint's, without a query; NULL: none */
 	const char *query; /* "" when there is none */
+	const struct values *values; /* those that the scheme reads; NULL: none */
 };
 
 /* Memory for the signed string, kept from delivery to delivery. Zero-initialised is valid. */
@@ -31,6 +33,10 @@ enum signed_result {
  * scratch until the next call.
  */
 enum signed_result signed_string(const struct scheme *s, const struct signed_parts *parts, struct signed_scratch *scratch,
+	struct slice *out);
+
+/* The same for any text with placeholders, always in the scratch. */
+enum signed_result signed_text(const char *text, const struct scheme *s, const struct signed_parts *parts, struct signed_scratch *scratch,
 	struct slice *out);
 
 /*

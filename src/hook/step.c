@@ -63,8 +63,20 @@ enum outcome step_rate(const struct request *r, const struct conf *c, struct del
 {
 	const struct endpoint *e = d->endpoint;
 
-	d->retry_after = e->rate.n ? rate_take(&e->rate, c->spool, e->path, r->remote_addr) : 0;
+	d->retry_after = e->rate.n ? rate_take(&e->rate, c->dir, e->path, r->remote_addr) : 0;
 	return d->retry_after ? OUTCOME_RATE_LIMITED : STEP_GO_ON;
+}
+
+/* Nothing is at the places of the proof. The body was not read: there it may be. */
+static bool lacks_places(const struct request *r, const struct scheme *s)
+{
+	const char *value;
+
+	for (const struct source *place = s->place; place < s->place + SCHEME_PLACES && place->kind; place++)
+		if (place->kind == SOURCE_HEADER ? request_header(r, place->name, &value) != HEADER_ABSENT
+			: place->kind != SOURCE_QUERY || strstr(r->query, place->name))
+			return false;
+	return true;
 }
 
 /* Nothing of the delivery can prove its sender. Where the secret stands in the body, only its reading tells. */
@@ -77,6 +89,8 @@ static bool lacks_proof(const struct request *r, const struct endpoint *e)
 		return false;
 	if (s->algorithm == ALGORITHM_NONE)
 		return e->authorizations.n == 0 && e->certificates.n == 0;
+	if (s->place[0].kind)
+		return lacks_places(r, s);
 	return request_header(r, s->header, &value) == HEADER_ABSENT && (!other || request_header(r, other, &value) == HEADER_ABSENT);
 }
 
@@ -208,7 +222,7 @@ enum outcome step_content(const struct request *r, struct delivery *d)
 
 	if (!d->proven && !expected)
 		return OUTCOME_CONTENT_TYPE;
-	if (d->note && (!d->proven || (d->unread && verify_id_touches_body(&d->endpoint->scheme))))
+	if (d->note && (!d->proven || (d->unread && verify_needs_reading(&d->endpoint->scheme))))
 		return step_reject(d, d->note, OUTCOME_MALFORMED);
 	if (!d->note && !expected && *r->content_type)
 		d->note = "the Content-Type is not one that this endpoint takes";

@@ -9,11 +9,20 @@
 
 enum { HEADERS_MAX = 32 * 1024 };
 
+/* The variable is a header that has the scheme's secret or token. */
+static bool has_secret(const char *variable, const struct scheme *s)
+{
+	for (int i = 0; i < SCHEME_PLACES && s->place[i].kind; i++)
+		if (s->place[i].kind == SOURCE_HEADER && request_header_value(variable, s->place[i].name))
+			return true;
+	return s->header && request_header_value(variable, s->header);
+}
+
 static bool is_secret(const char *variable, const struct scheme *s)
 {
 	return request_header_value(variable, "Authorization") || request_header_value(variable, "Proxy-Authorization") ||
 		request_header_value(variable, "Cookie") ||
-		(s->algorithm == ALGORITHM_SECRET && request_header_value(variable, s->header));
+		(scheme_bears_secret(s) && has_secret(variable, s));
 }
 
 bool stored_headers(const struct request *r, const struct scheme *s, struct buf *out)
@@ -34,7 +43,7 @@ bool stored_headers(const struct request *r, const struct scheme *s, struct buf 
 			if (out->data[at] == '_')
 				out->data[at] = '-';
 	}
-	if (ok && *r->query && scheme_signs_url(s))
+	if (ok && *r->query && scheme_needs_query(s))
 		ok = buf_printf(out, ":query: %s\n", r->query);
 	return ok && buf_printf(out, "Content-Type: %s\n", r->content_type) && out->len <= HEADERS_MAX;
 }

@@ -4,12 +4,12 @@
 
 #include <openssl/crypto.h>
 #include <string.h>
-#include <strings.h>
 
 #include "hook/handshake.h"
+#include "hook/jwt.h"
 #include "hook/proof.h"
 
-enum { ED25519_CHECKS_MIN = 8, ED25519_BYTES_MAX = 64 << 20 };
+enum { PUBLIC_CHECKS = 8, ED25519_BYTES_MAX = 64 << 20 };
 
 enum verify_result verify_wrong(struct verify *v, const char *reason)
 {
@@ -17,7 +17,7 @@ enum verify_result verify_wrong(struct verify *v, const char *reason)
 	return VERIFY_WRONG;
 }
 
-static enum verify_result unavailable(struct verify *v)
+enum verify_result verify_unavailable(struct verify *v)
 {
 	v->reason = "memory is short, or OpenSSL failed";
 	return VERIFY_UNAVAILABLE;
@@ -25,6 +25,7 @@ static enum verify_result unavailable(struct verify *v)
 
 static enum verify_result take_content(const struct request *r, const struct endpoint *e, const char *url, struct verify *v)
 {
+	const struct scheme *s = &e->scheme;
 	struct signed_parts parts = {
 		.body = {r->body.data, r->body.len},
 		.timestamp = v->timestamp,
@@ -32,9 +33,10 @@ static enum verify_result take_content(const struct request *r, const struct end
 		.method = slice_text(r->method),
 		.url = url,
 		.query = r->query,
+		.values = s->reads_values ? &v->values : NULL,
 	};
 
-	switch (signed_string(&e->scheme, &parts, &v->scratch, &v->message)) {
+	switch (signed_string(s, &parts, &v->scratch, &v->message)) {
 	case SIGNED_OK:
 		return VERIFY_OK;
 	case SIGNED_MALFORMED:
@@ -42,31 +44,32 @@ static enum verify_result take_content(const struct request *r, const struct end
 	case SIGNED_UNAVAILABLE:
 		break;
 	}
-	return unavailable(v);
+	return verify_unavailable(v);
 }
 
 /*
- * How many of the signatures are checked. HMAC is computed once for all of them. Ed25519 hashes the message for each
- * signature and key: at most 64 MiB in all, but always eight signatures.
+ * How many of the signatures are checked. HMAC is computed once for all of them. Public-key algorithms hash the message for each
+ * signature and key: at most 64 MiB in all, but always eight signatures. RSA and ECDSA, which are slower, never check more.
  */
 static size_t checks(const struct secrets *secrets, const struct verify *v)
 {
 	size_t most = ED25519_BYTES_MAX / (v->message.n + 1) / (secrets->n + 1);
 
-	if (v->algorithm != ALGORITHM_ED25519)
+	if (scheme_signature_size(v->algorithm) && v->algorithm != ALGORITHM_ED25519 && v->algorithm != ALGORITHM_JWT_ES256)
 		return v->n_signatures;
-	if (most < ED25519_CHECKS_MIN)
-		most = ED25519_CHECKS_MIN;
+	if (most < PUBLIC_CHECKS || v->algorithm != ALGORITHM_ED25519)
+		most = PUBLIC_CHECKS;
 	return v->n_signatures < most ? v->n_signatures : most;
 }
 
-static enum verify_result match_signature(const struct scheme *s, const struct secrets *secrets, struct verify *v)
+enum verify_result verify_match(const struct endpoint *e, struct verify *v)
 {
+	const struct secrets *secrets = &e->secrets;
 	size_t n = checks(secrets, v);
 	const struct key *key;
 
 	for (size_t i = 0; i < secrets->n; i++) {
-		key = v->algorithm == s->algorithm ? secrets->item[i].key : secrets->item[i].other_key;
+		key = v->algorithm == e->scheme.algorithm ? secrets->item[i].key : secrets->item[i].other_key;
 		if (!key)
 			continue; /* of a scheme that is only tried */
 		switch (key_verify(key, v->message.p, v->message.n, v->signature, n)) {
@@ -76,7 +79,7 @@ static enum verify_result match_signature(const struct scheme *s, const struct s
 		case 0:
 			break;
 		default:
-			return unavailable(v);
+			return verify_unavailable(v);
 		}
 	}
 	return verify_wrong(v, "wrong signature");
@@ -109,22 +112,22 @@ static enum verify_result match_content(const struct request *r, const struct en
 	enum verify_result result = take_content(r, e, e->url, v), other;
 
 	if (result == VERIFY_OK)
-		result = match_signature(s, &e->secrets, v);
+		result = verify_match(e, v);
 	if (result != VERIFY_WRONG || !v->message.p || !s->any_port || !e->url || !scheme_signs_url(s))
 		return result;
 	if (!change_port(e->url, &v->url))
-		return unavailable(v);
+		return verify_unavailable(v);
 	other = take_content(r, e, v->url.data, v);
 	if (other == VERIFY_OK)
-		other = match_signature(s, &e->secrets, v);
+		other = verify_match(e, v);
 	if (other != VERIFY_WRONG)
 		return other;
 	/* the URL as it is configured is what verify --explain shows */
-	return take_content(r, e, e->url, v) == VERIFY_OK ? verify_wrong(v, "wrong signature") : unavailable(v);
+	return take_content(r, e, e->url, v) == VERIFY_OK ? verify_wrong(v, "wrong signature") : verify_unavailable(v);
 }
 
 /* Comes after the signature, so that only a sender with the secret causes these more exact reasons. */
-static enum verify_result check_time(const struct scheme *s, int64_t now, struct verify *v)
+enum verify_result verify_time(const struct scheme *s, int64_t now, struct verify *v)
 {
 	if (!s->tolerance || !v->timestamp.p)
 		return VERIFY_OK;
@@ -135,24 +138,22 @@ static enum verify_result check_time(const struct scheme *s, int64_t now, struct
 	return VERIFY_OK;
 }
 
-/* The names of authentication schemes are case-insensitive (RFC 9110 section 11.1). */
 static enum verify_result match_static(const struct request *r, const struct endpoint *e, struct verify *v)
 {
 	const struct scheme *s = &e->scheme;
-	size_t n = strlen(s->prefix), len;
-	enum verify_result result = proof_header(r, v->header = s->header, &v->value, v);
-	struct slice value = v->value;
+	struct slice value;
+	size_t len;
+	enum verify_result result = proof_one(r, s, &value, v);
 	struct buf *b = &v->scratch.text;
 
 	if (result != VERIFY_OK)
 		return result;
-	if (value.n < n || strncasecmp(value.p, s->prefix, n) != 0)
+	if (!value.p)
 		return verify_wrong(v, "wrong secret");
-	value = (struct slice){value.p + n, value.n - n};
 	if (s->encoding == ENCODING_BASE64) {
 		b->len = 0;
 		if (!buf_reserve(b, value.n + 1))
-			return unavailable(v);
+			return verify_unavailable(v);
 		if (!decode(ENCODING_BASE64, value.p, value.n, (unsigned char *)b->data, value.n, &len))
 			return verify_wrong(v, "the header is not base64");
 		value = (struct slice){b->data, len};
@@ -172,10 +173,14 @@ enum verify_result verify_delivery(const struct request *r, const struct endpoin
 	v->at = 0;
 	v->algorithm = s->algorithm;
 	v->n_signatures = 0;
+	v->n_decoded = 0;
+	v->values_read = false;
 	if (s->algorithm == ALGORITHM_NONE || s->algorithm == ALGORITHM_CLIENT_STATE)
 		return VERIFY_OK;
 	if (s->algorithm == ALGORITHM_SECRET)
 		return match_static(r, e, v);
+	if (scheme_is_jwt(s))
+		return jwt_verify(r, e, now, v);
 	if ((result = proof_read(r, s, v)) != VERIFY_OK ||
 	    (result = match_content(r, e, v)) != VERIFY_OK)
 		return result;
@@ -183,7 +188,8 @@ enum verify_result verify_delivery(const struct request *r, const struct endpoin
 		v->secret = 0;
 		return verify_wrong(v, "the handshake gives the signature of such a text to anyone: it proves nothing");
 	}
-	return check_time(s, now, v);
+	result = proof_late_time(r, s, v);
+	return result == VERIFY_OK ? verify_time(s, now, v) : result;
 }
 
 int verify_secret(const struct secrets *secrets, struct slice value)
@@ -200,14 +206,14 @@ int verify_secret(const struct secrets *secrets, struct slice value)
 	return match;
 }
 
-bool verify_id_touches_body(const struct scheme *s)
+bool verify_needs_reading(const struct scheme *s)
 {
-	return s->signs && (strstr(s->signs, "{id}{") || strstr(s->signs, "}{id}"));
+	return s->algorithm == ALGORITHM_SHA256 || (s->signs && (strstr(s->signs, "{id}{") || strstr(s->signs, "}{id}")));
 }
 
 struct slice verify_first_signature(const struct verify *v)
 {
-	return v->n_signatures ? (struct slice){(const char *)v->signature[0], scheme_signature_size(v->algorithm)} : (struct slice){0};
+	return v->n_signatures && scheme_signature_size(v->algorithm) && v->algorithm != ALGORITHM_JWT_ES256 ? v->signature[0] : (struct slice){0};
 }
 
 const char *verify_header(const struct scheme *s, size_t i)
@@ -218,12 +224,17 @@ const char *verify_header(const struct scheme *s, size_t i)
 	for (size_t k = 0; k < sizeof names / sizeof *names; k++)
 		if (names[k] && i-- == 0)
 			return names[k];
+	for (size_t k = 0; k < SCHEME_PLACES && s->place[k].kind; k++)
+		if (s->place[k].kind == SOURCE_HEADER && i-- == 0)
+			return s->place[k].name;
 	return NULL;
 }
 
 void verify_free(struct verify *v)
 {
 	signed_free(&v->scratch);
+	values_free(&v->values);
 	buf_free(&v->url);
+	buf_free(&v->token);
 	*v = (struct verify){0};
 }

@@ -31,16 +31,21 @@ struct verify {
 	int secret;         /* which matched, from 1; 0: none */
 	const char *reason; /* unless OK */
 	const char *header;     /* the signature's, of the names that the delivery has */
-	struct slice value;     /* of it */
+	struct slice value;     /* of it; of several the first */
 	struct slice timestamp; /* as written */
 	struct slice id;
 	struct slice message; /* the signed string; p == NULL when it wasn't put together */
 	int64_t at;           /* the timestamp, ms since the epoch; 0: none */
 	enum algorithm algorithm; /* of the signatures: the scheme's, or the other one that it takes */
-	unsigned char signature[VERIFY_SIGNATURES_MAX][KEY_SIGNATURE_MAX]; /* those that have the right length */
+	struct slice signature[VERIFY_SIGNATURES_MAX]; /* those that have a right length; in `decoded` */
 	size_t n_signatures;
+	unsigned char decoded[VERIFY_HEADER_MAX];
+	size_t n_decoded;
+	struct values values; /* that the scheme reads from body and query */
+	bool values_read;
 	struct signed_scratch scratch;
 	struct buf url; /* the endpoint's, with its port or without */
+	struct buf token; /* values of a token */
 	char why[96]; /* storage for reason */
 };
 
@@ -57,12 +62,28 @@ enum verify_result verify_delivery(const struct request *r, const struct endpoin
 int verify_secret(const struct secrets *secrets, struct slice value);
 
 /*
- * True when nothing in the signed string separates an id from its neighbour. Bytes could then be moved from the id into a body
- * that cannot be read, under the same signature.
+ * True when a body that cannot be read proves nothing, although its signature is right. Either nothing in the signed string separates
+ * an id from its neighbour, and bytes could be moved from the id into the body. Or a stranger can lengthen what is signed by
+ * ALGORITHM_SHA256: with bytes that are neither JSON nor a form.
  */
-bool verify_id_touches_body(const struct scheme *s);
+bool verify_needs_reading(const struct scheme *s);
 
-/* The first signature of the last delivery that was checked, in bytes; p == NULL: it has none. */
+/*
+ * Finds the endpoint's secret that one of v's signatures of v's message is made with. WRONG with the reason "wrong signature"
+ * where there is none.
+ */
+enum verify_result verify_match(const struct endpoint *e, struct verify *v);
+
+/* Sets the reason. Returns VERIFY_UNAVAILABLE. */
+enum verify_result verify_unavailable(struct verify *v);
+
+/* Checks v's time, which is signed, by the scheme's tolerance. */
+enum verify_result verify_time(const struct scheme *s, int64_t now, struct verify *v);
+
+/*
+ * The first signature of the last delivery that was checked, in bytes; p == NULL: it has none, or its algorithm makes another one for
+ * the same message.
+ */
 struct slice verify_first_signature(const struct verify *v);
 
 /*

@@ -109,6 +109,8 @@ static bool can_sign(const struct scheme *s)
 	enum placeholder p;
 	struct slice literal;
 
+	if (s->place[0].kind || s->time.kind || s->timestamp_unit == TIMESTAMP_DATE)
+		return false;
 	if (s->algorithm == ALGORITHM_NONE || s->algorithm == ALGORITHM_SECRET)
 		return true;
 	if (s->algorithm != ALGORITHM_HMAC_SHA256 && s->algorithm != ALGORITHM_HMAC_SHA1)
@@ -124,7 +126,7 @@ static bool add_signing(struct buf *out, const struct scheme *s, struct slice he
 	const char *text = s->signs;
 	enum placeholder p;
 	struct slice literal, id = find_header(headers, s->id_header);
-	bool ok = buf_add_text(out, key_line(s)) && buf_printf(out, "time=$(date +%%s)%s\n", s->timestamp_ms ? "000" : "") &&
+	bool ok = buf_add_text(out, key_line(s)) && buf_printf(out, "time=$(date +%%s)%s\n", s->timestamp_unit == TIMESTAMP_MS ? "000" : "") &&
 		(!s->id_header || (buf_add_text(out, "id=") && add_shell_quoted(out, id.n ? id : slice_text("msg_1")) && buf_add(out, "\n", 1))) &&
 		buf_add_text(out, "signature=$({ ");
 

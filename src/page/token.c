@@ -90,7 +90,7 @@ bool token_make(const struct conf *conf, const char *user, char token[TOKEN_TEXT
 }
 
 /* Splits it into the hour and the HMAC. */
-static bool read_token(const char *token, int64_t *hour, unsigned char mac[KEY_SIGNATURE_MAX])
+static bool read_token(const char *token, int64_t *hour, unsigned char mac[KEY_SHA256_BYTES])
 {
 	const char *dot = strchr(token, '.');
 	size_t len = 0;
@@ -109,15 +109,16 @@ static bool read_token(const char *token, int64_t *hour, unsigned char mac[KEY_S
 bool token_check(const struct conf *conf, const char *user, const char *token)
 {
 	int64_t hour, now = clock_now() / HOUR_MS;
-	unsigned char mac[1][KEY_SIGNATURE_MAX];
+	unsigned char mac[KEY_SHA256_BYTES];
+	struct slice signature = {(const char *)mac, sizeof mac};
 	struct buf message = {0};
 	struct key *key;
 	bool ok;
 
-	if (!read_token(token, &hour, mac[0]) || hour < now || hour > now + HOURS)
+	if (!read_token(token, &hour, mac) || hour < now || hour > now + HOURS)
 		return false;
 	key = load_page_key(conf);
-	ok = key && add_token_text(&message, hour, user) && key_verify(key, message.data, message.len, mac, 1) == 1;
+	ok = key && add_token_text(&message, hour, user) && key_verify(key, message.data, message.len, &signature, 1) == 1;
 	key_free(key);
 	buf_free(&message);
 	return ok;

@@ -56,7 +56,8 @@ static void explain_request(struct work *w, const struct endpoint *e, const stru
 	if (scheme_has_key(&e->scheme) && v.header && v.value.p) {
 		add_named(w, "header", slice_text(v.header));
 		add_named(w, "received", (struct slice){v.value.p, v.value.n < SHOWN ? v.value.n : SHOWN});
-		add_named(w, "signs", slice_text(e->scheme.signs));
+		if (e->scheme.signs)
+			add_named(w, "signs", slice_text(e->scheme.signs));
 	}
 	if (v.at)
 		add_named(w, "signed_at", slice_text(clock_format(v.at, text)));
@@ -89,7 +90,7 @@ static void accept_row(struct work *w, const struct spool_reject_row *r)
 	enum again again = again_check(w->conf, r, &stored, &d);
 
 	if (again == AGAIN_PASSES) {
-		spool = spool_new(w->conf->spool, w->conf->journal, SPOOL_MANAGE, w->conf->reject);
+		spool = spool_of(w->conf, SPOOL_MANAGE);
 		d.stored.reject = r->id;
 		if (spool)
 			handle_store(spool, &one, 1);

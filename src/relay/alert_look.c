@@ -47,11 +47,11 @@ static bool look_for_silent(struct relay *r, const struct endpoint *e, int64_t n
 
 static bool look_for_room(struct relay *r, int64_t now)
 {
-	struct alert_sight s = {.kind = ALERT_LOW, .subject = r->conf->spool, .patience = {0, r->conf->alert_after},
+	struct alert_sight s = {.kind = ALERT_LOW, .subject = r->conf->dir, .patience = {0, r->conf->alert_after},
 		.bound = (int64_t)r->conf->min_free};
 	struct statvfs fs;
 
-	if (statvfs(r->conf->spool, &fs) != 0)
+	if (statvfs(r->conf->dir, &fs) != 0)
 		return alerts_take(r, &s, now); /* unknown */
 	s.n = (int64_t)(fs.f_bavail * fs.f_frsize);
 	s.seen = s.n < s.bound ? ALERT_TROUBLE : ALERT_FINE;

@@ -75,7 +75,7 @@ static enum relay_end take_lock(struct relay *r, char *why, size_t n)
 
 	r->db = spool_db_new();
 	if (r->db)
-		lock = spool_relay_lock(r->db, r->conf->spool);
+		lock = spool_relay_lock(r->db, r->conf->dir);
 	if (lock == SPOOL_RELAY_LOCK_TAKEN)
 		return RELAY_ENDED;
 	snprintf(why, n, "%s", spool_db_error(r->db));
@@ -126,10 +126,10 @@ static bool open_all(struct relay *r, char *why, size_t n)
 	if (!open_queues(r, why, n))
 		return false;
 	cpu_pressure_open(&r->cpu_pressure);
-	r->wakeup = r->drain ? -1 : spool_wakeup_listen(r->conf->spool);
+	r->wakeup = r->drain ? -1 : spool_wakeup_listen(r->conf->dir);
 	if (r->wakeup < 0 && !r->drain)
 		log_message(LOG_LEVEL_WARNING, "not woken by the receiver, but looking each second: %s", strerror(errno));
-	r->acks = r->drain ? NULL : acks_new(r->loop, &r->pass, r->conf->spool);
+	r->acks = r->drain ? NULL : acks_new(r->loop, &r->pass, r->conf->dir);
 	if (!r->acks && !r->drain)
 		log_message(LOG_LEVEL_WARNING, "no receiver can wait for the sinks of its store: %s", strerror(errno));
 	if (r->wakeup >= 0 && !loop_watch(r->loop, r->wakeup, LOOP_READ, pass_on_wakeup, r))

@@ -116,7 +116,7 @@ void watch_backlog(struct relay *r)
 	int64_t now = clock_now(), *pending;
 	const char **sinks;
 
-	if (!measure_look(r->conf->spool, MEASURE_RELAY) || !measure_backlog_due(now))
+	if (!measure_look(r->conf->dir, MEASURE_RELAY) || !measure_backlog_due(now))
 		return;
 	pending = calloc(r->n_queues + 1, sizeof *pending);
 	sinks = calloc(r->n_queues + 1, sizeof *sinks);

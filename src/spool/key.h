@@ -34,7 +34,7 @@ struct spool_key_legacy {
 	struct slice key[3]; /* borrow from the event, and from this */
 	bool by_bytes[3];    /* a hash or a signature, not the plain id */
 	size_t n;
-	char body[2 * SPOOL_KEY_DIGEST + 1], signature[2 * KEY_SIGNATURE_MAX + 1];
+	char body[2 * SPOOL_KEY_DIGEST + 1], signature[2 * KEY_FIXED_MAX + 1];
 };
 
 /* False: OpenSSL failed. */

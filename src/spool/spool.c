@@ -9,23 +9,16 @@
  * Where the spool is a server, events that it does not commit in time go to the overflow, a spool of SQLite on this machine, which the
  * relay drains.
  */
-#define _GNU_SOURCE /* pthread_timedjoin_np */
 #include "spool/spool.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/clock.h"
-#include "core/log.h"
-#include "spool/engine.h"
+#include "spool/handle.h"
 #include "spool/measure.h"
-#include "spool/receiver.h"
-#include "spool/query/stats.h"
-#include "spool/wakeup.h"
 
 /* One caller's part of a commit; it lives on the caller's stack. */
 struct put {
@@ -37,110 +30,6 @@ struct put {
 	size_t why_size;
 	pthread_cond_t wake; /* it is done, or the first of the queue when the handle is free */
 };
-
-enum { LAST_FLUSH_S = 1 };
-
-struct spool {
-	char *dir; /* of this machine's files */
-	int64_t wait; /* us that events wait for the receiver's engine; 0: as long as their deadlines say */
-
-	/* of the thread that set `busy` */
-	struct spool_receiver *receiver;
-	struct spool_receiver *overflow; /* NULL: there is none */
-	struct spool_wakeup wakeup;
-
-	pthread_mutex_t mutex; /* all below */
-	bool busy;              /* a thread uses the handle */
-	pthread_cond_t free;    /* no thread does; for those that have no events */
-	struct spool_batch *queue, **queue_end;
-	struct spool_stats stats;
-	pthread_t flusher;      /* writes statistics where that may wait for long */
-	pthread_cond_t flush;   /* the flusher has something to do */
-	bool flushing, asked, stop;
-};
-
-static struct spool_receiver *new_receiver(const char *place, enum journal journal, enum spool_access access)
-{
-	char why[512];
-	const struct spool_engine *engine = spool_engine_find(place, why, sizeof why);
-
-	if (!engine)
-		log_message(LOG_LEVEL_ERROR, "spool: %s", why);
-	return engine ? engine->receiver->new(place, journal, access) : NULL;
-}
-
-static void close_receiver(struct spool_receiver *r)
-{
-	if (r)
-		r->ops->close(r);
-}
-
-static void init_condition(pthread_cond_t *c)
-{
-	pthread_condattr_t attr;
-
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(c, &attr);
-	pthread_condattr_destroy(&attr);
-}
-
-struct spool *spool_new(const char *place, enum journal journal, enum spool_access access, struct reject_limits limits)
-{
-	struct spool *s = calloc(1, sizeof *s);
-
-	if (!s)
-		return NULL;
-	s->wakeup.fd = -1;
-	s->queue_end = &s->queue;
-	s->stats.limits = limits;
-	s->stats.relimited = true;
-	pthread_mutex_init(&s->mutex, NULL);
-	pthread_cond_init(&s->free, NULL);
-	init_condition(&s->flush);
-	s->dir = strdup(place);
-	s->receiver = new_receiver(place, journal, access);
-	if (s->dir && s->receiver)
-		return s;
-	spool_close(s);
-	return NULL;
-}
-
-/* Ends the flusher, which writes what is left. False: it still waits for the server. */
-static bool end_flusher(struct spool *s)
-{
-	struct timespec end;
-
-	if (!s->flushing)
-		return true;
-	pthread_mutex_lock(&s->mutex);
-	s->stop = true;
-	pthread_cond_signal(&s->flush);
-	pthread_mutex_unlock(&s->mutex);
-	clock_gettime(CLOCK_REALTIME, &end);
-	end.tv_sec += LAST_FLUSH_S;
-	return pthread_timedjoin_np(s->flusher, NULL, &end) == 0;
-}
-
-void spool_close(struct spool *s)
-{
-	if (!s || !end_flusher(s))
-		return;
-	close_receiver(s->receiver);
-	close_receiver(s->overflow);
-	spool_wakeup_close(&s->wakeup);
-	spool_stats_free(&s->stats);
-	pthread_cond_destroy(&s->flush);
-	pthread_cond_destroy(&s->free);
-	pthread_mutex_destroy(&s->mutex);
-	free(s->dir);
-	free(s);
-}
-
-bool spool_open(struct spool *s, char *why, size_t n)
-{
-	return s->receiver->ops->open(s->receiver, why, n);
-}
 
 static int64_t earlier(int64_t a, int64_t b)
 {
@@ -172,9 +61,21 @@ static size_t begin_events(struct spool_batch *queue, int64_t *until)
 	for (struct spool_batch *b = queue; b; b = b->next) {
 		*until = earlier(*until, put_of(b)->deadline);
 		for (struct spool_event *ev = b->events; ev; ev = ev->next, n++)
-			ev->settled = ev->refused = false;
+			ev->settled = ev->refused = ev->overflowed = false;
 	}
 	return n;
+}
+
+/* What is not settled goes to the overflow. The sinks of store can't acknowledge it from there. */
+static bool put_into_overflow(struct spool *s, struct spool_batch *queue, int64_t until, bool *relayed, char *why, size_t n)
+{
+	if (!s->overflow->ops->put(s->overflow, queue, until, relayed, why, n))
+		return false;
+	for (struct spool_batch *b = queue; b; b = b->next)
+		for (struct spool_event *ev = b->events; ev; ev = ev->next)
+			ev->overflowed = !ev->settled;
+	*relayed = true; /* the relay drains it */
+	return true;
 }
 
 static bool commit_events(struct spool *s, struct spool_batch *queue, char *why, size_t n)
@@ -185,7 +86,7 @@ static bool commit_events(struct spool *s, struct spool_batch *queue, char *why,
 
 	ok = s->receiver->ops->put(s->receiver, queue, s->wait ? earlier(until, began + s->wait) : until, &relayed, why, n);
 	if (!ok && s->overflow)
-		ok = s->overflow->ops->put(s->overflow, queue, until, &relayed, why, n);
+		ok = put_into_overflow(s, queue, until, &relayed, why, n);
 	if (ok)
 		measure_commit(clock_mono_us() - began, events);
 	if (relayed)
@@ -193,16 +94,14 @@ static bool commit_events(struct spool *s, struct spool_batch *queue, char *why,
 	return ok;
 }
 
-/* Waits until no thread uses the handle, and takes it. Called with the mutex. */
-static void take_handle(struct spool *s)
+void spool_handle_take(struct spool *s)
 {
 	while (s->busy)
 		pthread_cond_wait(&s->free, &s->mutex);
 	s->busy = true;
 }
 
-/* Called with the mutex. */
-static void give_handle(struct spool *s)
+void spool_handle_give(struct spool *s)
 {
 	s->busy = false;
 	if (s->queue)
@@ -266,7 +165,7 @@ bool spool_put(struct spool *s, struct spool_event *first, char *why, size_t n)
 {
 	struct put p = {.batch.events = first, .deadline = deadline_of(first), .why = why, .why_size = n};
 
-	init_condition(&p.wake);
+	spool_handle_condition(&p.wake);
 	pthread_mutex_lock(&s->mutex);
 	*s->queue_end = &p.batch;
 	s->queue_end = &p.batch.next;
@@ -275,99 +174,11 @@ bool spool_put(struct spool *s, struct spool_event *first, char *why, size_t n)
 	if (!p.done) {
 		s->busy = true;
 		commit_queue(s);
-		give_handle(s);
+		spool_handle_give(s);
 	}
 	pthread_mutex_unlock(&s->mutex);
 	pthread_cond_destroy(&p.wake);
 	return p.ok;
-}
-
-void spool_count(struct spool *s, const struct spool_tally *t)
-{
-	pthread_mutex_lock(&s->mutex);
-	spool_stats_count(&s->stats, t);
-	pthread_mutex_unlock(&s->mutex);
-}
-
-void spool_limit(struct spool *s, struct reject_limits limits)
-{
-	pthread_mutex_lock(&s->mutex);
-	s->stats.limits = limits;
-	s->stats.relimited = true;
-	pthread_mutex_unlock(&s->mutex);
-}
-
-void spool_reject(struct spool *s, const struct spool_reject *r)
-{
-	pthread_mutex_lock(&s->mutex);
-	spool_stats_reject(&s->stats, r);
-	pthread_mutex_unlock(&s->mutex);
-}
-
-static bool has_stats(const struct spool *s)
-{
-	return s->stats.tallies || s->stats.rejects.n || s->stats.program;
-}
-
-/* Writes the statistics. After a failure they stay in memory, in front of newer ones. Called with the mutex, and the handle or its own thread. */
-static void flush_stats(struct spool *s)
-{
-	struct spool_stats taken = s->stats;
-
-	s->stats = (struct spool_stats){.limits = taken.limits};
-	pthread_mutex_unlock(&s->mutex);
-	if (s->receiver->ops->write(s->receiver, &taken))
-		spool_stats_free(&taken);
-	pthread_mutex_lock(&s->mutex);
-	spool_stats_join(&taken, &s->stats);
-	s->stats = taken;
-}
-
-static void *flush_when_asked(void *arg)
-{
-	struct spool *s = arg;
-
-	pthread_mutex_lock(&s->mutex);
-	while (!s->stop || s->asked) {
-		if (s->asked) {
-			s->asked = false;
-			flush_stats(s);
-		} else {
-			pthread_cond_wait(&s->flush, &s->mutex);
-		}
-	}
-	pthread_mutex_unlock(&s->mutex);
-	return NULL;
-}
-
-/* Called with the mutex. */
-static void ask_flusher(struct spool *s)
-{
-	s->asked = true;
-	if (!s->flushing)
-		s->flushing = pthread_create(&s->flusher, NULL, flush_when_asked, s) == 0;
-	pthread_cond_signal(&s->flush);
-}
-
-void spool_flush(struct spool *s)
-{
-	pthread_mutex_lock(&s->mutex);
-	if (has_stats(s) && s->receiver->ops->waits) {
-		ask_flusher(s);
-	} else if (has_stats(s)) {
-		take_handle(s);
-		flush_stats(s);
-		give_handle(s);
-	}
-	pthread_mutex_unlock(&s->mutex);
-}
-
-void spool_tell(struct spool *s, const struct spool_program *p)
-{
-	pthread_mutex_lock(&s->mutex);
-	if (!spool_stats_tell(&s->stats, p))
-		log_message(LOG_LEVEL_ERROR, "memory is short; the spool is not told of this program");
-	pthread_mutex_unlock(&s->mutex);
 }
 
 bool spool_probe(struct spool *s, char *why, size_t n)
@@ -375,11 +186,11 @@ bool spool_probe(struct spool *s, char *why, size_t n)
 	bool ok;
 
 	pthread_mutex_lock(&s->mutex);
-	take_handle(s);
+	spool_handle_take(s);
 	pthread_mutex_unlock(&s->mutex);
-	ok = s->receiver->ops->probe(s->receiver, why, n);
+	ok = s->receiver->ops->probe(s->receiver, why, n) || (s->overflow && s->overflow->ops->probe(s->overflow, why, n));
 	pthread_mutex_lock(&s->mutex);
-	give_handle(s);
+	spool_handle_give(s);
 	pthread_mutex_unlock(&s->mutex);
 	return ok;
 }

@@ -40,6 +40,10 @@ struct spool_program;
  */
 struct spool *spool_new(const char *place, enum journal journal, enum spool_access access,
 	struct reject_limits limits);
+
+/* The same for the spool of the configuration. A receiver's has the overflow, too. */
+struct spool *spool_of(const struct conf *c, enum spool_access access);
+
 void spool_close(struct spool *s);
 
 /* Opens the database now. False on failure, with the reason in why. */
@@ -95,6 +99,7 @@ struct spool_event {
 	size_t n_waits;                  /* the same */
 	bool store_dead;                 /* the same: one to a sink in store is a dead letter */
 	bool refused;                    /* the same: the database refuses this event, and no other; it is not stored */
+	bool overflowed;                 /* the same: it is in the overflow, and the id is that of the overflow */
 	bool settled;                    /* of spool_put() alone: it is stored, or refused */
 };
 

@@ -10,7 +10,7 @@ import pytest
 import fcgi_client
 from examples import EXAMPLES, loads
 from outcomes import expect
-from place import BASE, BIN, ROOT, USER, need, new_dir, own, run, until
+from place import BIN, USER, need, new_dir, own, run, until
 from receiver import Home, endpoint
 from sender import AUTHORIZATION, SECRET, message
 from servers import free_port, module, start_apache, start_nginx
@@ -19,17 +19,8 @@ from servers import free_port, module, start_apache, start_nginx
 KINDS = {
     "nginx": "nginx-*.conf",
     "apache": "apache-*.conf",
-    "Caddy": "Caddyfile",  # these five: test_web_servers.py
-    "lighttpd": "lighttpd.conf",
-    "HAProxy": "haproxy.cfg",
-    "h2o": "h2o.yaml",
-    "OpenBSD's httpd": "openbsd-httpd.conf",
     "hookspool.conf": "hookspool.*.conf",
     "shared hosting": "shared-hosting/*",
-    "systemd service": "systemd/*.service",
-    "systemd socket": "systemd/*.socket",
-    "sysusers": "systemd/*sysusers.conf",
-    "tmpfiles": "systemd/*tmpfiles.conf",
     "spawn-fcgi": "spawn-fcgi.sh",
     "logrotate": "logrotate",
     "monitoring": "monitoring/*",  # test_monitoring.py
@@ -172,62 +163,6 @@ def test_hookspool_conf(path, children):
     text = path.read_text()
     assert loads(text).spool.events()
     assert loads(re.sub(r"^(\s*)#(?=[a-z-]+( = |\())", r"\1", text, flags=re.M)).spool.events()
-
-
-def test_upgrade_of_a_large_spool_has_no_start_limit():
-    """systemd's 90 seconds would end it, and the next start would begin it anew."""
-    assert "\nTimeoutStartSec=infinity\n" in (EXAMPLES / "systemd/hookspool.service").read_text()
-
-
-def units(home):
-    """The units where systemd-analyze can check them: with programs that are there."""
-    where = new_dir("units")
-    for path in KINDS["systemd service"] + KINDS["systemd socket"]:
-        (where / path.name).write_text(here(path.read_text(), home, "/run/hookspool/hookspool.sock"))
-    return where
-
-
-@pytest.mark.parametrize("path", of_kind("systemd service") + of_kind("systemd socket"))
-def test_systemd_unit(path, home):
-    where = units(home)
-    done = run([need("systemd-analyze"), "verify", "--man=no", where / path.name], env={"SYSTEMD_UNIT_PATH": f"{where}:"})
-    assert done.returncode == 0 and path.name.encode() not in done.stderr, done.stderr.decode()
-
-
-@pytest.mark.parametrize("name, most", [("hookspool", 1.5), ("hookspool-page", 1.5), ("hookspool-relay", 2.5)])
-def test_systemd_hardening(home, name, most):
-    """The score of systemd-analyze security: 0 is the least exposed, 10 the most; the relay needs the network."""
-    done = run([need("systemd-analyze"), "security", "--offline=true", "--no-pager", units(home) / f"{name}.service"])
-    score = re.search(rf"Overall exposure level for {name}.service: ([\d.]+)", done.stdout.decode())
-    assert score and float(score[1]) <= most, done.stdout.decode() + done.stderr.decode()
-
-
-def test_sysusers_and_tmpfiles():
-    """Into a root of our own; only root may give files to the new user there."""
-    root = BASE / "root"
-    (root / "etc/hookspool/sinks").mkdir(parents=True)
-    (root / "var/lib").mkdir(parents=True)
-    files = {root / "etc/hookspool" / name: group for name, group in (
-        ("hookspool.conf", "hookspool-spool"), ("linkedin.secret", "hookspool"), ("linkedin.auth", "hookspool"),
-        ("sinks/slack.url", "hookspool-relay"), ("sinks/n8n.auth", "hookspool-relay"), ("old.url", "hookspool-relay"))}
-    for file in files:
-        file.write_text(SECRET)
-    program = root / "etc/hookspool/sinks/program"
-    program.touch(0o755)
-    for path in KINDS["sysusers"]:
-        done = run([need("systemd-sysusers"), f"--root={root}", path])
-        assert done.returncode == 0 and not done.stdout, done.stderr.decode()
-        assert set(re.findall(r"^[^:]+", (root / "etc/passwd").read_text(), re.M)) == {"hookspool", "hookspool-relay"}
-    for path in KINDS["tmpfiles"]:
-        done = run([need("systemd-tmpfiles"), "--create", f"--root={root}", path])
-        assert path.name.encode() not in done.stderr, done.stderr.decode()
-        if ROOT:
-            assert done.returncode == 0, done.stderr.decode()
-            groups = dict(line.split(":")[:3:2] for line in (root / "etc/group").read_text().splitlines())
-            for file, group in files.items():
-                assert (file.stat().st_mode & 0o777, file.stat().st_uid, file.stat().st_gid) == (0o640, 0, int(groups[group])), file
-            assert program.stat().st_mode & 0o777 == 0o750
-            assert (root / "var/lib/hookspool").stat().st_mode & 0o7777 == 0o2770
 
 
 def restarted(does, home, headers):

@@ -427,7 +427,7 @@ def test_custom_scheme_with_any_body():
     ('header = "X"\ntimestamp-header = "Y"', "isn't signed"), ('header = "X"\nsigns = "{timestamp}"\ntimestamp-header = "Y"', "not signed"),
     ('like = "strype"', "no such built-in"), ('algorithm = "md5"', "hmac-sha256"), ("", "needs a header"), ('header = "X Y"', "letters"),
     ('header = "X"\nevent = {"xml:a"}', "json:PATH"), ('header = "X"\nevent = {"json:a..b"}', "json:PATH"),
-    ('header = "X"\nevent = {"body"}', "json:PATH"), ('header = "X"\nseparator = ";"', "separator"),
+    ('header = "X"\nevent = {"body"}', "json:PATH"), ('header = "X"\nseparator = ":"', "separator"),
     ('header = "X"\ntolerance = "soon"', "no time"), ('header = "X"\nbodies = {"xml"}', '"any"'),
     ('like = "slack"\nhandshake = "crc"', "crc-token"), ('header = "X"\nsigns = "{id}.{body}"', "id from nowhere")])
 def test_wrong_schemes(text, words):

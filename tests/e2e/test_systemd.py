@@ -10,6 +10,7 @@ import pytest
 
 import fcgi_client
 import readme
+import units
 from examples import EXAMPLES, with_endpoint
 from outcomes import expect
 from page import Asked
@@ -31,7 +32,7 @@ mount --bind /run/etc /etc
 mount -t tmpfs -o mode=755 tmpfs /var/lib
 mount -t tmpfs -o mode=755 tmpfs /usr/local
 
-mkdir -p /run/others /etc/systemd/journald.conf.d /etc/sysusers.d /etc/tmpfiles.d /etc/hookspool
+mkdir -p /run/others /etc/systemd/journald.conf.d /etc/hookspool
 rm -r /etc/systemd/system
 cd /run/others
 for target in {" ".join(TARGETS)}; do printf '[Unit]\\nDefaultDependencies=no\\n' > $target.target; done
@@ -44,14 +45,13 @@ install -D {BIN}/hookspool.fcgi /usr/local/libexec/hookspool.fcgi
 install -D {BIN}/hookspool-page.fcgi /usr/local/libexec/hookspool-page.fcgi
 mkdir -p /usr/local/share/hookspool
 cp -r {SOURCE}/share/page /usr/local/share/hookspool/page
-cp {EXAMPLES}/systemd/hookspool-page.* /run
 cp -r "$1"/* /etc/hookspool
+cp -r "$2" /usr/local/lib
 mkdir /etc/systemd/system
-cd {SOURCE}
 {readme.units()}
 mount -t tmpfs tmpfs /tmp
 mount -t tmpfs tmpfs /var/tmp
-exec env container=test SYSTEMD_UNIT_PATH=/etc/systemd/system:/run/others /lib/systemd/systemd --system
+exec env container=test SYSTEMD_UNIT_PATH=/etc/systemd/system:/usr/local/lib/systemd/system:/run/others /lib/systemd/systemd --system
 """
 
 
@@ -72,14 +72,15 @@ class Machine:
     """systemd as the first process of namespaces of its own, with a root of which /etc, /run, /tmp, /usr/local, /var/lib and /var/tmp are private."""
 
     def __init__(self, files):
-        given, self.cgroup = new_dir("etc"), cgroups() / BASE.name
+        given, lib, self.cgroup = new_dir("etc"), new_dir("lib"), cgroups() / BASE.name
         (given / "sinks").mkdir()
         for name, text in files.items():
             (given / name).write_text(text)
+        units.write(lib)
         self.cgroup.mkdir()
         enter = f'echo $$ > {self.cgroup}/cgroup.procs && exec "$@"'
         self.child = Child(["sh", "-c", enter, "sh", need("unshare"), "--mount", "--pid", "--fork", "--kill-child", "--cgroup", "--ipc",
-                            "--uts", "sh", "-c", BOOT, "sh", given], given / "boot.log", user=None)
+                            "--uts", "sh", "-c", BOOT, "sh", given, lib], given / "boot.log", user=None)
         self.first = self.child.until(self.find_first, "systemd", 30)
         self.child.until(lambda: self.call("systemctl", "is-active", "default.target").stdout == b"active\n", "the boot", 30)
 
@@ -222,7 +223,7 @@ def test_spool_of_one_user_is_shared_after_the_upgrade(machine, service):
     machine.do("systemctl", "stop", receiver, relay)
     machine.do("chown", "-R", "hookspool:hookspool", "/var/lib/hookspool")
     machine.do("sh", "-c", "chmod 700 /var/lib/hookspool && chmod 600 /var/lib/hookspool/*")
-    machine.do("systemd-tmpfiles", "--create", "/etc/tmpfiles.d/hookspool.conf")
+    machine.do("systemd-tmpfiles", "--create", "hookspool.conf")
     done = machine.call("hookspool", "-c", "/etc/hookspool/hookspool.conf", "check")
     assert b"hookspool.db: another group than the directory's; chgrp --reference=/var/lib/hookspool it" in done.stdout
     machine.do("sh", "-c", "chgrp hookspool-spool /var/lib/hookspool/*")
@@ -238,8 +239,6 @@ def test_page_in_its_unit(machine, service):
     conf = machine.path("/etc/hookspool/hookspool.conf")
     conf.write_text("page-actions = true\nreject-bodies = true\n" + conf.read_text())
     machine.do("systemctl", "reload", "hookspool.service")
-    machine.do("cp", "/run/hookspool-page.service", "/run/hookspool-page.socket", "/etc/systemd/system/")
-    machine.do("systemctl", "daemon-reload")
     machine.do("systemctl", "start", "hookspool-page.socket")
     serves(machine, service)
     page = Asked(machine.path("/run/hookspool/page.sock"))

@@ -228,14 +228,14 @@ static bool is_in_time(const struct scheme *s, const struct reading *r)
 		return !scheme_signs(s, PLACEHOLDER_TIMESTAMP);
 	if (r->timestamp_len == 0 || r->timestamp_len > 15)
 		return false;
-	if ((strstr(s->signs, "{timestamp}{") || strstr(s->signs, "}{timestamp}")) && r->timestamp_len != (s->timestamp_ms ? 13 : 10))
+	if ((strstr(s->signs, "{timestamp}{") || strstr(s->signs, "}{timestamp}")) && r->timestamp_len != (s->timestamp_unit == TIMESTAMP_MS ? 13 : 10))
 		return false;
 	for (size_t i = 0; i < r->timestamp_len; i++) {
 		if (!strchr("0123456789", r->timestamp[i]))
 			return false;
 		at = at * 10 + (r->timestamp[i] - '0');
 	}
-	at *= s->timestamp_ms ? 1 : 1000;
+	at *= s->timestamp_unit == TIMESTAMP_MS ? 1 : 1000;
 	return !s->tolerance || (at >= now - s->tolerance && at <= now + s->tolerance);
 }
 

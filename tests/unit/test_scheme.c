@@ -139,7 +139,8 @@ static const char public[] = "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0
 
 static void ed25519_vector(void **state)
 {
-	unsigned char bytes[32], signatures[1][KEY_SIGNATURE_MAX], right[64];
+	unsigned char bytes[32], signature[KEY_SIGNATURE_MAX], right[64];
+	const struct slice signatures[] = {{(const char *)signature, 64}};
 	struct key *signing, *verifying;
 	size_t n;
 
@@ -152,8 +153,8 @@ static void ed25519_vector(void **state)
 	assert_true(decode(ENCODING_HEX,
 		"92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da"
 		"085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00", 128, right, 64, &n));
-	assert_true(key_sign(signing, "\x72", 1, signatures[0]));
-	assert_memory_equal(signatures[0], right, 64);
+	assert_true(key_sign(signing, "\x72", 1, signature));
+	assert_memory_equal(signature, right, 64);
 	assert_int_equal(key_verify(verifying, "\x72", 1, signatures, 1), 1);
 	assert_int_equal(key_verify(verifying, "\x73", 1, signatures, 1), 0);
 	key_free(signing);
@@ -670,14 +671,18 @@ static void parts_of_the_signed_string_cannot_shift(void **state)
 /* Whatever the signatures are, as many bytes are looked at: a right one in front doesn't spare those behind. */
 static void all_signatures_are_compared(void **state)
 {
-	unsigned char signatures[VERIFY_SIGNATURES_MAX][KEY_SIGNATURE_MAX] = {{0}};
+	unsigned char right[KEY_SIGNATURE_MAX], wrong[KEY_SHA256_BYTES] = {0};
+	struct slice signatures[VERIFY_SIGNATURES_MAX];
 	struct key *key = key_new(KEY_HMAC_SHA256, "k", 1);
 
 	(void)state;
-	assert_true(key_sign(key, "m", 1, signatures[0]));
+	assert_true(key_sign(key, "m", 1, right));
+	for (size_t i = 0; i < VERIFY_SIGNATURES_MAX; i++)
+		signatures[i] = (struct slice){(const char *)wrong, sizeof wrong};
+	signatures[0].p = (const char *)right;
 	assert_int_equal(key_verify(key, "m", 1, signatures, VERIFY_SIGNATURES_MAX), 1);
-	memcpy(signatures[VERIFY_SIGNATURES_MAX - 1], signatures[0], KEY_SIGNATURE_MAX);
-	signatures[0][31] ^= 1;
+	signatures[VERIFY_SIGNATURES_MAX - 1] = signatures[0];
+	signatures[0].p = (const char *)wrong;
 	assert_int_equal(key_verify(key, "m", 1, signatures, VERIFY_SIGNATURES_MAX), 1);
 	assert_int_equal(key_verify(key, "m", 1, signatures, VERIFY_SIGNATURES_MAX - 1), 0);
 	key_free(key);
