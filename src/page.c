@@ -12,7 +12,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "conf/place.h"
+#include "conf/confine.h"
 #include "core/pattern.h"
 #include "core/sandbox.h"
 #include "gate/listen.h"
@@ -104,14 +104,13 @@ static int run_page(struct page *p, int fd, const struct page_options *o)
 {
 	char why[PATH_MAX + 256];
 	const char *files = o->files ? o->files : getenv("HOOKSPOOL_PAGE_FILES");
-	bool network = !place_is_local(p->conf->conf->spool);
 	int status = EX_OSERR;
 
-	p->vault = vault_new(p->conf->conf->file, p->cgi, network);
+	p->vault = vault_new(p->conf->conf, p->cgi);
 	p->files = files_new(files && *files ? files : PAGEDIR, !p->cgi, why, sizeof why);
 	if (!p->files)
 		log_message(LOG_LEVEL_ERROR, "page: %s; --files or HOOKSPOOL_PAGE_FILES names the directory of its files", why);
-	sandbox_enter(network);
+	confine(p->conf->conf, o->listen);
 	if (p->vault && p->files)
 		status = p->cgi ? connection_serve_cgi(p) : server_run(p, fd, o->listen);
 	vault_free(p->vault);

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "conf/conf.h"
-#include "conf/place.h"
+#include "conf/confine.h"
 #include "core/pattern.h"
 #include "core/sandbox.h"
 #include "gate/cgi.h"
@@ -105,13 +105,6 @@ static void report(void *ctx, enum log_level level, const char *message)
 	log_message(level, "%s", message);
 }
 
-static void give_up(const struct conf *conf)
-{
-	struct sandbox s = sandbox_enter(conf && !place_is_local(conf->spool));
-
-	log_message(LOG_LEVEL_DEBUG, "sandbox: seccomp %s, landlock version %d", s.seccomp ? "yes" : "no", s.landlock);
-}
-
 static int serve_own(struct conf *conf, const char *address, const struct options *o)
 {
 	mode_t mode = o->socket_mode ? (mode_t)strtoul(o->socket_mode, NULL, 8) : conf->socket_mode;
@@ -125,7 +118,7 @@ static int serve_own(struct conf *conf, const char *address, const struct option
 		return EX_OSERR;
 	}
 	snprintf(own, sizeof own, "%s", address); /* outlives the configuration it may come from */
-	give_up(conf);
+	confine(conf, own);
 	return serve(fd, own, conf);
 }
 
@@ -133,7 +126,7 @@ static int serve_cgi(struct conf *conf)
 {
 	int status;
 
-	give_up(conf);
+	confine(conf, NULL);
 	status = cgi_serve(conf);
 	if (!conf)
 		return EX_CONFIG;
@@ -165,7 +158,7 @@ int main(int argc, char **argv)
 		return EX_CONFIG;
 	serve_hold_signals();
 	if (fd >= 0) {
-		give_up(conf);
+		confine(conf, NULL);
 		return serve(fd, NULL, conf);
 	}
 	if (o.listen || conf->listen)

@@ -105,16 +105,16 @@ static bool probe(struct check *c, const struct conf *conf, const char *where, i
 	struct probe_result r;
 
 	switch (probe_ask(fd, PROBE_MS, &r)) {
-	case PROBE_ANSWERED:
+	case FCGI_CLIENT_ANSWERED:
 		return say_answer(c, conf, where, &r);
-	case PROBE_SILENT:
+	case FCGI_CLIENT_SILENT:
 		check_say(c, CHECK_FAIL, "socket", "socket %s: no receiver answers within %d s: it hangs, is stopped, or systemd holds the socket "
 			"of one that does not start; see its log, and restart it", where, PROBE_MS / 1000);
 		return false;
-	case PROBE_CLOSED:
+	case FCGI_CLIENT_CLOSED:
 		check_say(c, CHECK_FAIL, "socket", "socket %s: the connection was closed without an answer; see the receiver's log, and restart it", where);
 		return false;
-	case PROBE_OTHER:
+	case FCGI_CLIENT_OTHER:
 		check_say(c, CHECK_FAIL, "socket", "socket %s: the program that answers is no receiver of this release; restart the receiver, or name its socket "
 			"with --socket", where);
 		return false;

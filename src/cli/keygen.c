@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* hookspool keygen: a new random secret, to standard output or into a file of its own. */
 #define _XOPEN_SOURCE 700 /* realpath */
+#include "cli/keygen.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -13,17 +15,15 @@
 #include "cli/cli.h"
 #include "core/io.h"
 
-enum { KEY_BYTES = 32, KEY_TEXT = 2 * KEY_BYTES + 2 }; /* hex, line feed, NUL */
-
-static bool make_random_key(char out[KEY_TEXT])
+bool keygen_text(char out[KEYGEN_TEXT])
 {
-	unsigned char key[KEY_BYTES];
+	unsigned char key[KEYGEN_BYTES];
 
 	if (getrandom(key, sizeof key, 0) != (ssize_t)sizeof key)
 		return false;
 	for (size_t i = 0; i < sizeof key; i++)
 		snprintf(out + 2 * i, 3, "%02x", key[i]);
-	memcpy(out + 2 * KEY_BYTES, "\n", 2);
+	memcpy(out + 2 * KEYGEN_BYTES, "\n", 2);
 	return true;
 }
 
@@ -87,10 +87,10 @@ struct keygen {
 static int keygen_run(const struct cli *cli, void *values)
 {
 	const struct keygen *k = values;
-	char key[KEY_TEXT];
+	char key[KEYGEN_TEXT];
 
 	(void)cli;
-	if (!make_random_key(key)) {
+	if (!keygen_text(key)) {
 		cli_error("no random bytes: %s", strerror(errno));
 		return CLI_TEMPFAIL;
 	}

@@ -13,10 +13,9 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "conf/place.h"
+#include "conf/confine.h"
 #include "core/log.h"
 #include "core/paths.h"
-#include "core/sandbox.h"
 
 enum {
 	LINE_MAX_BYTES = 1 << 20,
@@ -340,7 +339,7 @@ static int mcp_command(const struct cli *cli, void *values)
 	status = cli_open(cli, CONF_SECRETS_THERE, &s.mcp.conf, &s.mcp.db);
 	if (status != CLI_OK)
 		return status;
-	sandbox_enter(!place_is_local(s.mcp.conf->spool)); /* it parses what strangers wrote, and needs no programs, and no network but for a spool */
+	confine(s.mcp.conf, NULL); /* it parses what strangers wrote, and needs no network and no programs */
 	serve_lines(&s);
 	return cli_close(s.mcp.conf, s.mcp.db, true, NULL);
 }

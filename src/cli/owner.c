@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/sandbox.h"
 #include "spool/fs.h"
 #include "spool/wakeup.h"
 
@@ -38,6 +39,7 @@ bool owner_become_user(uid_t uid, gid_t gid)
 	if ((pw ? initgroups(pw->pw_name, gid) : setgroups(0, NULL)) != 0 || setresgid(gid, gid, gid) != 0 ||
 	    setresuid(uid, uid, uid) != 0)
 		return false;
+	sandbox_hide(); /* with another user, the kernel may open the memory again: fs.suid_dumpable of proc(5) */
 	errno = EPERM;
 	return is_user(uid, gid);
 }

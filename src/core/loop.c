@@ -1,50 +1,44 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A loop of one thread, on epoll(7) and signalfd(2).
+ * A loop of one thread. core/loop_backend.h has the kernel's part.
  *
  * Timers are one list, the earliest first. Most are set to a time behind all others, and are inserted from the end. Before their
  * functions are called, those that are due move to a list of their own: one that is set again waits for the next loop_wait().
  *
- * The kernel is told of a watch's end only when an event comes after it. Most descriptors of a client that keeps its connections are
- * watched again before that, or closed.
- *
- * An event of epoll carries the descriptor and the number of its watch. It is dropped when that watch has ended since: the number
- * of a descriptor that was closed may be another file's already.
+ * A watch has a number. What is ready under another number than the descriptor's watch has now is dropped: that watch has ended since,
+ * and the number of a descriptor that was closed may be another file's already.
  */
+#include "config.h"
+
 #include "core/loop.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
 
 #include "core/clock.h"
-
-enum { EVENTS_MAX = 64 /* of one loop_wait() */ };
+#include "core/loop_backend.h"
 
 struct watch {
 	loop_on_fd *call; /* NULL: the descriptor is not watched */
 	void *ctx;
 	unsigned events;
 	uint32_t number;
-	bool known; /* to the kernel, unless the descriptor was closed since */
+	bool known; /* the backend's */
 };
 
 struct loop {
-	int epoll;
+	const struct loop_backend *backend;
+	void *state;
 	struct watch *watches; /* by descriptor */
 	size_t n_watches;
 	uint32_t number; /* of the last watch */
 	struct loop_timer timers, due; /* heads of rings */
 	struct loop_signal signals;    /* the same */
-	sigset_t taken;
 	int signal_fd; /* -1: no signal is watched */
 };
 
-struct loop *loop_new(void)
+struct loop *loop_new_with(const struct loop_backend *backend)
 {
 	struct loop *l = calloc(1, sizeof *l);
 
@@ -53,22 +47,29 @@ struct loop *loop_new(void)
 	l->timers.before = l->timers.after = &l->timers;
 	l->due.before = l->due.after = &l->due;
 	l->signals.before = l->signals.after = &l->signals;
-	sigemptyset(&l->taken);
 	l->signal_fd = -1;
-	l->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (l->epoll >= 0)
+	l->backend = backend;
+	l->state = backend->make();
+	if (l->state)
 		return l;
 	free(l);
 	return NULL;
+}
+
+struct loop *loop_new(void)
+{
+#ifdef LOOP_EPOLL
+	return loop_new_with(&loop_epoll);
+#else
+	return loop_new_with(&loop_poll);
+#endif
 }
 
 void loop_free(struct loop *l)
 {
 	if (!l)
 		return;
-	if (l->signal_fd >= 0)
-		close(l->signal_fd);
-	close(l->epoll);
+	l->backend->free(l->state);
 	free(l->watches);
 	free(l);
 }
@@ -94,19 +95,6 @@ static bool make_watch_room(struct loop *l, size_t n)
 	return true;
 }
 
-/* The kernel forgets a descriptor that is closed, and its number may be another's now: the other call is tried where one fails. */
-static bool tell_kernel(struct loop *l, int fd, const struct watch *w)
-{
-	struct epoll_event e = {.events = (w->events & LOOP_READ ? EPOLLIN : 0U) | (w->events & LOOP_WRITE ? EPOLLOUT : 0U)};
-	int rc;
-
-	e.data.u64 = (uint64_t)w->number << 32 | (uint32_t)fd;
-	rc = epoll_ctl(l->epoll, w->known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &e);
-	if (rc != 0 && (errno == ENOENT || errno == EEXIST))
-		rc = epoll_ctl(l->epoll, w->known ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &e);
-	return rc == 0;
-}
-
 bool loop_watch(struct loop *l, int fd, unsigned events, loop_on_fd *call, void *ctx)
 {
 	struct watch *w;
@@ -119,8 +107,7 @@ bool loop_watch(struct loop *l, int fd, unsigned events, loop_on_fd *call, void 
 		return false;
 	w = &l->watches[fd];
 	*w = (struct watch){call, ctx, events, ++l->number, w->known};
-	w->known = tell_kernel(l, fd, w);
-	if (w->known)
+	if (l->backend->watch(l->state, fd, events, w->number, &w->known))
 		return true;
 	*w = (struct watch){0};
 	return false;
@@ -128,27 +115,20 @@ bool loop_watch(struct loop *l, int fd, unsigned events, loop_on_fd *call, void 
 
 void loop_unwatch(struct loop *l, int fd)
 {
-	if (fd >= 0 && (size_t)fd < l->n_watches)
-		l->watches[fd] = (struct watch){.known = l->watches[fd].known};
+	if (fd < 0 || (size_t)fd >= l->n_watches || !l->watches[fd].call)
+		return;
+	l->watches[fd] = (struct watch){.known = l->watches[fd].known};
+	l->backend->unwatch(l->state, fd);
 }
 
-static void call_watch(struct loop *l, const struct epoll_event *e)
+static void call_watch(struct loop *l, const struct loop_ready *r)
 {
-	int fd = (int)(uint32_t)e->data.u64;
-	struct watch w = l->watches[fd];
-	unsigned events = 0;
+	struct watch w = l->watches[r->fd];
 
-	if (!w.call) {
-		epoll_ctl(l->epoll, EPOLL_CTL_DEL, fd, NULL);
-		l->watches[fd].known = false;
-	}
-	if (!w.call || w.number != (uint32_t)(e->data.u64 >> 32))
-		return;
-	if (e->events & (EPOLLIN | EPOLLERR | EPOLLHUP))
-		events |= LOOP_READ;
-	if (e->events & (EPOLLOUT | EPOLLERR | EPOLLHUP))
-		events |= LOOP_WRITE;
-	w.call(w.ctx, fd, events & w.events);
+	if (!w.call)
+		l->backend->stale(l->state, r->fd, &l->watches[r->fd].known);
+	else if (w.number == r->number)
+		w.call(w.ctx, r->fd, r->events & w.events);
 }
 
 /* ---- timers */
@@ -207,7 +187,7 @@ static void call_timers(struct loop *l)
 	}
 }
 
-/* For epoll_wait(): ms, -1 without end. Rounded up, so that the timer is due when the wait ends. */
+/* For the backend: ms, -1 without end. Rounded up, so that the timer is due when the wait ends. */
 static int wait_ms(const struct loop *l)
 {
 	enum { WAIT_MAX_MS = 3600 * 1000 };
@@ -225,14 +205,15 @@ static int wait_ms(const struct loop *l)
 static void on_signals(void *ctx, int fd, unsigned events)
 {
 	struct loop *l = ctx;
-	struct signalfd_siginfo info;
 	struct loop_signal *s, *after;
+	int number;
 
+	(void)fd;
 	(void)events;
-	while (read(fd, &info, sizeof info) == sizeof info) {
+	while ((number = l->backend->next_signal(l->state)) != 0) {
 		for (s = l->signals.after; s != &l->signals; s = after) {
 			after = s->after;
-			if (s->number == (int)info.ssi_signo)
+			if (s->number == number)
 				s->call(s->ctx, s->number);
 		}
 	}
@@ -240,18 +221,10 @@ static void on_signals(void *ctx, int fd, unsigned events)
 
 bool loop_signal_start(struct loop *l, struct loop_signal *s, int number, loop_on_signal *call, void *ctx)
 {
-	int fd;
+	int fd = l->backend->take_signal(l->state, number);
 
-	sigaddset(&l->taken, number);
-	if (sigprocmask(SIG_BLOCK, &l->taken, NULL) != 0)
+	if (fd < 0 || (l->signal_fd < 0 && !loop_watch(l, fd, LOOP_READ, on_signals, l)))
 		return false;
-	fd = signalfd(l->signal_fd, &l->taken, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (fd < 0)
-		return false;
-	if (l->signal_fd < 0 && !loop_watch(l, fd, LOOP_READ, on_signals, l)) {
-		close(fd);
-		return false;
-	}
 	l->signal_fd = fd;
 	*s = (struct loop_signal){l->signals.before, &l->signals, number, call, ctx};
 	s->before->after = s->after->before = s;
@@ -271,10 +244,10 @@ void loop_signal_stop(struct loop_signal *s)
 
 void loop_wait(struct loop *l)
 {
-	struct epoll_event events[EVENTS_MAX];
-	int n = epoll_wait(l->epoll, events, EVENTS_MAX, wait_ms(l));
+	struct loop_ready ready[LOOP_READY];
+	int n = l->backend->wait(l->state, wait_ms(l), ready);
 
 	for (int i = 0; i < n; i++)
-		call_watch(l, &events[i]);
+		call_watch(l, &ready[i]);
 	call_timers(l);
 }

@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: ISC */
 /* The sandbox: a process closes its memory to others, and gives up programs and the network, before it talks to strangers. */
-#define _GNU_SOURCE /* syscall */
+#define _GNU_SOURCE /* syscall, O_PATH */
 #include "core/sandbox.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -41,11 +46,13 @@ void sandbox_hide(void)
 #define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
 #define REFUSE_WITH(error) BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (error))
 #define REFUSE(call) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (call), 0, 1), REFUSE_WITH(EPERM)
-#define PERMIT(domain) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (domain), 0, 1), ALLOW
 #define ALLOW BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+#define ALLOW_DOMAIN(domain) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (domain), 0, 1), ALLOW
 
 static bool filter(bool network)
 {
+	/* getaddrinfo(3) asks netlink which addresses this machine has */
+	const uint32_t inet = network ? AF_INET : AF_UNIX, inet6 = network ? AF_INET6 : AF_UNIX, netlink = network ? AF_NETLINK : AF_UNIX;
 	struct sock_filter code[] = {
 		LOAD(arch),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCH, 1, 0),
@@ -78,10 +85,10 @@ static bool filter(bool network)
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 1, 0),
 		ALLOW,
 		LOAD(args[0]), /* the low half: the kernel takes the domain for an int */
-		PERMIT(AF_UNIX),
-		PERMIT(network ? AF_INET : AF_UNIX),
-		PERMIT(network ? AF_INET6 : AF_UNIX),
-		PERMIT(network ? AF_NETLINK : AF_UNIX), /* for the C library's look-ups of names */
+		ALLOW_DOMAIN(AF_UNIX),
+		ALLOW_DOMAIN(inet),
+		ALLOW_DOMAIN(inet6),
+		ALLOW_DOMAIN(netlink),
 		REFUSE_WITH(EAFNOSUPPORT),
 	};
 	const struct sock_fprog program = {sizeof code / sizeof *code, code};
@@ -102,10 +109,14 @@ static bool filter(bool network)
 /* ---- landlock(7): with the kernel's own numbers, as headers are older than kernels */
 
 enum {
-	LANDLOCK_CREATE = 444, LANDLOCK_RESTRICT_SELF = 446, /* on all architectures */
+	LANDLOCK_CREATE = 444, LANDLOCK_ADD_RULE = 445, LANDLOCK_RESTRICT_SELF = 446, /* on all architectures */
 	LANDLOCK_VERSION = 1,
+	RULE_BENEATH = 1,
 	FS_EXECUTE = 1,                       /* since version 1 */
-	NET_TCP = 1 | 2, NET_SINCE = 4,       /* bind and connect */
+	FS_WRITE = 1 << 1,
+	FS_CHANGE = FS_WRITE | 0x1ff << 4,    /* remove entries, and make those of each type */
+	FS_TRUNCATE = 1 << 14, FS_TRUNCATE_SINCE = 3,
+	NET_BIND = 1, NET_CONNECT = 2, NET_SINCE = 4, /* TCP */
 	SCOPE_SIGNAL = 2, SCOPE_SINCE = 6,
 };
 
@@ -114,12 +125,48 @@ struct ruleset {
 	uint64_t fs, net, scoped;
 };
 
-static int landlock(bool network)
+/* struct landlock_path_beneath_attr */
+struct beneath {
+	uint64_t allowed;
+	int32_t file;
+} __attribute__((packed));
+
+/* Opens the directory, or the nearest one above it that is there. -1 where this process may not even look. */
+static int open_nearest(const char *directory)
+{
+	enum { FLAGS = O_PATH | O_DIRECTORY | O_CLOEXEC };
+	char path[PATH_MAX], *slash;
+	int fd;
+
+	if (snprintf(path, sizeof path, "%s", directory) >= (int)sizeof path)
+		return -1;
+	while ((fd = open(path, FLAGS)) < 0 && (errno == ENOENT || errno == ENOTDIR) && (slash = strrchr(path, '/')) && slash != path)
+		*slash = '\0';
+	if (fd >= 0 || (errno != ENOENT && errno != ENOTDIR))
+		return fd;
+	return open(*path == '/' ? "/" : ".", FLAGS);
+}
+
+/* Allows it beneath that file or directory, which is closed. One that this process may not even look at needs no rule. */
+static bool allow_beneath(int rules, uint64_t what, int file)
+{
+	struct beneath beneath = {what, file};
+	bool ok;
+
+	if (file < 0)
+		return true;
+	ok = syscall(LANDLOCK_ADD_RULE, rules, RULE_BENEATH, &beneath, 0) == 0;
+	close(file);
+	return ok;
+}
+
+static int landlock(const struct sandbox_needs *needs)
 {
 	long version = syscall(LANDLOCK_CREATE, NULL, 0, LANDLOCK_VERSION);
+	uint64_t changes = needs->writes_anywhere ? 0 : FS_CHANGE | (version >= FS_TRUNCATE_SINCE ? FS_TRUNCATE : 0);
 	struct ruleset rules = {
-		.fs = FS_EXECUTE,
-		.net = version >= NET_SINCE && !network ? NET_TCP : 0,
+		.fs = FS_EXECUTE | changes,
+		.net = version < NET_SINCE ? 0 : needs->network ? NET_BIND : NET_BIND | NET_CONNECT,
 		.scoped = version >= SCOPE_SINCE ? SCOPE_SIGNAL : 0,
 	};
 	bool ok;
@@ -130,18 +177,23 @@ static int landlock(bool network)
 	fd = (int)syscall(LANDLOCK_CREATE, &rules, sizeof rules, 0);
 	if (fd < 0)
 		return 0;
-	ok = syscall(LANDLOCK_RESTRICT_SELF, fd, 0) == 0;
+	ok = !changes || allow_beneath(fd, FS_WRITE, open("/dev/null", O_PATH | O_CLOEXEC)); /* SQLite opens it for a closed standard descriptor */
+	for (size_t i = 0; ok && changes && i < SANDBOX_WRITES && needs->writes[i]; i++)
+		ok = allow_beneath(fd, changes, open_nearest(needs->writes[i]));
+	ok = ok && syscall(LANDLOCK_RESTRICT_SELF, fd, 0) == 0;
 	close(fd);
 	return ok ? (int)version : 0;
 }
 
-struct sandbox sandbox_enter(bool network)
+struct sandbox sandbox_enter(const struct sandbox_needs *needs)
 {
+	const struct rlimit none = {0};
 	struct sandbox s = {0};
 
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+	setrlimit(RLIMIT_CORE, &none); /* for a change of user after sandbox_hide(), which the kernel lets undo that */
+	if (needs->off || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return s;
-	s.landlock = landlock(network);
-	s.seccomp = filter(network);
+	s.landlock = landlock(needs);
+	s.seccomp = filter(needs->network);
 	return s;
 }

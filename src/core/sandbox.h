@@ -11,6 +11,16 @@
  */
 void sandbox_hide(void);
 
+enum { SANDBOX_WRITES = 8 };
+
+/* What a process keeps. */
+struct sandbox_needs {
+	bool off;     /* it keeps all, but for core files */
+	bool network; /* sockets of IPv4 and IPv6, and what resolves names; it still listens on no TCP port */
+	bool writes_anywhere;
+	const char *writes[SANDBOX_WRITES]; /* else the directories below which it makes, changes and removes files; NULL behind the last */
+};
+
 /* What of a sandbox is in place; the kernel decides. */
 struct sandbox {
 	bool seccomp;
@@ -19,11 +29,15 @@ struct sandbox {
 
 /*
  * Gives up, for this thread and those that it starts: executing a program, all sockets but Unix ones, signals to other programs,
- * and system calls that reach into another process or the kernel. Open sockets keep working, files stay as they are. There is no
- * way back. What the kernel lacks is left out. With `network` sockets of the Internet are kept: a spool is a server there.
+ * writing outside of the directories that it needs, and system calls that reach into another process or the kernel. Open sockets and
+ * files keep working, and each file can be read that its permissions let it read: a reload may name new ones. There is no way back.
+ * What the kernel lacks is left out.
  *
- * The receiver needs none of it once it listens. A stranger that takes it over finds no shell and no network.
+ * A directory that is missing stands for the nearest one above it that is there. One that is replaced later can't be written.
+ *
+ * The receiver needs none of it once it listens. A stranger that takes it over finds no shell, no network, and no file to leave
+ * anything in that others read or run.
  */
-struct sandbox sandbox_enter(bool network);
+struct sandbox sandbox_enter(const struct sandbox_needs *needs);
 
 #endif

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "core/buf.h"
+#include "gate/fcgi_client.h"
 #include "spool/spool.h"
 
 #define PROBE_VARIABLE "HOOKSPOOL_PROBE"
@@ -19,20 +20,16 @@
 /* The answer of this process to a probe, as CGI text: its pid, and whether its spool can be written. */
 bool probe_answer(struct spool *s, struct buf *out);
 
-enum probe_end {
-	PROBE_ANSWERED,
-	PROBE_SILENT, /* no answer in time */
-	PROBE_CLOSED, /* the peer closed without an answer */
-	PROBE_OTHER,  /* an answer, but not to a probe: another program, or an older receiver */
-};
-
 struct probe_result {
 	int64_t pid;
 	bool writable;
 	char error[256]; /* why it isn't */
 };
 
-/* Sends a probe on a connected socket, and waits for the answer for at most timeout_ms. */
-enum probe_end probe_ask(int fd, int64_t timeout_ms, struct probe_result *result);
+/*
+ * Sends a probe on a connected socket, and waits for the answer for at most timeout_ms. FCGI_CLIENT_OTHER also where another program
+ * answers, or a receiver that is older.
+ */
+enum fcgi_client_end probe_ask(int fd, int64_t timeout_ms, struct probe_result *result);
 
 #endif

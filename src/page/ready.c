@@ -51,7 +51,7 @@ static bool ask_receiver(const char *address, bool *ok)
 	char why[PATH_MAX];
 	struct probe_result r;
 	int fd = listen_connect(address, why, sizeof why);
-	bool answered = fd >= 0 && probe_ask(fd, PROBE_MS, &r) == PROBE_ANSWERED;
+	bool answered = fd >= 0 && probe_ask(fd, PROBE_MS, &r) == FCGI_CLIENT_ANSWERED;
 
 	*ok = answered && r.writable;
 	if (fd >= 0)

@@ -16,16 +16,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "conf/confine.h"
 #include "core/io.h"
 #include "core/log.h"
-#include "core/sandbox.h"
 
 struct vault {
 	pthread_mutex_t mutex; /* of one question at a time */
 	char *conf_file;
+	const struct conf *conf; /* until its process is started */
 	int fd; /* -1: not started, or it failed */
 	bool started;
-	bool network; /* the spool is a server there */
 };
 
 struct question {
@@ -87,7 +87,7 @@ static void let_work(const char *conf_file, const struct question *q, struct ans
 	a->text[a->n] = '\0'; /* no message is empty: that would be the end */
 }
 
-static _Noreturn void live(const char *conf_file, bool network, int fd)
+static _Noreturn void live(const struct vault *v, int fd)
 {
 	struct answer *a = mmap(NULL, sizeof *a, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct question q;
@@ -95,11 +95,11 @@ static _Noreturn void live(const char *conf_file, bool network, int fd)
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* besides the end of the socket */
 	fd = keep_only(fd);
-	sandbox_enter(network);
+	confine(v->conf, NULL);
 	while (a != MAP_FAILED && ((n = recv(fd, &q, sizeof q, 0)) == (ssize_t)sizeof q || (n < 0 && errno == EINTR))) {
 		if (n < 0)
 			continue;
-		let_work(conf_file, &q, a);
+		let_work(v->conf_file, &q, a);
 		if (send(fd, a->text, a->n + (a->n == 0), MSG_NOSIGNAL) < 0)
 			break;
 	}
@@ -119,7 +119,7 @@ static void start(struct vault *v)
 	setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
 	pid = fork();
 	if (pid == 0)
-		live(v->conf_file, v->network, ends[1]);
+		live(v, ends[1]);
 	close(ends[1]);
 	if (pid > 0)
 		v->fd = ends[0];
@@ -127,16 +127,16 @@ static void start(struct vault *v)
 		close(ends[0]);
 }
 
-struct vault *vault_new(const char *conf_file, bool lazy, bool network)
+struct vault *vault_new(const struct conf *c, bool lazy)
 {
 	struct vault *v = calloc(1, sizeof *v);
 
 	if (!v)
 		return NULL;
 	v->fd = -1;
-	v->network = network;
 	pthread_mutex_init(&v->mutex, NULL);
-	v->conf_file = strdup(conf_file);
+	v->conf = c;
+	v->conf_file = strdup(c->file);
 	if (v->conf_file && !lazy)
 		start(v);
 	return v;

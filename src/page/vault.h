@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "conf/conf.h"
 #include "core/buf.h"
 
 enum {
@@ -24,10 +25,10 @@ enum vault_question { VAULT_EXPLAIN, VAULT_ACCEPT, VAULT_SECRETS };
 struct vault;
 
 /*
- * The vault of the configuration in that file, which it reads anew for each question. Its process is started now, or with `lazy` at the
- * first question: a process that has threads must not fork. It keeps sockets of the Internet with `network`. NULL: memory is short.
+ * The vault of that configuration, whose file it reads anew for each question. Its process is started now, or with `lazy` at the
+ * first question: a process that has threads must not fork. The configuration is borrowed until then. NULL: memory is short.
  */
-struct vault *vault_new(const char *conf_file, bool lazy, bool network);
+struct vault *vault_new(const struct conf *c, bool lazy);
 void vault_free(struct vault *v);
 
 /*

@@ -19,6 +19,11 @@ from servers import free_port, module, start_apache, start_nginx
 KINDS = {
     "nginx": "nginx-*.conf",
     "apache": "apache-*.conf",
+    "Caddy": "Caddyfile",  # these five: test_web_servers.py
+    "lighttpd": "lighttpd.conf",
+    "HAProxy": "haproxy.cfg",
+    "h2o": "h2o.yaml",
+    "OpenBSD's httpd": "openbsd-httpd.conf",
     "hookspool.conf": "hookspool.*.conf",
     "shared hosting": "shared-hosting/*",
     "spawn-fcgi": "spawn-fcgi.sh",

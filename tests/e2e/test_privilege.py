@@ -160,6 +160,15 @@ def test_receiver_gives_up_programs_and_network(receiver):
     one.until(lambda: "configuration reloaded" in one.text(), "the reload, which reads files")
 
 
+def test_sandbox_can_be_turned_off(receiver):
+    """For a kernel or a library that does not go with it. There is still no core file."""
+    one = receiver(home=Home(endpoint(), sandbox=False, log_level="debug"))
+    expect(fcgi_client.deliver(one.socket, message()), "stored")
+    assert re.search(r"^Seccomp:\s*0$", Path(f"/proc/{one.pid}/status").read_text(), re.M)
+    assert 'msg="sandbox: off, as the configuration says"' in one.text()
+    assert re.search(r"^Max core file size +0 +0 ", Path(f"/proc/{one.pid}/limits").read_text(), re.M)
+
+
 # ---- forged spools
 
 def changed(home, sql):

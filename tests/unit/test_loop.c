@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* core/loop: timers come in order and in time, descriptors and signals call their functions, and what was stopped does not. */
+#include "config.h"
+
 #include "unit.h"
 
 #include <fcntl.h>
@@ -7,6 +9,7 @@
 
 #include "core/clock.h"
 #include "core/loop.h"
+#include "core/loop_backend.h"
 
 static char calls[64]; /* a letter for each call */
 
@@ -40,10 +43,19 @@ static void on_timer(void *ctx)
 	t->again = 0;
 }
 
-static int make_loop(void **state)
+#ifdef HAVE_EPOLL
+static int make_epoll_loop(void **state)
 {
 	*calls = '\0';
-	*state = loop_new();
+	*state = loop_new_with(&loop_epoll);
+	return *state ? 0 : -1;
+}
+#endif
+
+static int make_poll_loop(void **state)
+{
+	*calls = '\0';
+	*state = loop_new_with(&loop_poll);
 	return *state ? 0 : -1;
 }
 
@@ -257,6 +269,33 @@ static void a_descriptor_that_is_not_watched_any_more_does_not_keep_the_loop_bus
 	close_pipe(&p);
 }
 
+static void count_ready(void *ctx, int fd, unsigned events)
+{
+	(void)fd;
+	(void)events;
+	++*(int *)ctx;
+}
+
+/* More than one wait hands out are ready all the time; none waits behind the others for ever. */
+static void all_descriptors_get_their_turn(void **state)
+{
+	enum { PIPES = 3 * LOOP_READY };
+	static struct piped p[PIPES];
+	int count[PIPES] = {0};
+
+	for (int i = 0; i < PIPES; i++) {
+		make_pipe(&p[i], *state, 'p');
+		assert_int_equal(write(p[i].end[1], "x", 1), 1);
+		assert_true(loop_watch(*state, p[i].end[0], LOOP_READ, count_ready, &count[i]));
+	}
+	for (int i = 0; i < 6; i++)
+		loop_wait(*state);
+	for (int i = 0; i < PIPES; i++) {
+		assert_int_equal(count[i], 2);
+		close_pipe(&p[i]);
+	}
+}
+
 /* ---- signals */
 
 static void on_first(void *ctx, int number)
@@ -292,18 +331,25 @@ static void signals_call_all_their_watches(void **state)
 	loop_signal_stop(&other);
 }
 
+#ifdef HAVE_EPOLL
+#define WITH_BOTH(test) {#test " with epoll", test, make_epoll_loop, free_loop, NULL}, {#test " with poll", test, make_poll_loop, free_loop, NULL}
+#else
+#define WITH_BOTH(test) {#test " with poll", test, make_poll_loop, free_loop, NULL}
+#endif
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(timers_come_in_their_order, make_loop, free_loop),
-		cmocka_unit_test_setup_teardown(a_timer_set_by_its_own_call_waits_for_the_next_round, make_loop, free_loop),
-		cmocka_unit_test_setup_teardown(a_stopped_timer_does_not_call, make_loop, free_loop),
-		cmocka_unit_test_setup_teardown(lowering_keeps_the_earlier_time, make_loop, free_loop),
-		cmocka_unit_test_setup_teardown(descriptors_call_when_they_are_ready, make_loop, free_loop),
-		cmocka_unit_test_setup_teardown(a_new_watch_takes_the_place_of_the_old_one, make_loop, free_loop),
-		cmocka_unit_test_setup_teardown(an_ended_watch_does_not_call, make_loop, free_loop),
-		cmocka_unit_test_setup_teardown(a_descriptor_that_is_not_watched_any_more_does_not_keep_the_loop_busy, make_loop, free_loop),
-		cmocka_unit_test_setup_teardown(signals_call_all_their_watches, make_loop, free_loop),
+		WITH_BOTH(timers_come_in_their_order),
+		WITH_BOTH(a_timer_set_by_its_own_call_waits_for_the_next_round),
+		WITH_BOTH(a_stopped_timer_does_not_call),
+		WITH_BOTH(lowering_keeps_the_earlier_time),
+		WITH_BOTH(descriptors_call_when_they_are_ready),
+		WITH_BOTH(a_new_watch_takes_the_place_of_the_old_one),
+		WITH_BOTH(an_ended_watch_does_not_call),
+		WITH_BOTH(a_descriptor_that_is_not_watched_any_more_does_not_keep_the_loop_busy),
+		WITH_BOTH(all_descriptors_get_their_turn),
+		WITH_BOTH(signals_call_all_their_watches),
 	};
 
 	return cmocka_run_group_tests_name("loop", tests, NULL, NULL);

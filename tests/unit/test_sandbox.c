@@ -5,12 +5,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,13 +23,13 @@
 #include "core/sandbox.h"
 
 /* The status of a process that enters the sandbox and then does what `act` says: 0 where it came out as it should. */
-static int inside_with(bool network, bool (*act)(void))
+static int inside_with(const struct sandbox_needs *needs, bool (*act)(void))
 {
 	int status = -1;
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		struct sandbox s = sandbox_enter(network);
+		struct sandbox s = sandbox_enter(needs);
 
 		if (!s.seccomp && prctl(PR_GET_SECCOMP) < 0)
 			_exit(0); /* this kernel has none */
@@ -36,7 +41,9 @@ static int inside_with(bool network, bool (*act)(void))
 
 static int inside(bool (*act)(void))
 {
-	return inside_with(false, act);
+	static const struct sandbox_needs needs = {.writes = {"/tmp"}};
+
+	return inside_with(&needs, act);
 }
 
 static bool no_program(void)
@@ -55,13 +62,6 @@ static bool no_network(void)
 		if (socket(domains[i], SOCK_DGRAM, 0) >= 0 || errno != EAFNOSUPPORT)
 			return false;
 	return syscall(SYS_io_uring_setup, 1, NULL) < 0 && errno == EPERM;
-}
-
-/* What a client of a server needs, and nothing beyond. */
-static bool network_alone(void)
-{
-	return socket(AF_INET, SOCK_STREAM, 0) >= 0 && socket(AF_INET6, SOCK_STREAM, 0) >= 0 && socket(AF_NETLINK, SOCK_RAW, 0) >= 0 &&
-		socket(AF_PACKET, SOCK_RAW, 0) < 0 && errno == EAFNOSUPPORT && no_program();
 }
 
 static bool no_other_process(void)
@@ -97,8 +97,97 @@ static void sandbox_gives_up_programs_and_network(void **state)
 	assert_int_equal(inside(no_network), 0);
 	assert_int_equal(inside(no_other_process), 0);
 	assert_int_equal(inside(goes_on), 0);
-	assert_int_equal(inside_with(true, network_alone), 0);
-	assert_int_equal(inside_with(true, no_other_process), 0);
+}
+
+static char dir[] = "/tmp/hs-sandbox-XXXXXX";
+
+static bool can_write(const char *name)
+{
+	char path[sizeof dir + 32];
+	int fd;
+
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static bool has_landlock(void)
+{
+	return syscall(444 /* landlock_create_ruleset */, NULL, 0, 1 /* its version */) >= 1;
+}
+
+/* What is there can still be read, and /dev/null opened. */
+static bool writes_in_own(void)
+{
+	return can_write("own/a") && !can_write("b") && errno == EACCES && !can_write("other/a") && open("/etc/passwd", O_RDONLY | O_CLOEXEC) >= 0 &&
+		open("/dev/null", O_RDWR | O_CLOEXEC) >= 0;
+}
+
+static bool makes_own(void)
+{
+	char path[sizeof dir + 32];
+
+	snprintf(path, sizeof path, "%s/new", dir);
+	return mkdir(path, 0700) == 0 && can_write("new/a");
+}
+
+static bool writes_elsewhere(void)
+{
+	return can_write("other/a");
+}
+
+static void only_directories_that_are_needed_can_be_written(void **state)
+{
+	char own[sizeof dir + 32], new[sizeof dir + 32], other[sizeof dir + 32];
+
+	(void)state;
+	if (!has_landlock())
+		return;
+	assert_non_null(mkdtemp(dir));
+	snprintf(own, sizeof own, "%s/own", dir);
+	snprintf(other, sizeof other, "%s/other", dir);
+	snprintf(new, sizeof new, "%s/new/deep", dir);
+	assert_int_equal(mkdir(own, 0700) | mkdir(other, 0700), 0);
+	assert_int_equal(inside_with(&(struct sandbox_needs){.writes = {own}}, writes_in_own), 0);
+	assert_int_equal(inside_with(&(struct sandbox_needs){.writes = {new}}, makes_own), 0);
+	assert_int_equal(inside_with(&(struct sandbox_needs){.writes = {own}, .writes_anywhere = true}, writes_elsewhere), 0);
+	assert_int_equal(inside_with(&(struct sandbox_needs){.writes = {NULL}}, writes_elsewhere), 1);
+}
+
+/* Sockets and connections, but no server of its own. */
+static bool has_network(void)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(1), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), resolver = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+	return fd >= 0 && resolver >= 0 && connect(fd, (struct sockaddr *)&to, sizeof to) < 0 && errno != EACCES && errno != EPERM &&
+		socket(AF_PACKET, SOCK_RAW, 0) < 0 && errno == EAFNOSUPPORT && no_program();
+}
+
+static void network_stays_where_it_is_needed(void **state)
+{
+	(void)state;
+	assert_int_equal(inside_with(&(struct sandbox_needs){.network = true}, has_network), 0);
+}
+
+/* The status of a process that keeps all. */
+static void sandbox_that_is_off_gives_up_nothing_but_core_files(void **state)
+{
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		struct sandbox s = sandbox_enter(&(struct sandbox_needs){.off = true});
+		struct rlimit core;
+
+		_exit(!s.seccomp && s.landlock == 0 && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 0 && getrlimit(RLIMIT_CORE, &core) == 0 &&
+			core.rlim_max == 0 ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
 static bool is_hidden(void)
@@ -115,7 +204,9 @@ static void memory_is_hidden_from_other_processes(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(sandbox_gives_up_programs_and_network), cmocka_unit_test(memory_is_hidden_from_other_processes)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(sandbox_gives_up_programs_and_network), cmocka_unit_test(memory_is_hidden_from_other_processes),
+		cmocka_unit_test(only_directories_that_are_needed_can_be_written), cmocka_unit_test(network_stays_where_it_is_needed),
+		cmocka_unit_test(sandbox_that_is_off_gives_up_nothing_but_core_files)};
 
 	return cmocka_run_group_tests_name("sandbox", tests, unit_enter, unit_leave);
 }
