@@ -19,6 +19,7 @@
 #include "cli/child.h"
 #include "cli/cli.h"
 #include "cli/progress.h"
+#include "conf/place.h"
 #include "spool/backup.h"
 #include "spool/restore.h"
 
@@ -45,6 +46,11 @@ static int copy_spool(void *ctx)
 
 	if (status != CLI_OK)
 		return status;
+	if (place_is_server(conf->spool)) {
+		cli_error("the spool is in PostgreSQL; back it up with pg_dump, or copy it into a directory with hookspool move");
+		cli_close(conf, db, true, NULL);
+		return CLI_TEMPFAIL;
+	}
 	progress_start("pages copied", 0);
 	ok = spool_backup(db, b->fd, show_progress);
 	progress_end();

@@ -145,7 +145,7 @@ static int open_as_relay(const struct conf *conf, struct spool_db **db)
 	char why[PATH_MAX + 256];
 
 	*db = NULL;
-	if (!owner_become_relay(conf->spool, why, sizeof why)) {
+	if (!owner_become_relay(conf->dir, why, sizeof why)) {
 		cli_error("%s", why);
 		return CLI_TEMPFAIL;
 	}

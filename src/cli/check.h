@@ -95,6 +95,9 @@ struct spool_db *check_open(const struct check *c, const struct conf *conf);
 /* The database: a write that is rolled back, its integrity (read whole where it is small, or with --deep), and its times. */
 check_part check_database;
 
+/* The server that holds the spool: its durability, its standbys, what this role may do, and its clock. */
+void check_server(struct check *c, struct spool_db *db);
+
 /* Where an endpoint has several secrets: which of them are still used? */
 check_part check_rotation;
 

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "cli/check.h"
+#include "conf/place.h"
 #include "core/clock.h"
 #include "spool/inspect.h"
 #include "spool/totals.h"
@@ -29,12 +30,12 @@ static const char *fix_of_fault(enum spool_error kind)
 	}
 }
 
-static void check_write(struct check *c, struct spool_db *db)
+static void check_write(struct check *c, struct spool_db *db, bool server)
 {
 	if (spool_inspect_write(db))
 		check_say(c, CHECK_OK, "spool-database", "spool database: can be written");
 	else
-		check_say(c, CHECK_FAIL, "spool-database", "spool database: %s%s", spool_db_error(db), fix_of_fault(spool_db_error_kind(db)));
+		check_say(c, CHECK_FAIL, "spool-database", "spool database: %s%s", spool_db_error(db), server ? "" : fix_of_fault(spool_db_error_kind(db)));
 }
 
 static void check_pages(struct check *c, struct spool_db *db)
@@ -76,6 +77,7 @@ struct spool_db *check_open(const struct check *c, const struct conf *conf)
 
 void check_database(struct check *c, const struct conf *conf)
 {
+	bool server = place_is_server(conf->spool);
 	struct spool_db *db;
 
 	if (spool_inspect_lost(conf->spool)) {
@@ -89,11 +91,13 @@ void check_database(struct check *c, const struct conf *conf)
 	}
 	db = spool_db_new();
 	if (!db || !spool_db_open(db, conf->spool, conf->journal, SPOOL_MANAGE)) {
-		check_say(c, CHECK_FAIL, "spool-database", "spool database: %s%s", spool_db_error(db), db ? fix_of_fault(spool_db_error_kind(db)) : "");
+		check_say(c, CHECK_FAIL, "spool-database", "spool database: %s%s", spool_db_error(db), db && !server ? fix_of_fault(spool_db_error_kind(db)) : "");
 		check_note(c, CHECK_UNUSABLE, spool_db_error(db));
 	} else {
-		check_write(c, db);
+		check_write(c, db, server);
 		check_pages(c, db);
+		if (server)
+			check_server(c, db);
 		check_clock(c, db);
 	}
 	spool_db_free(db);

@@ -72,7 +72,7 @@ void check_as_owner(struct check *c, const struct conf *conf, check_part *part)
 {
 	struct stat dir;
 
-	if (geteuid() != 0 || stat(conf->spool, &dir) != 0 || dir.st_uid == 0)
+	if (geteuid() != 0 || stat(conf->dir, &dir) != 0 || dir.st_uid == 0)
 		part(c, conf);
 	else
 		check_as(c, conf, &(struct user){dir.st_uid, dir.st_gid}, part);
@@ -82,8 +82,8 @@ void check_as_relay(struct check *c, const struct conf *conf, check_part *part)
 {
 	struct user user;
 
-	c->relay_unknown = geteuid() == 0 && !owner_knows_relay(conf->spool);
-	if (geteuid() != 0 || !owner_of_relay(conf->spool, &user.uid, &user.gid) || user.uid == 0)
+	c->relay_unknown = geteuid() == 0 && !owner_knows_relay(conf->dir);
+	if (geteuid() != 0 || !owner_of_relay(conf->dir, &user.uid, &user.gid) || user.uid == 0)
 		part(c, conf);
 	else
 		check_as(c, conf, &user, part);

@@ -185,7 +185,7 @@ static struct trouble trouble_of_waiting(const char *spool)
 
 static void look_at_stored(const struct looking *l)
 {
-	struct trouble t = trouble_of_waiting(l->conf->spool);
+	struct trouble t = trouble_of_waiting(l->conf->dir);
 
 	for (const struct endpoint *e = l->conf->endpoints; t.what && e < l->conf->endpoints + l->conf->n_endpoints; e++)
 		if (e->n_store)
@@ -196,7 +196,7 @@ static void look_at_stored(const struct looking *l)
 static void look_at_relay(struct looking *l)
 {
 	int64_t beat = 0, now = clock_now();
-	enum spool_relay_seen seen = spool_relay_lock_look(l->conf->spool, &beat); /* where that is unknown, check_spool() has said why */
+	enum spool_relay_seen seen = spool_relay_lock_look(l->conf->dir, &beat); /* where that is unknown, check_spool() has said why */
 	char at[CLOCK_TEXT];
 
 	clock_format(beat, at);

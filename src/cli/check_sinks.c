@@ -251,7 +251,7 @@ static void check_each(struct check *c, const struct conf *conf)
 
 void check_relay_sinks(struct check *c, const struct conf *conf)
 {
-	struct counting counting = {c, conf, check_relay_runs(conf->spool)};
+	struct counting counting = {c, conf, check_relay_runs(conf->dir)};
 	struct spool_db *db = check_open(c, conf);
 
 	check_each(c, conf);

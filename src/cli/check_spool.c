@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "cli/check.h"
+#include "conf/place.h"
 #include "spool/fs.h"
 
 static void check_file_system(struct check *c, const char *dir, enum journal journal)
@@ -75,21 +76,21 @@ static void check_missing(struct check *c, const struct conf *conf)
 	char path[PATH_MAX];
 	const char *parent;
 
-	snprintf(path, sizeof path, "%s", conf->spool);
+	snprintf(path, sizeof path, "%s", conf->dir);
 	parent = dirname(path);
 	if (access(parent, F_OK) != 0) {
-		check_say(c, CHECK_FAIL, "spool", "spool %s: neither it nor %s exists; " BY_UNITS "install -d -m 700 -o USER %s", conf->spool, parent,
-			conf->spool);
+		check_say(c, CHECK_FAIL, "spool", "spool %s: neither it nor %s exists; " BY_UNITS "install -d -m 700 -o USER %s", conf->dir, parent,
+			conf->dir);
 		return;
 	}
 	if (geteuid() == 0)
 		check_say(c, CHECK_WARN, "spool", "spool %s: not there; made by the receiver if its user may write to %s, "
-			"else " BY_UNITS "install -d -m 700 -o USER %s", conf->spool, parent, conf->spool);
+			"else " BY_UNITS "install -d -m 700 -o USER %s", conf->dir, parent, conf->dir);
 	else if (access(parent, W_OK | X_OK) != 0)
 		check_say(c, CHECK_FAIL, "spool", "spool %s: not there, and user %s may not make it in %s; as root, " BY_UNITS "install -d -m 700 -o %s %s",
-			conf->spool, check_user(geteuid()), parent, check_user(geteuid()), conf->spool);
+			conf->dir, check_user(geteuid()), parent, check_user(geteuid()), conf->dir);
 	else
-		check_say(c, CHECK_OK, "spool", "spool %s: not there yet; the receiver makes it when it starts", conf->spool);
+		check_say(c, CHECK_OK, "spool", "spool %s: not there yet; the receiver makes it when it starts", conf->dir);
 	check_file_system(c, parent, conf->journal);
 	check_room(c, parent, conf->min_free);
 }
@@ -212,15 +213,17 @@ void check_spool(struct check *c, const struct conf *conf)
 {
 	struct stat st;
 
-	if (stat(conf->spool, &st) != 0) {
+	if (stat(conf->dir, &st) != 0) {
 		if (errno == ENOENT)
 			check_missing(c, conf);
 		else
-			check_say(c, CHECK_FAIL, "spool", "spool %s: %s", conf->spool, strerror(errno));
+			check_say(c, CHECK_FAIL, "spool", "spool %s: %s", conf->dir, strerror(errno));
+		if (place_is_server(conf->spool))
+			check_database(c, conf);
 		return;
 	}
-	check_file_system(c, conf->spool, conf->journal);
-	check_room(c, conf->spool, conf->min_free);
-	if (check_directory(c, conf->spool, &st))
+	check_file_system(c, conf->dir, conf->journal);
+	check_room(c, conf->dir, conf->min_free);
+	if (check_directory(c, conf->dir, &st) || place_is_server(conf->spool))
 		check_database(c, conf);
 }

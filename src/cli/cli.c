@@ -67,7 +67,7 @@ int cli_open(const struct cli *cli, enum conf_secrets secrets, struct conf **con
 	*conf = cli_conf(cli, secrets);
 	if (!*conf)
 		return CLI_CONFIG;
-	if (!owner_become((*conf)->spool, why, sizeof why)) {
+	if (!owner_become((*conf)->dir, why, sizeof why)) {
 		cli_error("%s", why);
 		conf_free(*conf);
 		return CLI_TEMPFAIL;

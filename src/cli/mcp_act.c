@@ -19,7 +19,7 @@ static void wake_relay(const struct mcp *m, bool hurry)
 {
 	struct spool_wakeup wakeup = {-1};
 
-	spool_wakeup_send(&wakeup, m->conf->spool, hurry);
+	spool_wakeup_send(&wakeup, m->conf->dir, hurry);
 	spool_wakeup_close(&wakeup);
 }
 

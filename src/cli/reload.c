@@ -170,7 +170,7 @@ static int reload_relay(void *ctx)
 
 	if (!conf)
 		return CLI_CONFIG;
-	ok = owner_become_relay(conf->spool, why, sizeof why);
+	ok = owner_become_relay(conf->dir, why, sizeof why);
 	conf_free(conf);
 	if (!ok) {
 		cli_error("%s", why);

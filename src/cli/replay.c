@@ -71,7 +71,7 @@ static bool replay_all(struct replay *r)
 		printf("%" PRId64 " events would be sent to %s\n", r->found, r->sink->name);
 	else
 		printf("%" PRId64 " of %" PRId64 " events are due for %s\n", r->changed, r->found, r->sink->name);
-	spool_wakeup_send(&wakeup, r->filter.conf->spool, false);
+	spool_wakeup_send(&wakeup, r->filter.conf->dir, false);
 	spool_wakeup_close(&wakeup);
 	return ok;
 }
@@ -126,7 +126,7 @@ static bool replay_ids(struct replay *r)
 			cli_error("there is no event %" PRId64, id);
 		r->missing |= !found;
 	}
-	spool_wakeup_send(&wakeup, r->filter.conf->spool, false);
+	spool_wakeup_send(&wakeup, r->filter.conf->dir, false);
 	spool_wakeup_close(&wakeup);
 	return ok;
 }

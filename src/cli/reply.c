@@ -172,7 +172,7 @@ static void say_due(const struct conf *conf, const struct sink *sink, int64_t ev
 	int64_t alive;
 
 	buf_printf(said, "the answer to event %" PRId64 " is due for sink %s, delivery %" PRId64, event, sink->name, reply->delivery);
-	if (spool_relay_lock_look(conf->spool, &alive) != SPOOL_RELAY_RUNS)
+	if (spool_relay_lock_look(conf->dir, &alive) != SPOOL_RELAY_RUNS)
 		buf_printf(said, "; no relay runs: hookspool relay sends it when it starts");
 }
 
@@ -197,7 +197,7 @@ static int put_for(const struct conf *conf, struct spool_db *db, const struct re
 		say_answered(r->event, &reply, said);
 		return CLI_NO;
 	}
-	spool_wakeup_send(&wakeup, conf->spool, false);
+	spool_wakeup_send(&wakeup, conf->dir, false);
 	spool_wakeup_close(&wakeup);
 	say_due(conf, sink, r->event, &reply, said);
 	return CLI_OK;

@@ -15,6 +15,7 @@
 #include "cli/cli.h"
 #include "cli/owner.h"
 #include "core/clock.h"
+#include "conf/place.h"
 #include "spool/restore.h"
 
 struct restore {
@@ -106,6 +107,10 @@ static int restore_run(const struct cli *cli, void *values)
 
 	if (!conf)
 		return CLI_CONFIG;
+	if (place_is_server(conf->spool)) {
+		conf_free(conf);
+		return restore_failed(r->file, "the spool is in PostgreSQL, and this restores a directory; hookspool move then copies that", CLI_TEMPFAIL);
+	}
 	r->dir = conf->spool;
 	r->from = open(r->file, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (r->from < 0 || fstat(r->from, &st) != 0)

@@ -132,7 +132,7 @@ static int change_all(const struct cli *cli, const struct retry_options *o, cons
 	if (!none)
 		say_done(&c);
 	if (c.ok)
-		spool_wakeup_send(&wakeup, conf->spool, change->ends_pauses);
+		spool_wakeup_send(&wakeup, conf->dir, change->ends_pauses);
 	spool_wakeup_close(&wakeup);
 	status = cli_close(conf, c.db, c.ok, *c.why ? c.why : NULL);
 	return none || (status == CLI_OK && (c.missing || (c.total == 0 && c.pauses == 0))) ? CLI_NO : status;

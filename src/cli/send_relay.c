@@ -228,7 +228,7 @@ int send_relay(const struct send_relay *s)
 
 	if (status != CLI_OK)
 		return status;
-	if (!become_relay(s->conf->spool, why, sizeof why)) {
+	if (!become_relay(s->conf->dir, why, sizeof why)) {
 		cli_error("%s", why);
 		return CLI_TEMPFAIL;
 	}

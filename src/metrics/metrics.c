@@ -29,13 +29,13 @@ static void write_room(struct metrics *m)
 	exposition_begin(&m->e, EXPOSITION_GAUGE, "hookspool_spool_bytes", "The size of the spool's database on the disk.");
 	exposition_add(&m->e, exposition_unlabelled, spool_totals_bytes(m->db), EXPOSITION_ONE);
 	exposition_begin(&m->e, EXPOSITION_GAUGE, "hookspool_spool_free_bytes", "The free room of the spool's disk.");
-	if (statvfs(m->conf->spool, &fs) == 0)
+	if (statvfs(m->conf->dir, &fs) == 0)
 		exposition_add(&m->e, exposition_unlabelled, (int64_t)((uint64_t)fs.f_bavail * fs.f_frsize), EXPOSITION_ONE);
 }
 
 bool metrics_write(const struct conf *conf, struct spool_db *db, enum exposition_format format, struct slice names, struct buf *out)
 {
-	struct metrics m = {.conf = conf, .db = db, .measured = measure_read(conf->spool), .names = names, .now = clock_now(),
+	struct metrics m = {.conf = conf, .db = db, .measured = measure_read(conf->dir), .names = names, .now = clock_now(),
 		.e = {.format = format, .out = out}};
 	bool ok;
 

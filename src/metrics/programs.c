@@ -77,7 +77,7 @@ static bool receiver_is_up(const struct metrics *m, const struct role *r, int64_
 static bool relay_is_up(const struct metrics *m, const struct role *r)
 {
 	int64_t beat = 0;
-	enum spool_relay_seen seen = spool_relay_lock_look(m->conf->spool, &beat);
+	enum spool_relay_seen seen = spool_relay_lock_look(m->conf->dir, &beat);
 
 	if (seen == SPOOL_RELAY_RUNS)
 		return m->now - beat < RELAY_BEAT_MS;

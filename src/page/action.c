@@ -299,7 +299,7 @@ static void run_act(struct act *a, bool (*run)(struct act *))
 	a->db = spool_db_new();
 	ok = a->db && spool_db_open(a->db, c->conf->spool, c->conf->journal, SPOOL_MANAGE) && run(a);
 	if (ok && a->wakes)
-		spool_wakeup_send(&wakeup, c->conf->spool, a->hurry);
+		spool_wakeup_send(&wakeup, c->conf->dir, a->hurry);
 	spool_wakeup_close(&wakeup);
 	log_act(a, ok);
 	if (!ok) {

@@ -183,7 +183,7 @@ void chart_answer(struct page_call *c)
 		page_error(c, 400, "of is rate, outcomes, latency or backlog, and span is hour, day or week");
 		return;
 	}
-	copy = measure_read(c->conf->spool);
+	copy = measure_read(c->conf->dir);
 	chart = (struct chart){.copy = copy, .span = (enum measure_span)span, .now = clock_now()};
 	if (copy)
 		chart.n = measure_traffic_points(copy, chart.span, chart.now, chart.traffic);

@@ -36,7 +36,7 @@ static void say(struct page_call *c, bool ok)
 /* What another process has found within the last second. */
 static bool is_found_out(const struct conf *conf, bool *ok)
 {
-	struct measure_copy *m = measure_read(conf->spool);
+	struct measure_copy *m = measure_read(conf->dir);
 	const struct measure_now *now = m ? measure_now_of(m) : NULL;
 	int64_t age = now ? clock_now() - now->tried_at : -1;
 	bool known = age >= 0 && age < SHARED_MS && now->tried != MEASURE_UNTRIED;

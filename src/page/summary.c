@@ -45,7 +45,7 @@ static const char *relay_state(const struct conf *conf)
 {
 	int64_t alive = 0;
 
-	switch (spool_relay_lock_look(conf->spool, &alive)) {
+	switch (spool_relay_lock_look(conf->dir, &alive)) {
 	case SPOOL_RELAY_RUNS:
 		return "up";
 	case SPOOL_RELAY_UNKNOWN:

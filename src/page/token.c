@@ -58,7 +58,7 @@ static struct key *load_page_key(const struct conf *conf)
 	unsigned char bytes[KEY_BYTES];
 	struct key *key = NULL;
 
-	if (snprintf(path, sizeof path, "%s/page.key", conf->spool) >= (int)sizeof path)
+	if (snprintf(path, sizeof path, "%s/page.key", conf->dir) >= (int)sizeof path)
 		return NULL;
 	if (read_page_key(path, bytes) || (make_page_key(path, bytes) && read_page_key(path, bytes)))
 		key = key_new(KEY_HMAC_SHA256, bytes, sizeof bytes);

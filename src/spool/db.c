@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "conf/place.h"
 #include "spool/engine.h"
 
 bool spool_db_fail(struct spool_db *db, enum spool_error kind, const char *fmt, ...)
@@ -37,6 +38,11 @@ struct spool_db *spool_db_new(void)
 	if (db)
 		db->lock_fd = db->dir_fd = db->relay_lock_fd = -1;
 	return db;
+}
+
+bool spool_db_exists(const char *place)
+{
+	return place_is_server(place) || spool_sqlite_engine.exists(place);
 }
 
 bool spool_db_open(struct spool_db *db, const char *place, enum journal journal, enum spool_access access)

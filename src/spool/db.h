@@ -32,7 +32,7 @@ enum spool_access {
 	SPOOL_RELAY,   /* as SPOOL_MANAGE; a commit doesn't wait for the disk: what a power cut takes back is sent once more, with the same id */
 };
 
-/* True when there is a spool at that place: the receiver makes it. False with errno set. */
+/* True when there is a spool at that place, or a server that may have one: the receiver makes it. False with errno set. */
 bool spool_db_exists(const char *place);
 
 /* A connection that is not open yet. NULL when memory is short. The caller frees it. */

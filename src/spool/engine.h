@@ -19,6 +19,7 @@
 #include "spool/inspect.h"
 
 struct spool_event;
+struct spool_server;
 struct spool_receiver_ops;
 struct spool_relaying;
 
@@ -37,6 +38,8 @@ struct spool_engine {
 	bool ledger;    /* keys of events are in the table event_key, and stay there; otherwise deletion moves them to the table purged */
 	int rows;       /* events that one statement reads at most: those of one round trip */
 	bool copies;    /* a statement's rows are a copy in memory: its reading holds nothing up */
+
+	bool (*exists)(const char *place); /* spool_db_exists(), of an engine whose places are directories */
 
 	/* Of spool_db_open(): db is zeroed but for housekeeping, or was closed, and is closed after an error. */
 	bool (*open)(struct spool_db *db, const char *place, enum journal journal, enum spool_access access);
@@ -85,6 +88,7 @@ struct spool_engine {
 	bool (*try_to_write)(struct spool_db *db);
 	int64_t (*size)(struct spool_db *db);
 	bool (*inspect)(struct spool_db *db, bool deep, struct spool_faults *faults);
+	bool (*look)(struct spool_db *db, struct spool_server *server); /* spool_server_look(); NULL: the engine has no server */
 };
 
 extern const struct spool_engine spool_sqlite_engine;

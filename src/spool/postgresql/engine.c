@@ -8,6 +8,7 @@
 #include "spool/postgresql/link.h"
 #include "spool/postgresql/put_one.h"
 #include "spool/postgresql/receiver.h"
+#include "spool/postgresql/server.h"
 #include "spool/postgresql/stmt.h"
 #include "spool/relaying.h"
 
@@ -28,7 +29,7 @@ static const struct spool_engine postgresql_engine = {
 	.column_text = pg_stmt_text, .column_is_null = pg_stmt_is_null, .column_is_text = pg_stmt_is_text,
 	.reset = pg_stmt_reset, .free = pg_stmt_free, .changes = pg_stmt_changes, .fail = pg_db_fail,
 	.snapshot = pg_db_snapshot, .version = pg_db_version, .settled = pg_db_settled, .moved = pg_db_moved, .bound = pg_db_bound,
-	.disk = pg_db_disk, .count_ended = pg_db_nothing, .try_to_write = pg_db_try, .size = pg_db_size, .inspect = pg_db_inspect,
+	.disk = pg_db_disk, .count_ended = pg_db_nothing, .try_to_write = pg_db_try, .size = pg_db_size, .inspect = pg_db_inspect, .look = pg_server_look,
 };
 
 extern const struct spool_module hookspool_spool;

@@ -3,6 +3,7 @@
 #include "spool/inspect.h"
 
 #include "spool/engine.h"
+#include "spool/server.h"
 
 bool spool_inspect_write(struct spool_db *db)
 {
@@ -17,4 +18,9 @@ int64_t spool_inspect_size(struct spool_db *db)
 bool spool_inspect_pages(struct spool_db *db, bool deep, struct spool_faults *faults)
 {
 	return db->engine->inspect(db, deep, faults);
+}
+
+bool spool_server_look(struct spool_db *db, struct spool_server *server)
+{
+	return db->engine->look(db, server);
 }

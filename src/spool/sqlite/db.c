@@ -170,7 +170,7 @@ static bool open_database(struct spool_db *db, const char *path, enum journal jo
 	return true;
 }
 
-bool spool_db_exists(const char *dir)
+bool spool_sqlite_exists(const char *dir)
 {
 	char path[PATH_MAX];
 
@@ -313,7 +313,7 @@ const struct spool_engine spool_sqlite_engine = {
 	.receiver = &spool_sqlite_receiver,
 	.rows = 1,
 	.relaying = &spool_sqlite_relaying,
-	.open = open_directory, .close = close_directory,
+	.exists = spool_sqlite_exists, .open = open_directory, .close = close_directory,
 	.begin = begin_locked, .commit = commit_locked, .end = end_locked, .durable = spool_fsync_commits,
 	.begin_deletion = spool_wipe_begin, .end_deletion = spool_wipe_end, .vacuum = spool_wipe_vacuum, .wipe = spool_wipe, .put = spool_store_one,
 	.exec = spool_db_exec, .prepare = spool_sqlite_prepare, .bind_int = spool_sqlite_bind_int, .bind_text = spool_sqlite_bind_text,

@@ -20,6 +20,9 @@ bool spool_db_fail_sql(struct spool_db *db, const char *what);
 /* Runs statements without results. No reason is kept: spool_db_fail_sql() does that. */
 bool spool_db_exec(struct spool_db *db, const char *sql);
 
+/* spool_db_exists() for a directory */
+bool spool_sqlite_exists(const char *dir);
+
 /* The number that a pragma gives; -1 on failure. */
 int spool_db_pragma(struct spool_db *db, const char *sql);
 

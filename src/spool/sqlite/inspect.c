@@ -18,7 +18,7 @@ bool spool_inspect_lost(const char *place)
 	struct stat st;
 
 	snprintf(path, sizeof path, "%s/lock", place);
-	return !spool_db_exists(place) && stat(path, &st) == 0;
+	return !spool_sqlite_exists(place) && stat(path, &st) == 0;
 }
 
 int spool_inspect_pages_try(struct sqlite3 *sql)
