@@ -56,7 +56,7 @@ enum field {
 };
 
 /* The kinds of bodies that an endpoint takes, or-ed. */
-enum content { CONTENT_JSON = 1, CONTENT_FORM = 2, CONTENT_ANY = 4 };
+enum content { CONTENT_JSON = 1, CONTENT_FORM = 2, CONTENT_ANY = 4, CONTENT_MULTIPART = 8, CONTENT_TEXT = 16 /* JSON under text/plain */ };
 
 enum {
 	SCHEME_SOURCES = 12,
@@ -134,7 +134,7 @@ struct scheme {
 	struct handshake handshakes[SCHEME_HANDSHAKES]; /* one without a name behind the last */
 	struct scheme_answer answer;
 	unsigned bodies;              /* enum content, or-ed */
-	const char *json_field;       /* of a form: the parameter that is JSON; "": none; NULL: "payload" */
+	const char *json_field;       /* of a form or multipart/form-data: the field that is JSON; "": none; NULL: "payload" */
 	struct source source[FIELD_COUNT][SCHEME_SOURCES]; /* SOURCE_NONE behind the last */
 };
 

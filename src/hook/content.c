@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "hook/multipart.h"
 #include "hook/signed.h"
 
 bool content_expected(const struct request *r, const struct scheme *s)
@@ -11,7 +12,8 @@ bool content_expected(const struct request *r, const struct scheme *s)
 	if (scheme_takes_get(s) && strcmp(r->method, "GET") == 0)
 		return true; /* it has no body */
 	return s->bodies & CONTENT_ANY || (s->bodies & CONTENT_JSON && request_is_json(r)) ||
-		(s->bodies & CONTENT_FORM && request_is(r, REQUEST_FORM));
+		(s->bodies & CONTENT_FORM && request_is(r, REQUEST_FORM)) || (s->bodies & CONTENT_TEXT && request_is(r, "text/plain")) ||
+		(s->bodies & CONTENT_MULTIPART && request_is(r, REQUEST_MULTIPART));
 }
 
 /* White space as in RFC 8259 section 2, or a byte order mark, may stand before it. */
@@ -41,9 +43,10 @@ static enum content_kind find_kind(const struct request *r, const struct scheme 
 			return CONTENT_IS_UNKNOWN;
 		}
 	}
-	if (s->bodies == CONTENT_JSON || (json && s->bodies & (CONTENT_JSON | CONTENT_ANY)))
+	if (!(s->bodies & ~(unsigned)(CONTENT_JSON | CONTENT_TEXT)) || (json && s->bodies & (CONTENT_JSON | CONTENT_TEXT | CONTENT_ANY)))
 		return CONTENT_IS_JSON;
-	return CONTENT_IS_FORM;
+	return s->bodies & CONTENT_MULTIPART && (multipart_begins(body) || !(s->bodies & (CONTENT_FORM | CONTENT_ANY))) ? CONTENT_IS_MULTIPART
+		: CONTENT_IS_FORM;
 }
 
 /* A form is signed sorted, so the signature does not say which of two values of a name is the first. */
@@ -51,7 +54,7 @@ static enum content_kind read_form(const struct scheme *s, struct slice text, en
 {
 	const char *field = s->json_field ? s->json_field : "payload";
 
-	switch (form_parse(form, text.p, text.n)) {
+	switch (kind == CONTENT_IS_MULTIPART ? multipart_parse(form, text) : form_parse(form, text.p, text.n)) {
 	case FORM_OK:
 		if (*field)
 			*json = (scheme_signs(s, PLACEHOLDER_FORM) ? form_only_value : form_value)(form, field);
@@ -71,7 +74,7 @@ enum content_kind content_json(const struct request *r, const struct scheme *s, 
 	enum content_kind kind = find_kind(r, s, form);
 
 	*json = (struct slice){0};
-	if (kind == CONTENT_IS_FORM)
+	if (kind == CONTENT_IS_FORM || kind == CONTENT_IS_MULTIPART)
 		return read_form(s, body, kind, form, json);
 	if (kind == CONTENT_IS_QUERY)
 		return read_form(s, slice_text(r->query), kind, form, json);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * How a body is read. Nothing signs the Content-Type, so it never chooses between two readings of one body: what was signed and
- * the body itself do. A JSON text begins with { or [, which a form encodes as %7B and %5B.
+ * the body itself do. A JSON text begins with { or [, which a form encodes as %7B and %5B; and multipart/form-data with the line of its
+ * boundary, whose end a form encodes as %0D%0A.
  */
 #ifndef CONTENT_H
 #define CONTENT_H
@@ -16,6 +17,7 @@
 enum content_kind {
 	CONTENT_IS_JSON,
 	CONTENT_IS_FORM,
+	CONTENT_IS_MULTIPART,
 	CONTENT_IS_QUERY,   /* there is no body: the form is the signed query */
 	CONTENT_IS_BROKEN,  /* a form that cannot be read */
 	CONTENT_IS_UNKNOWN, /* memory is short */

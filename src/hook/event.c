@@ -71,7 +71,7 @@ static enum event_result read_content(struct reading *rd)
 	enum event_result result = EVENT_OK;
 	struct slice json;
 	enum content_kind kind = content_json(rd->r, rd->s, &rd->ev->form, &json);
-	bool says_what = request_is(rd->r, REQUEST_FORM);
+	bool says_what = request_is(rd->r, REQUEST_FORM) || request_is(rd->r, REQUEST_MULTIPART);
 
 	if (kind == CONTENT_IS_UNKNOWN)
 		return EVENT_UNAVAILABLE;

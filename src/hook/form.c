@@ -56,15 +56,37 @@ static bool add_decoded(struct buf *arena, const char *p, size_t n, struct slice
 	return true;
 }
 
+bool form_begin(struct form *f, size_t bytes)
+{
+	f->n = 0;
+	f->arena.len = 0;
+	give_back(f);
+	return buf_reserve(&f->arena, bytes + 1);
+}
+
+static struct slice add_copy(struct buf *arena, struct slice s)
+{
+	struct slice copy = {arena->data + arena->len, s.n};
+
+	buf_add(arena, s.p, s.n);
+	return copy;
+}
+
+bool form_add(struct form *f, struct slice name, struct slice value)
+{
+	if (!reserve_param(f))
+		return false;
+	f->param[f->n].name = add_copy(&f->arena, name);
+	f->param[f->n++].value = add_copy(&f->arena, value);
+	return true;
+}
+
 enum form_result form_parse(struct form *f, const char *p, size_t n)
 {
 	const char *end = n ? p + n : p, *stop, *equals; /* p may be NULL */
 	struct form_param *param;
 
-	f->n = 0;
-	f->arena.len = 0;
-	give_back(f);
-	if (!buf_reserve(&f->arena, n + 1)) /* decoding never makes it longer */
+	if (!form_begin(f, n)) /* decoding never makes it longer */
 		return FORM_NO_MEMORY;
 	for (; p < end; p = stop + 1) {
 		stop = memchr(p, '&', (size_t)(end - p));

@@ -21,6 +21,13 @@ struct form {
 
 enum form_result { FORM_OK, FORM_MALFORMED, FORM_NO_MEMORY };
 
+/*
+ * For a reader of another format: empties the form, and makes room for that many bytes of names and values in all. form_add()
+ * appends copies of a name and a value. False when memory is short.
+ */
+bool form_begin(struct form *f, size_t bytes);
+bool form_add(struct form *f, struct slice name, struct slice value);
+
 /* Decodes the n bytes at p. MALFORMED: a % without two hexadecimal digits, or a NUL. */
 enum form_result form_parse(struct form *f, const char *p, size_t n);
 

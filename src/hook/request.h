@@ -45,6 +45,7 @@ void request_init(struct request *r, char *const *envp, body_reader *read, void 
 /* The media types that are read. */
 #define REQUEST_JSON "application/json"
 #define REQUEST_FORM "application/x-www-form-urlencoded"
+#define REQUEST_MULTIPART "multipart/form-data"
 
 /* The value of a CGI variable, or NULL. The first one counts where a name is there twice. */
 const char *request_variable(const struct request *r, const char *name);

@@ -197,6 +197,10 @@ static void lone_surrogates_stay_different(void **state)
 	event_free(&ev);
 }
 
+#define MULTIPART "multipart/form-data; boundary=other"
+#define PART(name) "--b\r\nContent-Disposition: form-data; name=\"" name "\"\r\n\r\n"
+#define END "\r\n--b--\r\n"
+
 /* The body, and not the Content-Type that nothing signs, tells what it is; JSON has many types. */
 static void body_types_are_read(void **state)
 {
@@ -218,6 +222,25 @@ static void body_types_are_read(void **state)
 		{"event = {\"form:e\", \"json:e\"} bodies = {\"json\", \"form\"}", "application/x-www-form-urlencoded", "{\"e\":\"y\"}", "y", EVENT_OK},
 		{"event = {\"json:e\"} bodies = {\"json\", \"form\"}", "application/x-www-form-urlencoded", "payload=%7B%22e%22:%22y%22%7D", "y", EVENT_OK},
 		{"event = {\"json:e\"}", "application/json", "{}", NULL, EVENT_NAMELESS},
+		/* the field that is JSON */
+		{"event = {\"json:e\"} bodies = {\"form\"} json-field = \"raw\"", "application/x-www-form-urlencoded", "raw=%7B%22e%22:%22y%22%7D", "y", EVENT_OK},
+		{"event = {\"json:e\"} bodies = {\"form\"} json-field = \"raw\"", "application/x-www-form-urlencoded", "payload=%7B%22e%22:%22y%22%7D", NULL, EVENT_NAMELESS},
+		{"event = {\"json:e\"} bodies = {\"form\"} json-field = \"\"", "application/x-www-form-urlencoded", "=%7B%7D&payload=%7B%22e%22:%22y%22%7D", NULL, EVENT_NAMELESS},
+		{"event = {\"json:e\"} bodies = {\"form\"} json-field = \"raw\"", "application/x-www-form-urlencoded", "raw=x", NULL, EVENT_MALFORMED},
+		/* multipart/form-data, whose boundary is the body's own */
+		{"event = {\"form:e\"} bodies = {\"multipart\"}", MULTIPART, PART("e") "y" END, "y", EVENT_OK},
+		{"event = {\"json:e\"} bodies = {\"multipart\"}", MULTIPART, PART("a") "1\r\n" PART("payload") "{\"e\":\"y\"}" END, "y", EVENT_OK},
+		{"event = {\"json:e\"} bodies = {\"multipart\", \"json\"} json-field = \"raw\"", MULTIPART, PART("raw") "{\"e\":\"y\"}" END, "y", EVENT_OK},
+		{"event = {\"json:e\"} bodies = {\"multipart\", \"json\"}", "application/json", "{\"e\":\"y\"}", "y", EVENT_OK},
+		{"event = {\"form:e\"} bodies = {\"multipart\", \"form\"}", MULTIPART, "e=y", "y", EVENT_OK},
+		{"event = {\"form:e\"} bodies = {\"multipart\", \"form\"}", "application/x-www-form-urlencoded", PART("e") "y" END, "y", EVENT_OK},
+		{"event = {\"form:e\"} bodies = {\"multipart\"}", MULTIPART, PART("e\"; filename=\"f") "y" END, NULL, EVENT_NAMELESS},
+		{"event = {\"form:e\"} bodies = {\"multipart\"}", MULTIPART, PART("e") "y\r\n--b", NULL, EVENT_MALFORMED},
+		{"event = {\"form:e\"} bodies = {\"multipart\"}", MULTIPART, "e=y", NULL, EVENT_MALFORMED},
+		/* JSON under text/plain */
+		{"event = {\"json:e\"} bodies = {\"text\"}", "text/plain; charset=UTF-8", "{\"e\":\"y\"}", "y", EVENT_OK},
+		{"event = {\"json:e\"} bodies = {\"text\"}", "text/plain", "e=y", NULL, EVENT_MALFORMED},
+		{"event = {\"form:e\", \"json:e\"} bodies = {\"text\", \"form\"}", "text/plain", "{\"e\":\"y\"}", "y", EVENT_OK},
 	};
 	struct event ev = {0};
 	char headers[128];

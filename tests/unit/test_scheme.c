@@ -10,6 +10,7 @@
 #include "hook/event.h"
 #include "hook/form.h"
 #include "hook/handshake.h"
+#include "hook/multipart.h"
 #include "hook/sign.h"
 #include "hook/stored.h"
 #include "hook/verify.h"
@@ -785,6 +786,71 @@ static void forms_are_parsed(void **state)
 	form_free(&f);
 }
 
+#define FIELD(name, value) "--b\r\nContent-Disposition: form-data; name=\"" name "\"\r\n\r\n" value "\r\n"
+#define PART(header, value) "--b\r\n" header "\r\n\r\n" value "\r\n"
+#define LAST "--b--\r\n"
+
+/* What two readers could understand in two ways is malformed. */
+static void multipart_forms_are_parsed(void **state)
+{
+	static const struct {
+		const char *body, *want; /* name=value; of each; NULL: malformed */
+	} cases[] = {
+		{FIELD("a", "1") LAST, "a=1;"}, {FIELD("a", "1") FIELD("b", "") FIELD("a", "2") LAST, "a=1;b=;a=2;"},
+		{FIELD("a", "1") "--b--", "a=1;"}, {FIELD("a b;c", "--b\n--b\r--b") LAST, "a b;c=--b\n--b\r--b;"},
+		{PART("content-disposition:form-data;name=a", "1") LAST, "a=1;"},
+		{PART("Content-Type: text/plain\r\nContent-Disposition: form-data; name=\"a\" ; x=y", "1") LAST, "a=1;"},
+		{PART("Content-Disposition: form-data; name=\"f\"; filename=\"x\\\"; name=\\\"g\"", "1") FIELD("a", "2") LAST, "a=2;"},
+		{PART("Content-Disposition: form-data; filename*=utf-8''x; name=f", "1") LAST, ""},
+		{PART("Content-Disposition: form-data; name=a\r\nContent-Transfer-Encoding: 8bit", "1") LAST, "a=1;"},
+		{"", NULL}, {"--b--\r\n", NULL}, {"--\r\n", NULL}, {"a=1", NULL}, {FIELD("a", "1"), NULL}, {FIELD("a", "1") "--b-", NULL},
+		{FIELD("a", "1") "--b--\r\nmore", NULL}, {"\r\n" FIELD("a", "1") LAST, NULL}, {FIELD("a", "\r\n--bc") LAST, NULL},
+		{PART("Content-Disposition: form-data; name=\"a\"; name=\"b\"", "1") LAST, NULL},
+		{PART("Content-Disposition: form-data; name=\"a\"\r\nContent-Disposition: form-data; name=\"b\"", "1") LAST, NULL},
+		{PART("Content-Disposition: form-data; name*=utf-8''a", "1") LAST, NULL}, {FIELD("", "1") LAST, NULL}, {FIELD("a\\b", "1") LAST, NULL},
+		{PART("Content-Disposition: form-data", "1") LAST, NULL}, {PART("Content-Disposition: attachment; name=a", "1") LAST, NULL},
+		{PART("Content-Type: text/plain", "1") LAST, NULL}, {PART("Content-Disposition: form-data;\r\n name=a", "1") LAST, NULL},
+		{PART("Content-Disposition: form-data; name=a\r\nContent-Transfer-Encoding: base64", "MQ==") LAST, NULL},
+		{PART("Content-Disposition: form-data; name=\"a", "1") LAST, NULL}, {PART("Content-Disposition : form-data; name=a", "1") LAST, NULL},
+		{"--b\nContent-Disposition: form-data; name=a\n\n1\n--b--\n", NULL},
+	};
+	struct form f = {0};
+	struct buf many = {0};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct buf got = {0};
+
+		if (multipart_parse(&f, slice_text(cases[i].body)) != (cases[i].want ? FORM_OK : FORM_MALFORMED))
+			fail_msg("case %zu: %s", i, cases[i].body);
+		for (size_t k = 0; cases[i].want && k < f.n; k++)
+			buf_printf(&got, "%.*s=%.*s;", (int)f.param[k].name.n, f.param[k].name.p, (int)f.param[k].value.n, f.param[k].value.p);
+		if (cases[i].want && strcmp(buf_str(&got), cases[i].want) != 0)
+			fail_msg("%s: %s", cases[i].body, buf_str(&got));
+		buf_free(&got);
+	}
+	assert_int_equal(multipart_parse(&f, (struct slice){FIELD("a", "\0") LAST, sizeof FIELD("a", "\0") LAST - 1}), FORM_MALFORMED);
+	for (int n = MULTIPART_PARTS; n <= MULTIPART_PARTS + 1; n++) {
+		many.len = 0;
+		for (int i = 0; i < n; i++)
+			buf_printf(&many, FIELD("a%d", "%d"), i, i);
+		buf_printf(&many, LAST);
+		assert_int_equal(multipart_parse(&f, (struct slice){many.data, many.len}), n == MULTIPART_PARTS ? FORM_OK : FORM_MALFORMED);
+	}
+	for (int n = MULTIPART_HEADER - 45; n <= MULTIPART_HEADER; n += 45) {
+		many.len = 0;
+		buf_printf(&many, "--b\r\nX: %0*d\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n" LAST, n - 9, 0);
+		assert_int_equal(multipart_parse(&f, (struct slice){many.data, many.len}), n < MULTIPART_HEADER ? FORM_OK : FORM_MALFORMED);
+	}
+	for (int n = MULTIPART_BOUNDARY_MAX; n <= MULTIPART_BOUNDARY_MAX + 1; n++) {
+		many.len = 0;
+		buf_printf(&many, "--%0*d\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--%0*d--", n, 0, n, 0);
+		assert_int_equal(multipart_parse(&f, (struct slice){many.data, many.len}), n == MULTIPART_BOUNDARY_MAX ? FORM_OK : FORM_MALFORMED);
+	}
+	buf_free(&many);
+	form_free(&f);
+}
+
 static void values_at_paths(void **state)
 {
 	static const struct {
@@ -894,6 +960,7 @@ int main(void)
 		cmocka_unit_test(keys_are_decoded),
 		cmocka_unit_test(signature_encodings),
 		cmocka_unit_test(forms_are_parsed),
+		cmocka_unit_test(multipart_forms_are_parsed),
 		cmocka_unit_test(values_at_paths),
 		cmocka_unit_test(handshakes),
 	};
