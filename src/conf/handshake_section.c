@@ -12,7 +12,7 @@
 #include "conf/scheme_source.h"
 
 static const char *const handshake_methods[] = {"POST", "GET", "HEAD", "OPTIONS", NULL}; /* enum handshake_method */
-static const char *const types[] = {"text/plain", "application/json", NULL};
+static const char *const answer_types[] = {"text/plain", "application/json", NULL};
 
 /* ---- kinds of its own */
 
@@ -173,7 +173,7 @@ static const struct option_row handshake_options[] = {
 	{"verify-token", &token_kind, NULL, AT(token), .help = "where the endpoint's verify token is"},
 	{"keep", &kind_bool, "false", AT(keep), .help = "keep the question for `hookspool rejects`: it is a secret that the administrator needs"},
 	{"answer-status", &kind_status, "200", AT(status), .help = "the status of the answer: 200 or 204"},
-	{"answer-type", &answer_type_kind, "text/plain", AT(type), .choices = types, .help = "the media type of answer-body"},
+	{"answer-type", &answer_type_kind, "text/plain", AT(type), .choices = answer_types, .help = "the media type of answer-body"},
 	{"answer-body", &answer_body_kind, NULL, AT(body), .help = "the body of the answer, with {challenge}, {hmac-hex} or {hmac-base64} in it"},
 	{"answer-headers", &answer_headers_kind, NULL, AT(headers), .help = "headers of the answer, at most 4"},
 	{.name = NULL},
@@ -197,7 +197,7 @@ static bool build_handshake(cfg_t *sec, struct handshake *h)
 	return true;
 }
 
-static bool check_place(cfg_t *sec, const struct handshake *h)
+static bool check_question_place(cfg_t *sec, const struct handshake *h)
 {
 	bool post = h->method == HANDSHAKE_POST, in_body = h->place == HANDSHAKE_IN_CHALLENGE || h->place == HANDSHAKE_IN_FORM;
 
@@ -216,7 +216,7 @@ static bool check_place(cfg_t *sec, const struct handshake *h)
 
 static bool check_whole(cfg_t *sec, const struct handshake *h)
 {
-	if (!check_place(sec, h) || !kind_check_answer(sec))
+	if (!check_question_place(sec, h) || !kind_check_answer(sec))
 		return false;
 	if (h->status != 200 && h->status != 204)
 		return option_refuse_value(sec, "answer-status", NULL, "the answer to a handshake is 200 or 204");

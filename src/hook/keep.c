@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "hook/stored.h"
+
 static bool add_header_line(struct buf *b, const char *name, const char *value)
 {
 	return buf_add(b, name, strlen(name)) && buf_add(b, ": ", 2) && buf_add(b, value, strlen(value)) && buf_add(b, "\n", 1);
@@ -57,7 +59,7 @@ bool keep_headers(const struct request *r, struct delivery *d)
 		ok = keep_header(r, verify_header(s, i), d);
 	ok = ok && keep_sources(r, s, d);
 	if (ok && *r->query && scheme_needs_query(s))
-		ok = add_header_line(&d->headers, ":query", r->query);
+		ok = stored_query(r, s, &d->headers);
 	if (ok && r->coding)
 		ok = keep_header(r, "Content-Encoding", d);
 	return ok && add_header_line(&d->headers, "Content-Type", r->content_type);

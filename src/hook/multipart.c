@@ -43,7 +43,7 @@ bool multipart_begins(struct slice body)
 }
 
 /* Moves on behind the text. False, and nothing moves, where another one stands there. */
-static bool take_text(struct multipart *m, const char *text, size_t n)
+static bool take_part_text(struct multipart *m, const char *text, size_t n)
 {
 	if ((size_t)(m->end - m->at) < n || memcmp(m->at, text, n) != 0)
 		return false;
@@ -52,7 +52,7 @@ static bool take_text(struct multipart *m, const char *text, size_t n)
 }
 
 /* The next line of a header, without its CRLF. False where it has no end, or a control character. */
-static bool take_line(struct multipart *m, struct slice *line)
+static bool take_part_line(struct multipart *m, struct slice *line)
 {
 	const char *p = m->at;
 
@@ -60,17 +60,17 @@ static bool take_line(struct multipart *m, struct slice *line)
 		p++;
 	*line = (struct slice){m->at, (size_t)(p - m->at)};
 	m->at = p;
-	return take_text(m, "\r\n", 2);
+	return take_part_text(m, "\r\n", 2);
 }
 
-static bool is_blank(char c)
+static bool is_part_blank(char c)
 {
 	return c == ' ' || c == '\t';
 }
 
-static void skip_blanks(struct slice *s)
+static void skip_part_blanks(struct slice *s)
 {
-	for (; s->n && is_blank(*s->p); s->n--)
+	for (; s->n && is_part_blank(*s->p); s->n--)
 		s->p++;
 }
 
@@ -106,7 +106,7 @@ static bool take_quoted(struct slice *s, struct slice *out)
 	return true;
 }
 
-static bool is_word(struct slice s, const char *word)
+static bool is_same_word(struct slice s, const char *word)
 {
 	return s.n == strlen(word) && strncasecmp(s.p, word, s.n) == 0;
 }
@@ -116,7 +116,7 @@ static bool take_parameter(struct multipart *m, struct slice *rest)
 {
 	struct slice key, value;
 
-	skip_blanks(rest);
+	skip_part_blanks(rest);
 	key = take_token(rest);
 	if (!key.n || !rest->n || *rest->p != '=')
 		return false;
@@ -127,11 +127,11 @@ static bool take_parameter(struct multipart *m, struct slice *rest)
 	} else if (!(value = take_token(rest)).n) {
 		return false;
 	}
-	skip_blanks(rest);
-	if (is_word(key, "filename") || is_word(key, "filename*"))
+	skip_part_blanks(rest);
+	if (is_same_word(key, "filename") || is_same_word(key, "filename*"))
 		m->is_file = true;
-	if (!is_word(key, "name"))
-		return !is_word(key, "name*");
+	if (!is_same_word(key, "name"))
+		return !is_same_word(key, "name*");
 	if (m->is_named || !value.n || memchr(value.p, '\\', value.n))
 		return false;
 	m->is_named = true;
@@ -142,10 +142,10 @@ static bool take_parameter(struct multipart *m, struct slice *rest)
 /* RFC 7578 section 4.2 */
 static bool read_disposition(struct multipart *m, struct slice rest)
 {
-	skip_blanks(&rest);
-	if (m->is_named || !is_word(take_token(&rest), "form-data"))
+	skip_part_blanks(&rest);
+	if (m->is_named || !is_same_word(take_token(&rest), "form-data"))
 		return false;
-	skip_blanks(&rest);
+	skip_part_blanks(&rest);
 	while (rest.n) {
 		if (*rest.p != ';')
 			return false;
@@ -159,10 +159,10 @@ static bool read_disposition(struct multipart *m, struct slice rest)
 /* RFC 7578 section 4.7: nothing is encoded. */
 static bool is_plain_encoding(struct slice value)
 {
-	skip_blanks(&value);
-	while (value.n && is_blank(value.p[value.n - 1]))
+	skip_part_blanks(&value);
+	while (value.n && is_part_blank(value.p[value.n - 1]))
 		value.n--;
-	return is_word(value, "binary") || is_word(value, "8bit") || is_word(value, "7bit");
+	return is_same_word(value, "binary") || is_same_word(value, "8bit") || is_same_word(value, "7bit");
 }
 
 static bool read_header_line(struct multipart *m, struct slice line)
@@ -172,9 +172,9 @@ static bool read_header_line(struct multipart *m, struct slice line)
 	if (!name.n || !line.n || *line.p != ':')
 		return false;
 	value = (struct slice){line.p + 1, line.n - 1};
-	if (is_word(name, "Content-Disposition"))
+	if (is_same_word(name, "Content-Disposition"))
 		return read_disposition(m, value);
-	return !is_word(name, "Content-Transfer-Encoding") || is_plain_encoding(value);
+	return !is_same_word(name, "Content-Transfer-Encoding") || is_plain_encoding(value);
 }
 
 static bool read_header(struct multipart *m)
@@ -184,7 +184,7 @@ static bool read_header(struct multipart *m)
 
 	m->is_named = m->is_file = false;
 	for (;;) {
-		if (!take_line(m, &line) || m->at - begin > MULTIPART_HEADER)
+		if (!take_part_line(m, &line) || m->at - begin > MULTIPART_HEADER)
 			return false;
 		if (!line.n)
 			return m->is_named;
@@ -212,7 +212,7 @@ static bool read_part_content(struct multipart *m)
 /* Behind the last boundary there may be the end of its line, and nothing else. */
 static bool is_at_end(struct multipart *m)
 {
-	take_text(m, "\r\n", 2);
+	take_part_text(m, "\r\n", 2);
 	return m->at == m->end;
 }
 
@@ -226,13 +226,13 @@ enum form_result multipart_parse(struct form *f, struct slice body)
 		return FORM_MALFORMED;
 	m.at += m.boundary.n;
 	for (int i = 0; i < MULTIPART_PARTS; i++) {
-		if (!take_text(&m, "\r\n", 2) || !read_header(&m) || !read_part_content(&m))
+		if (!take_part_text(&m, "\r\n", 2) || !read_header(&m) || !read_part_content(&m))
 			return FORM_MALFORMED;
 		if (!m.is_file && memchr(m.content.p, '\0', m.content.n))
 			return FORM_MALFORMED;
 		if (!m.is_file && !form_add(f, m.name, m.content))
 			return FORM_NO_MEMORY;
-		if (take_text(&m, "--", 2))
+		if (take_part_text(&m, "--", 2))
 			return is_at_end(&m) ? FORM_OK : FORM_MALFORMED;
 	}
 	return FORM_MALFORMED;

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "hook/form.h"
+
 enum { HEADERS_MAX = 32 * 1024 };
 
 /* The variable is a header that has the scheme's secret or token. */
@@ -25,17 +27,92 @@ static bool is_secret(const char *variable, const struct scheme *s)
 		(scheme_bears_secret(s) && has_secret(variable, s));
 }
 
+static bool hides_any(const struct scheme *s)
+{
+	for (int i = 0; i < SCHEME_PLACES && s->place[i].kind; i++)
+		if (s->place[i].kind == SOURCE_QUERY)
+			return true;
+	return false;
+}
+
+/* The next parameter of a query, as it stands there; *query moves on behind it. False at the end. */
+static bool next_parameter(const char **query, struct slice *parameter)
+{
+	size_t n = strcspn(*query, "&");
+
+	if (!**query)
+		return false;
+	*parameter = (struct slice){*query, n};
+	*query += n + ((*query)[n] == '&');
+	return true;
+}
+
+/* The parameter's value is a secret of the scheme. True also for one whose name cannot be read. */
+static bool is_hidden_parameter(const struct scheme *s, struct slice parameter, struct form *scratch)
+{
+	return form_parse(scratch, parameter.p, parameter.n) != FORM_OK || (scratch->n && scheme_hides_parameter(s, scratch->param[0].name));
+}
+
+bool stored_query(const struct request *r, const struct scheme *s, struct buf *out)
+{
+	const char *rest = r->query;
+	struct slice parameter;
+	struct form scratch = {0};
+	bool ok = buf_add_text(out, ":query: ");
+
+	if (!hides_any(s))
+		return ok && buf_add_text(out, rest) && buf_add(out, "\n", 1);
+	for (bool first = true; ok && next_parameter(&rest, &parameter); first = false) {
+		const char *equals = memchr(parameter.p, '=', parameter.n);
+
+		ok = first || buf_add(out, "&", 1);
+		if (ok && !is_hidden_parameter(s, parameter, &scratch))
+			ok = buf_add(out, parameter.p, parameter.n);
+		else if (ok)
+			ok = buf_add(out, parameter.p, equals ? (size_t)(equals - parameter.p) : 0) && buf_add_text(out, "=-");
+	}
+	form_free(&scratch);
+	return ok && buf_add(out, "\n", 1);
+}
+
+static bool contains_part(const char *text, struct slice part)
+{
+	for (; part.n && (text = strchr(text, *part.p)); text++)
+		if (strncmp(text, part.p, part.n) == 0)
+			return true;
+	return false;
+}
+
+/* The header repeats a secret of the query, as a web server's X-Original-URL does, or a Referer. */
+static bool repeats_secret(const char *value, const struct request *r, const struct scheme *s)
+{
+	const char *rest = r->query, *equals;
+	struct slice parameter;
+	struct form scratch = {0};
+	bool found = false;
+
+	while (!found && next_parameter(&rest, &parameter)) {
+		if (!is_hidden_parameter(s, parameter, &scratch))
+			continue;
+		equals = memchr(parameter.p, '=', parameter.n);
+		found = equals && contains_part(value, (struct slice){equals + 1, parameter.n - (size_t)(equals + 1 - parameter.p)});
+		found |= scratch.n && contains_part(value, scratch.param[0].value);
+	}
+	form_free(&scratch);
+	return found;
+}
+
 bool stored_headers(const struct request *r, const struct scheme *s, struct buf *out)
 {
 	static const char prefix[] = "HTTP_";
 	const char *name, *value;
-	bool ok = true;
+	bool ok = true, hides = hides_any(s);
 	size_t at;
 
 	for (char *const *var = r->envp; ok && *var; var++) {
 		name = *var + sizeof prefix - 1;
 		if (strncmp(*var, prefix, sizeof prefix - 1) != 0 || !(value = strchr(name, '=')) || strchr(value, '\n') ||
-		    is_secret(*var, s))
+		    is_secret(*var, s) || (hides && repeats_secret(value + 1, r, s)))
 			continue;
 		at = out->len;
 		ok = buf_printf(out, "%.*s: %s\n", (int)(value - name), name, value + 1);
@@ -44,7 +121,7 @@ bool stored_headers(const struct request *r, const struct scheme *s, struct buf 
 				out->data[at] = '-';
 	}
 	if (ok && *r->query && scheme_needs_query(s))
-		ok = buf_printf(out, ":query: %s\n", r->query);
+		ok = stored_query(r, s, out);
 	return ok && buf_printf(out, "Content-Type: %s\n", r->content_type) && out->len <= HEADERS_MAX;
 }
 

@@ -24,6 +24,12 @@ struct stored {
 bool stored_headers(const struct request *r, const struct scheme *s, struct buf *out);
 
 /*
+ * Appends the query as a line ":query: QUERY\n". The value of a parameter that holds the scheme's secret or signature is a "-" there.
+ * False when memory is short.
+ */
+bool stored_query(const struct request *r, const struct scheme *s, struct buf *out);
+
+/*
  * Makes the request from lines "Name: value\n" (":query" is the URL's) and the body, both borrowed. False when memory
  * is short.
  */

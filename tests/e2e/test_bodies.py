@@ -9,8 +9,9 @@ import sender
 from conftest import site_home
 from fcgi_client import ABORT, PARAMS, STDIN, Fcgi, opening, params, record, stdin, whole
 from outcomes import expect
+from page import Page
 from place import SLOW
-from receiver import endpoint
+from receiver import Home, endpoint
 from sender import message, new_urn, padded
 
 LINKEDIN, SMALL = "/webhook/linkedin", "/webhook/small"
@@ -187,3 +188,80 @@ def test_content_type_of_two_lines(receiver, end):
     one = receiver()
     expect(fcgi_client.deliver(one.socket, message(), headers={"Content-Type": f"application/json;{end}X-More: x"}), "stored")
     assert "X-More" not in one.home.spool.events()[0]["headers"]
+
+
+MULTIPART = {"X-Webhook-Signature": None, "Content-Type": "multipart/form-data; boundary=other"}
+PART = '--b\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n'
+
+
+def test_multipart():
+    """A field that is JSON, as Jotform and Dropbox Sign send it; the body is kept as it came, and verified before it is read."""
+    home = Home('scheme "own" { header = "X-Own" bodies = {"multipart"} json-field = "raw" event = {"json:kind"} dedupe-key = {"form:id"}'
+                ' conversation = {"json:text"} }\n', endpoint("/own", scheme="own"))
+    one = home.start()
+    body = (PART % ("id", "7") + PART % ('f"; filename="x', "\0\x01") + PART % ("raw", '{"kind":"sent","text":"Ahoj"}') + "--b--\r\n").encode()
+    for data, code in ((body, "stored"), (body, "duplicate"), (body[:-6], "stored"), (body.replace(b"--b--", b"--b--x"), "stored")):
+        expect(fcgi_client.deliver(one.socket, data, path="/own", headers={**MULTIPART, "X-Own": sender.sign(data, prefix="")}), code)
+        expect(fcgi_client.deliver(one.socket, data, path="/own", headers={**MULTIPART, "X-Own": sender.sign(data + b" ", prefix="")}), "unauthorized")
+    first, *broken = home.spool.events()
+    assert (first["event"], first["key"], first["conversation"], first["body"]) == ("sent", "7", "Ahoj", body)
+    assert len(broken) == 2 and all((event["event"], event["note"]) == ("", "not a form") for event in broken)
+    one.stop()
+
+
+def test_json_under_text_plain():
+    """As Amazon SNS sends it; without the word text it is no body of the endpoint."""
+    home = Home('scheme "own" { header = "X-Own" bodies = {"text"} event = {"json:Type"} }\n', endpoint("/own", scheme="own"))
+    one = home.start()
+    headers = {"X-Webhook-Signature": None, "Content-Type": "text/plain; charset=UTF-8"}
+    body = b'{"Type":"Notification"}'
+    expect(fcgi_client.deliver(one.socket, body, path="/own", headers={**headers, "X-Own": sender.sign(body, prefix="")}), "stored")
+    expect(fcgi_client.deliver(one.socket, body, path="/own", headers=headers), "unauthorized")
+    expect(fcgi_client.deliver(one.socket, body, path="/own", headers={**headers, "Content-Type": "text/html"}), "unsupported_type")
+    assert [(event["event"], event["note"]) for event in home.spool.events()] == [("Notification", None)]
+    one.stop()
+
+
+SECRET_QUERY = "key=Zq8-secret_of+the%20query"
+
+
+@pytest.mark.parametrize("scheme", ['algorithm = "secret" signature = {"query:key"}', 'algorithm = "hmac-sha256" signature = {"query:key"} signs = "{body}{query:a}"'])
+def test_secret_in_the_query_is_never_kept(scheme):
+    """Not in the spool, the log, the answers, the page or an export; also where the web server repeats the URL in a header."""
+    home = Home(f'scheme "own" {{ {scheme} }}\n', endpoint("/own", scheme="own", secret_file=["own.key"]), files={"own.key": "Zq8-secret_of the query"},
+                reject_bodies=True, page_access="open", log_level="debug")
+    one, body = home.start(), b'{"event":"e","n":%d}'
+    value = sender.sign(body % 1 + b"1", "Zq8-secret_of the query", prefix="") if "hmac" in scheme else SECRET_QUERY[4:]
+    wrong = value[:-1] + ("0" if value[-1] != "0" else "1")
+    texts = []
+
+    def ask(query, n=1, method="POST"):
+        url = f"/own?{query}"
+        listed = [(name, v) for name, v in params("/own", body % n, {"X-Webhook-Signature": None, "X-Original-URL": url, "Referer": "https://e.com" + url}, method)
+                  if name not in ("QUERY_STRING", "REQUEST_URI")]
+        with Fcgi(one.socket) as fcgi:
+            fcgi.send(whole([*listed, ("QUERY_STRING", query), ("REQUEST_URI", url)], body % n, keep=False))
+            reply = fcgi.reply()
+        texts.append(str(reply))
+        return reply
+
+    expect(ask(f"a=1&key={value}"), "stored")
+    expect(ask(f"k%65y={value}&a=1"), "duplicate")
+    expect(ask(f"a=1&key={wrong}"), "unauthorized")
+    expect(ask(f"a=1&key={value}", 2) if "hmac" in scheme else ask(f"a=1&key={wrong}", 2), "unauthorized")
+    expect(ask(f"a=%zz&key={value}"), "unauthorized")
+    expect(ask(f"a=1&key={value}&key={wrong}"), "unauthorized")
+    assert ask(f"a=1&key={value}", method="GET").status == 405
+    one.until(lambda: len(home.spool.rejects()) >= 4, "the refused ones are written")
+    page = Page(home)
+    event = home.spool.events()[0]["id"]
+    texts += [str(page.get(path).json) for path in ("/events.json", f"/event/{event}.json", "/summary.json",
+                                                    *(f"/event/r{r['id']}.json" for r in home.spool.rejects()))]
+    page.stop()
+    texts += [home.cli(*args).stdout.decode() for args in (["export"], ["list", "--json"], ["show", str(event)], ["rejects", "--json"], ["stats", "--json"],
+                                                           ["rejects", "--verify"])]
+    one.stop()
+    texts += [one.text()] + [path.read_bytes().decode("latin-1") for path in home.spool.dir.iterdir() if path.is_file()]
+    assert "unauthorized" in "".join(texts) and len(texts) > 20
+    for secret in {value, wrong, "Zq8-secret_of the query", "Zq8-secret_of+the", "Zq8-secret_of%20the"}:
+        assert not [text for text in texts if secret in text], secret
