@@ -4,20 +4,28 @@
 
 #include <string.h>
 
-#include "conf/handshake_rows.h"
+#define TEXT_ANSWER .status = 200, .type = "text/plain", .body = "{challenge}"
+#define JSON_ANSWER .status = 200, .type = "application/json", .body
 
 static const struct handshake rows[] = {
-	HANDSHAKE_ROW_CHALLENGE,
-	HANDSHAKE_ROW_HUB,
-	HANDSHAKE_ROW_CHALLENGE_CODE,
-	HANDSHAKE_ROW_CRC_TOKEN,
-	HANDSHAKE_ROW_VALIDATION_TOKEN,
-	HANDSHAKE_ROW_URL_VERIFICATION,
-	HANDSHAKE_ROW_SSL_CHECK,
-	HANDSHAKE_ROW_PLAIN_TOKEN,
-	HANDSHAKE_ROW_PING_OF_EVENTS,
-	HANDSHAKE_ROW_PING_OF_INTERACTIONS,
-	HANDSHAKE_ROW_HEAD_EMPTY,
+	{.name = "challenge", .method = HANDSHAKE_GET, .question = "query:challenge", .place = HANDSHAKE_IN_QUERY, TEXT_ANSWER},
+	{.name = "hub", .method = HANDSHAKE_GET, .question = "query:hub.challenge", .place = HANDSHAKE_IN_QUERY, .token = "hub.verify_token",
+		TEXT_ANSWER},
+	{.name = "challenge-code", .method = HANDSHAKE_GET, .question = "query:challengeCode", .place = HANDSHAKE_IN_QUERY,
+		JSON_ANSWER = "{\"challengeCode\":\"{challenge}\",\"challengeResponse\":\"{hmac-hex}\"}"},
+	{.name = "crc-token", .method = HANDSHAKE_GET, .question = "query:crc_token", .place = HANDSHAKE_IN_QUERY,
+		JSON_ANSWER = "{\"response_token\":\"sha256={hmac-base64}\"}"},
+	{.name = "validation-token", .question = "query:validationToken", .place = HANDSHAKE_IN_QUERY, TEXT_ANSWER},
+	{.name = "url-verification", .is_signed = true, .event = "url_verification", .place = HANDSHAKE_IN_CHALLENGE, TEXT_ANSWER},
+	/* docs.slack.dev, "Implementing slash commands": answered before any signature is looked for, as Bolt does */
+	{.name = "url-verification", .question = "form:ssl_check", .place = HANDSHAKE_IN_FORM,
+		.value = "1", .beside = "token", .status = 200},
+	{.name = "plain-token", .is_signed = true, .event = "endpoint.url_validation", .place = HANDSHAKE_IN_CHALLENGE,
+		JSON_ANSWER = "{\"plainToken\":\"{challenge}\",\"encryptedToken\":\"{hmac-hex}\"}"},
+	/* docs.discord.com: PING of webhook events, and of interactions */
+	{.name = "ping", .is_signed = true, .event = "0", .status = 204},
+	{.name = "ping", .is_signed = true, .event = "1", JSON_ANSWER = "{\"type\":1}"},
+	{.name = "head", .method = HANDSHAKE_HEAD, .status = 200},
 };
 
 const struct handshake *handshake_built_in(size_t i)
