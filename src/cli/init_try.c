@@ -18,6 +18,7 @@
 #include "cli/terminal.h"
 #include "core/clock.h"
 #include "core/io.h"
+#include "core/program.h"
 #include "gate/fcgi_client.h"
 #include "gate/listen.h"
 #include "hook/sign.h"
@@ -32,11 +33,8 @@ struct delivery {
 
 void init_receiver(char *out, size_t n)
 {
-	ssize_t length = readlink("/proc/self/exe", out, n - 1);
-	char *slash;
+	char *slash = program_self(out, n) ? strrchr(out, '/') : NULL;
 
-	out[length > 0 ? length : 0] = '\0';
-	slash = strrchr(out, '/');
 	if (slash && (size_t)(slash - out) + sizeof "/hookspool.fcgi" <= n) {
 		memcpy(slash, "/hookspool.fcgi", sizeof "/hookspool.fcgi");
 		if (access(out, X_OK) == 0)

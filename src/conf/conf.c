@@ -20,6 +20,7 @@
 #include "conf/sink_list.h"
 #include "conf/sink_section.h"
 #include "conf/sink_type.h"
+#include "core/program.h"
 
 #ifndef DEFAULT_CONF
 #define DEFAULT_CONF "/etc/hookspool/hookspool.conf"
@@ -291,7 +292,6 @@ const char *conf_find(const char *given, char *out, size_t n)
 {
 	static const char name[] = "hookspool.conf";
 	char exe[PATH_MAX];
-	ssize_t len;
 
 	if (!given)
 		given = getenv("HOOKSPOOL_CONF");
@@ -299,9 +299,7 @@ const char *conf_find(const char *given, char *out, size_t n)
 		snprintf(out, n, "%s", given);
 		return out;
 	}
-	len = readlink("/proc/self/exe", exe, sizeof exe - 1);
-	if (len > 0) {
-		exe[len] = '\0';
+	if (program_self(exe, sizeof exe)) {
 		reader_path(exe, name, out, n);
 		if (access(out, F_OK) == 0)
 			return out;

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -24,6 +25,18 @@ static bool is_program(const char *path)
 	struct stat st;
 
 	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
+}
+
+bool program_self(char *out, size_t n)
+{
+	ssize_t length = readlink("/proc/self/exe", out, n - 1);
+	const char *started = (const char *)getauxval(AT_EXECFN);
+
+	if (length > 0) {
+		out[length] = '\0';
+		return true;
+	}
+	return started && snprintf(out, n, "%s", started) < (int)n;
 }
 
 bool program_find(const char *name, char *out, size_t n)

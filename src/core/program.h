@@ -7,6 +7,12 @@
 #include <stddef.h>
 
 /*
+ * Writes to out, of size n, the path of the program that this process runs; where /proc is missing, the path that it was started by.
+ * False where neither is known.
+ */
+bool program_self(char *out, size_t n);
+
+/*
  * Writes to out, of size n, the path where execvp(3) finds the program of that name: the name itself where it has a slash, else
  * in a directory of PATH. False where there is no such file that this process may run; out is then one of the paths looked at.
  */
