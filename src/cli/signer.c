@@ -8,6 +8,7 @@
 
 #include "cli/cli.h"
 #include "core/io.h"
+#include "hook/sign.h"
 
 void signer_free(struct signer *s)
 {
@@ -54,6 +55,8 @@ int signer_init(struct signer *s, const struct signer_options *o, const struct c
 	if (o->scheme && !conf_scheme(conf, o->scheme, &s->scheme))
 		return cli_usage("send", "--scheme: there is no scheme \"%s\"", o->scheme);
 	s->by_secret = s->scheme.algorithm != ALGORITHM_NONE;
+	if (!sign_is_possible(&s->scheme))
+		return cli_usage("send", "scheme \"%s\": its proof is in the body or the query, or is a token; send makes none of these", s->scheme.name);
 	if (o->wrong && !s->by_secret)
 		return cli_usage("send", "--bad-signature: scheme \"%s\" signs nothing", s->scheme.name);
 	status = s->by_secret ? take_signing_secret(s, o, e) : CLI_OK;

@@ -56,6 +56,9 @@ void verdict_describe(const struct conf *conf, const struct spool_row *r, struct
 		buf_printf(out, "not signed: scheme \"%s\"", e->scheme.name);
 	else if (!scheme_has_key(&e->scheme))
 		buf_printf(out, "not signed: scheme \"%s\" sends a secret; when received it was secret %d", e->scheme.name, r->secret);
+	else if (!scheme_keeps_proof(&e->scheme))
+		buf_printf(out, "its proof was not kept: scheme \"%s\" has it in the query, or it is a token that signs no body; when received it was right, "
+			"secret %d", e->scheme.name, r->secret);
 	else
 		verify_row_signature(e, r, out);
 }

@@ -195,6 +195,9 @@ bool scheme_is_jwt(const struct scheme *s);
 /* True when the proof of one delivery is good for any other: a secret, or a token that does not cover the body. It is not kept. */
 bool scheme_bears_secret(const struct scheme *s);
 
+/* True when an event keeps its proof, so that it can be verified again: not where that is a secret, or in the query. */
+bool scheme_keeps_proof(const struct scheme *s);
+
 /* True when the receiver has a public key only, which signs nothing. */
 bool scheme_has_public_key(const struct scheme *s);
 

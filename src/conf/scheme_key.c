@@ -141,7 +141,7 @@ static struct key *key_of_text(const struct scheme *s, enum algorithm algorithm,
 	struct key *key = NULL;
 	size_t len = 0;
 
-	if (is_pkey(algorithm) || (algorithm == ALGORITHM_ED25519 && key_is_pem(text, n)))
+	if (is_pkey(algorithm) || (algorithm == ALGORITHM_ED25519 && (key_is_pem(text, n) || (s->key_text == KEY_TEXT_PLAIN && n != KEY_ED25519_BYTES))))
 		return key_read(kinds[algorithm].kind, text, n, sign, why);
 	if (algorithm == ALGORITHM_JWT_HS256 && key_is_pem(text, n)) {
 		*why = "it is a key in PEM, and HS256 has a shared secret"; /* a public key would be a secret that all know */

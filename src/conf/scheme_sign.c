@@ -138,6 +138,14 @@ bool scheme_bears_secret(const struct scheme *s)
 	return s->algorithm == ALGORITHM_SECRET || (scheme_is_jwt(s) && !scheme_signs_body(s));
 }
 
+bool scheme_keeps_proof(const struct scheme *s)
+{
+	for (int i = 0; i < SCHEME_PLACES && s->place[i].kind; i++)
+		if (s->place[i].kind == SOURCE_QUERY)
+			return false;
+	return scheme_has_key(s) && !scheme_bears_secret(s);
+}
+
 static bool is_same_name(const char *name, const char *header)
 {
 	return header && strcasecmp(name, header) == 0;

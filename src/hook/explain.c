@@ -126,14 +126,42 @@ static const char *try_forms(const struct request *r, const struct endpoint *e)
 	s.prefix_optional = true;
 	if (holds_for_scheme(r, e, &s, ""))
 		return "the prefix before the signature is missing";
-	s = e->scheme;
-	s.algorithm = ALGORITHM_HMAC_SHA1;
-	if (e->scheme.algorithm == ALGORITHM_HMAC_SHA256 && holds_for_scheme(r, e, &s, ""))
-		return "it is signed with HMAC-SHA1 and not with HMAC-SHA256";
-	s.algorithm = ALGORITHM_HMAC_SHA256;
-	if (e->scheme.algorithm == ALGORITHM_HMAC_SHA1 && holds_for_scheme(r, e, &s, ""))
-		return "it is signed with HMAC-SHA256 and not with HMAC-SHA1";
 	return NULL;
+}
+
+/* By another algorithm with a shared secret. */
+static bool try_algorithms(const struct request *r, const struct endpoint *e, struct buf *out)
+{
+	static const struct {
+		enum algorithm algorithm;
+		const char *name;
+	} shared[] = {
+		{ALGORITHM_HMAC_SHA256, "HMAC-SHA256"}, {ALGORITHM_HMAC_SHA1, "HMAC-SHA1"}, {ALGORITHM_HMAC_SHA512, "HMAC-SHA512"},
+		{ALGORITHM_HMAC_SHA384, "HMAC-SHA384"}, {ALGORITHM_SHA256, "SHA-256 of secret and text"},
+	};
+	enum { SHARED = sizeof shared / sizeof *shared };
+	struct scheme s = e->scheme;
+	size_t own = 0, i = 0;
+
+	while (own < SHARED && shared[own].algorithm != e->scheme.algorithm)
+		own++;
+	for (; own < SHARED && i < SHARED; i++) {
+		s.algorithm = shared[i].algorithm;
+		s.other_algorithm = ALGORITHM_NONE;
+		if (i != own && holds_for_scheme(r, e, &s, ""))
+			return buf_printf(out, "it is signed with %s and not with %s", shared[i].name, shared[own].name);
+	}
+	return true;
+}
+
+/* A value that is signed and not there. */
+static bool name_missing_value(const struct verify *v, struct buf *out)
+{
+	for (size_t i = 0; v->values_read && i < v->values.n; i++)
+		if (!v->values.item[i].text.n && v->values.item[i].kind == SOURCE_JSON)
+			return buf_printf(out, "the body has nothing at %.*s, which the scheme reads; else not found", (int)v->values.item[i].name.n,
+				v->values.item[i].name.p);
+	return true;
 }
 
 static bool holds_for_url(const struct request *r, const struct endpoint *e, const char *before, const char *url, const char *behind)
@@ -184,9 +212,13 @@ bool explain_cause(const struct request *r, const struct endpoint *e, const stru
 		cause = "the body is no JSON: the handshake of this scheme gives the signature of such a text to anyone";
 	for (size_t i = 0; !cause && scheme_has_key(&e->scheme) && i < sizeof tries / sizeof *tries; i++)
 		cause = tries[i](r, e);
-	if (!cause && !looks_like_other(r, e, out))
+	if (cause)
+		return buf_printf(out, "%s", cause);
+	if (scheme_has_key(&e->scheme) && !try_algorithms(r, e, out))
 		return false;
-	if (!cause && !out->len && !has_header(r, &e->scheme))
-		cause = "no header of any scheme is there; does a proxy pass it on?";
-	return !cause || buf_printf(out, "%s", cause);
+	if (!out->len && !looks_like_other(r, e, out))
+		return false;
+	if (!out->len && !has_header(r, &e->scheme))
+		return buf_printf(out, "no header of any scheme is there; does a proxy pass it on?");
+	return out->len || name_missing_value(v, out);
 }

@@ -215,7 +215,8 @@ static enum verify_result read_values(const struct request *r, const struct sche
 	case VALUES_OK:
 		return VERIFY_OK;
 	case VALUES_MALFORMED:
-		return verify_wrong(v, v->values.reason);
+		snprintf(v->why, sizeof v->why, "the proof in the body cannot be read: %s", v->values.reason);
+		return verify_wrong(v, v->why);
 	case VALUES_UNAVAILABLE:
 		break;
 	}

@@ -86,6 +86,11 @@ static bool add_source(const struct sign *in, enum field f, const char *value, s
 	return buf_printf(out, "%s: %s\n", source->name, value);
 }
 
+bool sign_is_possible(const struct scheme *s)
+{
+	return !s->reads_values && !scheme_is_jwt(s);
+}
+
 bool sign_headers(const struct sign *in, struct signed_scratch *scratch, struct buf *out)
 {
 	const struct scheme *s = in->scheme;

@@ -22,6 +22,9 @@ struct sign {
 	int64_t now; /* ms since the epoch */
 };
 
+/* False for a scheme whose proof is not in headers, or is a token. */
+bool sign_is_possible(const struct scheme *s);
+
 /*
  * Appends "Name: value\n" lines to out: the signature, and the id, timestamp, event and key where the scheme has them in
  * headers. The id comes from the body: a delivery that is sent again has the same. False when memory is short or OpenSSL failed.

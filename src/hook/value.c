@@ -109,7 +109,7 @@ static enum values_result read_body_values(const struct request *r, const struct
 
 	if (kind == CONTENT_IS_UNKNOWN)
 		return VALUES_UNAVAILABLE;
-	v->reason = "the body, with a part of the proof in it, cannot be read";
+	v->reason = kind == CONTENT_IS_BROKEN ? "not a form" : "no JSON";
 	if (kind == CONTENT_IS_BROKEN)
 		return VALUES_MALFORMED;
 	take_parameters(&v->form, SOURCE_FORM, v);

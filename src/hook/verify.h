@@ -51,7 +51,7 @@ struct verify {
 
 /*
  * Checks the signature of a delivery whose body was read, by the endpoint's scheme, at the time `now` in ms since the
- * epoch. Where the scheme's secret stands in the body (ALGORITHM_CLIENT_STATE), all is OK until verify_secret() is asked.
+ * epoch; 0: no time is checked. Where the scheme's secret stands in the body (ALGORITHM_CLIENT_STATE), all is OK until verify_secret() is asked.
  */
 enum verify_result verify_delivery(const struct request *r, const struct endpoint *e, int64_t now, struct verify *v);
 
