@@ -109,8 +109,7 @@ static struct likeness compare(const struct request *r, const struct endpoint *s
 
 	if (!take_keys(s, secrets ? &secrets->secrets : &none, &e.secrets))
 		return found;
-	e.scheme.tolerance = 0;
-	found.proven = verify_delivery(r, &e, 0, v) == VERIFY_OK && v->secret;
+	found.proven = verify_delivery(r, &e, VERIFY_ANY_TIME, v) == VERIFY_OK && v->secret;
 	if (found.proven || s->algorithm == ALGORITHM_CLIENT_STATE || has_proof_of(s, v, ev))
 		read = event_read(r, s, verify_first_signature(v), ev);
 	if (s->algorithm == ALGORITHM_CLIENT_STATE && read == EVENT_OK)

@@ -139,13 +139,13 @@ static enum verify_result check_validity(const struct scheme *s, const struct pa
 	if (has_claim(exp)) {
 		if (!read_moment(exp, &at))
 			return verify_wrong(v, "the token's exp is no time");
-		if (now && now >= at + s->tolerance)
+		if (now != VERIFY_ANY_TIME && now >= at + s->tolerance)
 			return verify_wrong(v, "the token's signature is right, but it has expired (exp)");
 	}
 	if (has_claim(nbf)) {
 		if (!read_moment(nbf, &at))
 			return verify_wrong(v, "the token's nbf is no time");
-		if (now && now < at - s->tolerance)
+		if (now != VERIFY_ANY_TIME && now < at - s->tolerance)
 			return verify_wrong(v, "the token's signature is right, but it is not valid yet (nbf)");
 	}
 	return VERIFY_OK;

@@ -11,6 +11,8 @@
 #include "hook/request.h"
 #include "hook/signed.h"
 
+#define VERIFY_ANY_TIME INT64_C(-1)
+
 /*
  * A signature header is at most 4 KiB. That bounds the signatures in it: the shortest, HMAC-SHA1 in base64, takes
  * 29 bytes with its separator.
@@ -51,7 +53,7 @@ struct verify {
 
 /*
  * Checks the signature of a delivery whose body was read, by the endpoint's scheme, at the time `now` in ms since the
- * epoch; 0: no time is checked. Where the scheme's secret stands in the body (ALGORITHM_CLIENT_STATE), all is OK until verify_secret() is asked.
+ * epoch; VERIFY_ANY_TIME: no time is checked. Where the scheme's secret stands in the body (ALGORITHM_CLIENT_STATE), all is OK until verify_secret() is asked.
  */
 enum verify_result verify_delivery(const struct request *r, const struct endpoint *e, int64_t now, struct verify *v);
 
