@@ -10,6 +10,7 @@
 #include "spool/erase.h"
 #include "spool/events.h"
 #include "spool/inspect.h"
+#include "spool/move.h"
 #include "spool/pause.h"
 #include "spool/program.h"
 #include "spool/query/stats.h"
@@ -485,6 +486,127 @@ static void the_page_reads_upwards_and_downwards(void **state)
 	spool_view_bound(db, NULL);
 }
 
+static struct spool_db *open_place(const char *place, enum spool_access access)
+{
+	struct spool_db *db = spool_db_new();
+
+	GOOD(db, spool_db_open(db, place, JOURNAL_WAL, access));
+	return db;
+}
+
+static void put_some(const char *place, int from, int to)
+{
+	struct spool *s = spool_new(place, JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
+	struct spool_event ev;
+	char key[16];
+
+	for (int i = from; i < to; i++) {
+		snprintf(key, sizeof key, "k%d", i);
+		ev = event(key, T + i * 1000);
+		ev.body = bytes("\0\xff", 2);
+		if (!spool_put(s, &ev, why, sizeof why))
+			fail_msg("%s", why);
+		assert_false(ev.duplicate);
+	}
+	spool_close(s);
+}
+
+static bool is_known(const char *place, const char *key)
+{
+	struct spool *s = spool_new(place, JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
+	struct spool_event ev = event(key, T);
+
+	assert_true(spool_put(s, &ev, why, sizeof why));
+	spool_close(s);
+	return ev.duplicate;
+}
+
+/* All that can be seen of the events and deliveries is the same in both. */
+static void compare_spools(struct spool_db *a, struct spool_db *b)
+{
+	struct spool_events_iter *of_a = spool_events_find(a, &spool_filter_all), *of_b = spool_events_find(b, &spool_filter_all);
+	struct spool_row x, y;
+	char name[2][16];
+
+	while (spool_events_next(of_a, &x)) {
+		assert_true(spool_events_next(of_b, &y));
+		assert_true(x.id == y.id && x.received_at == y.received_at && x.body.n == y.body.n && x.key.n == y.key.n);
+		assert_memory_equal(x.body.p, y.body.p, x.body.n);
+		assert_memory_equal(x.key.p, y.key.p, x.key.n);
+	}
+	assert_false(spool_events_next(of_b, &y));
+	GOOD(a, spool_events_end(of_a));
+	GOOD(b, spool_events_end(of_b));
+	for (int state = -1; state < 3; state++)
+		assert_int_equal(deliveries(a, state, NULL, NULL), deliveries(b, state, NULL, NULL));
+	for (int state = 0; state < 3; state++)
+		assert_int_equal(counted(a, "crm", state), counted(b, "crm", state));
+	assert_true(spool_relay_name(a, name[0]) && spool_relay_name(b, name[1]));
+	assert_string_equal(name[0], name[1]);
+}
+
+static void a_spool_is_moved_there_and_back(void **state)
+{
+	struct world *w = engines_take(state);
+	char old[64], back[64];
+	struct spool_retention r = {.before = T + 2000, .now = T + DAY};
+	struct spool_retention_cursor c = {0};
+	struct spool_delivery_filter first = {.state = -1, .sink = "crm"};
+	struct spool_delivery d;
+	struct spool_attempt done;
+	struct spool_moved sum;
+	struct spool_db *from, *to, *again;
+	bool more;
+	int64_t n;
+
+	snprintf(old, sizeof old, "old%u", engines_number);
+	snprintf(back, sizeof back, "back%u", engines_number);
+	put_some(old, 0, 8);
+	from = open_place(old, SPOOL_MANAGE);
+	GOOD(from, spool_retention_page(from, &r, &c));
+	GOOD(from, spool_deliveries_drop(from, &first, T, &n));
+	GOOD(from, spool_conversation_note(from, &n, &more));
+	deliveries(from, SPOOL_RELAY_PENDING, "mail", &d);
+	done = (struct spool_attempt){.relay = d.id, .event = d.event, .at = T, .status = 500, .error = "no", .state = SPOOL_RELAY_PENDING, .due = T, .since = T};
+	GOOD(from, spool_relay_record(from, &done));
+	spool_db_free(from);
+
+	from = open_place(old, SPOOL_MANAGE);
+	to = open_place(w->place, SPOOL_RECEIVE);
+	GOOD(to, spool_move(from, to, NULL, &sum));
+	assert_true(sum.events == 6 && sum.deliveries == 12 && sum.total == 6);
+	compare_spools(from, to);
+	spool_db_free(from);
+	put_some(old, 20, 23); /* as if the move had been interrupted */
+	from = open_place(old, SPOOL_MANAGE);
+	GOOD(to, spool_move(from, to, NULL, &sum));
+	assert_int_equal(sum.events, 3);
+	compare_spools(from, to);
+	GOOD(to, spool_move(from, to, NULL, &sum));
+	assert_int_equal(sum.events, 0);
+
+	again = open_place(back, SPOOL_RECEIVE);
+	GOOD(again, spool_move(to, again, NULL, &sum));
+	assert_int_equal(sum.events, 9);
+	compare_spools(from, again);
+	spool_db_free(from);
+	spool_db_free(to);
+	spool_db_free(again);
+	for (int i = 0; i < 2; i++) {
+		const char *place = i ? back : w->place;
+
+		assert_true(is_known(place, "k0")); /* of a deleted event */
+		assert_true(is_known(place, "k5"));
+		assert_false(is_known(place, "new"));
+		assert_true(is_known(place, "new"));
+	}
+	from = open_place(old, SPOOL_MANAGE);
+	to = open_place(w->place, SPOOL_MANAGE);
+	assert_false(spool_move(from, to, NULL, &sum)); /* it has an event of its own now */
+	spool_db_free(from);
+	spool_db_free(to);
+}
+
 /* A transaction that has drawn an id and goes on: a reader that went past it would never see the event. */
 static void readers_by_id_wait_for_older_transactions(void **state)
 {
@@ -537,6 +659,7 @@ int main(void)
 		ENGINES(a_person_is_erased),
 		ENGINES(small_tables_are_written_and_read),
 		ENGINES(the_page_reads_upwards_and_downwards),
+		ENGINES(a_spool_is_moved_there_and_back),
 		ENGINES_SERVER(readers_by_id_wait_for_older_transactions),
 		ENGINES_SERVER(a_connection_that_ended_is_made_anew),
 	};

@@ -67,7 +67,7 @@ static const char *const pg_migrations[SPOOL_PG_VERSION][8] = {{
 	"CREATE INDEX attempt_relay ON attempt(relay, id);",
 
 	"CREATE TABLE ended("
-	" sink " NAME " NOT NULL, state bigint NOT NULL, slot bigint NOT NULL, n bigint NOT NULL, PRIMARY KEY(sink, state, slot));"
+	" sink " NAME " NOT NULL, state bigint NOT NULL, slot bigint NOT NULL DEFAULT 0, n bigint NOT NULL, PRIMARY KEY(sink, state, slot));"
 	"CREATE FUNCTION relay_count(sink text, state bigint, n bigint) RETURNS void LANGUAGE sql AS"
 	" 'INSERT INTO ended AS e VALUES($1, $2, pg_backend_pid() % 64, $3) ON CONFLICT (sink, state, slot) DO UPDATE SET n = e.n + excluded.n';"
 	"CREATE FUNCTION relay_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
