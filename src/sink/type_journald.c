@@ -95,7 +95,7 @@ static const char *journald_identifier(const struct sink *s, const char **how)
 const struct sink_type type_journald = {
 	.name = "journald",
 	.help = "writes events to systemd's journal",
-	.package = "hookspool-journald",
+	.package = "hookspool",
 	.library = "libsystemd-dev",
 	.batch_max = JOURNALD_BATCH_MAX,
 	.in_flight = JOURNALD_IN_FLIGHT,

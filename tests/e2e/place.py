@@ -65,6 +65,7 @@ PACKAGES = {
     "prometheus": "prometheus",
     "prometheus-blackbox-exporter": "prometheus-blackbox-exporter",
     "sqlite3": "sqlite3",
+    "lintian": "lintian",
     "chromium": "chromium",
     "chromedriver": "chromium-driver",
 }
