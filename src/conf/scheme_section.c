@@ -213,6 +213,16 @@ static bool check_handshakes(cfg_t *sec, const struct scheme *s)
 	return everywhere < 2 || option_refuse(sec, "two handshakes have their question in the body of any event; add event = \"NAME\" to one");
 }
 
+/* A parameter that is the secret would be kept as the field's value. */
+static bool check_hidden_sources(cfg_t *sec, const struct scheme *s)
+{
+	for (int f = 0; f < FIELD_COUNT; f++)
+		for (const struct source *source = s->source[f]; source < s->source[f] + SCHEME_SOURCES && source->kind; source++)
+			if (source->kind == SOURCE_QUERY && scheme_hides_parameter(s, slice_text(source->name)))
+				return option_refuse(sec, "\"query:%s\" is the signature or the secret, which is never kept; take the field from another place", source->name);
+	return true;
+}
+
 /* The signature is a dedupe key only where the header's value is one signature. A key that `like` gave is not refused. */
 static bool check_key_sources(cfg_t *sec, const struct scheme *s)
 {
@@ -321,7 +331,7 @@ bool scheme_section_check(cfg_t *sec)
 		return false;
 	if (s.algorithm == ALGORITHM_CLIENT_STATE && s.source[FIELD_CLIENT_STATE][0].kind == SOURCE_NONE)
 		return option_refuse(sec, "it does not say where the secret is; add client-state = {\"json:...\"}");
-	return check_key_sources(sec, &s) && check_handshakes(sec, &s) && kind_check_answer(sec) && scheme_proof_check(sec, &s);
+	return check_key_sources(sec, &s) && check_hidden_sources(sec, &s) && check_handshakes(sec, &s) && kind_check_answer(sec) && scheme_proof_check(sec, &s);
 }
 
 bool scheme_section_make(cfg_t *tree, cfg_t *sec, struct scheme *out)

@@ -124,7 +124,13 @@ bool scheme_needs_url(const struct scheme *s)
 
 bool scheme_needs_query(const struct scheme *s)
 {
-	return scheme_needs_url(s) || (s->signs && strstr(s->signs, "query:")) || s->time.kind == SOURCE_QUERY;
+	if (scheme_needs_url(s) || (s->signs && strstr(s->signs, "query:")) || s->time.kind == SOURCE_QUERY)
+		return true;
+	for (int f = 0; f < FIELD_COUNT; f++)
+		for (const struct source *source = s->source[f]; source < s->source[f] + SCHEME_SOURCES && source->kind; source++)
+			if (source->kind == SOURCE_QUERY)
+				return true;
+	return false;
 }
 
 bool scheme_signs_body(const struct scheme *s)

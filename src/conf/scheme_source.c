@@ -22,7 +22,7 @@ static const char thing_prefix[] = "thing:";
 static const struct {
 	const char *prefix;
 	enum source_kind kind;
-} source_kinds[] = {{"json:", SOURCE_JSON}, {thing_prefix, SOURCE_JSON}, {"number:", SOURCE_NUMBER}, {"member:", SOURCE_MEMBER}, {"form:", SOURCE_FORM},
+} source_kinds[] = {{"json:", SOURCE_JSON}, {thing_prefix, SOURCE_JSON}, {"number:", SOURCE_NUMBER}, {"member:", SOURCE_MEMBER}, {"form:", SOURCE_FORM}, {"query:", SOURCE_QUERY},
 	{"header:", SOURCE_HEADER}, {"text:", SOURCE_TEXT}, {"signature", SOURCE_SIGNATURE}, {"body", SOURCE_BODY}, {"none", SOURCE_NOTHING}};
 
 enum { SOURCE_KINDS = sizeof source_kinds / sizeof *source_kinds };

@@ -9,7 +9,7 @@
 /* An option whose field is struct scheme's source[FIELD_...]. Its names borrow from the tree. */
 extern const struct option_kind scheme_source_kind;
 
-#define SCHEME_SOURCE_FIX "write \"json:PATH\", \"header:NAME\", \"form:NAME\", \"text:TEXT\", \"number:PATH\", \"member:PATH\", or some of them " \
+#define SCHEME_SOURCE_FIX "write \"json:PATH\", \"header:NAME\", \"form:NAME\", \"query:NAME\", \"text:TEXT\", \"number:PATH\", \"member:PATH\", or some of them " \
 	"with \" + \" between; for the dedupe-key also \"thing:PATH\", \"body\", \"none\" as the last, or \"signature\" where the header's value is one " \
 	"signature; \"[EVENT] \" may stand before each, but not before one of event"
 

@@ -136,21 +136,51 @@ bool clock_parse(const char *text, int64_t now, int64_t *ms)
 	return true;
 }
 
-/* Up to 15 digits. Seconds have fewer than 12 until the year 5138, and milliseconds have at least 12 since 1973. */
+/*
+ * Up to 15 digits. Seconds have fewer than 12 until the year 5138, and milliseconds have at least 12 since 1973. Seconds may have a
+ * fraction, as Slack writes them.
+ */
 static bool parse_number(const char *text, int64_t *ms)
 {
-	size_t n = strspn(text, "0123456789");
+	size_t n = strspn(text, "0123456789"), fraction = text[n] == '.' ? strspn(text + n + 1, "0123456789") : 0;
 	int64_t v = 0;
 
-	if (n == 0 || n > 15 || text[n])
+	if (n == 0 || n > 15 || text[n + (fraction ? fraction + 1 : 0)] || (fraction && n >= 12))
 		return false;
 	for (size_t i = 0; i < n; i++)
 		v = v * 10 + (text[i] - '0');
 	v = n < 12 ? v * 1000 : v;
+	for (size_t i = 0, unit = 100; i < fraction && unit; i++, unit /= 10)
+		v += (int64_t)unit * (text[n + 1 + i] - '0');
 	if (v > YEAR_9999_MS)
 		return false;
 	*ms = v;
 	return true;
+}
+
+/* A date as HTTP and mail write it (RFC 9110 section 5.6.7, RFC 5322 section 3.3): "Fri, 27 Nov 2026 09:00:00 +0100". */
+static bool parse_mail_date(const char *text, int64_t *ms)
+{
+	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	const char *comma = strchr(text, ','), *at;
+	char name[4], clock[9], zone[6], date[48];
+	int day, year, end = 0;
+
+	if (comma && comma - text != 3)
+		return false;
+	text = comma ? comma + 1 : text;
+	if (sscanf(text, " %2d %3[A-Za-z] %4d %8[0-9:] %5[A-Z0-9+-]%n", &day, name, &year, clock, zone, &end) != 5 || text[end])
+		return false;
+	at = strlen(name) == 3 ? strstr(months, name) : NULL;
+	if (!at || (at - months) % 3 || day < 1 || year < 0)
+		return false;
+	if (strcmp(zone, "GMT") == 0 || strcmp(zone, "UTC") == 0)
+		snprintf(date, sizeof date, "%04d-%02d-%02dT%sZ", year, (int)(at - months) / 3 + 1, day, clock);
+	else if ((*zone == '+' || *zone == '-') && strspn(zone + 1, "0123456789") == 4)
+		snprintf(date, sizeof date, "%04d-%02d-%02dT%s%.3s:%s", year, (int)(at - months) / 3 + 1, day, clock, zone, zone + 3);
+	else
+		return false;
+	return parse_date(date, ms);
 }
 
 bool clock_read(struct slice text, int64_t *ms)
@@ -161,5 +191,5 @@ bool clock_read(struct slice text, int64_t *ms)
 		return false;
 	memcpy(copy, text.p, text.n);
 	copy[text.n] = '\0';
-	return parse_number(copy, ms) || parse_date(copy, ms);
+	return parse_number(copy, ms) || parse_date(copy, ms) || parse_mail_date(copy, ms);
 }

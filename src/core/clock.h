@@ -27,7 +27,8 @@ const char *clock_format(int64_t ms, char out[CLOCK_TEXT]);
 bool clock_parse(const char *text, int64_t now, int64_t *ms);
 
 /*
- * Reads a provider's time: RFC 3339, a date, or a number of seconds or milliseconds since the epoch. False, and *ms untouched, when the
+ * Reads a provider's time: RFC 3339, a date, a date as HTTP and mail write it, or a number of seconds or milliseconds since the epoch, of
+ * seconds with a fraction, too. False, and *ms untouched, when the
  * text is none of these.
  */
 bool clock_read(struct slice text, int64_t *ms);

@@ -144,5 +144,6 @@ void event_free(struct event *ev)
 	buf_free(&ev->headers);
 	buf_free(&ev->joined);
 	form_free(&ev->form);
+	form_free(&ev->query);
 	*ev = (struct event){0};
 }

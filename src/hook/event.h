@@ -38,7 +38,7 @@ struct event {
 	unsigned several;       /* bit f: the body has more than one value for field f; field[f] is the first or none */
 	const char *reason;     /* static text, unless OK */
 	struct buf arena, headers, joined; /* of values in JSON, of those in headers, and of those that were put together */
-	struct form form;
+	struct form form, query; /* query: only where a field is taken from it */
 	char key[sizeof URN_MESSAGE + URN_ID_MAX]; /* storage of FIELD_KEY where it is a hash, a signature, or a URN in its other spelling */
 };
 

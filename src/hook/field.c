@@ -69,6 +69,19 @@ static bool hash_body(struct reading *rd, struct slice *out)
 	return true;
 }
 
+/* A parameter of the query, where all of its name have one value; a query that cannot be read has none. False when memory is short. */
+static bool find_in_query(struct reading *rd, const char *name, struct slice *out)
+{
+	struct form *query = &rd->ev->query;
+	enum form_result result = rd->query_read ? FORM_OK : form_parse(query, rd->r->query, strlen(rd->r->query));
+
+	if (result == FORM_MALFORMED)
+		query->n = 0;
+	rd->query_read = true;
+	*out = form_only_value(query, name);
+	return result != FORM_NO_MEMORY;
+}
+
 /* Finds the value of a source; out->n == 0: none. `path` is for sources in JSON. False: memory is short, or OpenSSL failed. */
 static bool source_value(struct reading *rd, enum field f, const struct source *source, const struct path *path, struct slice *out)
 {
@@ -87,6 +100,8 @@ static bool source_value(struct reading *rd, enum field f, const struct source *
 		/* parameters are signed sorted, so the signature does not say which of two values is the first */
 		*out = (scheme_signs(rd->s, PLACEHOLDER_FORM) ? form_only_value : form_value)(&rd->ev->form, source->name);
 		return true;
+	case SOURCE_QUERY:
+		return find_in_query(rd, source->name, out);
 	case SOURCE_TEXT:
 		*out = slice_text(source->name);
 		return true;

@@ -16,6 +16,7 @@ struct reading {
 	size_t n_paths, first[FIELD_COUNT]; /* where the paths of a field begin */
 	size_t joined_at[FIELD_COUNT];      /* in ev->joined, which moves as it grows; of fields in `joined` */
 	unsigned joined, unsigned_fields;   /* bit f: the field was joined; nothing signs its value (key, event, account) */
+	bool query_read;                    /* ev->query has the parameters */
 	bool nothing;                       /* nothing identifies the delivery: SOURCE_NOTHING */
 };
 

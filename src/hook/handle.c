@@ -153,14 +153,14 @@ static size_t larger(size_t a, size_t b)
 
 size_t handle_memory(const struct delivery *d)
 {
-	const struct buf *all[] = {&d->event.arena, &d->event.headers, &d->event.joined, &d->event.form.arena, &d->verify.scratch.text,
+	const struct buf *all[] = {&d->event.arena, &d->event.headers, &d->event.joined, &d->event.form.arena, &d->event.query.arena, &d->verify.scratch.text,
 		&d->verify.scratch.form.arena, &d->verify.url, &d->verify.token,
 		&d->verify.values.names, &d->verify.values.arena, &d->verify.values.form.arena, &d->verify.values.query.arena, &d->challenge.body, &d->challenge.headers, &d->headers};
-	size_t param = sizeof *d->event.form.param, most = larger(d->event.form.cap * param, d->verify.scratch.form.cap * param);
-	const struct values *values = &d->verify.values;
+	const struct form *forms[] = {&d->event.form, &d->event.query, &d->verify.scratch.form, &d->verify.values.form, &d->verify.values.query};
+	size_t most = 0;
 
-	most = larger(most, larger(values->form.cap, values->query.cap) * param);
-
+	for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+		most = larger(most, forms[i]->cap * sizeof *forms[i]->param);
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		most = larger(most, all[i]->cap);
 	return most;

@@ -265,3 +265,20 @@ def test_secret_in_the_query_is_never_kept(scheme):
     assert "unauthorized" in "".join(texts) and len(texts) > 20
     for secret in {value, wrong, "Zq8-secret_of the query", "Zq8-secret_of+the", "Zq8-secret_of%20the"}:
         assert not [text for text in texts if secret in text], secret
+
+
+def test_fields_of_the_query():
+    """A parameter that nothing signs is a field's value, and is kept for a second look; one with two values is none."""
+    home = Home('scheme "own" { header = "X-Own" event = {"query:event", "text:none"} account = {"query:account"} }\n', endpoint("/own", scheme="own"))
+    one, body = home.start(), b'{"n":%d}'
+    for n, query in enumerate(("event=a&account=x%20y", "account=1&account=2", "event=%zz", "")):
+        listed = [(name, v) for name, v in params("/own", body % n, {"X-Webhook-Signature": None, "X-Own": sender.sign(body % n, prefix="")}) if name != "QUERY_STRING"]
+        with Fcgi(one.socket) as fcgi:
+            fcgi.send(whole([*listed, ("QUERY_STRING", query)], body % n, keep=False))
+            expect(fcgi.reply(), "stored")
+    assert [(event["event"], event["account"]) for event in home.spool.events()] == [("a", "x y"), ("none", None), ("none", None), ("none", None)]
+    assert ":query: event=a&account=x%20y" in home.spool.events()[0]["headers"]
+    one.stop()
+    home = Home('scheme "own" { algorithm = "secret" signature = {"query:key"} account = {"query:key"} }\n', endpoint("/own", scheme="own"))
+    done = home.cli("check")
+    assert done.returncode != 0 and b"never kept" in done.stdout + done.stderr, done
