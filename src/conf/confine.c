@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "conf/place.h"
 #include "core/log.h"
 #include "core/sandbox.h"
 
@@ -46,9 +47,11 @@ void confine(const struct conf *c, const char *address)
 
 	if (c) {
 		needs.off = !c->sandbox;
-		needs.network = strstr(c->spool, "://") != NULL;
-		needs.writes_anywhere = is_link(c->spool);
-		needs.writes[n++] = c->spool;
+		needs.network = !place_is_local(c->spool);
+		needs.writes_anywhere = is_link(c->dir);
+		needs.writes[n++] = c->dir;
+		if (c->overflow_dir)
+			needs.writes[n++] = c->overflow_dir;
 		if (*directory)
 			needs.writes[n++] = directory;
 		for (size_t i = 0; i < sizeof temporary / sizeof *temporary; i++)

@@ -6,7 +6,7 @@
 #include "conf/conf.h"
 
 /*
- * Enters the sandbox of core/sandbox.h with what the configuration needs: writing below its spool, into the directory of the Unix
+ * Enters the sandbox of core/sandbox.h with what the configuration needs: writing below the directories of its spool, into the directory of the Unix
  * socket at `address`, which is removed at the end, and into directories of temporary files; anywhere where the spool is a symbolic link. NULL as configuration: it could not be
  * read, and nothing is written. NULL as address: the socket is another process's.
  */
