@@ -9,7 +9,7 @@ TEXT = (SOURCE / "README.md").read_text()
 
 def blocks(language):
     """The fenced blocks of that language."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", TEXT, re.M | re.S)
+    return [block for name, block in re.findall(r"^```(\w*)\n(.*?)^```$", TEXT, re.M | re.S) if name == language]
 
 
 def lines():

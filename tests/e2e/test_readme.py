@@ -14,12 +14,13 @@ ELSEWHERE = {  # which test runs it
     "./bootstrap check": ".ci/run",
     "sudo systemctl reload hookspool.service": "test_systemd.py",
     "sudo systemctl enable --now hookspool-relay.service": "test_systemd.py",
+    "sudo hookspool init": "test_init.py",
     "./bootstrap && ./configure --sysconfdir=/etc && make && sudo make install": "test_bootstrap.py",
 }
 
 
 def commands():
-    return [line for line in readme.lines() if re.match(r"(sudo )?hookspool ", line)]
+    return [line for line in readme.lines() if re.match(r"(sudo )?hookspool ", line) and line not in ELSEWHERE]
 
 
 def test_every_command_is_run_by_a_test():
