@@ -15,19 +15,33 @@ const char *scheme_text_algorithm(const struct scheme *s)
 	return row->choices[s->algorithm];
 }
 
+/* Where the signature or the secret is. */
+static bool add_proof_place(const struct scheme *s, struct buf *out)
+{
+	bool ok = buf_printf(out, ", in %s", s->header ? s->header : "");
+
+	for (int i = 0; ok && i < SCHEME_PLACES && s->place[i].kind; i++)
+		ok = buf_printf(out, "%s%s%s", i ? " or " : "", s->place[i].kind == SOURCE_HEADER ? "" :
+			s->place[i].kind == SOURCE_QUERY ? "the query's " : "the body's ", s->place[i].name);
+	return ok;
+}
+
 bool scheme_text_proof(const struct scheme *s, struct buf *out)
 {
-	switch (s->algorithm) {
-	case ALGORITHM_NONE:
+	bool ok;
+
+	if (s->algorithm == ALGORITHM_NONE)
 		return buf_printf(out, "none");
-	case ALGORITHM_SECRET:
-		return buf_printf(out, "the secret itself, in %s", s->header);
-	case ALGORITHM_CLIENT_STATE:
+	if (s->algorithm == ALGORITHM_CLIENT_STATE)
 		return buf_printf(out, "the secret itself, in the body");
-	default:
-		break;
-	}
-	return buf_printf(out, "%s of %s, in %s", scheme_text_algorithm(s), s->signs, s->header);
+	if (s->algorithm == ALGORITHM_SECRET)
+		return buf_printf(out, "the secret itself") && add_proof_place(s, out);
+	if (!scheme_is_jwt(s))
+		return buf_printf(out, "%s of %s", scheme_text_algorithm(s), s->signs) && add_proof_place(s, out);
+	ok = buf_printf(out, "%s", scheme_text_algorithm(s)) && add_proof_place(s, out);
+	for (int i = 0; ok && i < SCHEME_CLAIMS && s->claim[i]; i++)
+		ok = buf_printf(out, "%s%s", i ? ", " : ", with ", s->claim[i]);
+	return ok;
 }
 
 static bool is_id_source(const struct source *source)
@@ -52,25 +66,35 @@ bool scheme_text_ids(const struct provider *p, const struct scheme *s, struct bu
 	return buf_printf(out, all_signed ? "; signed" : "; not signed, so the bytes are a part of the key");
 }
 
+static bool is_listed(const struct buf *list, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (const char *p = list->data; p && (p = strstr(p, name)); p++)
+		if ((p == list->data || p[-1] == ' ') && (!p[n] || p[n] == ','))
+			return true;
+	return false;
+}
+
 bool scheme_text_unsigned(const struct scheme *s, struct buf *out)
 {
-	const char *name;
+	struct buf name = {0};
 	bool ok = true;
-	size_t at;
 
 	for (int f = 0; f < FIELD_COUNT; f++) {
 		for (int i = 0; ok && i < SCHEME_SOURCES && s->source[f][i].kind; i++) {
-			name = s->source[f][i].name;
-			if (scheme_signs_source(s, &s->source[f][i]) || !name)
+			const struct source *source = &s->source[f][i];
+
+			if (scheme_signs_source(s, source) || !source->name)
 				continue;
-			at = out->len;
-			ok = buf_printf(out, "%s%s", at ? ", " : "", name) && buf_add(out, "", 1);
-			out->len--;
-			/* the same header may have several fields */
-			if (ok && at && strstr(out->data, name) < out->data + at)
-				out->len = at;
+			name.len = 0;
+			ok = buf_printf(&name, "%s%s", source->kind == SOURCE_HEADER ? "" : source->kind == SOURCE_FORM ? "form:" : "json:", source->name);
+			buf_str(out); /* ends the list */
+			if (ok && !is_listed(out, buf_str(&name)))
+				ok = buf_printf(out, "%s%s", out->len ? ", " : "", buf_str(&name));
 		}
 	}
+	buf_free(&name);
 	return ok;
 }
 

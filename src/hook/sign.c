@@ -88,7 +88,7 @@ static bool add_source(const struct sign *in, enum field f, const char *value, s
 
 bool sign_is_possible(const struct scheme *s)
 {
-	return !s->reads_values && !scheme_is_jwt(s);
+	return !s->reads_values && !s->time.kind && !scheme_is_jwt(s);
 }
 
 bool sign_headers(const struct sign *in, struct signed_scratch *scratch, struct buf *out)

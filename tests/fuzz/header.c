@@ -11,6 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "hook/sign.h"
 #include "hook/stored.h"
 #include "hook/verify.h"
 
@@ -73,16 +74,25 @@ static void make(struct made *m, const struct scheme *s)
 	}
 }
 
+/* Schemes whose keys this program has, and whose proof is a header. */
+static bool is_made(const struct scheme *s)
+{
+	return sign_is_possible(s) && (!scheme_has_public_key(s) || s->algorithm == ALGORITHM_ED25519);
+}
+
 /* Made once. */
 static const struct made *made_at(size_t i)
 {
 	static struct made made[SCHEMES_MAX];
 	static size_t n;
+	static bool done;
 
-	for (; scheme_at(n); n++) {
+	for (size_t k = 0; !done && scheme_at(k); k++) {
 		assert(n < SCHEMES_MAX);
-		make(&made[n], scheme_at(n));
+		if (is_made(scheme_at(k)))
+			make(&made[n++], scheme_at(k));
 	}
+	done = true;
 	return &made[i % n];
 }
 

@@ -137,7 +137,7 @@ static void check_all(int flags, char **line, struct slice body)
 	const struct scheme *s;
 
 	for (size_t i = 0; (s = scheme_at(i)); i++)
-		if (s->signs)
+		if (s->signs && !s->reads_values)
 			check(s, &parts, &scratch);
 	if (is_valid(line[LINE_SIGNS]))
 		check(&(struct scheme){.signs = line[LINE_SIGNS]}, &parts, &scratch);
