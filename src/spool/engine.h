@@ -56,6 +56,7 @@ struct spool_engine {
 	void (*end_deletion)(struct spool_db *db, bool low);
 	bool (*vacuum)(struct spool_db *db);
 	bool (*wipe)(struct spool_db *db); /* spool_delete_wipe() */
+	void (*rest)(struct spool_db *db); /* when the keeper has made a pass: SQLite makes the reserve on its disk anew */
 
 	/* Stores an event inside the caller's transaction, as spool_put() does. */
 	bool (*put)(struct spool_db *db, struct spool_event *ev);

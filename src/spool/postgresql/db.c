@@ -133,6 +133,12 @@ bool pg_db_nothing(struct spool_db *db)
 	return true;
 }
 
+/* The server looks after its disk. */
+void pg_db_rest(struct spool_db *db)
+{
+	(void)db;
+}
+
 /* pg_link_exec() has kept the reason. */
 void pg_db_fail(struct spool_db *db)
 {

@@ -14,6 +14,7 @@ bool pg_db_durable(struct spool_db *db, bool on);
 bool pg_db_begin_deletion(struct spool_db *db, bool *low);
 void pg_db_end_deletion(struct spool_db *db, bool low);
 bool pg_db_nothing(struct spool_db *db); /* for what PostgreSQL does by itself; true */
+void pg_db_rest(struct spool_db *db);
 void pg_db_fail(struct spool_db *db);
 void pg_db_snapshot(struct spool_db *db, bool on);
 int64_t pg_db_version(struct spool_db *db);

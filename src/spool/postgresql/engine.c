@@ -23,7 +23,7 @@ static const struct spool_engine postgresql_engine = {
 	.open = pg_db_open, .close = pg_db_close,
 	.put = pg_put_one,
 	.begin = pg_db_begin, .commit = pg_db_commit, .end = pg_db_end, .durable = pg_db_durable,
-	.begin_deletion = pg_db_begin_deletion, .end_deletion = pg_db_end_deletion, .vacuum = pg_db_nothing, .wipe = pg_db_nothing,
+	.begin_deletion = pg_db_begin_deletion, .end_deletion = pg_db_end_deletion, .vacuum = pg_db_nothing, .wipe = pg_db_nothing, .rest = pg_db_rest,
 	.exec = pg_link_run, .prepare = pg_stmt_prepare, .bind_int = pg_stmt_bind_int, .bind_text = pg_stmt_bind_bytes,
 	.bind_blob = pg_stmt_bind_bytes, .step = pg_stmt_step, .column_int = pg_stmt_int, .column_bytes = pg_stmt_bytes,
 	.column_text = pg_stmt_text, .column_is_null = pg_stmt_is_null, .column_is_text = pg_stmt_is_text,

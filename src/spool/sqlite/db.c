@@ -302,6 +302,11 @@ static void end_locked(struct spool_db *db)
 	spool_lock_release(db);
 }
 
+static void make_reserve(struct spool_db *db)
+{
+	spool_disk_reserve_make(db->dir_fd);
+}
+
 /* Triggers count what commands change; the relay counts by itself: ended.h. */
 static bool disable_triggers(struct spool_db *db)
 {
@@ -315,7 +320,7 @@ const struct spool_engine spool_sqlite_engine = {
 	.relaying = &spool_sqlite_relaying,
 	.exists = spool_sqlite_exists, .open = open_directory, .close = close_directory,
 	.begin = begin_locked, .commit = commit_locked, .end = end_locked, .durable = spool_fsync_commits,
-	.begin_deletion = spool_wipe_begin, .end_deletion = spool_wipe_end, .vacuum = spool_wipe_vacuum, .wipe = spool_wipe, .put = spool_store_one,
+	.begin_deletion = spool_wipe_begin, .end_deletion = spool_wipe_end, .vacuum = spool_wipe_vacuum, .wipe = spool_wipe, .rest = make_reserve, .put = spool_store_one,
 	.exec = spool_db_exec, .prepare = spool_sqlite_prepare, .bind_int = spool_sqlite_bind_int, .bind_text = spool_sqlite_bind_text,
 	.bind_blob = spool_sqlite_bind_blob, .step = spool_sqlite_step, .column_int = spool_sqlite_int,
 	.column_bytes = spool_sqlite_bytes, .column_text = spool_sqlite_text, .column_is_null = spool_sqlite_is_null,

@@ -21,10 +21,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "conf/place.h"
 #include "core/clock.h"
 #include "spool/retention.h"
-#include "spool/sqlite/disk_reserve.h"
 #include "spool/stmt.h"
 
 enum {
@@ -176,8 +174,7 @@ static void open_and_pass(struct spool_keeper *k, struct spool_retention *r, int
 	ok = spool_db_open(&db, k->dir, k->journal, SPOOL_MANAGE);
 	if (ok) {
 		ok = pass(k, &db, r, interval);
-		if (!place_is_server(k->dir))
-			spool_disk_reserve_make(db.dir_fd);
+		db.engine->rest(&db);
 		spool_db_close(&db);
 	}
 	if (!ok && !k->told)
