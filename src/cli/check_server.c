@@ -2,6 +2,7 @@
 /* hookspool check, the server that holds the spool: is what it acknowledges durable, also in a failover, and is its clock right? */
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/check.h"
 #include "spool/server.h"
@@ -32,8 +33,8 @@ static void check_durable(struct check *c, const struct spool_server *s)
 		check_say(c, CHECK_FAIL, "spool-durability", "spool server: full_page_writes = off, so that a power cut can damage the spool; set "
 			"full_page_writes = on, unless its file system writes whole pages");
 	if (s->fsync && s->full_page_writes)
-		check_say(c, CHECK_OK, "spool-durability", "spool server: a commit is on its disk%s", s->synchronous_commit ? "" :
-			"; the role has synchronous_commit = off, and the receiver sets on");
+		check_say(c, CHECK_OK, "spool-durability", "spool server: a commit is on its disk; the receiver sets synchronous_commit = %s",
+			strcmp(s->synchronous_commit, "remote_apply") == 0 ? "remote_apply" : "on");
 }
 
 static void check_replication(struct check *c, const struct spool_server *s)

@@ -14,7 +14,7 @@ struct spool_server {
 	char address[128];     /* "": a Unix socket */
 	bool encrypted;
 	bool fsync, full_page_writes;
-	bool synchronous_commit; /* of this role; the receiver sets its own */
+	char synchronous_commit[16]; /* of this role; the receiver sets its own where that is too little */
 	bool sees;             /* this role may see the standbys */
 	int64_t standbys;      /* that are connected */
 	int64_t synchronous;   /* of these, those that a commit waits for */

@@ -12,7 +12,7 @@ static const char facts[] =
 	"SELECT current_setting('server_version'), current_setting('server_version_num')::bigint, coalesce(host(inet_server_addr()), ''),"
 	" coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false),"
 	" current_setting('fsync') = 'on', current_setting('full_page_writes') = 'on',"
-	" current_setting('synchronous_commit') NOT IN ('off', 'local'),"
+	" current_setting('synchronous_commit'),"
 	" (SELECT count(*) FROM pg_stat_replication),"
 	" (SELECT count(*) FROM pg_stat_replication WHERE sync_state IN ('sync', 'quorum')),"
 	" current_setting('synchronous_standby_names'), pg_has_role('pg_read_all_stats', 'USAGE'),"
@@ -54,7 +54,7 @@ bool pg_server_look(struct spool_db *db, struct spool_server *s)
 		s->encrypted = spool_stmt_int64(st, 3);
 		s->fsync = spool_stmt_int64(st, 4);
 		s->full_page_writes = spool_stmt_int64(st, 5);
-		s->synchronous_commit = spool_stmt_int64(st, 6);
+		snprintf(s->synchronous_commit, sizeof s->synchronous_commit, "%s", spool_stmt_text(st, 6));
 		s->standbys = spool_stmt_int64(st, 7);
 		s->synchronous = spool_stmt_int64(st, 8);
 		snprintf(s->names, sizeof s->names, "%s", spool_stmt_text(st, 9));
