@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/log.h"
 #include "hook/acknowledge.h"
 
 enum {
@@ -41,7 +42,6 @@ static bool let_wait(struct server *s, struct conn *c, struct fcgi *request, str
 bool storing_park(struct server *s, struct conn *c, struct fcgi **room, struct shared_conf *conf)
 {
 	struct delivery *d = fcgi_delivery(*room);
-	uint64_t one = 1;
 
 	acknowledge_begin(d);
 	if (d->store != STORE_WAITING)
@@ -52,8 +52,14 @@ bool storing_park(struct server *s, struct conn *c, struct fcgi **room, struct s
 	}
 	*room = NULL;
 	worker_hand_over(s, c, CONN_STORING);
-	(void)!write(s->wake, &one, sizeof one); /* full: the main thread wakes anyway */
 	return true;
+}
+
+void storing_wake(struct server *s)
+{
+	uint64_t one = 1;
+
+	(void)!write(s->wake, &one, sizeof one); /* full: the main thread wakes anyway */
 }
 
 void storing_forget(struct server *s, struct conn *c)
@@ -197,11 +203,13 @@ void storing_hear(struct watched *w, int64_t now)
 	static struct spool_ack acks[SPOOL_ACK_MOST];
 	int n = 0;
 
+	log_hold(); /* each request that is answered has a line */
 	while (w->relay >= 0 && (n = spool_ack_read(w->relay, acks)) > 0) {
 		w->lost_at = 0;
 		for (int i = 0; i < n; i++)
 			take_ack(w, &acks[i]);
 	}
+	log_release();
 	if (n == SPOOL_ACK_GONE)
 		lose_relay(w, now);
 }

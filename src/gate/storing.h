@@ -13,10 +13,14 @@
 #include "gate/watched.h"
 
 /*
- * By a worker, after fcgi_store(): hands the connection, with the request in *room, to the main thread. *room is then NULL. False:
- * the request waits for no sink, or may not, as too many do; the caller answers it.
+ * By a worker, after fcgi_store(): hands the connection, with the request in *room, to the main thread. *room is then NULL, and
+ * storing_wake() must follow, behind the last request of a batch. False: the request waits for no sink, or may not, as too many do; the
+ * caller answers it.
  */
 bool storing_park(struct server *s, struct conn *c, struct fcgi **room, struct shared_conf *conf);
+
+/* Wakes the main thread, which asks the relay. */
+void storing_wake(struct server *s);
 
 /* Frees what the connection holds of a request that waited. */
 void storing_forget(struct server *s, struct conn *c);

@@ -37,7 +37,8 @@ void watched_remove(struct watched *w, struct conn *c)
 	*c->link = c->next;
 	if (c->next)
 		c->next->link = c->link;
-	epoll_ctl(w->s->watch, EPOLL_CTL_DEL, c->fd, NULL);
+	if (c->state != CONN_STORING)
+		epoll_ctl(w->s->watch, EPOLL_CTL_DEL, c->fd, NULL);
 	if (c->state == CONN_WAITING)
 		atomic_fetch_sub(&w->s->waiting, 1);
 	c->state = CONN_ACTIVE;

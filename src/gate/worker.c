@@ -75,7 +75,7 @@ void worker_hand_over(struct server *s, struct conn *c, enum conn_state state)
 	if (state == CONN_WAITING)
 		atomic_fetch_add(&s->waiting, 1); /* before it can be seen: the next worker that is done must count it */
 	pthread_mutex_lock(&s->mutex);
-	ok = epoll_ctl(s->watch, EPOLL_CTL_ADD, c->fd, &ev) == 0;
+	ok = state == CONN_STORING || epoll_ctl(s->watch, EPOLL_CTL_ADD, c->fd, &ev) == 0; /* nothing is awaited from its peer */
 	if (ok) {
 		c->next = s->handed;
 		s->handed = c;
@@ -210,7 +210,7 @@ static bool take_turn(struct server *s, struct batch *b)
 	struct epoll_event ev[FCGI_BATCH];
 	int n = epoll_wait(s->ready, ev, FCGI_BATCH, -1);
 	uint64_t times;
-	bool go_on = true;
+	bool go_on = true, parked = false;
 
 	atomic_fetch_add(&s->serving, 1);
 	b->conf = shared_conf_get(s);
@@ -227,8 +227,12 @@ static bool take_turn(struct server *s, struct batch *b)
 	if (b->n)
 		fcgi_store(s->batch, b->n);
 	for (size_t i = 0; i < b->n; i++)
-		if (!storing_park(s, b->conn[i], &s->batch[i], b->conf))
+		if (storing_park(s, b->conn[i], &s->batch[i], b->conf))
+			parked = true;
+		else
 			worker_pass_on(s, b->conn[i], fcgi_answer(s->batch[i]));
+	if (parked)
+		storing_wake(s);
 	log_hold();
 	for (size_t i = 0; i < b->n; i++)
 		if (s->batch[i])
@@ -266,7 +270,9 @@ static void serve_late(struct server *s, struct fcgi **room, const struct batch 
 		fcgi_store(room, 1);
 		parked = storing_park(s, c, room, b->conf);
 		next = parked ? next : fcgi_answer(*room);
-		if (!parked)
+		if (parked)
+			storing_wake(s);
+		else
 			fcgi_record(*room);
 	}
 	atomic_fetch_sub(&s->arriving, 1);

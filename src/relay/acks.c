@@ -26,6 +26,8 @@ struct wait {
 	struct connection *connection;
 	struct spool_ack_key key;
 	bool given; /* by acks_take() */
+	bool told; /* by acks_note() */
+	enum spool_ack_state state; /* what */
 	const struct queue *later; /* given out again when this queue has room; NULL: it was not put off */
 };
 
@@ -36,6 +38,7 @@ struct acks {
 	struct loop_timer again;
 	struct connection *first;
 	unsigned n_connections;
+	size_t n_told; /* waits whose state was noted and not sent */
 	struct wait *waits; /* ACKS_KEYS of room; the oldest first */
 	size_t n_waits;
 };
@@ -104,7 +107,7 @@ static void add_key(struct acks *a, struct connection *c, struct spool_ack_key k
 		forget_waits(a, w, 1);
 	else if (a->n_waits == ACKS_KEYS)
 		forget_waits(a, a->waits, FORGET);
-	a->waits[a->n_waits++] = (struct wait){c, key, false, NULL};
+	a->waits[a->n_waits++] = (struct wait){.connection = c, .key = key};
 }
 
 static void on_asked(void *ctx, int fd, unsigned events)
@@ -232,6 +235,14 @@ bool acks_again(struct acks *a, const struct queue *q, size_t most)
 	return !most;
 }
 
+bool acks_any(const struct acks *a)
+{
+	for (size_t i = a ? a->n_waits : 0; i-- > 0;)
+		if (!a->waits[i].given)
+			return true;
+	return false;
+}
+
 bool acks_has(const struct acks *a, struct spool_ack_key key)
 {
 	for (size_t i = 0; a && i < a->n_waits; i++)
@@ -240,19 +251,65 @@ bool acks_has(const struct acks *a, struct spool_ack_key key)
 	return false;
 }
 
-void acks_tell(struct acks *a, struct spool_ack_key key, enum spool_ack_state state)
+bool acks_note(struct acks *a, struct spool_ack_key key, enum spool_ack_state state)
 {
-	const struct spool_ack ack = {key, state};
+	bool any = false;
+
+	for (size_t i = 0; a && i < a->n_waits; i++) {
+		struct wait *w = &a->waits[i];
+
+		if (w->told || !same_key(w->key, key))
+			continue;
+		w->told = true;
+		w->state = state;
+		a->n_told++;
+		any = true;
+	}
+	return any;
+}
+
+static void send_acks(struct connection *c, const struct spool_ack *acks, size_t n)
+{
+	if (n && c->fd >= 0 && !spool_ack_answer(c->fd, acks, n))
+		close_connection(c);
+}
+
+static void send_told_to(struct connection *c)
+{
+	const struct acks *a = c->acks;
+	struct spool_ack packet[SPOOL_ACK_MOST];
 	size_t n = 0;
 
-	if (!a || !a->n_waits)
-		return;
-	for (size_t i = 0; i < a->n_waits; i++) {
-		if (!same_key(a->waits[i].key, key))
-			a->waits[n++] = a->waits[i];
-		else if (a->waits[i].connection->fd >= 0 && !spool_ack_answer(a->waits[i].connection->fd, &ack, 1))
-			close_connection(a->waits[i].connection);
+	for (const struct wait *w = a->waits; w < a->waits + a->n_waits; w++) {
+		if (!w->told || w->connection != c)
+			continue;
+		packet[n++] = (struct spool_ack){w->key, w->state};
+		if (n == SPOOL_ACK_MOST) {
+			send_acks(c, packet, n);
+			n = 0;
+		}
 	}
+	send_acks(c, packet, n);
+}
+
+void acks_send(struct acks *a)
+{
+	size_t n = 0;
+
+	if (!a || !a->n_told)
+		return;
+	for (struct connection *c = a->first; c; c = c->next)
+		send_told_to(c);
+	for (size_t i = 0; i < a->n_waits; i++)
+		if (!a->waits[i].told)
+			a->waits[n++] = a->waits[i];
 	a->n_waits = n;
+	a->n_told = 0;
 	forget_closed(a);
+}
+
+void acks_tell(struct acks *a, struct spool_ack_key key, enum spool_ack_state state)
+{
+	acks_note(a, key, state);
+	acks_send(a);
 }

@@ -41,10 +41,19 @@ void acks_put_off(struct acks *a, struct spool_ack_key key, const struct queue *
  */
 bool acks_again(struct acks *a, const struct queue *q, size_t most);
 
+/* True when acks_take() has keys to give out. */
+bool acks_any(const struct acks *a);
+
 /* True when a receiver waits for the delivery. */
 bool acks_has(const struct acks *a, struct spool_ack_key key);
 
-/* Tells the receivers that wait for the delivery, which are then forgotten. */
+/* Notes what the receivers that wait for the delivery are told. acks_send() must follow. False: none waits for it. */
+bool acks_note(struct acks *a, struct spool_ack_key key, enum spool_ack_state state);
+
+/* Tells each receiver all that was noted, in packets. These deliveries are then forgotten. */
+void acks_send(struct acks *a);
+
+/* Both, for one delivery. */
 void acks_tell(struct acks *a, struct spool_ack_key key, enum spool_ack_state state);
 
 #endif

@@ -3,6 +3,7 @@
  * What receivers wait for (acks.h): each such delivery is read from the spool by its key, and sent before all others of its sink.
  *
  *   in the spool            what the relay does                                   what the receiver is told
+ *   -, read already         as the next line, without a look into the spool       its result
  *   pending, and read       moves it before the others; nothing if it is sent     its result, when it is recorded
  *   pending, not read       reads it, and puts it before the others               its result
  *   ...256 such are read    puts it off until half of them are sent, or its turn  its result
@@ -48,11 +49,7 @@ static void put_off(struct relay *r, struct queue *q, const struct spool_relay_r
 /* False where the event cannot be judged now. */
 static bool take_pending(struct relay *r, struct queue *q, const struct spool_relay_row *row)
 {
-	if (queue_has(q, row->id, row->event.id)) {
-		queue_hurry(q, row->id, row->event.id);
-		if (!r->unwritten_since)
-			r->record_at = 0; /* its result may be there already, and wait for others */
-	} else if (has_just_failed(row)) {
+	if (has_just_failed(row)) {
 		return true;
 	} else if (q->sink->ordered || (row->judge && q->sink->first_message)) {
 		look_in_order(q);
@@ -64,6 +61,18 @@ static bool take_pending(struct relay *r, struct queue *q, const struct spool_re
 		return fetch_first(r, q, row);
 	}
 	return true;
+}
+
+/* False: it was not read. What was is not looked for in the spool. */
+static bool hurry_read(struct relay *r, struct spool_ack_key key)
+{
+	bool found = false, ended = false;
+
+	for (struct queue *q = r->queues; !found && q < r->queues + r->n_queues; q++)
+		found = queue_hurry(q, key.relay, key.event, &ended);
+	if (ended && !r->unwritten_since)
+		r->record_at = 0; /* its result waits for others */
+	return found;
 }
 
 static struct queue *queue_of(struct relay *r, struct slice sink)
@@ -83,9 +92,9 @@ static bool take_asked(struct relay *r, const struct spool_relay_row *row)
 	if (row->state == SPOOL_RELAY_PENDING && q)
 		return take_pending(r, q, row);
 	if (row->state == SPOOL_RELAY_PENDING)
-		acks_tell(r->acks, key, SPOOL_ACK_UNKNOWN);
+		acks_note(r->acks, key, SPOOL_ACK_UNKNOWN);
 	else
-		acks_tell(r->acks, key, row->state == SPOOL_RELAY_DONE ? SPOOL_ACK_DELIVERED : SPOOL_ACK_REFUSED);
+		acks_note(r->acks, key, row->state == SPOOL_RELAY_DONE ? SPOOL_ACK_DELIVERED : SPOOL_ACK_REFUSED);
 	return true;
 }
 
@@ -108,35 +117,36 @@ static size_t find_key(const struct spool_relay_key *keys, size_t n, size_t from
 static void tell_gone(struct relay *r, const struct spool_ack_key *asked, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		acks_tell(r->acks, asked[i], SPOOL_ACK_DELIVERED);
+		acks_note(r->acks, asked[i], SPOOL_ACK_DELIVERED);
+}
+
+/* Leaves those out that were read already. Returns the number of the others. */
+static size_t leave_out_read(struct relay *r, struct spool_ack_key *asked, size_t n)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (!hurry_read(r, asked[i]))
+			asked[left++] = asked[i];
+	return left;
 }
 
 /*
  * The rows come in the order of the keys. It ends where one cannot be judged now: the rest is read again in a later pass, and until
- * then these deliveries come in their turn, as all others. The ids of another spool name other deliveries: the relay ends, and its
- * connections with it, and the receivers ask the next one.
+ * then these deliveries come in their turn, as all others. Returns how many were looked at.
  */
-void asked_look(struct relay *r)
+static size_t look_into_spool(struct relay *r, const struct spool_ack_key *asked, size_t n)
 {
-	struct spool_ack_key asked[LOOK_MOST];
 	struct spool_relay_key keys[LOOK_MOST];
-	size_t n, done = 0, at;
+	size_t done = 0, at;
 	struct spool_relay_cursor cursor;
 	struct spool_relay_row row;
 	struct spool_relay_iter *it;
-	bool room = true, more;
+	bool room = true, more, ok;
 
-	look_again(r);
-	n = acks_take(r->acks, asked, LOOK_MOST);
-	if (!n)
-		return;
-	if (spool_db_moved(r->db)) {
-		r->looked_at = 0;
-		loop_timer_lower(&r->pass, 0);
-		return;
-	}
 	for (size_t i = 0; i < n; i++)
 		keys[i] = (struct spool_relay_key){asked[i].relay, asked[i].event, false};
+	spool_db_snapshot(r->db, true); /* each key would be a transaction of its own */
 	r->version = spool_db_version(r->db);
 	it = spool_relay_find(r->db, keys, n);
 	while (room && spool_relay_next(it, &row)) {
@@ -145,12 +155,36 @@ void asked_look(struct relay *r)
 		room = take_asked(r, &row);
 		done = room ? at + 1 : at;
 	}
-	if (spool_relay_end(it, &cursor, &more) && room) {
-		tell_gone(r, asked + done, n - done);
-		done = n;
+	ok = spool_relay_end(it, &cursor, &more);
+	spool_db_snapshot(r->db, false);
+	if (!ok || !room)
+		return done;
+	tell_gone(r, asked + done, n - done);
+	return n;
+}
+
+/*
+ * The ids of another spool name other deliveries: the relay ends, and its connections with it, and the receivers ask the next one.
+ */
+void asked_look(struct relay *r)
+{
+	struct spool_ack_key asked[LOOK_MOST];
+	size_t taken, n, done;
+
+	look_again(r);
+	taken = acks_take(r->acks, asked, LOOK_MOST);
+	if (!taken)
+		return;
+	if (spool_db_moved(r->db)) {
+		r->looked_at = 0;
+		loop_timer_lower(&r->pass, 0);
+		return;
 	}
+	n = leave_out_read(r, asked, taken);
+	done = n ? look_into_spool(r, asked, n) : 0;
 	for (size_t i = done; i < n; i++)
 		acks_put_back(r->acks, asked[i]);
-	if (n == LOOK_MOST && done == n)
+	acks_send(r->acks);
+	if (taken == LOOK_MOST && done == n)
 		loop_timer_lower(&r->pass, 0);
 }

@@ -24,6 +24,7 @@ struct attempt {
 	int64_t relay, since, due; /* the spool's relay; spool_relay_row */
 	int64_t version;           /* spool_db_version() as it was read */
 	bool taken;                /* from those that are ready */
+	bool ended;                /* its result is there, and not recorded yet */
 	bool asked;                /* a receiver waits for it: it is ready before others */
 	bool unfiltered;           /* the sink's filters have not seen the event yet */
 	int64_t started;           /* ms since the epoch */

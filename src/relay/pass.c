@@ -3,7 +3,7 @@
  * The pass: what a running relay does each time that something has happened, and once a second at least.
  *
  *   look      once a second: for relays that no wakeup told of; whether the spool was replaced
- *   record    results that have waited long enough for others
+ *   record    results that have waited long enough for others; under load the receivers are told before
  *   send      what may go now, unless the relay ends, gives way to the receiver, or has too many results to record
  *   wait      for answers, a signal, the receiver's wakeup, or the time that one of these steps has set (r->pass)
  */
@@ -187,7 +187,7 @@ static void pass_again_and_again(struct relay *r)
 		if (!look_for_due(r))
 			return;
 		pass_beat(r);
-		if (r->results && clock_mono_us() >= r->record_at)
+		if (r->results && clock_mono_us() >= r->record_at && !result_tell(r))
 			result_record(r);
 		send_or_give_way(r, now);
 		if (is_over(r))

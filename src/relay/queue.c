@@ -163,18 +163,20 @@ void queue_add_first(struct queue *q, struct attempt *a)
 	put_first(q, a);
 }
 
-void queue_hurry(struct queue *q, int64_t relay, int64_t event)
+bool queue_hurry(struct queue *q, int64_t relay, int64_t event, bool *ended)
 {
 	struct attempt *a = find_attempt(q, relay, event);
 
+	*ended = a && a->ended;
 	if (!a || a->asked)
-		return;
+		return a != NULL;
 	if (a->taken) {
 		a->asked = true; /* it is on its way */
-		return;
+		return true;
 	}
 	remove_ready(q, a);
 	put_first(q, a);
+	return true;
 }
 
 bool queue_is_full_of_asked(const struct queue *q)

@@ -76,8 +76,11 @@ void queue_add(struct queue *q, struct attempt *a);
 /* Adds an attempt before those that are ready, behind others that were added so. */
 void queue_add_first(struct queue *q, struct attempt *a);
 
-/* Moves an attempt there that was read already, or notes that a receiver waits for it where it was taken. */
-void queue_hurry(struct queue *q, int64_t relay, int64_t event);
+/*
+ * Moves an attempt there that was read already, or notes that a receiver waits for it where it was taken. False: it is not in the
+ * queue. *ended: its result is there.
+ */
+bool queue_hurry(struct queue *q, int64_t relay, int64_t event, bool *ended);
 
 /* True when enough was added first. */
 bool queue_is_full_of_asked(const struct queue *q);

@@ -14,6 +14,7 @@ enum {
 	BUSY_US = 5 * 1000 * 1000, /* the receiver counts as busy so long after it held the lock */
 	GIVE_WAY_US = 4000,        /* pause for each result, while the receiver is busy and CPUs are short: receiving comes first */
 	BUSY_MOST = 64,            /* results at a time while the receiver is busy: it waits for the lock */
+	TELL_FIRST = 8,            /* so many results at a time: receivers are told of deliveries before these are recorded */
 };
 
 /* A result takes some microseconds under the lock. */
@@ -112,6 +113,7 @@ static void add_result(struct relay *r, struct attempt *a)
 {
 	a->result.relay = a->relay;
 	a->result.event = a->event.id;
+	a->ended = true;
 	if (!r->results)
 		r->record_at = clock_mono_us() + RECORD_US;
 	*r->last_result = &a->result;
@@ -224,13 +226,17 @@ static void give_way(struct relay *r, unsigned n, int64_t now)
 		r->start_at = now + GIVE_WAY_US * (n < BUSY_MOST ? (int64_t)n : BUSY_MOST);
 }
 
-/* Tells the receivers that wait for it. */
-static void tell_receivers(struct relay *r, const struct spool_attempt *result)
+/* Tells the receivers that wait for these: of a dead letter only when it can be seen. False: no receiver waits for any. */
+static bool tell_receivers(struct relay *r, bool recorded)
 {
-	const struct spool_ack_key key = {result->relay, result->event};
+	bool any = false;
 
-	if (result->state != SPOOL_RELAY_PENDING)
-		acks_tell(r->acks, key, result->state == SPOOL_RELAY_DEAD ? SPOOL_ACK_REFUSED : SPOOL_ACK_DELIVERED);
+	for (const struct spool_attempt *result = r->results; result; result = result->next)
+		if (result->state != SPOOL_RELAY_PENDING && (recorded || result->state != SPOOL_RELAY_DEAD))
+			any |= acks_note(r->acks, (struct spool_ack_key){result->relay, result->event},
+				result->state == SPOOL_RELAY_DEAD ? SPOOL_ACK_REFUSED : SPOOL_ACK_DELIVERED);
+	acks_send(r->acks);
+	return any;
 }
 
 /* The results that no receiver waits for. */
@@ -284,8 +290,7 @@ static bool record_some(struct relay *r)
 	unsigned n = cut_results(r, &rest);
 	bool ok = spool_relay_record(r->db, r->results);
 
-	for (const struct spool_attempt *result = r->results; result; result = result->next)
-		tell_receivers(r, result); /* after recording, as they may look; also where that failed: the sink has it */
+	tell_receivers(r, true); /* after recording, as they may look; also where that failed: the sink has it */
 	if (!ok) {
 		join_results(r, rest);
 		return false;
@@ -296,6 +301,18 @@ static bool record_some(struct relay *r)
 	r->n_results -= n;
 	if (!rest)
 		r->last_result = &r->results;
+	return true;
+}
+
+/*
+ * Under load an answer does not wait for the spool's lock, which the commit of the next events holds. The sink has the event: a relay that
+ * is killed before it is recorded sends it once more. The results then wait for others, as those that no receiver waits for.
+ */
+bool result_tell(struct relay *r)
+{
+	if (r->n_results < TELL_FIRST || r->n_results >= BUSY_MOST || r->unwritten_since || !tell_receivers(r, false))
+		return false;
+	r->record_at = clock_mono_us() + RECORD_US;
 	return true;
 }
 

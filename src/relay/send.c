@@ -119,6 +119,8 @@ bool send_is_held(const struct relay *r, const struct queue *q)
 void send_queues(struct relay *r, int64_t now)
 {
 	r->first++;
+	for (struct queue *q = r->queues; acks_any(r->acks) && q < r->queues + r->n_queues; q++)
+		fetch_queue(r, q, now); /* one reading for all that has come, in place of one for each that is asked for */
 	asked_look(r);
 	for (size_t i = 0; i < r->n_queues; i++) {
 		struct queue *q = &r->queues[(r->first + i) % r->n_queues];

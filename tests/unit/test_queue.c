@@ -284,13 +284,15 @@ static void takes(struct queue *q, const int *ids, size_t n)
 static void test_attempts_that_receivers_wait_for_go_first(void **state)
 {
 	struct queue *q = &((struct fixture *)*state)->q;
+	bool ended = true;
 
 	add(q, 5);
-	queue_hurry(q, 3, 103);
-	queue_hurry(q, 3, 103);
-	queue_hurry(q, 4, 999); /* another event */
+	assert_true(queue_hurry(q, 3, 103, &ended));
+	assert_true(queue_hurry(q, 3, 103, &ended));
+	assert_false(queue_hurry(q, 4, 999, &ended)); /* another event */
+	assert_false(ended);
 	queue_add_first(q, make_attempt(9, 1000, 0, NULL));
-	queue_hurry(q, 5, 105); /* the last one */
+	assert_true(queue_hurry(q, 5, 105, &ended)); /* the last one */
 	assert_int_equal(q->n_asked, 3);
 	queue_add(q, make_attempt(6, 1000, 0, NULL));
 	takes(q, (const int[]){3, 9, 5, 1, 2, 4, 6}, 7);
