@@ -32,7 +32,7 @@ function verdict(event) {
 	const good = Boolean(event.secret);
 	const secret = good ? [", secret ", event.secret.number, event.secret.name && [" (", el("span", {title: event.secret.name}, line(event.secret.name.replace(/^.*\//, ""))), ")"]] : "";
 	return el("p.verdict", {}, el(good ? "span.ok" : "span.soft", {"aria-hidden": "true"}, good ? "✓ " : "· "), line(event.verdict), secret,
-		event.came > 1 ? ` · came ${event.came} times` : "");
+		event.came_at ? [` · came ${plural(event.came, "time")}, last `, time(event.came_at, exact)] : "");
 }
 
 const FIELDS = [["event", "Event"], ["sender", "Sender"], ["sender_id", "Sender's id"], ["account", "Account"], ["conversation", "Conversation"],

@@ -26,6 +26,9 @@ void json_row(struct json *j, const struct spool_row *r)
 	json_number(j, "secret", r->secret);
 	json_string(j, "source", spool_source_name(r->source));
 	json_text(j, "note", r->note);
+	json_number(j, "came", r->came);
+	if (r->came_at)
+		json_time(j, "came_at", r->came_at);
 }
 
 void json_end(struct json *j)

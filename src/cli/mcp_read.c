@@ -217,6 +217,7 @@ static bool show_row(struct mcp *m, const struct mcp_args *a, const struct spool
 	json_text(j, "remote_addr", row->remote_addr);
 	json_string(j, "source", spool_source_name(row->source));
 	json_text(j, "note", row->note);
+	json_number(j, "came", row->came);
 	json_string(j, "verdict", buf_str(&verdict));
 	ok = add_deliveries(m, row->id, j);
 	unpack_kept(row->body, &plain, &body);

@@ -110,6 +110,8 @@ static void print_pretty(struct show *s, const struct spool_row *r, const char *
 	terminal_field("sent", r->sent_at);
 	printf("%-13s %s\n", "source", spool_source_name(r->source));
 	terminal_field("note", r->note);
+	if (r->came_at)
+		printf("%-13s %" PRId64 " times, the last at %s\n", "came", r->came, terminal_time(r->came_at, at));
 	terminal_headers(r->headers);
 	printf("%-13s %s\n", "verdict", verdict);
 	show_deliveries(s, r->id, NULL);

@@ -103,6 +103,7 @@ static void count_delivery(const struct request *r, struct spool *s, const struc
 		.secret = d->secret ? d->endpoint->secrets.item[d->secret - 1].id : 0,
 		.bytes = (int64_t)r->body.len,
 		.at = d->received_at,
+		.again = d->id && d->stored.duplicate ? d->id : 0,
 	});
 	measure_answer(group_of(d->outcome), d->answered - d->started, r->body.len);
 }

@@ -168,6 +168,9 @@ static bool write_event_detail(struct page_call *c, const struct spool_row *r)
 	json_text(&j, "sent_at", r->sent_at);
 	json_text(&j, "remote_addr", r->remote_addr);
 	json_text(&j, "note", r->note);
+	json_number(&j, "came", r->came);
+	if (r->came_at)
+		json_time(&j, "came_at", r->came_at);
 	json_string(&j, "source", spool_source_name(r->source));
 	json_number(&j, "bytes", (int64_t)r->body.n);
 	json_string(&j, "verdict", verdict_of(e, r->secret));

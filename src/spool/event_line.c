@@ -24,6 +24,8 @@ bool event_line(const struct spool_row *r, struct slice name, struct buf *out)
 	json_text(&j, "remote_addr", r->remote_addr);
 	json_string(&j, "source", spool_source_name(r->source));
 	json_text(&j, "note", r->note);
+	if (r->came)
+		json_number(&j, "came", r->came);
 	json_text(&j, "headers", r->headers);
 	json_body(&j, r->body);
 	return json_finish(&j, out) && buf_add(out, "\n", 1);

@@ -41,6 +41,8 @@ struct spool_row {
 	int secret;
 	struct slice endpoint, event, key, account, sender_id, sender_name, conversation, sent_at, remote_addr, headers, body, note;
 	struct slice text;
+	int64_t came;    /* deliveries of it that the receiver has had; 0: that was not read, or a catch-up has it alone */
+	int64_t came_at; /* when the last of them came, where it is not the first */
 	bool text_known; /* text is the event's, or the event has none; otherwise it was not stored, and the body tells */
 };
 

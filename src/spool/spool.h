@@ -130,10 +130,11 @@ struct spool_tally {
 	int64_t secret;       /* the matching secret's id; 0: none */
 	int64_t bytes;        /* of its body */
 	int64_t at;           /* ms since the epoch */
+	int64_t again;        /* the event that it is a duplicate of; 0: none */
 };
 
 /*
- * Counts a delivery by endpoint, outcome code and secret. Kept in memory until spool_flush(); the counters may lose the last second in a
+ * Counts a delivery by endpoint, outcome code and secret, and a duplicate by its event. Kept in memory until spool_flush(); the counters may lose the last second in a
  * crash, events never.
  */
 void spool_count(struct spool *s, const struct spool_tally *t);

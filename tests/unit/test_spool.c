@@ -18,6 +18,8 @@
 #include "spool/retention.h"
 #include "spool/spool.h"
 #include "spool/sqlite/db.h"
+#include "spool/query/came.h"
+#include "spool/query/delete.h"
 #include "spool/sqlite/schema.h"
 
 static struct slice text(const char *s)
@@ -49,21 +51,29 @@ static enum put_result put(struct spool *s, const char *endpoint, const char *ke
 	return ev.duplicate ? DUPLICATE : STORED;
 }
 
+static int64_t number_in(sqlite3 *db, const char *sql)
+{
+	sqlite3_stmt *st;
+	int64_t v;
+
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+	v = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	return v;
+}
+
 /* One integer from the spool's database in dir. */
 static int64_t ask(const char *dir, const char *sql)
 {
 	char path[64];
 	sqlite3 *db;
-	sqlite3_stmt *st;
 	int64_t v;
 
 	snprintf(path, sizeof path, "%s/hookspool.db", dir);
 	assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
 	sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
-	v = sqlite3_column_int64(st, 0);
-	sqlite3_finalize(st);
+	v = number_in(db, sql);
 	sqlite3_close(db);
 	return v;
 }
@@ -514,12 +524,12 @@ static void counters_are_added_up(void **state)
 		struct spool_reject r = {.endpoint = i ? "/a" : NULL, .code = refused, .received_at = i, .bytes = i};
 
 		spool_reject(s, &r);
-		spool_count(s, &(struct spool_tally){"/a", stored, 2, 100, i});
-		spool_count(s, &(struct spool_tally){NULL, refused, 0, 100, i});
+		spool_count(s, &(struct spool_tally){"/a", stored, 2, 100, i, 0});
+		spool_count(s, &(struct spool_tally){NULL, refused, 0, 100, i, 0});
 	}
 	spool_flush(s);
 	assert_int_equal(put(s, "/a", "1", "one", &id), STORED);
-	spool_count(s, &(struct spool_tally){"/a", stored, 2, 100, 9});
+	spool_count(s, &(struct spool_tally){"/a", stored, 2, 100, 9, 0});
 	spool_reject(s, &(struct spool_reject){.code = refused, .received_at = 5, .body = text("kept")});
 	spool_flush(s);
 	spool_close(s);
@@ -535,6 +545,62 @@ static void counters_are_added_up(void **state)
 static void reject(struct spool *s, int64_t at, const char *body)
 {
 	spool_reject(s, &(struct spool_reject){.code = "malformed", .received_at = at, .body = text(body), .headers = text("A: b\n")});
+}
+
+static void duplicates_are_counted_by_event(void **state)
+{
+	struct spool *s = spool_new("came", JOURNAL_WAL, SPOOL_RECEIVE, limits(3));
+	struct spool_db db = {0};
+	struct spool_deleted sum = {0};
+	int64_t id, first;
+
+	(void)state;
+	assert_int_equal(put(s, "/a", "1", "one", &first), STORED);
+	assert_int_equal(put(s, "/a", "2", "two", &id), STORED);
+	for (int i = 1; i <= 3; i++)
+		spool_count(s, &(struct spool_tally){"/a", "duplicate", 0, 100, 10 * i, first});
+	spool_count(s, &(struct spool_tally){"/a", "duplicate", 0, 100, 5, 77}); /* of an event that was deleted */
+	spool_flush(s);
+	assert_int_equal(ask("came", "SELECT count(*) FROM came"), 1);
+	assert_int_equal(ask("came", "SELECT again FROM came WHERE event = 1"), 3);
+	spool_count(s, &(struct spool_tally){"/a", "duplicate", 0, 100, 20, first});
+	spool_flush(s);
+	assert_int_equal(ask("came", "SELECT again FROM came"), 4);
+	assert_int_equal(ask("came", "SELECT last_at FROM came"), 30);
+	spool_close(s);
+	assert_true(spool_db_open(&db, "came", JOURNAL_WAL, SPOOL_MANAGE));
+	assert_true(spool_delete(&db, &(struct spool_doomed){.id = first}, 1, INT64_MAX, false, false, &sum));
+	spool_db_close(&db);
+	assert_int_equal(sum.events, 1);
+	assert_int_equal(ask("came", "SELECT count(*) FROM came"), 0);
+}
+
+/* As in write_stats(): a transaction that failed leaves what was gathered. Beyond the bound further events are not counted. */
+static void gathered_duplicates_are_joined_and_bounded(void **state)
+{
+	struct spool *s = spool_new("joined", JOURNAL_WAL, SPOOL_RECEIVE, limits(3));
+	struct spool_came older = {0}, newer = {0};
+	struct spool_db db = {0};
+	int64_t id;
+
+	(void)state;
+	assert_int_equal(put(s, "/a", "1", "one", &id), STORED);
+	assert_int_equal(put(s, "/a", "2", "two", &id), STORED);
+	spool_close(s);
+	for (int64_t event = 1; event <= 2 * CAME_MOST; event++)
+		spool_came_add(&older, 1 + (event - 1) * CAME_ROOM, 1, event); /* all begin at one place */
+	assert_int_equal(older.n, CAME_MOST);
+	spool_came_add(&newer, 1, 2, 7);
+	spool_came_join(&older, &newer);
+	assert_null(newer.places);
+	assert_true(spool_db_open(&db, "joined", JOURNAL_WAL, SPOOL_MANAGE) && spool_db_begin(&db, true));
+	assert_true(spool_came_write(&(struct spool_came){0}, &db) && spool_came_write(&older, &db));
+	assert_true(spool_db_commit(&db));
+	spool_db_end(&db);
+	assert_int_equal(number_in(db.sql, "SELECT again FROM came WHERE event = 1 AND last_at = 7"), 3);
+	assert_int_equal(number_in(db.sql, "SELECT count(*) FROM came"), 1); /* the other events are not there */
+	spool_db_close(&db);
+	spool_came_free(&older);
 }
 
 /* The oldest go when all have more bytes than the limit, in memory and in the database; and one that is larger alone is kept without. */
@@ -671,7 +737,7 @@ static void rejects_are_bounded_by_age(void **state)
 	assert_int_equal(ask("age", "SELECT count(*) FROM reject"), 1);
 	assert_int_equal(ask("age", "SELECT length(body) FROM reject"), 5);
 	assert_int_equal(system("sqlite3 age/hookspool.db 'UPDATE reject SET received_at = 1'"), 0);
-	spool_count(s, &(struct spool_tally){NULL, "stored", 0, 100, now});
+	spool_count(s, &(struct spool_tally){NULL, "stored", 0, 100, now, 0});
 	spool_flush(s); /* whatever is written, the old go */
 	assert_int_equal(ask("age", "SELECT count(*) FROM reject"), 0);
 	spool_close(s);
@@ -783,7 +849,7 @@ static void counters_wait_for_a_spool(void **state)
 	(void)state;
 	unit_file("late", "", 0600);
 	for (int i = 0; i < 3; i++) {
-		spool_count(s, &(struct spool_tally){"/a", stored, 0, 100, i});
+		spool_count(s, &(struct spool_tally){"/a", stored, 0, 100, i, 0});
 		spool_flush(s);
 	}
 	assert_int_equal(unlink("late"), 0);
@@ -838,6 +904,7 @@ struct part {
 	const char *key; /* of the event that is put; NULL: a probe */
 	bool ok;
 	pthread_t thread;
+	atomic_int number; /* of the thread; 0: it has not begun */
 };
 
 static void *do_part(void *arg)
@@ -846,6 +913,7 @@ static void *do_part(void *arg)
 	char why[256];
 	int64_t id;
 
+	atomic_store(&p->number, (int)syscall(SYS_gettid));
 	p->ok = p->key ? put(p->s, "/a", p->key, "one", &id) == STORED : spool_probe(p->s, why, sizeof why);
 	return NULL;
 }
@@ -871,10 +939,34 @@ static void let_go(struct spool_db *db)
 	spool_db_close(db);
 }
 
+/* True for a thread that sleeps (proc(5), state S). */
+static bool is_asleep(int number)
+{
+	char path[64], text[512] = "";
+	const char *p;
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/self/task/%d/stat", number);
+	f = number ? fopen(path, "r") : NULL;
+	if (!f)
+		return false;
+	(void)!fgets(text, sizeof text, f);
+	fclose(f);
+	p = strrchr(text, ')');
+	return p && strncmp(p, ") S", 3) == 0;
+}
+
+/* Begins a part, and returns when its thread waits, however busy the machine is: for a lock, or for those before it. */
 static void start(struct part *p)
 {
+	const struct timespec little = {.tv_nsec = 1000000};
+	int looks = 0;
+
 	assert_int_equal(pthread_create(&p->thread, NULL, do_part, p), 0);
-	nanosleep(&a_moment, NULL);
+	for (int i = 0; looks < 30 && i < 20000; i++) {
+		looks = is_asleep(atomic_load(&p->number)) ? looks + 1 : 0;
+		nanosleep(&little, NULL);
+	}
 }
 
 static off_t size_of_log(const char *dir)
@@ -975,7 +1067,7 @@ static void probe_counts_nothing(void **state)
 	assert_true(spool_open(s, why, sizeof why));
 	hold(&other, "count");
 	start(&first);
-	spool_count(s, &(struct spool_tally){"/a", stored, 0, 100, 1});
+	spool_count(s, &(struct spool_tally){"/a", stored, 0, 100, 1, 0});
 	start(&probe);
 	assert_int_equal(pthread_create(&flusher, NULL, flush, s), 0);
 	nanosleep(&a_moment, NULL);
@@ -1074,6 +1166,8 @@ int main(void)
 		cmocka_unit_test(wal_is_checkpointed),
 		cmocka_unit_test(journal_delete_is_supported),
 		cmocka_unit_test(counters_are_added_up),
+		cmocka_unit_test(duplicates_are_counted_by_event),
+		cmocka_unit_test(gathered_duplicates_are_joined_and_bounded),
 		cmocka_unit_test(rejects_are_bounded_by_size),
 		cmocka_unit_test(rejects_share_the_row_limit),
 		cmocka_unit_test(rejects_share_the_size_limit),

@@ -105,7 +105,8 @@ static const char *const pg_migrations[SPOOL_PG_VERSION][8] = {{
 	"CREATE TABLE pause(sink " NAME " PRIMARY KEY, until bigint NOT NULL, failures bigint NOT NULL);"
 	"CREATE TABLE alert("
 	" name " NAME " NOT NULL, subject " NAME " NOT NULL, since bigint NOT NULL, over bigint NOT NULL, raised_at bigint NOT NULL,"
-	" PRIMARY KEY(name, subject));",
+	" PRIMARY KEY(name, subject));"
+	"CREATE TABLE came(event bigint PRIMARY KEY, again bigint NOT NULL, last_at bigint NOT NULL);",
 }};
 
 static bool fail_schema(PGconn *connection, char *why, size_t n)

@@ -17,7 +17,7 @@ static const char facts[] =
 	" (SELECT count(*) FROM pg_stat_replication WHERE sync_state IN ('sync', 'quorum')),"
 	" current_setting('synchronous_standby_names'), pg_has_role('pg_read_all_stats', 'USAGE'),"
 	" coalesce((SELECT string_agg(name, ', ') FROM unnest(ARRAY['spool', 'event', 'event_key', 'reject', 'counter', 'relay', 'relayer',"
-	"  'attempt', 'ended', 'conversation', 'program', 'retention', 'catchup', 'catchup_item', 'pause', 'alert']) AS name"
+	"  'attempt', 'ended', 'conversation', 'program', 'retention', 'catchup', 'catchup_item', 'pause', 'alert', 'came']) AS name"
 	"  WHERE NOT (has_table_privilege(name, 'SELECT') AND has_table_privilege(name, 'INSERT')"
 	"  AND has_table_privilege(name, 'UPDATE') AND has_table_privilege(name, 'DELETE'))), '')";
 

@@ -5,7 +5,7 @@
 #include "spool/stmt.h"
 
 /* The steps run in this order. ?1 is the event's id. */
-enum step { PENDING, KEY, ATTEMPTS, DELIVERIES, EVENT, STEPS };
+enum step { PENDING, KEY, ATTEMPTS, DELIVERIES, CAME, EVENT, STEPS };
 
 static const char *const steps[STEPS] = {
 	[PENDING] = "SELECT count(*) FROM relay WHERE event = ?1 AND state = 0",
@@ -16,6 +16,7 @@ static const char *const steps[STEPS] = {
 		" DO UPDATE SET id = excluded.id, received_at = excluded.received_at, digest = excluded.digest",
 	[ATTEMPTS] = "DELETE FROM attempt WHERE relay IN (SELECT id FROM relay WHERE event = ?1)",
 	[DELIVERIES] = "DELETE FROM relay WHERE event = ?1",
+	[CAME] = "DELETE FROM came WHERE event = ?1",
 	[EVENT] = "DELETE FROM event WHERE id = ?1",
 };
 

@@ -14,7 +14,8 @@ const struct spool_filter spool_filter_all = {.since = INT64_MIN, .until = INT64
 
 #define COLUMNS \
 	"id, received_at, secret, endpoint, event, key, account, sender_id, sender_name, conversation, sent_at," \
-	" remote_addr, headers, body, note, source"
+	" remote_addr, headers, body, note, source, (SELECT again FROM came WHERE came.event = event.id)," \
+	" (SELECT last_at FROM came WHERE came.event = event.id)"
 
 /* Reads one page of ids after the other. The ids from first to last of the current page are still to be read. */
 struct spool_events_iter {
@@ -40,6 +41,8 @@ static bool copy_stored(struct spool_stmt *st, struct spool_row *r, struct buf *
 	r->received_at = spool_stmt_time(st, 1);
 	r->secret = spool_stmt_int(st, 2);
 	r->source = spool_stmt_source(st, 15);
+	r->came = (int64_t)spool_stmt_int(st, 16) + (r->source == SPOOL_SOURCE_WEBHOOK);
+	r->came_at = spool_stmt_time(st, 17);
 	if (!spool_rows_copy(st, 3, to, sizeof to / sizeof *to, arena))
 		return false;
 	for (size_t i = 0; i < sizeof always / sizeof *always; i++)

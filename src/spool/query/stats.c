@@ -65,6 +65,8 @@ void spool_stats_count(struct spool_stats *n, const struct spool_tally *t)
 	if (!one.endpoint)
 		one.endpoint = "";
 	count(n, &one, 1);
+	if (one.again)
+		spool_came_add(&n->came, one.again, 1, one.at);
 }
 
 void spool_stats_reject(struct spool_stats *n, const struct spool_reject *r)
@@ -117,7 +119,7 @@ bool spool_stats_cut(struct spool_db *db, const struct reject_limits *limits, in
 
 bool spool_stats_write(const struct spool_stats *n, struct spool_db *db)
 {
-	return write_tallies(n->tallies, db) && spool_rejects_write(&n->rejects, db) &&
+	return write_tallies(n->tallies, db) && spool_came_write(&n->came, db) && spool_rejects_write(&n->rejects, db) &&
 		(!n->program || spool_program_write(db, n->program)) &&
 		spool_rejects_expire(db, &n->limits, clock_now()) &&
 		((!n->rejects.n && !n->relimited) || spool_rejects_cut(db, &n->limits));
@@ -137,8 +139,9 @@ static void free_tallies(struct spool_stats *n)
 void spool_stats_join(struct spool_stats *to, struct spool_stats *from)
 {
 	for (const struct tally *t = from->tallies; t; t = t->next)
-		count(to, &(struct spool_tally){t->endpoint, t->code, t->secret, t->bytes, t->last_at}, t->n);
+		count(to, &(struct spool_tally){t->endpoint, t->code, t->secret, t->bytes, t->last_at, 0}, t->n);
 	free_tallies(from);
+	spool_came_join(&to->came, &from->came);
 	to->limits = from->limits;
 	spool_rejects_join(&to->rejects, &from->rejects, to->limits.size);
 	to->relimited = to->relimited || from->relimited;
@@ -152,6 +155,7 @@ void spool_stats_join(struct spool_stats *to, struct spool_stats *from)
 void spool_stats_free(struct spool_stats *n)
 {
 	free_tallies(n);
+	spool_came_free(&n->came);
 	spool_rejects_free(&n->rejects);
 	n->relimited = false;
 	free(n->program);

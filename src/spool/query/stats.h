@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "spool/spool.h"
+#include "spool/query/came.h"
 #include "spool/query/rejects.h"
 
 struct tally;
@@ -14,6 +15,7 @@ struct spool_program;
 /* Empty when zero-initialised, but for the limits. */
 struct spool_stats {
 	struct tally *tallies;
+	struct spool_came came;
 	struct spool_rejects rejects;
 	struct reject_limits limits;
 	bool relimited; /* the limits have changed since the last cut */
