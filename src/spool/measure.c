@@ -19,8 +19,12 @@
 #include "spool/fs.h"
 #include "spool/measure_file.h"
 
-/* The file, mapped for the life of the process, which has one spool. What replaces it is mapped at the same address. */
+/*
+ * The file, mapped for the life of the process, which has one spool. What replaces it is mapped at the other of two places: threads may
+ * count in the mapping before it still, so that one stays until the next replacement.
+ */
 static _Atomic(struct measure_file *) measured;
+static _Atomic(struct measure_file *) places[2];
 static dev_t measured_dev;
 static ino_t measured_ino;
 static volatile sig_atomic_t mapping_lost; /* a page was missing: this process counts in memory of its own */
@@ -30,17 +34,28 @@ static struct measure_now unmapped;
 
 /* ---- the file */
 
+static struct measure_file *place_with(const char *at)
+{
+	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+		struct measure_file *place = atomic_load(&places[i]);
+
+		if (place && at >= (char *)place && at < (char *)place + sizeof *place)
+			return place;
+	}
+	return NULL;
+}
+
 /*
  * A page of the file is gone, as another process truncated it, or the disk is full where a page is written to another place than before.
  * Memory of this process takes its place. Any other SIGBUS ends the process.
  */
 static void on_missing_page(int number, siginfo_t *si, void *context)
 {
-	char *base = (char *)atomic_load(&measured), *at = si->si_addr;
+	struct measure_file *base = si->si_code > 0 ? place_with(si->si_addr) : NULL;
 	int error = errno;
 
 	(void)context;
-	if (base && si->si_code > 0 && at >= base && at < base + sizeof(struct measure_file) &&
+	if (base &&
 	    mmap(base, sizeof(struct measure_file), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED) {
 		mapping_lost = 1;
 		errno = error;
@@ -116,10 +131,11 @@ static void move_unmapped(struct measure_now *to)
 		add_to(&counter[i], __atomic_exchange_n(&from[i], 0, __ATOMIC_RELAXED));
 }
 
-/* Maps the file at the place where it was mapped before. */
+/* Maps the file at the place that is not in use. */
 static bool map_measures(int fd)
 {
-	struct measure_file *there = atomic_load(&measured), *at;
+	struct measure_file *before = atomic_load(&measured), *at, *there;
+	unsigned place = before && before == atomic_load(&places[0]);
 	struct sigaction sa = {.sa_sigaction = on_missing_page, .sa_flags = SA_SIGINFO};
 	struct stat st;
 
@@ -127,17 +143,19 @@ static bool map_measures(int fd)
 		return false;
 	if ((off_t)st.st_blocks * 512 < st.st_size) /* a restored copy may have holes */
 		(void)!fallocate(fd, 0, 0, sizeof *at);
+	there = atomic_load(&places[place]);
 	at = mmap(there, sizeof *at, PROT_READ | PROT_WRITE, MAP_SHARED | (there ? MAP_FIXED : 0), fd, 0);
 	if (at == MAP_FAILED)
 		return false;
 	mapping_lost = 0;
 	measured_dev = st.st_dev;
 	measured_ino = st.st_ino;
-	if (!there) {
+	atomic_store(&places[place], at);
+	if (!before)
 		sigaction(SIGBUS, &sa, NULL);
-		atomic_store(&measured, at);
+	atomic_store(&measured, at);
+	if (!before)
 		move_unmapped(&at->now);
-	}
 	return true;
 }
 
