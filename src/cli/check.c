@@ -61,7 +61,12 @@ static const struct {
 
 static void check_page(struct check *c, const struct conf *conf)
 {
-	if (conf->page_access == PAGE_OPEN && conf->page_actions)
+	if (conf->page_access != PAGE_OPEN && conf->page_actions)
+		check_say(c, CHECK_OK, "page", "page: users that the web server authenticates may read, and retry, replay, drop and accept");
+	else if (conf->page_access == PAGE_OPEN && !conf->page_actions)
+		check_say(c, CHECK_OK, "page", "page-access = \"open\": each client that the web server lets reach the page reads %s; let only "
+			"addresses that you trust", conf->page_bodies ? "all events" : "the list of events, without texts and names");
+	else if (conf->page_access == PAGE_OPEN)
 		check_say(c, CHECK_WARN, "page", "page-access = \"open\" and page-actions = true: each client that reaches the page may retry, replay, "
 			"drop and accept; remove one of the two");
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "conf/source.h"
 #include "conf/uncomment.h"
@@ -310,6 +311,12 @@ static bool name_tree(cfg_t *cfg, const char *file)
 	return cfg->filename != NULL;
 }
 
+/* True for the file that the caller names, where there is none: includes are found by their own section. */
+static bool is_main_missing(const char *file)
+{
+	return file == reading.includes[0] && access(file, F_OK) != 0 && errno == ENOENT;
+}
+
 static bool parse_one(cfg_t *cfg, const char *file)
 {
 	char why[PATH_MAX + 128];
@@ -317,6 +324,8 @@ static bool parse_one(cfg_t *cfg, const char *file)
 
 	if (!source_read(file, reading.want.secrets == CONF_SECRETS_CHECK, &reading.text, why, sizeof why)) {
 		buf_free(&reading.text);
+		if (is_main_missing(file))
+			snprintf(why + strlen(why), sizeof why - strlen(why), "; name the configuration's file with -c");
 		return refuse_load(why);
 	}
 	fingerprint_add(reading.texts, reading.text.data, reading.text.len);

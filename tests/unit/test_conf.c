@@ -551,7 +551,9 @@ static void errors_name_file_and_line(void **state)
 	}
 	messages[0] = '\0';
 	assert_null(conf_load("missing.conf", report, NULL));
-	assert_non_null(strstr(messages, "missing.conf: No such file"));
+	assert_non_null(strstr(messages, "missing.conf: No such file or directory; name the configuration's file with -c"));
+	assert_null(load("include(\"nowhere.conf\")\n"));
+	assert_null(strstr(messages, "with -c"));
 	unit_file("whole.conf", "endpoint \"/w\" { secret-file = {\"one\"} }\n", 0600);
 	assert_null(load("include(\"whole.conf\")\n\""));
 	assert_non_null(strstr(messages, "test.conf:2: a \" is missing"));
