@@ -2,7 +2,8 @@
 /*
  * hookspool mcp: a server of the Model Context Protocol (modelcontextprotocol.io) on standard input and output.
  *
- *   mcp.c          lines, JSON-RPC 2.0, the methods
+ *   mcp.c          the command and its lines
+ *   mcp_rpc.c      JSON-RPC 2.0, the methods
  *   mcp_tools.c    the table of tools, as data, and their call
  *   mcp_args.c     arguments of a tool, by its table: the schema that is listed, and the check of what comes
  *   mcp_result.c   what all results have: strangers' texts apart, cut, and without invisible characters
@@ -36,6 +37,20 @@ struct mcp {
 	struct spool_db *db;
 	bool allowed[MCP_ALLOW_COUNT];
 };
+
+/* ---- messages */
+
+/* What a client has agreed with the server. */
+struct mcp_server {
+	struct mcp mcp;
+	bool batches;
+};
+
+/* Appends the answer to a line, which a NUL follows; nothing where it has none. */
+void mcp_rpc_take(struct mcp_server *s, struct slice line, struct buf *out);
+
+/* Appends the answer to a line that is not read as JSON. */
+void mcp_rpc_refuse(const char *why, struct buf *out);
 
 /* ---- arguments */
 
