@@ -7,6 +7,7 @@ import time
 from statistics import median
 
 import measure
+import reading
 import systems
 import web
 
@@ -60,7 +61,7 @@ def start_ms(where):
 
 
 def run(sizes, repeats, seconds):
-    """{"EVENTS": numbers}, the spools measured in turn."""
+    """{"EVENTS": numbers}, the spools measured in turn; and what reading the largest takes."""
     homes = {events: make(events) for events in sizes}
     samples = {events: [] for events in sizes}
     for _ in range(repeats):
@@ -70,6 +71,8 @@ def run(sizes, repeats, seconds):
                 found |= measure.measure(running, 700, CONNECTIONS, seconds)
             samples[events].append(found)
             print(f"{events:9} stored {found['rate']:9.0f}/s, start {found['start_ms']:.0f} ms", flush=True)
+    read = reading.measure(homes[max(sizes)], max(sizes))
     for where in homes.values():
         shutil.rmtree(where)
-    return {str(events): {key: median(s[key] for s in found) for key in found[0]} for events, found in samples.items()}
+    numbers = {str(events): {key: median(s[key] for s in found) for key in found[0]} for events, found in samples.items()}
+    return numbers, {"events": max(sizes), "took": read}

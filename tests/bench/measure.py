@@ -88,10 +88,10 @@ def wrk(port, size, connections, seconds):
 
 def measure(running, size, connections, seconds):
     """
-    Requests, syncs and SQLite's commits a second, latencies in us, errors; CPU in us a request and resident KiB of the
-    handler, None without one.
+    Requests, syncs and SQLite's commits a second, latencies in us, errors, and how many were answered, of the warm-up too; CPU in us a
+    request and resident KiB of the handler, None without one.
     """
-    wrk(running.port, size, connections, WARM_UP)
+    warm = wrk(running.port, size, connections, WARM_UP)
     before, syncs, commits = cpu(tree(running.pids())), *counts.read()
     load = wrk(running.port, size, connections, seconds)
     pids = tree(running.pids())
@@ -102,6 +102,7 @@ def measure(running, size, connections, seconds):
         "syncs": (synced - syncs) / load["microseconds"] * 1e6,
         "commits": (committed - commits) / load["microseconds"] * 1e6,
         **{name: load[name] for name in ("errors", "p50", "p99", "p999", "max")},
+        "answered": sum(of["requests"] - of["errors"] for of in (warm, load)),
         "cpu": took / load["requests"] if pids and load["requests"] else None,
         "resident": resident(pids) if pids else None,
     }

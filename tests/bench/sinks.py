@@ -24,6 +24,11 @@ TYPES = ("file", "dir", "redis", "nats", "kafka", "amqp", "postgresql", "mqtt", 
 BUILT_IN = ("file", "dir")
 STORE = "redis"    # the type of the sink that answers wait for
 LOADS = (1, 64)    # connections
+ANSWERS = {         # when an answer comes, and how the server flushes
+    "plain": (),
+    "store": ("--appendonly", "yes", "--appendfsync", "always"),
+    "everysec": ("--appendonly", "yes", "--appendfsync", "everysec"),
+}
 CONF = """spool = "spool"
 {section}endpoint "{path}" {{
 	secret-file = {{"secret"}}
@@ -59,13 +64,13 @@ def in_flight(kind):
 
 
 @contextlib.contextmanager
-def running_target(kind, where):
-    """A server of the type; gives the sink's section, and the arguments of a relay that reaches it."""
+def running_target(kind, where, *options):
+    """A server of the type; gives it, the sink's section, and the arguments of a relay that reaches it."""
     module, home = importlib.import_module(f"targets.{kind}"), Place(where)
-    to = next(value for value in vars(module).values() if getattr(value, "type", None) == kind)()
+    to = next(value for value in vars(module).values() if getattr(value, "type", None) == kind)(*options)
     to.prepare(home)
     try:
-        yield to.section(**in_flight(kind), retry=["1s", "1h", "3d"]), home.relay_in
+        yield to, to.section(**in_flight(kind), retry=["1s", "1h", "3d"]), home.relay_in
     finally:
         to.close()
         for child in list(proc.LIVE):
@@ -80,7 +85,7 @@ def work_off(where, kind, pending):
     """What relay.work_off() measures, for a sink of this type."""
     shutil.rmtree(where / "out", ignore_errors=True)
     (where / "out.jsonl").unlink(missing_ok=True)
-    with running_target(kind, where) as (section, relay_in):
+    with running_target(kind, where) as (_, section, relay_in):
         configure(where, section, 'relay = {"out"}')
         return relay.work_off_pending(where, pending, **relay_in)
 
@@ -109,27 +114,31 @@ def backlogs(pending, repeats):
     return {kind: relay.middle(of) for kind, of in samples.items()}
 
 
-def receive(waits, connections, seconds):
-    """What measure() finds for a receiver that answers at once, or when a sink of the type STORE has acknowledged."""
+def receive(answer, connections, seconds):
+    """
+    What measure() finds for a receiver that answers at once, or when a sink of the type STORE has acknowledged; and "missing": how many
+    events were answered 200, and are not at the server when the load ends.
+    """
     where = make(0)
-    with running_target(STORE, where) as (section, relay_in):
-        configure(where, section, 'store = {"out"}' if waits else "")
+    with running_target(STORE, where, *ANSWERS[answer]) as (server, section, relay_in):
+        configure(where, section, 'store = {"out"}\n\tstore-required = true\n\tstore-wait = "10s"' if ANSWERS[answer] else "")
         with systems.behind_nginx(where, [where / "hookspool.fcgi"], True) as running, relay.running_relay(where, **relay_in):
             found = measure.measure(running, 700, connections, seconds)
+            found["missing"] = max(0, found["answered"] - server.held()) if ANSWERS[answer] else 0
     shutil.rmtree(where)
     return found
 
 
 def storing(seconds, repeats):
-    """{"plain/1": numbers, "store/64": numbers, ...}, in turn."""
+    """{"plain/1": numbers, "store/64": numbers, ...}, in turn. An event that is missing is an error."""
     samples = {}
     for _ in range(repeats):
         for connections in LOADS:
-            for name in ("plain", "store"):
-                found = receive(name == "store", connections, seconds)
+            for name in ANSWERS:
+                found = receive(name, connections, seconds)
                 samples.setdefault(f"{name}/{connections}", []).append(found)
                 print(f"{name:>16} {connections:3} connections {found['rate']:9.0f}/s, p50 {found['p50'] / 1000:.2f} ms", flush=True)
-    return {name: {**relay.middle(of), "errors": sum(s["errors"] for s in of)} for name, of in samples.items()}
+    return {name: {**relay.middle(of), "errors": sum(s["errors"] + s["missing"] for s in of)} for name, of in samples.items()}
 
 
 def run(pending, repeats, seconds):

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: ISC
+"""What reading a full spool takes: the page's answers, a scrape, and the commands that sum up."""
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import median
+
+import relay
+import systems
+import web
+
+sys.path.append(str(Path(__file__).parents[1] / "e2e"))
+
+from page import Asked
+from place import SOURCE
+
+TIMES = 15
+BEGIN = "an event that is not there"
+ASKED = {  # URL of the page, and query
+    "/metrics": ("/metrics", {}),
+    "/events.json, the newest": ("/events.json", {}),
+    "/events.json, of one endpoint": ("/events.json", {"endpoint": web.PATH}),
+    "/events.json, of another endpoint": ("/events.json", {"endpoint": "/webhook/other"}),
+    "/events.json, by sender": ("/events.json", {"sender": "jane"}),
+    "/events.json, by a text that none has": ("/events.json", {"text": BEGIN}),
+    "/events.json, refused ones": ("/events.json", {"outcome": "refused"}),
+    "/events.json, before a time": ("/events.json", {"until": "24h"}),
+    "/summary.json": ("/summary.json", {}),
+    "/sinks.json": ("/sinks.json", {}),
+    "/callers.json": ("/callers.json", {}),
+    "/event/5.json": ("/event/5.json", {}),
+}
+COMMANDS = {"hookspool stats": ("stats",), "hookspool stats --prometheus": ("stats", "--prometheus"), "hookspool list": ("list",)}
+
+
+def add_relays(where, events):
+    """A delivery for each tenth event; of these, each hundredth is pending and each thousandth a dead letter."""
+    with relay.spool(where) as db:
+        db.execute("PRAGMA synchronous=OFF")
+        relay.add(db, "out", events // 10)
+        db.execute("UPDATE relay SET state = 0 WHERE id % 100 = 1")
+        db.execute("UPDATE relay SET state = 2 WHERE id % 1000 = 2")
+        db.execute("INSERT INTO ended SELECT sink, state, count(*) FROM relay WHERE state <> 0 GROUP BY sink, state ON CONFLICT DO UPDATE SET n = excluded.n")
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def timed(call):
+    """Milliseconds: the first time, the median and the longest of the others."""
+    took = []
+    for _ in range(TIMES + 1):
+        begin = time.monotonic()
+        call()
+        took.append((time.monotonic() - begin) * 1000)
+    return {"first": took[0], "p50": median(took[1:]), "max": max(took[1:])}
+
+
+def ask(page, path, query):
+    answer = page.get(path, **query)
+    if answer.status != 200:
+        raise RuntimeError(f"{path} {query}: {answer}")
+
+
+def run_command(where, *args):
+    subprocess.run([where / "hookspool", "-c", where / "hookspool.conf", *args], check=True, stdout=subprocess.DEVNULL)
+
+
+def measure(where, events):
+    """{what is read: milliseconds}, of a home whose spool has so many events."""
+    for name in ("hookspool", "hookspool-page.fcgi"):
+        systems.program(where, name, name)
+    relay.configure(where, web.free_port(), relayed=True)
+    add_relays(where, events)
+    argv = [where / "hookspool-page.fcgi", "-c", where / "hookspool.conf", "--listen", f"unix:{where}/page.sock", "--files", SOURCE / "share/page"]
+    with web.child(argv, where, where / "page.sock", name="page"):
+        page = Asked(where / "page.sock")
+        found = {name: timed(lambda: ask(page, path, query)) for name, (path, query) in ASKED.items()}
+    found |= {name: timed(lambda: run_command(where, *args)) for name, args in COMMANDS.items()}
+    for name, took in found.items():
+        print(f"{events:9} stored, {name:38} {took['p50']:7.1f} ms, first {took['first']:.1f}, longest {took['max']:.1f}", flush=True)
+    return found
