@@ -78,12 +78,12 @@ class Browser:
     def text(self, css):
         return self.js("return document.querySelector(arguments[0])?.innerText ?? null", css)
 
-    def until(self, css, contains="", within=5.0):
+    def until(self, css, contains="", within=20.0):
         """Waits for an element that shows the text, and returns all that it shows."""
         return until(lambda: [text for text in self.all(css) if contains in text],
                      f"{css} with {contains!r}; there is {self.all(css)[:5]!r}", within)[0]
 
-    def gone(self, css, within=5.0):
+    def gone(self, css, within=20.0):
         until(lambda: not self.visible(css), f"no {css} is seen", within)
 
     def visible(self, css):

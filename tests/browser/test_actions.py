@@ -34,7 +34,7 @@ def test_retry_by_button(browser, mounted):
     site.open(browser, "event/1?tab=deliveries")
     browser.click("#part button", "retry")
     browser.until("#toast", "1 delivery due now")
-    browser.until("#part", "delivered", within=10)
+    browser.until("#part", "delivered", within=30)
     assert states(site.home) == [DONE]
     entry = log_of(site)[-1]
     assert entry["action"] == "retry" and entry["user"] == USER

@@ -105,7 +105,7 @@ def test_large_text_is_bounded_and_can_be_expanded(browser, mounted):
     before = time.monotonic()
     browser.click("#detail .message button", "show all")
     until(lambda: browser.js("return document.querySelector('#detail .message').textContent.length") >= 280_000, "all of it")
-    assert time.monotonic() - before < 5 * SLOW, "a text of many fonts is laid out in parts"
+    assert time.monotonic() - before < 20, "a text of many fonts is laid out in parts"
 
 
 def test_large_and_deep_json_is_bounded(browser, mounted):

@@ -56,7 +56,7 @@ class Trial:
         time.sleep(0.02)
         if self.one.alive():
             return False
-        status, text = self.one.wait(5), self.one.text()
+        status, text = self.one.wait(20), self.one.text()
         assert status == -signal.SIGABRT, f"{status}\n{text[-2000:]}"
         assert "fcgiapp.c" in text.splitlines()[-1] or "memory is short" in text.splitlines()[-1], text[-2000:]
         return True

@@ -43,7 +43,7 @@ class Relaying:
         for one in victims:
             one.signal(signal.SIGKILL)
         for one in victims:
-            assert one.wait(10) == -signal.SIGKILL, one.text()[-2000:]
+            assert one.wait(20) == -signal.SIGKILL, one.text()[-2000:]
             one.end()
         self.kills += 1
         for target in self.targets:

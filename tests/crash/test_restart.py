@@ -19,7 +19,7 @@ def unfailing(load):
 def restart(service, one):
     """TERM, and when it has ended, its successor: systemctl restart."""
     one.signal(signal.SIGTERM)
-    assert one.wait(2.0) == 0, one.text()[-2000:]
+    assert one.wait(20) == 0, one.text()[-2000:]
     service.again(one)
 
 

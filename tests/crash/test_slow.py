@@ -75,6 +75,6 @@ def test_slow_senders(rng, children, at):
         for fcgi in slow:
             fcgi.sock.close()
         assert not load.failures, load.failures[:3]
-        assert load.longest < 5 * SLOW and statistics.median(load.seconds) < 0.25 * SLOW
+        assert load.longest < 15 and statistics.median(load.seconds) < 1
         assert SANITIZER or peak_memory(one) < 48, f"{peak_memory(one):.0f} MiB"
         service.stop()

@@ -73,7 +73,7 @@ class Journald:
 
     def kill(self):
         self.signal(signal.SIGKILL)
-        self.child.wait(10)
+        self.child.wait(20)
 
     def hang(self):
         """It reads no more, and its queue is full."""

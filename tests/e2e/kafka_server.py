@@ -64,4 +64,4 @@ class Kafka:
 
     def close(self):
         self.child.signal(9)
-        self.child.wait(10)
+        self.child.wait(20)

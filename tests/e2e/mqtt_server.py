@@ -23,7 +23,7 @@ class Mosquitto:
 
     def kill(self, number=9):
         self.child.signal(number)
-        self.child.wait(10)
+        self.child.wait(20)
 
 
 class Subscriber(Child):

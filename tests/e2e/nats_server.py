@@ -34,7 +34,7 @@ class Nats:
 
     def kill(self, number=9):
         self.child.signal(number)
-        self.child.wait(10)
+        self.child.wait(20)
 
     def stream(self, **given):
         answer = self.ask("$JS.API.STREAM.CREATE." + given["name"], {**STREAM, **given})

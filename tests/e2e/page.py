@@ -91,7 +91,7 @@ class Page(Child):
 
     def stop(self):
         self.signal(signal.SIGTERM)
-        status = self.wait(2.5)
+        status = self.wait(20)
         self.end()
         assert status == 0, f"exit status {status}:\n{self.text()[-3000:]}"
         assert not REPORT.search(self.text()), self.text()

@@ -116,7 +116,7 @@ def new_dir(name="d"):
     return own(path)
 
 
-def until(check, what, within=10.0):
+def until(check, what, within=30.0):
     """Polls until check() gives something true, and returns that."""
     end = time.monotonic() + within * SLOW
     while True:

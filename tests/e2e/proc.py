@@ -45,7 +45,7 @@ class Child:
     def text(self):
         return self.log.read_text(errors="replace")
 
-    def until(self, check, what, within=10.0):
+    def until(self, check, what, within=30.0):
         """Like until(), and fails at once when the process ends."""
         def still():
             value = check()

@@ -70,7 +70,7 @@ disk_free_limit.absolute = 1MB
 
     def kill(self):
         self.signal(signal.SIGKILL)
-        self.child.wait(10)
+        self.child.wait(20)
 
     def connect(self):
         return pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", self.port, credentials=pika.PlainCredentials(USER, PASSWORD),

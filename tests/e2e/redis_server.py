@@ -38,7 +38,7 @@ class Redis:
 
     def kill(self, number=9):
         self.child.signal(number)
-        self.child.wait(10)
+        self.child.wait(20)
 
     def do(self, *words):
         """The answer to one command: bytes, a number, None or a list; an error is raised."""

@@ -98,11 +98,11 @@ class Relay(Child):
 
     def stop(self):
         self.signal(signal.SIGTERM)
-        assert self.wait(10) == 0, self.text()
+        assert self.wait(20) == 0, self.text()
 
     def kill(self):
         self.signal(signal.SIGKILL)
-        self.wait(10)
+        self.wait(20)
 
 
 def deliver(receiver, n=1, **data):

@@ -189,7 +189,7 @@ def test_old_secrets(receiver, relay, target, ops):
     one = receiver(home=home)
     for secret in (SECRET, SECRET2):
         assert signed_by(one, secret).status == 200
-    until(lambda: len(home.spool.query("SELECT 1 FROM counter WHERE code = 'stored'")) == 2, "both are counted", 10)
+    until(lambda: len(home.spool.query("SELECT 1 FROM counter WHERE code = 'stored'")) == 2, "both are counted", 30)
     day = 86400 * 1000
 
     def change(sql, *args):
@@ -300,8 +300,8 @@ def test_example(path, receiver, relay, ops):
     receiver(home=home)
     relay(home).ready()
     if mails:
-        until(lambda: mails.exists() and "no delivery yet" in mails.read_text(), "a mail", 15)
+        until(lambda: mails.exists() and "no delivery yet" in mails.read_text(), "a mail", 30)
         assert re.search(r"^Subject: hookspool\.endpoint\.silent$", mails.read_text(), re.M), mails.read_text()
     else:
-        until(lambda: ops.got, "a message", 15)
+        until(lambda: ops.got, "a message", 30)
         assert "no delivery yet" in json.dumps(json.loads(ops.bodies()[0]))

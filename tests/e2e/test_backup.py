@@ -391,7 +391,7 @@ def test_tail_ends_where_the_spool_was_replaced(receiver, children, args):
     one.stop()
     one.home.spool.dir.rename(one.home.dir / "moved")
     assert restore(one.home, file).returncode == 0
-    assert tail.wait(10) == 75 and "the spool was moved or replaced" in tail.text()
+    assert tail.wait(20) == 75 and "the spool was moved or replaced" in tail.text()
 
 
 @pytest.mark.parametrize("args", [["backup"], ["backup", "a", "b"], ["backup", "--to", "a"], ["backup", "-"], ["restore"], ["restore", "--pending", "x", "a"],

@@ -51,7 +51,7 @@ def play(checkout, stored):
     found = events(checkout)
     assert len(found) == stored and found[-1]["body"].encode() == body
     child.signal(signal.SIGINT)
-    assert child.wait(10) == 0
+    assert child.wait(20) == 0
     left = subprocess.run(["pgrep", "-g", str(child.pid)], capture_output=True)
     assert not left.stdout, left.stdout
     return port

@@ -338,7 +338,7 @@ def test_run_goes_on_where_it_was_killed(api, receiver):
     running = Run(home)
     until(lambda: len(api.seen("messages")) > 40, "40 conversations are read", 30)
     running.signal(signal.SIGKILL)
-    assert running.wait(10) == -signal.SIGKILL
+    assert running.wait(20) == -signal.SIGKILL
     running.end()
     assert len(stored(home)) >= 30
     api.heal()
@@ -361,7 +361,7 @@ def test_run_that_goes_on_is_complete_until_now(api, receiver):
     running = Run(home)
     until(lambda: len(api.seen("messages")) >= 25 and api.in_flight, "the second page is under way", 30)
     running.signal(signal.SIGKILL)
-    running.wait(10)
+    running.wait(20)
     running.end()
     api.heal()
     api.add(talks[-1], own=True)
@@ -698,12 +698,12 @@ def test_killed_receiver_is_a_gap(api, receiver, children):
     one = receiver(home=home)
     relay = running_relay(home, api)
     one.signal(signal.SIGKILL)
-    one.wait(10)
+    one.wait(20)
     missed = api.add()
     time.sleep(0.3)
     assert stored(home) == []
     receiver(home=home)
-    until(lambda: stored(home) == [missed.id], "the message of the gap", 10)
+    until(lambda: stored(home) == [missed.id], "the message of the gap", 30)
     relay.stop()
 
 

@@ -106,7 +106,7 @@ server {{
         child = {"receiver": self.receiver, "nginx": self.nginx.child, "relay": self.relay}[name]
         self.kills += 1
         child.signal(signal.SIGTERM if self.rng.random() < 0.3 else signal.SIGKILL)
-        child.wait(10)
+        child.wait(20)
         child.end()
 
     def start_one(self, name):
@@ -156,7 +156,7 @@ server {{
         killer.start()
         self.say(self.rng.choice(self.api.conversations), False)
         killer.join()
-        child.wait(10)
+        child.wait(20)
         child.end()
         self.kills += 1
         self.start_one(name)
@@ -210,7 +210,7 @@ server {{
         if self.running.alive():
             self.running.signal(signal.SIGKILL)
             self.kills += 1
-        status = self.running.wait(10)
+        status = self.running.wait(20)
         assert status in (COMPLETE, LATER, -signal.SIGKILL), self.running.text()
         self.running.end()
         self.runs[status] += 1

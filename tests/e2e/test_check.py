@@ -21,6 +21,7 @@ from sender import AUTHORIZATION, SECRET, message, sign
 from servers import free_port
 
 PATH = "/webhook/linkedin"
+PID_MAX = 1 << 22  # of Linux: no process has a higher number
 MANUAL = (SOURCE / "man/hookspool.1").read_text().split("Names are stable:")[1].split(".El")[0]
 
 
@@ -236,7 +237,7 @@ def test_stopped_receiver_fails_within_seconds(healthy, how):
     try:
         began = time.monotonic()
         status, found = check(healthy.home, socket=healthy.socket if how == "option" else None)
-        assert status == 2 and time.monotonic() - began < 10
+        assert status == 2 and time.monotonic() - began < 20
         assert any("no receiver answers within" in text for _, _, text in named(bad(found), "socket"))
         assert any("is stopped by a signal" in text for _, _, text in named(bad(found), "receiver"))
     finally:
@@ -261,7 +262,7 @@ def test_held_socket_without_a_receiver_fails(healthy):
 
 def test_killed_receiver_fails_and_its_successor_does_not(healthy, children):
     healthy.signal(signal.SIGKILL)
-    healthy.wait(5)
+    healthy.wait(20)
     healthy.end()
     status, found = check(healthy.home)
     assert status == 2 and named(bad(found), "socket")
@@ -325,7 +326,10 @@ def test_spool_on_a_full_disk_fails(children):
 
 
 def test_many_sockets_of_a_receiver_with_another_spool_are_each_named(healthy, receiver):
-    """Each look reads all rows again, and adds a note for each receiver: the addresses must outlast that."""
+    """
+    Each look reads all rows again, and adds a note for each receiver: the addresses must outlast that. The rows' numbers are those of
+    no process, so that the other receiver's is not among them.
+    """
     other = receiver(home=Home(endpoint(PATH)))
     links = [healthy.home.dir / f"link{n}" for n in range(9)]
     for link in links:
@@ -335,12 +339,15 @@ def test_many_sockets_of_a_receiver_with_another_spool_are_each_named(healthy, r
         db.execute("DELETE FROM program")
         for n in range(2000):
             row = dict.fromkeys(columns, 0) | dict.fromkeys(("version", "files", "secrets", "address", "reload_error"), "")
-            row |= {"role": "receiver", "pid": n + 1, "space": 1, "address": f"unix:{links[n]}" if n < len(links) else ""}
+            row |= {"role": "receiver", "pid": PID_MAX + n + 1, "space": 1, "address": f"unix:{links[n]}" if n < len(links) else ""}
             db.execute(f"INSERT INTO program({', '.join(row)}) VALUES({', '.join('?' * len(row))})", list(row.values()))
     for user in (USER, None):
-        told = named(check(healthy.home, user=user)[1], "socket")
-        assert [text.split(": ")[0] for _, _, text in told] == [f"socket unix:{link}" for link in links[:8]]
-        assert all("does not use this configuration's spool" in text for _, _, text in told)
+        for _ in range(10):  # on a busy machine a probe may end without an answer
+            told = named(check(healthy.home, user=user)[1], "socket")
+            assert [text.split(": ")[0] for _, _, text in told] == [f"socket unix:{link}" for link in links[:8]]
+            if not any("no receiver answers within" in text for _, _, text in told):
+                break
+        assert all("does not use this configuration's spool" in text for _, _, text in told), told
 
 
 @pytest.mark.parametrize("gone", ["ticks = 1", "ended_at = 1"])
@@ -360,7 +367,7 @@ def test_reused_pid_of_a_dead_receiver_is_not_taken_for_it(healthy, receiver, go
 def test_receiver_ended_by_a_reboot_fails(healthy):
     """Its socket is gone with /run, and it has told of no end."""
     healthy.signal(signal.SIGKILL)
-    healthy.wait(5)
+    healthy.wait(20)
     healthy.end()
     healthy.socket.unlink()
     told = named(check(healthy.home)[1], "socket")
@@ -539,7 +546,7 @@ def test_reload_of_a_stopped_receiver_fails_at_once(healthy):
     begin = time.monotonic()
     done = healthy.home.cli("reload")
     healthy.signal(signal.SIGCONT)
-    assert done.returncode == 1 and b"is stopped by a signal" in done.stderr and time.monotonic() - begin < 5
+    assert done.returncode == 1 and b"is stopped by a signal" in done.stderr and time.monotonic() - begin < 20
     assert healthy.home.cli("reload").returncode == 0 and healthy.text().count("configuration reloaded") == 1
 
 
@@ -549,7 +556,7 @@ def test_reload_without_anything_to_reload(healthy):
     for wrong in (["somebody"], ["--pid", "x"], ["--pid", "-1"], ["--pid"], ["receiver", "relay"], ["--frobnicate"]):
         assert healthy.home.cli("reload", *wrong).returncode == 64
     healthy.signal(signal.SIGKILL)
-    healthy.wait(5)
+    healthy.wait(20)
     healthy.end()
     done = healthy.home.cli("reload")
     assert done.returncode == 1 and b"nothing was sent" in done.stderr
@@ -585,7 +592,7 @@ def test_missing_relay_warns_at_once(relayed, relay, by, says):
     running = relay(home).ready()
     until(lambda: home.spool.query("SELECT 1 FROM program WHERE role = 'relay'"), "it tells of itself")
     running.signal(by)
-    running.wait(10)
+    running.wait(20)
     running.end()
     told = bad(check(home)[1])
     assert [(name, status) for name, status, _ in told] == [("relay", "warn")] and says in told[0][2], told
@@ -598,7 +605,7 @@ def test_relay_that_hangs_fails(relayed, relay):
     lock = relayed.home.spool.dir / "relay.lock"
     until(lambda: time.time() - lock.stat().st_mtime < 10, "it shows that it lives")
     os.utime(lock, (1, 1))
-    until(lambda: time.time() - lock.stat().st_mtime < 10, "and again", 15)
+    until(lambda: time.time() - lock.stat().st_mtime < 10, "and again", 30)
     running.signal(signal.SIGSTOP)
     try:
         assert ("relay", "fail", f"relay (pid {running.pid}): is stopped by a signal; kill -CONT {running.pid}") in check(relayed.home)[1]
@@ -617,7 +624,7 @@ def test_relay_with_an_older_configuration_warns(relayed, relay, target):
     assert [(name, status) for name, status, _ in told] == [("relay", "warn")] and "hookspool-relay" in told[0][2], told
     assert home.cli("reload", "relay").returncode == 0 and not bad(check(home)[1])
     running.signal(signal.SIGKILL)
-    running.wait(5)
+    running.wait(20)
     running.end()
     os.utime(home.spool.dir / "relay.lock", (1, 1))
     assert [(name, status) for name, status, _ in bad(check(home)[1])] == [("relay", "warn")]

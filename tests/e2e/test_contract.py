@@ -170,7 +170,7 @@ def test_silent_target_is_left_at_the_deadline(receiver, relay, kind):
     deliver(one, 3)
     until(lambda: delivered(home, "other") == 3, "the other sink has all")
     until_failed(home)
-    assert 0.4 < time.monotonic() - start < 8
+    assert 0.4 < time.monotonic() - start < 25
     to.unhang()
     home.cli("retry", "--sink", "out")
     settled(home, 6)

@@ -147,7 +147,7 @@ def test_program_that_reads_nothing_or_leaves_background_processes(receiver, rel
     relay(home).ready()
     deliver(one, text="x" * 500_000)
     settled(home, 2)
-    assert max(attempt["ms"] for attempt in attempts(home)) < 5000 * SLOW
+    assert max(attempt["ms"] for attempt in attempts(home)) < 15_000
     os.kill(noted(home.dir / "child"), signal.SIGKILL)
 
 
@@ -173,14 +173,14 @@ def test_programs_end_with_the_relay(receiver, relay):
     deliver(one)
     child = noted(home.dir / "child")
     running.signal(signal.SIGTERM)
-    assert running.wait(8) == 0
+    assert running.wait(20) == 0
     until(lambda: not alive(child), "the end of what it started")
     assert states(home) == [PENDING] and not attempts(home)
     script(home, f"#!/bin/sh\necho $$ > {home.dir}/second\nsleep 1\n")
     running = relay(home).ready()
     noted(home.dir / "second")
     running.signal(signal.SIGTERM)
-    assert running.wait(8) == 0 and states(home) == [DONE], "it had its time"
+    assert running.wait(20) == 0 and states(home) == [DONE], "it had its time"
 
 
 def test_reload_waits_for_programs(receiver, relay):
@@ -205,7 +205,7 @@ def test_program_may_clean_up(receiver, relay):
     deliver(one)
     pid = noted(home.dir / "begun")
     running.signal(signal.SIGTERM)
-    assert running.wait(8) == 0
+    assert running.wait(20) == 0
     assert noted(home.dir / "told") == pid and not alive(pid) and not attempts(home)
 
 

@@ -116,7 +116,7 @@ def test_hostile_texts_delay_no_other_sink(receiver, relay, target):
     assert states(home).count(PENDING) > 32, "the hostile ones are being looked at"
     start = time.monotonic()
     running.stop()
-    assert time.monotonic() - start < 2 * SLOW
+    assert time.monotonic() - start < 10
 
 
 def test_first_messages(receiver, relay, target):

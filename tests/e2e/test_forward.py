@@ -35,7 +35,7 @@ def ready(receiver):
 
 def stopped(forward):
     forward.signal(signal.SIGINT)
-    return forward.wait(5)
+    return forward.wait(20)
 
 
 def test_forward_is_byte_identical_with_the_original_headers(ready, target, children):

@@ -92,7 +92,7 @@ def test_relay_leaks_nothing(slowly, children, target):
     deliver(one)
     relay.until(lambda: states(home).count(1) >= 16, f"it is relayed: {states(home)}", 30)
     relay.signal(signal.SIGTERM)
-    assert relay.wait(10) == 0 and "ERROR SUMMARY: 0 errors" in relay.text(), relay.text()[-3000:]
+    assert relay.wait(20) == 0 and "ERROR SUMMARY: 0 errors" in relay.text(), relay.text()[-3000:]
     for command in (["deliveries"], ["deliveries", "1", "--json"], ["retry", "--sink", "out"], ["replay", "--sink", "out"], ["check"],
                     ["drop", "--sink", "out"], ["send", "--relay", "program"], ["send", "--relay", "out"], ["relay", "--once"]):
         done = run([need("valgrind"), *VALGRIND, BIN / "hookspool", "-c", home.conf, *command], user=USER)

@@ -124,7 +124,7 @@ def test_counters_survive_kills_restarts_and_purge():
         deliver(receiver, 10)
         if n == 2:
             receiver.signal(signal.SIGKILL)
-            receiver.wait(5)
+            receiver.wait(20)
         else:
             until(lambda: sum(home.spool.counters().values()) % 10 == 0 and home.spool.counters(), "the counters are written")
             receiver.stop()
@@ -353,4 +353,4 @@ def test_silence_is_found():
 
 
 def test_receiver_that_hangs_is_not_up(stopped):
-    until(lambda: printed(stopped)["hookspool_receiver_up",] == 0, "it is down, 10 seconds after its last tick", 12)
+    until(lambda: printed(stopped)["hookspool_receiver_up",] == 0, "it is down, 10 seconds after its last tick", 30)

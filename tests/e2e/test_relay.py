@@ -158,7 +158,7 @@ def test_sigterm_after_sighup_stops_the_relay(receiver, relay, target):
     for number in (signal.SIGTERM, signal.SIGHUP):
         running.signal(number)
         time.sleep(0.1)
-    assert running.wait(5) == 0
+    assert running.wait(20) == 0
 
 
 @pytest.mark.skipif(not ROOT, reason="only root can get in another user's way")
@@ -218,7 +218,7 @@ def test_signals_while_there_is_no_spool(receiver, relay, target):
         assert notify.recv(4096) == b"READY=1"
         start = time.monotonic()
         running.stop()
-        assert time.monotonic() - start < 2 * SLOW and "stopping" in running.text().splitlines()[-1]
+        assert time.monotonic() - start < 20 and "stopping" in running.text().splitlines()[-1]
         assert notify.recv(4096) == b"STOPPING=1"
         running = relay(home, env={"NOTIFY_SOCKET": str(path)})
         assert notify.recv(4096) == b"READY=1"

@@ -136,7 +136,7 @@ def test_long_retry_after_is_cut(receiver, relay, target):
     running.until(lambda: "sink out pauses until" in running.text(), "its word")
     wanted = deliver(one)
     target.until(2)
-    assert target.bodies()[1:] == wanted and 1.5 < target.got[1][0] - target.got[0][0] < 6 * SLOW
+    assert target.bodies()[1:] == wanted and 1.5 < target.got[1][0] - target.got[0][0] < 30
     row, = home.spool.query("SELECT * FROM relay WHERE id = 1")
     assert row["due"] == row["since"] + 3600_000
 

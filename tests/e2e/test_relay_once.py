@@ -36,7 +36,7 @@ def test_once_waits_for_no_rate_for_longer_than_a_minute(receiver, target):
     home = home_with(sink("out", url=target.url, rate="60/h", rate_burst=2), sink("slow", url=slow.url, max_in_flight=1), relay=("out", "slow"))
     one = receiver(home=home)
     deliver(one, 3)
-    assert once(home) < 10 * SLOW
+    assert once(home) < 40
     assert len(target.got) == 2 and len(slow.got) == 3 and sorted(states(home)) == [0] + [1] * 5
     slow.close()
 
@@ -48,7 +48,7 @@ def test_once_waits_for_no_attempt_that_is_due_later(receiver, target, headers, 
     home = home_with(sink("out", url=target.url, max_in_flight=1, retry=["100s", "1h", "3d"], **rate))
     one = receiver(home=home)
     deliver(one, 3)
-    assert once(home) < 5 * SLOW
+    assert once(home) < 8
     assert states(home).count(0) == (3 if headers else 1) and len(target.got) == (1 if headers else 3)
 
 
@@ -59,7 +59,7 @@ def test_once_leaves_events_that_come_during_it(receiver, target):
     target.answers = [{"do": lambda handler: deliver(one)}] * 300
     target.answers[0] = {"do": lambda handler: time.sleep(1.5)}
     deliver(one, 2)
-    assert once(home) < 10 * SLOW
+    assert once(home) < 40
     assert len(target.got) < 100
 
 
@@ -97,4 +97,4 @@ def test_hangup_of_the_terminal_ends_once(receiver, target, children):
     running = Child([BIN / "hookspool", "-c", home.conf, "relay", "--once"], home.dir / "once.log")
     target.until(1)
     running.signal(signal.SIGHUP)
-    assert running.wait(5) == 0 and "stopping" in running.text() and states(home) == [1]
+    assert running.wait(20) == 0 and "stopping" in running.text() and states(home) == [1]

@@ -53,7 +53,7 @@ def test_attempts_that_fail_together_are_one_failure(receiver, relay):
     try:
         start = time.time()
         back.until(1)
-        assert back.got[0][0] - start < 4 * SLOW
+        assert back.got[0][0] - start < 20
     finally:
         back.close()
 
@@ -147,5 +147,5 @@ def test_dropped_event_takes_nothing_of_the_rate(receiver, relay, target):
     target.until(1)
     assert home.cli("drop", "--sink", "out").returncode == 0
     new = deliver(one)
-    until(lambda: new[0] in target.bodies(), "the one that was not dropped", 10)
+    until(lambda: new[0] in target.bodies(), "the one that was not dropped", 30)
     assert len(target.got) <= 3

@@ -59,7 +59,7 @@ def test_keep_deletes_old_events(receiver):
     one = receiver(home=home)
     body = deliver(one, 3)[0]
     assert len(ids(home)) == 3
-    until(lambda: not ids(home), "the events are gone", 15)
+    until(lambda: not ids(home), "the events are gone", 30)
     until(lambda: deleted(one) == 3, "the log tells of them")
     expect(fcgi_client.deliver(one.socket, body), "duplicate")
     one.stop()
@@ -72,7 +72,7 @@ def test_keep_of_several_processes_on_one_spool(receiver):
     several = [receiver(home=home) for _ in range(3)]
     for one in several * 4:
         deliver(one, 1)
-    until(lambda: not ids(home), "the events are gone", 15)
+    until(lambda: not ids(home), "the events are gone", 30)
     until(lambda: sum(map(deleted, several)) == 12, "the logs tell of each")
     for one in several:
         deliver(one, 1)
@@ -85,7 +85,7 @@ def test_keep_of_an_endpoint_overrides(receiver):
     one = receiver(home=home)
     for path in (PATH, "/other", "/third"):
         expect(fcgi_client.deliver(one.socket, message(), path=path), "stored")
-    until(lambda: [event["endpoint"] for event in home.spool.events()] == ["/other", "/third"], "only the first endpoint's is gone", 15)
+    until(lambda: [event["endpoint"] for event in home.spool.events()] == ["/other", "/third"], "only the first endpoint's is gone", 30)
     assert home.cli("purge").stdout == b"0 events purged\n"
     for event in ids(home):
         age(home, event, 2 * DAY)
@@ -99,7 +99,7 @@ def test_keep_is_taken_by_a_reload(receiver):
     deliver(one, 1)
     home.configure(keep="1s")
     one.hup()
-    until(lambda: not ids(home), "the event is gone", 15)
+    until(lambda: not ids(home), "the event is gone", 30)
     home.configure()
     one.hup()
     one.until(lambda: one.text().count("configuration reloaded") == 2, "the second reload")
@@ -116,7 +116,7 @@ def test_keep_spares_pending_deliveries(receiver):
     assert ids(home) == [1, 2]
     assert home.cli("purge", "--dry-run").stdout == b"0 events would be purged; 2 with pending deliveries stay, --pending purges them\n"
     assert home.cli("drop", "1").returncode == 0
-    until(lambda: ids(home) == [2], "the event with a dead delivery is gone", 15)
+    until(lambda: ids(home) == [2], "the event with a dead delivery is gone", 30)
     assert home.cli("purge", "--pending").stdout == b"1 event purged, and 1 delivery with it that was pending\n"
 
 
@@ -161,7 +161,7 @@ def test_keep_deletes_nothing_while_the_clock_may_be_ahead(receiver, hours):
     assert ids(home) == [1, 2, 3]
     write(home, "UPDATE retention SET passed_at = ?", now() - hours * HOUR)
     one = receiver(home=home)
-    until(lambda: ids(home) == [2, 3], "the old event is gone", 15)
+    until(lambda: ids(home) == [2, 3], "the old event is gone", 30)
     assert "this one deletes nothing" not in one.text()
 
 
@@ -174,7 +174,7 @@ def test_keep_deletes_while_the_clock_is_right(receiver):
     age(home, 1, 2 * DAY)
     passed(home, 2 * HOUR)
     one = receiver(home=home)
-    until(lambda: ids(home) == [2], "the old event is gone", 15)
+    until(lambda: ids(home) == [2], "the old event is gone", 30)
     assert "this one deletes nothing" not in one.text()
 
 
@@ -260,7 +260,7 @@ def test_purge_says_that_a_reader_keeps_what_it_deleted(receiver):
     for _ in range(20):
         started = time.monotonic()
         deliver(one, 1)
-        assert time.monotonic() - started < 2 * SLOW, "deliveries wait for the reader"
+        assert time.monotonic() - started < 8, "deliveries wait for the reader"
     purge.join()
     assert ended[0].returncode == 75 and b"another process reads it; run this again" in ended[0].stderr
     reader.close()
@@ -283,7 +283,7 @@ def test_purge_of_many_holds_up_no_delivery(receiver):
         deliver(one, 1)
         longest = max(longest, time.monotonic() - started)
     assert ended[0].stdout == b"60000 events purged\n", ended[0].stderr
-    assert longest < 1 * SLOW
+    assert longest < 4
     assert home.spool.sound()
 
 

@@ -69,7 +69,7 @@ def test_send_relay_is_interrupted(children):
     sending = Child([BIN / "hookspool", "-c", home.conf, "send", "--relay", "out"], home.dir / "send.log")
     pid = noted(home.dir / "pid")
     sending.signal(signal.SIGINT)
-    assert sending.wait(5) == 1 and not alive(pid)
+    assert sending.wait(20) == 1 and not alive(pid)
 
 
 def test_send_relay_of_programs(target):

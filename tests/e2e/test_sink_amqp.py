@@ -243,10 +243,10 @@ def test_a_server_that_hangs_does_not_hold_up_others(rabbit, queue):
         bodies = deliver(receiver, 64, text="x" * 50_000)
         until(lambda: any("in time" in str(row["error"]) for row in results(home)), "a timeout")
         until(lambda: len(home.spool.query("SELECT id FROM relay WHERE sink = 'other' AND state = 1")) == 65, "the other has all")
-        assert max(row["ms"] for row in home.spool.query("SELECT ms FROM attempt")) < 3000
+        assert max(row["ms"] for row in home.spool.query("SELECT ms FROM attempt")) < 10_000
         start = time.monotonic()
         relay.stop()
-        assert time.monotonic() - start < 7
+        assert time.monotonic() - start < 20
     finally:
         rabbit.signal(signal.SIGCONT)
     Relay(home).ready()

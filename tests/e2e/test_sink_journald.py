@@ -139,7 +139,7 @@ def test_a_journald_that_does_not_read_holds_up_no_others(journald):
     deliver(receiver)
     start = time.monotonic()
     relay.stop()
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 20
 
 
 def test_a_200_of_store_means_that_it_is_with_journald(journald):

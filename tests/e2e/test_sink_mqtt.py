@@ -108,7 +108,7 @@ def test_a_subscriber_that_is_away_gets_it_later(mqtt):
     """Its session is there, so the server keeps the message."""
     reader = Subscriber(mqtt)
     reader.signal(signal.SIGKILL)
-    reader.wait(10)
+    reader.wait(20)
     home, bodies = relayed(mqtt)
     settled(home, 1)
     assert Subscriber(mqtt).until_bodies(1) == bodies
@@ -234,7 +234,7 @@ def test_a_server_that_hangs_does_not_hold_up_others(mqtt):
     deliver(receiver)
     start = time.monotonic()
     relay.stop()
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 20
     mqtt.child.signal(signal.SIGCONT)
 
 

@@ -241,7 +241,7 @@ def test_a_server_that_hangs_does_not_hold_up_others(nats):
     deliver(home.start(), 1)
     start = time.monotonic()
     relay.stop()
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 20
     nats.child.signal(signal.SIGCONT)
 
 

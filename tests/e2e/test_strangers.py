@@ -63,7 +63,7 @@ def test_get_values_is_answered(receiver):
 
 @pytest.mark.parametrize("size", [130_000, 400_000])
 def test_header_above_128_kib_is_refused_at_once(receiver, size):
-    one = receiver()
+    one = receiver(params_timeout="60s")
     body = message()
     block = pairs(params(body=body, more=[(f"HTTP_X_{i}", "x" * 8000) for i in range(size // 8000)] + [("HTTP_LAST", "x" * 7000)]))
     begun = time.monotonic()
@@ -73,7 +73,7 @@ def test_header_above_128_kib_is_refused_at_once(receiver, size):
         except OSError:
             pass  # it is answered before all is sent
         expect(fcgi.reply(), "header_too_large")
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 20
     assert one.until_entry(outcome="header_too_large")["endpoint"] == "/webhook/linkedin"
 
 
@@ -94,7 +94,7 @@ def test_request_in_pieces_of_few_bytes_is_read(receiver, size):
     one = receiver()
     body = message()
     data = whole(params(body=body), body)
-    with Fcgi(one.socket, timeout=5) as fcgi:
+    with Fcgi(one.socket, timeout=20) as fcgi:
         for at in range(0, len(data), size):
             fcgi.send(data[at:at + size])
         expect(fcgi.reply(), "stored")
@@ -102,7 +102,7 @@ def test_request_in_pieces_of_few_bytes_is_read(receiver, size):
 
 def test_endless_variables_block_no_other_request(receiver):
     """As many as the threads there are: the receiver waits for none that it refuses."""
-    one = receiver(max_in_flight=4, params_timeout="8s")
+    one = receiver(max_in_flight=4, params_timeout="60s")
     parts = [Fcgi(one.socket) for _ in range(12)]
     for fcgi in parts:
         fcgi.send(begin() + record(PARAMS, bytes(60_000))[:40_000])
@@ -113,7 +113,7 @@ def test_endless_variables_block_no_other_request(receiver):
         expect(fcgi_client.deliver(one.socket, message()), "stored")
         slowest = max(slowest, time.monotonic() - begun)
         time.sleep(0.05)
-    assert slowest < 2 * SLOW
+    assert slowest < 20
     for fcgi in parts:
         fcgi.sock.close()
 
@@ -133,18 +133,18 @@ def closed(fcgi):
 
 def test_silent_and_idle_connections_are_closed(receiver):
     """One that never had a request after params-timeout, a kept one after idle-timeout."""
-    one = receiver(params_timeout="1s", idle_timeout="4s")
+    one = receiver(params_timeout="1s", idle_timeout="8s")
     kept, silent = Fcgi(one.socket), Fcgi(one.socket)
     expect(kept.deliver(message()), "stored")
     begun = time.monotonic()
     silent.sock.settimeout(10)
     assert closed(silent)
-    assert 0.9 < time.monotonic() - begun < 3.5
+    assert 0.9 < time.monotonic() - begun < 7.5
     expect(kept.deliver(message()), "stored")
     begun = time.monotonic()
-    kept.sock.settimeout(20)
+    kept.sock.settimeout(30)
     assert closed(kept)
-    assert time.monotonic() - begun > 3.5
+    assert time.monotonic() - begun > 7.5
 
 
 def with_descriptors(n, **given):
@@ -220,19 +220,18 @@ def status(one, name):
 
 @pytest.mark.skipif(bool(SANITIZER), reason="a sanitizer keeps what is freed for a while")
 def test_memory_and_threads_of_a_burst_are_given_back(receiver):
-    one = receiver(endpoint(), max_body="8m", max_in_flight=64)
+    one = receiver(endpoint(), max_body="8m", max_in_flight=64, body_timeout="60s")
     expect(fcgi_client.deliver(one.socket, message()), "stored")
     before = status(one, "VmRSS")
     size = 8 * 1000 * 1000
     connections = [Fcgi(one.socket) for _ in range(40)]
     for fcgi in connections:
         fcgi.send(opening(params(body=b"x", size=size)) + stdin(b"x" * 100_000))
-    time.sleep(1.5)
+    until(lambda: status(one, "Threads") >= 40, "a thread for each")
     for fcgi in connections:
         fcgi.send(stdin(b"x" * (size - 100_000)) + record(STDIN))
     for fcgi in connections:
         expect(fcgi.reply(), "unauthorized")
-    assert status(one, "Threads") > 4
     until(lambda: status(one, "Threads") <= 4, "the surplus threads' end")
     until(lambda: status(one, "VmRSS") < before + 16 * 1024, f"the memory; {before} KiB before")
     for fcgi in connections:
@@ -314,7 +313,7 @@ def statuses(one, addresses, path="/rated"):
 
 
 def test_flood_from_many_networks_lifts_no_limit(receiver):
-    one = receiver(endpoint("/rated", rate="5/m"), log_level="error")
+    one = receiver(endpoint("/rated", rate="5/h"), log_level="error")
     assert list(statuses(one, ["203.0.113.9"] * 6)) == [405] * 5 + [429]
     assert list(statuses(one, [f"2001:db8:1:{i:x}::1" for i in range(1000)])).count(405) == 80
     assert list(statuses(one, [f"2001:db8:{i:x}:1::1" for i in range(9000)])).count(405) <= 5 * 256
