@@ -23,6 +23,7 @@ const struct move_table move_small[] = {
 	{"catchup_item", "name, account, item, until, at", "ttbii"},
 	{"pause", "sink, until, failures", "tii"},
 	{"alert", "name, subject, since, over, raised_at", "ttiii"},
+	{"came", "event, again, last_at", "iii"},
 	{0},
 };
 
