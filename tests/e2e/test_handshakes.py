@@ -198,6 +198,11 @@ def test_secret_that_a_handshake_brings(receiver, home, path, headers, body, sec
     answer = page.get(f"/event/r{row['id']}.json")
     assert answer.status == 200 and secret not in str(answer.json) and answer.json["outcome"] == "challenge"
     page.stop()
+    lines = [{"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}}]
+    lines += [{"jsonrpc": "2.0", "id": 2 + i, "method": "tools/call", "params": {"name": tool, "arguments": {key: row["id"]}}}
+              for i, (tool, key) in enumerate((("list_refused", "id"), ("explain_signature", "refused")))]
+    told = home.cli("mcp", stdin="".join(json.dumps(line) + "\n" for line in lines).encode()).stdout.decode()
+    assert "challenge" in told and secret not in told
     assert secret.encode() not in home.cli("export").stdout
     body = b'{"type":"page"}'
     expect(ask(receiver, path, body, {**signed(body), "X-Hook-Signature": mac(body).hexdigest()}), "stored")
