@@ -47,10 +47,17 @@ static char *as_text(const uint8_t *data, size_t n)
 	return p;
 }
 
+/* RFC 7515, appendices A.2 and A.3: public keys in base64 of DER. */
+static const char rsa_key[] = "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd/wWJcyQoTbji9k0l8W26mPddxHmfHQp+Vaw"
+	"+4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL+yRT+SFd2lZS+pCgNMsD1W/YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb/7OMg0LOL+bSf63kpaSHSXndS5z5rexMdbBYUsLA9e"
+	"+KXBdQOS+UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6/I5IhlJH7aGhyxXFvUK+DWNmoudF8NAco9/h9iaGNj8q2ethFkMLs91kzk2PAcD"
+	"TW9gb54h4FRWyuXpoQIDAQAB";
+static const char p256_key[] = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEf83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEXH8UTNG72bfocs3+257rn0s2ldbqkLJK2KRiMohYjlrQ==";
+
 /* The key of a scheme, from whichever text it takes for one. */
 static struct key *key_of(const struct scheme *s, const char **text)
 {
-	static const char *const texts[] = {hex, "1111111111111111111111111111111111111111111=", "a-secret-of-thirty-two-characters"};
+	static const char *const texts[] = {hex, "1111111111111111111111111111111111111111111=", "a-secret-of-thirty-two-characters", rsa_key, p256_key};
 	struct key *key = NULL;
 	const char *why;
 

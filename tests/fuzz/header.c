@@ -74,25 +74,24 @@ static void make(struct made *m, const struct scheme *s)
 	}
 }
 
-/* Schemes whose keys this program has, and whose proof is a header. */
-static bool is_made(const struct scheme *s)
+/* The scheme has its proof in headers, by an algorithm that set_right() knows. The others: jwt.c and place.c. */
+static bool is_plain(const struct scheme *s)
 {
-	return sign_is_possible(s) && (!scheme_has_public_key(s) || s->algorithm == ALGORITHM_ED25519);
+	return !s->reads_values && !s->time.kind && s->timestamp_unit != TIMESTAMP_DATE && s->algorithm <= ALGORITHM_CLIENT_STATE;
 }
 
 /* Made once. */
 static const struct made *made_at(size_t i)
 {
 	static struct made made[SCHEMES_MAX];
-	static size_t n;
-	static bool done;
+	static size_t n, all;
 
-	for (size_t k = 0; !done && scheme_at(k); k++) {
+	for (; scheme_at(all); all++) {
+		if (!is_plain(scheme_at(all)))
+			continue;
 		assert(n < SCHEMES_MAX);
-		if (is_made(scheme_at(k)))
-			make(&made[n++], scheme_at(k));
+		make(&made[n++], scheme_at(all));
 	}
-	done = true;
 	return &made[i % n];
 }
 
@@ -169,10 +168,10 @@ static void set_right(const struct made *m, const struct stored *stored, struct 
 			assert(signer && key_sign(signer, message.p, message.n, bytes));
 			key_free(signer);
 		} else {
-			if (s->key_text == KEY_TEXT_BASE64)
-				assert(decode(ENCODING_BASE64, secret->text, n, key, sizeof key, &n));
+			if (s->key_text != KEY_TEXT_PLAIN)
+				assert(decode(s->key_text == KEY_TEXT_HEX ? ENCODING_HEX : ENCODING_BASE64, secret->text, n, key, sizeof key, &n));
 			assert(HMAC(s->algorithm == ALGORITHM_HMAC_SHA1 ? EVP_sha1() : EVP_sha256(),
-				s->key_text == KEY_TEXT_BASE64 ? (char *)key : secret->text, (int)n,
+				s->key_text == KEY_TEXT_PLAIN ? secret->text : (char *)key, (int)n,
 				(const unsigned char *)message.p, message.n, bytes, NULL));
 		}
 		encode(s->encoding, bytes, scheme_signature_size(s->algorithm), text);
