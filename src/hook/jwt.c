@@ -120,10 +120,10 @@ static bool read_moment(const struct path *path, int64_t *ms)
 
 	if (path->kind != PATH_NUMBER)
 		return false;
-	for (*ms = 0; i < path->value.n && path->value.p[i] >= '0' && path->value.p[i] <= '9'; i++)
-		*ms = *ms * 10 + (i < DIGITS_MAX ? path->value.p[i] - '0' : 0);
+	for (*ms = 0; i < DIGITS_MAX && i < path->value.n && path->value.p[i] >= '0' && path->value.p[i] <= '9'; i++)
+		*ms = *ms * 10 + (path->value.p[i] - '0');
 	*ms *= 1000;
-	return i > 0 && i <= DIGITS_MAX && (i == path->value.n || path->value.p[i] == '.');
+	return i > 0 && (i == path->value.n || path->value.p[i] == '.');
 }
 
 /* What a path has, whatever it is. */
