@@ -262,9 +262,9 @@ static const struct command_option init_options[] = {
 	{.name = "socket", .kind = COMMAND_FILE, .offset = AT(socket), .argument = "PATH",
 		.help = "the receiver's socket (default for root " "/run/hookspool/hookspool.sock, else hookspool.sock beside the configuration)"},
 	{.name = "group", .kind = COMMAND_TEXT, .offset = AT(group), .argument = "GROUP",
-		.help = "the web server's group, which may use the socket (default for root www-data)"},
+		.help = "the web server's group, which may use the socket (default for root " WEB_GROUP ")"},
 	{.name = "user", .kind = COMMAND_TEXT, .offset = AT(user), .argument = "USER",
-		.help = "for root: the receiver's user (default _hookspool, hookspool or www-data)"},
+		.help = "for root: the receiver's user (default the one of the units, else _hookspool, hookspool or the web server's)"},
 	{0},
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* hookspool init: files that are made all or none, and never over others. */
-#define _XOPEN_SOURCE 700 /* lstat, fchown */
+#define _XOPEN_SOURCE 700 /* lstat, fchown, O_NOFOLLOW */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -60,10 +60,17 @@ bool init_files_make(struct init_file *files, size_t n)
 
 bool init_directory_make(const char *path, mode_t mode, uid_t uid, gid_t gid)
 {
-	if (mkdir(path, mode) != 0 && errno == EEXIST)
+	int made = mkdir(path, 0700), fd;
+	bool ok;
+
+	if (made != 0 && errno == EEXIST)
 		return true;
-	if (access(path, F_OK) == 0 && (geteuid() != 0 || lchown(path, uid, gid) == 0) && chmod(path, mode) == 0)
-		return true;
-	cli_error("%s: %s; nothing was written", path, strerror(errno));
-	return false;
+	/* by its descriptor: another user, who owns the directory above, may put a link in its place */
+	fd = made == 0 ? open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+	ok = fd >= 0 && (geteuid() != 0 || fchown(fd, uid, gid) == 0) && fchmod(fd, mode) == 0;
+	if (!ok)
+		cli_error("%s: %s; nothing was written", path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return ok;
 }

@@ -36,7 +36,8 @@ static bool find_user(const char *const *names, const char **name, uid_t *uid, g
 int init_find_users(struct init *i)
 {
 	const char *const wanted[] = {i->o->user, NULL};
-	static const char *const usual[] = {"_hookspool", "hookspool", "www-data", NULL}, *const relays[] = {"_hookspool-relay", "hookspool-relay", NULL};
+	static const char *const usual[] = {RECEIVER_USER, "_hookspool", "hookspool", WEB_GROUP, NULL},
+		*const relays[] = {RELAY_USER, "_hookspool-relay", "hookspool-relay", NULL};
 	const char *relay;
 
 	i->uid = i->relay_uid = geteuid();
@@ -50,8 +51,8 @@ int init_find_users(struct init *i)
 		i->relay_uid = i->uid;
 		i->relay_gid = i->gid;
 	}
-	if (!i->group && getgrnam("www-data"))
-		i->group = "www-data";
+	if (!i->group && getgrnam(WEB_GROUP))
+		i->group = WEB_GROUP;
 	return CLI_OK;
 }
 

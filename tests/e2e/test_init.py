@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from outcomes import expect
-from place import BIN, ROOT, SLOW, USER, as_user, new_dir, own, run
+from place import BIN, ROOT, SLOW, USER, in_own_mounts, new_dir, own, run
 from proc import Child
 from receiver import REPORT, accepts
 from sender import SECRET, deliver, message
@@ -245,6 +245,21 @@ def test_input_that_ends():
     made = Made()
     status, shown = talk(made, ["github", "\x04"])
     assert status == 64 and "nothing was written" in shown and made.files() == set()
+
+
+MOUNTED = "mount -t tmpfs tmpfs /etc/nginx/conf.d"
+BROKEN = f"{MOUNTED} && echo 'no_such_directive on;' >/etc/nginx/conf.d/other.conf"
+
+
+@pytest.mark.skipif(not ROOT or not os.path.isdir("/etc/nginx/conf.d"), reason="only root writes into nginx's own directory")
+@pytest.mark.parametrize("commands, status", [(MOUNTED, 0), (BROKEN, 1)], ids=["good", "broken"])
+def test_site_in_the_web_servers_own_directory_is_tested(commands, status):
+    """By nginx itself, with all that its configuration includes."""
+    made = Made()
+    made.site = "/etc/nginx/conf.d/hookspool.conf"
+    done = run([*in_own_mounts(commands), BIN / "hookspool", *made.options("--new-secret")])
+    said = done.stdout.decode()
+    assert done.returncode == status and f"{'FAIL' if status else 'ok  '}  nginx takes the configuration" in said, said + done.stderr.decode()
 
 
 def test_next_steps_start_the_receiver(children):
