@@ -326,3 +326,24 @@ def test_reload_and_stop(machine, service):
     assert time.monotonic() - start < 9 and machine.show(relay, "Result") == "success"
     assert b"sleep" not in machine.call("ps", "-eo", "comm").stdout
     assert machine.deliveries()[-1]["state"] == "pending"
+
+
+def test_init_makes_what_the_units_need():
+    """The first minutes of a machine without a configuration: nothing starts, then init with its defaults, and the line that it prints."""
+    machine = Machine({})
+    try:
+        machine.do("systemctl", "enable", "--now", *UNITS[:2])
+        assert machine.call("systemctl", "is-active", *UNITS).stdout.split() == [b"inactive"] * 3
+        said = machine.do("hookspool", "-c", "/etc/hookspool/hookspool.conf", "init", "--url", "https://hooks.example.com/webhook/linkedin",
+                          "--new-secret", "--no-web-server")
+        line, = re.findall(r"Start it:  (.*)$", said, re.M)
+        assert line == "systemctl enable --now hookspool.socket hookspool.service" and "FAIL" not in said, said
+        machine.do(*line.split())
+        secret, body = machine.path("/etc/hookspool/linkedin.secret"), message()
+        assert machine.may_read(UNITS[1], "/etc/hookspool/linkedin.secret") and secret.stat().st_mode & 0o777 == 0o600
+        expect(fcgi_client.deliver(machine.path("/run/hookspool/hookspool.sock"), body, path="/webhook/linkedin",
+                                   headers={"X-Webhook-Signature": sign(body, secret.read_text().strip())}), "stored")
+        assert len(machine.cli("list").splitlines()) == 3, "a header, the delivery of init, and this one"
+        machine.checks()
+    finally:
+        machine.end()
