@@ -50,7 +50,9 @@ static bool check_path(const struct option_row *row, cfg_t *sec, const char *pat
 static const struct option_kind url_path_kind = {"URL path", CFGT_STR, .check = check_path, .read = kind_read_text, .free = kind_free_text};
 
 static const struct option_row top_options[] = {
-	{"spool", &kind_path, "/var/lib/hookspool", AT(spool), .help = "the directory of the database; it is made when it is missing"},
+	{"spool", &place_spool_kind, PLACE_DEFAULT, AT(spool), .help = "the directory of the database, or the URL of one of a PostgreSQL server"},
+	{"overflow", &place_overflow_kind, PLACE_DEFAULT, AT(overflow), .help = "the directory that takes events while that server does not; or \"none\""},
+	{"spool-wait", &kind_time, "2s", AT(spool_wait), 1, KIND_MINUTE, .help = "how long an event waits for that server"},
 	{"journal", &kind_choice, "wal", AT(journal), .choices = journals, .help = "\"delete\" for a spool on NFS, CIFS or FUSE"},
 	{"min-free", &kind_size, "64m", AT(min_free), 1, KIND_SIZE_MAX, .help = "hookspool check warns when the spool's disk has less free"},
 	{"listen", &kind_text, NULL, AT(listen), .help = "the receiver's own socket, \"unix:PATH\" or \"tcp:127.0.0.1:PORT\""},

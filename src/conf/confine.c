@@ -50,8 +50,6 @@ void confine(const struct conf *c, const char *address)
 		needs.network = !place_is_local(c->spool);
 		needs.writes_anywhere = is_link(c->dir);
 		needs.writes[n++] = c->dir;
-		if (c->overflow_dir)
-			needs.writes[n++] = c->overflow_dir;
 		if (*directory)
 			needs.writes[n++] = directory;
 		for (size_t i = 0; i < sizeof temporary / sizeof *temporary; i++)

@@ -11,6 +11,7 @@
  *   the sink is unknown     nothing                                               unknown
  *   delivered, dead         nothing                                               delivered, refused
  *   gone                    nothing: the sink did not want it, or it was purged   delivered
+ *   another machine has it  looks again, soon                                     its result
  *
  * A delivery that waits for its next attempt is tried at once: its sender has come again. A queue that pauses sends it after that.
  */
@@ -22,6 +23,7 @@
 enum {
 	LOOK_MOST = SPOOL_ACK_MOST, /* deliveries in one pass */
 	FIRST_MS = 1000,            /* no sender has come again so soon */
+	ELSEWHERE_US = 50 * 1000,   /* until another machine's relay is looked at again */
 };
 
 /* Has the queue read from the beginning, in the order that its sink needs: the delivery comes in its turn. */
@@ -89,6 +91,11 @@ static bool take_asked(struct relay *r, const struct spool_relay_row *row)
 	const struct spool_ack_key key = {row->id, row->event.id};
 	struct queue *q = queue_of(r, row->sink);
 
+	if (row->elsewhere) {
+		acks_put_back(r->acks, key);
+		loop_timer_lower(&r->pass, clock_mono_us() + ELSEWHERE_US);
+		return true;
+	}
 	if (row->state == SPOOL_RELAY_PENDING && q)
 		return take_pending(r, q, row);
 	if (row->state == SPOOL_RELAY_PENDING)

@@ -152,6 +152,7 @@ static bool look_for_due(struct relay *r)
 		return true;
 	r->looked_at = clock_mono_us();
 	r->moved = spool_db_moved(r->db);
+	overflow_look(r);
 	if (!r->drain) /* events that come during a run with --once go with the next one */
 		look_everywhere(r);
 	if (!r->told && !r->moved)

@@ -14,9 +14,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "catchup/catchup.h"
+#include "conf/place.h"
 #include "core/clock.h"
 #include "core/io.h"
 #include "core/notify.h"
@@ -26,9 +28,26 @@
 
 /* ---- beginning */
 
-static bool open_spool(struct relay *r)
+static bool try_to_open(struct relay *r)
 {
 	return spool_db_open(r->db, r->conf->spool, r->conf->journal, SPOOL_RELAY) && spool_relay_name(r->db, r->name);
+}
+
+/* A server may be down, or have no tables yet: the receiver makes them. */
+static bool open_spool(struct relay *r)
+{
+	bool ok = try_to_open(r), waits = place_is_server(r->conf->spool) && !r->drain;
+
+	if (!ok && waits) {
+		log_message(LOG_LEVEL_WARNING, "%s; waiting", spool_db_error(r->db));
+		notify_send("READY=1");
+	}
+	while (!ok && waits && !r->end_at) {
+		pass_wait(r);
+		ok = try_to_open(r);
+	}
+	log_release();
+	return ok;
 }
 
 /* Opened first: signals are obeyed while there is no spool, too. */
@@ -73,6 +92,8 @@ static enum relay_end take_lock(struct relay *r, char *why, size_t n)
 {
 	enum spool_relay_lock lock = SPOOL_RELAY_LOCK_FAILED;
 
+	if (place_is_server(r->conf->spool))
+		mkdir(r->conf->dir, 0700); /* a machine without a receiver has none */
 	r->db = spool_db_new();
 	if (r->db)
 		lock = spool_relay_lock(r->db, r->conf->dir);
@@ -156,6 +177,7 @@ static void close_queues(struct relay *r)
 static void close_all(struct relay *r)
 {
 	catchup_thread_stop(r->catchup);
+	overflow_close(r);
 	acks_free(r->acks);
 	alerts_free(&r->alerts);
 	close_queues(r);
@@ -189,7 +211,7 @@ static enum relay_end run_on_spool(struct relay *r, char *why, size_t n)
 	if (end != RELAY_ENDED)
 		return end;
 	if (!open_all(r, why, n))
-		return RELAY_FAILED;
+		return r->end_at ? RELAY_ENDED : RELAY_FAILED;
 	r->last_result = &r->results;
 	if (!r->drain) /* cron mails what is said */
 		log_message(LOG_LEVEL_INFO, "relaying to %zu sink%s, spool %s", r->conf->n_sinks, r->conf->n_sinks == 1 ? "" : "s", r->conf->spool);

@@ -27,6 +27,11 @@ struct relay {
 	size_t first;
 	int wakeup;
 	struct catchup_thread *catchup; /* NULL: none */
+	struct spool_db *overflow; /* of this machine, where the spool is a server; NULL: not open */
+	struct spool *server;      /* the server, for what is in the overflow; NULL: not open */
+	int64_t overflow_after;    /* the event of the overflow that was moved last */
+	int64_t overflow_begun;    /* clock_mono_us(), with the first event of it */
+	bool overflow_told;        /* that it can't be drained */
 	struct acks *acks; /* receivers that wait; NULL: with --once, or it could not listen */
 	char name[16]; /* of the spool */
 	int64_t version; /* spool_db_version() before the last reading began */
@@ -69,6 +74,12 @@ bool fetch_first(struct relay *r, struct queue *q, const struct spool_relay_row 
  * the next run.
  */
 void fetch_later(struct relay *r, struct queue *q);
+
+/* ---- overflow.c: what the server did not take in time */
+
+/* Moves events from the overflow to the server, for a short time. */
+void overflow_look(struct relay *r);
+void overflow_close(struct relay *r);
 
 /* ---- asked.c: what receivers wait for */
 

@@ -22,6 +22,7 @@ struct spool_relay_row {
 	int64_t id, since, due; /* since: when its time to be tried began */
 	int attempts;
 	bool judge; /* whether the sink wants it is still to be found out */
+	bool elsewhere; /* of spool_relay_find(): it is pending, and another machine's relay has it */
 	struct slice reply; /* that is sent to the event's conversation; p == NULL: the event is sent */
 	enum spool_relay_state state;
 	struct slice sink;

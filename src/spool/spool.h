@@ -88,6 +88,10 @@ struct spool_event {
 	const struct sink *const *store; /* the same: sinks whose acknowledgement the answer waits for */
 	size_t n_store;                  /* ENDPOINT_STORES at most */
 	bool several_events, several_accounts; /* it has more than `event` and `account` tell: no sink's filter leaves it out by them */
+	bool kept;           /* another spool had it: key and scope are columns there, and so is the digest */
+	struct slice scope;  /* with kept */
+	struct slice origin; /* the same: what names it there; for an event without a key */
+	const unsigned char *digest; /* the same: of an unsigned identity, 32 bytes; NULL: none */
 	int64_t reject;      /* the id of the rejected delivery that it was, which goes in the same commit; 0: none */
 
 	int64_t id;     /* set by spool_put(): its own, or that of the event it is a duplicate of */

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "core/clock.h"
+#include "spool/postgresql/claim.h"
 #include "spool/postgresql/link.h"
 #include "spool/postgresql/schema.h"
 
@@ -54,6 +55,7 @@ void pg_db_close(struct spool_db *db)
 
 	if (!l)
 		return;
+	pg_claim_leave(db);
 	PQfinish(l->connection);
 	free(l->place);
 	free(l);

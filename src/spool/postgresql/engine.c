@@ -4,22 +4,18 @@
 
 #include "spool/engine.h"
 
+#include "spool/postgresql/claim.h"
 #include "spool/postgresql/db.h"
 #include "spool/postgresql/link.h"
 #include "spool/postgresql/put_one.h"
 #include "spool/postgresql/receiver.h"
 #include "spool/postgresql/server.h"
 #include "spool/postgresql/stmt.h"
-#include "spool/relaying.h"
-
-static const struct spool_relaying postgresql_relaying = {
-	.record = spool_query_record, .sending = spool_query_sending, .doubt = spool_query_doubt,
-};
 
 static const struct spool_engine postgresql_engine = {
 	.ledger = true, .rows = 32, .copies = true,
 	.receiver = &spool_postgresql_receiver,
-	.relaying = &postgresql_relaying,
+	.relaying = &spool_postgresql_relaying,
 	.open = pg_db_open, .close = pg_db_close,
 	.put = pg_put_one,
 	.begin = pg_db_begin, .commit = pg_db_commit, .end = pg_db_end, .durable = pg_db_durable,

@@ -19,7 +19,7 @@ struct pg_link {
 	const int64_t *deadline;  /* of a reading that is bounded, clock_mono_us(); NULL: none */
 	int64_t changes;          /* rows that the last INSERT, UPDATE or DELETE changed */
 	int64_t settled;          /* spool_db_settled() */
-	int64_t holder;           /* this process in the table relayer; 0: it is not there */
+	int64_t holder;           /* this process in the table relayer; 0: it is not there. claim.h */
 };
 
 struct pg_link *pg_link_of(struct spool_db *db);

@@ -11,6 +11,23 @@ enum { RUN_MOST = 256, RUN_BYTES = 32 << 20 };
 
 /* ---- taking events */
 
+/* The columns of another spool, as spool_key_make() makes them. */
+static bool take_kept_key(const struct spool_event *ev, struct buf *text, struct spool_key *k)
+{
+	*k = (struct spool_key){0};
+	if (!ev->key.p)
+		return true;
+	text->len = 0;
+	if (!buf_add(text, ev->key.p, ev->key.n) || (ev->scope.n && !buf_add(text, ev->scope.p, ev->scope.n)))
+		return false;
+	k->whole = (struct slice){text->data ? text->data : "", text->len};
+	k->id = ev->key;
+	k->scope = ev->scope;
+	if (ev->digest)
+		memcpy(k->digest, ev->digest, sizeof k->digest);
+	return true;
+}
+
 /* A number that is in no other hash: no event without a key is a duplicate, but of itself when its commit is tried again. */
 static bool make_number(const struct spool_event *ev, struct slice salt, struct buf *text)
 {
@@ -30,7 +47,9 @@ static bool hash_key(struct put_item *i, struct slice salt)
 	struct buf text = {0};
 	bool ok;
 
-	if (i->key.whole.p)
+	if (i->ev->kept && !i->key.whole.p)
+		ok = buf_add(&text, salt.p, salt.n) && buf_add(&text, "\xff", 1) && buf_add(&text, i->ev->origin.p, i->ev->origin.n);
+	else if (i->key.whole.p)
 		ok = buf_add(&text, salt.p, salt.n) && buf_add(&text, i->key.whole.p, i->key.whole.n);
 	else
 		ok = make_number(i->ev, salt, &text);
@@ -74,7 +93,7 @@ static bool take_event(struct put_rows *b, struct spool_event *ev, struct slice 
 	if (!i)
 		return false;
 	i->ev = ev;
-	if (!spool_key_make(ev, &i->text, &i->key) || !hash_key(i, salt))
+	if (!(ev->kept ? take_kept_key(ev, &i->text, &i->key) : spool_key_make(ev, &i->text, &i->key)) || !hash_key(i, salt))
 		return false;
 	i->is_unsigned = ev->identity == SPOOL_IDENTITY_UNSIGNED && i->key.whole.p;
 	return digest_bytes(i);

@@ -20,6 +20,7 @@ static void read_relay(struct spool_stmt *st, struct spool_relay_row *r)
 	r->due = spool_stmt_time(st, 1);
 	r->since = spool_stmt_time(st, 15);
 	r->attempts = spool_stmt_int(st, 2);
+	r->elsewhere = false;
 	r->judge = (int)spool_stmt_int64(st, 16);
 	r->reply = spool_stmt_slice(st, 17);
 	r->state = (enum spool_relay_state)(int)spool_stmt_int64(st, 18);
