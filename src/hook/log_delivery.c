@@ -83,7 +83,7 @@ static void write_log(const struct request *r, const struct conf *c, const struc
 	log_text(&e, "remote", r->remote_addr);
 	log_text(&e, "reason", d->reason);
 	log_text(&e, "note", d->note);
-	if (c->log_bodies && !outcome_rejected(d->outcome) && (d->event.field[FIELD_EVENT].p || d->note))
+	if (c->log_bodies && !outcome_rejected(d->outcome) && !d->quarantined && (d->event.field[FIELD_EVENT].p || d->note))
 		log_slice(&e, "body", (struct slice){r->body.data, r->body.len});
 	log_end(&e);
 }

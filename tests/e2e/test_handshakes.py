@@ -36,7 +36,7 @@ handshake "mac" { question = "json:token" event = "check" answer-type = "applica
 handshake "token" { method = "GET" question = "query:ask" verify-token = "query:token" answer-body = "{challenge}" }
 scheme "monday" { header = "X-Signature" handshake = "monday" event = {"json:event.type"} }
 scheme "grid" { header = "X-Signature" handshake = {"grid", "cloud"} event = {"json:0.eventType"} }
-scheme "notion" { header = "X-Signature" handshake = {"notion"} event = {"json:type"} }
+scheme "notion" { header = "X-Signature" handshake = {"notion"} event = {"json:type", "text:other"} }
 scheme "asana" { header = "X-Hook-Signature" handshake = {"asana"} event = {"json:type", "text:heartbeat"} }
 scheme "front" { header = "X-Signature" handshake = {"front"} }
 scheme "okta" { like = "bearer" handshake = {"okta"} }
@@ -50,7 +50,7 @@ NAMES = ["monday", "grid", "notion", "asana", "front", "okta", "trello", "form",
 @pytest.fixture(scope="module")
 def home():
     given = {name: {"verify_token_file": ["token"]} if name == "mac" else {} for name in NAMES}
-    return Home(SECTIONS, *(endpoint(f"/{name}", scheme=name, **more) for name, more in given.items()), files={"token": "t k"})
+    return Home(SECTIONS, *(endpoint(f"/{name}", scheme=name, **more) for name, more in given.items()), files={"token": "t k"}, log_bodies=True)
 
 
 @pytest.fixture(scope="module")
