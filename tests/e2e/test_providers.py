@@ -390,4 +390,4 @@ def test_ids_with_invalid_unicode_stay_different():
 
 
 def test_all_samples_are_there():
-    assert len(FILES) >= 147
+    assert len(FILES) >= 190

@@ -72,7 +72,7 @@ static void each_scheme_is_read_once(void **state)
 		assert_ptr_equal(scheme_find(s->name), s);
 		assert_true(n == 0 || strcmp(scheme_name_at(n - 1), s->name) < 0);
 	}
-	assert_true(n >= 75);
+	assert_true(n >= 110);
 	assert_null(scheme_at(n));
 	assert_null(scheme_find(""));
 	assert_null(scheme_find("calendl"));

@@ -6,6 +6,13 @@ import { createServer } from "node:http";
 import { once } from "node:events";
 import { verify as octokit } from "@octokit/webhooks-methods";
 import { verifyWebhook as clerk } from "@clerk/backend/webhooks";
+import { validateSignature as line } from "@line/bot-sdk";
+import { LinearWebhookClient } from "@linear/sdk/webhooks";
+import { verifyWebhookSignature as notion } from "@notionhq/client";
+import { Paddle } from "@paddle/paddle-node-sdk";
+import sendgrid from "@sendgrid/eventwebhook";
+import { verifySignature as gocardless } from "gocardless-nodejs/webhooks";
+import Razorpay from "razorpay";
 import { isValidSlackRequest } from "@slack/bolt/dist/receivers/verify-request.js";
 import { Signature } from "@hubspot/api-client";
 import "@shopify/shopify-api/adapters/node";
@@ -80,6 +87,21 @@ const packages = {
     return twilio.validateRequest(secret, signature, url, method === "GET" ? {} : Object.fromEntries(new URLSearchParams(body)), algorithm);
   },
 };
+
+Object.assign(packages, {
+  gocardless: ({ secret, body, headers }) => gocardless(body, secret, headers["webhook-signature"]) === undefined,
+  line: ({ secret, body, headers }) => line(body, secret, headers["x-line-signature"]),
+  linear: ({ secret, body, headers }) => new LinearWebhookClient(secret).verify(Buffer.from(body), headers["linear-signature"], JSON.parse(body).webhookTimestamp),
+  notion: ({ secret, body, headers }) => notion({ body, signature: headers["x-notion-signature"], verificationToken: secret }),
+  paddle: ({ secret, body, headers }) => new Paddle("unused").webhooks.isSignatureValid(body, secret, headers["paddle-signature"]),
+  razorpay: ({ secret, body, headers }) => Razorpay.validateWebhookSignature(body, headers["x-razorpay-signature"], secret),
+  sendgrid({ secret, body, headers }) {
+    const events = new sendgrid.EventWebhook();
+    const pem = "-----BEGIN PUBLIC KEY-----\n" + secret + "\n-----END PUBLIC KEY-----";
+    return events.verifySignature(events.convertPublicKeyToECDSA(pem), body, headers["x-twilio-email-event-webhook-signature"],
+      headers["x-twilio-email-event-webhook-timestamp"]);
+  },
+});
 
 async function judge(sample) {
   const verify = packages[sample.provider] ?? packages[sample.scheme];
