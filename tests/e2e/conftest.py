@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """Fixtures; the session's beginning and its certain end; no sanitizer report goes unnoticed."""
 import os
+import shutil
 import sys
 from contextlib import ExitStack
 
@@ -19,6 +20,7 @@ from sender import VECTORS
 from servers import KINDS, serving
 
 SEEN = {}  # log file: bytes already looked at
+STAY = set()  # directories of fixtures of the whole session
 
 
 def pytest_configure():
@@ -33,6 +35,24 @@ def pytest_unconfigure():
 
 def pytest_report_header():
     return f"hookspool: build {place.find_build()}, source {place.SOURCE}, sanitizer {place.SANITIZER or 'none'}"
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_fixture_setup(fixturedef):
+    before = len(place.MADE)
+    yield
+    if fixturedef.scope == "session":
+        STAY.update(place.MADE[before:])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def room():
+    """The directories of the file of tests before this one go: those of all files would fill a disk, and each look reads them."""
+    if not os.environ.get("HOOKSPOOL_KEEP"):
+        look()
+        for path in set(place.MADE) - STAY:
+            shutil.rmtree(path, ignore_errors=True)
+    place.MADE.clear()
 
 
 def new_text():

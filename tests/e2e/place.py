@@ -24,6 +24,7 @@ if not os.environ.get("HOOKSPOOL_KEEP"):
     atexit.register(shutil.rmtree, BASE, ignore_errors=True)
 BIN = BASE / "bin"
 COUNT = itertools.count(1)
+MADE = []  # the directories of new_dir()
 
 PACKAGES = {
     "nginx": "nginx",
@@ -113,6 +114,7 @@ def new_dir(name="d"):
     """A directory of that user's, empty, not entered by others' writes."""
     path = BASE / f"{name}{next(COUNT)}"
     path.mkdir(mode=0o755)
+    MADE.append(path)
     return own(path)
 
 
