@@ -466,7 +466,7 @@ def hex_header(signed, secret=TEXT):
     ("connectsafely", COMPACT, hex_header(COMPACT, TEXT + "\n"), "secret ends with a line feed"),
     ("connectsafely", COMPACT, "X-Webhook-Signature: sha256=" + base64.b64encode(mac(COMPACT).digest()).decode(), "in base64"),
     ("connectsafely", COMPACT, "X-Webhook-Signature: " + mac(COMPACT).hexdigest(), "prefix"),
-    ("connectsafely", COMPACT, "X-Hub-Signature-256: sha256=" + mac(COMPACT).hexdigest(), 'as scheme "github" does it'),
+    ("connectsafely", COMPACT, "X-Hub-Signature-256: sha256=" + mac(COMPACT).hexdigest(), 'this is signed as GitHub signs (scheme = "github")'),
     ("connectsafely", COMPACT, hex_header(COMPACT, "another secret"), "not found"),
     ("shopify", COMPACT, "X-Shopify-Hmac-SHA256: " + mac(COMPACT).hexdigest(), "in hexadecimal"),
     ("stripe", COMPACT, f"Stripe-Signature: t=1700000000,v1={mac(b'1700000000.' + COMPACT).hexdigest()}", "too old"),
