@@ -165,7 +165,7 @@ const struct command cli_identify = {
 		"\n"
 		"The body is in FILE (- is standard input), and the headers are given as options; or it is a rejected delivery that was kept whole.",
 	.more = "Exit status: 0 it looks like a built-in scheme; 1 it looks like none; 64 wrong usage; 78 wrong configuration.",
-	.examples = "identify --reject 12\nidentify --headers headers.txt --secret-file secret body.json",
+	.examples = "identify --reject 12\nidentify -H 'Calendly-Webhook-Signature: t=1,v1=a' body.json",
 	.options = identify_options,
 	.argument = {.kind = COMMAND_FILE, .offset = offsetof(struct identify_options, file), .argument = "FILE"},
 	.argument_optional = true,

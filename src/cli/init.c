@@ -280,7 +280,7 @@ const struct command cli_init = {
 		"and the web server's own test where the site is in its directory. At last it prints what to do next.",
 	.more = "Exit status: 0 all is well; 1 a file exists, or what was tried failed; 64 wrong usage.",
 	.examples = "init\ninit --url http://localhost/webhook --new-secret --nginx site.conf\n"
-		"init --provider github --url https://hooks.example.com --caddy /etc/caddy/hookspool.caddy",
+		"init --provider github --url https://hooks.example.com --caddy Caddyfile",
 	.options = init_options,
 	.size = sizeof(struct init_options),
 	.run = init_run,

@@ -60,7 +60,7 @@ const struct command cli_migrate = {
 		"spool in PostgreSQL, the receiver's role then has to own the tables. Where it must not, run this as the role that owns them, "
 		"before a new release is started. hookspool.conf(5) has what the other roles have to be granted.",
 	.more = "Exit status: 0 it is up to date; 75 it can't be made or changed.",
-	.examples = "migrate\nmigrate --as 'postgresql://owner@/hookspool?host=/run/postgresql&passfile=/root/pgpass'",
+	.examples = "migrate\nmigrate --as 'postgresql://owner@/hookspool?passfile=/root/pgpass'",
 	.options = migrate_options,
 	.size = sizeof(struct migrate),
 	.run = migrate_run,

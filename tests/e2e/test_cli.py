@@ -260,6 +260,7 @@ def test_help():
 def test_examples_of_help_are_taken():
     """Every example parses. Without a spool they change nothing. Those that would send to the internet or ask are left out."""
     home = Home(keep="90d")
+    home.write("body.json", "{}")
     helps = [home.cli(command, "--help").stdout.decode() for command in subcommands()]
     examples = [line for text in helps for line in re.findall(r"^  (hookspool .*)", text.partition("\nExamples:\n")[2], re.M)]
     assert len(examples) > 30
