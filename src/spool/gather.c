@@ -9,7 +9,7 @@
 #include "core/log.h"
 #include "spool/handle.h"
 
-enum { LAST_FLUSH_S = 1 };
+enum { LAST_FLUSH_NS = 400 * 1000 * 1000 };
 
 void spool_count(struct spool *s, const struct spool_tally *t)
 {
@@ -110,6 +110,10 @@ bool spool_gather_end(struct spool *s)
 	pthread_cond_signal(&s->flush);
 	pthread_mutex_unlock(&s->mutex);
 	clock_gettime(CLOCK_REALTIME, &end);
-	end.tv_sec += LAST_FLUSH_S;
+	end.tv_nsec += LAST_FLUSH_NS;
+	if (end.tv_nsec >= 1000000000) {
+		end.tv_sec++;
+		end.tv_nsec -= 1000000000;
+	}
 	return pthread_timedjoin_np(s->flusher, NULL, &end) == 0;
 }

@@ -20,6 +20,8 @@
 #include "spool/handle.h"
 #include "spool/measure.h"
 
+enum { LEAST_US = 1000 * 1000 };
+
 /* One caller's part of a commit; it lives on the caller's stack. */
 struct put {
 	struct spool_batch batch; /* the next of the queue is batch.next */
@@ -78,13 +80,22 @@ static bool put_into_overflow(struct spool *s, struct spool_batch *queue, int64_
 	return true;
 }
 
+/* Until when a server is waited for: at least for a second, if spool-wait is not shorter. A request that came late must not end all waits. */
+static int64_t end_of_wait(const struct spool *s, int64_t until, int64_t now)
+{
+	int64_t least = now + (s->wait < LEAST_US ? s->wait : LEAST_US);
+
+	until = earlier(until, now + s->wait);
+	return until < least ? least : until;
+}
+
 static bool commit_events(struct spool *s, struct spool_batch *queue, char *why, size_t n)
 {
 	bool ok, relayed = false;
 	int64_t began = clock_mono_us(), until;
 	size_t events = begin_events(queue, &until);
 
-	ok = s->receiver->ops->put(s->receiver, queue, s->wait ? earlier(until, began + s->wait) : until, &relayed, why, n);
+	ok = s->receiver->ops->put(s->receiver, queue, s->wait ? end_of_wait(s, until, began) : until, &relayed, why, n);
 	if (!ok && s->overflow)
 		ok = put_into_overflow(s, queue, until, &relayed, why, n);
 	if (ok)

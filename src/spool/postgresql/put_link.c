@@ -11,6 +11,8 @@
 #include "spool/postgresql/parameters.h"
 #include "spool/postgresql/put_sql.h"
 
+enum { SLICE_US = 50 * 1000 };
+
 void put_link_close(struct put_link *l)
 {
 	PQfinish(l->connection); /* NULL is allowed */
@@ -44,8 +46,9 @@ static bool wait_for_server(struct put_link *l, short events, int64_t until)
 
 	do {
 		left = until - clock_mono_us();
-		if (left <= 0)
+		if (left <= 0 || (l->stop && *l->stop))
 			return false;
+		left = l->stop && left > SLICE_US ? SLICE_US : left;
 		rc = poll(&p, 1, (int)((left + 999) / 1000));
 	} while (rc == 0 || (rc < 0 && errno == EINTR));
 	return rc > 0;

@@ -17,6 +17,7 @@ struct put_link {
 	size_t salt_n;
 	char warning[128];  /* that the server sent since it was last cleared */
 	bool unnamed;       /* a pooler gives each transaction to another server process: nothing is prepared */
+	const _Atomic bool *stop; /* ends all waits; NULL: nothing does */
 	bool no_schema;     /* put_link_open() failed as the database has no tables of a spool */
 };
 

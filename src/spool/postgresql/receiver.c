@@ -43,7 +43,8 @@ struct pg_receiver {
 	pthread_mutex_t mutex; /* all below */
 	pthread_cond_t wake;
 	pthread_t thread;      /* connects while puts fail */
-	bool running, stop;
+	bool running;
+	_Atomic bool stop;
 	bool down;
 	unsigned failures;     /* of puts, in a row */
 	struct put_link fresh; /* what the thread has connected */
@@ -122,7 +123,7 @@ static unsigned pause_of(const struct pg_receiver *r)
 static void *revive(void *arg)
 {
 	struct pg_receiver *r = arg;
-	struct put_link link = {0};
+	struct put_link link = {.stop = &r->stop};
 	char why[256];
 	bool ok;
 
@@ -139,7 +140,8 @@ static void *revive(void *arg)
 		put_link_close(&r->fresh);
 		r->fresh = link;
 		put_link_adopt(&r->fresh);
-		link = (struct put_link){0};
+		r->fresh.stop = NULL;
+		link = (struct put_link){.stop = &r->stop};
 		r->down = false;
 		log_message(LOG_LEVEL_INFO, "spool: PostgreSQL answers again");
 	}
