@@ -64,6 +64,8 @@ PACKAGES = {
     "rabbitmq-server": "rabbitmq-server",
     "promtool": "prometheus",
     "prometheus": "prometheus",
+    "nagios4": "nagios4-core",
+    "icinga2": "icinga2-bin",
     "prometheus-blackbox-exporter": "prometheus-blackbox-exporter",
     "sqlite3": "sqlite3",
     "lintian": "lintian",

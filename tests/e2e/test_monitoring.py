@@ -16,7 +16,7 @@ import fcgi_client
 from examples import EXAMPLES
 from outcomes import expect
 from page import Page
-from place import BIN, SLOW, SOURCE, need, new_dir, run, until
+from place import BIN, ROOT, SLOW, SOURCE, need, new_dir, run, until
 from proc import Child
 from receiver import Home, endpoint
 from relaying import PATH, Relay, Target, deliver, home_with, sink, states
@@ -276,10 +276,106 @@ def test_plugin_for_nagios():
     assert plugin(home).returncode == 2
 
 
-def test_commands_of_nagios_and_icinga_name_the_plugin():
-    for name in ("nagios.cfg", "icinga2.conf"):
-        text = (MONITORING / name).read_text()
-        assert "/usr/local/lib/nagios/plugins/check_hookspool" in text and text.count("{") == text.count("}")
+NAGIOS = """log_file={dir}/nagios.log
+cfg_file={dir}/site.cfg
+cfg_file={example}
+nagios_user=root
+nagios_group=root
+object_cache_file={dir}/objects
+status_file={dir}/status
+lock_file={dir}/lock
+temp_file={dir}/temp
+temp_path={dir}
+check_result_path={dir}
+command_file={dir}/command
+state_retention_file={dir}/retention
+"""
+
+SITE = """define timeperiod {
+	timeperiod_name 24x7
+	alias always
+	sunday 00:00-24:00
+}
+define command {
+	command_name none
+	command_line /bin/true
+}
+define contact {
+	contact_name root
+	host_notification_period 24x7
+	service_notification_period 24x7
+	host_notification_commands none
+	service_notification_commands none
+}
+define host {
+	host_name hooks
+	address 127.0.0.1
+	max_check_attempts 3
+	check_period 24x7
+	notification_period 24x7
+	contacts root
+	check_command none
+}
+define service {
+	name generic-service
+	register 0
+	check_period 24x7
+	notification_period 24x7
+	max_check_attempts 3
+	contacts root
+}
+"""
+
+ICINGA = """include <itl>
+include <plugins>
+const NodeName = "monitor"
+const ZoneName = "monitor"
+const PluginDir = "/usr/lib/nagios/plugins"
+object Endpoint "monitor" {{ }}
+object Zone "monitor" {{ endpoints = [ "monitor" ] }}
+object Endpoint "agent" {{ host = "192.0.2.1" }}
+object Zone "agent" {{ endpoints = [ "agent" ], parent = "monitor" }}
+include_zones "etc", "{zones}"
+"""
+
+HOST = """object Host "hooks" {
+	check_command = "dummy"
+	vars.hookspool = "hooks.example.com"
+	vars.agent_endpoint = "agent"
+}
+"""
+
+
+def load_in_nagios(text):
+    """Runs the program's own check of a site that includes the example; gives its words."""
+    where = new_dir("nagios")
+    (where / "example.cfg").write_text(text)
+    (where / "site.cfg").write_text(SITE)
+    (where / "nagios.cfg").write_text(NAGIOS.format(dir=where, example=where / "example.cfg"))
+    done = run([need("nagios4"), "-v", where / "nagios.cfg"])
+    return done.returncode, done.stdout.decode(errors="replace")
+
+
+def load_in_icinga(text):
+    where = new_dir("icinga")
+    (where / "zones.d/monitor").mkdir(parents=True)
+    (where / "zones.d/monitor/hookspool.conf").write_text(text)
+    (where / "zones.d/monitor/hosts.conf").write_text(HOST)
+    (where / "icinga2.conf").write_text(ICINGA.format(zones=where / "zones.d"))
+    cache = [f"-D{name}={where}" for name in ("Configuration.CacheDir", "Configuration.DataDir", "Configuration.LogDir", "Configuration.InitRunDir")]
+    done = run([need("icinga2"), "daemon", "-C", "-c", where / "icinga2.conf", "-DConfiguration.RunAsUser=root", "-DConfiguration.RunAsGroup=root", *cache])
+    return done.returncode, (done.stdout + done.stderr).decode(errors="replace")
+
+
+@pytest.mark.skipif(not ROOT, reason="the programs change their user")
+@pytest.mark.parametrize("name, load, said", [("nagios.cfg", load_in_nagios, "Checked 2 services"), ("icinga2.conf", load_in_icinga, "Instantiated 2 Services")])
+def test_nagios_and_icinga_load_their_example(name, load, said):
+    text = (MONITORING / name).read_text()
+    assert "/usr/local/lib/nagios/plugins/check_hookspool" in text
+    status, words = load(text)
+    assert status == 0 and said in words, words
+    status, words = load(text.replace("check_command", "check_comand", 1))
+    assert status != 0, words
 
 
 def test_line_of_cron_replaces_the_file():
