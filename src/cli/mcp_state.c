@@ -319,6 +319,7 @@ bool mcp_stats(struct mcp *m, const struct mcp_args *a, struct json *j, struct b
 	if (!spool_totals_read(m->db, &t))
 		return false;
 	json_number(j, "events", t.events);
+	json_bool(j, "events_at_most", t.at_most);
 	json_number(j, "spool_bytes", t.bytes);
 	if (t.events) {
 		json_time(j, "oldest", t.oldest);

@@ -19,7 +19,7 @@ static void print_totals(const struct spool_totals *t)
 {
 	char oldest[TERMINAL_TIME], newest[TERMINAL_TIME];
 
-	printf("%" PRId64 " events stored, %.1f MiB on disk\n", t->events, (double)t->bytes / 1048576);
+	printf("%s%" PRId64 " events stored, %.1f MiB on disk\n", t->at_most ? "at most " : "", t->events, (double)t->bytes / 1048576);
 	if (t->events)
 		printf("from %s to %s\n", terminal_time(t->oldest, oldest), terminal_time(t->newest, newest));
 }
@@ -196,6 +196,7 @@ static bool print_stats_json(const struct conf *conf, struct spool_db *db, const
 
 	json_begin(j);
 	json_number(j, "events", t->events);
+	json_bool(j, "events_at_most", t->at_most);
 	json_number(j, "bytes", t->bytes);
 	if (t->events) {
 		json_time(j, "oldest", t->oldest);

@@ -9,8 +9,11 @@
 #include "spool/db.h"
 #include "spool/rows.h"
 
+enum { SPOOL_TOTALS_COUNTED = 250 * 1000 };
+
 struct spool_totals {
-	int64_t events;
+	int64_t events; /* counted as far as SPOOL_TOTALS_COUNTED; of more, the ids tell: no more events than ids */
+	bool at_most;   /* they were not counted: purge and erase leave ids without an event */
 	int64_t oldest, newest; /* received_at of the first and last event stored, in ms; 0 without events */
 	int64_t bytes;          /* on the disk */
 };

@@ -355,8 +355,8 @@ def test_reused_pid_of_a_dead_receiver_is_not_taken_for_it(healthy, receiver, go
     """Its number may be another process's by now: here that of a receiver with another spool."""
     other = receiver(home=Home(endpoint(PATH)))
     healthy.stop()
-    with sqlite3.connect(other.home.spool.dir / "hookspool.db") as db:
-        ticks, = until(lambda: db.execute("SELECT ticks FROM program").fetchone(), "the other receiver has told of itself")
+    until(lambda: other.home.spool.query("SELECT 1 FROM sqlite_master WHERE name = 'program'"), "the other receiver has made its spool")
+    ticks = until(lambda: other.home.spool.query("SELECT ticks FROM program"), "the other receiver has told of itself")[0]["ticks"]
     with sqlite3.connect(healthy.home.spool.dir / "hookspool.db") as db:
         db.execute("UPDATE program SET pid = ?, ticks = ?, ended_at = 0", (other.pid, ticks))
         db.execute(f"UPDATE program SET {gone}")

@@ -41,7 +41,7 @@ static inline FILE *home_file(const char *name, char path[64])
 static void home_fill(const struct conf *conf)
 {
 	static const char *const bodies[] = {"{\"event\":\"message\",\"text\":\"\xE2\x80\xAE<script>\"}", "{\"event\":", "", "\x1f\x8b\x08"};
-	struct spool *s = spool_new(conf->spool, JOURNAL_WAL, SPOOL_RECEIVE, (struct reject_limits){.keep = 10, .size = 1 << 20, .age = INT64_MAX});
+	struct spool *s = spool_new(conf->spool, JOURNAL_WAL, SPOOL_RECEIVE, (struct reject_limits){.keep = 10, .size = 1 << 20, .age = 86400000});
 	char why[256];
 
 	assert(s);

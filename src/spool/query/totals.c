@@ -16,14 +16,21 @@ int64_t spool_totals_bytes(struct spool_db *db)
 bool spool_totals_read(struct spool_db *db, struct spool_totals *t)
 {
 	struct spool_stmt *st;
+	int64_t ids;
 	bool ok;
 
-	if (!spool_stmt_prepare(db, "SELECT (SELECT count(*) FROM event), (SELECT received_at FROM event ORDER BY id LIMIT 1),"
-			" (SELECT received_at FROM event ORDER BY id DESC LIMIT 1)", &st))
+	if (!spool_stmt_prepare(db, "SELECT (SELECT count(*) FROM (SELECT 1 FROM event LIMIT ?1) AS counted),"
+			" (SELECT received_at FROM event ORDER BY id LIMIT 1), (SELECT received_at FROM event ORDER BY id DESC LIMIT 1),"
+			" (SELECT max(id) FROM event) - (SELECT min(id) FROM event) + 1", &st))
 		return false;
+	spool_stmt_bind_int(st, 1, SPOOL_TOTALS_COUNTED + 1);
 	ok = spool_stmt_step(st) == SPOOL_ROW;
-	*t = (struct spool_totals){spool_stmt_count(st, 0), spool_stmt_time(st, 1), spool_stmt_time(st, 2),
-		spool_totals_bytes(db)};
+	*t = (struct spool_totals){.events = spool_stmt_count(st, 0), .oldest = spool_stmt_time(st, 1), .newest = spool_stmt_time(st, 2),
+		.bytes = spool_totals_bytes(db)};
+	ids = spool_stmt_count(st, 3);
+	t->at_most = t->events > SPOOL_TOTALS_COUNTED;
+	if (t->at_most && ids > t->events)
+		t->events = ids;
 	spool_stmt_free(st);
 	return ok || spool_stmt_fail(db);
 }
