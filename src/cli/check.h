@@ -98,6 +98,9 @@ check_part check_database;
 /* The server that holds the spool: its durability, its standbys, what this role may do, and its clock. */
 void check_server(struct check *c, struct spool_db *db);
 
+/* Where a server holds the spool: what waits in the overflow for it? */
+check_part check_overflow;
+
 /* Where an endpoint has several secrets: which of them are still used? */
 check_part check_rotation;
 

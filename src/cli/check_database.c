@@ -89,6 +89,8 @@ void check_database(struct check *c, const struct conf *conf)
 		check_say(c, CHECK_OK, "spool-database", "spool database: not there yet; the receiver makes it when it starts");
 		return;
 	}
+	if (server)
+		check_overflow(c, conf);
 	db = spool_db_new();
 	if (!db || !spool_db_open(db, conf->spool, conf->journal, SPOOL_MANAGE)) {
 		check_say(c, CHECK_FAIL, "spool-database", "spool database: %s%s", spool_db_error(db), db && !server ? fix_of_fault(spool_db_error_kind(db)) : "");

@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "cli/check.h"
+#include "core/clock.h"
 #include "spool/server.h"
+#include "spool/totals.h"
 
 enum {
 	OLDEST_VERSION = 130000,
@@ -73,6 +75,26 @@ static void check_server_clock(struct check *c, const struct spool_server *s)
 			off / 1000, off % 1000 / 100, s->ahead_ms > 0 ? "ahead of" : "behind");
 	else
 		check_say(c, CHECK_OK, "spool-clock", "spool server: its clock agrees with this machine's");
+}
+
+/* The receiver puts events there while the server does not take them, and the relay moves them into the spool. */
+void check_overflow(struct check *c, const struct conf *conf)
+{
+	struct spool_db *db;
+	struct spool_totals t = {0};
+	char since[CLOCK_TEXT];
+
+	if (!conf->overflow_dir || !spool_db_exists(conf->overflow_dir))
+		return;
+	db = spool_db_new();
+	if (!db || !spool_db_open(db, conf->overflow_dir, conf->journal, SPOOL_MANAGE) || !spool_totals_read(db, &t))
+		check_say(c, CHECK_FAIL, "spool-overflow", "overflow %s: %s", conf->overflow_dir, spool_db_error(db));
+	else if (t.events)
+		check_say(c, CHECK_WARN, "spool-overflow", "overflow %s: %" PRId64 " event%s, since %s; the relay moves %s into the spool", conf->overflow_dir,
+			t.events, t.events == 1 ? "" : "s", clock_format(t.oldest, since), t.events == 1 ? "it" : "them");
+	else
+		check_say(c, CHECK_OK, "spool-overflow", "overflow %s: empty", conf->overflow_dir);
+	spool_db_free(db);
 }
 
 void check_server(struct check *c, struct spool_db *db)
