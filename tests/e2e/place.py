@@ -28,6 +28,7 @@ MADE = []  # the directories of new_dir()
 
 PACKAGES = {
     "nginx": "nginx",
+    "pgbouncer": "pgbouncer",
     "apache2": "apache2-bin",
     "mod_fcgid.so": "libapache2-mod-fcgid",
     "caddy": "caddy",

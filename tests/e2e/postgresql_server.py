@@ -68,8 +68,8 @@ class PostgreSQL:
         self.child.signal(number)
         self.child.wait(20)
 
-    def psql(self, sql):
-        return run([program("psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", self.url, "-c", sql], user=USER)
+    def psql(self, sql, url=None):
+        return run([program("psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url or self.url, "-c", sql], user=USER)
 
     def do(self, sql):
         """The rows of the answer, as lists of texts."""

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: ISC
 """A home for hookspool (configuration, secrets, spool) and hookspool.fcgi running in it."""
+import functools
 import itertools
 import json
+import os
 import re
 import signal
 import socket
@@ -10,9 +12,19 @@ from pathlib import Path
 from place import BIN, USER, own, new_dir, run, until
 from proc import Child
 from sender import AUTHORIZATION, SECRET, SECRET2
-from spool import Spool
+from spool import ServerSpool, Spool
 
 REPORT = re.compile(r"ERROR: \w+Sanitizer|WARNING: \w+Sanitizer|runtime error: ")
+
+
+DATABASES = itertools.count(1)
+
+
+@functools.cache
+def shared_server():
+    """One server for all homes of a session; each has a database of its own."""
+    from postgresql_server import PostgreSQL
+    return PostgreSQL("max_connections=100", table=None)
 
 
 def value(v):
@@ -41,11 +53,20 @@ class Home:
     def __init__(self, *endpoints, files=None, **given):
         self.dir = new_dir("home")
         self.conf = self.dir / "hookspool.conf"
-        self.spool = Spool(self, given.setdefault("spool", str(self.dir / "spool")))
+        self.spool = self.own_spool(given)
         self.numbers = itertools.count(1)
         for name, text in (("secret", SECRET), ("secret2", SECRET2), ("auth", AUTHORIZATION), *(files or {}).items()):
             self.write(name, text + "\n")
         self.configure(*endpoints, **given)
+
+    def own_spool(self, given):
+        """A directory of its own; with HOOKSPOOL_ENGINE=postgresql a database, where the test names no directory."""
+        if os.environ.get("HOOKSPOOL_ENGINE") != "postgresql" or "spool" in given:
+            return Spool(self, given.setdefault("spool", str(self.dir / "spool")))
+        given["overflow"] = str(self.dir / "spool")
+        spool = ServerSpool(self, given["overflow"], shared_server(), f"spool{next(DATABASES)}")
+        given["spool"] = spool.url
+        return spool
 
     def write(self, name, text, mode=0o600):
         path = self.dir / name
@@ -54,7 +75,9 @@ class Home:
         return own(path)
 
     def configure(self, *endpoints, **given):
-        given.setdefault("spool", str(self.spool.dir))
+        given.setdefault("spool", str(getattr(self.spool, "url", self.spool.dir)))
+        if hasattr(self.spool, "url"):
+            given.setdefault("overflow", str(self.spool.dir))
         return self.write("hookspool.conf", options(given) + "".join(endpoints or [endpoint()]))
 
     def cli(self, *args, user=USER, **how):

@@ -46,3 +46,36 @@ class Spool:
         out = self.home.cli("export", *args)
         assert out.returncode == 0, out.stderr
         return [json.loads(line) for line in out.stdout.decode().splitlines()]
+
+
+class ServerSpool(Spool):
+    """The same for a spool in PostgreSQL; dir has the files of this machine."""
+    BYTES = {"body", "digest", "answer", "item", "salt", "hash"}
+
+    def __init__(self, home, where, server, name):
+        super().__init__(home, where)
+        self.server, self.name = server, name
+        self.url = f"postgresql://postgres@/{name}?host={server.dir}&port={server.port}"
+        server.do(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
+
+    def value(self, name, v):
+        """Text of strangers is bytea there."""
+        if not isinstance(v, str) or not v.startswith("\\x"):
+            return v.encode() if isinstance(v, str) and name in self.BYTES else v
+        return bytes.fromhex(v[2:]) if name in self.BYTES else bytes.fromhex(v[2:]).decode(errors="replace")
+
+    def query(self, sql, *args):
+        for arg in args:
+            sql = sql.replace("?", str(arg) if isinstance(arg, int) else "'" + arg.replace("'", "''") + "'", 1)
+        done = self.server.psql(f"SELECT row_to_json(q) FROM ({sql}) AS q", self.url)
+        if b'relation "' in done.stderr and b"does not exist" in done.stderr:
+            return []
+        assert done.returncode == 0, done.stderr
+        return [{name: self.value(name, v) for name, v in json.loads(line).items()} for line in done.stdout.splitlines()]
+
+    def events(self, **where):
+        clause = " AND ".join(f"{column} = ?" for column in where) or "1 = 1"
+        return self.query(f"SELECT * FROM event WHERE {clause} ORDER BY id", *where.values())
+
+    def sound(self):
+        return not self.query("SELECT 1 FROM relay WHERE event NOT IN (SELECT id FROM event)")
