@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Handshakes of one's own: each place of a question and each form of an answer, hostile questions, and a secret that is kept."""
+"""Handshakes of one's own: each place of a question and each form of an answer, hostile questions, a secret that is kept; and answers of schemes."""
 import base64
 import hashlib
 import hmac
@@ -254,3 +254,49 @@ def test_wrong_section_is_refused(section, words):
 def test_wrong_scheme_of_a_handshake_is_refused(sections, words):
     done = Home(sections + "\n" + endpoint()).cli("check")
     assert done.returncode != 0 and words in done.stderr.decode() + done.stdout.decode(), done.stdout.decode() + done.stderr.decode()
+
+
+# Adyen's, Dropbox Sign's, Twilio's; an empty 200, a 204, and a status alone
+ANSWERS = {"adyen": ('answer-body = "[accepted]"', 200, b"[accepted]", "text/plain"),
+           "sign": ('answer-body = "Hello API Event Received"', 200, b"Hello API Event Received", "text/plain"),
+           "twiml": ('answer-type = "text/xml" answer-body = "<Response/>" answer-to = "all"', 200, b"<Response/>", "text/xml"),
+           "empty": ('answer-body = ""', 200, b"", None), "no-content": ("answer-status = 204", 204, b"", None)}
+
+
+def test_answers_of_schemes():
+    """Accepted deliveries and duplicates get it, refused ones do not; an endpoint's own answer comes first, and forms alone can have it."""
+    text = "".join(f'scheme "{name}" {{ {more} header = "X-Signature" }}\n' for name, (more, *_) in ANSWERS.items())
+    text += 'scheme "forms" { header = "X-Signature" bodies = {"json", "form"} answer-to = "forms" answer-body = "form" }\n'
+    text += 'scheme "other" { header = "X-Signature" answer-status = 202 }\n'
+    home = Home(text, *(endpoint(f"/{name}", scheme=name) for name in [*ANSWERS, "forms", "other"]), endpoint("/own", scheme="adyen", answer_status=202, answer_body="mine"))
+    one, body = home.start(), b'{"event":"e"}'
+    for name, (_, status, answer, kind) in ANSWERS.items():
+        for _ in range(2):
+            reply = ask(one, f"/{name}", body, signed(body))
+            assert (reply.status, reply.body, reply.headers.get("content-type")) == (status, answer, kind), (name, reply)
+        expect(ask(one, f"/{name}", body, signed(body + b" ")), "unauthorized")
+    assert (ask(one, "/own", body, signed(body)).status, ask(one, "/own", body, signed(body)).body) == (202, b"mine")
+    reply = ask(one, "/other", body, signed(body))
+    assert (reply.status, reply.code) == (202, "stored")
+    expect(ask(one, "/forms", body, signed(body)), "stored")
+    assert ask(one, "/forms", b"a=1", {**signed(b"a=1"), "Content-Type": FORM["Content-Type"]}).body == b"form"
+    one.stop()
+
+
+@pytest.mark.parametrize("more, words", [('answer-type = "text/xml"', "media type"), ('answer-status = 500', "200, 201"), ('answer-status = 204 answer-body = "x"', "no body"),
+                                         ('answer-body = "x" answer-type = "a\\r\\nb"', "media type"), ('answer-to = "some"', "unknown")])
+def test_wrong_answer_of_a_scheme_is_refused(more, words):
+    done = Home(f'scheme "own" {{ header = "X" {more} }}\n' + endpoint()).cli("check")
+    assert done.returncode != 0 and words in done.stderr.decode() + done.stdout.decode(), done.stdout.decode() + done.stderr.decode()
+
+
+def test_joined_names_choose_events():
+    """Names of several sources, as Pipedrive and Linear need them, can be told apart by the endpoint's events."""
+    home = Home('scheme "own" { header = "X-Signature" event = {"json:meta.entity + text:. + json:meta.action", "json:meta.entity"} }\n',
+                endpoint("/own", scheme="own", events=["deal.updated", "ping"]))
+    one = home.start()
+    for meta, code in (({"entity": "deal", "action": "updated"}, "stored"), ({"entity": "deal", "action": "deleted"}, "ignored"), ({"entity": "ping"}, "stored")):
+        body = json.dumps({"meta": meta}).encode()
+        expect(ask(one, "/own", body, signed(body)), code)
+    assert [event["event"] for event in home.spool.events()] == ["deal.updated", "ping"]
+    one.stop()
