@@ -147,6 +147,16 @@ def test_providers(provider):
     assert (made.dir / "in.token").exists() == (provider == "meta")
 
 
+def test_trial_that_fails():
+    """The files stay: what is wrong is another thing, here a file where the spool is to be."""
+    made = Made()
+    made.spool.dir.write_text("no directory")
+    done = made.init("--new-secret")
+    said = done.stdout.decode()
+    assert done.returncode == 1 and "FAIL  a signed delivery, to hookspool.fcgi, run once as CGI: 503" in said and "\nNext:" in said, said
+    assert {"hookspool.conf", "linkedin.secret", "site"} <= made.files()
+
+
 def test_secret_that_the_provider_chooses_must_be_given():
     made = Made(provider="stripe")
     done = made.init()

@@ -113,9 +113,9 @@ static bool can_write(const char *name)
 	return fd >= 0;
 }
 
-static bool has_landlock(void)
+static long landlock_version(void)
 {
-	return syscall(444 /* landlock_create_ruleset */, NULL, 0, 1 /* its version */) >= 1;
+	return syscall(444 /* landlock_create_ruleset */, NULL, 0, 1 /* its version */);
 }
 
 /* What is there can still be read, and /dev/null opened. */
@@ -123,6 +123,19 @@ static bool writes_in_own(void)
 {
 	return can_write("own/a") && !can_write("b") && errno == EACCES && !can_write("other/a") && open("/etc/passwd", O_RDONLY | O_CLOEXEC) >= 0 &&
 		open("/dev/null", O_RDWR | O_CLOEXEC) >= 0;
+}
+
+/* Nor does what is there elsewhere change, or get company. */
+static bool changes_nothing_else(void)
+{
+	char there[sizeof dir + 32], made[sizeof dir + 32];
+	bool ok;
+
+	snprintf(there, sizeof there, "%s/other/there", dir);
+	snprintf(made, sizeof made, "%s/other/made", dir);
+	ok = unlink(there) < 0 && errno == EACCES && rename(there, made) < 0 && errno == EACCES && mkdir(made, 0700) < 0 && errno == EACCES &&
+		symlink("x", made) < 0 && errno == EACCES && mkfifo(made, 0600) < 0 && errno == EACCES;
+	return ok && (landlock_version() < 3 || (truncate(there, 0) < 0 && errno == EACCES));
 }
 
 static bool makes_own(void)
@@ -143,7 +156,7 @@ static void only_directories_that_are_needed_can_be_written(void **state)
 	char own[sizeof dir + 32], new[sizeof dir + 32], other[sizeof dir + 32];
 
 	(void)state;
-	if (!has_landlock())
+	if (landlock_version() < 1)
 		return;
 	assert_non_null(mkdtemp(dir));
 	snprintf(own, sizeof own, "%s/own", dir);
@@ -151,6 +164,8 @@ static void only_directories_that_are_needed_can_be_written(void **state)
 	snprintf(new, sizeof new, "%s/new/deep", dir);
 	assert_int_equal(mkdir(own, 0700) | mkdir(other, 0700), 0);
 	assert_int_equal(inside_with(&(struct sandbox_needs){.writes = {own}}, writes_in_own), 0);
+	assert_true(can_write("other/there"));
+	assert_int_equal(inside_with(&(struct sandbox_needs){.writes = {own}}, changes_nothing_else), 0);
 	assert_int_equal(inside_with(&(struct sandbox_needs){.writes = {new}}, makes_own), 0);
 	assert_int_equal(inside_with(&(struct sandbox_needs){.writes = {own}, .writes_anywhere = true}, writes_elsewhere), 0);
 	assert_int_equal(inside_with(&(struct sandbox_needs){.writes = {NULL}}, writes_elsewhere), 1);
