@@ -466,7 +466,8 @@ def hex_header(signed, secret=TEXT):
     ("connectsafely", COMPACT, hex_header(COMPACT, TEXT + "\n"), "secret ends with a line feed"),
     ("connectsafely", COMPACT, "X-Webhook-Signature: sha256=" + base64.b64encode(mac(COMPACT).digest()).decode(), "in base64"),
     ("connectsafely", COMPACT, "X-Webhook-Signature: " + mac(COMPACT).hexdigest(), "prefix"),
-    ("connectsafely", COMPACT, "X-Hub-Signature-256: sha256=" + mac(COMPACT).hexdigest(), 'this is signed as GitHub signs (scheme = "github")'),
+    ("connectsafely", COMPACT, "X-Hub-Signature-256: sha256=" + mac(COMPACT).hexdigest(), 'signed as GitHub signs (scheme = "github")'),
+    ("connectsafely", COMPACT, "X-Webhook-Signature: sha256=" + mac(COMPACT, digest=hashlib.sha512).hexdigest(), "signed with HMAC-SHA512 and not with HMAC-SHA256"),
     ("connectsafely", COMPACT, hex_header(COMPACT, "another secret"), "not found"),
     ("shopify", COMPACT, "X-Shopify-Hmac-SHA256: " + mac(COMPACT).hexdigest(), "in hexadecimal"),
     ("stripe", COMPACT, f"Stripe-Signature: t=1700000000,v1={mac(b'1700000000.' + COMPACT).hexdigest()}", "too old"),
@@ -484,6 +485,57 @@ def test_explain(scheme, body, header, words):
     said = done.stdout.decode() + done.stderr.decode()
     assert done.returncode == 1 and words in said, said
     assert TEXT not in said and WHSEC not in said
+
+
+def token(claims, header=None, secret=TEXT):
+    parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in (header or {"alg": "HS256"}, claims)]
+    signature = base64.urlsafe_b64encode(mac(b".".join(parts), secret).digest()).rstrip(b"=")
+    return "Authorization: Bearer " + b".".join(parts + [signature]).decode()
+
+
+JWT = 'algorithm = "jwt-hs256" header = "Authorization" prefix = "Bearer " claims = {"exp", "aud={url}", "hash={body-sha256}"}'
+IN_BODY = 'algorithm = "hmac-sha256" signature = {"json:s"} signs = "{json:a}:{json:b}"'
+RIGHT = {"exp": 4000000000, "aud": "https://hooks.example.com/w", "hash": hashlib.sha256(COMPACT).hexdigest()}
+
+
+@pytest.mark.parametrize("scheme, body, header, status, words", [
+    (JWT, COMPACT, token(RIGHT), 0, ["right, secret 1"]),
+    (JWT, COMPACT, token(RIGHT | {"exp": 1}), 1, ["has expired", '\\"exp\\": 1']),
+    (JWT, COMPACT, token(RIGHT | {"aud": ["https://other.example.com/"]}), 1, ["claim aud is not what the scheme wants", "aud={url}", "other.example.com"]),
+    (JWT, COMPACT + b"\n", token(RIGHT), 1, ["claim hash is not", "line feed at the end"]),
+    (JWT, COMPACT, token(RIGHT, {"alg": "none"}), 1, ["alg is not HS256", "none"]),
+    (JWT, COMPACT, token(RIGHT, secret="another"), 1, ["wrong signature", "expected"]),
+    (JWT, COMPACT, "Authorization: Basic eA==", 1, ["the prefix before the token is missing"]),
+    (IN_BODY, json.dumps({"a": 1, "b": "x", "s": mac("1:x").hexdigest()}).encode(), "", 0, ["right, secret 1", "{json:a}:{json:b}"]),
+    (IN_BODY, json.dumps({"a": 1, "s": mac("1:x").hexdigest()}).encode(), "", 1, ['"1:"', "the body has nothing at b"]),
+    (IN_BODY, json.dumps({"a": 1, "b": "x"}).encode(), "", 1, ["nothing is where the scheme has the proof"]),
+    (IN_BODY, b"not json", "", 1, ["the proof in the body cannot be read: not JSON"])])
+def test_proof_in_a_token_or_the_body_is_explained(scheme, body, header, status, words):
+    home = Home(files={"key": TEXT})
+    home.write("hookspool.conf", f'spool = "spool"\nscheme "own" {{ {scheme} }}\n'
+               'endpoint "/w" { scheme = "own" secret-file = {"key"} url = "https://hooks.example.com/w" }\n')
+    (home.dir / "body").write_bytes(body)
+    home.write("headers", header + "\n")
+    done = home.cli("verify", "--explain", "--headers", home.dir / "headers", home.dir / "body")
+    said = done.stdout.decode() + done.stderr.decode()
+    assert done.returncode == status and all(word in said for word in words), said
+    assert TEXT not in said
+
+
+def test_send_says_which_proof_it_cannot_make():
+    home = Home(files={"key": TEXT})
+    home.write("hookspool.conf", f'spool = "spool"\nscheme "own" {{ {JWT} }}\n'
+               'endpoint "/w" { scheme = "own" secret-file = {"key"} url = "https://hooks.example.com/w" }\n')
+    done = home.cli("send", "http://127.0.0.1:9/w")
+    assert done.returncode == 64 and b"is a token; send makes none of these" in done.stderr, done.stderr
+
+
+def test_check_names_what_a_proof_in_the_body_leaves_unsigned():
+    home = Home(files={"key": TEXT})
+    home.write("hookspool.conf", f'spool = "spool"\nscheme "own" {{ {IN_BODY} event = {{"json:a"}} dedupe-key = {{"json:id"}} text = {{"json:b"}} account = {{"json:c"}} }}\n'
+               'endpoint "/w" { scheme = "own" secret-file = {"key"} }\n')
+    said = home.cli("check").stdout.decode()
+    assert "nothing signs dedupe-key, account;" in said, said
 
 
 def test_check_warns_of_a_secret_in_two_endpoints():
