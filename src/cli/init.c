@@ -11,6 +11,7 @@
 #include "cli/child.h"
 #include "cli/cli.h"
 #include "cli/keygen.h"
+#include "conf/provider.h"
 #include "core/program.h"
 
 /* Makes the secrets that are new ones. */
@@ -163,6 +164,7 @@ static void print_start(const struct init *i, int *n)
 
 static void print_next(const struct init *i)
 {
+	const struct provider *provider;
 	struct buf url = {0}, web = {0};
 	int n = 0;
 
@@ -183,6 +185,9 @@ static void print_next(const struct init *i)
 		printf(" %d. Give %s the address %s\n", ++n, i->scheme.name, buf_str(&url));
 	if (i->token_text.len)
 		printf("    and the verify token in %s\n", i->token);
+	web.len = 0;
+	if ((provider = provider_find(i->scheme.name)) && provider_add_note(provider, PROVIDER_ENTER, &web) && web.len)
+		printf("    %s\n", buf_str(&web));
 	printf(" %d. Try it through the web server:  hookspool -c %s send %s\n", ++n, i->conf, buf_str(&url));
 	if (i->sink_name)
 		printf(" %d. Try the sink:  hookspool -c %s send --relay %s\n", ++n, i->conf, i->sink_name);

@@ -17,7 +17,7 @@ const char *init_take_provider(struct init *i, const char *text)
 	const struct scheme *s = scheme_find(text);
 
 	if (!s) {
-		snprintf(wrong, sizeof wrong, "there is no provider \"%.64s\"; hookspool.conf(5) lists them", text);
+		snprintf(wrong, sizeof wrong, "there is no provider \"%.64s\"; `hookspool schemes` prints all", text);
 		return wrong;
 	}
 	i->scheme = *s;

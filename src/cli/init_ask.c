@@ -76,7 +76,7 @@ static const char *take_typed_secret(struct init *i, const char *text)
 {
 	char key[KEYGEN_TEXT];
 
-	if (i->scheme.algorithm == ALGORITHM_ED25519 && !*text)
+	if (scheme_has_public_key(&i->scheme) && !*text)
 		return "the provider's public key is needed";
 	i->made_secret = !*text;
 	if (i->made_secret && !keygen_text(key))

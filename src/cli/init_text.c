@@ -3,17 +3,17 @@
 #include <string.h>
 
 #include "cli/init.h"
+#include "conf/provider.h"
 
+/* The provider's file says so: "the text of secret-file" is what is entered at the provider. */
 bool init_secret_is_chosen(const struct scheme *s)
 {
-	/* their documentation has the user type a secret of his own into a form or a call of the API */
-	static const char *const chosen[] = {"github", "gitlab", "telegram", "microsoft-graph", "basic", "bearer", "header", NULL};
-	const char *name = s->like ? s->like : s->name;
+	const struct provider *p = provider_find(s->name);
+	struct buf enter = {0};
+	bool chosen = p && provider_add_note(p, PROVIDER_ENTER, &enter) && strstr(buf_str(&enter), "the text of secret-file");
 
-	for (size_t i = 0; chosen[i]; i++)
-		if (strcmp(chosen[i], name) == 0)
-			return true;
-	return false;
+	buf_free(&enter);
+	return chosen;
 }
 
 /* Slack takes its own shape alone, and one message a second: conf-examples/sinks/slack.conf. */
@@ -34,7 +34,7 @@ static bool add_endpoint_section(const struct init *i, struct buf *out)
 		ok = ok && buf_printf(out, "\tsecret-file = {\"%s\"}\n", strrchr(i->secret, '/') + 1);
 	if (i->token_text.len)
 		ok = ok && buf_printf(out, "\tverify-token-file = {\"%s\"}\n", strrchr(i->token, '/') + 1);
-	if (scheme_signs_url(&i->scheme))
+	if (scheme_needs_url(&i->scheme))
 		ok = ok && buf_add_text(out, "\turl = \"") && init_url_add(&i->url, out) && buf_add_text(out, "\"\n");
 	if (i->sink_name)
 		ok = ok && buf_printf(out, "\trelay = {\"%s\"}\n", i->sink_name);

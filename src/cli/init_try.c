@@ -229,7 +229,7 @@ bool init_try(const struct init *i, const struct conf *conf, bool *served)
 	init_receiver(program, sizeof program);
 	fd = listen_connect(conf->listen, why, sizeof why);
 	*served = fd >= 0;
-	if (!e || e->scheme.algorithm == ALGORITHM_ED25519) {
+	if (!e || scheme_has_public_key(&e->scheme) || !sign_is_possible(&e->scheme)) {
 		puts("ok    no delivery was tried: only the provider has the key that signs");
 		ok = e != NULL;
 	} else if (fd < 0 && access(program, X_OK) != 0) {

@@ -112,7 +112,7 @@ bool scheme_text_endpoint(const struct scheme *s, struct buf *out)
 
 	if (ok && s->algorithm != ALGORITHM_NONE)
 		ok = buf_printf(out, "\tsecret-file = {\"/etc/hookspool/%s.secret\"}\n", s->name);
-	if (ok && scheme_signs_url(s))
+	if (ok && scheme_needs_url(s))
 		ok = buf_printf(out, "\turl = \"https://hooks.example.com/webhook/%s\"\n", s->name);
 	if (ok && wants_token(s))
 		ok = buf_printf(out, "\tverify-token-file = {\"/etc/hookspool/%s.token\"}\n", s->name);

@@ -62,7 +62,7 @@ static void print_scheme_json(const struct provider *p, const struct scheme *s)
 	for (int i = 0; i < PROOF_HEADERS_MAX && (headers[i] = verify_header(s, (size_t)i)); i++)
 		;
 	json_strings(&j, "proof_headers", headers);
-	json_bool(&j, "signs_body", scheme_has_key(s) && (scheme_signs(s, PLACEHOLDER_BODY) || scheme_signs(s, PLACEHOLDER_FORM)));
+	json_bool(&j, "signs_body", scheme_has_key(s) && scheme_signs_body(s));
 	json_number(&j, "tolerance", s->tolerance / 1000);
 	json_string(&j, "scheme", provider_block(p));
 	json_end(&j);

@@ -110,7 +110,7 @@ static struct likeness compare(const struct request *r, const struct endpoint *s
 	if (!take_keys(s, secrets ? &secrets->secrets : &none, &e.secrets))
 		return found;
 	found.proven = verify_delivery(r, &e, VERIFY_ANY_TIME, v) == VERIFY_OK && v->secret;
-	if (found.proven || s->algorithm == ALGORITHM_CLIENT_STATE || has_proof_of(s, v, ev))
+	if (r->body.len <= IDENTIFY_BODY_MAX && (found.proven || s->algorithm == ALGORITHM_CLIENT_STATE || has_proof_of(s, v, ev)))
 		read = event_read(r, s, verify_first_signature(v), ev);
 	if (s->algorithm == ALGORITHM_CLIENT_STATE && read == EVENT_OK)
 		found.proven = client_state_check(r, &e, ev, &secret) == CLIENT_STATE_OK;
@@ -143,19 +143,16 @@ static size_t insert(struct likeness out[IDENTIFY_MAX], size_t n, const struct l
 
 size_t identify(const struct request *r, const struct endpoint *secrets, struct likeness out[IDENTIFY_MAX])
 {
-	struct request small = *r;
 	struct verify v = {0};
 	struct event ev = {0};
 	const struct scheme *s;
 	size_t n = 0;
 
-	if (r->body.len > IDENTIFY_BODY_MAX)
-		small.body = (struct buf){0};
 	for (size_t i = 0; scheme_name_at(i); i++) {
 		struct likeness found = {0};
 
 		if ((s = scheme_at(i)))
-			found = compare(&small, secrets, s, &v, &ev);
+			found = compare(r, secrets, s, &v, &ev);
 		if (found.points)
 			n = insert(out, n, &found);
 		memset(ev.field, 0, sizeof ev.field);

@@ -10,7 +10,7 @@
 #include "conf/scheme.h"
 #include "hook/request.h"
 
-enum { IDENTIFY_MAX = 5, IDENTIFY_BODY_MAX = 8 << 20 };
+enum { IDENTIFY_MAX = 5, IDENTIFY_BODY_MAX = 1 << 20 };
 
 /* A built-in scheme that the request fits. */
 struct likeness {
@@ -24,7 +24,8 @@ struct likeness {
  * scheme whose proof is not there does not count; one without a proof never counts. Tries the endpoint's secrets (NULL: none), with its
  * url; the time is not checked. The best come first: those that are proven, then those with the most points. Returns how many are in out.
  *
- * Work: each scheme reads the body once, and hashes it once for each secret. A body above IDENTIFY_BODY_MAX counts as empty, and proves nothing.
+ * Work: each scheme whose proof is there hashes the body once for each secret, and reads it once, where it has at most IDENTIFY_BODY_MAX
+ * bytes. The fields of a longer one do not count.
  */
 size_t identify(const struct request *r, const struct endpoint *secrets, struct likeness out[IDENTIFY_MAX]);
 
