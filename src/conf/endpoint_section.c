@@ -165,9 +165,9 @@ static bool check_needs(cfg_t *sec, const struct scheme *s)
 	if (scheme_signs_for_strangers(s) && bodies != CONTENT_JSON)
 		return option_refuse_value(sec, "bodies", NULL, "the handshake of scheme = \"%s\" gives any stranger the HMAC of a text, "
 			"which would be the signature of a body that is not JSON; write bodies = {\"json\"}", s->name);
-	if (s->algorithm == ALGORITHM_SHA256 && bodies & CONTENT_ANY)
+	if (s->algorithm == ALGORITHM_SHA256 && bodies & (CONTENT_ANY | CONTENT_MULTIPART))
 		return option_refuse_value(sec, "bodies", NULL, "a stranger can lengthen what scheme = \"%s\" signs, so that it is no JSON and no form; "
-			"take \"any\" out of bodies", s->name);
+			"take \"any\" and \"multipart\" out of bodies", s->name);
 	return !secret || !none || option_refuse(sec, "it has a secret that scheme = \"%s\" would not use; remove one of them", s->name);
 }
 

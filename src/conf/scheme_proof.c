@@ -290,8 +290,8 @@ bool scheme_proof_check(cfg_t *sec, const struct scheme *s)
 		return check_token_scheme(sec, s);
 	if (cfg_size(sec, "claims"))
 		return option_refuse_value(sec, "claims", NULL, "claims are those of a token; write algorithm = \"jwt-hs256\", \"jwt-rs256\" or \"jwt-es256\"");
-	if (s->algorithm == ALGORITHM_SHA256 && s->bodies & CONTENT_ANY)
+	if (s->algorithm == ALGORITHM_SHA256 && s->bodies & (CONTENT_ANY | CONTENT_MULTIPART))
 		return option_refuse(sec, "a stranger can lengthen what is signed by algorithm = \"sha256\", so that it is no JSON and no form; "
-			"take \"any\" out of bodies");
+			"take \"any\" and \"multipart\" out of bodies");
 	return !scheme_has_key(s) || (check_signed_string(sec, s) && check_time(sec, s));
 }

@@ -435,7 +435,7 @@ static void wrong_proofs_are_refused_at_load(void **state)
 		{"algorithm = \"jwt-hs256\" header = \"X\" timestamp = \"json:t\"", "outside of its token"},
 		{"algorithm = \"jwt-hs256\" header = \"X\" claims = {\"a=\"}", "NAME=TEXT"}, {"algorithm = \"jwt-hs256\" header = \"X\" claims = {\"a={body}\"}", "NAME=TEXT"},
 		{"algorithm = \"jwt-hs256\" header = \"X\" claims = {\"=b\"}", "NAME=TEXT"},
-		{"algorithm = \"sha256\" header = \"X\" bodies = {\"any\"}", "lengthen"},
+		{"algorithm = \"sha256\" header = \"X\" bodies = {\"any\"}", "lengthen"}, {"algorithm = \"sha256\" header = \"X\" bodies = {\"json\", \"multipart\"}", "lengthen"},
 		{"algorithm = \"rsa-sha256\" header = \"X\" dedupe-key = {\"signature\"}", "signature"},
 		{"algorithm = \"rsa-sha256\" header = \"X\"", "no public key or certificate"}, {"algorithm = \"ecdsa-p256-sha256\" header = \"X\"", "no public key"},
 		{"algorithm = \"hmac-sha224\" header = \"X\"", "hmac-sha384"},
