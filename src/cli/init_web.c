@@ -5,39 +5,40 @@
 #include "cli/init.h"
 #include "core/program.h"
 
-#define NGINX \
-	"location = @PATH@ {\n" \
-	"\tclient_max_body_size 1m;\n" \
+/* The part for a site that is there; `in` is what its lines begin with. */
+#define NGINX(in) \
+	in "location = @PATH@ {\n" \
+	in "\tclient_max_body_size 1m;\n" \
 	"\n" \
-	"\tinclude /etc/nginx/fastcgi_params;\n" \
-	"\tfastcgi_pass unix:@SOCKET@;\n" \
-	"}\n"
+	in "\tinclude /etc/nginx/fastcgi_params;\n" \
+	in "\tfastcgi_pass unix:@SOCKET@;\n" \
+	in "}\n"
 
-#define APACHE \
-	"<Location \"@PATH@\">\n" \
-	"\tProxyPass \"unix:@SOCKET@|fcgi://hookspool@PATH@\"\n" \
-	"\tCGIPassAuth On\n" \
-	"\tRequire all granted\n" \
-	"</Location>\n"
+#define APACHE(in) \
+	in "<Location \"@PATH@\">\n" \
+	in "\tProxyPass \"unix:@SOCKET@|fcgi://hookspool@PATH@\"\n" \
+	in "\tCGIPassAuth On\n" \
+	in "\tRequire all granted\n" \
+	in "</Location>\n"
 
-#define CADDY \
-	"handle @PATH@ {\n" \
-	"\trequest_body {\n" \
-	"\t\tmax_size 1MiB\n" \
-	"\t}\n" \
-	"\treverse_proxy unix/@SOCKET@ {\n" \
-	"\t\ttransport fastcgi\n" \
-	"\t}\n" \
-	"}\n"
+#define CADDY(in) \
+	in "handle @PATH@ {\n" \
+	in "\trequest_body {\n" \
+	in "\t\tmax_size 1MiB\n" \
+	in "\t}\n" \
+	in "\treverse_proxy unix/@SOCKET@ {\n" \
+	in "\t\ttransport fastcgi\n" \
+	in "\t}\n" \
+	in "}\n"
 
-#define LIGHTTPD \
-	"\tserver.max-request-size = 1024\n" \
-	"\tfastcgi.server = (\n" \
-	"\t\t\"@PATH@\" => ((\n" \
-	"\t\t\t\"socket\" => \"@SOCKET@\",\n" \
-	"\t\t\t\"check-local\" => \"disable\"\n" \
-	"\t\t))\n" \
-	"\t)\n"
+#define LIGHTTPD(in) \
+	in "server.max-request-size = 1024\n" \
+	in "fastcgi.server = (\n" \
+	in "\t\"@PATH@\" => ((\n" \
+	in "\t\t\"socket\" => \"@SOCKET@\",\n" \
+	in "\t\t\"check-local\" => \"disable\"\n" \
+	in "\t))\n" \
+	in ")\n"
 
 static const char *const test_nginx[] = {"nginx", "-t", "-q", NULL};
 static const char *const test_apache[] = {"apache2ctl", "configtest", NULL};
@@ -48,8 +49,8 @@ static const char *const test_haproxy[] = {"haproxy", "-c", "-q", "-f", "@FILE@"
 static const struct init_web webs[] = {
 	{
 		.name = "nginx", .program = "nginx", .file = "/etc/nginx/conf.d/hookspool.conf", .below = "/etc/nginx/", .test = test_nginx,
-		.site = "server {\n\tlisten @PORT@;\n\tserver_name @HOST@;\n\n" NGINX "\nlocation / {\n\treturn 404;\n}\n}\n",
-		.snippet = NGINX,
+		.site = "server {\n\tlisten @PORT@;\n\tserver_name @HOST@;\n\n" NGINX("\t") "\n\tlocation / {\n\t\treturn 404;\n\t}\n}\n",
+		.snippet = NGINX(""),
 		.next = "nginx -t && nginx -s reload",
 		.next_snippet = "Inside the server block of @HOST@ write \"include @FILE@;\", then: nginx -t && nginx -s reload",
 		.certificate = "certbot --nginx -d @HOST@",
@@ -57,16 +58,16 @@ static const struct init_web webs[] = {
 	{
 		.name = "apache", .program = "apache2", .file = "/etc/apache2/sites-available/hookspool.conf", .below = "/etc/apache2/",
 		.test = test_apache,
-		.site = "@LISTEN@<VirtualHost *:@PORT@>\nServerName @HOST@\n" APACHE "</VirtualHost>\n",
-		.snippet = APACHE,
+		.site = "@LISTEN@<VirtualHost *:@PORT@>\n\tServerName @HOST@\n" APACHE("\t") "</VirtualHost>\n",
+		.snippet = APACHE(""),
 		.next = "a2enmod proxy_fcgi && a2ensite hookspool && apache2ctl graceful",
 		.next_snippet = "Inside the VirtualHost of @HOST@ write \"Include @FILE@\", then: a2enmod proxy_fcgi && apache2ctl graceful",
 		.certificate = "certbot --apache -d @HOST@",
 	},
 	{
 		.name = "caddy", .program = "caddy", .file = "/etc/caddy/hookspool.caddy", .below = "/", .test = test_caddy,
-		.site = "@ADDRESS@ {\n" CADDY "}\n",
-		.snippet = CADDY,
+		.site = "@ADDRESS@ {\n" CADDY("\t") "}\n",
+		.snippet = CADDY(""),
 		.next = "In the Caddyfile write \"import @FILE@\", let Caddy use the socket, \"usermod -aG www-data caddy\", then: systemctl restart caddy",
 		.next_snippet = "Inside the block of @HOST@ in the Caddyfile write \"import @FILE@\", let Caddy use the socket, "
 			"\"usermod -aG www-data caddy\", then: systemctl restart caddy",
@@ -74,8 +75,8 @@ static const struct init_web webs[] = {
 	{
 		.name = "lighttpd", .program = "lighttpd", .file = "/etc/lighttpd/conf-available/50-hookspool.conf", .below = "/etc/lighttpd/",
 		.test = test_lighttpd,
-		.site = "server.modules += ( \"mod_fastcgi\" )\n$HTTP[\"host\"] =~ \"^@HOST@(:[0-9]+)?$\" {\n" LIGHTTPD "}\n",
-		.snippet = LIGHTTPD,
+		.site = "server.modules += ( \"mod_fastcgi\" )\n$HTTP[\"host\"] =~ \"^@HOST@(:[0-9]+)?$\" {\n" LIGHTTPD("\t") "}\n",
+		.snippet = LIGHTTPD(""),
 		.next = "lighty-enable-mod hookspool && systemctl reload lighttpd",
 		.next_snippet = "Inside the condition of @HOST@ write \"include \"@FILE@\"\", with mod_fastcgi in server.modules, then: systemctl reload lighttpd",
 		.certificate = "certbot certonly --webroot -d @HOST@",
