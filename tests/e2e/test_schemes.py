@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import re
+import struct
 import subprocess
 import time
 from urllib.parse import parse_qsl, quote
@@ -520,6 +521,56 @@ def test_proof_in_a_token_or_the_body_is_explained(scheme, body, header, status,
     said = done.stdout.decode() + done.stderr.decode()
     assert done.returncode == status and all(word in said for word in words), said
     assert TEXT not in said
+
+
+# FIPS 180-4, section 4.2.2
+PRIMES = [n for n in range(2, 312) if all(n % k for k in range(2, n))]
+ROUND = [int(n ** (1 / 3) % 1 * 2 ** 32) for n in PRIMES]
+
+
+def rotated(x, n):
+    return (x >> n | x << 32 - n) & 0xFFFFFFFF
+
+
+def compress(state, block):
+    """One block of SHA-256: FIPS 180-4, section 6.2.2."""
+    w = list(struct.unpack("!16I", block))
+    for t in range(16, 64):
+        low, high = w[t - 15], w[t - 2]
+        w.append((w[t - 16] + (rotated(low, 7) ^ rotated(low, 18) ^ low >> 3) + w[t - 7]
+                  + (rotated(high, 17) ^ rotated(high, 19) ^ high >> 10)) & 0xFFFFFFFF)
+    a, b, c, d, e, f, g, h = state
+    for t in range(64):
+        one = h + (rotated(e, 6) ^ rotated(e, 11) ^ rotated(e, 25)) + (e & f ^ ~e & g) + ROUND[t] + w[t]
+        two = (rotated(a, 2) ^ rotated(a, 13) ^ rotated(a, 22)) + (a & b ^ a & c ^ b & c)
+        a, b, c, d, e, f, g, h = (one + two) & 0xFFFFFFFF, a, b, c, (d + one) & 0xFFFFFFFF, e, f, g
+    return [(x + y) & 0xFFFFFFFF for x, y in zip(state, (a, b, c, d, e, f, g, h))]
+
+
+def padding(n):
+    return b"\x80" + bytes(-(n + 9) % 64) + struct.pack("!Q", 8 * n)
+
+
+def test_lengthened_body_under_a_plain_hash_is_refused():
+    """A stranger has one delivery, and makes the right hash of a longer one without the secret."""
+    home = Home('scheme "hash" { algorithm = "sha256" header = "X-Hash" bodies = {"json", "form"} event = {"json:e", "form:e"} dedupe-key = {"body"} }\n',
+                endpoint("/w", scheme="hash", secret_file=["key"]), files={"key": TEXT})
+    body, more = b'{"e":"one"}', b'{"e":"two"}'
+    right = hashlib.sha256(TEXT.encode() + body).hexdigest()
+    glue = padding(len(TEXT) + len(body))
+    state = list(struct.unpack("!8I", bytes.fromhex(right)))
+    tail = more + padding(len(TEXT) + len(body) + len(glue) + len(more))
+    for at in range(0, len(tail), 64):
+        state = compress(state, tail[at:at + 64])
+    longer, forged = body + glue + more, struct.pack("!8I", *state).hex()
+    assert forged == hashlib.sha256(TEXT.encode() + longer).hexdigest()
+    server = nginx(home)
+    expect(post(server, "/w", body, {"X-Hash": right}), "stored")
+    for kind in ("application/json", "application/x-www-form-urlencoded"):
+        reply = post(server, "/w", longer, {"X-Hash": forged, "Content-Type": kind})
+        assert reply.status in (400, 415), reply
+    expect(post(server, "/w", body, {"X-Hash": right}), "duplicate")
+    server.stop()
 
 
 def test_send_says_which_proof_it_cannot_make():
