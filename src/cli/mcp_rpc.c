@@ -223,7 +223,7 @@ void mcp_rpc_take(struct mcp_server *s, struct slice line, struct buf *out)
 	yajl_val v = check_line(line, &why) ? yajl_tree_parse(line.p, NULL, 0) : NULL;
 
 	if (!v)
-		mcp_rpc_refuse(why, out);
+		mcp_rpc_refuse(why ? why : "it begins with a byte order mark; write it without", out); /* paths_find() passes over one */
 	else if (YAJL_IS_ARRAY(v))
 		take_batch(s, v, out);
 	else

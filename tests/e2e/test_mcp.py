@@ -171,6 +171,7 @@ def test_revision_is_negotiated(server, home, asked):
     (b'{"jsonrpc":"2.0","id":1,"method":"ping","id":2}\n', -32700, None), (b"[" * 100000 + b"\n", -32700, None),
     (b'{"a":' * 5000 + b"1" + b"}" * 5000 + b"\n", -32700, None), (b'{"jsonrpc":"2.0","id":"\\u0000","method":"ping"}\n', -32700, None),
     (b'{"jsonrpc":"2.0","id":1,"method":"ping","x":"\x00"}\n', -32700, None),
+    (b'\xef\xbb\xbf{"jsonrpc":"2.0","id":1,"method":"ping"}\n', -32700, None),
     (b"{}\n", -32600, None), (b"[]\n", -32600, None), (b'{"jsonrpc":"1.0","id":1,"method":"ping"}\n', -32600, None),
     (b'{"jsonrpc":"2.0","id":1}\n', -32600, None), (b'{"jsonrpc":"2.0","id":[],"method":"ping"}\n', -32600, None),
     (b'{"jsonrpc":"2.0","id":1.5,"method":"ping"}\n', -32600, None), (b'{"jsonrpc":"2.0","id":1,"method":7}\n', -32600, None),

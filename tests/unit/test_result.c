@@ -210,6 +210,66 @@ static void unwanted_and_unfiltered(void **state)
 	assert_int_equal(f->q[0].n_in_flight, 0);
 }
 
+/* ---- receivers that wait */
+
+static void no_call(void *ctx)
+{
+	(void)ctx;
+}
+
+/* A receiver that waits for the events of make_attempt(1) to make_attempt(n). */
+static int wait_for(struct fixture *f, int64_t n)
+{
+	struct spool_ack_key keys[16];
+	struct loop_timer end;
+	int fd;
+
+	loop_timer_init(&f->r.pass, f->r.loop, no_call, NULL);
+	f->r.acks = acks_new(f->r.loop, &f->r.pass, ".");
+	assert_non_null(f->r.acks);
+	fd = spool_ack_connect(".");
+	assert_true(fd >= 0);
+	for (int64_t i = 0; i < n; i++)
+		keys[i] = (struct spool_ack_key){i + 1, i + 101};
+	assert_int_equal(spool_ack_ask(fd, keys, (size_t)n), SPOOL_ACK_ASKED);
+	loop_timer_init(&end, f->r.loop, no_call, NULL);
+	for (int i = 0; i < 50; i++) {
+		loop_timer_set(&end, 0);
+		loop_wait(f->r.loop);
+	}
+	loop_timer_stop(&end);
+	loop_timer_stop(&f->r.pass);
+	return fd;
+}
+
+/* The spool's lock may be held by the next commit. A few results are recorded first, as a sender may look; so are dead letters. */
+static void many_are_told_before_they_are_recorded(void **state)
+{
+	struct fixture *f = *state;
+	struct spool_ack acks[SPOOL_ACK_MOST];
+	int fd = wait_for(f, 10);
+
+	result(f, make_attempt(10, clock_now(), 0, NULL), (struct sink_result){.verdict = SINK_REFUSED});
+	for (int64_t i = 1; i <= 6; i++)
+		result(f, make_attempt(i, clock_now(), 0, NULL), (struct sink_result){.verdict = SINK_DELIVERED});
+	assert_int_equal(f->r.record_at, 0);
+	assert_false(result_tell(&f->r));
+	assert_int_equal(spool_ack_read(fd, acks), 0);
+	result(f, make_attempt(7, clock_now(), 0, NULL), (struct sink_result){.verdict = SINK_DELIVERED});
+	assert_true(result_tell(&f->r));
+	assert_true(f->r.record_at > clock_mono_us() && f->r.n_results == 8);
+	assert_int_equal(spool_ack_read(fd, acks), 7); /* in one packet */
+	for (int i = 0; i < 7; i++)
+		assert_true(acks[i].key.relay == i + 1 && acks[i].key.event == i + 101 && acks[i].state == SPOOL_ACK_DELIVERED);
+	assert_false(result_tell(&f->r)); /* none waits for the others: they are recorded at their time */
+	f->r.unwritten_since = 1;
+	result(f, make_attempt(8, clock_now(), 0, NULL), (struct sink_result){.verdict = SINK_DELIVERED});
+	assert_false(result_tell(&f->r));
+	assert_true(acks_has(f->r.acks, (struct spool_ack_key){10, 110}));
+	close(fd);
+	acks_free(f->r.acks);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -223,6 +283,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_was_not_sent_is_no_failure, begin, end),
 		cmocka_unit_test_setup_teardown(a_programs_reply_goes_to_its_sink, begin, end),
 		cmocka_unit_test_setup_teardown(unwanted_and_unfiltered, begin, end),
+		cmocka_unit_test_setup_teardown(many_are_told_before_they_are_recorded, begin, end),
 	};
 
 	return cmocka_run_group_tests_name("result", tests, NULL, NULL);
