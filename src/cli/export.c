@@ -82,7 +82,7 @@ const struct command cli_export = {
 	.purpose = "print events as JSON lines",
 	.usage = "[OPTION]...",
 	.about = "Prints events as JSON, one object a line, the oldest first: id, endpoint, name, event, key, account, received_at, "
-		"remote_addr, source, note, came (how often), headers, and body with the exact text received, or body_base64 where that is not UTF-8. Where a page of "
+		"remote_addr, source, note, came where that is more than once, headers, and body with the exact text received, or body_base64 where that is not UTF-8. Where a page of "
 		"the database is damaged, export leaves out the events that cannot be read, prints how many they are, and exits with 1.",
 	.examples = "export --since 24h\nexport --endpoint /webhook/linkedin --sender jane",
 	.options = export_options,

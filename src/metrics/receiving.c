@@ -224,7 +224,8 @@ static void write_secrets(struct metrics *m, const struct counted *c)
 	char id[24];
 
 	exposition_begin(&m->e, EXPOSITION_COUNTER, "hookspool_secret_deliveries", "Deliveries by the secret that proved them.");
-	for (const struct secret_use *s = c->secrets; s < c->secrets + c->n_secrets; s++) {
+	for (size_t i = 0; i < c->n_secrets; i++) { /* there may be none, and no memory */
+		const struct secret_use *s = &c->secrets[i];
 		const char *endpoint = c->endpoints[s->endpoint].endpoint;
 
 		snprintf(id, sizeof id, "%" PRIx64, (uint64_t)s->id);

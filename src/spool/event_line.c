@@ -24,7 +24,7 @@ bool event_line(const struct spool_row *r, struct slice name, struct buf *out)
 	json_text(&j, "remote_addr", r->remote_addr);
 	json_string(&j, "source", spool_source_name(r->source));
 	json_text(&j, "note", r->note);
-	if (r->came)
+	if (r->came > 1) /* a sink does not know it */
 		json_number(&j, "came", r->came);
 	json_text(&j, "headers", r->headers);
 	json_body(&j, r->body);
