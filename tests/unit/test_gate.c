@@ -10,6 +10,7 @@
 #include <fastcgi.h>
 
 #include "gate/fcgi.h"
+#include "gate/fcgi_client.h"
 #include "gate/input.h"
 #include "gate/libfcgi.h"
 #include "gate/listen.h"
@@ -646,6 +647,65 @@ static void listen_addresses(void **state)
 	assert_non_null(strstr(why, "no such group"));
 }
 
+/* ---- the client of hookspool's own programs */
+
+/* What a peer answers with, already there. */
+static enum fcgi_client_end ask_peer(const char *answer, size_t n, bool closes, struct slice body, struct buf *sent, struct buf *out)
+{
+	static char bytes[70000];
+	enum fcgi_client_end end;
+	int pair[2];
+	ssize_t got;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	assert_int_equal(write(pair[1], answer, n), (ssize_t)n);
+	if (closes)
+		assert_int_equal(shutdown(pair[1], SHUT_WR), 0);
+	end = fcgi_client_ask(pair[0], slice_text("\1\1ab"), body, 200, out);
+	close(pair[0]);
+	while (sent && (got = read(pair[1], bytes, sizeof bytes)) > 0)
+		buf_add(sent, bytes, (size_t)got);
+	close(pair[1]);
+	return end;
+}
+
+static void client_sends_a_request_and_reads_its_answer(void **state)
+{
+	static const char want[] = "\1\1\0\1\0\10\0\0\0\1\0\0\0\0\0\0" "\1\4\0\1\0\4\0\0\1\1ab" "\1\4\0\1\0\0\0\0" "\1\5\0\1\0\2\0\0{}" "\1\5\0\1\0\0\0\0";
+	static const char answer[] = "\1\6\0\1\0\3\5\0abcxxxxx" "\1\7\0\1\0\3\0\0err" "\1\6\0\1\0\1\0\0d" "\1\3\0\1\0\10\0\0\0\0\0\0\0\0\0\0";
+	struct buf sent = {0}, out = {0};
+
+	(void)state;
+	assert_int_equal(ask_peer(answer, sizeof answer - 1, false, slice_text("{}"), &sent, &out), FCGI_CLIENT_ANSWERED);
+	assert_string_equal(buf_str(&out), "abcd");
+	assert_int_equal(sent.len, sizeof want - 1);
+	assert_memory_equal(sent.data, want, sizeof want - 1);
+	out.len = 0;
+	assert_int_equal(ask_peer(answer, 10, true, slice_text(""), NULL, &out), FCGI_CLIENT_CLOSED);
+	assert_int_equal(ask_peer(answer, 20, true, slice_text(""), NULL, &out), FCGI_CLIENT_OTHER); /* a part of one */
+	out.len = 0;
+	assert_int_equal(ask_peer(answer, 20, false, slice_text(""), NULL, &out), FCGI_CLIENT_SILENT);
+	buf_free(&sent);
+	buf_free(&out);
+}
+
+static void client_keeps_its_bounds(void **state)
+{
+	static char large[0x10000];
+	struct buf variables = {0}, out = {0};
+
+	(void)state;
+	memset(large, 'x', sizeof large);
+	large[200] = '\0';
+	assert_true(fcgi_client_variable(&variables, "A", large));
+	assert_int_equal(variables.len, 1 + 4 + 1 + 200);
+	assert_memory_equal(variables.data, "\1\200\0\0\310Ax", 7);
+	assert_int_equal(ask_peer("", 0, true, (struct slice){large, sizeof large}, NULL, &out), FCGI_CLIENT_CLOSED);
+	assert_int_equal(ask_peer(large, 0x8000, false, slice_text(""), NULL, &out), FCGI_CLIENT_OTHER); /* no end of it */
+	buf_free(&variables);
+	buf_free(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -667,6 +727,8 @@ int main(void)
 		cmocka_unit_test(aborted_requests_and_other_roles_are_ended),
 		cmocka_unit_test(large_headers_are_refused),
 		cmocka_unit_test(listen_addresses),
+		cmocka_unit_test(client_sends_a_request_and_reads_its_answer),
+		cmocka_unit_test(client_keeps_its_bounds),
 	};
 
 	return cmocka_run_group_tests_name("gate", tests, start, end);
