@@ -258,14 +258,14 @@ def test_help():
 
 
 def test_examples_of_help_are_taken():
-    """Every example parses. Without a spool they change nothing. Those that would send to the internet or ask are left out."""
+    """Every example parses. Without a spool they change nothing. Those that send to the internet, ask, or need a server are left out."""
     home = Home(keep="90d")
     home.write("body.json", "{}")
     helps = [home.cli(command, "--help").stdout.decode() for command in subcommands()]
     examples = [line for text in helps for line in re.findall(r"^  (hookspool .*)", text.partition("\nExamples:\n")[2], re.M)]
     assert len(examples) > 30
     for line in examples:
-        if "https://" in line or line.startswith("hookspool send") or line == "hookspool init":
+        if "https://" in line or line.startswith("hookspool send") or line == "hookspool init" or " --as " in line:
             continue
         command = line.partition(">")[0].replace("hookspool", f"{BIN}/hookspool -c {home.conf}", 1)
         done = run(["sh", "-c", f"cd {home.dir} && timeout 10 {command}"], user=USER)
