@@ -1,19 +1,24 @@
 # SPDX-License-Identifier: ISC
 """A spool of a PostgreSQL server: receivers of several machines, a server that fails, and the overflow."""
+import contextlib
 import json
 import os
 import signal
+import socket
+import subprocess
 import threading
 import time
 
 import pytest
 
 from fcgi_client import Fcgi
-from place import until
-from postgresql_server import PostgreSQL
-from receiver import Home, endpoint
+from place import need, new_dir, own, until
+from postgresql_server import PostgreSQL, program
+from proc import Child
+from receiver import Home, accepts, endpoint
 from relaying import PATH, Relay, Target, sink
 from sender import message, new_urn
+from servers import free_port
 
 ROUNDS = int(os.environ.get("HOOKSPOOL_KILL_ROUNDS", "5"))
 
@@ -293,3 +298,176 @@ def test_the_overflow_is_drained_in_order_and_once(server):
     assert machine.spool.query("SELECT count(*) AS n FROM relay")[0]["n"] == 0
     relay.stop()
     receiver.stop()
+
+
+# ---- a pooler
+
+class Bouncer(Child):
+    """pgbouncer in transaction mode: each transaction may have another server process."""
+
+    def __init__(self, server):
+        self.dir, self.port = own(new_dir("bouncer")), free_port()
+        ini = self.dir / "pgbouncer.ini"
+        ini.write_text(f"[databases]\npostgres = host={server.dir} port={server.port} user=postgres\n[pgbouncer]\nlisten_addr = 127.0.0.1\n"
+                       f"listen_port = {self.port}\nunix_socket_dir =\nauth_type = any\npool_mode = transaction\ndefault_pool_size = 4\n"
+                       "ignore_startup_parameters = extra_float_digits,options\n")
+        own(ini)
+        super().__init__([need("pgbouncer"), ini], self.dir / "log")
+        self.url = f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
+        self.until(lambda: accepts(("127.0.0.1", self.port)), "the pooler listens")
+
+
+def test_a_pooler_in_transaction_mode(server):
+    pooler, target = Bouncer(server), Target()
+    direct = server.url
+    server.url = pooler.url
+    both = machines(server, sink("out", url=target.url))
+    server.url = direct
+    receivers = [machine.start() for machine in both]
+    load = Load(receivers)
+    until(lambda: len(load.acknowledged) > 300, "events are stored", 60)
+    load.stop()
+    assert set(load.statuses) == {200}
+    stored = keys(server)
+    assert len(stored) == len(set(stored)) == len(load.acknowledged)
+    assert not both[0].spool.events() and not both[1].spool.events()
+    relay = Relay(both[0]).ready()
+    until(lambda: pending(server) == 0, "all are delivered", 60)
+    relay.stop()
+    for receiver in receivers:
+        receiver.stop()
+    pooler.end()
+
+
+# ---- a network that is cut
+
+class Proxy:
+    """TCP in front of the server's socket: it forwards, stops, resets, or delays each answer."""
+
+    def __init__(self, server):
+        self.path, self.port, self.mode, self.pairs = f"{server.dir}/.s.PGSQL.{server.port}", free_port(), "forwards", []
+        self.listener = socket.create_server(("127.0.0.1", self.port))
+        self.url = f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                client = self.listener.accept()[0]
+            except OSError:
+                return
+            if self.mode == "resets":
+                client.close()
+                continue
+            behind = socket.socket(socket.AF_UNIX)
+            behind.connect(self.path)
+            self.pairs += [client, behind]
+            for one, other, answers in ((client, behind, False), (behind, client, True)):
+                threading.Thread(target=self.forward, args=(one, other, answers), daemon=True).start()
+
+    def forward(self, one, other, answers):
+        with contextlib.suppress(OSError):
+            while data := one.recv(65536):
+                while self.mode == "stops":
+                    time.sleep(0.05)
+                if self.mode == "delays" and answers:
+                    time.sleep(3)
+                other.sendall(data)
+        for end in (one, other):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def become(self, mode):
+        self.mode = mode
+        if mode == "resets":
+            for end in self.pairs:
+                with contextlib.suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+
+    def end(self):
+        self.mode = "forwards"
+        self.listener.close()
+
+
+@pytest.mark.parametrize("mode", ["stops", "resets", "delays"])
+def test_receiving_goes_on_while_the_network_is_cut(server, mode):
+    proxy, target = Proxy(server), Target()
+    direct, server.url = server.url, proxy.url
+    machine = machines(server, sink("out", url=target.url), n=1)[0]
+    server.url = direct
+    receiver = machine.start()
+    assert send(receiver, message()) == 200
+    proxy.become(mode)
+    load = Load([receiver], senders=4)
+    time.sleep(6)
+    load.stop()
+    assert set(load.statuses) == {200}
+    assert sorted(load.times)[int(len(load.times) * 0.99)] < 2.5, sorted(load.times)[-5:]
+    assert machine.spool.events()
+    proxy.become("forwards")
+    relay = Relay(machine).ready()
+    until(lambda: not machine.spool.events(), "the overflow is empty", 90)
+    stored = keys(server)
+    assert len(stored) == len(set(stored)) == len(load.acknowledged) + 1
+    assert not set(load.acknowledged) - set(stored)
+    relay.stop()
+    receiver.stop()
+    proxy.end()
+
+
+# ---- the tests' own means
+
+def test_a_killed_server_loses_what_was_not_flushed(server):
+    """The kill of the tests above is one that shows: without synchronous commits it takes acknowledged rows with it."""
+    server.do("CREATE TABLE row(n int)")
+    lost = 0
+    for _ in range(20):
+        words = [program("psql"), "-X", "-q", "-A", "-t", "-d", server.url]
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as client:
+            client.stdin.write("SET synchronous_commit = off;\n")
+            acknowledged = []
+            for n in range(200):
+                client.stdin.write(f"INSERT INTO row VALUES({n}) RETURNING n;\n")
+                client.stdin.flush()
+                acknowledged.append(int(client.stdout.readline()))
+            server.kill(signal.SIGKILL)
+            client.kill()
+        server.start()
+        lost = len(acknowledged) - int(server.one("SELECT count(*) FROM row"))
+        server.do("TRUNCATE row")
+        if lost:
+            break
+    assert lost > 0
+
+
+def test_a_server_that_acknowledges_early_is_told_not_to(server):
+    """The receiver's transactions are synchronous, whatever the database says."""
+    server.do("ALTER DATABASE postgres SET synchronous_commit = off")
+    receivers = [Machine(server, overflow=False).start()]
+    load = Load(receivers)
+    for _ in range(ROUNDS):
+        before = len(load.acknowledged)
+        until(lambda: len(load.acknowledged) > before + 50, "events are stored", 60)
+        server.kill(signal.SIGKILL)
+        server.start()
+    load.stop()
+    assert not set(load.acknowledged) - set(keys(server))
+    receivers[0].stop()
+
+
+def test_a_sink_of_store_that_another_relay_sends_to(server):
+    """The receiver asks the relay of its machine, which looks until the other one has sent."""
+    target = Target()
+    both = [Machine(server, sink("out", url=target.url, max_in_flight=2), endpoint(PATH, store=["out"], store_required=True, store_wait="10s"))
+            for _ in range(2)]
+    receivers = [machine.start() for machine in both]
+    relays = [Relay(machine).ready() for machine in both]
+    load = Load(receivers, senders=8)
+    until(lambda: len(load.acknowledged) > 100, "events are acknowledged", 60)
+    load.stop()
+    assert set(load.statuses) == {200}
+    assert len(target.got) == len(load.acknowledged)
+    for relay in relays:
+        relay.stop()
+    for receiver in receivers:
+        receiver.stop()

@@ -376,6 +376,44 @@ static void a_conversation_goes_one_by_one(void **state)
 	spool_db_free(b);
 }
 
+/* Reads the relays of the keys. Returns how many this process has. */
+static size_t find(struct spool_db *db, const struct spool_relay_key *keys, size_t n)
+{
+	struct spool_relay_cursor cursor = {0};
+	struct spool_relay_iter *it = spool_relay_find(db, keys, n);
+	struct spool_relay_row row;
+	size_t seen = 0, mine = 0;
+	bool more;
+
+	while (spool_relay_next(it, &row)) {
+		assert_int_equal(row.id, keys[seen].relay);
+		assert_int_equal(row.sink.n, 3);
+		seen++;
+		mine += !row.elsewhere;
+	}
+	if (!spool_relay_end(it, &cursor, &more))
+		fail_msg("%s", spool_db_error(db));
+	assert_int_equal(seen, n);
+	return mine;
+}
+
+static void what_a_receiver_asks_for_is_claimed(void **state)
+{
+	struct world *w = engines_take(state);
+	struct spool_db *a, *b;
+	struct spool_relay_key mine[10];
+
+	put_relays(w, to_crm, 4, NULL);
+	a = relay_of(w);
+	b = relay_of(w);
+	assert_int_equal(claim(a, "crm", 4, mine), 4);
+	assert_int_equal(find(b, mine, 4), 0);
+	assert_int_equal(find(a, mine, 4), 4);
+	spool_db_free(a);
+	assert_int_equal(find(b, mine, 4), 4);
+	spool_db_free(b);
+}
+
 /* A reply that a process was sending when it went is dead, and no other one sends it. */
 static void a_reply_is_sent_by_one(void **state)
 {
@@ -421,6 +459,7 @@ int main(void)
 		ENGINES_SERVER(a_relay_is_one_process_s),
 		ENGINES_SERVER(a_lease_that_has_ended_is_another_s),
 		ENGINES_SERVER(a_conversation_goes_one_by_one),
+		ENGINES_SERVER(what_a_receiver_asks_for_is_claimed),
 		ENGINES_SERVER(a_reply_is_sent_by_one),
 	};
 
