@@ -121,6 +121,12 @@ def new_dir(name="d"):
     return own(path)
 
 
+def stay(path):
+    """Keeps a directory of new_dir()'s beyond the file of tests that made it."""
+    MADE.remove(path)
+    return path
+
+
 def until(check, what, within=30.0):
     """Polls until check() gives something true, and returns that."""
     end = time.monotonic() + within * SLOW

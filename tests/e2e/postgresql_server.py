@@ -6,7 +6,7 @@ import glob
 import os
 import signal
 
-from place import USER, need, new_dir, own, run, until
+from place import USER, need, new_dir, own, run, stay, until
 from proc import Child
 
 TABLE = """CREATE TABLE hook_events (id text PRIMARY KEY, endpoint text NOT NULL, event text, account text, conversation text,
@@ -22,7 +22,7 @@ def program(name):
 @functools.cache
 def cluster():
     """A new cluster; each server gets a copy of it, since initdb takes seconds."""
-    place = new_dir("cluster") / "data"
+    place = stay(new_dir("cluster")) / "data"
     done = run([program("initdb"), "-D", place, "-U", "postgres", "-A", "trust", "--no-sync", "--locale=C", "-E", "UTF8"], user=USER)
     assert done.returncode == 0, done.stderr
     return place

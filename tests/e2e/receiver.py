@@ -9,7 +9,7 @@ import signal
 import socket
 from pathlib import Path
 
-from place import BIN, USER, own, new_dir, run, until
+from place import BIN, USER, own, new_dir, run, stay, until
 from proc import Child
 from sender import AUTHORIZATION, SECRET, SECRET2
 from spool import ServerSpool, Spool
@@ -24,7 +24,9 @@ DATABASES = itertools.count(1)
 def shared_server():
     """One server for all homes of a session; each has a database of its own."""
     from postgresql_server import PostgreSQL
-    return PostgreSQL("max_connections=100", table=None)
+    server = PostgreSQL("max_connections=100", table=None)
+    stay(server.dir)
+    return server
 
 
 def value(v):
@@ -64,6 +66,8 @@ class Home:
         if os.environ.get("HOOKSPOOL_ENGINE") != "postgresql" or "spool" in given:
             return Spool(self, given.setdefault("spool", str(self.dir / "spool")))
         given["overflow"] = str(self.dir / "spool")
+        if not shared_server().child.alive():
+            shared_server().start()
         spool = ServerSpool(self, given["overflow"], shared_server(), f"spool{next(DATABASES)}")
         given["spool"] = spool.url
         return spool

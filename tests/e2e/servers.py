@@ -132,6 +132,8 @@ def program(home):
     """A copy of the receiver beside its configuration, as a server starts it by itself."""
     path = home.dir / "hookspool.fcgi"
     shutil.copy(BIN / "hookspool.fcgi", path)
+    if (BIN / "modules").exists() and not (home.dir / "modules").exists():
+        (home.dir / "modules").symlink_to(BIN / "modules")
     return own(path)
 
 

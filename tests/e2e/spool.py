@@ -55,7 +55,7 @@ class ServerSpool(Spool):
     def __init__(self, home, where, server, name):
         super().__init__(home, where)
         self.server, self.name = server, name
-        self.url = f"postgresql://postgres@/{name}?host={server.dir}&port={server.port}"
+        self.url = f"postgresql:///{name}?host={server.dir}&port={server.port}&user=postgres"
         server.do(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
 
     def value(self, name, v):
