@@ -20,11 +20,12 @@ static int public(int result)
 	return result;
 }
 
-static int by_signature(const char *secret)
+static int by_signature(enum key_kind kind, const char *secret)
 {
-	static const char zeros[KEY_SHA256_BYTES];
-	struct slice signatures[] = {{zeros, sizeof zeros}, {zeros, sizeof zeros}};
-	struct key *key = key_new(KEY_HMAC_SHA256, secret, LENGTH);
+	static const char zeros[KEY_FIXED_MAX];
+	struct key *key = key_new(kind, secret, LENGTH);
+	size_t n = key ? key_signature_size(key) : 0;
+	struct slice signatures[] = {{zeros, n}, {zeros, n}};
 	int matches = key ? public(key_verify(key, "{}", 2, signatures, 2)) : -1;
 
 	key_free(key);
@@ -46,5 +47,6 @@ int main(int argc, char **argv)
 	VALGRIND_MAKE_MEM_UNDEFINED(secret, LENGTH);
 	if (argc > 1 && strcmp(argv[1], "memcmp") == 0)
 		return public(memcmp(secret, almost, LENGTH)) == 0;
-	return by_signature(secret) != 0 || by_secret(secret, almost) != 0 || by_secret(secret, right) != 2;
+	return by_signature(KEY_HMAC_SHA256, secret) != 0 || by_signature(KEY_HMAC_SHA512, secret) != 0 || by_signature(KEY_SHA256, secret) != 0 ||
+		by_secret(secret, almost) != 0 || by_secret(secret, right) != 2;
 }
