@@ -12,7 +12,6 @@ mount -t tmpfs tmpfs "$root/run"
 mount -t tmpfs tmpfs "$root/tmp"
 mkdir "$root/tmp/debs"
 cp "$2"/hookspool*.deb "$3" "$root/tmp/debs"
-rm -f "$root"/tmp/debs/*-dbgsym_*
 
 inside() { chroot "$root" env DEBIAN_FRONTEND=noninteractive PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"; }
 printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"

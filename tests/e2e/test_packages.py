@@ -41,6 +41,19 @@ def test_each_module_is_in_a_package():
     assert set(re.search(r"^modules = (.*)$", (DEBIAN / "rules").read_text(), re.M)[1].split()) == modules
 
 
+def test_containers_have_what_they_name():
+    """Each target of the compose file is in the Containerfile, which copies files that are there."""
+    container = SOURCE / "packaging/container"
+    text = (container / "Containerfile").read_text()
+    targets = set(re.findall(r"^FROM \S+ AS (\w+)$", text, re.M))
+    named = set(re.findall(r"target: (\w+)", (container / "compose.yaml").read_text()))
+    assert named == targets - {"programs", "try"}
+    copied = [path for line in re.findall(r"^COPY (.*) \S+$", text, re.M) for path in line.split() if not path.startswith("deb/")]
+    assert copied and all((SOURCE / path).exists() for path in copied)
+    programs = set(re.findall(r'^ENTRYPOINT \["/usr/(?:bin|libexec)/([\w.-]+)"\]$', text, re.M))
+    assert programs == {"hookspool", "hookspool.fcgi", "hookspool-page.fcgi"}
+
+
 @pytest.fixture(scope="module")
 def packages():
     """The directory with the packages, which are built without the unit tests: make check has run them."""

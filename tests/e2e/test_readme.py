@@ -12,6 +12,8 @@ from place import ROOT, SOURCE, run
 ELSEWHERE = {  # which test runs it
     "./bootstrap run": "test_bootstrap.py",
     "./bootstrap check": ".ci/run",
+    "make deb": "test_packages.py",
+    "sudo apt install ./deb/hookspool*.deb": "packaging/try-deb",
     "sudo systemctl reload hookspool.service": "test_systemd.py",
     "sudo systemctl enable --now hookspool-relay.service": "test_systemd.py",
     "sudo hookspool init": "test_init.py",
