@@ -181,16 +181,25 @@ static bool is_signed_kind(enum source_kind kind)
 	return kind == SOURCE_JSON || kind == SOURCE_FORM || kind == SOURCE_QUERY;
 }
 
+static bool is_right_value(struct slice source)
+{
+	struct slice name = {0};
+	enum source_kind kind = scheme_value_kind(source, &name);
+	struct buf copy = {0};
+	bool right = is_signed_kind(kind) && buf_add(&copy, name.p, name.n) && is_name_of(kind, buf_str(&copy));
+
+	buf_free(&copy);
+	return right;
+}
+
 /* NULL, or what is wrong with the text that is signed. */
 static const char *find_mistake(const char *signs)
 {
 	unsigned n = 0, open = 0;
-	struct slice literal, name;
+	struct slice literal;
 	enum placeholder p;
-	struct buf copy = {0};
-	bool valid = true;
 
-	while (valid && scheme_next(&signs, &p, &literal)) {
+	while (scheme_next(&signs, &p, &literal)) {
 		if (p == PLACEHOLDER_IF || p == PLACEHOLDER_END) {
 			if (open == (p == PLACEHOLDER_IF))
 				return "an {if json:...} goes up to the next {end}, and has no other in it";
@@ -201,14 +210,9 @@ static const char *find_mistake(const char *signs)
 		if (p != PLACEHOLDER_IF && p != PLACEHOLDER_VALUE)
 			continue;
 		n++;
-		copy.len = 0;
-		valid = scheme_value_kind(literal, &name) && buf_add(&copy, name.p, name.n) &&
-			is_signed_kind(scheme_value_kind(literal, &name)) &&
-			is_name_of(scheme_value_kind(literal, &name), buf_str(&copy));
+		if (!is_right_value(literal))
+			return "a value is {json:PATH}, {form:NAME} or {query:NAME}";
 	}
-	buf_free(&copy);
-	if (!valid)
-		return "a value is {json:PATH}, {form:NAME} or {query:NAME}";
 	if (*signs)
 		return "in braces there are body, timestamp, id, method, url, decoded-url, form, body-sha256, body-crc32, json:PATH, form:NAME, "
 			"query:NAME, and if with such a value up to {end}";
