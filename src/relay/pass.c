@@ -83,7 +83,7 @@ void pass_tell(struct relay *r)
 	if (r->drain) /* the lock file's time is enough; the row is that of an earlier relay, which has ended */
 		r->told = spool_program_forget(r->db, SPOOL_PROGRAM_RELAY);
 	else
-		r->told = !r->db || spool_program_tell(r->db, r->self);
+		r->told = !r->open || spool_program_tell(r->db, r->self);
 }
 
 void pass_beat(struct relay *r)

@@ -28,28 +28,6 @@
 
 /* ---- beginning */
 
-static bool try_to_open(struct relay *r)
-{
-	return spool_db_open(r->db, r->conf->spool, r->conf->journal, SPOOL_RELAY) && spool_relay_name(r->db, r->name);
-}
-
-/* A server may be down, or have no tables yet: the receiver makes them. */
-static bool open_spool(struct relay *r)
-{
-	bool ok = try_to_open(r), waits = place_is_server(r->conf->spool) && !r->drain;
-
-	if (!ok && waits) {
-		log_message(LOG_LEVEL_WARNING, "%s; waiting", spool_db_error(r->db));
-		notify_send("READY=1");
-	}
-	while (!ok && waits && !r->end_at) {
-		pass_wait(r);
-		ok = try_to_open(r);
-	}
-	log_release();
-	return ok;
-}
-
 /* Opened first: signals are obeyed while there is no spool, too. */
 static bool open_loop(struct relay *r, char *why, size_t n)
 {
@@ -137,10 +115,33 @@ static bool look_back(struct relay *r)
 	return true;
 }
 
+static bool try_to_open(struct relay *r)
+{
+	r->open = r->open || spool_db_open(r->db, r->conf->spool, r->conf->journal, SPOOL_RELAY);
+	return r->open && spool_relay_name(r->db, r->name) && look_back(r) && watch_begin(r);
+}
+
+/* A server may be down, or have no tables yet: the receiver makes them. */
+static bool open_spool(struct relay *r)
+{
+	bool ok = try_to_open(r), waits = place_is_server(r->conf->spool) && !r->drain;
+
+	if (!ok && waits) {
+		log_message(LOG_LEVEL_WARNING, "%s; waiting", spool_db_error(r->db));
+		notify_send("READY=1");
+	}
+	while (!ok && waits && !r->end_at) {
+		pass_wait(r);
+		ok = try_to_open(r);
+	}
+	log_release();
+	return ok;
+}
+
 static bool open_all(struct relay *r, char *why, size_t n)
 {
 	io_raise_limit();
-	if (!open_spool(r) || !look_back(r) || !watch_begin(r)) {
+	if (!open_spool(r)) {
 		snprintf(why, n, "%s", spool_db_error(r->db));
 		return false;
 	}

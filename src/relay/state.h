@@ -17,7 +17,8 @@ enum { RECORD_MOST = 512 /* results in one transaction; no more attempts while t
 
 struct relay {
 	const struct conf *conf;
-	struct spool_db *db; /* NULL: not open */
+	struct spool_db *db; /* NULL: there is none yet */
+	bool open; /* it is */
 	struct loop *loop;
 	struct loop_timer pass; /* the next look at the queues, see relay.c */
 	struct loop_signal signals[3];

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -65,19 +66,20 @@ class Load:
     def __init__(self, receivers, senders=8, urns=None):
         self.acknowledged, self.times, self.statuses = [], [], []
         self.lock, self.stopped = threading.Lock(), False
-        self.threads = [threading.Thread(target=self.run, args=(receivers[i % len(receivers)], urns)) for i in range(senders)]
+        self.receivers = list(receivers)
+        self.threads = [threading.Thread(target=self.run, args=(i % len(receivers), urns)) for i in range(senders)]
         for thread in self.threads:
             thread.start()
 
-    def run(self, receiver, urns):
+    def run(self, number, urns):
         client = None
         while not self.stopped:
             urn = urns or new_urn()
             began = time.monotonic()
             try:
-                client = client or Fcgi(receiver.socket)
+                client = client or Fcgi(self.receivers[number].socket)
                 status = client.deliver(message(urn)).status
-            except OSError:
+            except (OSError, EOFError):
                 client, status = None, 0
             with self.lock:
                 self.times.append(time.monotonic() - began)
@@ -467,6 +469,39 @@ def test_a_sink_of_store_that_another_relay_sends_to(server):
     load.stop()
     assert set(load.statuses) == {200}
     assert len(target.got) == len(load.acknowledged)
+    for relay in relays:
+        relay.stop()
+    for receiver in receivers:
+        receiver.stop()
+
+
+def test_whatever_is_killed_all_is_delivered(server):
+    """The server, receivers and relays, one after the other, at moments that nobody chose."""
+    target = Target()
+    both = machines(server, sink("out", url=target.url, retry=["10ms", "1s", "1h"]))
+    receivers, relays = [machine.start() for machine in both], [Relay(machine).ready() for machine in both]
+    load = Load(receivers)
+    for i in range(ROUNDS):
+        before, k = len(load.acknowledged), i % 2
+        until(lambda: len(load.acknowledged) > before + 50, "events are stored", 60)
+        time.sleep(random.random() / 5)
+        if i % 3 == 0:
+            server.kill(signal.SIGKILL)
+            server.start()
+        elif i % 3 == 1:
+            receivers[k].signal(signal.SIGKILL)
+            receivers[k].wait(10)
+            receivers[k] = load.receivers[k] = both[k].start()
+        else:
+            relays[k].kill()
+            relays[k] = Relay(both[k])
+    load.stop()
+    until(lambda: not any(machine.spool.events() for machine in both), "the overflows are empty", 120)
+    until(lambda: pending(server) == 0, "all is delivered", 120)
+    stored = keys(server)
+    assert len(stored) == len(set(stored))
+    assert not set(load.acknowledged) - set(stored)
+    assert {json.loads(body)["data"]["message_urn"] for body in target.bodies()} == set(stored)
     for relay in relays:
         relay.stop()
     for receiver in receivers:
