@@ -33,15 +33,17 @@ static int migrate_run(const struct cli *cli, void *values)
 
 	if (!conf)
 		return CLI_CONFIG;
-	if (m->as && !place_is_server(conf->spool))
-		status = cli_usage("migrate", "--as is for a spool in PostgreSQL, and the spool is the directory %s", conf->spool);
-	else if (m->as && !place_is_server(m->as))
+	if (m->as && !place_is_server(m->as)) {
 		status = cli_usage("migrate", "%s is no URL of PostgreSQL", m->as);
-	else if (!owner_become(conf->dir, why, sizeof why)) {
+	} else if (m->as && !place_is_server(conf->spool)) {
+		cli_error("--as is for a spool in PostgreSQL, and the spool is the directory %s", conf->spool);
+		status = CLI_NO;
+	} else if (!owner_become(conf->dir, why, sizeof why)) {
 		cli_error("%s", why);
 		status = CLI_TEMPFAIL;
-	} else
+	} else {
 		status = migrate_place(m->as ? m->as : conf->spool, conf->journal);
+	}
 	conf_free(conf);
 	return status;
 }
@@ -59,7 +61,7 @@ const struct command cli_migrate = {
 	.about = "Makes the tables of the spool, or brings those of an older release up to date. The receiver does it when it starts. With a "
 		"spool in PostgreSQL, the receiver's role then has to own the tables. Where it must not, run this as the role that owns them, "
 		"before a new release is started. hookspool.conf(5) has what the other roles have to be granted.",
-	.more = "Exit status: 0 it is up to date; 75 it can't be made or changed.",
+	.more = "Exit status: 0 it is up to date; 1 the spool is a directory, and has no role; 75 it can't be made or changed.",
 	.examples = "migrate\nmigrate --as 'postgresql://owner@/hookspool?passfile=/root/pgpass'",
 	.options = migrate_options,
 	.size = sizeof(struct migrate),
