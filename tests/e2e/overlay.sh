@@ -2,7 +2,7 @@
 # Installs packages in an overlay of the root file system, tries their users, removes and purges them: overlay.sh DIRECTORY PACKAGES TEST
 set -eu
 top=$1
-mount -t tmpfs tmpfs "$top"
+mount -t tmpfs tmpfs "$top" || exit 77
 mkdir "$top/upper" "$top/work" "$top/root"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$top/upper,workdir=$top/work" "$top/root" || exit 77
 root=$top/root
@@ -10,6 +10,9 @@ mount -t proc proc "$root/proc"
 mount --bind /dev "$root/dev"
 mount -t tmpfs tmpfs "$root/run"
 mount -t tmpfs tmpfs "$root/tmp"
+# what an installation from source has left or put here
+rm -rf "$root/etc/hookspool" "$root/var/lib/hookspool"
+for place in etc usr/local/lib; do rm -f "$root/$place/sysusers.d/hookspool.conf" "$root/$place/tmpfiles.d/hookspool.conf"; done
 mkdir "$root/tmp/debs"
 cp "$2"/hookspool*.deb "$3" "$root/tmp/debs"
 
@@ -33,5 +36,5 @@ inside dpkg -P $names | tee "$top/purged"
 grep -q 'kept /var/lib/hookspool,' "$top/purged"
 [ ! -e "$root/etc/hookspool" ]
 [ -e "$root/var/lib/hookspool/hookspool.db" ]
-left=$(inside find /usr /lib /etc /var/lib/systemd -xdev -name '*hookspool*' ! -path '/usr/share/doc/*')
+left=$(inside find /usr /lib /etc /var/lib/systemd -xdev -name '*hookspool*' ! -path '/usr/share/doc/*' ! -path '/usr/local/*')
 [ -z "$left" ] || { echo "left: $left"; exit 1; }
