@@ -276,6 +276,8 @@ static bool check_token_scheme(cfg_t *sec, const struct scheme *s)
 		return option_refuse_value(sec, "signs", NULL, "a token signs itself; remove signs, and name what it must have in claims");
 	if (s->separator)
 		return option_refuse(sec, "it has a list of signatures, and a token is one; remove separator");
+	if (s->id_header)
+		return option_refuse(sec, "it has an id that isn't signed: a token signs no header; remove id-header");
 	return (!s->timestamp_header && !s->timestamp_prefix && (!s->time.kind || s->time.kind == SOURCE_CLAIM)) ||
 		option_refuse(sec, "it has a time outside of its token; write timestamp = \"claim:iat\", or nothing");
 }
