@@ -73,7 +73,7 @@ static struct slice unknown_placeholder(const char *text)
 		for (size_t at = 0, n; part == HANDSHAKE_LITERAL && at < literal.n; at++) {
 			if (literal.p[at] != '{')
 				continue;
-			for (n = 1; at + n < literal.n && (islower((unsigned char)literal.p[at + n]) || literal.p[at + n] == '-'); n++)
+			for (n = 1; at + n < literal.n && (isalnum((unsigned char)literal.p[at + n]) || literal.p[at + n] == '-'); n++)
 				;
 			if (n > 1 && at + n < literal.n && literal.p[at + n] == '}')
 				return (struct slice){literal.p + at, n + 1};

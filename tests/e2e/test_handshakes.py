@@ -231,6 +231,7 @@ def test_questions_are_rate_limited():
     ('method = "GET" question = "json:a"', "no body"), ('method = "GET" question = "query:a" signed = true', "only a POST is signed"),
     ('question = "query:a"', "signed = false"), ('method = "HEAD" event = "x"', "remove event"), ('method = "HEAD" keep = true', "no question"),
     ('method = "GET" answer-body = "{challenge}"', "no question"), ('question = "json:a" answer-body = "{chalenge}"', "no placeholder"),
+    ('question = "json:a" answer-body = "{challenge}{hmac-sha1}"', "no placeholder"), ('question = "json:a" answer-body = "{Challenge}"', "no placeholder"),
     ('question = "json:a" answer-type = "text/html" answer-body = "x"', "unknown"), ('question = "json:a" answer-type = "text/plain"', "media type"),
     ('question = "json:a" answer-status = 201', "200 or 204"), ('question = "json:a" answer-status = 204 answer-body = "x"', "no body"),
     ('question = "json:a" answer-headers = {"X-Accel-Redirect: {challenge}"}', "may have the header"),

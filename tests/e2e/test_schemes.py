@@ -589,6 +589,15 @@ def test_check_names_what_a_proof_in_the_body_leaves_unsigned():
     assert "nothing signs dedupe-key, account;" in said, said
 
 
+def test_token_signs_no_id_beside_it():
+    home = Home(files={"key": TEXT})
+    home.write("hookspool.conf", f'spool = "spool"\nscheme "own" {{ {JWT} id-header = "X-Id" dedupe-key = {{"header:X-Id"}} }}\n'
+               'endpoint "/w" { scheme = "own" secret-file = {"key"} url = "https://hooks.example.com/w" }\n')
+    done = home.cli("check")
+    said = done.stdout.decode() + done.stderr.decode()
+    assert done.returncode == 2 and "remove id-header" in said and re.search(rf"{re.escape(str(home.conf))}:\d", said), said
+
+
 def test_check_warns_of_a_secret_in_two_endpoints():
     home = Home(section("github"), section("stripe"), section("shopify"), files={f"{name}.key": TEXT for name in ("github", "stripe")}
                 | {"shopify.key": "another"})
