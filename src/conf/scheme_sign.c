@@ -164,7 +164,8 @@ static bool is_same_slice(struct slice a, struct slice b)
 
 /*
  * True when this very value is in the signed string, whenever a delivery has it: outside of each "if", or inside of the "if" of
- * the value itself.
+ * the value itself. A text or a timestamp, whose length is checked, must be on both of its sides: between two values, bytes of one
+ * can be moved into the other.
  */
 static bool signs_value(const struct scheme *s, const struct source *source)
 {
@@ -172,18 +173,22 @@ static bool signs_value(const struct scheme *s, const struct source *source)
 	const char *text = s->signs ? s->signs : "";
 	struct slice literal, name, condition = {0};
 	enum placeholder p;
+	bool found = false, apart = true, is_fixed;
 
 	while (scheme_next(&text, &p, &literal)) {
-		if (p == PLACEHOLDER_IF)
-			condition = literal;
-		else if (p == PLACEHOLDER_END)
-			condition = (struct slice){0};
-		else if (p == PLACEHOLDER_VALUE && scheme_value_kind(literal, &name) == kind && (!condition.p || is_same_slice(condition, literal)) &&
-		    name.n == strlen(source->name) &&
-		    (kind == SOURCE_HEADER ? strncasecmp(name.p, source->name, name.n) : memcmp(name.p, source->name, name.n)) == 0)
+		if (p == PLACEHOLDER_IF || p == PLACEHOLDER_END) {
+			condition = p == PLACEHOLDER_IF ? literal : (struct slice){0};
+			continue;
+		}
+		is_fixed = p == PLACEHOLDER_COUNT || p == PLACEHOLDER_TIMESTAMP;
+		if (found && is_fixed)
 			return true;
+		found = apart && p == PLACEHOLDER_VALUE && scheme_value_kind(literal, &name) == kind &&
+			(!condition.p || is_same_slice(condition, literal)) && name.n == strlen(source->name) &&
+			(kind == SOURCE_HEADER ? strncasecmp(name.p, source->name, name.n) : memcmp(name.p, source->name, name.n)) == 0;
+		apart = is_fixed;
 	}
-	return false;
+	return found;
 }
 
 bool scheme_signs_source(const struct scheme *s, const struct source *source)

@@ -589,6 +589,18 @@ def test_check_names_what_a_proof_in_the_body_leaves_unsigned():
     assert "nothing signs dedupe-key, account;" in said, said
 
 
+@pytest.mark.parametrize("signs, apart", [
+    ("{timestamp}.{form:a}{form:id}", False), ("{timestamp}.{form:id}{form:a}", False), ("{timestamp}.{if form:id}{form:id}{end}{form:a}", False),
+    ("{timestamp}.{form:a}.{form:id}", True), ("{timestamp}{form:id}", True), ("{timestamp}.{form:a}{form:id}.{form:id}", True), ("{form:id}{timestamp}", True)])
+def test_value_is_signed_where_nothing_can_be_moved_into_it(signs, apart):
+    """Two values without a text between them: of a captured delivery, bytes of one can be moved into the other."""
+    home = Home(files={"key": TEXT})
+    home.write("hookspool.conf", 'spool = "spool"\nscheme "own" { signature = {"form:sig"} timestamp = "form:time" bodies = {"form"} '
+               f'signs = "{signs}" event = {{"text:e"}} dedupe-key = {{"form:id"}} }}\nendpoint "/w" {{ scheme = "own" secret-file = {{"key"}} }}\n')
+    said = home.cli("check").stdout.decode()
+    assert ("all fields come from" if apart else "nothing signs dedupe-key;") in said, said
+
+
 def test_token_signs_no_id_beside_it():
     home = Home(files={"key": TEXT})
     home.write("hookspool.conf", f'spool = "spool"\nscheme "own" {{ {JWT} id-header = "X-Id" dedupe-key = {{"header:X-Id"}} }}\n'
