@@ -239,7 +239,8 @@ const struct command cli_rejects = {
 	.purpose = "print deliveries that were turned away",
 	.usage = "[OPTION]... [ID]",
 	.about = "Prints the newest rejected deliveries, the newest last: the ID, the time, the outcome, the address it came from, its "
-		"size, the endpoint, and the reason. The spool keeps the newest reject-keep of them, with reject-bodies whole.\n"
+		"size, the endpoint, and the reason. The spool keeps the newest reject-keep of them, and their headers and bodies "
+		"where reject-bodies = true.\n"
 		"\n"
 		"With an ID, prints that one in full, with its headers and body where they were kept. hookspool verify --reject ID --explain "
 		"prints what was wrong with its signature.",

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "hook/handshake.h"
 #include "hook/looks_like.h"
@@ -216,6 +217,10 @@ bool explain_cause(const struct request *r, const struct endpoint *e, const stru
 	if (!out->len && !looks_like_other(r, e, out))
 		return false;
 	if (!out->len && !has_header(r, &e->scheme))
-		return buf_printf(out, "no header of any scheme is there; does a proxy pass it on?");
-	return out->len || name_missing_value(v, out);
+		return buf_printf(out, "no header of any scheme is there; does a proxy pass it on?%s",
+			strcasecmp(e->scheme.header, "Authorization") ? "" : " Of a rejected delivery it is never kept: look at the reason there");
+	if (!out->len && !name_missing_value(v, out))
+		return false;
+	return out->len || !scheme_signs_url(&e->scheme) ||
+		buf_printf(out, "not found: another secret, other bytes than were signed, or the provider was not given the url %s", e->url ? e->url : "");
 }
