@@ -180,7 +180,7 @@ void check_socket(struct check *c, const struct conf *conf)
 	const char *where = c->socket ? c->socket : conf->listen, *when;
 
 	if (where && strcmp(where, "none") == 0)
-		check_say(c, CHECK_OK, "socket", "socket: there is none to ask, since the web server starts the receiver");
+		check_say(c, CHECK_OK, "socket", "socket: there is none to ask: the web server starts the receiver, or none runs yet");
 	else if (where)
 		look_at_socket(c, conf, where);
 	else if (look_at_noted(c, conf))

@@ -120,6 +120,12 @@ static int run_test(void *ctx)
 	return CLI_UNAVAILABLE;
 }
 
+/* The web server's own configuration has the files of this directory. */
+static bool is_read_by_web(const struct init *i)
+{
+	return strncmp(i->web_file, i->web->below, strlen(i->web->below)) == 0;
+}
+
 /* Lets the web server test its configuration, where the new file is a part of it and the program is here. */
 static bool try_web(const struct init *i)
 {
@@ -127,7 +133,7 @@ static bool try_web(const struct init *i)
 	char program[PATH_MAX];
 	int status;
 
-	if (i->o->snippet || strncmp(i->web_file, i->web->below, strlen(i->web->below)) != 0 || !program_find(i->web->test[0], program, sizeof program))
+	if (i->o->snippet || !is_read_by_web(i) || !program_find(i->web->test[0], program, sizeof program))
 		return true;
 	status = child_run(run_test, &t);
 	printf("%s  %s takes the configuration: it exits with %d\n", status ? "FAIL" : "ok  ", i->web->name, status);
@@ -162,6 +168,13 @@ static void print_start(const struct init *i, int *n)
 		printf(" %d. Start it:  %s -c %s &\n", ++*n, program, i->conf);
 }
 
+static const char *web_next(const struct init *i)
+{
+	if (i->o->snippet)
+		return i->web->next_snippet;
+	return i->web->next_elsewhere && !is_read_by_web(i) ? i->web->next_elsewhere : i->web->next;
+}
+
 static void print_next(const struct init *i)
 {
 	const struct provider *provider;
@@ -171,7 +184,7 @@ static void print_next(const struct init *i)
 	init_url_add(&i->url, &url);
 	puts("\nNext:");
 	print_start(i, &n);
-	if (i->web && init_web_text(i, i->o->snippet ? i->web->next_snippet : i->web->next, &web))
+	if (i->web && init_web_text(i, web_next(i), &web))
 		printf(" %d. %s:  %s\n", ++n, i->web->name, buf_str(&web));
 	web.len = 0;
 	if (i->web && i->url.tls && i->web->certificate && !i->o->snippet && init_web_text(i, i->web->certificate, &web))
@@ -282,7 +295,7 @@ const struct command cli_init = {
 		"one of the files exists, none is made.\n"
 		"\n"
 		"Then it tries them: a signed delivery, through the receiver's socket where one runs, else to hookspool.fcgi as CGI; hookspool check; "
-		"and the web server's own test where the site is in its directory. At last it prints what to do next.",
+		"and the web server's own test where the site is in its directory. Then it prints what to do next.",
 	.more = "Exit status: 0 all is well; 1 a file exists, or what was tried failed; 64 wrong usage.",
 	.examples = "init\ninit --url http://localhost/webhook --new-secret --nginx site.conf\n"
 		"init --provider github --url https://hooks.example.com --caddy Caddyfile",

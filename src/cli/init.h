@@ -54,6 +54,7 @@ struct init_web {
 	const char *site;      /* text with @HOST@, @PORT@, @PATH@ and @SOCKET@ */
 	const char *snippet;   /* the same for a site that is there; NULL: it has none */
 	const char *next;      /* how the site is put to use, with @FILE@ and @HOST@ */
+	const char *next_elsewhere; /* where the file is not below that directory; NULL: `next` is right for any */
 	const char *next_snippet;
 	const char *certificate; /* the command that gets a certificate; NULL: it needs none */
 };
