@@ -121,9 +121,18 @@ static bool run_schema(PGconn *connection, const char *sql, char *why, size_t n)
 {
 	PGresult *r = PQexec(connection, sql);
 	bool ok = PQresultStatus(r) == PGRES_COMMAND_OK || PQresultStatus(r) == PGRES_TUPLES_OK;
+	const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
+	bool denied = state && strcmp(state, "42501") == 0; /* insufficient_privilege, of PostgreSQL's appendix "Error Codes" */
+	size_t used;
 
 	PQclear(r);
-	return ok || fail_schema(connection, why, n);
+	if (ok)
+		return true;
+	fail_schema(connection, why, n);
+	used = strlen(why);
+	if (denied)
+		snprintf(why + used, n - used, "; run hookspool migrate --as URL, with a role that owns the schema");
+	return false;
 }
 
 /* *value becomes the number in the first column of the only row; -1: there is no row, or it has no number. */
