@@ -53,8 +53,15 @@ class Child:
             return value
         return until(still, what, within)
 
+    def state(self):
+        """The letter in /proc, such as R, S or T; Z when it has ended."""
+        return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0]
+
     def signal(self, number):
+        """After SIGSTOP it has stopped: a process that waits for a CPU or a disk does that later."""
         self.popen.send_signal(number)
+        if number == signal.SIGSTOP:
+            self.until(lambda: self.state() == "T", "a stop")
 
     def wait(self, within):
         """Its exit status; fails when it takes longer."""
