@@ -9,6 +9,7 @@
 #include "spool/move.h"
 #include "spool/program.h"
 #include "spool/relay_lock.h"
+#include "spool/totals.h"
 
 struct move {
 	const char *to;
@@ -68,6 +69,26 @@ static int move_spool(struct spool_db *from, struct spool_db *to, const char *pl
 	return ok ? CLI_OK : CLI_TEMPFAIL;
 }
 
+/* The events that were answered 200 and wait on this machine are in the spool, too. */
+static bool is_overflow_empty(const struct conf *conf)
+{
+	struct spool_totals t = {0};
+	struct spool_db *db;
+	bool ok;
+
+	if (!conf->overflow_dir || !spool_db_exists(conf->overflow_dir))
+		return true;
+	db = spool_db_new();
+	ok = db && spool_db_open(db, conf->overflow_dir, conf->journal, SPOOL_MANAGE) && spool_totals_read(db, &t);
+	if (!ok)
+		cli_error("overflow %s: %s", conf->overflow_dir, spool_db_error(db));
+	else if (t.events)
+		cli_error("the overflow %s has %" PRId64 " event%s that %s not in the spool yet; run hookspool relay --once, then this again", conf->overflow_dir,
+			t.events, t.events == 1 ? "" : "s", t.events == 1 ? "is" : "are");
+	spool_db_free(db);
+	return ok && !t.events;
+}
+
 static int move_run(const struct cli *cli, void *values)
 {
 	const struct move *m = values;
@@ -83,7 +104,7 @@ static int move_run(const struct cli *cli, void *values)
 	if (strcmp(m->to, conf->spool) == 0) {
 		cli_error("the spool is there already");
 		status = CLI_NO;
-	} else if (!is_unused(conf, db, m->stopped)) {
+	} else if (!is_unused(conf, db, m->stopped) || !is_overflow_empty(conf)) {
 		status = CLI_NO;
 	} else {
 		to = spool_db_new();
@@ -112,7 +133,7 @@ const struct command cli_move = {
 	.about = "Copies the spool to PLACE, which is a directory, or the URL of a database of PostgreSQL. Events, dedupe keys, deliveries and all "
 		"else stay as they are, with their ids. Stop the receivers and the relay first, and keep them stopped until the configuration "
 		"names the new place. A move that was interrupted goes on where it stopped when it is run again. The old spool stays as it was.",
-	.more = "Exit status: 0 all is copied; 1 a program uses the spool, or it is there already; 66 there is no spool; 75 it failed, and can be run again.",
+	.more = "Exit status: 0 all is copied; 1 a program uses the spool, it is there already, or the overflow has events; 66 there is no spool; 75 it failed, and can be run again.",
 	.examples = "move --to 'postgresql:///hookspool?host=/run/postgresql'\nmove --to /var/lib/hookspool",
 	.options = move_options,
 	.size = sizeof(struct move),

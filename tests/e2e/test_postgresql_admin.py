@@ -185,6 +185,19 @@ def test_a_spool_is_moved_into_postgresql_and_back(receiver, database):
     three.stop()
 
 
+def test_a_move_leaves_no_event_in_the_overflow(receiver, database):
+    """It was answered 200, and the new configuration may have no overflow."""
+    overflow, to = str(own(new_dir("waiting")) / "overflow"), str(own(new_dir("to")) / "spool")
+    one = receiver(home=home_at(overflow))
+    deliver(one, 1)
+    one.stop()
+    home = Home(*NULL, endpoint(PATH, relay=["out", "other"]), spool=database, overflow=overflow)
+    said(home, "migrate")
+    assert "has 1 event that is not in the spool yet" in said(home, "move", "--to", to, status=1)
+    said(home, "relay", "--once")
+    assert "1 event and" in said(home, "move", "--to", to)
+
+
 @pytest.fixture
 def bouncer(server, database):
     """pgbouncer in the mode transaction in front of the database, with one connection to the server for all clients."""
