@@ -6,6 +6,7 @@
 
 #include "cli/cli.h"
 #include "cli/progress.h"
+#include "conf/place.h"
 #include "spool/move.h"
 #include "spool/program.h"
 #include "spool/relay_lock.h"
@@ -53,7 +54,7 @@ static bool is_unused(const struct conf *conf, struct spool_db *db, bool stopped
 	return unused;
 }
 
-static int move_spool(struct spool_db *from, struct spool_db *to, const char *place)
+static int move_spool(struct spool_db *from, struct spool_db *to, const char *old, const char *place)
 {
 	struct spool_moved sum;
 	bool ok;
@@ -64,7 +65,9 @@ static int move_spool(struct spool_db *from, struct spool_db *to, const char *pl
 	if (ok)
 		printf("%" PRId64 " event%s and %" PRId64 " deliver%s copied, %" PRId64 " in all; now let spool be \"%s\" in the configuration\n", sum.events,
 			sum.events == 1 ? "" : "s", sum.deliveries, sum.deliveries == 1 ? "y" : "ies", sum.total, place);
-	else
+	if (ok && place_is_server(place) && !place_is_server(old))
+		printf("Let overflow be another directory than the old spool %s, or the relay takes its events for waiting ones\n", old);
+	if (!ok)
 		cli_error("%s%s", spool_db_error(to), sum.events ? "; run this again to go on" : "");
 	return ok ? CLI_OK : CLI_TEMPFAIL;
 }
@@ -109,7 +112,7 @@ static int move_run(const struct cli *cli, void *values)
 	} else {
 		to = spool_db_new();
 		if (to && spool_db_open(to, m->to, conf->journal, SPOOL_RECEIVE)) {
-			status = move_spool(db, to, m->to);
+			status = move_spool(db, to, conf->spool, m->to);
 		} else {
 			cli_error("%s", spool_db_error(to));
 			status = CLI_TEMPFAIL;
