@@ -72,7 +72,8 @@ class Machine:
     """systemd as the first process of namespaces of its own, with a root of which /etc, /run, /tmp, /usr/local, /var/lib and /var/tmp are private."""
 
     def __init__(self, files):
-        given, lib, self.cgroup = new_dir("etc"), new_dir("lib"), cgroups() / BASE.name
+        given, lib = new_dir("etc"), new_dir("lib")
+        self.cgroup = cgroups() / f"{BASE.name}-{given.name}"
         (given / "sinks").mkdir()
         for name, text in files.items():
             (given / name).write_text(text)

@@ -51,12 +51,13 @@ async function shopify({ secret, body, headers }) {
 // Its receiver is an HTTP server: it is asked as Zoom would.
 async function zoom({ secret, body, headers }) {
   const client = new TeamChatClient({ clientId: "x", clientSecret: "x", webhooksSecretToken: secret, installerOptions: {
-    redirectUri: "http://localhost/x", stateStore: "long-enough-for-a-state-store-secret" }, receiverOptions: { port: 0 } });
+    redirectUri: "http://localhost/x", stateStore: "long-enough-for-a-state-store-secret" }, port: 0 });
   const server = await client.start();
   const { port } = server.address();
   const ask = () => fetch(`http://127.0.0.1:${port}/zoom/events`, { method: "POST", headers: { ...headers, "content-type": "application/json" }, body });
   const answer = await ask().catch(ask); // fetch may have kept a connection to an earlier server on that port
   await client.stop?.();
+  server.closeAllConnections(); // close() keeps it, and that server has another secret
   server.close();
   return answer.status === 200;
 }
