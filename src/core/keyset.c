@@ -52,8 +52,6 @@ enum keyset_result keyset_check(const struct keyset *k, const char *arena)
 {
 	const struct keyset_span *few = k->few;
 
-	if (!arena)
-		arena = ""; /* all keys are empty */
 	if (k->n > KEYSET_FEW)
 		return check_many(k, arena);
 	for (size_t i = 1; i < k->n; i++)

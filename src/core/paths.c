@@ -371,6 +371,9 @@ enum paths_result paths_find(const char *json, size_t json_size, struct path *pa
 	struct trail trail[PATHS_MAX];
 	struct keyset_span few[KEYSET_FEW];
 	struct parse p = {.arena = arena, .paths = paths, .trail = trail, .n = (int)n, .keys = {.few = few}};
+
+	if (!buf_reserve(arena, 1)) /* an empty value has a place, too */
+		return PATHS_NO_MEMORY;
 	set_trails(&p);
 	if (json_size >= 3 && memcmp(json, "\xEF\xBB\xBF", 3) == 0) { /* RFC 8259 section 8.1 allows to pass over it */
 		json += 3;
