@@ -65,7 +65,7 @@ bool init_directory_make(const char *path, mode_t mode, uid_t uid, gid_t gid)
 
 	if (made != 0 && errno == EEXIST)
 		return true;
-	/* by its descriptor: another user, who owns the directory above, may put a link in its place */
+	/* by its descriptor: the owner of the directory above may put a link in its place */
 	fd = made == 0 ? open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
 	ok = fd >= 0 && (geteuid() != 0 || fchown(fd, uid, gid) == 0) && fchmod(fd, mode) == 0;
 	if (!ok)

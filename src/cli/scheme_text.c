@@ -98,14 +98,6 @@ bool scheme_text_unsigned(const struct scheme *s, struct buf *out)
 	return ok;
 }
 
-static bool wants_token(const struct scheme *s)
-{
-	for (int i = 0; i < SCHEME_HANDSHAKES && s->handshakes[i].name; i++)
-		if (s->handshakes[i].token)
-			return true;
-	return false;
-}
-
 bool scheme_text_endpoint(const struct scheme *s, struct buf *out)
 {
 	bool ok = buf_printf(out, "endpoint \"/webhook/%s\" {\n\tscheme = \"%s\"\n", s->name, s->name);
@@ -114,7 +106,7 @@ bool scheme_text_endpoint(const struct scheme *s, struct buf *out)
 		ok = buf_printf(out, "\tsecret-file = {\"/etc/hookspool/%s.secret\"}\n", s->name);
 	if (ok && scheme_needs_url(s))
 		ok = buf_printf(out, "\turl = \"https://hooks.example.com/webhook/%s\"\n", s->name);
-	if (ok && wants_token(s))
+	if (ok && scheme_has_token(s))
 		ok = buf_printf(out, "\tverify-token-file = {\"/etc/hookspool/%s.token\"}\n", s->name);
 	return ok && buf_printf(out, "}\n");
 }

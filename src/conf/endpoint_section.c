@@ -140,14 +140,6 @@ static bool check_secret_keys(cfg_t *sec, const struct scheme *s)
 	return ok;
 }
 
-static bool asks_with_token(const struct scheme *s)
-{
-	for (int i = 0; i < SCHEME_HANDSHAKES && s->handshakes[i].name; i++)
-		if (s->handshakes[i].token)
-			return true;
-	return false;
-}
-
 /* What the section needs for its scheme. */
 static bool check_needs(cfg_t *sec, const struct scheme *s)
 {
@@ -158,7 +150,7 @@ static bool check_needs(cfg_t *sec, const struct scheme *s)
 		return option_refuse(sec, "it has no secret; add secret-file = {\"FILE\"}, or scheme = \"none\" to take anything from anyone");
 	if (!cfg_getstr(sec, "url") && scheme_needs_url(s))
 		return option_refuse(sec, "scheme = \"%s\" signs the URL; add url = \"https://...\", as the provider was given it", s->name);
-	if (asks_with_token(s) && cfg_size(sec, "verify-token-file") + cfg_size(sec, "verify-token-env") == 0)
+	if (scheme_has_token(s) && cfg_size(sec, "verify-token-file") + cfg_size(sec, "verify-token-env") == 0)
 		return option_refuse(sec, "scheme = \"%s\" asks with a verify token; add verify-token-file = {\"FILE\"}", s->name);
 	if (cfg_size(sec, "bodies"))
 		bodies = scheme_section_bodies_of(sec);

@@ -36,7 +36,7 @@ struct handshake {
 	const char *value;    /* the question must be this text; NULL: any */
 	const char *beside;   /* the one other parameter that a form may have, of an unsigned POST; NULL: any */
 	const char *token;    /* the query's parameter that must be the endpoint's verify token; NULL: none */
-	bool keep;            /* the question is a secret for the administrator, whom `hookspool rejects` shows it to */
+	bool keep;            /* the question is a secret; `hookspool rejects` shows it to the administrator */
 	unsigned status;      /* of the answer */
 	const char *type;     /* its Content-Type; NULL: its body is empty */
 	const char *body;     /* with placeholders; see handshake_next() */
@@ -59,7 +59,7 @@ bool handshake_next(const char **text, enum handshake_part *part, struct slice *
 bool handshake_echoes(const struct handshake *h);
 bool handshake_has_hmac(const struct handshake *h);
 
-/* True when any stranger is answered: the handshake needs no signature. */
+/* True when the handshake needs no signature: each sender gets an answer. */
 bool handshake_is_open(const struct handshake *h);
 
 #endif

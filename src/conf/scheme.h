@@ -169,13 +169,16 @@ enum source_kind scheme_value_kind(struct slice source, struct slice *name);
 bool scheme_signs(const struct scheme *s, enum placeholder p);
 
 /*
- * True when a handshake of its gives the HMAC of a text to any stranger who sends that text. Such a text is never a JSON object;
+ * True when a handshake of the scheme signs any text that a stranger sends. Such a text is never a JSON object;
  * hook/handshake.h has its bounds.
  */
 bool scheme_signs_for_strangers(const struct scheme *s);
 
 /* True when a delivery may be a GET, whose parameters stand in the signed URL. */
 bool scheme_takes_get(const struct scheme *s);
+
+/* True when a handshake of the scheme wants the endpoint's verify token. */
+bool scheme_has_token(const struct scheme *s);
 
 /* True when the signed string has the URL, in either form. */
 bool scheme_signs_url(const struct scheme *s);

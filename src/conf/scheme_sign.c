@@ -99,6 +99,14 @@ bool scheme_signs_for_strangers(const struct scheme *s)
 	return false;
 }
 
+bool scheme_has_token(const struct scheme *s)
+{
+	for (int i = 0; i < SCHEME_HANDSHAKES && s->handshakes[i].name; i++)
+		if (s->handshakes[i].token)
+			return true;
+	return false;
+}
+
 bool scheme_takes_get(const struct scheme *s)
 {
 	return s->takes_get && scheme_signs_url(s);

@@ -29,7 +29,7 @@ static void find_program_directory(char out[PATH_MAX])
 }
 
 /*
- * Who may choose the program that runs may choose its directory's modules, so they are as safe as the program. An installed program
+ * A user that chooses the program chooses the modules in its directory, too: they are as safe as the program. An installed program
  * uses installed modules only.
  */
 bool module_find(const char *name, char path[MODULE_PATH])

@@ -52,7 +52,7 @@ enum handshake_result handshake_unsigned(const struct request *r, const struct e
 enum handshake_result handshake_event(const struct request *r, const struct endpoint *e, const struct event *ev, struct handshake_answer *a);
 
 /*
- * True when the scheme's handshake gives the HMAC of this text to any stranger who sends it. As a signed string it proves nothing.
+ * True when the scheme's handshake signs this text for any sender. As a signed string it proves nothing.
  */
 bool handshake_signs(const struct scheme *s, struct slice text);
 

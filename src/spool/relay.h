@@ -9,6 +9,9 @@
 #include "spool/db.h"
 #include "spool/events.h"
 
+/* The error of a reply whose relay ended while it was sent; in SQL it is a literal. */
+#define SPOOL_RELAY_ERROR_GONE "the relay ended meanwhile; it may have arrived"
+
 /* A relay that is unwanted is deleted: the sink's filters leave its event out. */
 enum spool_relay_state { SPOOL_RELAY_PENDING, SPOOL_RELAY_DONE, SPOOL_RELAY_DEAD, SPOOL_RELAY_UNWANTED };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Relays on several machines: who has claimed what. claim.h has the story. */
+/* Relays on several machines: which process has claimed which row. claim.h has the story. */
 #include "spool/postgresql/claim.h"
 
 #include <inttypes.h>
@@ -133,7 +133,7 @@ static bool doubt_replies(struct spool_db *db, int64_t *n)
 		return false;
 	r = pg_claim_run(db, "WITH d AS (SELECT r.id, r.sending FROM relay AS r WHERE r.sending <> 0 AND r.holder <> $1 AND " CLAIM_IS_FREE
 		" FOR UPDATE SKIP LOCKED), a AS (INSERT INTO attempt(relay, at, ms, status, error) SELECT id, sending, 0, 0,"
-		" 'the relay ended meanwhile; it may have arrived' FROM d)"
+		" '" SPOOL_RELAY_ERROR_GONE "' FROM d)"
 		" UPDATE relay AS r SET state = 2, due = d.sending, attempts = attempts + 1, sending = 0, was_state = 0, holder = 0 FROM d WHERE r.id = d.id",
 		NULL, 0);
 	if (r)
@@ -158,7 +158,7 @@ static bool beat(struct spool_db *db)
 
 /* ---- before an attempt */
 
-static void add_keys(struct pg_array *arrays, const struct spool_relay_key *keys, size_t n)
+void pg_claim_add_keys(struct pg_array *arrays, const struct spool_relay_key *keys, size_t n)
 {
 	pg_array_clear(&arrays[0]);
 	pg_array_clear(&arrays[1]);
@@ -174,7 +174,7 @@ static bool find_held(struct spool_db *db, struct spool_relay_key *keys, size_t 
 	struct pg_array arrays[2] = {{.type = PG_NUMBER}, {.type = PG_NUMBER}};
 	PGresult *r;
 
-	add_keys(arrays, keys, n);
+	pg_claim_add_keys(arrays, keys, n);
 	for (size_t i = 0; i < n; i++)
 		keys[i].pending = false;
 	r = pg_claim_run(db, "SELECT k.n FROM unnest($2, $3) WITH ORDINALITY AS k(id, event, n) JOIN relay AS r ON r.id = k.id AND r.event = k.event"
@@ -195,7 +195,7 @@ static bool note_sending(struct spool_db *db, struct spool_relay_key *key, int64
 	bool begun = spool_db_durable(db, true) && spool_db_begin(db, false), ok;
 	char sql[160];
 
-	add_keys(arrays, key, 1);
+	pg_claim_add_keys(arrays, key, 1);
 	snprintf(sql, sizeof sql, "UPDATE relay SET sending = %" PRId64 " WHERE id = ($2)[1] AND event = ($3)[1] AND state = 0 AND holder = $1", now);
 	if (begun)
 		r = pg_claim_run(db, sql, arrays, 2);

@@ -20,7 +20,7 @@ extern const struct spool_relaying spool_postgresql_relaying;
 /* SQL: the time by the server's clock, in ms since the epoch. */
 #define CLAIM_NOW "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
-/* SQL: the row `r` is this process's, or nobody's. $1 is this process. */
+/* SQL: this process may claim the row `r`: it holds the row, or no live process does. $1 is this process. */
 #define CLAIM_IS_FREE "(r.holder IN (0, $1) OR NOT EXISTS(SELECT 1 FROM relayer AS h WHERE h.id = r.holder AND h.until > " CLAIM_NOW "))"
 
 /* Makes this process known, where it is not. */
@@ -34,6 +34,9 @@ bool pg_claim_release(struct spool_db *db, const int64_t *relay, size_t n);
 
 /* Runs a statement whose first parameter is this process, and the others are arrays. NULL with the reason in the connection. */
 PGresult *pg_claim_run(struct spool_db *db, const char *sql, struct pg_array *array, size_t n);
+
+/* Fills two arrays of numbers with the keys: the ids of the relays, and those of their events. */
+void pg_claim_add_keys(struct pg_array *arrays, const struct spool_relay_key *keys, size_t n);
 
 /* The number in a column of a result with binary values. */
 int64_t pg_claim_number(const PGresult *r, int row, int column);

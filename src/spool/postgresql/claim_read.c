@@ -72,7 +72,7 @@ static void read_claimed(const PGresult *r, int row, struct spool_relay_row *out
 
 /* ---- what is due */
 
-/* Of an ordered sink's relays of one conversation, the oldest pending one alone is due, whoever has it. */
+/* Of an ordered sink's relays of one conversation, the oldest pending one alone is due, whichever process holds it. */
 #define DUE "SELECT r.id, r.due FROM relay AS r WHERE r.sink = ($2)[1] AND r.state = 0 AND (r.due, r.id) > (($3)[1], ($3)[2])" \
 	" AND r.due <= ($3)[3] AND r.sending = 0 AND " CLAIM_IS_FREE " AND (r.conversation IS NULL OR NOT EXISTS(SELECT 1 FROM relay AS o" \
 	" WHERE o.sink = r.sink AND sha256(o.conversation) = sha256(r.conversation) AND o.conversation IS NOT NULL AND o.state = 0 AND o.id < r.id))" \
@@ -193,12 +193,7 @@ struct spool_relay_iter *pg_claim_find(struct spool_db *db, const struct spool_r
 	}
 	it->head.db = db;
 	it->whole = true;
-	pg_array_clear(&arrays[0]);
-	pg_array_clear(&arrays[1]);
-	for (size_t i = 0; i < n; i++) {
-		pg_array_add_number(&arrays[0], keys[i].relay);
-		pg_array_add_number(&arrays[1], keys[i].event);
-	}
+	pg_claim_add_keys(arrays, keys, n);
 	it->failed = !pg_claim_enter(db) || !find_and_claim(it, arrays);
 	pg_array_free(&arrays[0]);
 	pg_array_free(&arrays[1]);

@@ -202,7 +202,7 @@ static bool take_settings(struct transaction *t)
 	return ok;
 }
 
-/* Passes what is left until the end of the transaction. False: the connection failed before it, and nobody knows. */
+/* Passes what is left until the end of the transaction. False: the connection failed before it: the commit is unknown. */
 static bool take_sync(struct transaction *t)
 {
 	PGresult *r;

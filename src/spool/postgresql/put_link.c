@@ -89,7 +89,7 @@ bool put_link_is_open(struct put_link *l)
 	return false;
 }
 
-/* A commit that waited for a replica in vain ends with a warning, and without an error. */
+/* A commit that no replica has confirmed ends with a warning, and without an error. */
 static void note_warning(void *ctx, const PGresult *r)
 {
 	struct put_link *l = ctx;

@@ -60,7 +60,7 @@ bool spool_query_doubt(struct spool_db *db, int64_t *count)
 	if (!spool_ended_begin(db) || !spool_db_begin(db, true))
 		return false;
 	ok = spool_stmt_exec(db, "INSERT INTO attempt(relay, at, ms, status, error) SELECT id, sending, 0, 0,"
-		" 'the relay ended meanwhile; it may have arrived' FROM relay WHERE sending <> 0") &&
+		" '" SPOOL_RELAY_ERROR_GONE "' FROM relay WHERE sending <> 0") &&
 		(!db->counts_ended || spool_stmt_exec(db, "INSERT INTO ended(sink, state, n) SELECT sink, state, -count(*) FROM relay WHERE sending <> 0 AND state <> 0 GROUP BY sink, state"
 		" UNION ALL SELECT sink, 2, count(*) FROM relay WHERE sending <> 0 GROUP BY sink ON CONFLICT(sink, state) DO UPDATE SET n = ended.n + excluded.n")) &&
 		spool_stmt_exec(db, "UPDATE relay SET state = 2, due = sending, attempts = attempts + 1, sending = 0, was_state = 0 WHERE sending <> 0");
