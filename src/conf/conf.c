@@ -125,6 +125,22 @@ static void find_directories(struct conf *c)
 	c->dir = !server ? c->spool : none ? PLACE_DEFAULT : c->overflow;
 }
 
+static int compare_paths(const void *a, const void *b)
+{
+	return strcmp((*(const struct endpoint *const *)a)->path, (*(const struct endpoint *const *)b)->path);
+}
+
+/* A delivery looks its endpoint up, so it must not compare all paths. */
+static bool sort_endpoints(struct conf *c)
+{
+	c->by_path = calloc(c->n_endpoints + 1, sizeof *c->by_path);
+	for (size_t i = 0; c->by_path && i < c->n_endpoints; i++)
+		c->by_path[i] = &c->endpoints[i];
+	if (c->by_path)
+		qsort(c->by_path, c->n_endpoints, sizeof *c->by_path, compare_paths);
+	return c->by_path != NULL;
+}
+
 static bool build_conf(struct conf *c, cfg_t *tree, const char *file)
 {
 	bool ok = option_read(top_options, tree, c);
@@ -145,6 +161,7 @@ static bool build_conf(struct conf *c, cfg_t *tree, const char *file)
 		if (!e->max_body)
 			e->max_body = c->max_body;
 	}
+	ok = ok && sort_endpoints(c);
 	for (unsigned i = 0; ok && i < cfg_size(tree, "catch-up"); i++)
 		ok = catchup_section_make(cfg_getnsec(tree, "catch-up", i), c->endpoints, c->n_endpoints, &c->catchups[c->n_catchups++]);
 	if (ok)
@@ -244,6 +261,7 @@ void conf_free(struct conf *c)
 	for (size_t i = 0; i < c->n_sinks; i++)
 		sink_section_free(&c->sinks[i]);
 	free(c->catchups);
+	free(c->by_path);
 	free(c->endpoints);
 	free(c->sinks);
 	free(c->alert);
@@ -256,9 +274,19 @@ void conf_free(struct conf *c)
 
 const struct endpoint *conf_endpoint(const struct conf *c, const char *path)
 {
-	for (size_t i = 0; i < c->n_endpoints; i++)
-		if (strcmp(c->endpoints[i].path, path) == 0)
-			return &c->endpoints[i];
+	size_t first = 0, end = c->n_endpoints, middle;
+	int order;
+
+	while (first < end) {
+		middle = first + (end - first) / 2;
+		order = strcmp(path, c->by_path[middle]->path);
+		if (order == 0)
+			return c->by_path[middle];
+		if (order < 0)
+			end = middle;
+		else
+			first = middle + 1;
+	}
 	return NULL;
 }
 

@@ -80,6 +80,7 @@ struct conf {
 
 	struct endpoint *endpoints;
 	size_t n_endpoints;
+	const struct endpoint **by_path; /* they, in the order of their paths */
 	struct sink *sinks;
 	size_t n_sinks;
 	const struct sink **alert; /* the sinks that get events of hookspool's own */

@@ -67,6 +67,28 @@ static void defaults(void **state)
 	conf_free(c);
 }
 
+static void endpoints_are_found_in_any_order(void **state)
+{
+	static const char *const paths[] = {"/m", "/b", "/z", "/b/c", "/a", "/B"};
+	struct buf text = {0};
+	struct conf *c;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+		buf_printf(&text, "endpoint \"%s\" { secret-file = {\"one\"} }\n", paths[i]);
+	c = load(buf_str(&text));
+	assert_non_null(c);
+	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+		assert_ptr_equal(conf_endpoint(c, paths[i]), &c->endpoints[i]);
+		assert_string_equal(c->endpoints[i].path, paths[i]);
+	}
+	assert_null(conf_endpoint(c, ""));
+	assert_null(conf_endpoint(c, "/c"));
+	assert_null(conf_endpoint(c, "/zz"));
+	conf_free(c);
+	buf_free(&text);
+}
+
 static void everything(void **state)
 {
 	struct conf *c = load(
@@ -887,6 +909,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(catch_up_takes_the_api_of_its_endpoint),
 		cmocka_unit_test(defaults),
+		cmocka_unit_test(endpoints_are_found_in_any_order),
 		cmocka_unit_test(everything),
 		cmocka_unit_test(includes),
 		cmocka_unit_test(variables),

@@ -14,7 +14,8 @@ static char name[] = "out", path[] = "/e";
 static struct sink sink;
 static struct sink_type type;
 static struct endpoint endpoint;
-static struct conf conf = {.sinks = &sink, .n_sinks = 1, .endpoints = &endpoint, .n_endpoints = 1};
+static const struct endpoint *by_path[] = {&endpoint};
+static struct conf conf = {.sinks = &sink, .n_sinks = 1, .endpoints = &endpoint, .n_endpoints = 1, .by_path = by_path};
 
 struct fixture {
 	struct relay r;

@@ -46,7 +46,8 @@ static void a_message_has_its_endpoints_name(void **state)
 {
 	static char path[] = "/e", name[] = "Lead";
 	struct endpoint endpoint = {.path = path, .name = name};
-	struct conf conf = {.endpoints = &endpoint, .n_endpoints = 1};
+	const struct endpoint *by_path[] = {&endpoint};
+	struct conf conf = {.endpoints = &endpoint, .n_endpoints = 1, .by_path = by_path};
 	const struct sink sink = {.type = sink_type_find("file")};
 	const struct spool_relay_row row = {.event = {.endpoint = text("/e"), .headers = text(""), .body = text("{}")}};
 	const struct spool_relay_row other = {.event = {.endpoint = text("/other"), .headers = text(""), .body = text("{}")}};
