@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: ISC
 """What stored events cost: throughput, latency, memory and the start with a spool that is full already."""
-import base64
 import shutil
 import sqlite3
 import time
@@ -8,45 +7,39 @@ from statistics import median
 
 import measure
 import reading
+import reach
 import systems
 import web
 
-EVERY = 20000  # rows a transaction
-CONNECTIONS = 64
+EVERY = 1_000_000  # rows a transaction
+CONNECTIONS, DAY = 64, 86400
+LONG, SHORT = 600, 12  # bytes of an event's text
+BODY = '{"event":"message.received","object":"event","data":{"id":"%d","body":"%s"}}'
+# An event of each second until yesterday. Their keys have the order that LinkedIn's have: by time.
+ROWS = f"""INSERT INTO event(received_at, endpoint, secret, event, key, account, sender_id, sender_name, conversation, sent_at, remote_addr, headers, body)
+WITH RECURSIVE count(n) AS (SELECT ?1 UNION ALL SELECT n + 1 FROM count WHERE n + 1 < ?2)
+SELECT (?3 + n) * 1000, '{web.PATH}', 1, 'message.received', printf('urn:li:messagingMessage:2-%013d', n), 'acc-1', 'urn:li:ACoAA1', 'Jane Doe', 'urn:li:2-x',
+	NULL, '127.0.0.1', 'Content-Type: application/json' || char(10), CAST(printf('{BODY}', n, ?4) AS BLOB) FROM count"""
 
 
-def rows(first, last):
-    """Events like those of the load, received one a second."""
-    started = int(time.time()) - 20_000_000
-    body = b'{"event":"message.received","object":"event","data":{"body":"' + b"x" * 600 + b'"}}'
-    for n in range(first, last):
-        text = f"{(started + n) * 1000:013}b00000-100&{n:08x}-0000-4000-8000-{n:012x}"
-        key = "urn:li:messagingMessage:2-" + base64.b64encode(text.encode()).decode()
-        yield ((started + n) * 1000, web.PATH, 1, "message.received", key, "acc-1", "urn:li:fsd_profile:ACoAA1", "Jane Doe",
-               "urn:li:messagingThread:2-x", "2026-05-12T14:33:21.000Z", "127.0.0.1", "Content-Type: application/json\n", body)
-
-
-def fill(where, events):
+def fill(where, events, text):
     """Stores events behind the receiver's back, into the tables that it made, and leaves no WAL."""
     db = sqlite3.connect(where / "spool/hookspool.db", isolation_level=None)
     db.execute("PRAGMA synchronous=OFF")
     db.execute("PRAGMA cache_size=-200000")
-    columns = ("received_at, endpoint, secret, event, key, account, sender_id, sender_name, conversation, sent_at,"
-               " remote_addr, headers, body")
+    started = int(time.time()) - DAY - events
     for first in range(0, events, EVERY):
-        db.execute("BEGIN")
-        db.executemany(f"INSERT INTO event({columns}) VALUES({', '.join('?' * 13)})", rows(first, min(first + EVERY, events)))
-        db.execute("COMMIT")
+        db.execute(ROWS, (first, min(first + EVERY, events), started, "x" * text))
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     db.close()
 
 
-def make(events):
-    """A home of the receiver with so many events in its spool."""
+def make(events, text=LONG):
+    """A home of the receiver with so many events in its spool, whose texts have so many bytes."""
     where = systems.home()
     with systems.behind_nginx(where, [where / "hookspool.fcgi"], True) as running:
         measure.check("hookspool", running.port, True)
-    fill(where, events)
+    fill(where, events, text)
     return where
 
 
@@ -61,13 +54,16 @@ def start_ms(where):
 
 
 def run(sizes, repeats, seconds):
-    """{"EVENTS": numbers}, the spools measured in turn; and what reading the largest takes."""
-    homes = {events: make(events) for events in sizes}
+    """{"EVENTS": numbers}, the spools measured in turn; and what reading the largest takes. The events are short, as there are many."""
+    homes = {events: make(events, SHORT) for events in sizes}
     samples = {events: [] for events in sizes}
-    for _ in range(repeats):
-        for events, where in homes.items():
-            found = {"start_ms": start_ms(where)}
-            with systems.behind_nginx(where, [where / "hookspool.fcgi"], True) as running:
+    for turn in range(repeats):
+        for events in sizes:
+            if turn and not events:
+                shutil.rmtree(homes[events])
+                homes[events] = make(0)
+            found = {"start_ms": start_ms(homes[events])}
+            with systems.behind_nginx(homes[events], [homes[events] / "hookspool.fcgi"], True) as running:
                 found |= measure.measure(running, 700, CONNECTIONS, seconds)
             samples[events].append(found)
             print(f"{events:9} stored {found['rate']:9.0f}/s, start {found['start_ms']:.0f} ms", flush=True)
@@ -76,3 +72,16 @@ def run(sizes, repeats, seconds):
         shutil.rmtree(where)
     numbers = {str(events): {key: median(s[key] for s in found) for key in found[0]} for events, found in samples.items()}
     return numbers, {"events": max(sizes), "took": read}
+
+
+def lines(grown, read):
+    """The rows of what is to be reached."""
+    most = max(grown, key=int)
+    took = {name: n for name, n in read["took"].items() if name != "/metrics"}
+    slowest = max(n["p50"] for n in took.values())
+    found = [reach.line(f"with {read['events']:,} events stored: the slowest of all that is read, ms", slowest, "<=", 200, 0)]
+    if "0" in grown and most != "0":
+        ratio = grown[most]["rate"] / grown["0"]["rate"]
+        found.append({**reach.line(f"requests a second with {int(most):,} events stored ÷ with none", ratio, ">=", 0.95),
+                      "errors": sum(n["errors"] for n in grown.values())})
+    return found

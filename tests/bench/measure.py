@@ -76,6 +76,15 @@ def resident(pids):
     return total
 
 
+def written(pids):
+    """Bytes that they had to be written to a disk, and the ended children that they waited for."""
+    total = 0
+    for pid in pids:
+        with contextlib.suppress(OSError, TypeError):
+            total += int(re.search(r"^write_bytes: (\d+)", Path(f"/proc/{pid}/io").read_text(), re.M)[1])
+    return total
+
+
 def wrk(port, size, connections, seconds):
     argv = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "15s", "-s", LOAD, f"http://127.0.0.1:{port}{PATH}",
             "--", str(size), SECRET, AUTHORIZATION]
@@ -89,10 +98,11 @@ def wrk(port, size, connections, seconds):
 def measure(running, size, connections, seconds):
     """
     Requests, syncs and SQLite's commits a second, latencies in us, errors, and how many were answered, of the warm-up too; CPU in us a
-    request and resident KiB of the handler, None without one.
+    request, bytes written to the disk a request, and resident KiB of the handler, None without one.
     """
     warm = wrk(running.port, size, connections, WARM_UP)
-    before, syncs, commits = cpu(tree(running.pids())), *counts.read()
+    pids = tree(running.pids())
+    before, bytes_before, syncs, commits = cpu(pids), written(pids), *counts.read()
     load = wrk(running.port, size, connections, seconds)
     pids = tree(running.pids())
     took = cpu(pids) - before
@@ -104,5 +114,6 @@ def measure(running, size, connections, seconds):
         **{name: load[name] for name in ("errors", "p50", "p99", "p999", "max")},
         "answered": sum(of["requests"] - of["errors"] for of in (warm, load)),
         "cpu": took / load["requests"] if pids and load["requests"] else None,
+        "written": (written(pids) - bytes_before) / load["requests"] if pids and load["requests"] else None,
         "resident": resident(pids) if pids else None,
     }

@@ -60,9 +60,9 @@ def program(where, name, source):
     return place(where / name, 0o755)
 
 
-def home():
+def home(below="/var/tmp"):
     """A directory with the receiver, its configuration and secrets; the options are the defaults."""
-    where = new_dir("hookspool")
+    where = new_dir("hookspool", below)
     for name, text in (("hookspool.conf", CONF % PATH), ("secret", SECRET + "\n"), ("authorization", AUTHORIZATION + "\n")):
         (where / name).write_text(text)
         place(where / name)

@@ -23,9 +23,9 @@ MADE = []  # directories, to be removed by the caller
 Running = namedtuple("Running", "port pids")
 
 
-def new_dir(name):
+def new_dir(name, below="/var/tmp"):
     """A directory of the service user's, on the same disk for all."""
-    path = Path(tempfile.mkdtemp(prefix=f"hookspool-bench-{name}-", dir="/var/tmp"))
+    path = Path(tempfile.mkdtemp(prefix=f"hookspool-bench-{name}-", dir=below))
     MADE.append(path)
     path.chmod(0o755)
     if USER:

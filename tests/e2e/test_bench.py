@@ -21,8 +21,10 @@ def bench():
     doc, build = new_dir("doc"), find_build()
     env = {**os.environ, "HOOKSPOOL_BUILD": str(build), "BENCH_DOC": str(doc), "BENCH_SECONDS": "1", "BENCH_REPEATS": "1",
            "BENCH_ONLY": "empty-kept,hookspool-kept,hookspool-cgi", "BENCH_CONNECTIONS": "1,64", "BENCH_EVENTS": "0,1000",
-           "BENCH_PENDING": "100,1000", "BENCH_DOWN": "2000", "BENCH_BACKLOG": "500"}
-    done = subprocess.run([SOURCE / "tests/bench/bench"], env=env, capture_output=True, text=True, timeout=400)
+           "BENCH_PENDING": "100,1000", "BENCH_DOWN": "2000", "BENCH_BACKLOG": "500", "BENCH_ROW_SECONDS": "1", "BENCH_ROW_REPEATS": "1",
+           "BENCH_STEADY": "2", "BENCH_FREE_GIB": "1", "BENCH_CGI": "3", "BENCH_PURGED": "2000", "BENCH_IDLE": "100", "BENCH_ENDPOINTS": "50",
+           "BENCH_STATIC": str(build)}
+    done = subprocess.run([SOURCE / "tests/bench/bench"], env=env, capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stdout + done.stderr
     return Ran(json.loads((build / "bench.json").read_text()), (doc / "PERFORMANCE.md").read_text(), (doc / "bench.svg").read_text())
 
@@ -48,6 +50,24 @@ def test_load(bench):
 def test_growth(bench):
     assert set(bench.found["growth"]) == {"0", "1000"}
     assert "with 1,000 events stored ÷ with none" in bench.text
+    assert bench.found["reading"]["events"] == 1000 and all(of["p50"] > 0 for of in bench.found["reading"]["took"].values())
+
+
+ROWS = {"cpu-64k": 1, "written": 1, "empty-kept": 1, "cpu-700": 1, "p99": 1, "memory": 1, "p50": 1, "steady": 1, "cgi": 2, "purge": 2, "idle": 2,
+        "endpoints": 2, "pages": 1, "growth": 2}
+
+
+def test_rows(bench):
+    """Each row of the table of what is to be reached, but for those of systems that are left out here."""
+    rows = bench.found["rows"]
+    assert {name: len(of) for name, of in rows.items()} == ROWS
+    for of in (row for rows_of in rows.values() for row in rows_of):
+        assert of["value"] is None or of["value"] > 0, of
+        assert bench.text.count(f"\n| {of['text']} |") == 1
+    took, = (row["took"] for row in rows["pages"])
+    assert all(took.values()), "the open pages and the scraper were answered"
+    assert rows["written"][0]["value"] >= 1, "a body is written at least once"
+    assert len(rows["steady"][0]["rates"]) == 10
 
 
 def test_relay(bench):
