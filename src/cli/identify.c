@@ -1,27 +1,25 @@
 /* SPDX-License-Identifier: ISC */
 /* hookspool identify: which provider's delivery this looks like, and what to write into the configuration. */
-#define _DEFAULT_SOURCE /* explicit_bzero */
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/given.h"
 #include "cli/json.h"
-#include "hook/looks_like.h"
 #include "cli/scheme_text.h"
-#include "core/io.h"
 #include "hook/again.h"
 #include "hook/identify.h"
+#include "hook/looks_like.h"
 #include "hook/stored.h"
 #include "spool/rejects.h"
 
-enum { IDENTIFY_READ_MAX = 64 << 20, IDENTIFY_HEADERS_MAX = 64 << 10 };
+enum { IDENTIFY_READ_MAX = 64 << 20 };
 
 struct identify_options {
-	const char *file, *header_file, *query, *url, *secret_file;
-	struct buf headers, secret;
+	const char *file, *url;
+	struct given given;
 	int64_t reject; /* 0: none */
 	bool json;
 };
@@ -69,13 +67,13 @@ static int print_likenesses(const struct likeness *found, size_t n, bool as_json
 
 static int identify_request(const struct identify_options *o, struct slice headers, struct slice body, const struct endpoint *e)
 {
-	struct secret given = {.text = o->secret.data, .len = o->secret.len};
+	struct secret given = {.text = o->given.secret.data, .len = o->given.secret.len};
 	struct endpoint with = e ? *e : (struct endpoint){0};
 	struct likeness found[IDENTIFY_MAX];
 	struct stored stored = {0};
 	int status = CLI_TEMPFAIL;
 
-	if (o->secret_file)
+	if (o->given.secret_file)
 		with.secrets = (struct secrets){&given, 1};
 	if (o->url)
 		with.url = (char *)(uintptr_t)o->url;
@@ -93,7 +91,7 @@ static int identify_file(const struct identify_options *o)
 	int status = CLI_USAGE;
 
 	if (cli_read(o->file, &body, IDENTIFY_READ_MAX))
-		status = identify_request(o, (struct slice){o->headers.data, o->headers.len}, (struct slice){body.data, body.len}, NULL);
+		status = identify_request(o, (struct slice){o->given.headers.data, o->given.headers.len}, (struct slice){body.data, body.len}, NULL);
 	buf_free(&body);
 	return status;
 }
@@ -122,31 +120,23 @@ static int identify_reject(const struct cli *cli, const struct identify_options 
 static int identify_run(const struct cli *cli, void *values)
 {
 	struct identify_options *o = values;
-	char why[PATH_MAX + 128];
 	int status;
 
 	if ((o->file != NULL) == (o->reject != 0))
 		return cli_usage("identify", "give a FILE with the body, or --reject with an ID");
-	if (o->header_file && (!cli_read(o->header_file, &o->headers, IDENTIFY_HEADERS_MAX) || !buf_printf(&o->headers, "\n")))
-		return CLI_USAGE;
-	if (o->query && !buf_printf(&o->headers, ":query: %s\n", o->query))
-		return CLI_TEMPFAIL;
-	if (o->secret_file && !io_read_secret(o->secret_file, &o->secret, why, sizeof why))
-		return cli_usage("identify", "--secret-file: %s", why);
-	status = o->file ? identify_file(o) : identify_reject(cli, o);
-	if (o->secret.data)
-		explicit_bzero(o->secret.data, o->secret.cap);
-	buf_free(&o->secret);
+	if ((status = given_read(&o->given, "identify")) == CLI_OK)
+		status = o->file ? identify_file(o) : identify_reject(cli, o);
+	given_free(&o->given);
 	return status;
 }
 
 static const struct command_option identify_options[] = {
-	{.letter = 'H', .kind = COMMAND_HEADERS, .offset = offsetof(struct identify_options, headers), .argument = "'NAME: VALUE'",
+	{.letter = 'H', .kind = COMMAND_HEADERS, .offset = offsetof(struct identify_options, given.headers), .argument = "'NAME: VALUE'",
 		.help = "a header, as in curl; may be given again"},
-	{.name = "headers", .kind = COMMAND_FILE, .offset = offsetof(struct identify_options, header_file), .argument = "FILE",
+	{.name = "headers", .kind = COMMAND_FILE, .offset = offsetof(struct identify_options, given.header_file), .argument = "FILE",
 		.help = "headers, one a line"},
-	{.name = "query", .kind = COMMAND_TEXT, .offset = offsetof(struct identify_options, query), .argument = "QUERY", .help = "of the URL"},
-	{.name = "secret-file", .kind = COMMAND_FILE, .offset = offsetof(struct identify_options, secret_file), .argument = "FILE",
+	{.name = "query", .kind = COMMAND_TEXT, .offset = offsetof(struct identify_options, given.query), .argument = "QUERY", .help = "of the URL"},
+	{.name = "secret-file", .kind = COMMAND_FILE, .offset = offsetof(struct identify_options, given.secret_file), .argument = "FILE",
 		.help = "try this secret, and not those of the endpoint"},
 	{.name = "url", .kind = COMMAND_TEXT, .offset = offsetof(struct identify_options, url), .argument = "URL",
 		.help = "as the provider was given it, for those that sign it"},

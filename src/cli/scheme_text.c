@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "conf/scheme_section.h"
+#include "conf/scheme_source.h"
 
 const char *scheme_text_algorithm(const struct scheme *s)
 {
@@ -85,10 +86,10 @@ bool scheme_text_unsigned(const struct scheme *s, struct buf *out)
 		for (int i = 0; ok && i < SCHEME_SOURCES && s->source[f][i].kind; i++) {
 			const struct source *source = &s->source[f][i];
 
-			if (scheme_signs_source(s, source) || !source->name)
+			if (scheme_signs_source(s, source) || !source->name || !*source->name)
 				continue;
 			name.len = 0;
-			ok = buf_printf(&name, "%s%s", source->kind == SOURCE_HEADER ? "" : source->kind == SOURCE_FORM ? "form:" : "json:", source->name);
+			ok = buf_printf(&name, "%s%s", source->kind == SOURCE_HEADER ? "" : scheme_source_prefix(source->kind), source->name);
 			buf_str(out); /* ends the list */
 			if (ok && !is_listed(out, buf_str(&name)))
 				ok = buf_printf(out, "%s%s", out->len ? ", " : "", buf_str(&name));

@@ -18,17 +18,6 @@ struct schemes {
 	bool json, man;
 };
 
-/* The words of a provider's comments in --json. */
-static const char *const note_members[PROVIDER_NOTES] = {
-	[PROVIDER_TITLE] = "title",
-	[PROVIDER_DOCS] = "documentation",
-	[PROVIDER_ENTER] = "enter",
-	[PROVIDER_ID] = "id",
-	[PROVIDER_UNSIGNED] = "unsigned",
-	[PROVIDER_CHECKED] = "checked",
-	[PROVIDER_NOTE] = "note",
-};
-
 static struct slice text_of_note(const struct provider *p, enum provider_note note, struct buf *b)
 {
 	b->len = 0;
@@ -49,7 +38,7 @@ static void print_scheme_json(const struct provider *p, const struct scheme *s)
 	json_begin(&j);
 	json_string(&j, "name", p->name);
 	for (int i = 0; i < PROVIDER_NOTES; i++)
-		json_text(&j, note_members[i], text_of_note(p, (enum provider_note)i, &b));
+		json_text(&j, provider_keys[i], text_of_note(p, (enum provider_note)i, &b));
 	json_string(&j, "algorithm", scheme_text_algorithm(s));
 	b.len = 0;
 	json_text(&j, "proof", text_if(scheme_text_proof(s, &b), &b));

@@ -2,28 +2,26 @@
 /* hookspool verify: checks a signature, and explains why it is wrong. */
 #define _DEFAULT_SOURCE /* explicit_bzero */
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
-#include "hook/explain.h"
-#include "hook/jwt.h"
+#include "cli/given.h"
 #include "cli/terminal.h"
 #include "core/clock.h"
-#include "core/io.h"
+#include "hook/explain.h"
+#include "hook/jwt.h"
 #include "hook/stored.h"
 #include "hook/verify.h"
 #include "spool/events.h"
 #include "spool/rejects.h"
 
-enum { BODY_MAX = 64 << 20, HEADERS_MAX = 64 << 10, SHOWN_MAX = 2000 };
+enum { BODY_MAX = 64 << 20, SHOWN_MAX = 2000 };
 
 struct verify_options {
-	const char *file, *endpoint, *scheme, *secret_file, *url, *header_file, *query;
-	struct buf headers;
-	struct buf secret; /* what secret_file holds: root may read that, the spool's owner may not */
+	const char *file, *endpoint, *scheme, *url;
+	struct given given;
 	int64_t at;        /* 0: not given */
 	int64_t id;        /* of an event; 0: none */
 	int64_t reject;    /* of a rejected delivery; 0: none */
@@ -49,7 +47,7 @@ static void verifier_free(struct verifier *j)
 
 static int take_given_secret(struct verifier *j, const struct verify_options *o)
 {
-	if (!buf_add(&j->text, o->secret.data, o->secret.len) || !buf_printf(&j->source, "file %s", o->secret_file))
+	if (!buf_add(&j->text, o->given.secret.data, o->given.secret.len) || !buf_printf(&j->source, "file %s", o->given.secret_file))
 		return CLI_TEMPFAIL;
 	j->given.source = (char *)(uintptr_t)buf_str(&j->source);
 	j->given.text = (char *)(uintptr_t)buf_str(&j->text);
@@ -84,7 +82,7 @@ static int verifier_init(struct verifier *j, const struct verify_options *o, con
 
 	if (!e && path)
 		return cli_usage("verify", "no endpoint is called %s", path);
-	if (!e && !(o->scheme && o->secret_file))
+	if (!e && !(o->scheme && o->given.secret_file))
 		return cli_usage("verify", "the configuration has %zu endpoints; choose one with --endpoint", conf->n_endpoints);
 	if (e)
 		j->e = *e;
@@ -94,9 +92,9 @@ static int verifier_init(struct verifier *j, const struct verify_options *o, con
 		j->e.url = (char *)(uintptr_t)o->url;
 	if (!j->e.url && scheme_needs_url(&j->e.scheme))
 		return cli_usage("verify", "scheme \"%s\" signs the URL; add --url", j->e.scheme.name);
-	if (o->secret_file)
+	if (o->given.secret_file)
 		status = take_given_secret(j, o);
-	return status == CLI_OK && (o->scheme || o->secret_file) ? take_key(j) : status;
+	return status == CLI_OK && (o->scheme || o->given.secret_file) ? take_key(j) : status;
 }
 
 static void print_quoted(const char *name, struct slice s)
@@ -298,7 +296,7 @@ static int verify_file(const struct cli *cli, const struct verify_options *o)
 	if (!conf)
 		return CLI_CONFIG;
 	if (cli_read(o->file, &body, BODY_MAX))
-		status = verify_as(o, conf, o->endpoint, (struct slice){o->headers.data, o->headers.len},
+		status = verify_as(o, conf, o->endpoint, (struct slice){o->given.headers.data, o->given.headers.len},
 			(struct slice){body.data, body.len}, o->at ? o->at : clock_now());
 	buf_free(&body);
 	conf_free(conf);
@@ -308,7 +306,6 @@ static int verify_file(const struct cli *cli, const struct verify_options *o)
 static int verify_run(const struct cli *cli, void *values)
 {
 	struct verify_options *o = values;
-	char why[PATH_MAX + 128];
 	int status;
 
 	if (o->id && o->reject)
@@ -317,16 +314,9 @@ static int verify_run(const struct cli *cli, void *values)
 		return cli_usage("verify", "a stored event or a file, not both");
 	if (!o->file && !o->id && !o->reject)
 		return cli_usage("verify", "the FILE is missing");
-	if (o->header_file && (!cli_read(o->header_file, &o->headers, HEADERS_MAX) || !buf_printf(&o->headers, "\n")))
-		return CLI_USAGE;
-	if (o->query && !buf_printf(&o->headers, ":query: %s\n", o->query))
-		return CLI_TEMPFAIL;
-	if (o->secret_file && !io_read_secret(o->secret_file, &o->secret, why, sizeof why))
-		return cli_usage("verify", "--secret-file: %s", why);
-	status = o->file ? verify_file(cli, o) : verify_stored(cli, o);
-	if (o->secret.data)
-		explicit_bzero(o->secret.data, o->secret.cap);
-	buf_free(&o->secret);
+	if ((status = given_read(&o->given, "verify")) == CLI_OK)
+		status = o->file ? verify_file(cli, o) : verify_stored(cli, o);
+	given_free(&o->given);
 	return status;
 }
 
@@ -334,14 +324,14 @@ static const struct command_option verify_options[] = {
 	{.name = "endpoint", .kind = COMMAND_ENDPOINT, .offset = offsetof(struct verify_options, endpoint), .argument = "PATH", .help = "as this endpoint"},
 	{.name = "scheme", .kind = COMMAND_SCHEME, .offset = offsetof(struct verify_options, scheme), .argument = "NAME",
 		.help = "by this scheme and not by the endpoint's"},
-	{.name = "secret-file", .kind = COMMAND_FILE, .offset = offsetof(struct verify_options, secret_file), .argument = "FILE",
+	{.name = "secret-file", .kind = COMMAND_FILE, .offset = offsetof(struct verify_options, given.secret_file), .argument = "FILE",
 		.help = "with this secret and not with the endpoint's"},
 	{.name = "url", .kind = COMMAND_TEXT, .offset = offsetof(struct verify_options, url), .argument = "URL",
 		.help = "as the provider was given it, where the scheme signs it"},
-	{.letter = 'H', .kind = COMMAND_HEADERS, .offset = offsetof(struct verify_options, headers), .argument = "'NAME: VALUE'",
+	{.letter = 'H', .kind = COMMAND_HEADERS, .offset = offsetof(struct verify_options, given.headers), .argument = "'NAME: VALUE'",
 		.help = "a header, as in curl; may be given again"},
-	{.name = "headers", .kind = COMMAND_FILE, .offset = offsetof(struct verify_options, header_file), .argument = "FILE", .help = "headers, one a line"},
-	{.name = "query", .kind = COMMAND_TEXT, .offset = offsetof(struct verify_options, query), .argument = "QUERY",
+	{.name = "headers", .kind = COMMAND_FILE, .offset = offsetof(struct verify_options, given.header_file), .argument = "FILE", .help = "headers, one a line"},
+	{.name = "query", .kind = COMMAND_TEXT, .offset = offsetof(struct verify_options, given.query), .argument = "QUERY",
 		.help = "of the URL, where the scheme signs it"},
 	{.name = "at", .kind = COMMAND_TIME, .offset = offsetof(struct verify_options, at), .argument = "TIME",
 		.help = "as if it came then (default: now; for a stored event, when it came)"},

@@ -33,7 +33,7 @@ enum provider_note {
 	PROVIDER_NOTES
 };
 
-/* The keys of the comments: "# title: text". */
+/* The keys of the comments, "# title: text", and their members in JSON. */
 extern const char *const provider_keys[PROVIDER_NOTES];
 
 /* The provider of that name, or NULL. */

@@ -26,24 +26,6 @@ static bool starts_with(struct slice s, const char *text)
 	return s.n >= n && memcmp(s.p, text, n) == 0;
 }
 
-enum source_kind scheme_value_kind(struct slice source, struct slice *name)
-{
-	static const struct {
-		const char *prefix;
-		enum source_kind kind;
-	} value_kinds[] = {{"json:", SOURCE_JSON}, {"form:", SOURCE_FORM}, {"query:", SOURCE_QUERY}, {"header:", SOURCE_HEADER}};
-
-	for (size_t i = 0; i < sizeof value_kinds / sizeof *value_kinds; i++) {
-		size_t n = strlen(value_kinds[i].prefix);
-
-		if (!starts_with(source, value_kinds[i].prefix) || source.n == n)
-			continue;
-		*name = (struct slice){source.p + n, source.n - n};
-		return value_kinds[i].kind;
-	}
-	return SOURCE_NONE;
-}
-
 /* "{json:PATH}" or "{if json:PATH}" */
 static bool take_braces(const char **text, enum placeholder *p, struct slice *source)
 {

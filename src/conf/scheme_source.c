@@ -22,8 +22,10 @@ static const char thing_prefix[] = "thing:";
 static const struct {
 	const char *prefix;
 	enum source_kind kind;
-} source_kinds[] = {{"json:", SOURCE_JSON}, {thing_prefix, SOURCE_JSON}, {"number:", SOURCE_NUMBER}, {"member:", SOURCE_MEMBER}, {"form:", SOURCE_FORM}, {"query:", SOURCE_QUERY},
-	{"header:", SOURCE_HEADER}, {"text:", SOURCE_TEXT}, {"signature", SOURCE_SIGNATURE}, {"body", SOURCE_BODY}, {"none", SOURCE_NOTHING}};
+	bool is_value; /* a signed string and a handshake's question may have it, too */
+} source_kinds[] = {{"json:", SOURCE_JSON, true}, {thing_prefix, SOURCE_JSON, false}, {"number:", SOURCE_NUMBER, false}, {"member:", SOURCE_MEMBER, false},
+	{"form:", SOURCE_FORM, true}, {"query:", SOURCE_QUERY, true}, {"header:", SOURCE_HEADER, true}, {"text:", SOURCE_TEXT, false},
+	{"signature", SOURCE_SIGNATURE, false}, {"body", SOURCE_BODY, false}, {"none", SOURCE_NOTHING, false}};
 
 enum { SOURCE_KINDS = sizeof source_kinds / sizeof *source_kinds };
 
@@ -34,6 +36,27 @@ static size_t source_kind_of(const char *text)
 	while (i < SOURCE_KINDS && strncmp(text, source_kinds[i].prefix, strlen(source_kinds[i].prefix)) != 0)
 		i++;
 	return i;
+}
+
+const char *scheme_source_prefix(enum source_kind kind)
+{
+	for (size_t i = 0; i < SOURCE_KINDS; i++)
+		if (source_kinds[i].kind == kind)
+			return source_kinds[i].prefix;
+	return "";
+}
+
+enum source_kind scheme_value_kind(struct slice source, struct slice *name)
+{
+	for (size_t i = 0; i < SOURCE_KINDS; i++) {
+		size_t n = strlen(source_kinds[i].prefix);
+
+		if (!source_kinds[i].is_value || source.n <= n || memcmp(source.p, source_kinds[i].prefix, n) != 0)
+			continue;
+		*name = (struct slice){source.p + n, source.n - n};
+		return source_kinds[i].kind;
+	}
+	return SOURCE_NONE;
 }
 
 /* Takes "[EVENT] " from a text's beginning: the events that the source is for. *text moves on behind it. */

@@ -22,6 +22,9 @@ bool scheme_source_split(cfg_t *sec, const char *option);
 /* Reads one source, which borrows from the text. False for a text that is none, and for one of the dedupe key alone. */
 bool scheme_source_parse(const char *text, struct source *out);
 
+/* What such a source begins with in the configuration, as "json:"; "" for a kind that is none of them. */
+const char *scheme_source_prefix(enum source_kind kind);
+
 /* True for a header's name, as a CGI variable can have it. */
 bool scheme_source_is_header(const char *name);
 

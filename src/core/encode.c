@@ -17,6 +17,7 @@ size_t encode_size(enum encoding e, size_t n)
 	}
 }
 
+static const char standard_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char url_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 static void encode_base64url(const unsigned char *p, size_t n, char *out)
@@ -78,55 +79,57 @@ static bool decode_hex(const char *text, size_t n, unsigned char *out, size_t ma
 	return all >= 0;
 }
 
-/* OpenSSL skips white space at both ends, and counts padding as bytes. So it gets four checked characters at a time. */
-static bool decode_base64(const char *text, size_t n, unsigned char *out, size_t max, size_t *len)
-{
-	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	unsigned char three[3];
-	char again[5];
-	size_t padding = n > 0 && text[n - 1] == '=' ? 1 + (n > 1 && text[n - 2] == '=') : 0;
-
-	if (n % 4 || n / 4 * 3 - padding > max)
-		return false;
-	for (size_t i = 0; i < n - padding; i++)
-		if (!text[i] || !strchr(alphabet, text[i]))
-			return false;
-	*len = n / 4 * 3 - padding;
-	for (size_t left = *len; left > 0; text += 4) {
-		size_t k = left < 3 ? left : 3;
-
-		if (EVP_DecodeBlock(three, (const unsigned char *)text, 4) != 3)
-			return false;
-		encode(ENCODING_BASE64, three, k, again);
-		if (memcmp(again, text, 4) != 0) /* bits that stand for nothing: RFC 4648 section 3.5 */
-			return false;
-		memcpy(out, three, k);
-		out += k;
-		left -= k;
-	}
-	return true;
-}
-
-/* Bits at the end that stand for nothing must be 0: RFC 4648 section 3.5. */
-static bool decode_base64url(const char *text, size_t n, unsigned char *out, size_t max, size_t *len)
+/* Reads digits of six bits each. *rest becomes the bits at the end that are no whole byte. */
+static bool decode_digits(const char *alphabet, const char *text, size_t n, unsigned char *out, size_t max, size_t *len, unsigned *rest)
 {
 	unsigned bits = 0, held = 0;
 	const char *at;
 
-	if (n % 4 == 1 || n / 4 * 3 + (n % 4 ? n % 4 - 1 : 0) > max)
+	if (n % 4 == 1)
 		return false;
 	for (*len = 0; n > 0; n--, text++) {
-		at = *text ? strchr(url_alphabet, *text) : NULL;
+		at = *text ? strchr(alphabet, *text) : NULL;
 		if (!at)
 			return false;
-		bits = bits << 6 | (unsigned)(at - url_alphabet);
+		bits = bits << 6 | (unsigned)(at - alphabet);
 		held += 6;
 		if (held < 8)
 			continue;
 		held -= 8;
+		if (*len == max)
+			return false;
 		out[(*len)++] = (unsigned char)(bits >> held);
 	}
-	return !(bits & ((1U << held) - 1));
+	*rest = bits & ((1U << held) - 1);
+	return true;
+}
+
+/* The number of "=" at the end of base64, at most 2. */
+static size_t base64_padding(const char *text, size_t n)
+{
+	return n > 0 && n % 4 == 0 && text[n - 1] == '=' ? 1 + (text[n - 2] == '=') : 0;
+}
+
+/* Bits at the end that stand for nothing must be 0: RFC 4648 section 3.5. */
+static bool decode_base64(const char *text, size_t n, unsigned char *out, size_t max, size_t *len)
+{
+	unsigned rest;
+
+	return n % 4 == 0 && decode_digits(standard_alphabet, text, n - base64_padding(text, n), out, max, len, &rest) && !rest;
+}
+
+static bool decode_base64url(const char *text, size_t n, unsigned char *out, size_t max, size_t *len)
+{
+	unsigned rest;
+
+	return decode_digits(url_alphabet, text, n, out, max, len, &rest) && !rest;
+}
+
+bool decode_loose(const char *text, size_t n, unsigned char *out, size_t max, size_t *len)
+{
+	unsigned rest;
+
+	return decode_digits(standard_alphabet, text, n - base64_padding(text, n), out, max, len, &rest);
 }
 
 bool decode(enum encoding e, const char *text, size_t n, unsigned char *out, size_t max, size_t *len)

@@ -21,4 +21,7 @@ void encode(enum encoding e, const void *bytes, size_t n, char *out);
  */
 bool decode(enum encoding e, const char *text, size_t n, unsigned char *out, size_t max, size_t *len);
 
+/* The same for base64 with or without its padding, and with bits at the end that stand for nothing. */
+bool decode_loose(const char *text, size_t n, unsigned char *out, size_t max, size_t *len);
+
 #endif

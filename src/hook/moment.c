@@ -3,7 +3,6 @@
 #include "hook/moment.h"
 
 #include <ctype.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "core/clock.h"
@@ -33,32 +32,20 @@ static bool is_rfc3339(const char *text)
 	return (*text == '+' || *text == '-') && (text = pass_shape(text + 1, "00:00")) && !*text;
 }
 
-/* Rewrites a date of HTTP as one of RFC 3339. */
-static bool rewrite_http(const char *text, char out[TEXT_MAX])
+/* A date of HTTP (RFC 9110 section 5.6.7). */
+static bool is_http_date(const char *text)
 {
-	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-	const char *end = pass_shape(text, "AAA, 00 AAA 0000 00:00:00 GMT"), *month;
-	char name[4] = "";
-
-	if (!end || *end)
-		return false;
-	memcpy(name, text + 8, 3);
-	month = strstr(months, name);
-	if (!month || (month - months) % 3)
-		return false;
-	snprintf(out, TEXT_MAX, "%.4s-%02d-%.2sT%.8sZ", text + 12, (int)(month - months) / 3 + 1, text + 5, text + 17);
-	return true;
+	text = pass_shape(text, "AAA, 00 AAA 0000 00:00:00 GMT");
+	return text && !*text;
 }
 
 bool moment_read(struct slice text, int64_t *ms)
 {
-	char copy[TEXT_MAX], date[TEXT_MAX];
+	char copy[TEXT_MAX];
 
 	if (text.n == 0 || text.n >= sizeof copy || memchr(text.p, '\0', text.n))
 		return false;
 	memcpy(copy, text.p, text.n);
 	copy[text.n] = '\0';
-	if (is_rfc3339(copy))
-		return clock_read(text, ms);
-	return rewrite_http(copy, date) && clock_read(slice_text(date), ms);
+	return (is_rfc3339(copy) || is_http_date(copy)) && clock_read(text, ms);
 }

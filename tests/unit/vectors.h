@@ -10,6 +10,18 @@ struct vector {
 	const char *url;
 };
 
+/* The public key of several samples below. */
+#define SAMPLE_PEM \
+	"-----BEGIN PUBLIC KEY-----\n" \
+	"MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAxNdlaM9vOpD5Vq0Ideul\n" \
+	"yAVqwI5egf6kOyyby7+RGfx1XHfpg4mzjjEyVyEtppGqQABOq68kzLFnktBbwyLQ\n" \
+	"UXRNRnQ56qy6qwbvrRMvAtZyqEy1RdoIpO4gVKtykMD0cQMa+kjntwc+EkkqzEEl\n" \
+	"dlY4BjjEavWPp/RBegfGz/RyECKSd3VXgPpg/9W9JGdZ55WAT0F7GevdLT1kVHUW\n" \
+	"Ud6NzSUMUsA+3A7sMJbDliSaYZ0AfMUZYKk0kSlq8s8C0FVVmu5mGB8YdpSm6xSf\n" \
+	"F17rvPUnC0GRJ/sS7Gneh5FztDwoUJAXiHP46vKgJmpfAeyR412nRJWik6hoKCvA\n" \
+	"XQIDAQAB\n" \
+	"-----END PUBLIC KEY-----\n"
+
 static const struct vector vectors[] = {
 	{"mailgun",
 		"algorithm = \"hmac-sha256\" signature = {\"json:signature.signature\"} timestamp = \"json:signature.times"
@@ -42,15 +54,7 @@ static const struct vector vectors[] = {
 		"ect}\\n{end}{if json:SubscribeURL}SubscribeURL\\n{json:SubscribeURL}\\n{end}Timestamp\\n{json:Timestamp}"
 		"\\n{if json:Token}Token\\n{json:Token}\\n{end}TopicArn\\n{json:TopicArn}\\nType\\n{json:Type}\\n\" timestamp"
 		" = \"json:Timestamp\" timestamp-unit = \"date\" tolerance = \"3h\"",
-		"-----BEGIN PUBLIC KEY-----\n"
-		"MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAxNdlaM9vOpD5Vq0Ideul\n"
-		"yAVqwI5egf6kOyyby7+RGfx1XHfpg4mzjjEyVyEtppGqQABOq68kzLFnktBbwyLQ\n"
-		"UXRNRnQ56qy6qwbvrRMvAtZyqEy1RdoIpO4gVKtykMD0cQMa+kjntwc+EkkqzEEl\n"
-		"dlY4BjjEavWPp/RBegfGz/RyECKSd3VXgPpg/9W9JGdZ55WAT0F7GevdLT1kVHUW\n"
-		"Ud6NzSUMUsA+3A7sMJbDliSaYZ0AfMUZYKk0kSlq8s8C0FVVmu5mGB8YdpSm6xSf\n"
-		"F17rvPUnC0GRJ/sS7Gneh5FztDwoUJAXiHP46vKgJmpfAeyR412nRJWik6hoKCvA\n"
-		"XQIDAQAB\n"
-		"-----END PUBLIC KEY-----\n",
+		SAMPLE_PEM,
 		"",
 		"{\"Type\":\"Notification\",\"MessageId\":\"sns-0001\",\"TopicArn\":\"arn:aws:sns:eu-west-1:000000000000:sample\""
 		",\"Subject\":\"Sample\",\"Message\":\"Hello\",\"Timestamp\":\"2026-11-27T09:00:00.000Z\",\"SignatureVersion\":\"2\","
@@ -82,15 +86,7 @@ static const struct vector vectors[] = {
 		1795780000, NULL, "https://hooks.example.com/monday"},
 	{"wise",
 		"algorithm = \"rsa-sha256\" header = \"X-Signature-SHA256\" encoding = \"base64\" signs = \"{body}\"",
-		"-----BEGIN PUBLIC KEY-----\n"
-		"MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAxNdlaM9vOpD5Vq0Ideul\n"
-		"yAVqwI5egf6kOyyby7+RGfx1XHfpg4mzjjEyVyEtppGqQABOq68kzLFnktBbwyLQ\n"
-		"UXRNRnQ56qy6qwbvrRMvAtZyqEy1RdoIpO4gVKtykMD0cQMa+kjntwc+EkkqzEEl\n"
-		"dlY4BjjEavWPp/RBegfGz/RyECKSd3VXgPpg/9W9JGdZ55WAT0F7GevdLT1kVHUW\n"
-		"Ud6NzSUMUsA+3A7sMJbDliSaYZ0AfMUZYKk0kSlq8s8C0FVVmu5mGB8YdpSm6xSf\n"
-		"F17rvPUnC0GRJ/sS7Gneh5FztDwoUJAXiHP46vKgJmpfAeyR412nRJWik6hoKCvA\n"
-		"XQIDAQAB\n"
-		"-----END PUBLIC KEY-----\n",
+		SAMPLE_PEM,
 		"X-Signature-SHA256: vWGa23c9En/qwAeEfJH2HFP9De732Qd0ncA0wzjcK9F9Jzg1nigcivQ8aqvi0c2sp7CsomAeeig25VcA"
 		"ETp9RTEJgjJOuG9oZBJ5wfPCEI8noU4fUDfM2oaiNjY6238q6bLG7H9ytPtthIP98cEhObEUAXpTmsa7jH4K2fjb0S1KoJcb06+Z"
 		"XJCK5nUdQPOnpoSKgOeUBi+FMTlljPhtCsWN8yTlG5e8dXyUR/P2hQJVDfAN4ruIzIk4hlBIItAjoE8PtS4XyTINQDuWPycEjcMm"
