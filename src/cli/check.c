@@ -47,6 +47,7 @@ static const struct {
 } parts[] = {
 	{run_here, check_endpoints},
 	{run_here, check_shared_secrets},
+	{run_here, check_short_secrets},
 	{run_here, check_identity},
 	{check_as_owner, check_files},
 	{check_as_owner, check_spool},

@@ -83,6 +83,9 @@ check_part check_spool;
 /* Does a secret stand in two endpoints? */
 check_part check_shared_secrets;
 
+/* Is a secret shorter than its tokens need? */
+check_part check_short_secrets;
+
 /* Which fields of each endpoint does the signature not cover, so that a stranger with a captured delivery can change them? */
 check_part check_identity;
 

@@ -16,42 +16,42 @@ static const char *const answer_types[] = {"text/plain", "application/json", NUL
 
 /* ---- kinds of its own */
 
-static const struct {
-	const char *prefix;
-	enum handshake_place place;
-} places[] = {{"json:", HANDSHAKE_IN_CHALLENGE}, {"form:", HANDSHAKE_IN_FORM}, {"header:", HANDSHAKE_IN_HEADER}, {"query:", HANDSHAKE_IN_QUERY}};
-
-/* The place that a question's text begins with; NOWHERE for another text. */
+/* The place of a question; NOWHERE for a text that is none. */
 static enum handshake_place question_place(const char *text)
 {
-	for (size_t i = 0; i < sizeof places / sizeof *places; i++)
-		if (strncmp(text, places[i].prefix, strlen(places[i].prefix)) == 0)
-			return places[i].place;
-	return HANDSHAKE_NOWHERE;
+	struct slice name;
+
+	switch (scheme_value_kind(slice_text(text), &name)) {
+	case SOURCE_JSON:
+		return HANDSHAKE_IN_CHALLENGE;
+	case SOURCE_FORM:
+		return HANDSHAKE_IN_FORM;
+	case SOURCE_HEADER:
+		return HANDSHAKE_IN_HEADER;
+	case SOURCE_QUERY:
+		return HANDSHAKE_IN_QUERY;
+	default:
+		return HANDSHAKE_NOWHERE;
+	}
 }
 
 static bool check_question(const struct option_row *row, cfg_t *sec, const char *text, struct buf *why)
 {
-	enum handshake_place place = question_place(text);
 	struct source source;
-	bool right = false;
 
 	(void)row;
 	(void)sec;
-	if (place == HANDSHAKE_IN_QUERY)
-		right = strlen(text) > strlen("query:");
-	else if (place != HANDSHAKE_NOWHERE)
-		right = scheme_source_parse(text, &source);
-	if (!right)
-		buf_printf(why, ": write \"json:PATH\", \"form:NAME\", \"header:NAME\" or \"query:NAME\"");
-	return right;
+	if (question_place(text) != HANDSHAKE_NOWHERE && scheme_source_parse(text, &source))
+		return true;
+	buf_printf(why, ": write \"json:PATH\", \"form:NAME\", \"header:NAME\" or \"query:NAME\"");
+	return false;
 }
 
 static bool check_token(const struct option_row *row, cfg_t *sec, const char *text, struct buf *why)
 {
 	(void)row;
 	(void)sec;
-	if (question_place(text) == HANDSHAKE_IN_QUERY && strlen(text) > strlen("query:"))
+	if (question_place(text) == HANDSHAKE_IN_QUERY)
 		return true;
 	buf_printf(why, ": write \"query:NAME\"");
 	return false;
@@ -103,9 +103,21 @@ static bool begins_name(const char *header, const char *name, size_t n)
 	return strncasecmp(header, name, n) == 0;
 }
 
+/* True for a name with one of these words in it: a header of a handshake, and of no web server, browser or cache. */
+static bool is_handshake_header(const char *name, size_t n)
+{
+	static const char *const words[] = {"hook", "challenge", "verification"};
+
+	for (size_t at = 0; at < n; at++)
+		for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+			if (n - at >= strlen(words[i]) && begins_name(name + at, words[i], strlen(words[i])))
+				return true;
+	return false;
+}
+
 /*
  * A stranger's text in a header of any name could steer the web server (X-Accel-Redirect), a browser or a cache. So the answer has the
- * question's own header, those of CloudEvents (HTTP 1.1 Web Hooks, section 4.2), and Allow.
+ * question's own header where that is one of handshakes, those of CloudEvents (HTTP 1.1 Web Hooks, section 4.2), and Allow.
  */
 static bool is_allowed_header(cfg_t *sec, const char *header)
 {
@@ -117,7 +129,7 @@ static bool is_allowed_header(cfg_t *sec, const char *header)
 	if (begins_name(header, "WebHook-", strlen("WebHook-")))
 		return true;
 	return question && question_place(question) == HANDSHAKE_IN_HEADER && strlen(question) == strlen("header:") + n &&
-		begins_name(header, question + strlen("header:"), n);
+		begins_name(header, question + strlen("header:"), n) && is_handshake_header(header, n);
 }
 
 static bool is_header_line(const char *header)
@@ -140,7 +152,8 @@ static bool check_answer_headers(const struct option_row *row, cfg_t *sec, const
 	else if (cfg_size(sec, row->name) > HANDSHAKE_HEADERS)
 		buf_printf(why, ": there are more than %d headers", HANDSHAKE_HEADERS);
 	else if (!is_allowed_header(sec, text))
-		buf_printf(why, ": an answer may have the header that the question is in, WebHook-... and a fixed Allow");
+		buf_printf(why, ": an answer may have the header that the question is in, where its name has Hook, Challenge or Verification in it, "
+			"WebHook-... and a fixed Allow");
 	else
 		return check_placeholders(text, why);
 	return false;

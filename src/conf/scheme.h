@@ -162,7 +162,7 @@ enum placeholder {
  */
 bool scheme_next(const char **text, enum placeholder *p, struct slice *literal);
 
-/* The kind of a source in a signed string, and where its name begins. SOURCE_NONE: it is none. */
+/* The kind of a source in a signed string or of a question, and its name. SOURCE_NONE: it is none. */
 enum source_kind scheme_value_kind(struct slice source, struct slice *name);
 
 /* True when the signed string has that placeholder. */
@@ -234,6 +234,12 @@ struct key *scheme_key(const struct scheme *s, const char *text, size_t n, bool 
 
 /* The same for the scheme's other algorithm, which its signatures may have. NULL without an error where it has none. */
 struct key *scheme_other_key(const struct scheme *s, const char *text, size_t n, const char **why);
+
+/*
+ * The bytes that a shared secret's text has for a token's key, where RFC 7518 section 3.2 wants more of them; 0: it has enough, or the
+ * scheme has no such key.
+ */
+size_t scheme_short_key(const struct scheme *s, const char *text, size_t n);
 
 /* True when the scheme's secrets are keys, and not texts that are compared. */
 bool scheme_has_key(const struct scheme *s);

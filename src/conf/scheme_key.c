@@ -64,38 +64,9 @@ bool scheme_is_jwt(const struct scheme *s)
 }
 
 /*
- * Base64 (RFC 4648 section 4) as the Standard Webhooks libraries take secrets: with or without its padding, and with bits at
- * the end that stand for nothing. None of them takes the URL's alphabet.
+ * The bytes behind the Standard Webhooks' prefix, decoded as its libraries do: none of them takes the URL's alphabet. Supabase writes the
+ * signature's version before it.
  */
-static bool decode_loose(const char *text, size_t n, unsigned char *out, size_t max, size_t *len)
-{
-	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	uint32_t bits = 0;
-	unsigned held = 0;
-	const char *at;
-
-	if (n > 0 && n % 4 == 0)
-		for (int i = 0; i < 2 && text[n - 1] == '='; i++)
-			n--;
-	if (n % 4 == 1)
-		return false;
-	for (*len = 0; n > 0; n--, text++) {
-		at = *text ? strchr(alphabet, *text) : NULL;
-		if (!at)
-			return false;
-		bits = bits << 6 | (uint32_t)(at - alphabet);
-		held += 6;
-		if (held < 8)
-			continue;
-		held -= 8;
-		if (*len == max)
-			return false;
-		out[(*len)++] = (unsigned char)(bits >> held);
-	}
-	return *len > 0;
-}
-
-/* The bytes behind the Standard Webhooks' prefix, decoded. Supabase writes the signature's version before it. */
 static bool decode_key(const struct scheme *s, const char *text, size_t n, unsigned char *out, size_t max, size_t *len)
 {
 	static const char *const prefixes[] = {"v1,", "v1a,", "whsec_", "whpk_", "whsk_"};
@@ -110,7 +81,7 @@ static bool decode_key(const struct scheme *s, const char *text, size_t n, unsig
 		text += k;
 		n -= k;
 	}
-	return decode_loose(text, n, out, max, len);
+	return decode_loose(text, n, out, max, len) && *len > 0;
 }
 
 /* An Ed25519 key of 32 bytes, or in DER. */
@@ -160,6 +131,18 @@ static struct key *key_of_text(const struct scheme *s, enum algorithm algorithm,
 struct key *scheme_key(const struct scheme *s, const char *text, size_t n, bool sign, const char **why)
 {
 	return key_of_text(s, s->algorithm, text, n, sign, why);
+}
+
+size_t scheme_short_key(const struct scheme *s, const char *text, size_t n)
+{
+	unsigned char bytes[SECRET_MAX];
+
+	if (s->algorithm != ALGORITHM_JWT_HS256)
+		return 0;
+	if (s->key_text != KEY_TEXT_PLAIN && !decode_key(s, text, n, bytes, sizeof bytes, &n))
+		return 0;
+	explicit_bzero(bytes, sizeof bytes);
+	return n < KEY_SHA256_BYTES ? n : 0;
 }
 
 struct key *scheme_other_key(const struct scheme *s, const char *text, size_t n, const char **why)

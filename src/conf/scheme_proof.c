@@ -270,6 +270,11 @@ static bool check_places(cfg_t *sec, const struct scheme *s)
 
 static bool check_token_scheme(cfg_t *sec, const struct scheme *s)
 {
+	static const char *const fixed[] = {"encoding", "timestamp-unit", "other-algorithm", "any-port"};
+
+	for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
+		if (option_is_given(sec, fixed[i]))
+			return option_refuse_value(sec, fixed[i], NULL, "a token says by itself how it is written: RFC 7519; remove %s", fixed[i]);
 	if (!s->header && !s->place[0].kind)
 		return option_refuse(sec, "it does not say where the token is; add header = \"Authorization\"");
 	if (cfg_getstr(sec, "signs"))

@@ -3,9 +3,11 @@
 #define _DEFAULT_SOURCE /* explicit_bzero */
 #include "conf/secret.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "conf/fingerprint.h"
 #include "conf/option.h"
@@ -51,6 +53,8 @@ static bool check_secret(bool is_file, cfg_t *sec, const char *name, struct buf 
 	ok = read_secret(is_file, sec, name, &one);
 	if (!ok)
 		buf_printf(why, ": %s", one.why);
+	if (!ok && is_file && access(buf_str(&one.place), F_OK) != 0 && errno == ENOENT)
+		buf_printf(why, "; write the provider's secret into it, or let `hookspool keygen %s` make one", buf_str(&one.place));
 	clear_secret(&one);
 	return ok;
 }

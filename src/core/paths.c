@@ -357,6 +357,7 @@ static void set_path_values(struct parse *p)
 	for (int i = 0; i < p->n; i++) {
 		const struct trail *t = &p->trail[i];
 
+		p->paths[i].named = t->seen & 1;
 		p->paths[i].filled = t->filled && !t->twice;
 		p->paths[i].missing = t->missing || t->waiting;
 		p->paths[i].several = t->differ || t->many || (t->value.set && t->every && p->paths[i].missing);

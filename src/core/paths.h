@@ -31,6 +31,7 @@ struct path {
 	bool member;  /* the value is the name of the member that the last part, "!...", finds */
 	struct slice value; /* a string that isn't empty, a number's digits, "true" or "false"; otherwise p == NULL */
 	enum path_kind kind;
+	bool named;   /* the path's first name is in the top-level object, whatever it has: null and "" too */
 	bool filled;  /* an array or object is there, and is not empty; of a path with a *: at one index or more */
 	bool missing; /* an element of a * has no value */
 	bool several; /* a * or = has no value because its elements differ: several values, several elements, or some with none */

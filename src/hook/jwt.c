@@ -82,8 +82,8 @@ static bool is_same_text(struct slice s, const char *text)
 /* RFC 7515 section 4.1.11: an extension that is critical and not understood makes the token invalid. Others are ignored. */
 static enum verify_result check_token_header(const struct scheme *s, const struct token *t, struct verify *v)
 {
-	struct path path[] = {{.text = "alg", .exact = true}, {.text = "crit"}, {.text = "crit.*"}};
-	enum verify_result result = find_values(t->header, path, 3, v);
+	struct path path[] = {{.text = "alg", .exact = true}, {.text = "crit"}};
+	enum verify_result result = find_values(t->header, path, 2, v);
 
 	if (result != VERIFY_OK)
 		return result;
@@ -91,7 +91,7 @@ static enum verify_result check_token_header(const struct scheme *s, const struc
 		snprintf(v->why, sizeof v->why, "the token's alg is not %s, the scheme's", jwt_algorithm(s));
 		return verify_wrong(v, v->why);
 	}
-	if (path[1].filled || path[1].value.p || path[2].filled)
+	if (path[1].named)
 		return verify_wrong(v, "the token has a critical extension, and none is known");
 	return VERIFY_OK;
 }
@@ -126,23 +126,18 @@ static bool read_moment(const struct path *path, int64_t *ms)
 	return i > 0 && (i == path->value.n || path->value.p[i] == '.');
 }
 
-/* What a path has, whatever it is. */
-static bool has_claim(const struct path *path)
-{
-	return path->value.p || path->filled;
-}
-
+/* A claim that is there and no time, such as null, makes the token invalid: it is not taken for a token without that claim. */
 static enum verify_result check_validity(const struct scheme *s, const struct path *exp, const struct path *nbf, int64_t now, struct verify *v)
 {
 	int64_t at;
 
-	if (has_claim(exp)) {
+	if (exp->named) {
 		if (!read_moment(exp, &at))
 			return verify_wrong(v, "the token's exp is no time");
 		if (now != VERIFY_ANY_TIME && now >= at + s->tolerance)
 			return verify_wrong(v, "the token's signature is right, but it has expired (exp)");
 	}
-	if (has_claim(nbf)) {
+	if (nbf->named) {
 		if (!read_moment(nbf, &at))
 			return verify_wrong(v, "the token's nbf is no time");
 		if (now != VERIFY_ANY_TIME && now < at - s->tolerance)

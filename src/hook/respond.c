@@ -70,6 +70,14 @@ static struct answer accepted(const struct delivery *d, const char *json)
 	return own;
 }
 
+/* The scheme's answer is an empty one, to each delivery: its provider takes no other, and no refusal with a body. Xero's documentation has that. */
+static bool wants_no_body(const struct endpoint *e)
+{
+	const struct scheme_answer *s = &e->scheme.answer;
+
+	return !e->answer_given && s->status == 200 && s->body && !*s->body && !s->to_forms;
+}
+
 bool respond(struct delivery *d, struct buf *out)
 {
 	const struct outcome_info *info = outcome_info(d->outcome);
@@ -84,6 +92,8 @@ bool respond(struct delivery *d, struct buf *out)
 		a = (struct answer){d->challenge.status, d->challenge.type, buf_str(&d->challenge.body), buf_str(&d->challenge.headers)};
 	else if (d->endpoint && info->status == 200)
 		a = accepted(d, json);
+	else if (d->endpoint && wants_no_body(d->endpoint))
+		a = (struct answer){.status = a.status, .body = ""};
 	if (d->retry_after)
 		snprintf(retry, sizeof retry, "Retry-After: %lld\r\n", (long long)(d->retry_after + 999) / 1000);
 	if (d->outcome == OUTCOME_METHOD && d->endpoint && scheme_takes_get(&d->endpoint->scheme))

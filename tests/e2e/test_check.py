@@ -132,6 +132,22 @@ def test_error_names_invisible_characters_of_a_secret(data, named_so):
         assert status == 2 and named_so in found[0][2] and "WS" in found[0][2] and "abcdefgh" not in found[0][2]
 
 
+def test_short_secret_of_a_token_warns():
+    """RFC 7518 section 3.2 wants 32 bytes for HS256. Other schemes' secrets are as their providers give them."""
+    home = Home(endpoint("/netlify", scheme="netlify", secret_file=["short"]), endpoint("/long", scheme="netlify", secret_file=["long"]),
+                endpoint("/github", scheme="github", secret_file=["abc"]), files={"short": "x" * 31, "long": "y" * 32, "abc": "abc"})
+    found = named(check(home)[1], "short-secret")
+    assert len(found) == 1 and found[0][1] == "warn" and "/netlify: its secret" in found[0][2] and "31 bytes" in found[0][2]
+
+
+def test_missing_secret_names_the_command_that_makes_one():
+    home = Home(endpoint(secret_file=["nowhere"]))
+    done = home.cli("verify", "-", stdin=b"{}")
+    assert done.returncode == 78 and b"nowhere: No such file or directory; write the provider's secret into it, or let `hookspool keygen " in done.stderr
+    command = re.search(r"`hookspool (keygen \S+)`", done.stderr.decode())[1]
+    assert home.cli(*command.split()).returncode == 0 and home.cli("verify", "-", stdin=b"{}").returncode == 1, "it loads, and nothing is signed"
+
+
 def rewrite(home, change):
     home.conf.write_bytes(change(home.conf.read_text()))
 

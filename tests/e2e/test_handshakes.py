@@ -236,6 +236,8 @@ def test_questions_are_rate_limited():
     ('question = "json:a" answer-status = 201', "200 or 204"), ('question = "json:a" answer-status = 204 answer-body = "x"', "no body"),
     ('question = "json:a" answer-headers = {"X-Accel-Redirect: {challenge}"}', "may have the header"),
     ('question = "json:a" answer-headers = {"Location: x"}', "may have the header"), ('question = "json:a" answer-headers = {"Allow: {challenge}"}', "may have"),
+    *((f'question = "header:{name}" answer-headers = {{"{name}: {{challenge}}"}}', "Hook, Challenge or Verification in it")
+      for name in ("X-Accel-Redirect", "X-Sendfile", "Status", "Location", "Set-Cookie", "Content-Length", "Transfer-Encoding", "X-LiteSpeed-Location")),
     ('question = "header:X-A" answer-headers = {"X-A:x"}', "Name: value"), ('question = "json:a" verify-token = "query:t"', "goes with"),
     ('question = "header:X-A" signed = false event = "x"', "remove event"), ('method = "PUT" question = "query:a"', "unknown")])
 def test_wrong_section_is_refused(section, words):
@@ -275,7 +277,11 @@ def test_answers_of_schemes():
         for _ in range(2):
             reply = ask(one, f"/{name}", body, signed(body))
             assert (reply.status, reply.body, reply.headers.get("content-type")) == (status, answer, kind), (name, reply)
-        expect(ask(one, f"/{name}", body, signed(body + b" ")), "unauthorized")
+        refused = ask(one, f"/{name}", body, signed(body + b" "))
+        if name == "empty":  # developer.xero.com: 401, and no body in the response
+            assert (refused.status, refused.body, refused.headers.get("content-type")) == (401, b"", None), refused
+        else:
+            expect(refused, "unauthorized")
     assert (ask(one, "/own", body, signed(body)).status, ask(one, "/own", body, signed(body)).body) == (202, b"mine")
     reply = ask(one, "/other", body, signed(body))
     assert (reply.status, reply.code) == (202, "stored")

@@ -281,6 +281,10 @@ static void token_cannot_choose_its_algorithm(void **state)
 	check_token(c, buf_str(&token), "critical");
 	make_token("{\"alg\":\"HS256\",\"kid\":\"../../etc/passwd\",\"jku\":\"https://a.example/\"}", claims, "secret", &token);
 	check_token(c, buf_str(&token), NULL); /* none of these is looked at */
+	make_token("{\"alg\":\"HS256\",\"crit\":[]}", claims, "secret", &token);
+	check_token(c, buf_str(&token), "critical");
+	make_token("{\"alg\":\"HS256\"}", "{\"exp\":null}", "secret", &token);
+	check_token(c, buf_str(&token), "exp is no time"); /* though no claim is wanted */
 	make_token("{\"alg\":\"HS256\"}", claims, "third", &token);
 	check_token(c, buf_str(&token), "wrong signature");
 	conf_free(c);
@@ -312,7 +316,12 @@ static void claims_are_checked(void **state)
 		{"{\"exp\":99999999999999999999,\"aud\":\"https://a.example/w\",\"n\":5}", "exp is no time"},
 		{"{\"exp\":2000,\"nbf\":1001,\"aud\":\"https://a.example/w\",\"n\":5}", "not valid yet"},
 		{"{\"aud\":\"https://a.example/w\",\"n\":5}", "no claim exp"},
-		{"{\"exp\":null,\"aud\":\"https://a.example/w\",\"n\":5}", "no claim exp"},
+		{"{\"exp\":null,\"aud\":\"https://a.example/w\",\"n\":5}", "exp is no time"},
+		{"{\"exp\":\"\",\"aud\":\"https://a.example/w\",\"n\":5}", "exp is no time"},
+		{"{\"exp\":[],\"aud\":\"https://a.example/w\",\"n\":5}", "exp is no time"},
+		{"{\"exp\":{},\"aud\":\"https://a.example/w\",\"n\":5}", "exp is no time"},
+		{"{\"exp\":false,\"aud\":\"https://a.example/w\",\"n\":5}", "exp is no time"},
+		{"{\"exp\":2000,\"nbf\":null,\"aud\":\"https://a.example/w\",\"n\":5}", "nbf is no time"},
 		{"{\"exp\":2000,\"n\":5}", "no claim aud"},
 		{"{\"exp\":2000,\"aud\":\"https://a.example/\",\"n\":5}", "claim aud is not"},
 		{"{\"exp\":2000,\"aud\":\"https://a.example/w \",\"n\":5}", "claim aud is not"},
@@ -432,6 +441,9 @@ static void wrong_proofs_are_refused_at_load(void **state)
 		{"header = \"X\" timestamp = \"soon\"", "json:PATH"}, {"header = \"X\" claims = {\"exp\"}", "those of a token"},
 		{"algorithm = \"jwt-hs256\"", "where the token is"}, {"algorithm = \"jwt-hs256\" header = \"X\" signs = \"{body}\"", "signs itself"},
 		{"algorithm = \"jwt-hs256\" header = \"X\" separator = \",\"", "a token is one"},
+		{"algorithm = \"jwt-hs256\" header = \"X\" encoding = \"base64\"", "remove encoding"},
+		{"algorithm = \"jwt-hs256\" header = \"X\" timestamp = \"claim:iat\" timestamp-unit = \"ms\"", "remove timestamp-unit"},
+		{"algorithm = \"jwt-hs256\" header = \"X\" other-algorithm = \"hmac-sha1\"", "remove other-algorithm"},
 		{"algorithm = \"jwt-hs256\" header = \"X\" timestamp = \"json:t\"", "outside of its token"},
 		{"algorithm = \"jwt-hs256\" header = \"X\" claims = {\"a=\"}", "NAME=TEXT"}, {"algorithm = \"jwt-hs256\" header = \"X\" claims = {\"a={body}\"}", "NAME=TEXT"},
 		{"algorithm = \"jwt-hs256\" header = \"X\" claims = {\"=b\"}", "NAME=TEXT"},
@@ -499,6 +511,33 @@ static void key_in_der_is_read_from_a_file(void **state)
 	unit_file("lines", "one\ntwo\n", 0600);
 	assert_false(io_read_secret("lines", &text, why, sizeof why));
 	buf_free(&text);
+}
+
+/* RFC 7518 section 3.2: a key of HS256 has as many bytes as its hash, at least. */
+static void short_keys_of_tokens_are_known(void **state)
+{
+	static const struct {
+		const char *options, *secret;
+		size_t bytes;
+	} cases[] = {
+		{"algorithm = \"jwt-hs256\"", "abc", 3}, {"algorithm = \"jwt-hs256\"", "0123456789abcdef0123456789abcde", 31},
+		{"algorithm = \"jwt-hs256\"", "0123456789abcdef0123456789abcdef", 0},
+		{"algorithm = \"jwt-hs256\" secret-encoding = \"hex\"", "0123456789abcdef0123456789abcdef", 16},
+		{"algorithm = \"jwt-hs256\" secret-encoding = \"base64\"", "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ+EstJQLr8=", 0},
+		{"algorithm = \"hmac-sha256\"", "abc", 0},
+	};
+	char options[128];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct conf *c;
+
+		snprintf(options, sizeof options, "header = \"X\" %s", cases[i].options);
+		c = load(options, "https://a.example/w", cases[i].secret, cases[i].secret);
+		assert_non_null(c);
+		assert_int_equal(scheme_short_key(&conf_endpoint(c, "/w")->scheme, cases[i].secret, strlen(cases[i].secret)), cases[i].bytes);
+		conf_free(c);
+	}
 }
 
 static void moments_are_strict(void **state)
@@ -620,6 +659,7 @@ int main(void)
 		cmocka_unit_test(wrong_proofs_are_refused_at_load),
 		cmocka_unit_test(keys_have_a_kind_and_a_length),
 		cmocka_unit_test(key_in_der_is_read_from_a_file),
+		cmocka_unit_test(short_keys_of_tokens_are_known),
 		cmocka_unit_test(moments_are_strict),
 		cmocka_unit_test(base64url_is_strict),
 		cmocka_unit_test(unsigned_fields_are_known),
