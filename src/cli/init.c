@@ -177,11 +177,12 @@ static const char *web_next(const struct init *i)
 
 static void print_next(const struct init *i)
 {
-	const struct provider *provider;
-	struct buf url = {0}, web = {0};
+	const struct provider *provider = provider_find(i->scheme.name);
+	struct buf url = {0}, web = {0}, title = {0};
 	int n = 0;
 
 	init_url_add(&i->url, &url);
+	init_title_add(&i->scheme, &title);
 	puts("\nNext:");
 	print_start(i, &n);
 	if (i->web && init_web_text(i, web_next(i), &web))
@@ -190,16 +191,16 @@ static void print_next(const struct init *i)
 	if (i->web && i->url.tls && i->web->certificate && !i->o->snippet && init_web_text(i, i->web->certificate, &web))
 		printf(" %d. A certificate:  %s\n", ++n, buf_str(&web));
 	if (i->made_secret && init_secret_is_chosen(&i->scheme))
-		printf(" %d. Give %s the address %s and the secret in %s\n", ++n, i->scheme.name, buf_str(&url), i->secret);
+		printf(" %d. Give %s the address %s and the secret in %s\n", ++n, buf_str(&title), buf_str(&url), i->secret);
 	else if (i->made_secret)
-		printf(" %d. Give %s the address %s, and put the signing secret that it shows into %s, in place of the one there\n", ++n, i->scheme.name,
+		printf(" %d. Give %s the address %s, and put the signing secret that it shows into %s, in place of the one there\n", ++n, buf_str(&title),
 			buf_str(&url), i->secret);
 	else
-		printf(" %d. Give %s the address %s\n", ++n, i->scheme.name, buf_str(&url));
+		printf(" %d. Give %s the address %s\n", ++n, buf_str(&title), buf_str(&url));
 	if (i->token_text.len)
 		printf("    and the verify token in %s\n", i->token);
 	web.len = 0;
-	if ((provider = provider_find(i->scheme.name)) && provider_add_note(provider, PROVIDER_ENTER, &web) && web.len)
+	if (provider && provider_add_note(provider, PROVIDER_ENTER, &web) && web.len)
 		printf("    %s\n", buf_str(&web));
 	printf(" %d. Try it through the web server:  hookspool -c %s send %s\n", ++n, i->conf, buf_str(&url));
 	if (i->sink_name)
@@ -207,6 +208,7 @@ static void print_next(const struct init *i)
 	printf(" %d. Look:  hookspool -c %s list\n", ++n, i->conf);
 	buf_free(&url);
 	buf_free(&web);
+	buf_free(&title);
 }
 
 /* ---- the command */

@@ -95,6 +95,9 @@ struct init {
 /* True when the provider lets its user choose the secret. */
 bool init_secret_is_chosen(const struct scheme *s);
 
+/* Appends the name of the scheme's provider, as people write it. */
+bool init_title_add(const struct scheme *s, struct buf *out);
+
 /* Appends the text of each file. */
 bool init_conf_text(const struct init *i, struct buf *out);
 bool init_web_text(const struct init *i, const char *text, struct buf *out);

@@ -140,7 +140,7 @@ int init_take_options(struct init *i)
 int init_take_defaults(struct init *i)
 {
 	const struct init_options *o = i->o;
-	struct buf url = {0};
+	struct buf url = {0}, title = {0};
 
 	if (!i->url.path[0]) {
 		init_default_url(i, &url);
@@ -149,8 +149,12 @@ int init_take_defaults(struct init *i)
 	}
 	if (!i->url.path[0])
 		return cli_usage("init", "--url is missing");
-	if (!i->secret_text.len && !o->new_secret && i->scheme.algorithm != ALGORITHM_NONE && !init_secret_is_chosen(&i->scheme))
-		return cli_usage("init", "--secret-file is missing: %s shows its signing secret; --new-secret makes one, to try this out", i->scheme.name);
+	if (!i->secret_text.len && !o->new_secret && i->scheme.algorithm != ALGORITHM_NONE && !init_secret_is_chosen(&i->scheme)) {
+		init_title_add(&i->scheme, &title);
+		cli_usage("init", "--secret-file is missing: %s shows its signing secret; --new-secret makes one, to try this out", buf_str(&title));
+		buf_free(&title);
+		return CLI_USAGE;
+	}
 	if (!i->web && !o->no_web_server)
 		return cli_usage("init", "--nginx FILE is missing, or --apache, --caddy, --lighttpd, --haproxy, or --no-web-server");
 	return CLI_OK;

@@ -5,6 +5,13 @@
 #include "cli/init.h"
 #include "conf/provider.h"
 
+bool init_title_add(const struct scheme *s, struct buf *out)
+{
+	const struct provider *p = provider_find(s->name);
+
+	return p ? provider_add_note(p, PROVIDER_TITLE, out) : buf_printf(out, "%s", s->name);
+}
+
 /* The provider's file says so: "the text of secret-file" is what is entered at the provider. */
 bool init_secret_is_chosen(const struct scheme *s)
 {

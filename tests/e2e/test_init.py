@@ -160,9 +160,9 @@ def test_trial_that_fails():
 def test_secret_that_the_provider_chooses_must_be_given():
     made = Made(provider="stripe")
     done = made.init()
-    assert done.returncode == 64 and b"--secret-file is missing" in done.stderr and made.files() == set()
+    assert done.returncode == 64 and b"--secret-file is missing: Stripe shows its" in done.stderr and made.files() == set()
     done = Made(provider="github").init()
-    assert done.returncode == 0 and b"Give github the address" in done.stdout and b"and the secret in" in done.stdout
+    assert done.returncode == 0 and b"Give GitHub the address" in done.stdout and b"and the secret in" in done.stdout
 
 
 WRONG = {

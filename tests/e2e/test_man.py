@@ -7,6 +7,7 @@ import pytest
 
 from examples import loads
 from place import BIN, SOURCE, need, run
+from receiver import Home, endpoint
 
 PAGES = sorted((SOURCE / "man").glob("*.[1-8]"))
 CONFIGURATION = re.compile(r'^\s*(endpoint "|include\(|[a-z-]+ *= *["{\d])', re.M)
@@ -52,6 +53,17 @@ def test_page_has_no_faults(page):
     assert done.returncode == 0 and not done.stdout + done.stderr, (done.stdout + done.stderr).decode()
 
 
+def test_delivery_signed_by_hand_is_stored(served, children):
+    """The commands of hookspool(1), as a shell runs them."""
+    block, = (block for block in literal_blocks((SOURCE / "man/hookspool.1").read_text()) if "openssl" in block)
+    home = Home(endpoint("/webhook/linkedin", secret_file=["linkedin.secret"]), files={"linkedin.secret": "a-secret-of-thirty-two-characters\n"})
+    site = served("nginx", home)
+    text = block.replace("https://example.com/", f"http://127.0.0.1:{site.port}/").replace("/etc/hookspool/", f"{home.dir}/")
+    assert text.count(str(home.dir)) == 1 and f":{site.port}/" in text
+    done = run(["sh", "-e", "-c", text])
+    assert done.returncode == 0 and json.loads(done.stdout)["status"] == "stored", done.stdout.decode() + done.stderr.decode()
+
+
 def test_all_pages_are_there():
     assert {page.name for page in PAGES} >= {"hookspool.1", "hookspool.conf.5", "hookspool.fcgi.8", "hookspool-page.fcgi.8"}
 
@@ -82,6 +94,19 @@ def test_every_option_described_is_there():
     """No heading of hookspool.conf(5) names an option that the program does not read."""
     headings = re.findall(r"^\.It (Ic .*)$", (SOURCE / "man/hookspool.conf.5").read_text(), re.M)
     assert {option for heading in headings for option in re.findall(r"Ic ([a-z-]+)", heading)} == configuration_options()
+
+
+def test_the_language_of_schemes_is_one_page():
+    """A page that a reader can print: at most 100 lines, with each option of both sections, and each word that they take."""
+    page = rendered("hookspool.conf.5")
+    section = re.search(r"^ +Your own\n(.*?)^ +Details\n", page, re.M | re.S)[1]
+    assert len(section.splitlines()) <= 100 and max(map(len, section.splitlines())) <= 80
+    for option in printed_options():
+        if option["section"] in ("scheme", "handshake"):
+            assert re.search(rf"^ +(?:[a-z-]+, )*{option['name']}(?:,| |$)", section, re.M), option["name"]
+    words = {word for option in printed_options() if option["section"] in ("scheme", "handshake") and option["name"] not in ("like", "handshake")
+             for word in option["choices"]}
+    assert not {word for word in words if not re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", section)}
 
 
 def example_options():

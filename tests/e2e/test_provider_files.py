@@ -8,7 +8,7 @@ import pytest
 import readme
 from place import BIN, SOURCE, USER, new_dir, own, run
 from receiver import Home
-from test_providers import FILES, home_for, is_delivery, load, post
+from test_providers import FILES, home_for, is_delivery, load, post, rows
 
 FILE = {path.stem: path for path in sorted((SOURCE / "schemes").glob("*.conf"))}
 KEYS = ["title", "docs", "enter", "id", "unsigned", "checked", "note"]
@@ -59,7 +59,7 @@ def test_file_is_complete(name):
     assert set(KEYS) - {"note"} <= set(found) <= set(KEYS) and all(found.values())
     assert re.match(r"https://[\w.-]+/", found["docs"])
     assert max(map(len, text.splitlines())) <= 140
-    assert TOLD[name]["title"] == found["title"] and TOLD[name]["enter"] == found["enter"] and TOLD[name]["documentation"] == found["docs"]
+    assert TOLD[name]["title"] == found["title"] and TOLD[name]["enter"] == found["enter"] and TOLD[name]["docs"] == found["docs"]
     assert text.endswith("\n\n" + TOLD[name]["scheme"])
     assert [sample for sample in FILES if load(sample)["scheme"] == name], "no sample"
     assert FILES.get(name) or [sample for sample in FILES if sample.startswith(name.removesuffix("-v3") + "-")]
@@ -86,6 +86,26 @@ def test_file_passes_the_check_as_a_configuration(name):
     home.write("hookspool.conf", FILE[name].read_text() + home.conf.read_text())
     checks = json.loads(home.cli("check", "--json").stdout)["checks"]
     assert "configuration" in [one["name"] for one in checks] and not [one for one in checks if one["status"] == "fail" and one["name"] != "spool"], checks
+
+
+SUCH_NAMES = re.compile(r'For names such as (\S+), write a scheme of your own with like = "(\S+)" and event = (\{.*?\})\.')
+NAMED = [name for name in FILE if SUCH_NAMES.search(notes(name).get("note", ""))]
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_scheme_that_a_note_has_gives_the_names_that_it_has(name):
+    """The built-in schemes keep the first of two names; the note joins them."""
+    wanted, like, source = SUCH_NAMES.search(notes(name)["note"]).groups()
+    sample = load(name)
+    home = home_for(sample)
+    home.write("hookspool.conf", f'scheme "own" {{ like = "{like}" event = {source} }}\n' + re.sub(r'scheme = "\w+"', 'scheme = "own"', home.conf.read_text()))
+    reply, log = post(home, sample)
+    assert reply.status == 200, log
+    assert rows(home)[-1]["event"] == wanted
+
+
+def test_providers_with_two_names_are_named():
+    assert {"pipedrive", "close", "linear", "sentry"} <= set(NAMED)
 
 
 def test_page_is_that_of_the_program():
