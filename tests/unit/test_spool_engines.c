@@ -24,7 +24,7 @@
 #include "spool/totals.h"
 #include "spool/view.h"
 
-enum { EVENTS = 120 /* several statements of a reading */ };
+enum { EVENTS = 120 /* several statements of a reading */, MANY = 2500 /* several pages */ };
 
 #define DAY INT64_C(86400000)
 static const int64_t T = INT64_C(1700000000000);
@@ -115,6 +115,18 @@ static void events_are_read_in_both_orders(void **state)
 	assert_int_equal(count(db, &f, &first, &last), 2);
 	f.account = "none";
 	assert_int_equal(count(db, &f, &first, &last), 0);
+}
+
+/* They are read by pages of ids, and a page by statements of fewer rows. */
+static void many_events_are_read_without_a_gap(void **state)
+{
+	struct spool_db *db = fill(engines_take(state), MANY);
+	struct spool_filter f = spool_filter_all;
+	int64_t first, last;
+
+	assert_int_equal(count(db, &f, &first, &last), MANY);
+	f.newest_first = true;
+	assert_int_equal(count(db, &f, &first, &last), MANY);
 }
 
 static void strangers_bytes_come_back_as_they_were(void **state)
@@ -673,6 +685,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ENGINES(events_are_read_in_both_orders),
+		ENGINES(many_events_are_read_without_a_gap),
 		ENGINES(strangers_bytes_come_back_as_they_were),
 		ENGINES(deliveries_are_counted_retried_replayed_and_dropped),
 		ENGINES(attempts_are_recorded_and_shown),

@@ -203,6 +203,8 @@ static bool next_page(struct spool_events_iter *it)
 {
 	if (it->min > it->max)
 		return false;
+	spool_stmt_reset(it->st); /* it may have rows left to give, of the page before */
+	it->left = 0;
 	it->by_one = false;
 	it->first = it->min;
 	it->last = it->max;
