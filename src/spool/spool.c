@@ -62,8 +62,10 @@ static size_t begin_events(struct spool_batch *queue, int64_t *until)
 	*until = 0;
 	for (struct spool_batch *b = queue; b; b = b->next) {
 		*until = earlier(*until, put_of(b)->deadline);
-		for (struct spool_event *ev = b->events; ev; ev = ev->next, n++)
+		for (struct spool_event *ev = b->events; ev; ev = ev->next, n++) {
 			ev->settled = ev->refused = ev->overflowed = false;
+			*ev->once = '\0';
+		}
 	}
 	return n;
 }

@@ -105,6 +105,7 @@ struct spool_event {
 	bool refused;                    /* the same: the database refuses this event, and no other; it is not stored */
 	bool overflowed;                 /* the same: it is in the overflow, and the id is that of the overflow */
 	bool settled;                    /* of spool_put() alone: it is stored, or refused */
+	char once[33]; /* the same: names an event without a key, for a server that may have stored it already; "": nothing does */
 };
 
 /*

@@ -37,6 +37,7 @@ static bool take_one(struct spool_db *db, struct put_rows *rows, struct spool_ev
 
 	ev->next = NULL;
 	ev->settled = false;
+	*ev->once = '\0';
 	if (ok && !(put_rows_take(rows, &(struct spool_batch){.events = ev}, (struct slice){PQgetvalue(salt, 0, 0), (size_t)PQgetlength(salt, 0, 0)}) &&
 	    put_rows_fill(rows, 0, 1)))
 		ok = spool_db_fail(db, SPOOL_ERROR_OTHER, "spool: memory is short");

@@ -4,8 +4,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
-#include "core/clock.h"
+#include "core/encode.h"
 
 enum { RUN_MOST = 256, RUN_BYTES = 32 << 20 };
 
@@ -28,31 +29,28 @@ static bool take_kept_key(const struct spool_event *ev, struct buf *text, struct
 	return true;
 }
 
-/* A number that is in no other hash: no event without a key is a duplicate, but of itself when its commit is tried again. */
-static bool make_number(const struct spool_event *ev, struct slice salt, struct buf *text)
+/* An event without a key is a duplicate of itself alone: when its commit is tried again, also from the overflow, which keeps its name. */
+static bool name_event(struct spool_event *ev)
 {
-	static _Atomic uint64_t count;
-	const struct {
-		uint64_t count;
-		int64_t now, mono;
-		const void *event, *stack;
-	} seed = {++count, clock_now(), clock_mono_us(), ev, &seed};
+	unsigned char bytes[(sizeof ev->once - 1) / 2];
 
-	text->len = 0;
-	return buf_add(text, salt.p, salt.n) && buf_add(text, &seed, sizeof seed);
+	if (*ev->once)
+		return true;
+	if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
+		return false;
+	encode(ENCODING_HEX, bytes, sizeof bytes, ev->once);
+	return true;
 }
 
 static bool hash_key(struct put_item *i, struct slice salt)
 {
+	struct slice own = i->key.whole;
 	struct buf text = {0};
-	bool ok;
+	bool ok = own.p || i->ev->kept || name_event(i->ev);
 
-	if (i->ev->kept && !i->key.whole.p)
-		ok = buf_add(&text, salt.p, salt.n) && buf_add(&text, "\xff", 1) && buf_add(&text, i->ev->origin.p, i->ev->origin.n);
-	else if (i->key.whole.p)
-		ok = buf_add(&text, salt.p, salt.n) && buf_add(&text, i->key.whole.p, i->key.whole.n);
-	else
-		ok = make_number(i->ev, salt, &text);
+	if (!own.p)
+		own = i->ev->kept ? i->ev->origin : slice_text(i->ev->once);
+	ok = ok && buf_add(&text, salt.p, salt.n) && (i->key.whole.p || buf_add(&text, "\xff", 1)) && buf_add(&text, own.p, own.n);
 	ok = ok && spool_key_digest((struct slice){text.data, text.len}, i->hash);
 	buf_free(&text);
 	return ok;

@@ -111,6 +111,8 @@ static bool take_spilled(struct move_out *m, struct spool_stmt *st)
 	s->ev.origin = slice_text(s->origin);
 	if (!copy_columns(s, st))
 		return spool_db_fail(m->from, SPOOL_ERROR_OTHER, "memory is short");
+	if (!s->ev.key.p && s->ev.scope.n) /* the receiver had asked the server to store it, under this name */
+		s->ev.origin = s->ev.scope;
 	s->ev.identity = identity_of(s, digest.n == SPOOL_KEY_DIGEST);
 	if (digest.n == SPOOL_KEY_DIGEST) {
 		memcpy(s->digest, digest.p, sizeof s->digest);

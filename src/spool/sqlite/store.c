@@ -261,7 +261,7 @@ static bool insert_row(struct spool_store *s, const struct spool_event *ev, cons
 		sqlite3_bind_blob(st, 16, c->key.digest, sizeof c->key.digest, SQLITE_STATIC);
 	else
 		sqlite3_bind_null(st, 16);
-	spool_sql_bind_slice(st, 17, c->key.scope.p ? c->key.scope : slice_text(""));
+	spool_sql_bind_slice(st, 17, c->key.scope.p ? c->key.scope : slice_text(ev->once));
 	bind_text(st, 18, ev);
 	ok = sqlite3_step(st) == SQLITE_DONE;
 	sqlite3_reset(st);
