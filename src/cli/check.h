@@ -15,6 +15,7 @@ enum check_grade { CHECK_OK, CHECK_WARN, CHECK_FAIL, CHECK_NOTE /* for other par
 struct check {
 	const char *socket; /* from --socket; NULL: not given */
 	bool deep, json;
+	const char *place; /* what the directory of this machine is; static text */
 	bool options; /* print the options, and check nothing */
 
 	enum check_grade worst;

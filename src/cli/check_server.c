@@ -6,6 +6,7 @@
 
 #include "cli/check.h"
 #include "core/clock.h"
+#include "spool/overflow.h"
 #include "spool/server.h"
 #include "spool/totals.h"
 
@@ -19,7 +20,7 @@ static void check_version(struct check *c, const struct spool_server *s)
 	if (s->version_number < OLDEST_VERSION)
 		check_say(c, CHECK_FAIL, "spool-server", "spool server: PostgreSQL %s; hookspool needs 13 or newer", s->version);
 	else if (*s->address && !s->encrypted)
-		check_say(c, CHECK_WARN, "spool-server", "spool server: PostgreSQL %s at %s, without TLS: whoever reads the network reads the events; add "
+		check_say(c, CHECK_WARN, "spool-server", "spool server: PostgreSQL %s at %s, without TLS, so that the network sees the events; add "
 			"sslmode=verify-full to the URL", s->version, s->address);
 	else
 		check_say(c, CHECK_OK, "spool-server", "spool server: PostgreSQL %s%s%s", s->version, *s->address ? " at " : " by a Unix socket", s->address);
@@ -87,8 +88,9 @@ void check_overflow(struct check *c, const struct conf *conf)
 	if (!conf->overflow_dir || !spool_db_exists(conf->overflow_dir))
 		return;
 	db = spool_db_new();
-	if (!db || !spool_db_open(db, conf->overflow_dir, conf->journal, SPOOL_MANAGE) || !spool_totals_read(db, &t))
-		check_say(c, CHECK_FAIL, "spool-overflow", "overflow %s: %s", conf->overflow_dir, spool_db_error(db));
+	if (!db || !spool_db_open(db, conf->overflow_dir, conf->journal, SPOOL_MANAGE) || !spool_overflow_is_one(db, conf->overflow_dir) ||
+	    !spool_totals_read(db, &t))
+		check_say(c, CHECK_FAIL, "spool-overflow", "overflow: %s", spool_db_error(db));
 	else if (t.events)
 		check_say(c, CHECK_WARN, "spool-overflow", "overflow %s: %" PRId64 " event%s, since %s; the relay moves %s into the spool", conf->overflow_dir,
 			t.events, t.events == 1 ? "" : "s", clock_format(t.oldest, since), t.events == 1 ? "it" : "them");

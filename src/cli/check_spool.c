@@ -24,24 +24,24 @@ static void check_file_system(struct check *c, const char *dir, enum journal jou
 
 	switch (spool_fs_kind(dir, &name)) {
 	case SPOOL_FS_UNKNOWN:
-		check_say(c, CHECK_FAIL, "spool-filesystem", "spool's file system: %s: %s", dir, strerror(errno));
+		check_say(c, CHECK_FAIL, "spool-filesystem", "%s's file system: %s: %s", c->place, dir, strerror(errno));
 		break;
 	case SPOOL_FS_NETWORK:
 		if (journal == JOURNAL_WAL)
-			check_say(c, CHECK_FAIL, "spool-filesystem", "spool's file system: %s, a network's, can't share the WAL; use a local disk, "
-				"or journal = \"delete\"", name);
+			check_say(c, CHECK_FAIL, "spool-filesystem", "%s's file system: %s, a network's, can't share the WAL; use a local disk, "
+				"or journal = \"delete\"", c->place, name);
 		else
-			check_say(c, CHECK_WARN, "spool-filesystem", "spool's file system: %s, a network's; an acknowledged event is as safe as its server",
+			check_say(c, CHECK_WARN, "spool-filesystem", "%s's file system: %s, a network's; an acknowledged event is as safe as its server", c->place,
 				name);
 		break;
 	case SPOOL_FS_MEMORY:
-		check_say(c, CHECK_WARN, "spool-filesystem", "spool's file system: %s loses everything when the machine stops; use a disk", name);
+		check_say(c, CHECK_WARN, "spool-filesystem", "%s's file system: %s loses everything when the machine stops; use a disk", c->place, name);
 		break;
 	case SPOOL_FS_LAYER:
-		check_say(c, CHECK_WARN, "spool-filesystem", "spool's file system: %s; in a container, events are lost with it: mount a volume there", name);
+		check_say(c, CHECK_WARN, "spool-filesystem", "%s's file system: %s; in a container, events are lost with it: mount a volume there", c->place, name);
 		break;
 	case SPOOL_FS_LOCAL:
-		check_say(c, CHECK_OK, "spool-filesystem", "spool's file system: %s", name);
+		check_say(c, CHECK_OK, "spool-filesystem", "%s's file system: %s", c->place, name);
 		break;
 	}
 }
@@ -52,19 +52,19 @@ static void check_room(struct check *c, const char *dir, size_t min_free)
 	uint64_t mib;
 
 	if (statvfs(dir, &fs) != 0) {
-		check_say(c, CHECK_FAIL, "spool-disk", "spool's disk: %s: %s", dir, strerror(errno));
+		check_say(c, CHECK_FAIL, "spool-disk", "%s's disk: %s: %s", c->place, dir, strerror(errno));
 		return;
 	}
 	mib = (uint64_t)fs.f_bavail * fs.f_frsize >> 20;
 	if ((uint64_t)fs.f_bavail * fs.f_frsize < min_free)
-		check_say(c, CHECK_FAIL, "spool-disk", "spool's disk: %" PRIu64 " MiB free, min-free asks for %zu MiB; make room, or purge events",
+		check_say(c, CHECK_FAIL, "spool-disk", "%s's disk: %" PRIu64 " MiB free, min-free asks for %zu MiB; make room, or purge events", c->place,
 			mib, min_free >> 20);
 	else if (fs.f_files > 0 && fs.f_favail < 16)
-		check_say(c, CHECK_FAIL, "spool-disk", "spool's disk: no inodes are left; remove files");
+		check_say(c, CHECK_FAIL, "spool-disk", "%s's disk: no inodes are left; remove files", c->place);
 	else if (fs.f_flag & ST_RDONLY)
-		check_say(c, CHECK_FAIL, "spool-disk", "spool's disk: it is mounted read-only; remount it");
+		check_say(c, CHECK_FAIL, "spool-disk", "%s's disk: it is mounted read-only; remount it", c->place);
 	else
-		check_say(c, CHECK_OK, "spool-disk", "spool's disk: %" PRIu64 " MiB free", mib);
+		check_say(c, CHECK_OK, "spool-disk", "%s's disk: %" PRIu64 " MiB free", c->place, mib);
 }
 
 /* Two users share the directory that the systemd units make. A directory that is made by hand has one user. */
@@ -79,18 +79,18 @@ static void check_missing(struct check *c, const struct conf *conf)
 	snprintf(path, sizeof path, "%s", conf->dir);
 	parent = dirname(path);
 	if (access(parent, F_OK) != 0) {
-		check_say(c, CHECK_FAIL, "spool", "spool %s: neither it nor %s exists; " BY_UNITS "install -d -m 700 -o USER %s", conf->dir, parent,
+		check_say(c, CHECK_FAIL, "spool", "%s %s: neither it nor %s exists; " BY_UNITS "install -d -m 700 -o USER %s", c->place, conf->dir, parent,
 			conf->dir);
 		return;
 	}
 	if (geteuid() == 0)
-		check_say(c, CHECK_WARN, "spool", "spool %s: not there; made by the receiver if its user may write to %s, "
-			"else " BY_UNITS "install -d -m 700 -o USER %s", conf->dir, parent, conf->dir);
+		check_say(c, CHECK_WARN, "spool", "%s %s: not there; made by the receiver if its user may write to %s, "
+			"else " BY_UNITS "install -d -m 700 -o USER %s", c->place, conf->dir, parent, conf->dir);
 	else if (access(parent, W_OK | X_OK) != 0)
-		check_say(c, CHECK_FAIL, "spool", "spool %s: not there, and user %s may not make it in %s; as root, " BY_UNITS "install -d -m 700 -o %s %s",
+		check_say(c, CHECK_FAIL, "spool", "%s %s: not there, and user %s may not make it in %s; as root, " BY_UNITS "install -d -m 700 -o %s %s", c->place,
 			conf->dir, check_user(geteuid()), parent, check_user(geteuid()), conf->dir);
 	else
-		check_say(c, CHECK_OK, "spool", "spool %s: not there yet; the receiver makes it when it starts", conf->dir);
+		check_say(c, CHECK_OK, "spool", "%s %s: not there yet; the receiver makes it when it starts", c->place, conf->dir);
 	check_file_system(c, parent, conf->journal);
 	check_room(c, parent, conf->min_free);
 }
@@ -170,8 +170,8 @@ static void say_unusable(struct check *c, const char *dir, uid_t owner)
 	char me[64];
 
 	snprintf(me, sizeof me, "%s", check_user(geteuid()));
-	check_say(c, CHECK_FAIL, "spool", "spool %s: belongs to user %s, and this is user %s; if the receiver runs as %s, as root: chown -R %s %s; "
-		"else check as root", dir, check_user(owner), me, me, me, dir);
+	check_say(c, CHECK_FAIL, "spool", "%s %s: belongs to user %s, and this is user %s; if the receiver runs as %s, as root: chown -R %s %s; "
+		"else check as root", c->place, dir, check_user(owner), me, me, me, dir);
 }
 
 static bool check_directory(struct check *c, const char *dir, const struct stat *st)
@@ -181,7 +181,7 @@ static bool check_directory(struct check *c, const char *dir, const struct stat 
 	uid_t owner = 0;
 
 	if (!S_ISDIR(st->st_mode)) {
-		check_say(c, CHECK_FAIL, "spool", "spool %s: not a directory; move it away", dir);
+		check_say(c, CHECK_FAIL, "spool", "%s %s: not a directory; move it away", c->place, dir);
 		return false;
 	}
 	if (st->st_uid != geteuid() && !(shared && access(dir, R_OK | W_OK | X_OK) == 0)) {
@@ -190,21 +190,21 @@ static bool check_directory(struct check *c, const char *dir, const struct stat 
 	}
 	if (!shared && is_given_away(dir, st, &owner)) {
 		snprintf(name, sizeof name, "%s", check_user(owner));
-		check_say(c, CHECK_FAIL, "spool", "spool %s: belongs to user %s, and all its files to user %s; as root: chown %s %s", dir,
+		check_say(c, CHECK_FAIL, "spool", "%s %s: belongs to user %s, and all its files to user %s; as root: chown %s %s", c->place, dir,
 			check_user(st->st_uid), name, name, dir);
 		return false;
 	}
 	if ((st->st_mode & 0777) != (shared ? 0770 : 0700)) {
-		check_say(c, CHECK_FAIL, "spool", "spool %s: its mode is %03o, so that %s; chmod %s it", dir, (unsigned)st->st_mode & 0777,
+		check_say(c, CHECK_FAIL, "spool", "%s %s: its mode is %03o, so that %s; chmod %s it", c->place, dir, (unsigned)st->st_mode & 0777,
 			st->st_mode & 077 ? "others may enter it" : "its owner can't use it", shared ? "2770" : "700");
 		return false;
 	}
 	for (const char *const *file = spool_fs_files; *file; file++)
 		ok = check_owned(c, dir, *file, st) && ok;
 	if (ok && st->st_uid == 0)
-		check_say(c, CHECK_WARN, "spool", "spool %s: root owns it; let the receiver run as an ordinary user and chown -R it to that", dir);
+		check_say(c, CHECK_WARN, "spool", "%s %s: root owns it; let the receiver run as an ordinary user and chown -R it to that", c->place, dir);
 	else if (ok)
-		check_say(c, CHECK_OK, "spool", "spool %s: user %s's%s, closed to others", dir, check_user(st->st_uid),
+		check_say(c, CHECK_OK, "spool", "%s %s: user %s's%s, closed to others", c->place, dir, check_user(st->st_uid),
 			shared ? ", shared with its group" : "");
 	return ok;
 }
@@ -213,11 +213,12 @@ void check_spool(struct check *c, const struct conf *conf)
 {
 	struct stat st;
 
+	c->place = !place_is_server(conf->spool) ? "spool" : conf->overflow_dir ? "overflow" : "local directory";
 	if (stat(conf->dir, &st) != 0) {
 		if (errno == ENOENT)
 			check_missing(c, conf);
 		else
-			check_say(c, CHECK_FAIL, "spool", "spool %s: %s", conf->dir, strerror(errno));
+			check_say(c, CHECK_FAIL, "spool", "%s %s: %s", c->place, conf->dir, strerror(errno));
 		if (place_is_server(conf->spool))
 			check_database(c, conf);
 		return;

@@ -8,6 +8,7 @@
 #include "cli/progress.h"
 #include "conf/place.h"
 #include "spool/move.h"
+#include "spool/overflow.h"
 #include "spool/program.h"
 #include "spool/relay_lock.h"
 #include "spool/totals.h"
@@ -66,7 +67,7 @@ static int move_spool(struct spool_db *from, struct spool_db *to, const char *ol
 		printf("%" PRId64 " event%s and %" PRId64 " deliver%s copied, %" PRId64 " in all; now let spool be \"%s\" in the configuration\n", sum.events,
 			sum.events == 1 ? "" : "s", sum.deliveries, sum.deliveries == 1 ? "y" : "ies", sum.total, place);
 	if (ok && place_is_server(place) && !place_is_server(old))
-		printf("Let overflow be another directory than the old spool %s, or the relay takes its events for waiting ones\n", old);
+		printf("Let overflow be another directory than the old spool %s, which can't be one\n", old);
 	if (!ok)
 		cli_error("%s%s", spool_db_error(to), sum.events ? "; run this again to go on" : "");
 	return ok ? CLI_OK : CLI_TEMPFAIL;
@@ -82,9 +83,10 @@ static bool is_overflow_empty(const struct conf *conf)
 	if (!conf->overflow_dir || !spool_db_exists(conf->overflow_dir))
 		return true;
 	db = spool_db_new();
-	ok = db && spool_db_open(db, conf->overflow_dir, conf->journal, SPOOL_MANAGE) && spool_totals_read(db, &t);
+	ok = db && spool_db_open(db, conf->overflow_dir, conf->journal, SPOOL_MANAGE) && spool_overflow_is_one(db, conf->overflow_dir) &&
+		spool_totals_read(db, &t);
 	if (!ok)
-		cli_error("overflow %s: %s", conf->overflow_dir, spool_db_error(db));
+		cli_error("overflow: %s", spool_db_error(db));
 	else if (t.events)
 		cli_error("the overflow %s has %" PRId64 " event%s that %s not in the spool yet; run hookspool relay --once, then this again", conf->overflow_dir,
 			t.events, t.events == 1 ? "" : "s", t.events == 1 ? "is" : "are");

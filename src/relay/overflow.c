@@ -11,6 +11,13 @@ enum {
 	ANEW_US = 600 * 1000 * 1000,
 };
 
+static void tell_overflow(struct relay *r, const char *why)
+{
+	if (why && !r->overflow_told)
+		log_message(LOG_LEVEL_WARNING, "the overflow can't be drained: %s", why);
+	r->overflow_told = why != NULL;
+}
+
 /* Opens it when it is there: the receiver makes it. */
 static bool open_overflow(struct relay *r)
 {
@@ -23,16 +30,10 @@ static bool open_overflow(struct relay *r)
 	r->overflow = spool_db_new();
 	if (r->overflow && spool_db_open(r->overflow, c->overflow_dir, c->journal, SPOOL_MANAGE))
 		return true;
-	log_message(LOG_LEVEL_ERROR, "overflow: %s", spool_db_error(r->overflow));
-	overflow_close(r);
+	tell_overflow(r, spool_db_error(r->overflow));
+	spool_db_free(r->overflow);
+	r->overflow = NULL;
 	return false;
-}
-
-static void tell_overflow(struct relay *r, const char *why)
-{
-	if (why && !r->overflow_told)
-		log_message(LOG_LEVEL_WARNING, "the overflow can't be drained: %s", why);
-	r->overflow_told = why != NULL;
 }
 
 /* Some time later it begins anew with the first: the server may take then what it refused before. */

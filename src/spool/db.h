@@ -27,6 +27,7 @@ enum spool_error {
 
 enum spool_access {
 	SPOOL_RECEIVE, /* make it when it isn't there; write */
+	SPOOL_OVERFLOW, /* the same, as the overflow, which it becomes while it is empty; a spool with events of its own is refused */
 	SPOOL_MANAGE,  /* it must be there; read and write */
 	SPOOL_READ,    /* the same, but each write fails: for the page */
 	SPOOL_RELAY,   /* as SPOOL_MANAGE; a commit doesn't wait for the disk: what a power cut takes back is sent once more, with the same id */

@@ -70,7 +70,7 @@ struct spool *spool_of(const struct conf *c, enum spool_access access)
 	if (place_is_server(c->spool))
 		s->wait = c->spool_wait * 1000;
 	if (access == SPOOL_RECEIVE && c->overflow_dir)
-		s->overflow = new_receiver(c->overflow_dir, c->journal, SPOOL_RECEIVE);
+		s->overflow = new_receiver(c->overflow_dir, c->journal, SPOOL_OVERFLOW);
 	return s;
 }
 

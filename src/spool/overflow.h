@@ -11,6 +11,14 @@
 #include "spool/db.h"
 #include "spool/spool.h"
 
+enum { SPOOL_OVERFLOW_MARK = 0x48534F56 /* "HSOV", the application_id of an overflow's database */ };
+
+/*
+ * True when that directory's database is an overflow, or empty. A spool of its own, which the configuration names as overflow, is
+ * none: its events are not to be moved by the relay. False with the reason in the connection.
+ */
+bool spool_overflow_is_one(struct spool_db *db, const char *dir);
+
 /*
  * Moves the next events behind *after, in the order in which they came; *after becomes the last one's id, and *n their number; 0: there
  * are no more. An event is deleted here when the server has it. Its key makes it once there, also when this is called again

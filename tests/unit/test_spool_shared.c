@@ -222,9 +222,9 @@ static void what_an_answer_waits_for_is_named(void **state)
 static void events_of_the_overflow_are_moved_once(void **state)
 {
 	struct world *w = engines_take(state);
-	struct spool *s = make(w), *local = spool_new("overflow", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
+	struct spool *s = make(w), *local = spool_new("overflow", JOURNAL_WAL, SPOOL_OVERFLOW, limits(10));
 	struct sink sinks[] = {crm};
-	struct conf conf = {.sinks = sinks, .n_sinks = 1, .dedupe_window = 30 * DAY};
+	struct conf conf = {.sinks = sinks, .n_sinks = 1, .dedupe_window = 30 * DAY, .overflow_dir = "overflow"};
 	struct spool_event ev[4] = {event(SPOOL_IDENTITY_SIGNED, "1", "one"), event(SPOOL_IDENTITY_UNSIGNED, "2", "two"),
 		event(SPOOL_IDENTITY_NONE, NULL, "three"), event(SPOOL_IDENTITY_SIGNED, "known", "four")};
 	struct spool_db *from = spool_db_new();
@@ -252,6 +252,44 @@ static void events_of_the_overflow_are_moved_once(void **state)
 	spool_close(s);
 	assert_int_equal(ask(w, "SELECT count(*) FROM event"), 4);
 	assert_int_equal(ask(w, "SELECT count(*) FROM relay"), 3); /* the known one had none, and is no new event */
+}
+
+/* A configuration that names an old spool as overflow: neither the receiver nor the relay takes it. */
+static void a_spool_of_its_own_is_no_overflow(void **state)
+{
+	struct world *w = engines_take(state);
+	struct spool *s = make(w), *old = spool_new("old", JOURNAL_WAL, SPOOL_RECEIVE, limits(10)), *empty, *local;
+	struct conf conf = {.overflow_dir = "old"};
+	struct spool_event ev = event(SPOOL_IDENTITY_SIGNED, "1", "one");
+	struct spool_db *from = spool_db_new();
+	int64_t after = 0;
+	size_t n;
+
+	assert_true(spool_open(s, why, sizeof why));
+	put(old, &ev);
+	spool_close(old);
+	local = spool_new("old", JOURNAL_WAL, SPOOL_OVERFLOW, limits(10));
+	assert_false(spool_put(local, &ev, why, sizeof why));
+	assert_non_null(strstr(why, "old: a spool that has events of its own"));
+	spool_close(local);
+	assert_true(spool_db_open(from, "old", JOURNAL_WAL, SPOOL_MANAGE));
+	assert_false(spool_overflow_is_one(from, "old"));
+	assert_false(spool_overflow_move(from, s, &conf, &after, &n, why, sizeof why));
+	assert_non_null(strstr(why, "old: a spool that has events of its own"));
+	spool_db_free(from);
+	spool_close(s);
+	assert_int_equal(ask(w, "SELECT count(*) FROM event"), 0);
+
+	empty = spool_new("empty", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
+	assert_true(spool_open(empty, why, sizeof why));
+	spool_close(empty);
+	local = spool_new("empty", JOURNAL_WAL, SPOOL_OVERFLOW, limits(10));
+	put(local, &ev);
+	spool_close(local);
+	local = spool_new("empty", JOURNAL_WAL, SPOOL_OVERFLOW, limits(10));
+	ev.key = slice_text("2");
+	put(local, &ev);
+	spool_close(local);
 }
 
 /* ---- claims */
@@ -456,6 +494,7 @@ int main(void)
 		ENGINES_SERVER(an_event_that_is_refused_fails_no_other),
 		ENGINES_SERVER(a_put_connects_anew),
 		ENGINES_SERVER(events_of_the_overflow_are_moved_once),
+		ENGINES_SERVER(a_spool_of_its_own_is_no_overflow),
 		ENGINES_SERVER(a_relay_is_one_process_s),
 		ENGINES_SERVER(a_lease_that_has_ended_is_another_s),
 		ENGINES_SERVER(a_conversation_goes_one_by_one),

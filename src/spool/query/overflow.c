@@ -182,6 +182,19 @@ static bool delete_spilled(struct move_out *m)
 	return ok;
 }
 
+bool spool_overflow_is_one(struct spool_db *db, const char *dir)
+{
+	static const char sql[] = "SELECT application_id = ?1 OR NOT EXISTS(SELECT 1 FROM event) FROM pragma_application_id";
+	struct spool_stmt *st;
+	bool ok = spool_stmt_prepare(db, sql, &st), is_one;
+
+	spool_stmt_bind_int(st, 1, SPOOL_OVERFLOW_MARK);
+	ok = ok && (spool_stmt_step(st) == SPOOL_ROW || spool_stmt_fail(db));
+	is_one = ok && spool_stmt_int64(st, 0);
+	spool_stmt_free(st);
+	return is_one || (ok && spool_db_fail(db, SPOOL_ERROR_OTHER, "%s: a spool that has events of its own; name another directory as overflow", dir));
+}
+
 static bool read_overflow_name(struct move_out *m)
 {
 	struct spool_stmt *st;
@@ -206,7 +219,7 @@ bool spool_overflow_move(struct spool_db *from, struct spool *to, const struct c
 {
 	struct move_out m = {.from = from, .conf = c, .item = calloc(EVENTS, sizeof *m.item)};
 	int64_t ids[EVENTS];
-	bool ok = m.item && read_overflow_name(&m) && read_spilled(&m, *after);
+	bool ok = m.item && spool_overflow_is_one(from, c->overflow_dir) && read_overflow_name(&m) && read_spilled(&m, *after);
 
 	if (!ok)
 		fail_move_out(&m, why, why_size);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "spool/fs.h"
+#include "spool/overflow.h"
 #include "spool/sqlite/dir.h"
 #include "spool/sqlite/disk_reserve.h"
 #include "spool/sqlite/fsync.h"
@@ -178,13 +179,24 @@ bool spool_sqlite_exists(const char *dir)
 	return access(path, F_OK) == 0;
 }
 
-static bool open_under_lock(struct spool_db *db, const char *path, enum journal journal, enum spool_access access)
+/* Makes the database the overflow. */
+static bool mark_overflow(struct spool_db *db, const char *dir)
+{
+	char set[64];
+
+	if (spool_db_pragma(db, "PRAGMA application_id") == SPOOL_OVERFLOW_MARK)
+		return true;
+	snprintf(set, sizeof set, "PRAGMA application_id=%d", SPOOL_OVERFLOW_MARK);
+	return spool_overflow_is_one(db, dir) && (spool_db_exec(db, set) || spool_db_fail_sql(db, "overflow"));
+}
+
+static bool open_under_lock(struct spool_db *db, const char *dir, const char *path, enum journal journal, enum spool_access access)
 {
 	bool ok;
 
 	if (!spool_lock_take(db, true))
 		return false;
-	ok = open_database(db, path, journal, access);
+	ok = open_database(db, path, journal, access == SPOOL_OVERFLOW ? SPOOL_RECEIVE : access) && (access != SPOOL_OVERFLOW || mark_overflow(db, dir));
 	if (!ok)
 		spool_repair_note_error(db);
 	spool_lock_release(db);
@@ -199,7 +211,7 @@ static bool open_directory(struct spool_db *db, const char *dir, enum journal jo
 	bool ok = false;
 
 	db->lock_fd = -1;
-	db->dir_fd = spool_dir_open(db, dir, access);
+	db->dir_fd = spool_dir_open(db, dir, access == SPOOL_OVERFLOW ? SPOOL_RECEIVE : access);
 	if (db->dir_fd < 0)
 		return false;
 	if (!realpath(dir, real)) /* the administrator may have made it a link; SQLite is told to follow none */
@@ -211,7 +223,7 @@ static bool open_directory(struct spool_db *db, const char *dir, enum journal jo
 	else if ((db->lock_fd = spool_lock_open(db->dir_fd)) < 0)
 		spool_db_fail_code(db, SQLITE_ERROR, "%s: %s", dir, strerror(errno));
 	else
-		ok = open_under_lock(db, path, journal, access);
+		ok = open_under_lock(db, dir, path, journal, access);
 	if (!ok)
 		spool_db_close(db);
 	return ok;
