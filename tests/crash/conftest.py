@@ -26,7 +26,7 @@ def pytest_runtest_makereport(item, call):
 
 
 def pytest_terminal_summary(terminalreporter):
-    if found := tally.tables(tally.ROWS, tally.RELAY_ROWS, tally.KILLED_ROWS):
+    if found := tally.tables(tally.ROWS, tally.RELAY_ROWS, tally.KILLED_ROWS, tally.SERVER_ROWS):
         terminalreporter.section(f"crash tally, seed {SEED}")
         terminalreporter.write("\n".join(found.values()))
         tally.save(SEED)

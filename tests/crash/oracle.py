@@ -150,7 +150,7 @@ def mistakes(row):
 
 def look(spool):
     """The spool's events, and whether SQLite finds the file sound; a spool that was never made is empty and sound."""
-    if not (spool.dir / "hookspool.db").exists() or not spool.query("SELECT 1 FROM sqlite_master WHERE name = 'event'"):
+    if not spool.is_made():
         return [], True
     return spool.events(), spool.sound()
 

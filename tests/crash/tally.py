@@ -17,6 +17,10 @@ RELAY_ROWS = {}
 KILLED_COLUMNS = "kills", "events", "repeats", "lost", "seconds"
 KILLED_HEADS = "server", "kills", "events", "repeats", "lost", "seconds"
 KILLED_ROWS = {}
+SERVER_COLUMNS = "rounds", "acknowledged", "failures", "stored", "losses", "twice", "repeats", "answers", "again", "seconds"
+SERVER_HEADS = ("fault", "rounds", "acknowledged", "attempts failed", "stored", "losses", "stored twice", "repeats to a sink", "answers", "answers twice",
+                "seconds")
+SERVER_ROWS = {}
 
 
 def add(fault, found, rounds, seconds, failures=0):
@@ -44,6 +48,13 @@ def add_killed(server, kills, events, repeats, lost, seconds):
     KILLED_ROWS[server] = {"kills": kills, "events": events, "repeats": repeats, "lost": lost, "seconds": round(seconds, 1)}
 
 
+def add_server(fault, **found):
+    """Adds what the oracle of a spool in PostgreSQL found: a value for each of SERVER_COLUMNS."""
+    row = SERVER_ROWS.setdefault(fault, dict.fromkeys(SERVER_COLUMNS, 0))
+    for column in SERVER_COLUMNS:
+        row[column] = round(row[column] + found[column], 1)
+
+
 def table(heads, columns, rows):
     """The rows in Markdown."""
     lines = [heads, ["---"] + ["---:"] * len(columns)]
@@ -51,16 +62,17 @@ def table(heads, columns, rows):
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def tables(rows, relay_rows, killed_rows):
+def tables(rows, relay_rows, killed_rows, server_rows):
     """The tables that have rows, by the name that their marks in the document have."""
-    all_ = {"table": (HEADS, COLUMNS, rows), "relay": (RELAY_HEADS, RELAY_COLUMNS, relay_rows), "killed": (KILLED_HEADS, KILLED_COLUMNS, killed_rows)}
+    all_ = {"table": (HEADS, COLUMNS, rows), "relay": (RELAY_HEADS, RELAY_COLUMNS, relay_rows), "killed": (KILLED_HEADS, KILLED_COLUMNS, killed_rows),
+            "postgresql": (SERVER_HEADS, SERVER_COLUMNS, server_rows)}
     return {name: table(*parts) for name, parts in all_.items() if parts[-1]}
 
 
 def save(seed):
     """Writes the tally to the file that HOOKSPOOL_CRASH_TALLY names, if it names one."""
     if path := os.environ.get("HOOKSPOOL_CRASH_TALLY"):
-        Path(path).write_text(json.dumps({"seed": seed, "faults": ROWS, "relay": RELAY_ROWS, "killed": KILLED_ROWS}, indent=1) + "\n")
+        Path(path).write_text(json.dumps({"seed": seed, "faults": ROWS, "relay": RELAY_ROWS, "killed": KILLED_ROWS, "postgresql": SERVER_ROWS}, indent=1) + "\n")
 
 
 def put(text, name, what):
@@ -75,7 +87,7 @@ def doc():
     """Puts the saved tally between the marks in the document; a table that has no rows stays as it was."""
     saved = json.loads(Path(os.environ["HOOKSPOOL_CRASH_TALLY"]).read_text())
     text = DOC.read_text()
-    for name, rows in tables(saved["faults"], saved["relay"], saved["killed"]).items():
+    for name, rows in tables(saved["faults"], saved["relay"], saved["killed"], saved.get("postgresql", {})).items():
         text = put(text, name, f"{rows}\nSeed {saved['seed']}.\n")
     DOC.write_text(text)
 

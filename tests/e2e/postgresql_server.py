@@ -5,6 +5,7 @@ import functools
 import glob
 import os
 import signal
+from pathlib import Path
 
 from place import USER, need, new_dir, own, run, stay, until
 from proc import Child
@@ -99,9 +100,26 @@ class PostgreSQL:
                 tree.append(int(pid))
         return tree
 
+    def process(self, kind):
+        """The pid of the server's process of that kind."""
+        return next(pid for pid in self.processes() if kind.encode() in Path(f"/proc/{pid}/cmdline").read_bytes())
+
     def hang(self, stopped):
         for pid in self.processes():
             os.kill(pid, signal.SIGSTOP if stopped else signal.SIGCONT)
+
+    def end_now(self):
+        """kill -9 of the server."""
+        self.kill(signal.SIGKILL)
+
+    def stop_immediately(self):
+        """pg_ctl stop -m immediate: no checkpoint, and what is not flushed is gone."""
+        others = self.processes()[1:]
+        done = run([program("pg_ctl"), "-D", self.data, "-m", "immediate", "-w", "stop"], user=USER)
+        assert done.returncode == 0, done.stderr
+        self.child.wait(20)
+        for pid in others:
+            until(lambda pid=pid: has_ended(pid), "the server's processes have ended", 20)
 
     def kill(self, number):
         """Ends the server by a signal. Its other processes go by themselves; then it may start again."""

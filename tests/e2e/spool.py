@@ -9,6 +9,9 @@ class Spool:
     def __init__(self, home, where):
         self.home, self.dir = home, Path(where)
 
+    def is_made(self):
+        return (self.dir / "hookspool.db").exists() and bool(self.query("SELECT 1 FROM sqlite_master WHERE name = 'event'"))
+
     def query(self, sql, *args):
         """Rows as dictionaries; none while there is no spool yet."""
         if not (self.dir / "hookspool.db").exists():
@@ -76,6 +79,9 @@ class ServerSpool(Spool):
     def events(self, **where):
         clause = " AND ".join(f"{column} = ?" for column in where) or "1 = 1"
         return self.query(f"SELECT * FROM event WHERE {clause} ORDER BY id", *where.values())
+
+    def is_made(self):
+        return True
 
     def sound(self):
         return not self.query("SELECT 1 FROM relay WHERE event NOT IN (SELECT id FROM event)")

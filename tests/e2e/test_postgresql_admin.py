@@ -2,13 +2,14 @@
 """A spool in PostgreSQL, as the administrator sees it: commands, roles, check, pgbouncer, and moving a spool there and back."""
 import json
 import re
+import signal
 
 import pytest
 
 import fcgi_client
 from outcomes import expect
 from page import Page
-from place import SOURCE, need, new_dir, own, run, until
+from place import BIN, SOURCE, USER, need, new_dir, own, run, until
 from postgresql_server import PostgreSQL, program
 from proc import Child
 from receiver import Home, endpoint
@@ -186,13 +187,60 @@ def test_a_spool_is_moved_into_postgresql_and_back(receiver, database):
     three.stop()
 
 
-def test_a_move_leaves_no_event_in_the_overflow(receiver, database):
+EVENTS = 4000
+MORE = f"""INSERT INTO event(id, received_at, endpoint, secret, event, key, headers, body, scope)
+    WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < {EVENTS})
+    SELECT i, received_at, endpoint, secret, event, 'key ' || i, headers, body, scope FROM n, event WHERE id = 1;
+    INSERT INTO relay(event, sink, state, since, due, attempts) SELECT event.id, sink, 0, since, due, 0 FROM event, relay
+    WHERE event.id > 1 AND relay.event = 1"""
+
+
+def killed_move(home, to, moved):
+    """Moves the spool, kills the command five times in the middle, and runs it to its end. moved() is how many events are there."""
+    for part in range(1, 6):
+        child = Child([BIN / "hookspool", "-c", home.conf, "move", "--to", to], home.dir / "move.log")
+        until(lambda part=part, child=child: moved() > EVENTS * part // 8 or not child.alive(), "a part is moved", 60)
+        child.signal(signal.SIGKILL)
+        assert child.wait(20) == -signal.SIGKILL, child.text()
+    assert 0 < moved() < EVENTS
+    assert f"{EVENTS} in all" in said(home, "move", "--to", to)
+    assert "0 events and 0 deliveries copied" in said(home, "move", "--to", to)
+
+
+def test_a_move_that_is_killed_goes_on_in_both_directions(receiver, server, database):
+    home = home_at(str(own(new_dir("moved")) / "spool"))
+    one = receiver(home=home)
+    body = deliver(one, 1)[0]
+    one.stop()
+    done = run([need("sqlite3"), home.spool.dir / "hookspool.db", MORE], user=USER)
+    assert done.returncode == 0, done.stderr
+    before, deliveries = lines(home, "export"), lines(home, "deliveries", "--json", "-n", "0")
+    assert len(before) == EVENTS and len(deliveries) == 2 * EVENTS
+
+    def number(sql):
+        done = psql(server, re.search(r"/(spool\d+)\?", database)[1], sql)
+        return int(done.stdout) if done.returncode == 0 else 0
+
+    killed_move(home, database, lambda: number("SELECT count(*) FROM event"))
+    there = home_at(database)
+    assert lines(there, "export") == before and lines(there, "deliveries", "--json", "-n", "0") == deliveries
+    assert number("SELECT count(*) FROM event_key") == EVENTS
+    back = home_at(str(own(new_dir("back")) / "spool"))
+    killed_move(there, str(back.spool.dir), lambda: len(back.spool.query("SELECT id FROM event")) if back.spool.is_made() else 0)
+    assert lines(back, "export") == before and lines(back, "deliveries", "--json", "-n", "0") == deliveries
+    two = receiver(home=back)
+    expect(fcgi_client.deliver(two.socket, body, path=PATH), "duplicate")
+    two.stop()
+
+
+def test_a_move_leaves_no_event_in_the_overflow(receiver, server, database):
     """It was answered 200, and the new configuration may have no overflow."""
     overflow, to = str(own(new_dir("waiting")) / "overflow"), str(own(new_dir("to")) / "spool")
-    one = receiver(home=home_at(overflow))
+    home = Home(*NULL, endpoint(PATH, relay=["out", "other"]), spool=database.replace(str(server.dir), "/nowhere"), overflow=overflow)
+    one = receiver(home=home)
     deliver(one, 1)
     one.stop()
-    home = Home(*NULL, endpoint(PATH, relay=["out", "other"]), spool=database, overflow=overflow)
+    home.configure(*NULL, endpoint(PATH, relay=["out", "other"]), spool=database, overflow=overflow)
     said(home, "migrate")
     assert "has 1 event that is not in the spool yet" in said(home, "move", "--to", to, status=1)
     said(home, "relay", "--once")

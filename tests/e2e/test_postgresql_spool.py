@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import random
 import signal
 import socket
 import subprocess
@@ -13,25 +12,17 @@ import time
 import pytest
 
 from fcgi_client import Fcgi
+from machines import Machine
 from place import need, new_dir, own, until
 from postgresql_server import PostgreSQL, program
 from proc import Child
-from receiver import Home, accepts, endpoint
+from receiver import accepts, endpoint
 from relaying import PATH, Relay, Target, sink
-from sender import message, new_urn
-from servers import free_port
+from sender import Http, message, new_urn
+from servers import free_port, nginx
 
+NULL = sink("out", type="null", allow_private=None)
 ROUNDS = int(os.environ.get("HOOKSPOOL_KILL_ROUNDS", "5"))
-
-
-class Machine(Home):
-    """A machine with a receiver of its own; its spool is the server's, and its overflow a directory."""
-
-    def __init__(self, server, *sections, overflow=True, **given):
-        given.setdefault("spool_wait", "2s")
-        super().__init__(*sections, spool=server.url, overflow="none" if not overflow else "spool", **given)
-        self.server, self.given = server, given
-        self.spool.dir = self.dir / "spool"
 
 
 @pytest.fixture
@@ -93,45 +84,26 @@ class Load:
             thread.join()
 
 
-def test_identical_deliveries_at_two_receivers_are_one_event(server):
-    receivers = [Machine(server).start() for _ in range(2)]
-    body, statuses, lock = message(new_urn()), [], threading.Lock()
+def test_a_thousand_identical_deliveries_at_two_web_servers_are_one_event(server):
+    servers = [nginx(Machine(server), keep=True) for _ in range(2)]
+    body, statuses, lock, begin = message(new_urn()), [], threading.Lock(), threading.Barrier(50)
 
-    def deliver(receiver):
-        with Fcgi(receiver.socket) as client:
-            mine = [client.deliver(body).status for _ in range(50)]
+    def deliver(port):
+        with Http(port) as client:
+            begin.wait(60)
+            mine = [client.deliver(PATH, body).status for _ in range(20)]
         with lock:
             statuses.extend(mine)
 
-    threads = [threading.Thread(target=deliver, args=(receivers[i % 2],)) for i in range(20)]
+    threads = [threading.Thread(target=deliver, args=(servers[i % 2].port,)) for i in range(50)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert statuses == [200] * 1000
     assert len(keys(server)) == 1
-    for receiver in receivers:
-        receiver.stop()
-
-
-def test_a_killed_server_loses_no_acknowledged_event(server):
-    """Without an overflow: what is answered 200 is in PostgreSQL."""
-    receivers = [Machine(server, overflow=False).start() for _ in range(2)]
-    load = Load(receivers)
-    for _ in range(ROUNDS):
-        before = len(load.acknowledged)
-        until(lambda: len(load.acknowledged) > before + 50, "events are stored", 60)
-        server.kill(signal.SIGKILL)
-        server.start()
-    before = len(load.acknowledged)
-    until(lambda: len(load.acknowledged) > before + 50, "events are stored again", 60)
-    load.stop()
-    stored = keys(server)
-    assert len(stored) == len(set(stored))
-    assert not set(load.acknowledged) - set(stored)
-    assert set(load.statuses) <= {200, 503}
-    for receiver in receivers:
-        receiver.stop()
+    for one in servers:
+        one.stop()
 
 
 def test_one_event_that_the_server_refuses_fails_no_other(server):
@@ -248,30 +220,26 @@ def test_a_conversation_keeps_its_order_over_two_relays(server):
 
 
 def test_what_a_killed_relay_had_another_one_sends(server):
-    """Its lease ends after half a minute."""
-    slow, lock = threading.Event(), threading.Lock()
-    held = []
-
-    def hold(handler):
-        with lock:
-            held.append(handler)
-        slow.wait(120)
-
-    target = Target()
-    target.answers = [{"do": hold} for _ in range(4)]
-    both = machines(server, sink("out", url=target.url, max_in_flight=4, timeout="100s"))
-    receiver = both[0].start()
+    """Its lease ends after half a minute. What was on the way is sent once more, in a conversation before what follows it."""
+    ordered, other = Target(), Target()
+    for target in ordered, other:
+        target.answers = [{"do": lambda handler: time.sleep(0.05)} for _ in range(40)]
+    retry = ["10ms", "100ms", "1h"]
+    sections = sink("ordered", url=ordered.url, ordered=True, retry=retry), sink("other", url=other.url, max_in_flight=4, retry=retry)
+    both = [Machine(server, *sections, endpoint(PATH, relay=["ordered", "other"])) for _ in range(2)]
+    receivers = [machine.start() for machine in both]
+    for i in range(40):
+        assert send(receivers[i % 2], message(text=str(i))) == 200
     first = Relay(both[0]).ready()
-    for i in range(12):
-        assert send(receiver, message(text=str(i))) == 200
-    until(lambda: len(held) == 4, "four are on the way", 30)
-    first.kill()
-    slow.set()
+    ordered.until(5)
     second = Relay(both[1]).ready()
-    until(lambda: pending(server) == 0, "the other relay has sent all", 90)
-    assert {int(number(entry)) for entry in target.got} == set(range(12))
-    second.stop()
-    receiver.stop()
+    first.kill()
+    until(lambda: pending(server) == 0, "the other relay has sent all", 120)
+    numbers = [int(number(entry)) for entry in ordered.got]
+    assert numbers == sorted(numbers) and set(numbers) == set(range(40))
+    assert {int(number(entry)) for entry in other.got} == set(range(40))
+    for one in second, *receivers:
+        one.stop()
 
 
 # ---- what is in the overflow
@@ -298,6 +266,102 @@ def test_the_overflow_is_drained_in_order_and_once(server):
     assert list(dict.fromkeys(number(entry) for entry in target.got)) == ["0", "known", *(str(i) for i in range(1, 30))]
     assert server.one("SELECT count(*) FROM relay") == "31"
     assert machine.spool.query("SELECT count(*) AS n FROM relay")[0]["n"] == 0
+    relay.stop()
+    receiver.stop()
+
+
+def relayed_by(machine):
+    """What a relay of that machine has said of the overflow when nothing is left in it."""
+    relay = Relay(machine).ready()
+    until(lambda: not machine.spool.events(), "the overflow is empty", 90)
+    until(lambda: "from the overflow to the server" in relay.text(), "the relay says so")
+    relay.stop()
+    return relay.text()
+
+
+def overflow_of(machine):
+    found = json.loads(machine.cli("check", "--json", "--socket", "none").stdout)["checks"]
+    return [f"{f['status']}: {f['message']}" for f in found if f["name"] in ("spool", "spool-overflow", "spool-disk")]
+
+
+def test_check_and_log_tell_of_the_overflow(server):
+    machine = Machine(server, NULL, endpoint(PATH, relay=["out"]))
+    receiver = machine.start()
+    assert send(receiver, message()) == 200
+    server.kill(signal.SIGKILL)
+    assert [send(receiver, message()) for _ in range(2)] == [200, 200]
+    until(lambda: len(receiver.entries(outcome="stored", note="in the overflow; the id is that of the overflow")) == 2, "the log says so")
+    server.start()
+    found = overflow_of(machine)
+    assert found[0].startswith("ok: overflow's disk: ") and found[1].startswith(f"ok: overflow {machine.spool.dir}: user ")
+    assert found[2].startswith(f"warn: overflow {machine.spool.dir}: 2 events, since ") and found[2].endswith("; the relay moves them into the spool")
+    assert "2 events moved from the overflow to the server" in relayed_by(machine)
+    assert overflow_of(machine)[2] == f"ok: overflow {machine.spool.dir}: empty"
+    receiver.stop()
+
+
+PINGS = 'scheme "pings" {\nlike = "connectsafely"\nbodies = {"any"}\nevent = {"text:ping"}\ndedupe-key = {"json:none"}\n}\n'
+
+
+@pytest.mark.parametrize("mode", ["delays", "stops answers"])
+def test_an_event_without_a_key_whose_commit_is_unknown_is_stored_once(server, mode):
+    """Each delivery with an empty body is an event of its own. The server has committed it, and the receiver does not know."""
+    proxy = Proxy(server)
+    direct, server.url = server.url, proxy.url
+    machine = Machine(server, PINGS, NULL, endpoint(PATH, scheme="pings", relay=["out"]))
+    server.url = direct
+    receiver = machine.start()
+    assert [send(receiver, b"") for _ in range(2)] == [200, 200]
+    proxy.become(mode)
+    assert [send(receiver, b"") for _ in range(2)] == [200, 200]
+    assert len(machine.spool.events()) == 2
+    until(lambda: server.one("SELECT count(*) FROM event") != "2", "the server has committed one that the receiver gave up", 20)
+    proxy.become("resets")
+    proxy.become("forwards")
+    relayed_by(machine)
+    assert server.one("SELECT count(*) FROM event") == "4"
+    receiver.stop()
+    proxy.end()
+
+
+def test_a_spool_of_its_own_is_no_overflow(server):
+    """A configuration whose line `spool` was changed, and whose overflow is the old spool: that one keeps its events."""
+    machine = Machine(server, NULL, endpoint(PATH, relay=["out"]))
+    machine.configure(endpoint(PATH), spool="spool")
+    old = machine.start()
+    assert send(old, message()) == 200
+    old.stop()
+    machine.configure(NULL, endpoint(PATH, relay=["out"]), spool=server.url, overflow="spool", spool_wait="2s")
+    refused = f"{machine.spool.dir}: a spool that has events of its own; name another directory as overflow"
+    receiver, relay = machine.start(), Relay(machine).ready()
+    receiver.until(lambda: f"overflow: {refused}" in receiver.text(), "the receiver says so")
+    relay.until(lambda: f"the overflow can't be drained: overflow: {refused}" in relay.text(), "the relay says so")
+    assert send(receiver, message()) == 200
+    assert f"fail: overflow: {refused}" in overflow_of(machine)
+    relay.stop()
+    receiver.stop()
+    moved = machine.cli("move", "--to", str(machine.dir / "other"))
+    assert moved.returncode == 1 and refused in moved.stderr.decode()
+    receiver = machine.start()
+    server.kill(signal.SIGKILL)
+    assert send(receiver, message()) == 503
+    assert len(machine.spool.events()) == 1
+    assert relay.text().count("the overflow can't be drained") == 1
+    receiver.stop()
+
+
+def test_the_first_of_several_hosts_that_can_be_written_is_used(server):
+    """A standby, or a server that is down, may stand before it."""
+    dead = new_dir("dead")
+    direct, server.url = server.url, f"postgresql://postgres@/postgres?host={dead},{server.dir}&port=5432,{server.port}&target_session_attrs=read-write"
+    target = Target()
+    machine = machines(server, sink("out", url=target.url), n=1)[0]
+    server.url = direct
+    receiver = machine.start()
+    assert send(receiver, message()) == 200
+    relay = Relay(machine).ready()
+    target.until(1)
+    assert len(keys(server)) == 1 and b"message.received" in machine.cli("list").stdout
     relay.stop()
     receiver.stop()
 
@@ -374,6 +438,8 @@ class Proxy:
                     time.sleep(0.05)
                 if self.mode == "delays" and answers:
                     time.sleep(3)
+                if self.mode == "stops answers" and answers:
+                    continue
                 other.sendall(data)
         for end in (one, other):
             with contextlib.suppress(OSError):
@@ -469,39 +535,6 @@ def test_a_sink_of_store_that_another_relay_sends_to(server):
     load.stop()
     assert set(load.statuses) == {200}
     assert len(target.got) == len(load.acknowledged)
-    for relay in relays:
-        relay.stop()
-    for receiver in receivers:
-        receiver.stop()
-
-
-def test_whatever_is_killed_all_is_delivered(server):
-    """The server, receivers and relays, one after the other, at moments that nobody chose."""
-    target = Target()
-    both = machines(server, sink("out", url=target.url, retry=["10ms", "1s", "1h"]))
-    receivers, relays = [machine.start() for machine in both], [Relay(machine).ready() for machine in both]
-    load = Load(receivers)
-    for i in range(ROUNDS):
-        before, k = len(load.acknowledged), i % 2
-        until(lambda: len(load.acknowledged) > before + 50, "events are stored", 60)
-        time.sleep(random.random() / 5)
-        if i % 3 == 0:
-            server.kill(signal.SIGKILL)
-            server.start()
-        elif i % 3 == 1:
-            receivers[k].signal(signal.SIGKILL)
-            receivers[k].wait(10)
-            receivers[k] = load.receivers[k] = both[k].start()
-        else:
-            relays[k].kill()
-            relays[k] = Relay(both[k])
-    load.stop()
-    until(lambda: not any(machine.spool.events() for machine in both), "the overflows are empty", 120)
-    until(lambda: pending(server) == 0, "all is delivered", 120)
-    stored = keys(server)
-    assert len(stored) == len(set(stored))
-    assert not set(load.acknowledged) - set(stored)
-    assert {json.loads(body)["data"]["message_urn"] for body in target.bodies()} == set(stored)
     for relay in relays:
         relay.stop()
     for receiver in receivers:
