@@ -51,6 +51,18 @@ static struct spool *receive(struct world *w)
 	return spool_new(w->place, JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
 }
 
+/* All rows of the table relay. */
+static int64_t count_relays(struct spool_db *db)
+{
+	struct spool_stmt *st;
+	int64_t n;
+
+	assert_true(spool_stmt_prepare(db, "SELECT count(*) FROM relay", &st) && spool_stmt_step(st) == SPOOL_ROW);
+	n = spool_stmt_int64(st, 0);
+	spool_stmt_free(st);
+	return n;
+}
+
 /* Stores n events, a second apart, of /odd and /even in turn, and opens the spool. */
 static struct spool_db *fill(struct world *w, int n)
 {
@@ -376,6 +388,48 @@ static void old_events_go_and_their_keys_stay_known(void **state)
 	assert_false(again[1].duplicate);
 }
 
+/* One put: each event that is known is a duplicate, of one in the same put, too; the others are stored in their order. */
+static void a_batch_has_new_and_known_events(void **state)
+{
+	struct world *w = engines_take(state);
+	struct spool_db *db = fill(w, 2);
+	static const struct sink *const waited[] = {&mail}, *const relayed[] = {&crm};
+	struct spool_event ev[] = {event("a", T), event("k0", T), event("b", T), event("a", T), event("k0", T), event("x", T), event("x", T), event("c", T)};
+	enum { N = sizeof ev / sizeof *ev };
+	struct spool *s = receive(w);
+	struct spool_totals before, t;
+	int64_t last;
+
+	for (int i = 0; i < N; i++) {
+		ev[i].endpoint = "/even";
+		ev[i].next = i + 1 < N ? &ev[i + 1] : NULL;
+		ev[i].relay = relayed;
+		ev[i].store = waited;
+		ev[i].n_relay = ev[i].n_store = 1;
+	}
+	ev[4].body = slice_text("{\"other\":1}");
+	ev[5].key = ev[6].key = (struct slice){0};
+	ev[5].identity = ev[6].identity = SPOOL_IDENTITY_NONE;
+	GOOD(db, spool_totals_read(db, &before));
+	if (!spool_put(s, ev, why, sizeof why))
+		fail_msg("%s", why);
+	last = ev[1].id;
+	for (int i = 0; i < N; i++) {
+		assert_int_equal(ev[i].duplicate, i == 1 || i == 3 || i == 4);
+		assert_int_equal(ev[i].altered, i == 4);
+		assert_true(!ev[i].refused && ev[i].n_waits == 1 && ev[i].waits[0] > 0);
+		if (ev[i].duplicate)
+			continue;
+		assert_true(ev[i].id > last);
+		last = ev[i].id;
+	}
+	assert_true(ev[3].id == ev[0].id && ev[4].id == ev[1].id && ev[3].waits[0] == ev[0].waits[0] && ev[2].waits[0] != ev[0].waits[0]);
+	GOOD(db, spool_totals_read(db, &t));
+	assert_int_equal(t.events, before.events + 5);
+	assert_int_equal(count_relays(db), 4 + 10);
+	spool_close(s);
+}
+
 /* Its first pass deletes nothing, as the clock may be wrong; the next one is a second later. */
 static void the_keeper_deletes_what_is_older_than_keep(void **state)
 {
@@ -692,6 +746,7 @@ int main(void)
 		ENGINES(a_reply_takes_the_place_of_the_one_before),
 		ENGINES(rejected_deliveries_and_counters_are_kept),
 		ENGINES(old_events_go_and_their_keys_stay_known),
+		ENGINES(a_batch_has_new_and_known_events),
 		ENGINES(the_keeper_deletes_what_is_older_than_keep),
 		ENGINES(a_person_is_erased),
 		ENGINES(small_tables_are_written_and_read),

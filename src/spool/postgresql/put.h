@@ -2,6 +2,11 @@
 /*
  * Stores a batch of events: one pipeline with one Sync, so one transaction, one round trip and one commit.
  *
+ *   settings, new events with their keys and relays  -->  Sync  -->  results, and the end of the transaction
+ *
+ * Most events are new, and one statement stores them. Those that it finds to be known, and events that may be duplicates by their
+ * bytes under an unsigned id, have a transaction of more statements:
+ *
  *   settings, locks, keys, events with their relays  -->  Sync  -->  results, and the end of the transaction
  *
  * The rules of duplicates are those of spool/sqlite/store.h. The ledger event_key has the key of each event, also of those that are
@@ -19,11 +24,5 @@
  * reason in why: the others may be stored or not. The link is closed where the server's state is not known.
  */
 bool put_batch(struct put_link *l, struct put_rows *b, int64_t until, bool *relayed, char *why, size_t why_size);
-
-/* Sets what spool_put() sets by a row of the answer. */
-void put_take_row(struct spool_event *ev, const PGresult *r, int row);
-
-/* Tries to write, and takes it back. */
-bool put_probe(struct put_link *l, int64_t until, char *why, size_t why_size);
 
 #endif

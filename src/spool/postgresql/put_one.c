@@ -3,8 +3,8 @@
 #include "spool/postgresql/put_one.h"
 
 #include "spool/postgresql/link.h"
-#include "spool/postgresql/put.h"
 #include "spool/postgresql/put_sql.h"
+#include "spool/postgresql/put_transaction.h"
 
 /* NULL on a failure, whose reason is in the connection. */
 static PGresult *run_put(struct spool_db *db, enum put_statement which, const struct pg_array *array)
@@ -57,7 +57,7 @@ bool pg_put_one(struct spool_db *db, struct spool_event *ev)
 		r = run_put(db, rows.column[BATCH_RELAY_EVENT].n ? PUT_ADD_RELAYED : PUT_ADD_EVENTS, rows.column);
 	ok = r && PQntuples(r) == 1 && pass_put(db, PUT_ACCEPT, &rows.accepted);
 	if (ok)
-		put_take_row(ev, r, 0);
+		put_transaction_take_row(ev, r, 0);
 	PQclear(r);
 	put_rows_free(&rows);
 	return ok;

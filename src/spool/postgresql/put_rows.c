@@ -152,6 +152,7 @@ static void clear_array(struct pg_array *a, enum pg_type type)
 
 static void clear_columns(struct put_rows *b)
 {
+	b->any_store = false;
 	for (size_t i = 0; i < BATCH_COLUMNS; i++)
 		clear_array(&b->column[i], column_types[i]);
 	for (size_t i = 0; i < 4; i++)
@@ -237,6 +238,7 @@ static void add_relay_row(struct put_rows *b, size_t number, const struct spool_
 	pg_array_add(&b->column[BATCH_RELAY_CONVERSATION], sink->ordered ? ev->conversation : (struct slice){0});
 	pg_array_add_number(&b->column[BATCH_RELAY_JUDGE], sink->filtered);
 	pg_array_add_bool(&b->column[BATCH_RELAY_STORE], store);
+	b->any_store = b->any_store || store;
 	pg_array_add_bool(&b->column[BATCH_RELAY_WITHHELD], !store && !sink->catch_up);
 }
 
@@ -291,6 +293,23 @@ bool put_rows_fill(struct put_rows *b, size_t from, size_t to)
 		add_rest(b, &b->item[i]);
 	}
 	return end_columns(b);
+}
+
+void put_rows_settle_new(struct put_rows *b)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < b->n; i++) {
+		struct put_item item = b->item[i];
+
+		if (item.is_new) {
+			item.ev->settled = true;
+			continue;
+		}
+		b->item[i] = b->item[left]; /* each item keeps a buffer of its own */
+		b->item[left++] = item;
+	}
+	b->n = left;
 }
 
 void put_rows_free(struct put_rows *b)

@@ -20,6 +20,7 @@ struct put_item {
 	unsigned char hash[BATCH_HASH];     /* of the salt and the key; of an event without a key: a number that is never used again */
 	unsigned char digest[BATCH_HASH];   /* of the bytes that make it a duplicate, or another event under the same id */
 	bool is_unsigned;
+	bool is_new;        /* its transaction, which may not have ended, has stored it */
 };
 
 /* The columns of an event, in the order of the statements' parameters. */
@@ -38,6 +39,7 @@ struct put_rows {
 	struct put_item *item;
 	size_t n, cap;
 	struct pg_array column[BATCH_COLUMNS]; /* of a run: some items that have no key and no bytes in common */
+	bool any_store;         /* a relay of the run is to a sink in store */
 	struct pg_array lock;   /* numbers of the unsigned items' bytes */
 	struct pg_array window[4]; /* endpoint, hash, time and dedupe window of items that are known by their bytes */
 	struct pg_array accepted;  /* ids of refused deliveries */
@@ -51,6 +53,9 @@ size_t put_rows_run(const struct put_rows *b, size_t from, size_t to);
 
 /* Makes the columns of a run. False: memory is short. */
 bool put_rows_fill(struct put_rows *b, size_t from, size_t to);
+
+/* Settles the items that are new, and takes them out. The others keep their order. */
+void put_rows_settle_new(struct put_rows *b);
 
 void put_rows_free(struct put_rows *b);
 

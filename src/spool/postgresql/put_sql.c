@@ -4,13 +4,14 @@
 
 /*
  * The weaker values of synchronous_commit acknowledge what a crash loses. remote_apply is stronger than on. A statement that a server
- * has after its receiver has given up ends by itself. A plan that was made while a table was small must not read the whole of it later.
+ * has after its receiver has given up ends by itself. A plan that was made while a table was small must not read the whole of it later. It is made once: planning takes longer than storing an event.
  */
 #define SETTINGS "SELECT pg_catalog.set_config('synchronous_commit', CASE pg_catalog.current_setting('synchronous_commit')" \
 	" WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, true)," \
 	" pg_catalog.set_config('statement_timeout', $1, true), pg_catalog.set_config('lock_timeout', $1, true)," \
 	" pg_catalog.set_config('enable_seqscan', 'off', true), pg_catalog.set_config('enable_hashjoin', 'off', true)," \
-	" pg_catalog.set_config('enable_mergejoin', 'off', true), pg_catalog.set_config('jit', 'off', true)"
+	" pg_catalog.set_config('enable_mergejoin', 'off', true), pg_catalog.set_config('jit', 'off', true)," \
+	" pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', true)"
 
 /* Two transactions that have the same bytes under two unsigned ids go one behind the other. All locks come before all keys: no deadlock. */
 #define LOCK "SELECT pg_catalog.pg_advisory_xact_lock(n) FROM (SELECT DISTINCT n FROM unnest($1) AS n ORDER BY n) AS o"
@@ -67,9 +68,38 @@
 	" (SELECT r.id, 0::bigint AS state, r.event, r.sink FROM r UNION ALL SELECT q.id, q.state, q.event, q.sink FROM relay AS q) AS x" \
 	" ON x.event = u.id AND x.sink = w.sink WHERE w.n = u.n AND w.store)"
 
-/* What put_take_row() reads, as texts: id, duplicate, other bytes under the same key, fetched by a catch-up, same bytes under another key, waits */
+/* What put_transaction_take_row() reads, as texts: id, duplicate, other bytes under the same key, fetched by a catch-up, same bytes under another key, waits */
 #define ANSWER(waits) " SELECT coalesce(id, same)::text, (fresh IS NOT TRUE)::text, (other <> digest AND coalesce(whence, 0) = 0)::text," \
 	" (coalesce(whence, 0) <> 0)::text, (CASE WHEN fresh OR id IS NULL THEN same END)::text, " waits " FROM u ORDER BY n"
+
+/*
+ * The common case in one statement: events of which none is known by its bytes or by an unsigned id. Its answer has a row for each one
+ * that is new; the others are duplicates, for the statements above. Elements of arrays are copied less often than rows of unnest().
+ */
+#define NEW "WITH lock AS (INSERT INTO event(id, received_at, endpoint, secret, event, headers, body)" \
+	" SELECT 0, 0, '', 0, '', '', '' WHERE false)," \
+	" v AS MATERIALIZED (SELECT n, nextval('event_id_seq') AS id FROM generate_series(1, cardinality($1)) AS n)," \
+	" k AS (INSERT INTO event_key(endpoint, hash, event, received_at, digest, is_unsigned)" \
+	" SELECT ($1)[n], ($2)[n], id, ($4)[n], ($3)[n], false FROM v ORDER BY 1, 2 ON CONFLICT DO NOTHING RETURNING event)," \
+	" u AS MATERIALIZED (SELECT n, id FROM v WHERE id = ANY(ARRAY(SELECT event FROM k)))," \
+	" i AS (INSERT INTO event(id, received_at, endpoint, secret, event, key, scope, account, sender_id, sender_name, conversation, sent_at," \
+	" remote_addr, headers, body, text, note, source)" \
+	" SELECT id, ($4)[n], ($1)[n], ($7)[n], ($8)[n], ($9)[n], ($10)[n], ($11)[n], ($12)[n], ($13)[n], ($14)[n], ($15)[n]," \
+	" ($16)[n], ($17)[n], ($18)[n], ($19)[n], ($20)[n], ($21)[n] FROM u)"
+
+/* The relays of new events: their events' ids by the numbers in the run, 0 for a duplicate. No sink is named twice for one event. */
+#define NEW_RELAYS ", a AS MATERIALIZED (SELECT array_agg(coalesce(u.id, 0) ORDER BY v.n) AS id FROM v LEFT JOIN u ON u.n = v.n)," \
+	" r AS (INSERT INTO relay(event, sink, state, since, due, attempts, conversation, judge)" \
+	" SELECT o.id, ($23)[o.k], 0, ($4)[o.n], ($4)[o.n], 0, ($24)[o.k], ($25)[o.k]" \
+	" FROM (SELECT ($22)[k] AS n, k, ((SELECT id FROM a))[($22)[k]] AS id FROM generate_series(1, cardinality($22)) AS k) AS o WHERE o.id <> 0" \
+	" RETURNING id, event, sink)"
+
+/* Only where a sink is waited for. */
+#define NEW_WAITS "(SELECT string_agg(r.id || ' 0', ' ') FROM r JOIN unnest($22, $23, $26) AS w(n, sink, store) ON w.sink = r.sink" \
+	" WHERE r.event = u.id AND w.n = u.n AND w.store)"
+
+/* What take_new() of put_transaction.c reads: the number of an event in the run, its id, waits */
+#define NEW_ANSWER(waits) " SELECT n::text, id::text, " waits " FROM u"
 
 #define ACCEPTED "DELETE FROM reject WHERE id = ANY($1)"
 
@@ -89,5 +119,8 @@ const struct put_sql put_sql[PUT_STATEMENTS] = {
 	[PUT_ADD_KEYS] = {"hookspool_keys", KEYS, put_types, 6},
 	[PUT_ADD_EVENTS] = {"hookspool_events", EVENTS ANSWER("NULL"), put_types, 21},
 	[PUT_ADD_RELAYED] = {"hookspool_relayed", EVENTS RELAYS ANSWER(WAITS), put_types, 27},
+	[PUT_ADD_NEW] = {"hookspool_new", NEW NEW_ANSWER("NULL"), put_types, 21},
+	[PUT_ADD_NEW_RELAYED] = {"hookspool_new_relayed", NEW NEW_RELAYS NEW_ANSWER("NULL"), put_types, 25},
+	[PUT_ADD_NEW_WAITED] = {"hookspool_new_waited", NEW NEW_RELAYS NEW_ANSWER(NEW_WAITS), put_types, 26},
 	[PUT_ACCEPT] = {"hookspool_accept", ACCEPTED, number_types, 1},
 };

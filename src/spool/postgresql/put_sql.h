@@ -12,6 +12,9 @@ enum put_statement {
 	PUT_ADD_KEYS,      /* the first columns */
 	PUT_ADD_EVENTS,    /* the columns of events */
 	PUT_ADD_RELAYED,   /* all columns: events with their relays */
+	PUT_ADD_NEW,       /* the columns of events */
+	PUT_ADD_NEW_RELAYED, /* those and the relays', but for the last two */
+	PUT_ADD_NEW_WAITED,  /* but for the last one */
 	PUT_ACCEPT,        /* ids of refused deliveries */
 	PUT_STATEMENTS,
 };

@@ -19,6 +19,7 @@
 #include "core/log.h"
 #include "spool/engine.h"
 #include "spool/postgresql/put.h"
+#include "spool/postgresql/put_transaction.h"
 #include "spool/query/stats.h"
 
 enum {
@@ -256,7 +257,7 @@ static bool probe_pg(struct spool_receiver *head, char *why, size_t n)
 	struct pg_receiver *r = pg_of(head);
 	int64_t until = clock_mono_us() + PROBE_US;
 
-	return is_up(r, why, n) && connect_pg(r, until, why, n) && put_probe(&r->link, until, why, n);
+	return is_up(r, why, n) && connect_pg(r, until, why, n) && put_transaction_probe(&r->link, until, why, n);
 }
 
 static bool open_for_stats(struct pg_receiver *r)

@@ -35,7 +35,7 @@ static const char *const pg_migrations[SPOOL_PG_VERSION][8] = {{
 	"ALTER TABLE event ALTER COLUMN body SET STORAGE EXTERNAL;" /* no time for a compression */
 	"CREATE TABLE event_key("
 	" endpoint " NAME " NOT NULL, hash bytea NOT NULL, event bigint NOT NULL, received_at bigint NOT NULL, digest bytea NOT NULL,"
-	" is_unsigned boolean NOT NULL, purged boolean NOT NULL DEFAULT false, PRIMARY KEY(endpoint, hash));"
+	" is_unsigned boolean NOT NULL, purged boolean NOT NULL DEFAULT false, PRIMARY KEY(hash, endpoint));" /* a search compares the hash first */
 	"CREATE INDEX event_key_event ON event_key(event);"
 	"CREATE INDEX event_key_digest ON event_key(endpoint, digest, event) WHERE is_unsigned;"
 	"CREATE INDEX event_key_purged ON event_key(received_at) WHERE purged;",
