@@ -22,7 +22,7 @@ def version(*argv):
     return found[0] if found else "not installed"
 
 
-SERVERS = {"Redis": "redis-server", "NATS": "nats-server", "librdkafka": "librdkafka1", "RabbitMQ": "rabbitmq-server", "PostgreSQL": "postgresql",
+SERVERS = {"Redis": "redis-server", "NATS": "nats-server", "librdkafka": "librdkafka1", "RabbitMQ": "rabbitmq-server", "PostgreSQL": "postgresql-[1-9]*",
            "mosquitto": "mosquitto", "systemd": "systemd"}  # of the sinks
 
 

@@ -65,6 +65,13 @@ def node(durable):
 
 
 @contextlib.contextmanager
+def node_postgresql(url):
+    where, port = new_dir("express"), free_port()
+    with child(["node", express / "postgresql.js", port, url], where, port, env={**ENV, "NODE_ENV": "production"}) as process:
+        yield Running(port, lambda: [process.pid])
+
+
+@contextlib.contextmanager
 def flask():
     where, port = new_dir("flask"), free_port()
     shutil.copy(HERE / "flask/app.py", where)
@@ -73,28 +80,41 @@ def flask():
         yield Running(port, lambda: [process.pid])
 
 
-def handler_params(where, script):
-    params = {"SCRIPT_FILENAME": script, "EVENTS": where / "events", **ENV, **counts.ENV}
+def handler_params(where, script, **more):
+    params = {"SCRIPT_FILENAME": script, "EVENTS": where / "events", **ENV, **counts.ENV, **more}
     return "include /etc/nginx/fastcgi_params;\n" + "".join(f'fastcgi_param {name} "{value}";\n' for name, value in params.items()) \
         + f"fastcgi_pass unix:{where}/handler.sock;"
 
 
 @contextlib.contextmanager
+def php_fpm(where, script, **params):
+    """PHP-FPM behind nginx, with a script of the directory."""
+    shutil.copy(HERE / "php" / script, where)
+    (where / "fpm.conf").write_text(PHP_FPM.format(dir=where, user=f"user = {USER}\ngroup = {USER}" if USER else ""))
+    # PHP binds its extensions past what is preloaded, but not past a library that is there already
+    env = {"LD_PRELOAD": f"{counts.LIBRARY} libsqlite3.so.0"}
+    with child([PHP, "--fpm-config", where / "fpm.conf"], where, where / "handler.sock", user=None, env=env) as process:
+        with nginx(where, handler_params(where, where / script, **params)) as port:
+            yield Running(port, lambda: [process.pid])
+
+
+@contextlib.contextmanager
+def php_postgresql(url):
+    with php_fpm(new_dir("php"), "postgresql.php", SERVER=url) as running:
+        yield running
+
+
+@contextlib.contextmanager
 def php():
     where = new_dir("php")
-    shutil.copy(HERE / "php/hook.php", where)
     db = sqlite3.connect(where / "events")
     db.executescript("PRAGMA journal_mode=WAL; CREATE TABLE event(id INTEGER PRIMARY KEY, message_urn TEXT UNIQUE, body TEXT);")
     db.close()
     for path in where.glob("events*"):
         if USER:
             shutil.chown(path, USER, USER)
-    (where / "fpm.conf").write_text(PHP_FPM.format(dir=where, user=f"user = {USER}\ngroup = {USER}" if USER else ""))
-    # PHP binds its extensions past what is preloaded, but not past a library that is there already
-    env = {"LD_PRELOAD": f"{counts.LIBRARY} libsqlite3.so.0"}
-    with child([PHP, "--fpm-config", where / "fpm.conf"], where, where / "handler.sock", user=None, env=env) as process:
-        with nginx(where, handler_params(where, where / "hook.php")) as port:
-            yield Running(port, lambda: [process.pid])
+    with php_fpm(where, "hook.php") as running:
+        yield running
 
 
 @contextlib.contextmanager

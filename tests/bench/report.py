@@ -4,6 +4,7 @@ import re
 
 import chart
 import reach
+import report_postgresql
 import report_relay
 from tables import ms, table
 
@@ -94,5 +95,7 @@ def write(results, where):
     if "growth" in results:
         put(doc, "growth", growth_table(results["growth"]))
         put(doc, "reading", reading_table(results["reading"]))
-    for mark, text in report_relay.tables(results):
+    for mark, text in (*report_relay.tables(results), *report_postgresql.tables(results)):
         put(doc, mark, text)
+    if "postgresql" in results:
+        put(where / "SCALE.md", "scale", report_postgresql.cost_table(results["postgresql"]))

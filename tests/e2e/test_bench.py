@@ -11,7 +11,7 @@ from place import SANITIZER, SOURCE, find_build, need, new_dir
 
 pytestmark = pytest.mark.skipif(bool(SANITIZER), reason="it measures what is built for speed")
 
-Ran = namedtuple("Ran", "found text chart")  # the numbers, the document's text, the chart
+Ran = namedtuple("Ran", "found text chart scale")  # the numbers, the documents' texts, the chart
 
 
 @pytest.fixture(scope="module")
@@ -20,13 +20,13 @@ def bench():
     need("wrk")
     doc, build = new_dir("doc"), find_build()
     env = {**os.environ, "HOOKSPOOL_BUILD": str(build), "BENCH_DOC": str(doc), "BENCH_SECONDS": "1", "BENCH_REPEATS": "1",
-           "BENCH_ONLY": "empty-kept,hookspool-kept,hookspool-cgi", "BENCH_CONNECTIONS": "1,64", "BENCH_EVENTS": "0,1000",
+           "BENCH_ONLY": "empty-kept,hookspool-kept,hookspool-cgi,hookspool-sqlite,hookspool-postgresql", "BENCH_CONNECTIONS": "1,64", "BENCH_EVENTS": "0,1000",
            "BENCH_PENDING": "100,1000", "BENCH_DOWN": "2000", "BENCH_BACKLOG": "500", "BENCH_ROW_SECONDS": "1", "BENCH_ROW_REPEATS": "1",
            "BENCH_STEADY": "2", "BENCH_FREE_GIB": "1", "BENCH_CGI": "3", "BENCH_PURGED": "2000", "BENCH_IDLE": "100", "BENCH_ENDPOINTS": "50",
            "BENCH_STATIC": str(build)}
     done = subprocess.run([SOURCE / "tests/bench/bench"], env=env, capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stdout + done.stderr
-    return Ran(json.loads((build / "bench.json").read_text()), (doc / "PERFORMANCE.md").read_text(), (doc / "bench.svg").read_text())
+    return Ran(json.loads((build / "bench.json").read_text()), (doc / "PERFORMANCE.md").read_text(), (doc / "bench.svg").read_text(), (doc / "SCALE.md").read_text())
 
 
 def test_load(bench):
@@ -95,3 +95,15 @@ def test_sinks(bench):
     for row in ("redis", "file", "at once, 1 connection", "when Redis has the event, `appendfsync always`, 64 connections",
                 "when Redis has the event, `appendfsync everysec`, 1 connection"):
         assert bench.text.count(f"\n| {row} |") == 1
+
+
+def test_postgresql(bench):
+    """A spool in PostgreSQL: each event that was answered 200 is there, and many share a commit."""
+    found = bench.found["postgresql"]
+    assert set(found) == {"hookspool-sqlite", "hookspool-postgresql"} and all(set(of) == {"1", "64"} for of in found.values())
+    assert all(n["errors"] == 0 and n["rate"] > 0 for of in found.values() for n in of.values())
+    ours = found["hookspool-postgresql"]
+    assert ours["64"]["together"] > 2 * ours["1"]["together"]
+    assert all(n["server_cpu"] > 0 and n["wal"] > 700 and n["disk"] > 700 for n in ours.values())
+    assert "÷ its SQLite engine's, 64 connections" in bench.text and "| events of one commit, 64 connections |" in bench.text
+    assert bench.text.count("| hookspool-postgresql | 64 |") == bench.scale.count("| hookspool-postgresql | 64 |") == 1
