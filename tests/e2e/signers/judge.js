@@ -2,8 +2,8 @@
 // node judge.js: reads samples, a JSON list, from standard input, and prints a JSON list of what the provider's own package
 // says of each: true, its signature is right; false, it is not; null, no package here verifies it.
 import { readFileSync } from "node:fs";
-import { createServer } from "node:http";
-import { once } from "node:events";
+import https from "node:https";
+import { PassThrough } from "node:stream";
 import { verify as octokit } from "@octokit/webhooks-methods";
 import { verifyWebhook as clerk } from "@clerk/backend/webhooks";
 import { validateSignature as line } from "@line/bot-sdk";
@@ -13,8 +13,10 @@ import { Paddle } from "@paddle/paddle-node-sdk";
 import sendgrid from "@sendgrid/eventwebhook";
 import { verifySignature as gocardless } from "gocardless-nodejs/webhooks";
 import Razorpay from "razorpay";
+import SnsValidator from "sns-validator";
 import { isValidSlackRequest } from "@slack/bolt/dist/receivers/verify-request.js";
 import { Signature } from "@hubspot/api-client";
+import { WorkOS } from "@workos-inc/node";
 import "@shopify/shopify-api/adapters/node";
 import { shopifyApi, ApiVersion } from "@shopify/shopify-api";
 import { TeamChatClient } from "@zoom/rivet/teamchat";
@@ -26,6 +28,7 @@ import Stripe from "stripe";
 import { Webhook as Svix } from "svix";
 import autohook from "twitter-autohook";
 import twilio from "twilio";
+import { part } from "./parts.js";
 
 const RealDate = Date;
 let now = RealDate.now();
@@ -61,6 +64,23 @@ async function zoom({ secret, body, headers }) {
   server.close();
   return answer.status === 200;
 }
+
+// It fetches the certificate from SigningCertURL, which nothing signs, and keeps it: each sample has its own one.
+let certificates = 0;
+function sns({ secret, body }) {
+  const message = JSON.parse(body);
+  message.SigningCertURL = message.SigningCertURL.replace(/[^/]*$/, `${certificates++}.pem`);
+  https.get = (url, answer) => {
+    const certificate = Object.assign(new PassThrough(), { statusCode: 200 });
+    answer(certificate);
+    certificate.end(secret);
+    return certificate;
+  };
+  return new Promise((resolve) => new SnsValidator().validate(message, (error) => resolve(!error)));
+}
+
+const hubspot = (version) => ({ secret, method, url, body, headers }) => Signature.isValid({
+  signatureVersion: version, signature: headers["x-hubspot-signature"], clientSecret: secret, method, url, requestBody: body });
 
 const packages = {
   github: ({ secret, body, headers }) => octokit(secret, body, headers["x-hub-signature-256"]),
@@ -102,6 +122,39 @@ Object.assign(packages, {
     return events.verifySignature(events.convertPublicKeyToECDSA(pem), body, headers["x-twilio-email-event-webhook-signature"],
       headers["x-twilio-email-event-webhook-timestamp"]);
   },
+});
+
+const adyen = new (part("@adyen/api-library", "lib/src/utils/hmacValidator.js").default)();
+const { WebhooksClient: ElevenLabs } = part("@elevenlabs/elevenlabs-js", "wrapper/webhooks.js");
+const { WebhooksHelper: Square } = part("square", "wrapper/WebhooksHelper.js");
+const { Client: Webflow } = part("webflow-api", "dist/wrapper/WebhooksClient.js");
+const dropbox = part("@dropbox/sign", "dist/api.js");
+const { Webhooks: Mux } = part("@mux/mux-node", "resources/webhooks/webhooks.js");
+const retell = part("retell-sdk", "lib/webhook_auth.js");
+const Viber = part("viber-bot", "lib/message/message-validator.js");
+const { WebhookManager } = part("@gohighlevel/api-client", "dist/lib/webhook/webhook-manager.js");
+const acuity = part("acuityscheduling", "src/index.js");
+const quiet = { debug() {}, warn() {}, error() {} };
+const highlevel = Object.assign(Object.create(WebhookManager.prototype), { logger: quiet });
+
+Object.assign(packages, {
+  "hubspot-v1": hubspot("v1"),
+  "hubspot-v2": hubspot("v2"),
+  "aws-sns": (sample) => sns(sample),
+  workos: ({ secret, body, headers }) => new WorkOS("sk_unused").webhooks.verifyHeader({ payload: JSON.parse(body), sigHeader: headers["workos-signature"], secret }),
+  "adyen-platform": ({ secret, body, headers }) => adyen.validateHMACSignature(secret, headers.hmacsignature, body),
+  "adyen-payments": ({ secret, body }) => adyen.validateHMAC(JSON.parse(body).notificationItems[0].NotificationRequestItem, secret),
+  elevenlabs: ({ secret, body, headers }) => new ElevenLabs({}).constructEvent(body, headers["elevenlabs-signature"], secret).then(() => true),
+  square: ({ secret, body, url, headers }) => Square.verifySignature({
+    requestBody: body, signatureHeader: headers["x-square-hmacsha256-signature"], signatureKey: secret, notificationUrl: url }),
+  webflow: ({ secret, body, headers }) => new Webflow({}).verifySignature({ headers, body, secret }),
+  "dropbox-sign": ({ secret, body }) => dropbox.EventCallbackHelper.isValid(secret, dropbox.EventCallbackRequest.init(JSON.parse(/\{.*\}/s.exec(body)[0]))),
+  mux: ({ secret, body, headers }) => new Mux({}).verifySignature(body, headers, secret).then(() => true),
+  retell: ({ secret, body, headers }) => retell.verify(body, secret, headers["x-retell-signature"]),
+  viber: ({ secret, body, headers }) => new Viber(quiet, secret).validateMessage(headers["x-viber-content-signature"], body),
+  highlevel: ({ secret, body, headers }) => highlevel.verifyEd25519Signature(body, headers["x-ghl-signature"], secret),
+  "highlevel-rsa": ({ secret, body, headers }) => highlevel.verifySignature(body, headers["x-wh-signature"], secret),
+  acuity: ({ secret, body, headers }) => acuity.verifyMessageSignature(secret, body, headers["x-acuity-signature"]) ?? true,
 });
 
 async function judge(sample) {
