@@ -14,6 +14,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/descriptor.h"
 #include "core/io.h"
 #include "sink/private_address.h"
 
@@ -45,7 +46,7 @@ static curl_socket_t open_api_socket(void *ctx, curlsocktype purpose, struct cur
 
 	(void)purpose;
 	t->private = !t->conf->allow_private && private_socket(&t->forbidden, &address->addr);
-	return t->private ? CURL_SOCKET_BAD : socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	return t->private ? CURL_SOCKET_BAD : descriptor_socket(address->family, address->socktype, address->protocol);
 }
 
 static void take_link(struct catchup_answer *a, struct slice line)

@@ -17,6 +17,7 @@
 #include "cli/sample.h"
 #include "cli/terminal.h"
 #include "core/clock.h"
+#include "core/descriptor.h"
 #include "core/io.h"
 #include "core/program.h"
 #include "gate/fcgi_client.h"
@@ -170,7 +171,7 @@ static const char *run_receiver(const struct init *i, const char *program, const
 	const char *why = NULL;
 	pid_t pid;
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+	if (!descriptor_pair(SOCK_STREAM, pair))
 		return strerror(errno);
 	pid = fork();
 	if (pid == 0)

@@ -9,17 +9,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
 #include "core/io.h"
+#include "core/random.h"
 
 bool keygen_text(char out[KEYGEN_TEXT])
 {
 	unsigned char key[KEYGEN_BYTES];
 
-	if (getrandom(key, sizeof key, 0) != (ssize_t)sizeof key)
+	if (!random_bytes(key, sizeof key))
 		return false;
 	for (size_t i = 0; i < sizeof key; i++)
 		snprintf(out + 2 * i, 3, "%02x", key[i]);

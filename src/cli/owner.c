@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* The user that owns a spool: root's commands become that user before they read what the spool says. */
 #define _GNU_SOURCE /* initgroups, setresuid */
+#include "config.h"
+
 #include "cli/owner.h"
 
 #include <errno.h>
@@ -16,6 +18,13 @@
 #include "spool/fs.h"
 #include "spool/wakeup.h"
 
+#ifdef HAVE_SETRESUID
+
+static bool set_user(uid_t uid, gid_t gid)
+{
+	return setresgid(gid, gid, gid) == 0 && setresuid(uid, uid, uid) == 0;
+}
+
 /* Asks the kernel again: a program must not go on as root after a failed change. */
 static bool is_user(uid_t uid, gid_t gid)
 {
@@ -30,14 +39,29 @@ static bool is_user(uid_t uid, gid_t gid)
 	return true;
 }
 
+#else
+
+/* As root, both set the real, effective and saved ones. */
+static bool set_user(uid_t uid, gid_t gid)
+{
+	return setgid(gid) == 0 && setuid(uid) == 0;
+}
+
+/* Asks the kernel again; the saved ones are seen by what is not allowed any more. */
+static bool is_user(uid_t uid, gid_t gid)
+{
+	return getuid() == uid && geteuid() == uid && getgid() == gid && getegid() == gid && (uid == 0 || setuid(0) != 0);
+}
+
+#endif
+
 bool owner_become_user(uid_t uid, gid_t gid)
 {
 	const struct passwd *pw = getpwuid(uid);
 
 	if (pw)
 		gid = pw->pw_gid;
-	if ((pw ? initgroups(pw->pw_name, gid) : setgroups(0, NULL)) != 0 || setresgid(gid, gid, gid) != 0 ||
-	    setresuid(uid, uid, uid) != 0)
+	if ((pw ? initgroups(pw->pw_name, gid) : setgroups(0, NULL)) != 0 || !set_user(uid, gid))
 		return false;
 	sandbox_hide(); /* with another user, the kernel may open the memory again: fs.suid_dumpable of proc(5) */
 	errno = EPERM;

@@ -4,10 +4,10 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <yajl/yajl_gen.h>
 
 #include "core/clock.h"
+#include "core/random.h"
 
 enum { URN = 96, AGE_MS = 30000 };
 
@@ -82,7 +82,7 @@ void sample_init(struct sample *s, const struct sample_provider *provider, const
 	s->provider = provider;
 	s->accounts = accounts;
 	s->secret = secret;
-	if (getrandom(&s->state, sizeof s->state, 0) != (ssize_t)sizeof s->state)
+	if (!random_bytes(&s->state, sizeof s->state))
 		s->state = (uint64_t)clock_now() ^ (uint64_t)clock_mono_us() << 20;
 	random_text(s, digits, s->account, sizeof s->account - 1);
 }

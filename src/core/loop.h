@@ -3,7 +3,7 @@
  * A loop of one thread: descriptors, timers and signals, each with a function that is called when it is due.
  *
  * Every function that is called may start and stop watches and timers, its own too. A watch or timer that was stopped is not
- * called any more, not even for an event that was already there. A library with threads of its own gets an eventfd that its
+ * called any more, not even for an event that was already there. A library with threads of its own gets a waker that its
  * threads write to and that the loop watches: no other thread may call anything here.
  */
 #ifndef LOOP_H

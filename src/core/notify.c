@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* Messages to systemd about the state of this process: sd_notify(3)'s protocol without its library. */
-#define _GNU_SOURCE /* SOCK_CLOEXEC */
 #include "core/notify.h"
 
 #include <stddef.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/descriptor.h"
 
 void notify_send(const char *state)
 {
@@ -25,7 +25,7 @@ void notify_send(const char *state)
 	memcpy(to.sun_path, path, n);
 	if (*path == '@')
 		to.sun_path[0] = '\0'; /* the abstract namespace, unix(7) */
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	fd = descriptor_socket(AF_UNIX, SOCK_DGRAM, 0);
 	if (fd < 0)
 		return;
 	sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&to,

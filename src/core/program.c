@@ -1,19 +1,25 @@
 /* SPDX-License-Identifier: ISC */
 /* Programs to run: their path, and reasons why the kernel would not run them. */
-#define _GNU_SOURCE /* strchrnul, ST_NOEXEC */
+#define _GNU_SOURCE /* ST_NOEXEC */
+#include "config.h"
+
 #include "core/program.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
+#ifdef HAVE_LINK_H
+#include <link.h>
+#endif
+#ifdef HAVE_GETAUXVAL
+#include <sys/auxv.h>
+#endif
 
 enum {
 	LINE_MAX_BYTES = 255, /* of a #! line, without its end: BINPRM_BUF_SIZE of Linux */
@@ -30,13 +36,18 @@ static bool is_program(const char *path)
 bool program_self(char *out, size_t n)
 {
 	ssize_t length = readlink("/proc/self/exe", out, n - 1);
-	const char *started = (const char *)getauxval(AT_EXECFN);
 
 	if (length > 0) {
 		out[length] = '\0';
 		return true;
 	}
+#ifdef HAVE_GETAUXVAL
+	const char *started = (const char *)getauxval(AT_EXECFN);
+
 	return started && snprintf(out, n, "%s", started) < (int)n;
+#else
+	return false;
+#endif
 }
 
 bool program_find(const char *name, char *out, size_t n)
@@ -48,7 +59,7 @@ bool program_find(const char *name, char *out, size_t n)
 		return is_program(out);
 	}
 	for (*out = '\0'; *path; path = *stop ? stop + 1 : stop) {
-		stop = strchrnul(path, ':');
+		stop = path + strcspn(path, ":");
 		snprintf(out, n, "%.*s/%s", (int)(stop - path), path, name);
 		if (stop > path && is_program(out))
 			return true;
@@ -58,9 +69,14 @@ bool program_find(const char *name, char *out, size_t n)
 
 static bool is_noexec(const char *path)
 {
+#ifdef ST_NOEXEC
 	struct statvfs fs;
 
 	return statvfs(path, &fs) == 0 && (fs.f_flag & ST_NOEXEC);
+#else
+	(void)path;
+	return false;
+#endif
 }
 
 void program_missing(const char *name, char *why, size_t n)
@@ -143,6 +159,7 @@ static bool check_script(const char *path, char *line, size_t len, char *why, si
 	return check_interpreter(path, line + 2, why, n);
 }
 
+#ifdef HAVE_LINK_H
 /* The loader that a program of this machine's kind names (elf(5), PT_INTERP); a program of another kind is left to the kernel. */
 static bool check_loader(const char *path, int fd, char *why, size_t n)
 {
@@ -163,12 +180,17 @@ static bool check_loader(const char *path, int fd, char *why, size_t n)
 	}
 	return true;
 }
+#endif
 
 /* ELF is the other kind of program; other kinds are the administrator's own (binfmt_misc), and known by more than their text. */
 static bool check_other(const char *path, int fd, const char *p, size_t len, char *why, size_t n)
 {
+#ifdef HAVE_LINK_H
 	if (len >= SELFMAG && memcmp(p, ELFMAG, SELFMAG) == 0)
 		return check_loader(path, fd, why, n);
+#else
+	(void)fd;
+#endif
 	if (len == 0)
 		return refuse_program(why, n, path, "it is empty");
 	if (len >= 5 && memcmp(p, "\xEF\xBB\xBF#!", 5) == 0)

@@ -9,13 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/address.h"
 #include "core/clock.h"
 #include "core/log.h"
+#include "core/random.h"
 
 enum { ADDRESSES = 4096, NETWORKS = 1024, ENDPOINTS = 256, PROBES = 8 };
 
@@ -79,7 +79,7 @@ static void begin_boot(struct table *t)
 	if (atomic_exchange(&t->boot, boot) == boot && atomic_load(&t->last) <= clock_mono_us())
 		return;
 	memset((void *)t->addresses, 0, sizeof *t - offsetof(struct table, addresses));
-	if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) == sizeof seed)
+	if (random_bytes_now(&seed, sizeof seed))
 		atomic_store(&t->seed, seed);
 }
 

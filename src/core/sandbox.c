@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* The sandbox: a process closes its memory to others, and gives up programs and the network, before it talks to strangers. */
 #define _GNU_SOURCE /* syscall, O_PATH */
+#include "config.h"
+
 #include "core/sandbox.h"
 
+#include <sys/resource.h>
+#ifdef HAVE_LINUX_SECCOMP_H
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -14,7 +18,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -185,15 +188,35 @@ static int landlock(const struct sandbox_needs *needs)
 	return ok ? (int)version : 0;
 }
 
+static void enter(const struct sandbox_needs *needs, struct sandbox *s)
+{
+	if (needs->off || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		return;
+	s->landlock = landlock(needs);
+	s->seccomp = filter(needs->network);
+}
+
+#else
+
+/* This system has neither of the two. */
+void sandbox_hide(void)
+{
+}
+
+static void enter(const struct sandbox_needs *needs, struct sandbox *s)
+{
+	(void)needs;
+	(void)s;
+}
+
+#endif
+
 struct sandbox sandbox_enter(const struct sandbox_needs *needs)
 {
 	const struct rlimit none = {0};
 	struct sandbox s = {0};
 
 	setrlimit(RLIMIT_CORE, &none); /* for a change of user after sandbox_hide(), which the kernel lets undo that */
-	if (needs->off || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-		return s;
-	s.landlock = landlock(needs);
-	s.seccomp = filter(needs->network);
+	enter(needs, &s);
 	return s;
 }

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /* Accepts connections, and makes room when there is no descriptor for one. */
-#define _GNU_SOURCE /* accept4 */
 #include "gate/accept.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/descriptor.h"
 #include "gate/idle.h"
 
 static struct conn *new_conn(struct server *s, int fd)
@@ -54,17 +53,17 @@ static bool lacks_descriptor(const struct server *s, int error)
 
 struct conn *accept_conn(struct server *s)
 {
-	int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd = descriptor_accept(s->listen_fd);
 	int error = errno;
 	struct conn *c;
 
 	if (fd < 0 && lacks_descriptor(s, error) && idle_evict(s)) {
-		fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		fd = descriptor_accept(s->listen_fd);
 		error = errno;
 	}
 	if (fd < 0 && lacks_descriptor(s, error)) {
 		tell_accept_failed(s, error);
-		epoll_ctl(s->ready, EPOLL_CTL_DEL, s->listen_fd, NULL); /* out of descriptors: the main thread tries again */
+		poller_remove(&s->ready, s->listen_fd); /* out of descriptors: the main thread tries again */
 		atomic_store(&s->resting, true);
 	}
 	if (fd < 0)

@@ -10,13 +10,13 @@
 #include "core/clock.h"
 
 /* FastCGI 1.0, section 8 */
-enum { HEADER = 8, VERSION = 1, TYPE_BEGIN = 1, TYPE_END = 3, TYPE_PARAMS = 4, TYPE_STDIN = 5, TYPE_STDOUT = 6, ROLE_RESPONDER = 1 };
+enum { HEADER = 8, FCGI_1 = 1, TYPE_BEGIN = 1, TYPE_END = 3, TYPE_PARAMS = 4, TYPE_STDIN = 5, TYPE_STDOUT = 6, ROLE_RESPONDER = 1 };
 
 enum { CONTENT_MAX = 0xFFFF, ANSWER_MOST = 4096 };
 
 static bool add_record(struct buf *b, unsigned char type, const char *content, size_t n)
 {
-	const unsigned char header[HEADER] = {VERSION, type, 0, 1, (unsigned char)(n >> 8), (unsigned char)n};
+	const unsigned char header[HEADER] = {FCGI_1, type, 0, 1, (unsigned char)(n >> 8), (unsigned char)n};
 
 	return buf_add(b, header, sizeof header) && (n == 0 || buf_add(b, content, n));
 }

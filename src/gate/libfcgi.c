@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /* libfcgi: writes the answer's records. */
 #define _GNU_SOURCE /* memfd_create */
+#include "config.h"
+
 #include "gate/libfcgi.h"
 
 #include <fastcgi.h>
 #include <fcgiapp.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -16,6 +20,24 @@
 static int file = -1;
 static pthread_mutex_t file_mutex = PTHREAD_MUTEX_INITIALIZER;
 
+#ifdef HAVE_MEMFD_CREATE
+static int open_file(void)
+{
+	return memfd_create("request", MFD_CLOEXEC);
+}
+#else
+/* Without a name, on the disk: it has some bytes, written once. */
+static int open_file(void)
+{
+	FILE *f = tmpfile();
+	int fd = f ? fcntl(fileno(f), F_DUPFD_CLOEXEC, 0) : -1;
+
+	if (f)
+		fclose(f);
+	return fd;
+}
+#endif
+
 static bool make_file(void)
 {
 	static const unsigned char request[] = {
@@ -25,7 +47,7 @@ static bool make_file(void)
 	};
 
 	if (file < 0)
-		file = memfd_create("request", MFD_CLOEXEC);
+		file = open_file();
 	return file >= 0 && pwrite(file, request, sizeof request, 0) == sizeof request;
 }
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* The listening socket: one that the process was started with, or one that it opens. */
-#define _GNU_SOURCE /* SOCK_CLOEXEC, SOCK_NONBLOCK */
 #include "gate/listen.h"
 
 #include <arpa/inet.h>
@@ -17,6 +16,8 @@
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "core/descriptor.h"
 
 enum {
 	SYSTEMD_FD = 3, /* SD_LISTEN_FDS_START, sd_listen_fds(3) */
@@ -124,7 +125,7 @@ int listen_connect(const char *address, char *why, size_t n)
 
 	if (len == 0)
 		return -1;
-	fd = socket(a.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = descriptor_socket(a.any.sa_family, SOCK_STREAM, 0);
 	if (fd >= 0)
 		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
 	if (fd < 0 || connect(fd, &a.any, len) != 0) {
@@ -202,7 +203,7 @@ int listen_open(const char *address, mode_t mode, const char *group, char *why, 
 		return fail_to_listen(why, n, address, "FastCGI over TCP is for loopback addresses only");
 	if (path && !make_way(address, path, why, n))
 		return -1;
-	fd = socket(a.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = descriptor_socket(a.any.sa_family, SOCK_STREAM, 0);
 	if (fd < 0)
 		return fail_to_listen(why, n, address, strerror(errno));
 	if (!path)

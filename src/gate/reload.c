@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Logs it. The first error is what the spool is told of. */
 static void report_and_keep(void *ctx, enum log_level level, const char *message)
@@ -35,10 +34,8 @@ static const char *needs_restart(const struct conf *old, const struct conf *new)
 
 void reload_tell(struct reload *r)
 {
-	uint64_t one = 1;
-
 	spool_tell(r->s->spool, &r->self);
-	(void)!write(r->s->chore, &one, sizeof one); /* full: a worker has it before it */
+	waker_wake(&r->s->chore);
 }
 
 /* The new configuration, or NULL after a message. */

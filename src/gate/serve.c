@@ -1,24 +1,22 @@
 /* SPDX-License-Identifier: ISC */
 /* The FastCGI server's main thread: signals, the watched connections, reload, and the end. */
-#define _GNU_SOURCE /* epoll, eventfd, signalfd, F_SETFL */
+#define _GNU_SOURCE /* pthread_timedjoin_np */
 #include "gate/serve.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/descriptor.h"
 #include "core/io.h"
 #include "core/notify.h"
+#include "core/signal_fd.h"
 #include "gate/idle.h"
 #include "gate/libfcgi.h"
 #include "gate/listen.h"
@@ -37,7 +35,6 @@ enum {
 	BACKLOG_US = 50 * 1000,           /* after SIGTERM, to accept connections that were made before */
 	STORING_GRACE_US = 800 * 1000,    /* after SIGTERM, for acknowledgements that requests wait for */
 	LAST_CALL_US = 1800 * 1000,       /* the process promises to end within 2 s */
-	EVENTS = 64,
 };
 
 /* The main thread's own; workers see only server. */
@@ -65,15 +62,15 @@ static void stop(struct main_loop *m)
 	if (m->own_address)
 		listen_remove(m->own_address); /* connections in the backlog are still accepted */
 	else /* the next process has the same socket, and its backlog; without one the kernel resets the connections at the end */
-		epoll_ctl(m->s->ready, EPOLL_CTL_DEL, m->s->listen_fd, NULL);
+		poller_remove(&m->s->ready, m->s->listen_fd);
 }
 
 static void on_signal(struct main_loop *m)
 {
-	struct signalfd_siginfo si;
+	int number;
 
-	while (read(m->signals, &si, sizeof si) == sizeof si) {
-		if (si.ssi_signo != SIGHUP) {
+	while ((number = signal_fd_next(m->signals))) {
+		if (number != SIGHUP) {
 			stop(m);
 		} else if (!m->stopped_at) {
 			notify_reloading();
@@ -87,10 +84,8 @@ static void on_signal(struct main_loop *m)
 /* Watches the listening socket again, after descriptors ran out. */
 static void accept_again(struct server *s)
 {
-	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = &s->listen_fd};
-
 	if (atomic_exchange(&s->resting, false))
-		epoll_ctl(s->ready, EPOLL_CTL_ADD, s->listen_fd, &ev);
+		poller_add(&s->ready, s->listen_fd, POLLER_READABLE, &s->listen_fd);
 }
 
 static bool finished(const struct main_loop *m, int64_t now)
@@ -114,26 +109,25 @@ static int tick_ms(const struct main_loop *m)
 
 static void run_loop(struct main_loop *m)
 {
-	struct epoll_event ev[EVENTS];
-	uint64_t one = 1, times;
+	void *marks[POLLER_MOST];
 	int64_t now = clock_mono_us();
 	bool heard;
 	int n;
 
 	while (!finished(m, now)) {
 		heard = false;
-		n = epoll_wait(m->s->watch, ev, EVENTS, tick_ms(m));
+		n = poller_wait(&m->s->watch, tick_ms(m), marks);
 		now = clock_mono_us();
 		watched_take(&m->watched); /* after the wait: whatever has an event has been handed over before it */
 		for (int i = 0; i < n; i++) {
-			if (ev[i].data.ptr == m)
+			if (marks[i] == m)
 				on_signal(m);
-			else if (ev[i].data.ptr == &m->s->wake)
-				(void)!read(m->s->wake, &times, sizeof times); /* watched_admit() and storing_ask() find what there is to do */
-			else if (ev[i].data.ptr == &m->watched.relay)
+			else if (marks[i] == &m->s->wake)
+				waker_clear(&m->s->wake); /* watched_admit() and storing_ask() find what there is to do */
+			else if (marks[i] == &m->watched.relay)
 				heard = true;
 			else
-				watched_look(&m->watched, ev[i].data.ptr, now);
+				watched_look(&m->watched, marks[i], now);
 		}
 		watched_admit(&m->watched); /* after the events: a connection that it admits belongs to a worker */
 		if (heard)
@@ -150,8 +144,7 @@ static void run_loop(struct main_loop *m)
 		if (now >= m->next_chore) {
 			m->next_chore = now + TICK_MS * 1000;
 			idle_memory_trim(m->s);
-			if (write(m->s->chore, &one, sizeof one) < 0)
-				continue; /* full: a worker has it before it */
+			waker_wake(&m->s->chore);
 		}
 	}
 }
@@ -160,10 +153,10 @@ static void run_loop(struct main_loop *m)
 static bool join_workers(struct main_loop *m)
 {
 	struct timespec end;
-	uint64_t one = 1;
-	bool all = write(m->s->stop, &one, sizeof one) == sizeof one;
+	bool all = true;
 	int64_t left = m->stopped_at + LAST_CALL_US - clock_mono_us();
 
+	waker_wake(&m->s->stop);
 	clock_gettime(CLOCK_REALTIME, &end);
 	if (left > 0) {
 		end.tv_sec += left / 1000000;
@@ -201,28 +194,22 @@ int serve_take_signals(void)
 	sigaddset(&ours, SIGINT);
 	sigaddset(&ours, SIGUSR1); /* mod_fcgid's and libfcgi's graceful stop */
 	sigaddset(&ours, SIGHUP);
-	return signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
+	return signal_fd_open(&ours);
 }
 
-static bool wait_on(int epoll, int fd, uint32_t events, void *mark)
+static bool wait_on(const struct poller *p, int fd, void *mark)
 {
-	struct epoll_event ev = {.events = events, .data.ptr = mark};
-
-	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &ev) == 0;
+	return poller_add(p, fd, POLLER_READABLE, mark);
 }
 
 static bool set_up_server(struct main_loop *m, struct server *s)
 {
-	s->ready = epoll_create1(EPOLL_CLOEXEC);
-	s->watch = epoll_create1(EPOLL_CLOEXEC);
-	s->stop = eventfd(0, EFD_CLOEXEC);
-	s->chore = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	s->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	m->signals = serve_take_signals();
-	return fcntl(s->listen_fd, F_SETFL, fcntl(s->listen_fd, F_GETFL) | O_NONBLOCK) == 0 &&
-		wait_on(s->ready, s->listen_fd, EPOLLIN, &s->listen_fd) &&
-		wait_on(s->ready, s->stop, EPOLLIN, &s->stop) && wait_on(s->ready, s->chore, EPOLLIN, &s->chore) &&
-		wait_on(s->watch, m->signals, EPOLLIN, m) && wait_on(s->watch, s->wake, EPOLLIN, &s->wake) && worker_add(s);
+	return poller_open(&s->ready) && poller_open(&s->watch) &&
+		waker_open(&s->stop) && waker_open(&s->chore) && waker_open(&s->wake) &&
+		(m->signals = serve_take_signals()) >= 0 && descriptor_unblock(s->listen_fd) &&
+		wait_on(&s->ready, s->listen_fd, &s->listen_fd) &&
+		wait_on(&s->ready, s->stop.fd, &s->stop) && wait_on(&s->ready, s->chore.fd, &s->chore) &&
+		wait_on(&s->watch, m->signals, m) && wait_on(&s->watch, s->wake.fd, &s->wake) && worker_add(s);
 }
 
 static void tear_down(struct main_loop *m, struct server *s)
@@ -238,11 +225,11 @@ static void tear_down(struct main_loop *m, struct server *s)
 		fcgi_free(s->batch[i]);
 	if (m->watched.relay >= 0)
 		close(m->watched.relay);
-	close(s->ready);
-	close(s->watch);
-	close(s->stop);
-	close(s->chore);
-	close(s->wake);
+	poller_close(&s->ready);
+	poller_close(&s->watch);
+	waker_close(&s->stop);
+	waker_close(&s->chore);
+	waker_close(&s->wake);
 	close(m->signals);
 	close(s->listen_fd);
 }

@@ -9,7 +9,9 @@
 #include <stdint.h>
 
 #include "conf/conf.h"
+#include "core/waker.h"
 #include "gate/fcgi.h"
+#include "gate/poller.h"
 #include "spool/spool.h"
 
 /*
@@ -17,7 +19,7 @@
  * commit, and answers. Requests that arrive during that are the next batch. So a request usually stays in one thread. The
  * other workers wait for bodies that are still arriving.
  *
- * A connection belongs to one thread at a time, and changes hands through an epoll instance:
+ * A connection belongs to one thread at a time, and changes hands through a poller:
  *
  *   accepted --> the turn <--(armed in `ready`)--> waits for its next request
  *                  |  ^
@@ -60,11 +62,11 @@ struct shared_conf {
 
 struct server {
 	int listen_fd;
-	int ready; /* epoll: the worker that has the turn waits here, for connections and requests */
-	int watch; /* epoll: the main thread waits here, for signals and slow peers */
-	int stop;  /* eventfd: workers end */
-	int chore; /* eventfd: a worker shall flush the spool's notes */
-	int wake;  /* eventfd: the main thread looks: one of those that are waiting can be served, or was handed over to wait for sinks */
+	struct poller ready; /* the worker that has the turn waits here, for connections and requests */
+	struct poller watch; /* the main thread waits here, for signals and slow peers */
+	struct waker stop;   /* workers end */
+	struct waker chore;  /* a worker shall flush the spool's notes */
+	struct waker wake;   /* the main thread looks: one of those that are waiting can be served, or was handed over to wait for sinks */
 	struct spool *spool;
 
 	atomic_uint idle;        /* workers that have the turn or wait for it */

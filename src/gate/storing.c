@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "core/clock.h"
@@ -57,9 +56,7 @@ bool storing_park(struct server *s, struct conn *c, struct fcgi **room, struct s
 
 void storing_wake(struct server *s)
 {
-	uint64_t one = 1;
-
-	(void)!write(s->wake, &one, sizeof one); /* full: the main thread wakes anyway */
+	waker_wake(&s->wake);
 }
 
 void storing_forget(struct server *s, struct conn *c)
@@ -116,6 +113,7 @@ void storing_end(struct watched *w)
 /* The relay has closed the connection. Requests that wait have it asked again, if it is back within RESTART_US. */
 static void lose_relay(struct watched *w, int64_t now)
 {
+	poller_forget(&w->s->watch, w->relay);
 	close(w->relay);
 	w->relay = -1;
 	w->lost_at = 0;
@@ -130,14 +128,12 @@ static void lose_relay(struct watched *w, int64_t now)
 /* False where there is no relay to ask now. */
 static bool connect_relay(struct watched *w, int64_t now)
 {
-	struct epoll_event ev = {.events = EPOLLIN | EPOLLRDHUP, .data.ptr = &w->relay};
-
 	if (w->relay >= 0)
 		return true;
 	if (w->lost_at && now - w->lost_at < AGAIN_US)
 		return false;
 	w->relay = spool_ack_connect(w->s->conf->conf->dir); /* a reload cannot change it */
-	if (w->relay >= 0 && epoll_ctl(w->s->watch, EPOLL_CTL_ADD, w->relay, &ev) == 0)
+	if (w->relay >= 0 && poller_add(&w->s->watch, w->relay, POLLER_READABLE, &w->relay))
 		return true;
 	if (w->relay >= 0)
 		close(w->relay);

@@ -3,7 +3,6 @@
 #include "gate/watched.h"
 
 #include <errno.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include "gate/input.h"
@@ -38,7 +37,7 @@ void watched_remove(struct watched *w, struct conn *c)
 	if (c->next)
 		c->next->link = c->link;
 	if (c->state != CONN_STORING)
-		epoll_ctl(w->s->watch, EPOLL_CTL_DEL, c->fd, NULL);
+		poller_remove(&w->s->watch, c->fd);
 	if (c->state == CONN_WAITING)
 		atomic_fetch_sub(&w->s->waiting, 1);
 	c->state = CONN_ACTIVE;

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -32,23 +31,23 @@ void worker_drop(struct server *s, struct conn *c)
 	pthread_mutex_unlock(&s->mutex);
 	if (c->request)
 		storing_forget(s, c);
-	if (c->fd >= 0)
+	if (c->fd >= 0) {
+		poller_forget(&s->ready, c->fd);
 		close(c->fd);
+	}
 	free(c);
 	atomic_fetch_sub(&s->connections, 1);
 }
 
 void worker_arm(struct server *s, struct conn *c)
 {
-	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = c};
-
 	if (c->armed)
 		return;
 	c->armed = true;
 	pthread_mutex_lock(&s->mutex);
 	idle_add(s, c); /* before it can have an event, which is another thread's */
 	pthread_mutex_unlock(&s->mutex);
-	if (epoll_ctl(s->ready, EPOLL_CTL_ADD, c->fd, &ev) != 0)
+	if (!poller_add(&s->ready, c->fd, POLLER_READABLE, c))
 		worker_drop(s, c);
 }
 
@@ -56,7 +55,7 @@ static void disarm(struct server *s, struct conn *c)
 {
 	if (!c->armed)
 		return;
-	epoll_ctl(s->ready, EPOLL_CTL_DEL, c->fd, NULL);
+	poller_remove(&s->ready, c->fd);
 	pthread_mutex_lock(&s->mutex);
 	idle_remove(s, c);
 	pthread_mutex_unlock(&s->mutex);
@@ -65,7 +64,6 @@ static void disarm(struct server *s, struct conn *c)
 
 void worker_hand_over(struct server *s, struct conn *c, enum conn_state state)
 {
-	struct epoll_event ev = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data.ptr = c};
 	bool ok;
 
 	disarm(s, c);
@@ -75,7 +73,7 @@ void worker_hand_over(struct server *s, struct conn *c, enum conn_state state)
 	if (state == CONN_WAITING)
 		atomic_fetch_add(&s->waiting, 1); /* before it can be seen: the next worker that is done must count it */
 	pthread_mutex_lock(&s->mutex);
-	ok = state == CONN_STORING || epoll_ctl(s->watch, EPOLL_CTL_ADD, c->fd, &ev) == 0; /* nothing is awaited from its peer */
+	ok = state == CONN_STORING || poller_add(&s->watch, c->fd, POLLER_CHANGED, c); /* nothing is awaited from its peer */
 	if (ok) {
 		c->next = s->handed;
 		s->handed = c;
@@ -207,22 +205,21 @@ static void accept_some(struct server *s, struct batch *b)
 /* Serves the requests that have arrived. False: the worker must end. */
 static bool take_turn(struct server *s, struct batch *b)
 {
-	struct epoll_event ev[FCGI_BATCH];
-	int n = epoll_wait(s->ready, ev, FCGI_BATCH, -1);
-	uint64_t times;
+	void *marks[POLLER_MOST];
+	int n = poller_wait(&s->ready, -1, marks);
 	bool go_on = true, parked = false;
 
 	atomic_fetch_add(&s->serving, 1);
 	b->conf = shared_conf_get(s);
 	for (int i = 0; i < n; i++) {
-		if (ev[i].data.ptr == &s->stop)
+		if (marks[i] == &s->stop)
 			go_on = false;
-		else if (ev[i].data.ptr == &s->chore)
-			b->chore = read(s->chore, &times, sizeof times) == sizeof times;
-		else if (ev[i].data.ptr == &s->listen_fd)
+		else if (marks[i] == &s->chore)
+			b->chore = waker_clear(&s->chore);
+		else if (marks[i] == &s->listen_fd)
 			accept_some(s, b);
 		else if (b->n < FCGI_BATCH)
-			attend(s, b, ev[i].data.ptr);
+			attend(s, b, marks[i]);
 	}
 	if (b->n)
 		fcgi_store(s->batch, b->n);
@@ -256,7 +253,6 @@ static void serve_late(struct server *s, struct fcgi **room, const struct batch 
 	struct fcgi_service how = {.conf = b->conf->conf, .spool = s->spool, .since = since_of(c), .refuse = b->refuse};
 	enum fcgi_next next;
 	bool parked = false;
-	uint64_t one = 1;
 
 	if (!*room)
 		*room = fcgi_new();
@@ -276,8 +272,8 @@ static void serve_late(struct server *s, struct fcgi **room, const struct batch 
 			fcgi_record(*room);
 	}
 	atomic_fetch_sub(&s->arriving, 1);
-	if (atomic_load(&s->waiting) && write(s->wake, &one, sizeof one) < 0)
-		log_message(LOG_LEVEL_ERROR, "eventfd: %s", strerror(errno));
+	if (atomic_load(&s->waiting))
+		waker_wake(&s->wake);
 	if (!parked)
 		worker_pass_on(s, c, next);
 }

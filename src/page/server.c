@@ -4,24 +4,23 @@
  *
  * The main thread accepts, hears signals, and looks for new rows while a request waits for them.
  */
-#define _GNU_SOURCE /* accept4, signalfd */
 #include "page/server.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/descriptor.h"
 #include "core/notify.h"
+#include "core/signal_fd.h"
 #include "gate/listen.h"
 #include "gate/serve.h"
 #include "page/connection.h"
@@ -113,10 +112,10 @@ static void reload_page(struct page *p)
 /* False at a signal that ends the process. */
 static bool hear_signals(struct page *p, int signals)
 {
-	struct signalfd_siginfo si;
+	int number;
 
-	while (read(signals, &si, sizeof si) == sizeof si) {
-		if (si.ssi_signo != SIGHUP)
+	while ((number = signal_fd_next(signals))) {
+		if (number != SIGHUP)
 			return false;
 		reload_page(p);
 	}
@@ -152,7 +151,7 @@ static void run_server(struct server_state *s, int listen_fd, int signals)
 		poll(p, 2, crowded ? 10 : atomic_load(&s->connections) ? WAITERS_TICK_MS : IDLE_TICK_MS);
 		if (!hear_signals(s->page, signals))
 			break;
-		if (p[1].revents && (fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0)
+		if (p[1].revents && (fd = descriptor_accept(listen_fd)) >= 0)
 			start_connection(s, fd);
 		if (waiters_any(s->page->waiters))
 			waiters_tick(s->page->waiters, s->page->conf->conf, &db);
@@ -166,7 +165,7 @@ int server_run(struct page *p, int listen_fd, const char *own_address)
 	int signals = serve_take_signals();
 
 	p->waiters = waiters_new();
-	if (signals < 0 || !p->waiters || fcntl(listen_fd, F_SETFL, fcntl(listen_fd, F_GETFL) | O_NONBLOCK) != 0) {
+	if (signals < 0 || !p->waiters || !descriptor_unblock(listen_fd)) {
 		log_message(LOG_LEVEL_ERROR, "can't start: %s", strerror(errno));
 		return EX_OSERR;
 	}

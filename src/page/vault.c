@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* The vault's two ends: the page asks, and a process of its own answers. */
-#define _GNU_SOURCE /* SOCK_CLOEXEC, closefrom */
+#define _GNU_SOURCE /* closefrom */
+#include "config.h"
+
 #include "page/vault.h"
 
 #include <errno.h>
@@ -10,13 +12,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#ifdef HAVE_SYS_PRCTL_H
+#include <sys/prctl.h>
+#endif
 
 #include "conf/confine.h"
+#include "core/descriptor.h"
 #include "core/io.h"
 #include "core/log.h"
 
@@ -32,6 +37,14 @@ struct question {
 	int64_t id;
 	int32_t what; /* enum vault_question */
 };
+
+/* Ends this process with its parent: besides the end of the socket. */
+static void end_with_parent(void)
+{
+#ifdef HAVE_SYS_PRCTL_H
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+#endif
+}
 
 /* Leaves nothing open but its own socket and the log: a web server waits until all copies of its pipes are closed. */
 static int keep_only(int fd)
@@ -55,7 +68,7 @@ static _Noreturn void work_on_question(const char *conf_file, const struct quest
 	struct buf out = {0};
 	sigset_t ends;
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	end_with_parent();
 	sigemptyset(&ends);
 	sigaddset(&ends, SIGALRM);
 	sigprocmask(SIG_UNBLOCK, &ends, NULL); /* the page blocks all, and a web server may have ignored it */
@@ -93,7 +106,7 @@ static _Noreturn void live(const struct vault *v, int fd)
 	struct question q;
 	ssize_t n;
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL); /* besides the end of the socket */
+	end_with_parent();
 	fd = keep_only(fd);
 	confine(v->conf, NULL);
 	while (a != MAP_FAILED && ((n = recv(fd, &q, sizeof q, 0)) == (ssize_t)sizeof q || (n < 0 && errno == EINTR))) {
@@ -113,7 +126,7 @@ static void start(struct vault *v)
 	pid_t pid;
 
 	v->started = true;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+	if (!descriptor_pair(SOCK_SEQPACKET, ends))
 		return;
 	setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
 	setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);

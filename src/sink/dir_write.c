@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* The directory of a dir sink. */
 #define _GNU_SOURCE /* sync_file_range */
+#include "config.h"
+
 #include "sink/dir_write.h"
 
 #include <dirent.h>
@@ -125,7 +127,9 @@ static int begin_item(const struct dir_write *d, struct disk_item *i)
 	unlinkat(d->tmp, i->id, 0);
 	fd = openat(d->tmp, i->id, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd >= 0 && fchmod(fd, d->options.mode) == 0 && io_write_all(fd, i->data.data, i->data.len)) {
+#ifdef HAVE_SYNC_FILE_RANGE
 		sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE); /* a hint */
+#endif
 		return fd;
 	}
 	fail_item(d, i, "write");

@@ -13,11 +13,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/waker.h"
 #include "sink/disk_list.h"
 
 enum { CLOSE_MS = 1000 };
@@ -28,7 +28,7 @@ struct disk {
 	sink_done *done;
 	const struct disk_work *work;
 	void *ctx;
-	int woken; /* eventfd: some were written */
+	struct waker woken; /* some were written */
 	struct loop_timer timer; /* the first deadline */
 	pthread_t thread;
 	bool started;
@@ -51,8 +51,7 @@ static void free_disk(struct disk *d)
 	disk_items_free(d->waiting.first);
 	disk_items_free(d->writing.first);
 	disk_items_free(d->written.first);
-	if (d->woken >= 0)
-		close(d->woken);
+	waker_close(&d->woken);
 	pthread_cond_destroy(&d->changed);
 	pthread_mutex_destroy(&d->lock);
 	free(d);
@@ -76,7 +75,7 @@ static void *run_disk(void *arg)
 		d->work->write(d->ctx, d->writing.first);
 		pthread_mutex_lock(&d->lock);
 		disk_list_move(&d->written, &d->writing);
-		eventfd_write(d->woken, 1);
+		waker_wake(&d->woken);
 	}
 	pthread_mutex_unlock(&d->lock);
 	d->work->end(d->ctx);
@@ -148,10 +147,10 @@ static void report_written(struct disk *d)
 static void on_written(void *ctx, int fd, unsigned events)
 {
 	struct disk *d = ctx;
-	eventfd_t n;
 
+	(void)fd;
 	(void)events;
-	eventfd_read(fd, &n);
+	waker_clear(&d->woken);
 	report_written(d);
 	set_disk_timer(d);
 }
@@ -202,8 +201,7 @@ struct sink_target *disk_open(struct loop *l, sink_done *done, const struct disk
 	pthread_cond_init(&d->changed, &monotonic);
 	pthread_condattr_destroy(&monotonic);
 	loop_timer_init(&d->timer, l, on_disk_deadline, d);
-	d->woken = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (d->woken >= 0 && loop_watch(l, d->woken, LOOP_READ, on_written, d))
+	if (waker_open(&d->woken) && loop_watch(l, d->woken.fd, LOOP_READ, on_written, d))
 		return &d->base;
 	snprintf(why, n, "can't start: %s", strerror(errno));
 	work->end(ctx);
@@ -296,7 +294,7 @@ void disk_close(struct sink_target *t)
 	struct disk *d = disk_of(t);
 
 	disk_stop(t);
-	loop_unwatch(d->loop, d->woken);
+	loop_unwatch(d->loop, d->woken.fd);
 	loop_timer_stop(&d->timer);
 	if (!d->started) {
 		d->work->end(d->ctx);

@@ -3,7 +3,7 @@
  * The interface of sink drivers. A driver sends messages to the targets of one type of sink (type.h).
  *
  * All functions of a driver are called by one thread, the loop's. None of them waits: a driver watches its descriptors and sets
- * its timers on the loop. A library that blocks, or has threads of its own, gets a thread and an eventfd inside the driver's file.
+ * its timers on the loop. A library that blocks, or has threads of its own, gets a thread and a waker (core/waker.h) inside the driver's file.
  *
  *   open()   reads the sink's secrets and checks them; connects to nothing
  *   send()   takes a batch: 1 to type->batch_max messages of one sink, the oldest first

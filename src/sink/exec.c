@@ -5,7 +5,6 @@
  * A program has ended when it was waited for, and not when its pipes are closed: what it left in the background may hold them
  * open. SIGCHLD tells that one has ended, and not which.
  */
-#define _GNU_SOURCE /* pipe2 */
 #include "sink/exec.h"
 #include "sink/exec_options.h"
 
@@ -21,6 +20,7 @@
 
 #include "core/buf.h"
 #include "core/clock.h"
+#include "core/descriptor.h"
 #include "sink/exec_exit.h"
 #include "sink/exec_output.h"
 #include "sink/exec_spawn.h"
@@ -205,7 +205,7 @@ static bool make_pipes(struct run *r, int theirs[ENDS])
 	int both[2];
 
 	for (int i = 0; i < ENDS; i++) {
-		if (pipe2(both, O_CLOEXEC) != 0)
+		if (!descriptor_pipe(both))
 			return false;
 		r->end[i] = both[i == IN];
 		theirs[i] = both[i != IN];

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "core/descriptor.h"
 
 enum { REDIRECTS_MAX = 5, ANSWER_MAX = 1 << 20 };
 
@@ -36,7 +37,7 @@ static curl_socket_t open_connection(void *ctx, curlsocktype purpose, struct cur
 
 	(void)purpose;
 	t->refused = !http_options(t->target->sink)->allow_private && private_socket(t->forbidden, &address->addr);
-	return t->refused ? CURL_SOCKET_BAD : socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	return t->refused ? CURL_SOCKET_BAD : descriptor_socket(address->family, address->socktype, address->protocol);
 }
 
 #if LIBCURL_VERSION_NUM >= 0x075000 /* 7.80.0 */

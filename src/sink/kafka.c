@@ -2,7 +2,7 @@
 /*
  * Sinks of the type kafka: one message of a topic for each event, which all replicas in sync have.
  *
- * The producer is created with the first message. Its threads send, and write to an eventfd when there are reports; the loop then polls
+ * The producer is created with the first message. Its threads send, and write to a waker when there are reports; the loop then polls
  * them. The messages without a result are in one list.
  *
  *   waiting     the library does not have it
@@ -22,7 +22,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "core/clock.h"
@@ -149,11 +148,12 @@ static void poll_kafka(struct kafka *k)
 
 static void on_kafka_wake(void *of, int fd, unsigned events)
 {
-	uint64_t count;
+	const struct kafka *k = of;
 
+	(void)fd;
 	(void)events;
-	if (read(fd, &count, sizeof count) > 0 || errno == EAGAIN)
-		poll_kafka(of);
+	waker_clear(&k->wake);
+	poll_kafka(of);
 }
 
 static struct kafka_sent *find_late(const struct kafka *k, int64_t now)
@@ -325,14 +325,13 @@ static void kafka_close(struct sink_target *base)
 {
 	struct kafka *k = (struct kafka *)(void *)base;
 
-	if (k->wake >= 0)
-		loop_unwatch(k->loop, k->wake);
+	loop_unwatch(k->loop, k->wake.fd);
 	loop_timer_stop(&k->timer);
 	forget_all(k);
 	if (k->producer)
 		kafka_destroy(k);
-	else if (k->wake >= 0)
-		close(k->wake);
+	else
+		waker_close(&k->wake);
 	if (k->password.data)
 		explicit_bzero(k->password.data, k->password.cap);
 	buf_free(&k->password);
@@ -351,8 +350,7 @@ static bool prepare_kafka(struct kafka *k, char *why, size_t size)
 	if (!conf)
 		return false;
 	rd_kafka_conf_destroy(conf);
-	k->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (k->wake >= 0 && loop_watch(k->loop, k->wake, LOOP_READ, on_kafka_wake, k))
+	if (waker_open(&k->wake) && loop_watch(k->loop, k->wake.fd, LOOP_READ, on_kafka_wake, k))
 		return true;
 	snprintf(why, size, "%s", strerror(errno));
 	return false;
@@ -370,7 +368,7 @@ static struct sink_target *kafka_open(const struct sink *s, struct loop *l, sink
 	k->loop = l;
 	k->done = done;
 	k->last = &k->first;
-	k->wake = -1;
+	k->wake = WAKER_NONE;
 	loop_timer_init(&k->timer, l, on_kafka_deadline, k);
 	if (prepare_kafka(k, why, size))
 		return &k->base;

@@ -6,6 +6,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include "core/buf.h"
+#include "core/waker.h"
 #include "sink/driver.h"
 #include "sink/kafka_options.h"
 
@@ -22,7 +23,7 @@ struct kafka {
 	struct buf password;          /* empty: none */
 	rd_kafka_t *producer;         /* NULL before the first message */
 	rd_kafka_queue_t *queue;      /* of its reports */
-	int wake;                     /* the eventfd that its threads write to; -1: none */
+	struct waker wake;            /* that its threads write to */
 	struct loop_timer timer;      /* the first deadline, or before it */
 	struct kafka_sent *first, **last; /* the messages without a result, in the order that they came */
 	unsigned waiting;             /* of these, that the library does not have */
@@ -46,7 +47,7 @@ struct sink_result kafka_result(const struct kafka *k, rd_kafka_resp_err_t error
 /* Creates the producer, unless it is there. False with the reason in why. */
 bool kafka_create(struct kafka *k, char *why, size_t size);
 
-/* Ends it, and closes the eventfd. What waits longer than 0.6 s goes on in a thread. */
+/* Ends it, and closes the waker. What waits longer than 0.6 s goes on in a thread. */
 void kafka_destroy(struct kafka *k);
 
 /* Its callbacks, which are called while it is polled. */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* The producer of a sink of the type kafka: its configuration, its beginning and its end. */
-#define _GNU_SOURCE /* pipe2 */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -12,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/descriptor.h"
 #include "sink/kafka.h"
 
 enum { CLOSE_MS = 600 }; /* of the second that close() may take */
@@ -129,12 +129,10 @@ bool kafka_create(struct kafka *k, char *why, size_t size)
 		return false;
 	}
 	k->queue = rd_kafka_queue_get_main(k->producer);
-	rd_kafka_queue_io_event_enable(k->queue, k->wake, &one, sizeof one);
+	rd_kafka_queue_io_event_enable(k->queue, k->wake.write_fd, &one, sizeof one);
 	/* it is written when the queue was empty: what came before this is polled, too */
-	if (write(k->wake, &one, sizeof one) == sizeof one)
-		return true;
-	snprintf(why, size, "%s", strerror(errno));
-	return false;
+	waker_wake(&k->wake);
+	return true;
 }
 
 /* ---- end */
@@ -142,7 +140,8 @@ bool kafka_create(struct kafka *k, char *why, size_t size)
 /* The end of a producer, which may wait for a name's lookup: in a thread, so that the relay does not wait for long. */
 struct kafka_end {
 	rd_kafka_t *producer;
-	int wake, over; /* the thread closes both; the relay sees that on the other end of over */
+	struct waker wake;
+	int over; /* the thread closes both; the relay sees that on the other end of over */
 };
 
 static void *end_producer(void *of)
@@ -150,7 +149,7 @@ static void *end_producer(void *of)
 	struct kafka_end *e = of;
 
 	rd_kafka_destroy(e->producer);
-	close(e->wake);
+	waker_close(&e->wake);
 	close(e->over);
 	free(e);
 	return NULL;
@@ -175,10 +174,10 @@ void kafka_destroy(struct kafka *k)
 	int ends[2];
 
 	rd_kafka_queue_destroy(k->queue);
-	if (!e || pipe2(ends, O_CLOEXEC) != 0) {
+	if (!e || !descriptor_pipe(ends)) {
 		free(e);
 		rd_kafka_destroy(k->producer);
-		close(k->wake);
+		waker_close(&k->wake);
 		return;
 	}
 	*e = (struct kafka_end){k->producer, k->wake, ends[1]};

@@ -15,6 +15,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "core/descriptor.h"
+
 struct lookup {
 	int fd;
 	char host[]; /* NUL-terminated */
@@ -70,7 +72,7 @@ int lookup_start(const char *host)
 	struct lookup *l = malloc(sizeof *l + n);
 	int fd[2];
 
-	if (!l || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fd) != 0) {
+	if (!l || !descriptor_pair(SOCK_SEQPACKET, fd)) {
 		free(l);
 		return -1;
 	}

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -46,15 +45,15 @@ static void report_job(struct worker *w, struct worker_job *j, struct sink_resul
 	w->done(m, &r);
 }
 
-/* The loop's eventfd: results are there. */
+/* The loop's waker: results are there. */
 static void on_results(void *ctx, int fd, unsigned events)
 {
 	struct worker *w = ctx;
 	struct worker_job *j, *next;
-	eventfd_t n;
 
+	(void)fd;
 	(void)events;
-	(void)eventfd_read(fd, &n);
+	waker_clear(&w->wake_loop);
 	pthread_mutex_lock(&w->lock);
 	j = w->outbox;
 	w->outbox = NULL;
@@ -181,7 +180,7 @@ void worker_send(struct sink_target *base, struct sink_message *batch)
 	pthread_mutex_unlock(&w->lock);
 	if (!w->running)
 		w->running = worker_thread_start(w); /* where that fails, the deadline ends the messages, and the next batch tries again */
-	eventfd_write(w->wake_thread, 1);
+	waker_wake(&w->wake_thread);
 }
 
 /* ---- opening and closing */
@@ -196,7 +195,8 @@ struct worker *worker_new(const struct worker_driver *driver, void *ctx, const s
 		driver->free(ctx);
 		return NULL;
 	}
-	*w = (struct worker){.driver = driver, .ctx = ctx, .loop = l, .done = done, .sink = s, .key = key, .socket = -1, .users = 1};
+	*w = (struct worker){.driver = driver, .ctx = ctx, .loop = l, .done = done, .sink = s, .key = key, .socket = -1, .users = 1,
+		.wake_thread = WAKER_NONE, .wake_loop = WAKER_NONE};
 	w->last = &w->first;
 	w->inbox_last = &w->inbox;
 	w->sent_last = &w->sent;
@@ -204,9 +204,7 @@ struct worker *worker_new(const struct worker_driver *driver, void *ctx, const s
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->ended, NULL);
 	loop_timer_init(&w->timer, l, on_worker_deadline, w);
-	w->wake_thread = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	w->wake_loop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (w->wake_thread >= 0 && w->wake_loop >= 0 && loop_watch(l, w->wake_loop, LOOP_READ, on_results, w))
+	if (waker_open(&w->wake_thread) && waker_open(&w->wake_loop) && loop_watch(l, w->wake_loop.fd, LOOP_READ, on_results, w))
 		return w;
 	snprintf(why, n, "%s", strerror(errno));
 	worker_leave(w);
@@ -256,7 +254,7 @@ void worker_close(struct sink_target *base)
 	worker_stop(base);
 	if (w->running)
 		wait_for_end(w);
-	loop_unwatch(w->loop, w->wake_loop);
+	loop_unwatch(w->loop, w->wake_loop.fd);
 	loop_timer_stop(&w->timer);
 	worker_leave(w);
 }

@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "core/loop.h"
+#include "core/waker.h"
 #include "sink/driver.h"
 
 enum worker_text { WORKER_ID, WORKER_TYPE, WORKER_ENDPOINT, WORKER_EVENT, WORKER_ACCOUNT, WORKER_CONVERSATION, WORKER_KEY, WORKER_TEXTS };
@@ -98,7 +99,7 @@ struct worker {
 	int users;
 	bool reset, ending, over;
 
-	int wake_thread, wake_loop; /* eventfds */
+	struct waker wake_thread, wake_loop;
 };
 
 /* ---- the loop's side */

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -42,10 +41,8 @@ void worker_leave(struct worker *w)
 	free_jobs(w->inbox);
 	free_jobs(w->sent);
 	free_jobs(w->outbox);
-	if (w->wake_thread >= 0)
-		close(w->wake_thread);
-	if (w->wake_loop >= 0)
-		close(w->wake_loop);
+	waker_close(&w->wake_thread);
+	waker_close(&w->wake_loop);
 	w->driver->free(w->ctx);
 	pthread_mutex_destroy(&w->lock);
 	pthread_cond_destroy(&w->ended);
@@ -59,7 +56,7 @@ void worker_order(struct worker *w, bool *order)
 	if (w->socket >= 0)
 		shutdown(w->socket, SHUT_RDWR);
 	pthread_mutex_unlock(&w->lock);
-	eventfd_write(w->wake_thread, 1);
+	waker_wake(&w->wake_thread);
 }
 
 void worker_set_socket(struct worker *w, int socket)
@@ -84,7 +81,7 @@ static void add_to_outbox(struct worker *w, struct worker_job *j)
 	w->outbox_last = &j->next;
 	pthread_mutex_unlock(&w->lock);
 	if (first)
-		eventfd_write(w->wake_loop, 1);
+		waker_wake(&w->wake_loop);
 }
 
 void worker_end(struct worker *w, struct worker_job *j, const struct sink_result *r)
@@ -192,12 +189,11 @@ static bool take_orders(struct worker *w, struct worker_job **jobs)
 
 static void wait_for_work(struct worker *w)
 {
-	struct pollfd at[2] = {{.fd = w->wake_thread, .events = POLLIN}, {.fd = -1, .events = POLLIN}};
+	struct pollfd at[2] = {{.fd = w->wake_thread.fd, .events = POLLIN}, {.fd = -1, .events = POLLIN}};
 	int wait = w->driver->wait(w->ctx, &at[1].fd);
-	eventfd_t n;
 
 	if (poll(at, 2, wait) > 0 && at[0].revents)
-		(void)eventfd_read(w->wake_thread, &n);
+		waker_clear(&w->wake_thread);
 }
 
 static void *run_worker(void *of)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* Acknowledgements: the receiver asks the relay to be told when a sink has acknowledged, and the relay answers. */
-#define _GNU_SOURCE /* accept4 */
 #include "spool/ack.h"
 
 #include <errno.h>
 #include <unistd.h>
 
+#include "core/descriptor.h"
 #include "spool/socket.h"
 
 enum { BACKLOG = 128 }; /* receivers that connect before the relay's next turn; as many CGI programs may start at once */
@@ -82,7 +82,7 @@ int spool_ack_listen(const char *dir)
 
 int spool_ack_accept(int listen_fd)
 {
-	return accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	return descriptor_accept(listen_fd);
 }
 
 int spool_ack_asked(int fd, struct spool_ack_key out[SPOOL_ACK_MOST])

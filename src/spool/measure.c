@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Measurements: how receivers and the relay map their file, and add to it. */
 #define _GNU_SOURCE /* fallocate */
+#include "config.h"
+
 #include "spool/measure.h"
 
 #include <errno.h>
@@ -141,8 +143,10 @@ static bool map_measures(int fd)
 
 	if (fstat(fd, &st) != 0)
 		return false;
+#ifdef HAVE_FALLOCATE
 	if ((off_t)st.st_blocks * 512 < st.st_size) /* a restored copy may have holes */
 		(void)!fallocate(fd, 0, 0, sizeof *at);
+#endif
 	there = atomic_load(&places[place]);
 	at = mmap(there, sizeof *at, PROT_READ | PROT_WRITE, MAP_SHARED | (there ? MAP_FIXED : 0), fd, 0);
 	if (at == MAP_FAILED)

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/descriptor.h"
 #include "spool/fs.h"
 
 bool spool_socket_address(struct sockaddr_un *address, const char *dir, const char *name)
@@ -24,7 +25,7 @@ bool spool_socket_address(struct sockaddr_un *address, const char *dir, const ch
 
 int spool_socket_new(int type)
 {
-	return socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	return descriptor_socket_unblocked(AF_UNIX, type);
 }
 
 /* The receiver connects to it, and may be another user of the group that shares the directory. */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* Equal shares of a bounded room for nested classes: what a class does not use is shared by the others. */
-#define _GNU_SOURCE /* qsort_r */
 #include "spool/query/share.h"
 
 #include <stdlib.h>
@@ -47,10 +46,13 @@ void spool_share_number(struct share *s, const struct share_class *class, const 
 	s->is_signed = class->is_signed;
 }
 
-static int compare_places(const void *left, const void *right, void *level)
+/* The level that this thread sorts by: no two systems have the same qsort_r(3). */
+static _Thread_local enum level sorted_level;
+
+static int compare_places(const void *left, const void *right)
 {
 	const struct share *a = left, *b = right;
-	uint32_t of_a = a->class[*(const enum level *)level], of_b = b->class[*(const enum level *)level];
+	uint32_t of_a = a->class[sorted_level], of_b = b->class[sorted_level];
 
 	if (of_a != of_b)
 		return of_a < of_b ? -1 : 1;
@@ -64,7 +66,8 @@ static void rank_level(struct share *s, size_t n, enum level level)
 {
 	uint64_t sum = 0;
 
-	qsort_r(s, n, sizeof *s, compare_places, &level);
+	sorted_level = level;
+	qsort(s, n, sizeof *s, compare_places);
 	for (size_t i = 0; i < n; i++) {
 		if (i > 0 && s[i - 1].class[level] != s[i].class[level])
 			sum = 0;

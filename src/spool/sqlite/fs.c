@@ -1,17 +1,29 @@
 /* SPDX-License-Identifier: ISC */
 /* A spool's place: what kind of file system it is on, and whose its files are. */
 #define _GNU_SOURCE /* O_PATH, AT_EMPTY_PATH */
+#include "config.h"
+
 #include "spool/fs.h"
 
-#include <linux/magic.h>
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
+#ifdef HAVE_LINUX_MAGIC_H
+#include <linux/magic.h>
+#endif
+#ifdef __linux__
+#include <sys/vfs.h>
+#else
+#include <sys/param.h>
+#include <sys/mount.h>
+#endif
 
 #include "spool/sqlite/disk_reserve.h"
+
+#ifdef HAVE_LINUX_MAGIC_H
 
 /* The last ones lack a name in Debian 12's linux/magic.h. */
 static const struct {
@@ -30,6 +42,37 @@ static const struct {
 	{0x65735546, "fuse", SPOOL_FS_NETWORK}, {0x2FC12FC1, "zfs", SPOOL_FS_LOCAL},
 };
 
+/* The type of the file system, a number of linux/magic.h. */
+static bool is_kind(const struct statfs *fs, size_t i)
+{
+	return known[i].magic == ((unsigned long)fs->f_type & 0xFFFFFFFFUL);
+}
+
+#else
+
+static const struct {
+	const char *name;
+	enum spool_fs_kind kind;
+} known[] = {
+	{"ufs", SPOOL_FS_LOCAL}, {"ffs", SPOOL_FS_LOCAL}, {"zfs", SPOOL_FS_LOCAL}, {"apfs", SPOOL_FS_LOCAL}, {"hfs", SPOOL_FS_LOCAL},
+	{"tmpfs", SPOOL_FS_MEMORY}, {"mfs", SPOOL_FS_MEMORY},
+	{"nfs", SPOOL_FS_NETWORK}, {"smbfs", SPOOL_FS_NETWORK}, {"afpfs", SPOOL_FS_NETWORK}, {"fusefs", SPOOL_FS_NETWORK},
+};
+
+/* The name of the file system, as the BSDs and macOS have it. */
+static bool is_kind(const struct statfs *fs, size_t i)
+{
+#ifdef HAVE_STRUCT_STATFS_F_FSTYPENAME
+	return strcmp(fs->f_fstypename, known[i].name) == 0;
+#else
+	(void)fs;
+	(void)i;
+	return false;
+#endif
+}
+
+#endif
+
 enum spool_fs_kind spool_fs_kind(const char *path, const char **name)
 {
 	struct statfs fs;
@@ -38,7 +81,7 @@ enum spool_fs_kind spool_fs_kind(const char *path, const char **name)
 	if (statfs(path, &fs) != 0)
 		return SPOOL_FS_UNKNOWN;
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-		if (known[i].magic == ((unsigned long)fs.f_type & 0xFFFFFFFFUL)) {
+		if (is_kind(&fs, i)) {
 			*name = known[i].name;
 			return known[i].kind;
 		}
@@ -72,6 +115,8 @@ bool spool_fs_give(int dir_fd, int fd)
 	return geteuid() != 0 || fchown(fd, dir.st_uid, dir.st_gid) == 0;
 }
 
+#if defined O_PATH && defined AT_EMPTY_PATH
+
 /* Of a file held by O_PATH, which fchmod(2) refuses. Without /proc the mode stays. */
 static void set_mode(int fd, mode_t mode)
 {
@@ -100,3 +145,21 @@ void spool_fs_adopt(int dir_fd, const char *name)
 	}
 	close(fd);
 }
+
+#else
+
+/* By its name: closing another descriptor of the database would end SQLite's locks on it. */
+void spool_fs_adopt(int dir_fd, const char *name)
+{
+	struct stat dir, st;
+
+	if (geteuid() == 0 || fstat(dir_fd, &dir) != 0 || fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode) ||
+	    st.st_uid != geteuid())
+		return;
+	if (spool_fs_shared(&dir) && st.st_gid != dir.st_gid)
+		(void)!fchownat(dir_fd, name, (uid_t)-1, dir.st_gid, AT_SYMLINK_NOFOLLOW);
+	if ((st.st_mode & 0777) != file_mode(&dir))
+		(void)!fchmodat(dir_fd, name, file_mode(&dir), AT_SYMLINK_NOFOLLOW);
+}
+
+#endif

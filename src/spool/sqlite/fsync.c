@@ -3,6 +3,7 @@
 #include "spool/sqlite/fsync.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,6 +12,10 @@
 /* https://sqlite.org/pragma.html#pragma_synchronous: EXTRA also syncs the directory after a rollback journal is gone. */
 bool spool_fsync_begin(struct spool_db *db)
 {
+#ifdef F_FULLFSYNC /* macOS: https://sqlite.org/pragma.html#pragma_fullfsync */
+	if (!spool_db_exec(db, "PRAGMA fullfsync=ON") || !spool_db_exec(db, "PRAGMA checkpoint_fullfsync=ON"))
+		return false;
+#endif
 	return spool_db_exec(db, db->wal ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=EXTRA");
 }
 

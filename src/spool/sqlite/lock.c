@@ -6,6 +6,8 @@
  * checkpoint racing another connection's commit corrupts (SQLite before 3.51.3, "WAL-reset bug").
  */
 #define _GNU_SOURCE /* SIGEV_THREAD_ID, gettid */
+#include "config.h"
+
 #include "spool/sqlite/lock.h"
 
 #include <errno.h>
@@ -21,14 +23,11 @@
 #include "spool/fs.h"
 #include "spool/sqlite/repair.h"
 
-#ifndef sigev_notify_thread_id
-#define sigev_notify_thread_id _sigev_un._tid
-#endif
-
 enum {
 	WAIT_US = 8 * 1000 * 1000,       /* the sender gives up after 15 s */
 	WAIT_SHORT_US = 1 * 1000 * 1000, /* for housekeeping, and after an urgent wait of this process timed out */
 	NUDGE_NS = 100 * 1000 * 1000,
+	TRY_NS = 2 * 1000 * 1000,
 };
 
 static atomic_bool timed_out; /* the last urgent wait of this process that was not cut short */
@@ -43,6 +42,12 @@ int spool_lock_open(int dir_fd)
 	}
 	return fd;
 }
+
+#if defined HAVE_TIMER_CREATE && defined SIGEV_THREAD_ID
+
+#ifndef sigev_notify_thread_id
+#define sigev_notify_thread_id _sigev_un._tid
+#endif
 
 static void on_nudge(int sig)
 {
@@ -80,6 +85,24 @@ static bool wait_for_flock(int fd, int64_t us)
 	errno = error;
 	return ok;
 }
+
+#else
+
+/* No signal can be sent to a thread here: the lock is tried again and again. */
+static bool wait_for_flock(int fd, int64_t us)
+{
+	const struct timespec pause = {.tv_nsec = TRY_NS};
+	int64_t end = clock_mono_us() + us;
+	bool ok;
+
+	while (!(ok = flock(fd, LOCK_EX | LOCK_NB) == 0) && (errno == EWOULDBLOCK || errno == EINTR) && clock_mono_us() < end)
+		nanosleep(&pause, NULL);
+	if (!ok && errno == EWOULDBLOCK)
+		errno = EINTR; /* the time is over */
+	return ok;
+}
+
+#endif
 
 /* How long this transaction may wait for the lock, in us. */
 static int64_t longest_wait(const struct spool_db *db, bool urgent)
