@@ -25,7 +25,7 @@ struct cli {
 	bool version;          /* --version was given */
 };
 
-extern const struct command cli_backup, cli_catch_up, cli_check, cli_completion, cli_deliveries, cli_drop, cli_erase, cli_export, cli_help, cli_identify, cli_init, cli_keygen,
+extern const struct command cli_backup, cli_catch_up, cli_check, cli_completion, cli_deliveries, cli_drop, cli_erase, cli_export, cli_help, cli_identify, cli_index, cli_init, cli_keygen,
 	cli_list, cli_mcp, cli_migrate, cli_move, cli_purge, cli_rejects, cli_relay, cli_reload, cli_replay, cli_reply, cli_restore, cli_retry, cli_schemes, cli_send, cli_show, cli_stats,
 	cli_tail, cli_verify;
 

@@ -63,7 +63,7 @@ static int export_run(const struct cli *cli, void *values)
 
 	if (status != CLI_OK)
 		return status;
-	e->filter.conf = conf;
+	filter_begin(&e->filter, conf, db);
 	e->filter.spool.lost = &lost;
 	if (!isatty(STDOUT_FILENO)) /* not between the lines */
 		progress_start("exported", 0);

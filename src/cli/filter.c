@@ -8,8 +8,22 @@
 
 void filter_free(struct filter *f)
 {
-	event_free(&f->event);
-	stored_free(&f->stored);
+	stored_text_free(&f->read);
+	searching_end(&f->searching);
+}
+
+static struct slice filter_term(const char *text)
+{
+	return text ? slice_text(text) : (struct slice){0};
+}
+
+void filter_begin(struct filter *f, const struct conf *conf, struct spool_db *db)
+{
+	const struct search_terms terms = {.sender = filter_term(f->sender), .text = filter_term(f->text), .either = f->either};
+
+	f->conf = f->read.conf = conf;
+	searching_begin(&f->searching, db, conf, &terms);
+	f->spool.search = f->searching.search;
 }
 
 bool filter_is_set(const struct filter *f)
@@ -26,20 +40,25 @@ static bool equals_text(struct slice s, const char *text)
 
 struct slice filter_row_text(struct filter *f, const struct spool_row *row)
 {
-	const struct endpoint *e = NULL;
+	struct slice text;
 
-	for (size_t i = 0; i < f->conf->n_endpoints; i++)
-		if (equals_text(row->endpoint, f->conf->endpoints[i].path))
-			e = &f->conf->endpoints[i];
-	if (!stored_request(row->headers, row->body, &f->stored) ||
-	    event_read(&f->stored.request, e ? &e->scheme : scheme_find("connectsafely"), (struct slice){0}, &f->event) == EVENT_UNAVAILABLE)
-		return (struct slice){0};
-	return f->event.field[FIELD_TEXT];
+	stored_text_read(&f->read, row->endpoint, row->headers, row->body, &text);
+	return text;
+}
+
+static bool has_sender(const struct filter *f, const struct spool_row *row)
+{
+	return equals_text(row->sender_id, f->sender) || utf8_contains(row->sender_name, slice_text(f->sender));
+}
+
+static bool has_message(struct filter *f, const struct spool_row *row)
+{
+	return utf8_contains(filter_row_text(f, row), slice_text(f->text));
 }
 
 bool filter_match(struct filter *f, const struct spool_row *row)
 {
-	if (f->sender && !equals_text(row->sender_id, f->sender) && !utf8_contains(row->sender_name, slice_text(f->sender)))
-		return false;
-	return !f->text || utf8_contains(filter_row_text(f, row), slice_text(f->text));
+	if (f->either)
+		return has_sender(f, row) || has_message(f, row);
+	return (!f->sender || has_sender(f, row)) && (!f->text || has_message(f, row));
 }

@@ -8,17 +8,18 @@
 
 #include "cli/command.h"
 #include "conf/conf.h"
-#include "hook/event.h"
-#include "hook/stored.h"
+#include "hook/searching.h"
+#include "hook/stored_text.h"
 #include "spool/events.h"
 
 struct filter {
-	const struct conf *conf; /* has the schemes that rows are read by; set before the first row */
+	const struct conf *conf; /* has the schemes that rows are read by; set by filter_begin() */
 	struct spool_filter spool;
 	const char *sender; /* the sender's id, or a part of the name; NULL: any */
 	const char *text;   /* a part of the message's text; NULL: any */
-	struct event event; /* of the last row, if that was parsed */
-	struct stored stored;
+	bool either;        /* both are given, and one of them is enough */
+	struct stored_text read;
+	struct searching searching;
 };
 
 /* The rows of a command's table of options, for a struct whose member `filter` is a struct filter. */
@@ -41,6 +42,9 @@ struct filter {
 /* A filter that all events pass, for the defaults of such a struct; filter_free() frees what matching allocates. */
 #define FILTER_ALL {.spool = {.since = INT64_MIN, .until = INT64_MAX, .last = INT64_MAX}}
 void filter_free(struct filter *f);
+
+/* Sets the configuration, and finds in the index which events may match. Before the first row. */
+void filter_begin(struct filter *f, const struct conf *conf, struct spool_db *db);
 
 /* True when one of those options was given. */
 bool filter_is_set(const struct filter *f);

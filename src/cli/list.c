@@ -179,7 +179,7 @@ static int list_run(const struct cli *cli, void *values)
 	if (status != CLI_OK)
 		return status;
 	l->width = terminal_width();
-	l->filter.conf = conf;
+	filter_begin(&l->filter, conf, db);
 	if (l->forward.url) {
 		status = forward(l, db);
 		cli_close(conf, db, true, NULL);

@@ -45,24 +45,9 @@ static void add_found(struct json *j, struct filter *f, const struct spool_row *
 	json_item_end(j);
 }
 
-/* True when the text is in the message, or tells the sender. */
-static bool matches_query(struct filter *f, const struct spool_row *row, const char *query)
-{
-	bool found;
-
-	f->sender = query;
-	found = filter_match(f, row);
-	f->sender = NULL;
-	f->text = query;
-	found = found || filter_match(f, row);
-	f->text = NULL;
-	return found;
-}
-
 struct listing {
 	struct mcp *mcp;
 	struct filter filter;
-	const char *query; /* NULL: all that pass the filter */
 	struct json *json;
 	int64_t limit, n;
 	int64_t until;    /* clock_mono_us() */
@@ -84,7 +69,7 @@ static bool list_ids(struct listing *l, int64_t after, int64_t last)
 		if (l->full)
 			break;
 		l->searched = row.id;
-		if (l->query ? !matches_query(&l->filter, &row, l->query) : !filter_match(&l->filter, &row))
+		if (!filter_match(&l->filter, &row))
 			continue;
 		add_found(l->json, &l->filter, &row);
 		l->n++;
@@ -99,7 +84,7 @@ static bool list_found(struct listing *l, const struct mcp_value *before)
 	bool ok = spool_events_newest(l->mcp->db, &last);
 	char how[128];
 
-	l->filter.conf = l->mcp->conf;
+	filter_begin(&l->filter, l->mcp->conf, l->mcp->db);
 	l->filter.spool.newest_first = true;
 	l->until = clock_mono_us() + 1000 * SCAN_MS;
 	if (before->given && before->number <= last)
@@ -123,9 +108,9 @@ static bool list_found(struct listing *l, const struct mcp_value *before)
 	return ok;
 }
 
-static bool list_for(struct mcp *m, const struct mcp_args *a, struct json *j, struct filter *f, const char *query)
+static bool list_for(struct mcp *m, const struct mcp_args *a, struct json *j, const struct filter *f)
 {
-	struct listing l = {.mcp = m, .filter = *f, .query = query, .json = j, .limit = mcp_args_get(a, "limit")->number};
+	struct listing l = {.mcp = m, .filter = *f, .json = j, .limit = mcp_args_get(a, "limit")->number};
 
 	if (mcp_args_get(a, "since")->given)
 		l.filter.spool.since = mcp_args_get(a, "since")->number;
@@ -144,15 +129,17 @@ bool mcp_list_events(struct mcp *m, const struct mcp_args *a, struct json *j, st
 	f.text = mcp_args_get(a, "text")->text;
 	if (mcp_args_get(a, "until")->given)
 		f.spool.until = mcp_args_get(a, "until")->number;
-	return list_for(m, a, j, &f, NULL);
+	return list_for(m, a, j, &f);
 }
 
 bool mcp_search(struct mcp *m, const struct mcp_args *a, struct json *j, struct buf *why)
 {
 	struct filter f = FILTER_ALL;
 
-	if (*mcp_args_get(a, "query")->text)
-		return list_for(m, a, j, &f, mcp_args_get(a, "query")->text);
+	f.sender = f.text = mcp_args_get(a, "query")->text;
+	f.either = true;
+	if (*f.text)
+		return list_for(m, a, j, &f);
 	return buf_printf(why, "query is empty; list_events lists all") && false;
 }
 

@@ -159,7 +159,7 @@ static int replay_run(const struct cli *cli, void *values)
 	status = cli_open(cli, CONF_SECRETS_THERE, &conf, &r->db);
 	if (status != CLI_OK)
 		return status;
-	r->filter.conf = conf;
+	filter_begin(&r->filter, conf, r->db);
 	r->sink = name ? conf_sink(conf, name) : NULL;
 	meant = !name || (r->sink && !r->sink->replies);
 	if (name && !r->sink)

@@ -75,6 +75,7 @@ static const struct option_row top_options[] = {
 	{"reject-age", &kind_age, "30d", AT(reject.age), 1, KIND_YEARS, .help = "how long refused deliveries are remembered"},
 	{"keep", &kind_keep, "forever", AT(keep), 0, KIND_YEARS, .help = "how long events are kept"},
 	{"dedupe-window", &kind_age, "30d", AT(dedupe_window), 1, KIND_YEARS, .help = "how long the key of a purged event still tells a duplicate"},
+	{"search-index", &kind_bool, "true", AT(search_index), .help = "the relay builds an index for searches by text and sender"},
 	{"sandbox", &kind_bool, "true", AT(sandbox), .help = "receiver and page give up what they don't need, by seccomp and Landlock"},
 	{"page-access", &kind_choice, "closed", AT(page_access), .choices = page_accesses,
 		.help = "\"open\" shows the page to all clients, also without a user that the web server has authenticated"},

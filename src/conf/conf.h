@@ -73,6 +73,7 @@ struct conf {
 	int64_t dedupe_window; /* ms that a key is known, also when its event was purged */
 	int64_t keep;          /* ms after which events are purged; 0: never */
 
+	bool search_index;     /* the relay builds the search index */
 	bool sandbox;          /* receiver and page give up what they need not: conf/confine.h */
 	enum page_access page_access;
 	bool page_actions;     /* the page has buttons that change something */

@@ -125,15 +125,14 @@ size_t utf8_fit(const char *s, size_t n, size_t bytes)
 	return fit ? fit : bytes;
 }
 
-/* The first character in lower case, and its length; a byte that isn't UTF-8 is one of its own. */
-static wint_t first_lower(struct slice s, size_t *len)
+uint32_t utf8_lower(struct slice s, size_t *len)
 {
 	unsigned char byte = (unsigned char)*s.p;
 	uint32_t c;
 
 	*len = 1;
 	if (byte < 0x80)
-		return (wint_t)tolower(byte);
+		return (uint32_t)tolower(byte);
 	*len = utf8_next(s.p, s.n, &c);
 	if (*len)
 		return towlower((wint_t)c);
@@ -151,14 +150,14 @@ static bool begins_with(struct slice s, struct slice part)
 	size_t len, part_len;
 
 	for (; part.n > 0; s = tail_from(s, len), part = tail_from(part, part_len))
-		if (s.n == 0 || first_lower(s, &len) != first_lower(part, &part_len))
+		if (s.n == 0 || utf8_lower(s, &len) != utf8_lower(part, &part_len))
 			return false;
 	return true;
 }
 
 /* A character that is looked for, and how long a beginning of the part ends with it (Knuth, Morris and Pratt). */
 struct needle {
-	wint_t c;
+	uint32_t c;
 	size_t border;
 };
 
@@ -168,7 +167,7 @@ static size_t read_needle(struct slice part, struct needle *needle)
 	size_t n = 0, k = 0, len;
 
 	for (; part.n > 0; part = tail_from(part, len), n++) {
-		needle[n] = (struct needle){first_lower(part, &len), 0};
+		needle[n] = (struct needle){utf8_lower(part, &len), 0};
 		while (n && k && needle[k].c != needle[n].c)
 			k = needle[k - 1].border;
 		if (n)
@@ -180,10 +179,10 @@ static size_t read_needle(struct slice part, struct needle *needle)
 static bool find_needle(struct slice text, const struct needle *needle, size_t n)
 {
 	size_t k = 0, len;
-	wint_t c;
+	uint32_t c;
 
 	for (; text.n > 0 && k < n; text = tail_from(text, len)) {
-		c = first_lower(text, &len);
+		c = utf8_lower(text, &len);
 		while (k && needle[k].c != c)
 			k = needle[k - 1].border;
 		k += needle[k].c == c;
@@ -205,7 +204,7 @@ bool utf8_contains(struct slice text, struct slice part)
 	for (; text.n > 0; text = tail_from(text, len)) {
 		if (begins_with(text, part))
 			return true;
-		first_lower(text, &len);
+		utf8_lower(text, &len);
 	}
 	return false;
 }

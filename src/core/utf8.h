@@ -33,6 +33,9 @@ size_t utf8_cut(const char *s, size_t n, size_t characters);
 /* The most bytes of the text's beginning, and no more than that many, that end where a character does; at least one. */
 size_t utf8_fit(const char *s, size_t n, size_t bytes);
 
+/* The first character in lower case, by the locale's LC_CTYPE, and its length in bytes. A byte that isn't UTF-8 is one of its own. */
+uint32_t utf8_lower(struct slice s, size_t *len);
+
 /* True when the part is in the text, letters of either case; letters are those of the locale's LC_CTYPE. */
 bool utf8_contains(struct slice text, struct slice part);
 

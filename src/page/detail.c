@@ -138,19 +138,19 @@ static void write_private_fields(struct page_call *c, struct json *j, const stru
 		const char *name;
 		struct slice value;
 	} fields[] = {{"key", r->key}, {"sender", r->sender_name}, {"sender_id", r->sender_id}, {"conversation", r->conversation}};
-	struct row_reader reader = {.conf = c->conf};
+	struct stored_text reader = {.conf = c->conf};
 	struct spool_view_row row = {.endpoint = r->endpoint, .headers = r->headers, .body = r->body, .text = r->text, .text_known = r->text_known};
 	bool shown = c->conf->page_bodies;
 
 	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
 		json_text(j, fields[i].name, shown ? fields[i].value : (struct slice){0});
 	json_text(j, "text", shown ? row_text(&reader, &row) : (struct slice){0});
-	row_reader_free(&reader);
+	stored_text_free(&reader);
 }
 
 static bool write_event_detail(struct page_call *c, const struct spool_row *r)
 {
-	const struct endpoint *e = row_endpoint(c->conf, r->endpoint);
+	const struct endpoint *e = stored_text_endpoint(c->conf, r->endpoint);
 	char id[24];
 	struct json j;
 	bool ok;
@@ -242,7 +242,7 @@ static void write_refused_commands(struct page_call *c, struct json *j, const st
 		write_cli(j, "explain", "verify --explain --reject", r->id);
 		write_cli(j, "accept", "rejects --accept", r->id);
 	}
-	write_curl(c, j, row_endpoint(c->conf, r->endpoint), r->headers, r->body);
+	write_curl(c, j, stored_text_endpoint(c->conf, r->endpoint), r->headers, r->body);
 	json_list_end(j);
 }
 

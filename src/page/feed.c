@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "core/clock.h"
+#include "hook/searching.h"
 #include "page/feed_query.h"
 #include "page/row.h"
 #include "page/waiters.h"
@@ -32,7 +33,8 @@ struct stream {
 
 struct feed {
 	struct feed_query q;
-	struct row_reader reader;
+	struct searching searching;
+	struct stored_text reader;
 	int64_t from[2], to[2]; /* of the ids to look at */
 	int64_t at[2];          /* how far it looked: the cursor of the next page in this direction */
 	struct found found[FEED_ROWS];
@@ -152,6 +154,14 @@ static bool pace(struct page_call *c, int64_t deadline)
 	return page_reader(c) != NULL;
 }
 
+static void begin_search(struct feed *f, const struct page_call *c, struct spool_db *db)
+{
+	const struct search_terms terms = {.sender = f->q.sender, .text = f->q.text};
+
+	searching_begin(&f->searching, db, c->conf, &terms);
+	f->q.filter.search = f->searching.search;
+}
+
 /* Finds rows; upwards it waits for the first. False after an answer with the error. */
 static bool find_or_wait(struct page_call *c, struct feed *f)
 {
@@ -162,6 +172,8 @@ static bool find_or_wait(struct page_call *c, struct feed *f)
 		db = page_reader(c);
 		if (!db)
 			return false;
+		if (!f->searching.schemes.of)
+			begin_search(f, c, db);
 		if (!set_range(f, db) || !find_rows(f, db, clock_mono_us() + PAGE_BUDGET_US)) {
 			page_spool_error(c);
 			return false;
@@ -247,5 +259,6 @@ void feed_answer(struct page_call *c)
 
 	if (feed_query_read(c, &f.q) && find_or_wait(c, &f))
 		write_feed(c, &f);
-	row_reader_free(&f.reader);
+	stored_text_free(&f.reader);
+	searching_end(&f.searching);
 }

@@ -10,39 +10,21 @@
 
 enum { TEXT_SHOWN = 300, FIELD_SHOWN = 200 }; /* characters in a line of the list; the detail has all */
 
-void row_reader_free(struct row_reader *r)
-{
-	event_free(&r->event);
-	stored_free(&r->stored);
-}
-
-const struct endpoint *row_endpoint(const struct conf *conf, struct slice path)
-{
-	for (size_t i = 0; path.p && i < conf->n_endpoints; i++)
-		if (strlen(conf->endpoints[i].path) == path.n && memcmp(conf->endpoints[i].path, path.p, path.n) == 0)
-			return &conf->endpoints[i];
-	return NULL;
-}
-
 void row_write_endpoint(struct json *j, const struct conf *conf, struct slice path)
 {
-	const struct endpoint *e = row_endpoint(conf, path);
+	const struct endpoint *e = stored_text_endpoint(conf, path);
 
 	json_text(j, "endpoint", path);
 	json_text(j, "name", e && e->name ? slice_text(e->name) : (struct slice){0});
 }
 
-/* An event of an endpoint that is gone is read by the scheme of the default. */
-struct slice row_text(struct row_reader *r, const struct spool_view_row *row)
+struct slice row_text(struct stored_text *t, const struct spool_view_row *row)
 {
-	const struct endpoint *e = row_endpoint(r->conf, row->endpoint);
+	struct slice text = row->text;
 
-	if (row->text_known || !row->body.p)
-		return row->text;
-	if (!stored_request(row->headers, row->body, &r->stored) ||
-	    event_read(&r->stored.request, e ? &e->scheme : scheme_find("connectsafely"), (struct slice){0}, &r->event) == EVENT_UNAVAILABLE)
-		return (struct slice){0};
-	return r->event.field[FIELD_TEXT];
+	if (!row->text_known && row->body.p)
+		stored_text_read(t, row->endpoint, row->headers, row->body, &text);
+	return text;
 }
 
 static bool contains(struct slice text, struct slice part)
@@ -56,7 +38,7 @@ static bool same(struct slice a, struct slice b)
 }
 
 /* A refused delivery has no text: its reason, its path and its address are searched. */
-bool row_matches(struct row_reader *r, const struct spool_view_row *row, struct slice sender, struct slice text)
+bool row_matches(struct stored_text *t, const struct spool_view_row *row, struct slice sender, struct slice text)
 {
 	if (sender.p && !same(row->sender_id, sender) && !contains(row->sender_name, sender))
 		return false;
@@ -64,7 +46,7 @@ bool row_matches(struct row_reader *r, const struct spool_view_row *row, struct 
 		return true;
 	if (row->kind == SPOOL_VIEW_REJECTS)
 		return contains(row->reason, text) || contains(row->path, text) || contains(row->remote_addr, text) || contains(row->code, text);
-	return contains(row_text(r, row), text);
+	return contains(row_text(t, row), text);
 }
 
 void row_write_cut(struct json *j, const char *name, struct slice text, size_t characters)
@@ -86,9 +68,9 @@ void row_write_cut(struct json *j, const char *name, struct slice text, size_t c
 	buf_free(&cut);
 }
 
-static void write_event(struct row_reader *r, struct json *j, const struct spool_view_row *row)
+static void write_event(struct stored_text *t, struct json *j, const struct spool_view_row *row)
 {
-	bool shown = r->conf->page_bodies;
+	bool shown = t->conf->page_bodies;
 	const struct slice hidden = {0};
 	struct slice sender = row->sender_name.n ? row->sender_name : row->sender_id;
 
@@ -97,7 +79,7 @@ static void write_event(struct row_reader *r, struct json *j, const struct spool
 	row_write_cut(j, "event", row->event, FIELD_SHOWN);
 	row_write_cut(j, "account", row->account, FIELD_SHOWN);
 	row_write_cut(j, "sender", shown ? sender : hidden, FIELD_SHOWN);
-	row_write_cut(j, "text", shown ? row_text(r, row) : hidden, TEXT_SHOWN);
+	row_write_cut(j, "text", shown ? row_text(t, row) : hidden, TEXT_SHOWN);
 	json_text(j, "reason", hidden);
 	json_text(j, "note", row->note);
 	json_string(j, "source", spool_source_name(row->source));
@@ -118,7 +100,7 @@ static void write_refused(struct json *j, const struct spool_view_row *row)
 	json_text(j, "source", none);
 }
 
-void row_write(struct row_reader *r, struct json *j, const struct spool_view_row *row)
+void row_write(struct stored_text *t, struct json *j, const struct spool_view_row *row)
 {
 	bool refused = row->kind == SPOOL_VIEW_REJECTS;
 	char id[24];
@@ -127,8 +109,8 @@ void row_write(struct row_reader *r, struct json *j, const struct spool_view_row
 	json_item(j);
 	json_string(j, "id", id);
 	json_time(j, "received_at", row->received_at);
-	row_write_endpoint(j, r->conf, row->endpoint);
-	refused ? write_refused(j, row) : write_event(r, j, row);
+	row_write_endpoint(j, t->conf, row->endpoint);
+	refused ? write_refused(j, row) : write_event(t, j, row);
 	row_write_cut(j, "path", row->path, FIELD_SHOWN);
 	json_text(j, "method", row->method);
 	json_text(j, "remote_addr", row->remote_addr);

@@ -177,6 +177,14 @@ static void send_or_give_way(struct relay *r, int64_t now)
 		send_queues(r, now);
 }
 
+/* The relay has something to do, or the receiver has too much. */
+static bool is_busy(const struct relay *r)
+{
+	int64_t now = clock_mono_us();
+
+	return r->results || r->end_at || r->start_at > now || r->busy_until > now || anything_taken(r);
+}
+
 static void pass_again_and_again(struct relay *r)
 {
 	int64_t now;
@@ -193,6 +201,7 @@ static void pass_again_and_again(struct relay *r)
 		send_or_give_way(r, now);
 		if (is_over(r))
 			return;
+		search_look(r, is_busy(r));
 		if (r->end_at)
 			loop_timer_lower(&r->pass, r->end_at);
 		if (r->results)

@@ -178,6 +178,7 @@ static void close_queues(struct relay *r)
 static void close_all(struct relay *r)
 {
 	catchup_thread_stop(r->catchup);
+	search_close(r);
 	overflow_close(r);
 	acks_free(r->acks);
 	alerts_free(&r->alerts);
@@ -220,11 +221,13 @@ static enum relay_end run_on_spool(struct relay *r, char *why, size_t n)
 	pass_tell(r);
 	notify_send("READY=1");
 	alerts_start(r);
+	search_begin(r);
 	pass_until_end(r);
 	if (r->moved) /* the ids that were read mean other events in the new spool */
 		log_message(LOG_LEVEL_WARNING, "another spool is in the place of %s; beginning anew", r->conf->spool);
 	else
 		result_record(r);
+	search_drain(r);
 	if (!r->moved)
 		alerts_end(r);
 	if (!r->moved && !r->reload) {

@@ -6,6 +6,7 @@
 #include "conf/conf.h"
 #include "core/cpu_pressure.h"
 #include "hook/event.h"
+#include "hook/searching.h"
 #include "relay/acks.h"
 #include "relay/alerts.h"
 #include "relay/queue.h"
@@ -57,6 +58,9 @@ struct relay {
 	int64_t unwritten_since; /* clock_mono_us(); 0: the last results were recorded */
 	struct alerts alerts;
 	struct event event; /* for fields that the spool has no column for; reused */
+	struct searching_index *search; /* NULL: it is not being built */
+	int64_t search_at; /* clock_mono_us(): the next step */
+	bool search_told;  /* that it can't be built */
 };
 
 /* ---- fetch.c: from the spool into the queues */
@@ -136,6 +140,18 @@ void watch_pauses(struct relay *r);
 
 /* Once a second: looks after the file of measurements, and once a minute notes what is pending. */
 void watch_backlog(struct relay *r);
+
+/* ---- search.c: the search index */
+
+/* Without the option, removes the index. */
+void search_begin(struct relay *r);
+
+/* Goes on building it for a few milliseconds, when it is time. The pass comes when it is time again. */
+void search_look(struct relay *r, bool busy);
+
+/* The same at the end of a run with --once, for a longer time. */
+void search_drain(struct relay *r);
+void search_close(struct relay *r);
 
 /* ---- result.c: what became of an attempt */
 

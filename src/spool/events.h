@@ -9,6 +9,8 @@
 #include "core/buf.h"
 #include "spool/db.h"
 
+struct spool_search;
+
 /* Events that damaged pages of the database, or of the disk, have. */
 struct spool_lost {
 	int64_t events, first, last; /* how many, and the ids of the first and the last */
@@ -20,6 +22,7 @@ struct spool_filter {
 	int64_t since, until;                   /* received_at, ms: since <= it < until */
 	int64_t after, last;                    /* ids: after < id <= last */
 	bool newest_first;
+	struct spool_search *search;            /* of the texts that the caller compares; NULL: any event may match */
 	struct spool_lost *lost; /* with the oldest first: what can't be read is passed over and counted there; NULL: it fails */
 };
 

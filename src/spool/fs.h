@@ -19,6 +19,7 @@ enum spool_fs_kind spool_fs_kind(const char *path, const char **name);
 
 #define SPOOL_FS_RELAY_LOCK "relay.lock" /* the process that holds it is the spool's relay */
 #define SPOOL_FS_CATCHUP_LOCK "catch-up.lock" /* the process that holds it catches up */
+#define SPOOL_FS_SEARCH "search" /* the directory of the search index */
 
 /* The names of the files that a spool's directory may hold, beside sockets; NULL ends them. */
 extern const char *const spool_fs_files[];

@@ -32,6 +32,7 @@ bool spool_view_time(struct spool_db *db, enum spool_view_kind kind, int64_t id,
 struct spool_view_filter {
 	struct slice endpoint, code, event, account; /* code: of rejected deliveries; event and account: of events */
 	int64_t since, until;                        /* received_at, ms: since <= it < until */
+	struct spool_search *search;                 /* of the texts that the caller compares; NULL: any event may match */
 	bool no_bodies;                              /* bodies, headers and texts are not needed */
 };
 

@@ -44,7 +44,7 @@ def ids(home):
 
 def traces(home, text=MARKER):
     """How often it is in each file of the spool's directory."""
-    return {file.name: n for file in home.spool.dir.iterdir() if file.is_file() and (n := file.read_bytes().count(text.encode()))}
+    return {file.name: n for file in home.spool.dir.rglob("*") if file.is_file() and (n := file.read_bytes().count(text.encode()))}
 
 
 def deleted(receiver):

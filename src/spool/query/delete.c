@@ -2,6 +2,7 @@
 /* Deletes events with all that belongs to them, in batches. */
 #include "spool/query/delete.h"
 
+#include "spool/search.h"
 #include "spool/stmt.h"
 
 /* The steps run in this order. ?1 is the event's id. */
@@ -122,18 +123,18 @@ static bool delete_batch(struct spool_db *db, struct deletion *d, const struct s
 	bool *full)
 {
 	struct spool_deleted new = *sum;
-	bool ok, low;
+	bool ok, low, removed = false;
 
 	*full = false;
 	if (!spool_delete_begin(db, &low))
 		return false;
-	ok = delete_each(db, d, order, count, &new) &&
-		db->engine->vacuum(db) && spool_db_commit(db);
+	ok = delete_each(db, d, order, count, &new) && db->engine->vacuum(db) &&
+		spool_search_forget(db, order, count, &removed, false) && spool_db_commit(db);
 	*full = !ok && db->kind == SPOOL_ERROR_FULL;
 	if (ok)
 		*sum = new;
 	spool_delete_end(db, low);
-	return ok;
+	return ok && spool_search_forget(db, order, count, &removed, true);
 }
 
 static size_t next_doomed(const struct spool_doomed *order, size_t n, size_t most)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "spool/query/rows.h"
+#include "spool/search.h"
 #include "spool/stmt.h"
 
 enum { PAGE = 1000 }; /* ids looked through in one transaction, at most */
@@ -14,7 +15,7 @@ const struct spool_filter spool_filter_all = {.since = INT64_MIN, .until = INT64
 
 #define COLUMNS \
 	"id, received_at, secret, endpoint, event, key, account, sender_id, sender_name, conversation, sent_at," \
-	" remote_addr, headers, body, note, source, (SELECT again FROM came WHERE came.event = event.id)," \
+	" remote_addr, headers, body, note, text, source, (SELECT again FROM came WHERE came.event = event.id)," \
 	" (SELECT last_at FROM came WHERE came.event = event.id)"
 
 /* Reads one page of ids after the other. The ids from first to last of the current page are still to be read. */
@@ -34,15 +35,15 @@ static bool copy_stored(struct spool_stmt *st, struct spool_row *r, struct buf *
 {
 	struct slice *const always[] = {&r->endpoint, &r->event, &r->headers, &r->body};
 	struct slice *const to[] = {&r->endpoint, &r->event, &r->key, &r->account, &r->sender_id, &r->sender_name,
-		&r->conversation, &r->sent_at, &r->remote_addr, &r->headers, &r->body, &r->note};
+		&r->conversation, &r->sent_at, &r->remote_addr, &r->headers, &r->body, &r->note, &r->text};
 
 	*r = (struct spool_row){0};
 	r->id = spool_stmt_int64(st, 0);
 	r->received_at = spool_stmt_time(st, 1);
 	r->secret = spool_stmt_int(st, 2);
-	r->source = spool_stmt_source(st, 15);
-	r->came = (int64_t)spool_stmt_int(st, 16) + (r->source == SPOOL_SOURCE_WEBHOOK);
-	r->came_at = spool_stmt_time(st, 17);
+	r->source = spool_stmt_source(st, 16);
+	r->came = (int64_t)spool_stmt_int(st, 17) + (r->source == SPOOL_SOURCE_WEBHOOK);
+	r->came_at = spool_stmt_time(st, 18);
 	if (!spool_rows_copy(st, 3, to, sizeof to / sizeof *to, arena))
 		return false;
 	for (size_t i = 0; i < sizeof always / sizeof *always; i++)
@@ -201,20 +202,25 @@ struct spool_events_iter *spool_events_get(struct spool_db *db, int64_t id)
 /* False when all pages are read. */
 static bool next_page(struct spool_events_iter *it)
 {
+	int64_t first, last;
+
 	if (it->min > it->max)
+		return false;
+	spool_search_next(it->filter.search, it->filter.newest_first, it->min, it->max, &first, &last);
+	if (first > last)
 		return false;
 	spool_stmt_reset(it->st); /* it may have rows left to give, of the page before */
 	it->left = 0;
 	it->by_one = false;
-	it->first = it->min;
-	it->last = it->max;
+	it->first = first;
+	it->last = last;
 	if (it->filter.newest_first) {
-		if (it->max - it->min >= PAGE)
-			it->first = it->max - PAGE + 1;
+		if (last - first >= PAGE)
+			it->first = last - PAGE + 1;
 		it->max = it->first - 1;
 	} else {
-		if (it->max - it->min >= PAGE)
-			it->last = it->min + PAGE - 1;
+		if (last - first >= PAGE)
+			it->last = first + PAGE - 1;
 		it->min = it->last + 1;
 	}
 	return true;

@@ -7,13 +7,18 @@
 
 #include "core/clock.h"
 #include "spool/query/rows.h"
+#include "spool/search.h"
 #include "spool/stmt.h"
 
-enum { WINDOW = 500 }; /* ids that one statement looks at, at most: the time is looked at between two */
+enum { /* the time is looked at between two */
+	WINDOW = 500,       /* ids that one statement looks at, at most */
+	SEARCHED = 1 << 19, /* the same of the search index */
+};
 
 struct spool_view {
 	struct spool_db *db;
 	struct spool_stmt *st; /* ?1 < id <= ?2 */
+	struct spool_search *search; /* NULL: every id is looked at */
 	enum spool_view_kind kind;
 	bool up, failed;
 	int64_t from, to; /* of the ids that are still to be looked at */
@@ -131,7 +136,7 @@ struct spool_view *spool_view_begin(struct spool_db *db, enum spool_view_kind ki
 		spool_db_fail(db, SPOOL_ERROR_OTHER, "spool: memory is short");
 		return NULL;
 	}
-	*v = (struct spool_view){.db = db, .kind = kind, .up = up, .from = from < 0 ? 0 : from, .to = to, .deadline = deadline};
+	*v = (struct spool_view){.db = db, .kind = kind, .search = kind == SPOOL_VIEW_EVENTS ? f->search : NULL, .up = up, .from = from < 0 ? 0 : from, .to = to, .deadline = deadline};
 	v->before = up ? v->from : v->to;
 	v->failed = !prepare_view(v, f);
 	return v;
@@ -153,13 +158,32 @@ static bool copy_view_row(struct spool_view *v, struct spool_view_row *r)
 	return true;
 }
 
+/* Finds the next ids that may match, from < id <= to. False: there is none among the next SEARCHED. */
+static bool find_window(struct spool_view *v, int64_t *from, int64_t *to)
+{
+	int64_t first, last;
+
+	*from = v->up || v->to - v->from <= SEARCHED ? v->from : v->to - SEARCHED;
+	*to = !v->up || v->to - v->from <= SEARCHED ? v->to : v->from + SEARCHED;
+	spool_search_next(v->search, !v->up, *from + 1, *to, &first, &last);
+	if (first > last && v->up)
+		v->from = *to;
+	else if (first > last)
+		v->to = *from;
+	*from = first - 1;
+	*to = last;
+	return first <= last;
+}
+
 /* Looks at the ids of one window. Each row ends its transaction: an open one keeps the WAL from being reset. */
 static enum spool_view_result look_in_window(struct spool_view *v, struct spool_view_row *row)
 {
-	int64_t from = v->from, to = v->to;
+	int64_t from, to;
 	enum spool_view_result result = SPOOL_VIEW_END;
 	enum spool_step rc;
 
+	if (!find_window(v, &from, &to))
+		return SPOOL_VIEW_END;
 	if (v->up && to - from > WINDOW)
 		to = from + WINDOW;
 	else if (to - from > WINDOW)

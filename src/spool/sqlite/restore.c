@@ -13,6 +13,7 @@
 
 #include "core/clock.h"
 #include "spool/fs.h"
+#include "spool/search.h"
 #include "spool/sqlite/backup.h"
 #include "spool/sqlite/fd.h"
 #include "spool/sqlite/schema.h"
@@ -190,7 +191,7 @@ static bool remove_old_files(int dir)
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (unlinkat(dir, names[i], 0) != 0 && errno != ENOENT)
 			return false;
-	return true;
+	return spool_search_clear(dir);
 }
 
 static enum spool_restore fail_restore(struct spool_db *db, const char *why)

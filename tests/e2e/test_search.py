@@ -1,0 +1,317 @@
+# SPDX-License-Identifier: ISC
+"""The search index: searches find exactly what a reading of every event finds, whatever becomes of the index."""
+import functools
+import json
+import random
+import shutil
+import signal
+import sqlite3
+import struct
+import subprocess
+
+import pytest
+
+from page import Page
+from place import BIN, USER, run, until
+from proc import Child
+from receiver import Home, endpoint
+from relaying import PATH, deliver, home_with, sink
+from sender import message
+from test_backup import another_home, backup, restore
+from test_mcp import Server
+from test_retention import ids, write
+
+EVENTS = 20_000
+WORDS = ["stand", "standing", "über", "ÜBER", "Straße", "你好", "привет", "ПРИВЕТ", "Kelvin", "🙂", "a", "no", "one two"]
+NAMES = ["Jane Doe", "Žofie Nováková", "李 明", "bo", "JANET"]
+NOWHERE = "qwzjxv"
+
+
+@functools.cache
+def rows_from(first, events):
+    """What fill() stores; the same each time."""
+    chance = random.Random(first)
+    return [(event, 1_780_000_000_000 + event, PATH, f"urn:p:{chance.randrange(9000)}", chance.choice(NAMES),
+             message(str(event), text=" ".join(chance.choices(WORDS, k=3)) + f" {chance.randrange(3000)}"))
+            for event in range(first, first + events)]
+
+
+def fill(home, events=EVENTS):
+    """Events behind the receiver's back."""
+    until(lambda: home.spool.query("SELECT 1 FROM sqlite_master WHERE name = 'event'"), "the receiver has made the spool")
+    db = sqlite3.connect(home.spool.dir / "hookspool.db", timeout=30, isolation_level=None)
+    first = db.execute("SELECT coalesce(max(id), 0) FROM event").fetchone()[0] + 1
+    db.execute("BEGIN")
+    db.executemany("INSERT INTO event(id, received_at, endpoint, secret, event, sender_id, sender_name, headers, body)"
+                   " VALUES(?, ?, ?, 1, 'message.received', ?, ?, '', ?)", rows_from(first, events))
+    db.execute("COMMIT")
+    db.close()
+
+
+def parts(home):
+    where = home.spool.dir / "search"
+    return sorted(file.name for file in where.iterdir() if file.name != "lock") if where.is_dir() else []
+
+
+def index(home, *args, status=0):
+    done = home.cli("index", *args)
+    assert done.returncode == status, done.stderr
+    return done
+
+
+def found(home, *args):
+    done = home.cli("list", "-n", "0", "--json", *args)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line)["id"] for line in done.stdout.splitlines()]
+
+
+def stored(home):
+    """Ids, texts and senders, the texts and names in lower case by Python's idea of it."""
+    rows = home.spool.query("SELECT id, sender_id, sender_name, body FROM event ORDER BY id")
+    return [(row["id"], json.loads(row["body"])["data"]["body"].lower(), row["sender_id"], (row["sender_name"] or "").lower()) for row in rows]
+
+
+def expected(rows, text="", sender=None):
+    rows = rows if isinstance(rows, list) else stored(rows)
+    return [event for event, body, person, name in rows
+            if text.lower() in body and (sender is None or sender == person or sender.lower() in name)]
+
+
+def blocks(home):
+    """How many blocks of 256 ids the index has of the first part: src/spool/search/part.h has its head."""
+    file = home.spool.dir / "search/0"
+    return struct.unpack_from("=I", file.read_bytes(), 28)[0] if file.exists() else 0
+
+
+def uses(home, event):
+    """Whether searches leave out an event that the index does not know: its text was changed behind the index's back."""
+    body = home.spool.event(id=event)["body"]
+    write(home, "UPDATE event SET body = ? WHERE id = ?", message(str(event), text=NOWHERE), event)
+    left_out = found(home, "--text", NOWHERE) == []
+    write(home, "UPDATE event SET body = ? WHERE id = ?", body, event)
+    return left_out
+
+
+@pytest.fixture
+def indexed(receiver):
+    one = receiver(home=home_with(relay=()))
+    fill(one.home)
+    index(one.home)
+    assert parts(one.home) == ["0"] and uses(one.home, 77)
+    return one
+
+
+# ---- what is found
+
+def test_searches_are_exact(indexed):
+    home = indexed.home
+    fill(home, 300)
+    rows = stored(home)
+    for text in ("stand", "STANDING 17", "straSSe", "straße", "über", "Über 2", "привет", "你好 2", "好", "🙂 1", "kelvin 3", "", "no one", NOWHERE, "2999"):
+        assert found(home, "--text", text) == expected(rows, text), text
+    for sender in ("jane", "žofie", "ŽOFIE N", "李", "bo", "o", "urn:p:7", "urn:p:77", "URN:p:77", "nobody", NOWHERE):
+        assert found(home, "--sender", sender) == expected(rows, sender=sender), sender
+    assert found(home, "--text", "über 1", "--sender", "jane") == expected(rows, "über 1", "jane")
+    assert found(home, "--text", "стоп") == []
+
+
+def test_the_newest_that_match_are_listed_in_order(indexed):
+    home = indexed.home
+    want = expected(home, text="standing 17")
+    listed = [json.loads(line)["id"] for line in home.cli("list", "-n", "5", "--json", "--text", "standing 17").stdout.splitlines()]
+    assert len(want) > 5 and listed == want[-5:]
+    assert [json.loads(line)["id"] for line in home.cli("export", "--text", "standing 17").stdout.splitlines()] == want
+
+
+def test_what_came_since_is_found(indexed):
+    deliver(indexed, 2, text=f"now {NOWHERE} came")
+    assert len(found(indexed.home, "--text", NOWHERE)) == 2
+
+
+def test_another_reading_of_texts_is_found(indexed):
+    """The configuration takes the text from elsewhere: what the index knows of texts is of no use, and the senders are."""
+    home = indexed.home
+    home.configure('scheme "own" {\nlike = "connectsafely"\ntext = {"json:data.provider"}\n}\n' + endpoint(PATH, scheme="own"))
+    assert len(found(home, "--text", "linkedin")) == EVENTS
+    assert found(home, "--text", "standing") == []
+    assert found(home, "--sender", "urn:p:77") == expected(home, sender="urn:p:77")
+    index(home)
+    assert found(home, "--text", "standing") == [] and len(found(home, "--text", "linkedin")) == EVENTS
+
+
+def test_the_page_and_mcp_search_by_the_index(indexed):
+    home = indexed.home
+    write(home, "UPDATE event SET body = ?, sender_name = 'Xaver' WHERE id = 5", message("5", text=f"about {NOWHERE}"))
+    index(home, "--drop")
+    assert parts(home) == []
+    index(home)
+    page = Page(home)
+    for query in ({"text": NOWHERE}, {"sender": "xaver"}, {"text": NOWHERE.upper(), "sender": "Xaver"}):
+        answer = page.events(**query)
+        assert [row["id"] for row in answer["events"]] == ["5"] and answer["complete"], query
+    assert page.events(text="nowhere at all")["complete"]
+    server = Server(home)
+    server.ask("initialize", protocolVersion="2025-06-18", capabilities={}, clientInfo={"name": "t", "version": "1"})
+    for query in (NOWHERE, "xaver"):
+        assert [row["id"] for row in server.call("search", query=query)["events"]] == [5], query
+    assert [row["id"] for row in server.call("list_events", text=NOWHERE, sender="xaver")["events"]] == [5]
+    server.child.kill()
+    server.child.wait()
+
+
+# ---- building
+
+def test_the_relay_builds_it(receiver, relay):
+    home = home_with(sink("out", url="http://127.0.0.1:9/"), relay=())
+    one = receiver(home=home)
+    fill(home)
+    running = relay(home).ready()
+    until(lambda: parts(home) == ["0"], "the relay has built the index", 60)
+    assert uses(home, 77)
+    done = index(home, status=1)
+    assert b"another process builds the search index" in done.stderr
+    fill(home, 5000)
+    until(lambda: blocks(home) > (EVENTS + 100) // 256, "the relay has added what came", 60)
+    assert uses(home, EVENTS + 100)
+    assert found(home, "--text", "standing 17") == expected(home, text="standing 17")
+    running.stop()
+    index(home)
+    deliver(one, 1)
+
+
+def test_relay_once_builds_it(receiver):
+    home = home_with(sink("out", url="http://127.0.0.1:9/"), relay=())
+    receiver(home=home)
+    fill(home)
+    for _ in range(50):
+        assert home.cli("relay", "--once").returncode == 0
+        if parts(home) == ["0"]:
+            break
+    assert parts(home) == ["0"] and uses(home, 77)
+
+
+def test_a_small_spool_has_none(receiver):
+    one = receiver(home=home_with(relay=()))
+    fill(one.home, 2000)
+    assert b"0 events were added" in index(one.home).stdout and parts(one.home) == []
+
+
+def test_without_the_option_the_relay_removes_it(indexed, relay):
+    home = indexed.home
+    home.configure(sink("out", url="http://127.0.0.1:9/"), endpoint(PATH), search_index=False)
+    assert b"search-index = false" in index(home, status=1).stderr
+    relay(home).ready()
+    until(lambda: not (home.spool.dir / "search").exists(), "the relay has removed the index", 30)
+    assert found(home, "--text", "standing 17") == expected(home, text="standing 17")
+
+
+def test_searches_while_it_is_built_and_dropped(indexed):
+    home = indexed.home
+    want = expected(home, text="standing 17")
+    script = f"while :; do {BIN}/hookspool -c {home.conf} index; {BIN}/hookspool -c {home.conf} index --drop; done"
+    loop = Child(["sh", "-c", script], home.dir / "loop.log")
+    for _ in range(15):
+        assert found(home, "--text", "standing 17") == want
+    loop.end()
+    index(home)
+    assert uses(home, 77)
+
+
+def test_killed_at_any_moment_it_is_built_again(receiver):
+    one = receiver(home=home_with(relay=()))
+    home = one.home
+    fill(home)
+    want = expected(home, text="standing 17")
+    for tried in range(9):
+        run(["timeout", "-s", "KILL", str(0.02 + 0.03 * tried), BIN / "hookspool", "-c", home.conf, "index"], user=USER)
+        assert found(home, "--text", "standing 17") == want
+        if tried % 3 == 2:
+            index(home, "--drop")
+    index(home)
+    assert parts(home) == ["0"] and uses(home, 77)
+
+
+# ---- what is deleted
+
+@pytest.mark.parametrize("how", ["purge", "erase"])
+def test_what_is_deleted_is_not_in_the_index(indexed, how):
+    """Its part is gone when the command returns; built again, it knows nothing of the text."""
+    home = indexed.home
+    write(home, "UPDATE event SET body = ?, received_at = 1, sender_id = 'urn:p:gone' WHERE id = 300", message("300", text=f"a {NOWHERE}"))
+    index(home, "--drop")
+    index(home)
+    with_it = (home.spool.dir / "search/0").read_bytes()
+    done = home.cli("purge", "--older-than", "3650d") if how == "purge" else home.cli("erase", "--sender", "urn:p:gone")
+    assert done.returncode == 0, done.stderr
+    assert 300 not in ids(home) and parts(home) == []
+    index(home)
+    assert parts(home) == ["0"] and (home.spool.dir / "search/0").read_bytes() != with_it
+    assert found(home, "--text", "standing 17") == expected(home, text="standing 17")
+    write(home, "INSERT INTO event(id, received_at, endpoint, secret, event, headers, body) VALUES(300, 1, ?, 1, 'e', '', ?)",
+          PATH, message("300", text=f"a {NOWHERE}"))
+    assert found(home, "--text", NOWHERE) == [], "the index knows a deleted text"
+
+
+def test_deletion_while_the_relay_builds(receiver, relay):
+    home = home_with(sink("out", url="http://127.0.0.1:9/"), relay=())
+    receiver(home=home)
+    fill(home, 60_000)
+    relay(home).ready()
+    for at in range(100, 60_000, 5000):
+        write(home, "UPDATE event SET received_at = 1 WHERE id = ?", at)
+        assert home.cli("purge", "--older-than", "3650d").stdout == b"1 event purged\n"
+    until(lambda: blocks(home) > 59_000 // 256, "the relay has built the index", 60)
+    assert uses(home, 59_000)
+    assert found(home, "--text", "standing 17") == expected(home, text="standing 17")
+
+
+def test_a_restored_spool_has_none_of_the_old_index(indexed):
+    """The spool was moved away, and its index left: what it knows is of other events."""
+    home = indexed.home
+    file, done = backup(home)
+    assert done.returncode == 0
+    new = another_home(home)
+    new.spool.dir.mkdir(mode=0o700)
+    shutil.copytree(home.spool.dir / "search", new.spool.dir / "search")
+    run(["chown", "-R", "--reference", new.conf, new.spool.dir])
+    assert restore(new, file).returncode == 0
+    assert not (new.spool.dir / "search").exists()
+    shutil.copytree(home.spool.dir / "search", new.spool.dir / "search")
+    run(["chown", "-R", "--reference", new.conf, new.spool.dir])
+    assert not uses(new, 77), "the index of another file is used"
+    index(new)
+    assert uses(new, 77) and found(new, "--text", "standing 17") == expected(new, text="standing 17")
+
+
+# ---- damage
+
+@pytest.mark.parametrize("damage", ["zeros", "cut", "empty", "link", "directory", "pipe", "rubbish"])
+def test_damage_changes_no_answer(indexed, damage):
+    home, file = indexed.home, indexed.home.spool.dir / "search/0"
+    whole = file.read_bytes()
+    file.unlink()
+    if damage == "link":
+        file.symlink_to("/dev/zero")
+    elif damage == "directory":
+        file.mkdir()
+    elif damage == "pipe":
+        subprocess.run(["mkfifo", file], check=True)
+    else:
+        file.write_bytes({"zeros": whole[:4096] + bytes(len(whole) - 4096), "cut": whole[:len(whole) // 2], "empty": b"",
+                          "rubbish": random.Random(1).randbytes(len(whole))}[damage])
+        run(["chown", "--reference", home.conf, file])
+    assert found(home, "--text", "standing 17") == expected(home, text="standing 17")
+    assert found(home, "--sender", "urn:p:77") == expected(home, sender="urn:p:77")
+
+
+@pytest.mark.parametrize("damage", ["file", "link"])
+def test_a_directory_that_is_none_is_no_index(indexed, damage):
+    home, where = indexed.home, indexed.home.spool.dir / "search"
+    shutil.move(where, home.dir / "elsewhere")
+    if damage == "link":
+        where.symlink_to(home.dir / "elsewhere")
+    else:
+        where.write_text("x")
+    assert not uses(home, 77)
+    assert home.cli("purge", "--older-than", "3650d").returncode == 0
+    assert index(home, status=75).stderr
