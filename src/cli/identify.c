@@ -45,17 +45,18 @@ static void print_likeness_json(const struct likeness *found, bool sure)
 static int print_likenesses(const struct likeness *found, size_t n, bool as_json)
 {
 	struct buf b = {0};
-	bool sure = identify_is_sure(found, n), ok;
+	size_t best = identify_best(found, n);
+	bool ok;
 
 	for (size_t i = 0; as_json && i < n; i++)
-		print_likeness_json(&found[i], i == 0 && sure);
+		print_likeness_json(&found[i], i == 0 && best == 1);
 	if (as_json || n == 0) {
 		if (n == 0)
 			cli_error("it looks like no built-in scheme; `hookspool schemes` prints them, and hookspool.conf(5) says how to write one");
 		return n ? CLI_OK : CLI_NO;
 	}
 	ok = looks_like_add(found, n, &b) && buf_printf(&b, "\n");
-	for (size_t i = 0; ok && i < n && (i == 0 || (!sure && found[i].points == found[0].points)); i++)
+	for (size_t i = 0; ok && i < best; i++)
 		ok = buf_printf(&b, "\n") && scheme_text_endpoint(found[i].scheme, &b);
 	if (ok)
 		printf("%s\n`hookspool schemes %s` says what to enter at the provider.\n", buf_str(&b), found[0].scheme->name);

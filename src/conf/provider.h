@@ -30,6 +30,7 @@ enum provider_note {
 	PROVIDER_UNSIGNED, /* what is used, and not signed */
 	PROVIDER_CHECKED,  /* the other program that took its samples */
 	PROVIDER_NOTE,     /* what else to know */
+	PROVIDER_EVENTS,   /* how the names of its events begin, where others sign and name their fields alike */
 	PROVIDER_NOTES
 };
 

@@ -12,6 +12,7 @@ const char *const provider_keys[PROVIDER_NOTES] = {
 	[PROVIDER_UNSIGNED] = "unsigned",
 	[PROVIDER_CHECKED] = "checked",
 	[PROVIDER_NOTE] = "note",
+	[PROVIDER_EVENTS] = "events",
 };
 
 static const char *next_comment_line(const char *line)

@@ -7,12 +7,13 @@
 #include <string.h>
 #include <strings.h>
 
+#include "conf/provider.h"
 #include "hook/client_state.h"
 #include "hook/event.h"
 #include "hook/verify.h"
 
-/* A header is rarely there by chance. A name in a body is the name of many things. */
-enum { POINTS_PROOF = 10, POINTS_HEADER = 5, POINTS_EVENT = 3, POINTS_FIELD = 1 };
+/* A signature's header is one provider's, or a few's; that of a plain secret has any text. A name in a body is the name of many things. */
+enum { POINTS_PROOF = 10, POINTS_SECRET = 7, POINTS_HEADER = 5, POINTS_EVENT = 3, POINTS_FIELD = 1 };
 
 /* The endpoint's secrets as keys of the scheme; those that are none of it are left out. False when memory is short. */
 static bool take_keys(const struct scheme *s, const struct secrets *from, struct secrets *out)
@@ -56,21 +57,21 @@ static bool has_proof_of(const struct scheme *s, const struct verify *v, const s
 	return v->n_signatures > 0;
 }
 
-static bool is_header_there(const struct request *r, const struct source *source)
+static unsigned points_of_name(const struct request *r, const char *header)
 {
 	const char *value;
 
-	return source->kind == SOURCE_HEADER && request_header(r, source->name, &value) != HEADER_ABSENT;
+	return header && request_header(r, header, &value) != HEADER_ABSENT ? POINTS_HEADER : 0;
 }
 
-/* The headers that the scheme's fields come from; each of them once a field. */
+/* The headers of the time and the id that are signed, and those that the scheme's fields come from; each of them once a field. */
 static unsigned header_points(const struct request *r, const struct scheme *s)
 {
-	unsigned points = 0;
+	unsigned points = points_of_name(r, s->timestamp_header) + points_of_name(r, s->id_header);
 
 	for (int f = 0; f < FIELD_COUNT; f++)
 		for (int i = 0; i < SCHEME_SOURCES && s->source[f][i].kind; i++)
-			points += is_header_there(r, &s->source[f][i]) ? POINTS_HEADER : 0;
+			points += s->source[f][i].kind == SOURCE_HEADER ? points_of_name(r, s->source[f][i].name) : 0;
 	return points;
 }
 
@@ -86,10 +87,35 @@ static bool is_fallback(const struct scheme *s, struct slice name)
 	return false;
 }
 
+/* The names of events that the provider's file has: words, each the beginning of a name. *known: it has some. */
+static bool is_name_of_provider(const struct scheme *s, struct slice name, bool *known)
+{
+	struct buf names = {0};
+	bool ok = provider_add_note(provider_find(s->name), PROVIDER_EVENTS, &names), found = false;
+	size_t n;
+
+	*known = ok && names.len > 0;
+	for (const char *p = buf_str(&names); *known && *p && !found; p += n + (p[n] == ' ')) {
+		n = strcspn(p, " ");
+		found = name.n >= n && memcmp(name.p, p, n) == 0;
+	}
+	buf_free(&names);
+	return found;
+}
+
+static unsigned event_points(const struct scheme *s, struct slice name)
+{
+	bool known, is_own;
+
+	if (!name.p || is_fallback(s, name))
+		return 0;
+	is_own = is_name_of_provider(s, name, &known);
+	return is_own ? POINTS_EVENT + 1 : known ? 0 : POINTS_EVENT;
+}
+
 static unsigned field_points(const struct scheme *s, const struct event *ev)
 {
-	struct slice name = ev->field[FIELD_EVENT];
-	unsigned points = name.p && !is_fallback(s, name) ? POINTS_EVENT : 0;
+	unsigned points = event_points(s, ev->field[FIELD_EVENT]);
 
 	if (ev->identity == IDENTITY_SIGNED || ev->identity == IDENTITY_UNSIGNED)
 		points += POINTS_FIELD;
@@ -115,14 +141,17 @@ static struct likeness compare(const struct request *r, const struct endpoint *s
 	if (s->algorithm == ALGORITHM_CLIENT_STATE && read == EVENT_OK)
 		found.proven = client_state_check(r, &e, ev, &secret) == CLIENT_STATE_OK;
 	if ((found.proven || has_proof_of(s, v, ev)) && read != EVENT_UNAVAILABLE)
-		found.points = POINTS_PROOF + header_points(r, s) + (read == EVENT_OK ? field_points(s, ev) : 0);
+		found.points = (s->algorithm == ALGORITHM_SECRET ? POINTS_SECRET : POINTS_PROOF) + header_points(r, s) + (read == EVENT_OK ? field_points(s, ev) : 0);
 	free_keys(&e.secrets);
 	return found;
 }
 
+/* Of two that fit as well, the one that the other is like is the better one: it says less, and fits. */
 static bool is_better(const struct likeness *a, const struct likeness *b)
 {
-	return a->proven != b->proven ? a->proven : a->points > b->points;
+	if (a->proven != b->proven)
+		return a->proven;
+	return a->points != b->points ? a->points > b->points : b->scheme->like && strcmp(b->scheme->like, a->scheme->name) == 0;
 }
 
 /* Of equal ones the first stays before the next. */
@@ -162,7 +191,11 @@ size_t identify(const struct request *r, const struct endpoint *secrets, struct 
 	return n;
 }
 
-bool identify_is_sure(const struct likeness *found, size_t n)
+size_t identify_best(const struct likeness *found, size_t n)
 {
-	return n == 1 || (n > 1 && is_better(&found[0], &found[1]));
+	size_t best = n > 0;
+
+	while (best && best < n && !is_better(&found[0], &found[best]))
+		best++;
+	return best;
 }

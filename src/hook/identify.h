@@ -20,7 +20,7 @@ struct likeness {
 };
 
 /*
- * Compares the request with each built-in scheme: the place and form of its proof, the headers that it reads, and the fields in the body. A
+ * Compares the request with each built-in scheme: the place and form of its proof, the headers that it reads, the event's name, and the fields in the body. A
  * scheme whose proof is not there does not count; one without a proof never counts. Tries the endpoint's secrets (NULL: none), with its
  * url; the time is not checked. The best come first: those that are proven, then those with the most points. Returns how many are in out.
  *
@@ -29,7 +29,7 @@ struct likeness {
  */
 size_t identify(const struct request *r, const struct endpoint *secrets, struct likeness out[IDENTIFY_MAX]);
 
-/* True when the first is proven, or no other has as many points. */
-bool identify_is_sure(const struct likeness *found, size_t n);
+/* How many of them fit as well as the first. */
+size_t identify_best(const struct likeness *found, size_t n);
 
 #endif

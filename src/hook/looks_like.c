@@ -26,7 +26,7 @@ bool looks_like_add(const struct likeness *found, size_t n, struct buf *out)
 		return buf_printf(out, "this is signed as ") && add_title(found[0].scheme, out) &&
 			buf_printf(out, " signs (scheme = \"%s\")", found[0].scheme->name);
 	ok = buf_printf(out, "this looks like a delivery of ") && add_scheme(found[0].scheme, out);
-	for (size_t i = 1; ok && i < n && found[i].points == found[0].points; i++)
+	for (size_t i = 1; ok && i < identify_best(found, n); i++)
 		ok = buf_printf(out, ", or of ") && add_scheme(found[i].scheme, out);
 	return ok;
 }
