@@ -113,7 +113,7 @@ void pass_on_signal(void *ctx, int number)
 	log_message(LOG_LEVEL_INFO, r->reload ? "reloading" : "stopping");
 }
 
-static void look_everywhere(struct relay *r)
+void pass_look_everywhere(struct relay *r)
 {
 	for (struct queue *q = r->queues; q < r->queues + r->n_queues; q++)
 		q->more = true;
@@ -126,7 +126,7 @@ void pass_on_wakeup(void *ctx, int fd, unsigned events)
 	(void)events;
 	if (spool_wakeup_hear(fd))
 		watch_pauses(r);
-	look_everywhere(r);
+	pass_look_everywhere(r);
 }
 
 /* The timer has ended the wait, and the pass comes after it. */
@@ -153,8 +153,9 @@ static bool look_for_due(struct relay *r)
 	r->looked_at = clock_mono_us();
 	r->moved = spool_db_moved(r->db);
 	overflow_look(r);
+	hear_look(r);
 	if (!r->drain) /* events that come during a run with --once go with the next one */
-		look_everywhere(r);
+		pass_look_everywhere(r);
 	if (!r->told && !r->moved)
 		pass_tell(r);
 	if (!r->moved)

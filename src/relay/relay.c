@@ -180,6 +180,7 @@ static void close_all(struct relay *r)
 	catchup_thread_stop(r->catchup);
 	search_close(r);
 	overflow_close(r);
+	hear_close(r);
 	acks_free(r->acks);
 	alerts_free(&r->alerts);
 	close_queues(r);
@@ -245,7 +246,7 @@ enum relay_end relay_run(const struct conf *c, bool drain, struct spool_program 
 	char *why, size_t n)
 {
 	struct relay r = {.conf = c, .drain = drain, .self = self, .may_reload = may_reload, .may_reload_ctx = ctx, .began = clock_mono_us(),
-		.wakeup = -1, .cpu_pressure = {.fd = -1}};
+		.wakeup = -1, .ear_fd = -1, .cpu_pressure = {.fd = -1}};
 	enum relay_end end = RELAY_ENDED;
 
 	if (!open_loop(&r, why, n))

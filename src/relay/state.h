@@ -28,6 +28,9 @@ struct relay {
 	/* Round robin: the queue served first in the next pass, so that one with many unwanted events cannot fill the results each time. */
 	size_t first;
 	int wakeup;
+	struct spool_db *ear; /* hears what other machines tell; NULL: it does not */
+	int ear_fd;           /* of it; -1: none */
+	int64_t hear_at;      /* clock_mono_us(): it is connected again */
 	struct catchup_thread *catchup; /* NULL: none */
 	struct spool_db *overflow; /* of this machine, where the spool is a server; NULL: not open */
 	struct spool *server;      /* the server, for what is in the overflow; NULL: not open */
@@ -86,6 +89,12 @@ void fetch_later(struct relay *r, struct queue *q);
 void overflow_look(struct relay *r);
 void overflow_close(struct relay *r);
 
+/* ---- hear.c: what other machines tell */
+
+/* Connects, where there is no connection. */
+void hear_look(struct relay *r);
+void hear_close(struct relay *r);
+
 /* ---- asked.c: what receivers wait for */
 
 /* Has the deliveries that receivers ask for sent first, and tells the receivers of those that have ended already. */
@@ -112,6 +121,9 @@ void pass_until_end(struct relay *r);
 
 /* Waits on the loop, at most until the next look. */
 void pass_wait(struct relay *r);
+
+/* Has the next pass look for what is due. */
+void pass_look_everywhere(struct relay *r);
 
 /* A loop_on_signal(), loop_on_fd() and loop_on_timer() of the relay. */
 void pass_on_signal(void *relay, int number);

@@ -40,6 +40,9 @@ struct spool_receiver_ops {
 	 */
 	bool (*put)(struct spool_receiver *r, const struct spool_batch *first, int64_t until, bool *relayed, char *why, size_t why_size);
 
+	/* After a put that added relays: tells the relays of other machines, and waits for nothing. NULL: there are no others. */
+	void (*tell)(struct spool_receiver *r);
+
 	/* Writes the statistics. It waits for 1 s at most, but with `waits`. */
 	bool (*write)(struct spool_receiver *r, const struct spool_stats *stats);
 

@@ -49,6 +49,16 @@ bool spool_relay_doubt(struct spool_db *db, int64_t *n)
 	return db->engine->relaying->doubt(db, n);
 }
 
+int spool_relay_listen(struct spool_db *db)
+{
+	return db->engine->relaying->listen ? db->engine->relaying->listen(db) : -1;
+}
+
+bool spool_relay_heard(struct spool_db *db)
+{
+	return db->engine->relaying->heard && db->engine->relaying->heard(db);
+}
+
 bool spool_relay_next_due(struct spool_db *db, const char *sink, int64_t now, int64_t *due)
 {
 	struct spool_stmt *st;

@@ -126,6 +126,15 @@ bool spool_relay_doubt(struct spool_db *db, int64_t *n);
  */
 bool spool_relay_begin(struct spool_db *db, int64_t now, int64_t back, int64_t *last_attempt, int64_t *changed);
 
+/*
+ * Has other machines tell this connection, which does nothing else from then on, that they stored events for relays. Returns a descriptor
+ * that becomes readable, owned by the connection; -1: they can't, or the engine has no other machines.
+ */
+int spool_relay_listen(struct spool_db *db);
+
+/* Takes what they told. False: the connection has ended. */
+bool spool_relay_heard(struct spool_db *db);
+
 /* The name of the spool, with its NUL. It is a part of each event's public id, "evt_NAME_ID". */
 bool spool_relay_name(struct spool_db *db, char name[16]);
 

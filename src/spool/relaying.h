@@ -21,6 +21,8 @@ struct spool_relaying {
 	bool (*sending)(struct spool_db *db, struct spool_relay_key *key, int64_t now);
 	bool (*doubt)(struct spool_db *db, int64_t *n);
 	bool (*beat)(struct spool_db *db); /* spool_relay_lock_beat(); NULL: nothing */
+	int (*listen)(struct spool_db *db); /* spool_relay_listen(); NULL: wakeup.h tells of all */
+	bool (*heard)(struct spool_db *db);
 };
 
 extern const struct spool_relaying spool_sqlite_relaying;

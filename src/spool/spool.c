@@ -93,17 +93,19 @@ static int64_t end_of_wait(const struct spool *s, int64_t until, int64_t now)
 
 static bool commit_events(struct spool *s, struct spool_batch *queue, char *why, size_t n)
 {
-	bool ok, relayed = false;
+	bool ok, stored, relayed = false;
 	int64_t began = clock_mono_us(), until;
 	size_t events = begin_events(queue, &until);
 
 	ok = s->receiver->ops->put(s->receiver, queue, s->wait ? end_of_wait(s, until, began) : until, &relayed, why, n);
+	stored = ok;
 	if (!ok && s->overflow)
 		ok = put_into_overflow(s, queue, until, &relayed, why, n);
 	if (ok)
 		measure_commit(clock_mono_us() - began, events);
-	if (relayed)
-		spool_wakeup_send(&s->wakeup, s->dir, false);
+	/* a relay of this machine sends it; where none runs, those of others must hear of it */
+	if (relayed && !spool_wakeup_send(&s->wakeup, s->dir, false) && stored && s->receiver->ops->tell)
+		s->receiver->ops->tell(s->receiver);
 	return ok;
 }
 

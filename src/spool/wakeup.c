@@ -2,21 +2,22 @@
 /* How the relay learns at once that there is something to send. */
 #include "spool/wakeup.h"
 
+#include <errno.h>
 #include <unistd.h>
 
 #include "spool/socket.h"
 
 #define HURRY "!"
 
-void spool_wakeup_send(struct spool_wakeup *p, const char *dir, bool hurry)
+bool spool_wakeup_send(struct spool_wakeup *p, const char *dir, bool hurry)
 {
 	struct sockaddr_un address;
 
 	if (!spool_socket_address(&address, dir, SPOOL_WAKEUP_SOCKET))
-		return;
+		return false;
 	if (p->fd < 0)
 		p->fd = spool_socket_new(SOCK_DGRAM);
-	sendto(p->fd, hurry ? HURRY : "", 1, 0, (struct sockaddr *)&address, sizeof address);
+	return sendto(p->fd, hurry ? HURRY : "", 1, 0, (struct sockaddr *)&address, sizeof address) >= 0 || errno == EAGAIN;
 }
 
 void spool_wakeup_close(struct spool_wakeup *p)

@@ -14,9 +14,9 @@ struct spool_wakeup {
 
 /*
  * Wakes the relay of that spool, if there is one. hurry: the relay ends the pauses of sinks. Never waits: a relay that is not woken
- * looks by itself within a second.
+ * looks by itself within a second. False: there is none.
  */
-void spool_wakeup_send(struct spool_wakeup *p, const char *dir, bool hurry);
+bool spool_wakeup_send(struct spool_wakeup *p, const char *dir, bool hurry);
 void spool_wakeup_close(struct spool_wakeup *p);
 
 /*

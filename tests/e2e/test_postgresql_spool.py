@@ -242,6 +242,31 @@ def test_what_a_killed_relay_had_another_one_sends(server):
         one.stop()
 
 
+def listeners(server):
+    return int(server.one("SELECT count(*) FROM pg_stat_activity WHERE query = 'LISTEN hookspool'"))
+
+
+def test_a_relay_hears_of_a_machine_without_one(server):
+    """Its connection for that is made anew when it has ended."""
+    target = Target()
+    receiving, relaying = machines(server, sink("out", url=target.url))
+    receiver, relay = receiving.start(), Relay(relaying)
+    assert send(receiver, message(text="0")) == 200
+    relay.ready()
+    until(lambda: listeners(server) == 1, "the relay listens", 60)
+    assert send(receiver, message(text="1")) == 200
+    server.do("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'LISTEN hookspool'")
+    assert send(receiver, message(text="2")) == 200
+    until(lambda: listeners(server) == 1, "the relay listens again", 60)
+    for i in range(3, 20):
+        assert send(receiver, message(text=str(i))) == 200
+    until(lambda: pending(server) == 0, "all are delivered", 60)
+    assert sorted(int(number(entry)) for entry in target.got) == list(range(20))
+    relay.stop()
+    assert listeners(server) == 0
+    receiver.stop()
+
+
 # ---- what is in the overflow
 
 def test_the_overflow_is_drained_in_order_and_once(server):
@@ -399,6 +424,7 @@ def test_a_pooler_in_transaction_mode(server):
     assert not both[0].spool.events() and not both[1].spool.events()
     relay = Relay(both[0]).ready()
     until(lambda: pending(server) == 0, "all are delivered", 60)
+    assert listeners(server) == 0, "a connection of the pooler that listens stays in it"
     relay.stop()
     for receiver in receivers:
         receiver.stop()

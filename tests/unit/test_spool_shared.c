@@ -2,10 +2,14 @@
 /* A spool that several machines share: what makes two deliveries the same event, and which relay has what. */
 #include "engines.h"
 
+#include <poll.h>
+
+#include "conf/conf.h"
 #include "core/clock.h"
 #include "spool/overflow.h"
 #include "spool/relay.h"
 #include "spool/stmt.h"
+#include "spool/wakeup.h"
 
 #define DAY INT64_C(86400000)
 
@@ -482,6 +486,70 @@ static void a_reply_is_sent_by_one(void **state)
 	spool_db_free(b);
 }
 
+/* Whether the descriptor becomes readable, and the connection goes on. */
+static bool hears(struct spool_db *ear, int fd, int ms)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	return poll(&p, 1, ms) == 1 && spool_relay_heard(ear);
+}
+
+/* A machine with no relay tells the others of each put that a relay has to send; a put after it is no other one. */
+static void a_relay_hears_of_events_of_other_machines(void **state)
+{
+	struct world *w = engines_take(state);
+	struct spool_event without = event(SPOOL_IDENTITY_SIGNED, "1", "{}"), first = event(SPOOL_IDENTITY_SIGNED, "2", "{}"),
+		second = event(SPOOL_IDENTITY_SIGNED, "3", "{}");
+	struct spool *s = make(w);
+	struct spool_db *ear;
+	int fd;
+
+	first.relay = second.relay = to_crm;
+	first.n_relay = second.n_relay = 1;
+	stores(s, without);
+	ear = engines_open(w, SPOOL_RELAY);
+	fd = spool_relay_listen(ear);
+	assert_true(fd >= 0);
+	stores(s, first);
+	assert_true(hears(ear, fd, 20000));
+	stores(s, second);
+	assert_true(hears(ear, fd, 20000));
+	without.key = text("4");
+	stores(s, without);
+	assert_false(hears(ear, fd, 200));
+	assert_int_equal(ask(w, "SELECT count(*) FROM event"), 4);
+	engines_sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'LISTEN hookspool'");
+	assert_false(hears(ear, fd, 20000));
+	spool_close(s);
+}
+
+/* The wakeup's socket has a reader: a relay of this machine. When it is gone, others are told. */
+static void a_machine_with_a_relay_tells_no_other(void **state)
+{
+	struct world *w = engines_take(state);
+	char dir[] = ".";
+	const struct conf conf = {.spool = w->place, .dir = dir, .spool_wait = 2000};
+	struct spool_event ev = event(SPOOL_IDENTITY_SIGNED, "1", "{}");
+	struct spool *s = spool_of(&conf, SPOOL_RECEIVE);
+	int own = spool_wakeup_listen(dir), fd;
+	struct spool_db *ear;
+
+	assert_true(own >= 0);
+	ev.relay = to_crm;
+	ev.n_relay = 1;
+	stores(s, ev);
+	ear = engines_open(w, SPOOL_RELAY);
+	fd = spool_relay_listen(ear);
+	ev.key = text("2");
+	stores(s, ev);
+	assert_false(hears(ear, fd, 200));
+	close(own);
+	ev.key = text("3");
+	stores(s, ev);
+	assert_true(hears(ear, fd, 20000));
+	spool_close(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -500,6 +568,8 @@ int main(void)
 		ENGINES_SERVER(a_conversation_goes_one_by_one),
 		ENGINES_SERVER(what_a_receiver_asks_for_is_claimed),
 		ENGINES_SERVER(a_reply_is_sent_by_one),
+		ENGINES_SERVER(a_relay_hears_of_events_of_other_machines),
+		ENGINES_SERVER(a_machine_with_a_relay_tells_no_other),
 	};
 
 	return cmocka_run_group_tests_name("spool_shared", tests, engines_enter, engines_leave);

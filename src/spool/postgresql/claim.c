@@ -213,4 +213,5 @@ static bool note_sending(struct spool_db *db, struct spool_relay_key *key, int64
 const struct spool_relaying spool_postgresql_relaying = {
 	.due = pg_claim_due, .find = pg_claim_find, .next = pg_claim_next, .end = pg_claim_end,
 	.pending = find_held, .record = pg_claim_record, .sending = note_sending, .doubt = doubt_replies, .beat = beat,
+	.listen = pg_claim_listen, .heard = pg_claim_heard,
 };

@@ -48,6 +48,10 @@ struct spool_relay_iter *pg_claim_find(struct spool_db *db, const struct spool_r
 bool pg_claim_next(struct spool_relay_iter *it, struct spool_relay_row *row);
 bool pg_claim_end(struct spool_relay_iter *it, struct spool_relay_cursor *cursor, bool *more);
 
+/* Of spool_relay_listen(), in claim_listen.c */
+int pg_claim_listen(struct spool_db *db);
+bool pg_claim_heard(struct spool_db *db);
+
 /* The results, in claim_record.c */
 bool pg_claim_record(struct spool_db *db, const struct spool_attempt *first);
 

@@ -17,6 +17,7 @@ void put_link_close(struct put_link *l)
 {
 	PQfinish(l->connection); /* NULL is allowed */
 	l->connection = NULL;
+	l->told = false;
 }
 
 /* Keeps the reason, and closes the connection. Returns false. */
@@ -160,6 +161,19 @@ static bool pass_pipeline(struct put_link *l, int64_t until, char state[6], char
 		end = r && PQresultStatus(r) == PGRES_PIPELINE_SYNC;
 		PQclear(r);
 	}
+	return true;
+}
+
+bool put_link_drain(struct put_link *l, int64_t until, char *why, size_t n)
+{
+	char state[6];
+
+	if (!l->told)
+		return true;
+	l->told = false;
+	if (!pass_pipeline(l, until, state, why, n))
+		return false;
+	l->unnamed = l->unnamed || strcmp(state, "26000") == 0;
 	return true;
 }
 

@@ -18,6 +18,7 @@ struct put_link {
 	char warning[128];  /* that the server sent since it was last cleared */
 	bool unnamed;       /* a pooler gives each transaction to another server process: nothing is prepared */
 	const _Atomic bool *stop; /* ends all waits; NULL: nothing does */
+	bool told;          /* put_transaction_tell() has sent something whose result is not taken */
 	bool no_schema;     /* put_link_open() failed as the database has no tables of a spool */
 };
 
@@ -31,6 +32,9 @@ void put_link_close(struct put_link *l);
 
 /* True when the connection is open, as far as can be known without asking the server. */
 bool put_link_is_open(struct put_link *l);
+
+/* Takes what was left of put_transaction_tell(). False: the connection failed or the time is over, with the reason in why. */
+bool put_link_drain(struct put_link *l, int64_t until, char *why, size_t why_size);
 
 /* Takes the next result of a pipeline, which may be NULL, into *out. False: the connection failed or the time is over, with the reason in why. */
 bool put_link_take(struct put_link *l, int64_t until, PGresult **out, char *why, size_t why_size);

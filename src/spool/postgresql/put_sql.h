@@ -5,6 +5,8 @@
 
 #include <libpq-fe.h>
 
+#define PUT_CHANNEL "hookspool" /* of notifications, for relays */
+
 enum put_statement {
 	PUT_SET,           /* a time in ms, as a text: the settings of the transaction */
 	PUT_LOCK_BYTES,    /* numbers */
@@ -16,6 +18,7 @@ enum put_statement {
 	PUT_ADD_NEW_RELAYED, /* those and the relays', but for the last two */
 	PUT_ADD_NEW_WAITED,  /* but for the last one */
 	PUT_ACCEPT,        /* ids of refused deliveries */
+	PUT_TELL,            /* nothing */
 	PUT_STATEMENTS,
 };
 

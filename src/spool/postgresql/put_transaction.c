@@ -278,6 +278,15 @@ enum put_end put_transaction_run(struct put_transaction *t)
 	return *t->state && t->l->connection ? end_of(t->state) : PUT_FAILED;
 }
 
+void put_transaction_tell(struct put_link *l)
+{
+	if (!l->connection || l->told)
+		return;
+	/* after a failure the next put finds the connection broken */
+	l->told = send_put_statement(l, PUT_TELL, NULL, NULL, NULL) && PQpipelineSync(l->connection);
+	PQflush(l->connection);
+}
+
 bool put_transaction_probe(struct put_link *l, int64_t until, char *why, size_t n)
 {
 	static const char *const statements[] = {"BEGIN", "UPDATE spool SET name = name", "ROLLBACK"};

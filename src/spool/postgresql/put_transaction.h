@@ -33,6 +33,9 @@ enum put_end put_transaction_run(struct put_transaction *t);
 /* Sets what spool_put() sets by a row of the answer. */
 void put_transaction_take_row(struct spool_event *ev, const PGresult *r, int row);
 
+/* Tells the relays of other machines that there is something to send. put_link_drain() takes the result, later. */
+void put_transaction_tell(struct put_link *l);
+
 /* Tries to write, and takes it back. */
 bool put_transaction_probe(struct put_link *l, int64_t until, char *why, size_t why_size);
 

@@ -207,7 +207,7 @@ static bool make_schema(struct pg_receiver *r, char *why, size_t n)
 
 static bool connect_pg(struct pg_receiver *r, int64_t until, char *why, size_t n)
 {
-	if (put_link_is_open(&r->link) || put_link_open(&r->link, r->place, until, why, n))
+	if ((put_link_is_open(&r->link) && put_link_drain(&r->link, until, why, n)) || put_link_open(&r->link, r->place, until, why, n))
 		return true;
 	return r->link.no_schema && make_schema(r, why, n) && put_link_open(&r->link, r->place, until, why, n);
 }
@@ -252,6 +252,11 @@ static bool put_pg(struct spool_receiver *head, const struct spool_batch *first,
 	return ok;
 }
 
+static void tell_pg(struct spool_receiver *head)
+{
+	put_transaction_tell(&pg_of(head)->link);
+}
+
 static bool probe_pg(struct spool_receiver *head, char *why, size_t n)
 {
 	struct pg_receiver *r = pg_of(head);
@@ -289,6 +294,7 @@ const struct spool_receiver_ops spool_postgresql_receiver = {
 	.close = close_pg,
 	.open = open_pg,
 	.put = put_pg,
+	.tell = tell_pg,
 	.write = write_pg,
 	.probe = probe_pg,
 	.waits = true,
