@@ -25,8 +25,20 @@ def pytest_runtest_makereport(item, call):
         report.sections.append(("to repeat it", f"HOOKSPOOL_CRASH_SEED={SEED}"))
 
 
+def pytest_sessionfinish(session):
+    """One of several processes hands its tally to the one that prints it."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["tally"] = tally.all_rows()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    for rows, more in zip(tally.all_rows(), getattr(node, "workeroutput", {}).get("tally", [])):
+        rows.update(more)  # a fault is tried in one file of tests, and so in one process
+
+
 def pytest_terminal_summary(terminalreporter):
-    if found := tally.tables(tally.ROWS, tally.RELAY_ROWS, tally.KILLED_ROWS, tally.SERVER_ROWS):
+    if found := tally.tables(*tally.all_rows()):
         terminalreporter.section(f"crash tally, seed {SEED}")
         terminalreporter.write("\n".join(found.values()))
         tally.save(SEED)

@@ -19,6 +19,7 @@ from place import SLOW
 ENDPOINT = "/webhook/linkedin"
 ROUNDS = int(os.environ.get("HOOKSPOOL_CRASH_ROUNDS") or 5)
 SEED = os.environ.get("HOOKSPOOL_CRASH_SEED") or str(random.SystemRandom().getrandbits(32))
+os.environ["HOOKSPOOL_CRASH_SEED"] = SEED  # for processes that share the tests
 NO_ANSWER = OSError, EOFError, HTTPException
 PATIENCE = 15  # seconds the real sender waits for an answer
 

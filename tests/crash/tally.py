@@ -23,6 +23,10 @@ SERVER_HEADS = ("fault", "rounds", "acknowledged", "attempts failed", "stored", 
 SERVER_ROWS = {}
 
 
+def all_rows():
+    return [ROWS, RELAY_ROWS, KILLED_ROWS, SERVER_ROWS]
+
+
 def add(fault, found, rounds, seconds, failures=0):
     """Adds what the oracle found after that many rounds of a fault; failures: deliveries that a try got no 200 for."""
     row = ROWS.setdefault(fault, dict.fromkeys(COLUMNS, 0))
