@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fastcgi.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "core/clock.h"
@@ -128,7 +129,8 @@ static void set_deadlines(struct fcgi *f)
 
 enum fcgi_next fcgi_take(struct fcgi *f, int fd, const struct fcgi_service *how)
 {
-	struct input_mode mode = {how->complete, !how->refuse, clock_mono_us() + how->conf->params_timeout * 1000};
+	struct input_mode mode = {.complete = how->complete, .taken = how->taken, .early = how->early, .may_wait = !how->refuse,
+		.deadline = clock_mono_us() + how->conf->params_timeout * 1000};
 	enum input_variables variables;
 	enum fcgi_next next;
 	bool event = false;
@@ -175,13 +177,18 @@ struct delivery *fcgi_delivery(struct fcgi *f)
 	return &f->delivery;
 }
 
-enum fcgi_next fcgi_manage(int fd, size_t size)
+enum fcgi_next fcgi_manage(int fd, size_t size, size_t taken)
 {
 	unsigned char bytes[RECORD_SIZE_MAX];
+	struct slice there = input_taken(0, taken < size ? taken : size);
 	struct buf out = {0};
 	struct record r;
-	bool ok = size <= sizeof bytes && recv(fd, bytes, size, MSG_DONTWAIT) == (ssize_t)size && record_read(bytes, &r) &&
-		record_manage(&r, bytes + RECORD_HEADER, &out) && send_out(fd, &out);
+	bool ok = size <= sizeof bytes;
+
+	if (ok && there.n)
+		memcpy(bytes, there.p, there.n);
+	ok = ok && (there.n == size || recv(fd, bytes + there.n, size - there.n, MSG_DONTWAIT) == (ssize_t)(size - there.n)) &&
+		record_read(bytes, &r) && record_manage(&r, bytes + RECORD_HEADER, &out) && send_out(fd, &out);
 
 	buf_free(&out);
 	return ok ? FCGI_NEXT_KEEP : FCGI_NEXT_CLOSED;

@@ -24,7 +24,9 @@ void fcgi_free(struct fcgi *f);
 struct fcgi_service {
 	const struct conf *conf;
 	struct spool *spool;
-	size_t complete; /* the bytes of the whole request, as input_peek() saw it; 0: some are still to come */
+	size_t complete; /* as in input.h, */
+	size_t taken;    /* these */
+	struct slice early; /* three */
 	int64_t since;   /* clock_mono_us() when the request began to come; 0: now */
 	bool refuse;     /* answer busy, without reading the body, and without waiting for variables */
 };
@@ -54,7 +56,7 @@ enum fcgi_next fcgi_answer(struct fcgi *f);
 /* Logs and counts what fcgi_answer() answered, and gives the memory of a large request back. */
 void fcgi_record(struct fcgi *f);
 
-/* Takes and answers a management record of `size` bytes with its header. */
-enum fcgi_next fcgi_manage(int fd, size_t size);
+/* Answers a management record of `size` bytes with its header, of which input_take() took `taken`. */
+enum fcgi_next fcgi_manage(int fd, size_t size, size_t taken);
 
 #endif

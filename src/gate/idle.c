@@ -41,7 +41,7 @@ static bool is_idle(const struct conn *c)
 {
 	size_t size;
 
-	return !c->busy && !c->since && input_peek(c->fd, &size) == INPUT_EMPTY;
+	return !c->busy && !c->since && !c->early.len && input_peek(c->fd, &size) == INPUT_EMPTY;
 }
 
 static unsigned drop_all(struct server *s, struct conn *const *c, unsigned n)

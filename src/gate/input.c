@@ -12,17 +12,15 @@
 #include "core/clock.h"
 #include "gate/record.h"
 
-enum { RAW_SIZE = 128 * 1024 }; /* input_peek() sees, and input_begin() takes, at most so much of a request at once */
-
 /* The bytes that this thread saw or took last. */
-static _Thread_local unsigned char seen[RAW_SIZE];
+static _Thread_local unsigned char seen[INPUT_MOST];
 
 bool input_try_again(ssize_t n)
 {
 	return n < 0 && (errno == EAGAIN || errno == EINTR);
 }
 
-enum input_ready input_peek(int fd, size_t *size)
+static enum input_ready ready_of(size_t n, size_t *size)
 {
 	static const enum input_ready ready[] = {
 		[RECORD_SEEN_PARTIAL] = INPUT_PARTIAL,
@@ -32,11 +30,43 @@ enum input_ready input_peek(int fd, size_t *size)
 		[RECORD_SEEN_MANAGEMENT] = INPUT_MANAGEMENT,
 		[RECORD_SEEN_WRONG] = INPUT_CLOSED,
 	};
-	ssize_t n = recv(fd, seen, sizeof seen, MSG_PEEK | MSG_DONTWAIT);
 
-	if (n > 0)
-		return ready[record_walk(seen, (size_t)n, size)];
-	return input_try_again(n) ? INPUT_EMPTY : INPUT_CLOSED;
+	return ready[record_walk(seen, n, size)];
+}
+
+/* Receives on fd behind the first `early` bytes. */
+static enum input_ready receive_seen(int fd, size_t early, int how, size_t *size, size_t *n)
+{
+	ssize_t more = early < sizeof seen ? recv(fd, seen + early, sizeof seen - early, how | MSG_DONTWAIT) : 0;
+
+	*n = early + (more > 0 ? (size_t)more : 0);
+	if (*n)
+		return ready_of(*n, size);
+	return input_try_again(more) ? INPUT_EMPTY : INPUT_CLOSED;
+}
+
+enum input_ready input_look(int fd, struct slice early, size_t *size)
+{
+	size_t n;
+
+	if (early.n)
+		memcpy(seen, early.p, early.n);
+	return receive_seen(fd, early.n, MSG_PEEK, size, &n);
+}
+
+enum input_ready input_peek(int fd, size_t *size)
+{
+	return input_look(fd, (struct slice){0}, size);
+}
+
+enum input_ready input_take(int fd, size_t *size, size_t *taken)
+{
+	return receive_seen(fd, 0, 0, size, taken);
+}
+
+struct slice input_taken(size_t from, size_t taken)
+{
+	return (struct slice){(const char *)seen + from, taken > from ? taken - from : 0};
 }
 
 /* Receives more bytes. Waits until the deadline, or not at all. */
@@ -54,7 +84,7 @@ static enum read_result refill(struct input *in)
 	in->at = 0;
 	if (left <= 0 || poll(&p, 1, wait_ms) == 0)
 		return READ_TIMEOUT;
-	k = recv(in->fd, in->raw + in->n, RAW_SIZE - in->n, MSG_DONTWAIT);
+	k = recv(in->fd, in->raw + in->n, INPUT_MOST - in->n, MSG_DONTWAIT);
 	if (k <= 0)
 		return input_try_again(k) ? READ_DATA : READ_BROKEN;
 	in->n += (size_t)k;
@@ -209,10 +239,28 @@ static enum input_variables read_pairs(struct input *in)
 	return INPUT_VARIABLES_BROKEN;
 }
 
+/* Receives what is not taken yet of a request that has come whole. */
+static bool take_rest(int fd, const struct input_mode *mode)
+{
+	return mode->taken >= mode->complete ||
+		recv(fd, seen + mode->taken, mode->complete - mode->taken, MSG_DONTWAIT) == (ssize_t)(mode->complete - mode->taken);
+}
+
+/* Gives a request that is still arriving a buffer of its own. */
+static bool begin_own(struct input *in, struct slice early)
+{
+	if (!in->own)
+		in->own = malloc(INPUT_MOST);
+	if (!in->own)
+		return false;
+	if (early.n)
+		memcpy(in->own, early.p, early.n);
+	in->n = early.n;
+	return true;
+}
+
 bool input_begin(struct input *in, int fd, const struct input_mode *mode)
 {
-	ssize_t n = 0;
-
 	in->fd = fd;
 	in->complete = mode->complete;
 	in->may_wait = mode->may_wait;
@@ -221,13 +269,11 @@ bool input_begin(struct input *in, int fd, const struct input_mode *mode)
 	in->id = 0;
 	in->ended = false;
 	in->pairs.len = 0;
-	if (!in->complete && !in->own)
-		in->own = malloc(RAW_SIZE);
+	if (in->complete ? !take_rest(fd, mode) : !begin_own(in, mode->early))
+		return false;
 	in->raw = in->complete ? seen : in->own;
-	if (in->complete)
-		n = recv(fd, seen, smaller(in->complete, sizeof seen), MSG_DONTWAIT);
-	in->n = n > 0 ? (size_t)n : 0;
-	return in->raw && n >= 0;
+	in->n = in->complete ? in->complete : in->n;
+	return true;
 }
 
 /* Of variables that are too large the first ones are enough to name the endpoint and the sender in the log. */
@@ -258,7 +304,7 @@ bool input_is_taken(const struct input *in)
 
 size_t input_memory(const struct input *in)
 {
-	return in->pairs.cap + in->envp.cap + (in->own ? RAW_SIZE : 0);
+	return in->pairs.cap + in->envp.cap + (in->own ? INPUT_MOST : 0);
 }
 
 void input_release(struct input *in)

@@ -10,6 +10,8 @@
 #include "core/buf.h"
 #include "hook/request.h"
 
+enum { INPUT_MOST = 128 * 1024 }; /* so much of a request is seen, and taken, at most at once */
+
 enum input_ready {
 	INPUT_EMPTY,      /* nothing has come */
 	INPUT_PARTIAL,    /* not all variables are there */
@@ -20,15 +22,32 @@ enum input_ready {
 	INPUT_CLOSED,     /* the peer has closed, or what it sends is not a request */
 };
 
-/* Looks at what of a request has arrived on fd. Takes nothing, and does not wait. *size becomes the bytes of what is there whole. */
+/*
+ * Looks at what of a request has arrived on fd, behind the bytes of it that were taken before. Takes nothing, and does not wait. *size becomes
+ * the bytes of what is there whole.
+ */
+enum input_ready input_look(int fd, struct slice early, size_t *size);
+
+/* The same where nothing was taken before. */
 enum input_ready input_peek(int fd, size_t *size);
+
+/*
+ * As input_peek(), but takes what has arrived, at most INPUT_MOST bytes: *taken. They stay until this thread's next call of one of these
+ * three. A request that is whole is begun before that; of others the caller keeps input_taken().
+ */
+enum input_ready input_take(int fd, size_t *size, size_t *taken);
+
+/* The bytes that input_take() took, from the byte `from` on. */
+struct slice input_taken(size_t from, size_t taken);
 
 /* The system call that returned n may be tried again: nothing has come, or a signal interrupted it. */
 bool input_try_again(ssize_t n);
 
 /* How a request is to be read. */
 struct input_mode {
-	size_t complete;  /* the bytes of the whole request, as input_peek() saw it; 0: some are still to come */
+	size_t complete;  /* the bytes of the whole request, as input_look() or input_take() saw it; 0: some are still to come */
+	size_t taken;     /* of these, the bytes that are taken already */
+	struct slice early; /* of a request of which some are still to come: these bytes, and the caller's */
 	bool may_wait;    /* for what is still to come */
 	int64_t deadline; /* of the variables, clock_mono_us() */
 };

@@ -14,6 +14,7 @@ enum { POLLER_MOST = 64 /* marks of one wait */ };
 
 enum poller_when {
 	POLLER_READABLE, /* as long as there is input, or the peer has closed */
+	POLLER_EITHER,   /* the same, or as long as output would not wait */
 	POLLER_CHANGED,  /* when input has come, or the peer has closed; it may be told again without that */
 };
 

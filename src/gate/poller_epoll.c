@@ -28,8 +28,9 @@ static void free_epoll(void *state)
 
 static bool add_to_epoll(void *state, int fd, enum poller_when when, void *mark)
 {
-	const uint32_t changed = EPOLLIN | EPOLLRDHUP | EPOLLET;
-	struct epoll_event ev = {.events = when == POLLER_CHANGED ? changed : EPOLLIN, .data.ptr = mark};
+	static const uint32_t events[] = {
+		[POLLER_READABLE] = EPOLLIN, [POLLER_EITHER] = EPOLLIN | EPOLLOUT, [POLLER_CHANGED] = EPOLLIN | EPOLLRDHUP | EPOLLET};
+	struct epoll_event ev = {.events = events[when], .data.ptr = mark};
 
 	return epoll_ctl(*(int *)state, EPOLL_CTL_ADD, fd, &ev) == 0;
 }

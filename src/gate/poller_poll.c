@@ -182,7 +182,7 @@ static size_t copy_list(struct list *l, int *ms)
 
 		left = e->again_at - now;
 		if (left <= 0) {
-			l->polled[n] = (struct pollfd){.fd = e->fd, .events = POLLIN};
+			l->polled[n] = (struct pollfd){.fd = e->fd, .events = e->when == POLLER_EITHER ? POLLIN | POLLOUT : POLLIN};
 			l->numbers[n++] = e->number;
 		} else if (*ms < 0 || (left + 999) / 1000 < *ms) {
 			*ms = (int)((left + 999) / 1000);

@@ -49,6 +49,7 @@ struct conn {
 	struct fcgi *request;     /* in the state STORING: the request, with */
 	struct shared_conf *conf; /* its configuration, and */
 	size_t held;              /* the bytes that it holds */
+	struct buf early;         /* what was taken of a request of which some was to come */
 	bool asked;               /* the relay was asked for it */
 	struct conn *next, **link;   /* in server.idle_conns; or in server.handed, then in watched.first */
 	struct conn *older, **newer; /* in server.conns */
@@ -75,6 +76,7 @@ struct server {
 	atomic_uint arriving;    /* requests being served whose body had not all come */
 	atomic_uint waiting;     /* connections in that state */
 	atomic_uint storing;     /* connections in that state; changed under server.mutex */
+	atomic_size_t early;     /* bytes in conn.early of all */
 	atomic_bool stopping;
 	atomic_bool resting; /* accepting nothing until the main thread's next round */
 	atomic_bool shrunk;  /* a worker has ended since memory was last given back */
@@ -97,7 +99,10 @@ struct server {
 /* Starts one more worker, up to max-in-flight and the spare ones. False when no thread can be created. */
 bool worker_add(struct server *s);
 
-/* Watches the connection in `ready`, for the worker that has the turn. Closes it when that fails. */
+/*
+ * Watches the connection in `ready`, for the worker that has the turn: for input, and one of whose request some was taken to have that looked at
+ * at once. Closes it when that fails.
+ */
 void worker_arm(struct server *s, struct conn *c);
 
 /* Closes the connection, unless its fd is -1, and frees it. */

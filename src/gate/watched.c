@@ -77,7 +77,7 @@ void watched_look(struct watched *w, struct conn *c, int64_t now)
 		}
 		return;
 	}
-	ready = input_peek(c->fd, &size);
+	ready = input_look(c->fd, (struct slice){c->early.data, c->early.len}, &size);
 	c->slow = age > SLOW_US && (ready == INPUT_PARAMS || ready == INPUT_FULL);
 	if (c->slow || ready == INPUT_COMPLETE || ready == INPUT_MANAGEMENT) {
 		watched_remove(w, c);

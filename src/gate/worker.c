@@ -9,6 +9,7 @@
 
 #include "core/clock.h"
 #include "gate/accept.h"
+#include "gate/early.h"
 #include "gate/idle.h"
 #include "gate/input.h"
 #include "gate/storing.h"
@@ -35,6 +36,7 @@ void worker_drop(struct server *s, struct conn *c)
 		poller_forget(&s->ready, c->fd);
 		close(c->fd);
 	}
+	early_drop(s, c);
 	free(c);
 	atomic_fetch_sub(&s->connections, 1);
 }
@@ -47,7 +49,7 @@ void worker_arm(struct server *s, struct conn *c)
 	pthread_mutex_lock(&s->mutex);
 	idle_add(s, c); /* before it can have an event, which is another thread's */
 	pthread_mutex_unlock(&s->mutex);
-	if (!poller_add(&s->ready, c->fd, POLLER_READABLE, c))
+	if (!poller_add(&s->ready, c->fd, c->early.len ? POLLER_EITHER : POLLER_READABLE, c))
 		worker_drop(s, c);
 }
 
@@ -128,13 +130,28 @@ static int64_t since_of(const struct conn *c)
 	return c->since ? c->since : c->served ? 0 : c->used_at;
 }
 
-/* Reads a request that has arrived whole. Answers it at once, unless it has an event to store. */
-static void take_complete(struct server *s, struct batch *b, struct conn *c, size_t size)
+/* False: the connection is closed, as memory is short. */
+static bool keep_early(struct server *s, struct conn *c, size_t from, size_t taken)
 {
-	struct fcgi_service how = {.conf = b->conf->conf, .spool = s->spool, .complete = size, .since = since_of(c)};
+	if (taken <= from)
+		return true;
+	disarm(s, c); /* worker_arm() watches such a connection in another way */
+	if (early_keep(s, c, from, taken))
+		return true;
+	worker_drop(s, c);
+	return false;
+}
+
+/* Reads a request that has arrived whole. Answers it at once, unless it has an event to store. */
+static void take_complete(struct server *s, struct batch *b, struct conn *c, size_t size, size_t taken)
+{
+	struct fcgi_service how = {.conf = b->conf->conf, .spool = s->spool, .complete = size, .taken = taken, .since = since_of(c)};
 	struct fcgi **room = &s->batch[b->n];
 	enum fcgi_next next;
 
+	early_drop(s, c);
+	if (!keep_early(s, c, size, taken))
+		return;
 	if (!*room)
 		*room = fcgi_new();
 	if (!*room) {
@@ -166,11 +183,15 @@ static void attend_late(struct server *s, struct batch *b, struct conn *c)
 
 static void attend(struct server *s, struct batch *b, struct conn *c)
 {
-	size_t size;
-	enum input_ready ready = input_peek(c->fd, &size);
+	size_t size, taken, before = c->early.len;
+	enum input_ready ready = early_look(s, c, &size, &taken);
 
+	if (before)
+		disarm(s, c);
 	if (c->slow && ready == INPUT_PARAMS)
 		ready = INPUT_FULL;
+	if ((ready == INPUT_PARTIAL || ready == INPUT_PARAMS || ready == INPUT_FULL) && !keep_early(s, c, before, taken))
+		return;
 	switch (ready) {
 	case INPUT_EMPTY:
 		worker_arm(s, c);
@@ -186,10 +207,12 @@ static void attend(struct server *s, struct batch *b, struct conn *c)
 		attend_late(s, b, c);
 		break;
 	case INPUT_COMPLETE:
-		take_complete(s, b, c, size);
+		take_complete(s, b, c, size, taken);
 		break;
 	case INPUT_MANAGEMENT:
-		worker_pass_on(s, c, fcgi_manage(c->fd, size));
+		early_drop(s, c);
+		if (keep_early(s, c, size, taken))
+			worker_pass_on(s, c, fcgi_manage(c->fd, size, taken));
 		break;
 	}
 }
@@ -250,7 +273,8 @@ static bool take_turn(struct server *s, struct batch *b)
 static void serve_late(struct server *s, struct fcgi **room, const struct batch *b)
 {
 	struct conn *c = b->late;
-	struct fcgi_service how = {.conf = b->conf->conf, .spool = s->spool, .since = since_of(c), .refuse = b->refuse};
+	struct fcgi_service how = {.conf = b->conf->conf, .spool = s->spool, .early = {c->early.data, c->early.len}, .since = since_of(c),
+		.refuse = b->refuse};
 	enum fcgi_next next;
 	bool parked = false;
 
@@ -262,6 +286,7 @@ static void serve_late(struct server *s, struct fcgi **room, const struct batch 
 		return;
 	}
 	next = fcgi_take(*room, c->fd, &how);
+	early_drop(s, c);
 	if (next == FCGI_NEXT_STORE) {
 		fcgi_store(room, 1);
 		parked = storing_park(s, c, room, b->conf);

@@ -116,12 +116,12 @@ static bool skip_body(struct input *in, const struct request *r)
 /* One request. False when the connection is to be closed. */
 static bool serve_one(struct page *p, int fd, struct input *in, struct request *r)
 {
-	struct input_mode mode = {0, true, clock_mono_us() + PARAMS_US};
+	struct input_mode mode = {.may_wait = true, .deadline = clock_mono_us() + PARAMS_US};
 	enum input_variables variables;
 	size_t size;
 
 	if (input_peek(fd, &size) == INPUT_MANAGEMENT)
-		return fcgi_manage(fd, size) == FCGI_NEXT_KEEP;
+		return fcgi_manage(fd, size, 0) == FCGI_NEXT_KEEP;
 	variables = input_begin(in, fd, &mode) ? input_variables(in) : INPUT_VARIABLES_BROKEN;
 	if (variables != INPUT_VARIABLES_OK)
 		return false;

@@ -100,6 +100,46 @@ def test_request_in_pieces_of_few_bytes_is_read(receiver, size):
         expect(fcgi.reply(), "stored")
 
 
+def test_request_in_two_pieces_is_read(receiver):
+    """What has come of a request is taken before the rest is there."""
+    one = receiver()
+    for text in (10, 30_000, 70_000, 200_000):
+        with Fcgi(one.socket) as fcgi:
+            for at in (20, 700, 1400, -10, 40_000, 100_000):
+                body = message(text="y" * text)
+                data = whole(params(body=body), body)
+                fcgi.send(data[:at])
+                time.sleep(0.05)
+                fcgi.send(data[at:])
+                expect(fcgi.reply(), "stored")
+
+
+def test_requests_at_once_are_read_one_by_one(receiver):
+    one = receiver()
+    bodies = [message() for _ in range(5)]
+    data = b"".join(whole(params(body=body), body) for body in bodies)
+    for at in (20, len(data) // 2, len(data) - 1):
+        with Fcgi(one.socket) as fcgi:
+            fcgi.send(data[:at])
+            time.sleep(0.05)
+            fcgi.send(data[at:])
+            for _ in bodies:
+                assert fcgi.reply().status == 200
+
+
+def test_silence_inside_a_request_is_told(receiver):
+    """What has come of it was taken, and nothing follows: it is answered when its time is over, or closed within its variables."""
+    one = receiver(body_timeout="3s", params_timeout="2s")
+    body = message()
+    data = whole(params(body=body), body)
+    with Fcgi(one.socket) as silent, Fcgi(one.socket) as mute:
+        silent.send(data[:-20])
+        mute.send(data[:20])
+        assert silent.reply().status == 408
+        assert mute.rest() == b""
+    expect(fcgi_client.deliver(one.socket, message()), "stored")
+
+
 def test_endless_variables_block_no_other_request(receiver):
     """As many as the threads there are: the receiver waits for none that it refuses."""
     one = receiver(max_in_flight=4, params_timeout="60s")

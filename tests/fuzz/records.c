@@ -125,7 +125,7 @@ static void check_take(const uint8_t *data, size_t n, bool whole)
 	assert(send(fd[1], data, n, MSG_DONTWAIT) == (ssize_t)n && shutdown(fd[1], SHUT_WR) == 0);
 	ready = input_peek(fd[0], &how.complete);
 	if (ready == INPUT_MANAGEMENT) {
-		fcgi_manage(fd[0], how.complete);
+		fcgi_manage(fd[0], how.complete, 0);
 	} else if (ready != INPUT_CLOSED && ready != INPUT_EMPTY) {
 		if (!whole || ready != INPUT_COMPLETE)
 			how.complete = 0;

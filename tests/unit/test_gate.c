@@ -176,6 +176,69 @@ static void connection_without_keep_is_closed(void **state)
 	buf_free(&b);
 }
 
+/* At each place where a sender may stop: what has come is taken, and the rest is awaited. */
+static void request_is_taken_in_two_pieces(void **state)
+{
+	struct pair p = connect_pair();
+	struct fcgi_service how = {.conf = g.conf, .spool = g.spool};
+	struct buf b = {0}, early = {0};
+	enum input_ready ready;
+	size_t size;
+
+	(void)state;
+	request(&b, true, "/w", "{\"event\":\"e\"}");
+	for (size_t at = 1; at < b.len; at++) {
+		assert_int_equal(write(p.theirs, b.data, at), at);
+		ready = input_take(p.ours, &size, &how.taken);
+		assert_true(ready == INPUT_PARTIAL || ready == INPUT_PARAMS);
+		assert_int_equal(how.taken, at);
+		assert_int_equal(peek(p.ours), INPUT_EMPTY);
+		early.len = 0;
+		assert_true(buf_add(&early, input_taken(0, how.taken).p, at));
+		assert_int_equal(input_look(p.ours, (struct slice){early.data, early.len}, &size), ready);
+		assert_int_equal(write(p.theirs, b.data + at, b.len - at), b.len - at);
+		assert_int_equal(input_look(p.ours, (struct slice){early.data, early.len}, &size), INPUT_COMPLETE);
+		assert_int_equal(size, b.len);
+		how.complete = at % 2 ? size : 0;
+		how.early = (struct slice){early.data, early.len};
+		assert_int_equal(fcgi_take(g.fcgi, p.ours, &how), FCGI_NEXT_STORE);
+		fcgi_store(&g.fcgi, 1);
+		assert_int_equal(fcgi_answer(g.fcgi), FCGI_NEXT_KEEP);
+		assert_true(answered(&p, "200"));
+		assert_int_equal(peek(p.ours), INPUT_EMPTY);
+	}
+	close(p.ours);
+	close(p.theirs);
+	buf_free(&b);
+	buf_free(&early);
+}
+
+static void next_request_is_not_taken_for_this_one(void **state)
+{
+	struct pair p = connect_pair();
+	struct buf b = {0}, two = {0};
+	struct slice rest;
+	size_t size, taken;
+
+	(void)state;
+	request(&b, true, "/w", "{\"event\":\"e\"}");
+	assert_true(buf_add(&two, b.data, b.len) && buf_add(&two, b.data, b.len));
+	assert_int_equal(write(p.theirs, two.data, two.len), two.len);
+	assert_int_equal(input_take(p.ours, &size, &taken), INPUT_COMPLETE);
+	assert_int_equal(size, b.len);
+	assert_int_equal(taken, two.len);
+	rest = input_taken(size, taken);
+	assert_int_equal(rest.n, b.len);
+	assert_memory_equal(rest.p, b.data, b.len);
+	assert_int_equal(input_taken(taken, taken).n, 0);
+	close(p.theirs);
+	assert_int_equal(input_take(p.ours, &size, &taken), INPUT_CLOSED);
+	assert_int_equal(input_look(p.ours, (struct slice){b.data, 20}, &size), INPUT_PARTIAL);
+	close(p.ours);
+	buf_free(&b);
+	buf_free(&two);
+}
+
 /* The body of a refused request is a whole request: it must be read away, or the connection given up. */
 static void unread_body_is_not_read_as_a_request(void **state)
 {
@@ -515,7 +578,7 @@ static void management_records_are_answered(void **state)
 		assert_int_equal(write(p.theirs, all[i].asked, all[i].n), all[i].n);
 		assert_int_equal(input_peek(p.ours, &size), INPUT_MANAGEMENT);
 		assert_int_equal(size, all[i].n);
-		assert_int_equal(fcgi_manage(p.ours, size), all[i].answer ? FCGI_NEXT_KEEP : FCGI_NEXT_CLOSED);
+		assert_int_equal(fcgi_manage(p.ours, size, 0), all[i].answer ? FCGI_NEXT_KEEP : FCGI_NEXT_CLOSED);
 		assert_int_equal(peek(p.ours), INPUT_EMPTY);
 		if (all[i].answer) {
 			assert_int_equal(recv(p.theirs, out, sizeof out, MSG_DONTWAIT), all[i].answer_n);
@@ -711,6 +774,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(kept_connection_serves_a_second_request),
 		cmocka_unit_test(connection_without_keep_is_closed),
+		cmocka_unit_test(request_is_taken_in_two_pieces),
+		cmocka_unit_test(next_request_is_not_taken_for_this_one),
 		cmocka_unit_test(unread_body_is_not_read_as_a_request),
 		cmocka_unit_test(state_of_a_partial_request),
 		cmocka_unit_test(slow_and_short_bodies_are_refused),

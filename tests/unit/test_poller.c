@@ -87,6 +87,21 @@ static void readable_descriptors_are_returned_until_they_are_read(void **state)
 }
 
 /* The number of a descriptor that was closed is another one's. */
+static void a_descriptor_to_be_looked_at_is_returned_without_input(void **state)
+{
+	void *marks[POLLER_MOST];
+	int p[2];
+
+	(void)state;
+	make_ends(p);
+	assert_true(poller_add(&g, p[0], POLLER_EITHER, &p));
+	assert_int_equal(poller_wait(&g, -1, marks), 1);
+	assert_ptr_equal(marks[0], &p);
+	poller_remove(&g, p[0]);
+	assert_int_equal(poller_wait(&g, 0, marks), 0);
+	close_ends(p);
+}
+
 static void a_closed_descriptor_is_forgotten(void **state)
 {
 	void *marks[POLLER_MOST];
@@ -238,6 +253,7 @@ static void signals_make_a_descriptor_readable(void **state)
 #define WITH(test, way) {#test " (" #way ")", test, make_##way##_poller, free_poller, NULL}
 #define WITH_ALL(way) \
 	WITH(readable_descriptors_are_returned_until_they_are_read, way), WITH(a_closed_descriptor_is_forgotten, way), \
+	WITH(a_descriptor_to_be_looked_at_is_returned_without_input, way), \
 	WITH(changes_are_told_and_do_not_keep_the_thread_busy, way), WITH(all_get_their_turn, way), \
 	WITH(a_descriptor_of_another_thread_ends_the_wait, way)
 
