@@ -19,11 +19,37 @@ void check_short_secrets(struct check *c, const struct conf *conf)
 	}
 }
 
+/* An endpoint above this one has the secret, and the finding of that one names this one. */
+static bool is_told(const struct conf *conf, size_t endpoint, const struct secret *secret)
+{
+	for (size_t i = 0; i < endpoint; i++)
+		if (shared_secrets_has(&conf->endpoints[i], secret))
+			return true;
+	return false;
+}
+
+/* Appends the endpoints below this one that have the secret, with a comma between two of them. */
+static bool add_sharing(const struct conf *conf, size_t endpoint, const struct secret *secret, struct buf *out)
+{
+	for (size_t i = endpoint + 1; i < conf->n_endpoints; i++)
+		if (shared_secrets_has(&conf->endpoints[i], secret))
+			buf_printf(out, "%s%s", out->len ? ", " : "", conf->endpoints[i].path);
+	return out->len > 0;
+}
+
+static void check_sharing(struct check *c, const struct conf *conf, size_t endpoint, const struct secret *secret)
+{
+	struct buf others = {0};
+
+	if (!is_told(conf, endpoint, secret) && add_sharing(conf, endpoint, secret, &others))
+		check_say(c, CHECK_WARN, "shared-secret", "endpoint %s: its secret (%s) also stands in endpoint %s, and a captured delivery of one "
+			"can be replayed to another; give each a secret of its own", conf->endpoints[endpoint].path, secret->source, buf_str(&others));
+	buf_free(&others);
+}
+
 void check_shared_secrets(struct check *c, const struct conf *conf)
 {
-	struct shared_secret s = {0};
-
-	while (shared_secrets_next(conf->endpoints, conf->n_endpoints, &s))
-		check_say(c, CHECK_WARN, "shared-secret", "endpoint %s: its secret (%s) also stands in endpoint %s, and a captured delivery of one "
-			"can be replayed to the other; give each a secret of its own", s.endpoint->path, s.secret->source, s.other->path);
+	for (size_t i = 0; i < conf->n_endpoints; i++)
+		for (size_t k = 0; k < conf->endpoints[i].secrets.n; k++)
+			check_sharing(c, conf, i, &conf->endpoints[i].secrets.item[k]);
 }

@@ -139,7 +139,8 @@ static void print_full(const struct rejects *rejects, const struct spool_reject_
 		terminal_field("verdict", slice_text(verdict));
 	if (verdict && rejects->d.id)
 		printf("%-13s %" PRId64 "\n", "event", rejects->d.id);
-	printf("%-13s %" PRId64 " bytes%s\n", "body", r->bytes, r->body.p ? "\n" : ", not kept");
+	printf("%-13s %" PRId64 " bytes%s\n", "body", r->bytes, r->body.p ? "\n" :
+		rejects->conf->reject_bodies ? ", not kept" : ", not kept; reject-bodies = true keeps the next ones");
 	if (r->body.p && !json_pretty(r->body)) {
 		terminal_print(stdout, r->body, 0);
 		putchar('\n');

@@ -21,27 +21,21 @@ static bool is_same(const struct secret *a, const struct secret *b)
 	return is_same_key(a->key, b->key) || is_same_key(a->other_key, b->key) || is_same_key(a->key, b->other_key);
 }
 
+bool shared_secrets_has(const struct endpoint *e, const struct secret *secret)
+{
+	for (size_t i = 0; i < e->secrets.n; i++)
+		if (is_same(&e->secrets.item[i], secret))
+			return true;
+	return false;
+}
+
+/* A secret of the first one that the other has, too. */
 static const struct secret *find_shared(const struct endpoint *e, const struct endpoint *other)
 {
 	for (size_t i = 0; i < e->secrets.n; i++)
-		for (size_t k = 0; k < other->secrets.n; k++)
-			if (is_same(&e->secrets.item[i], &other->secrets.item[k]))
-				return &e->secrets.item[i];
+		if (shared_secrets_has(other, &e->secrets.item[i]))
+			return &e->secrets.item[i];
 	return NULL;
-}
-
-bool shared_secrets_next(const struct endpoint *all, size_t n, struct shared_secret *s)
-{
-	for (; s->i < n; s->i++, s->k = 0) {
-		while (s->k < s->i) {
-			s->endpoint = &all[s->i];
-			s->other = &all[s->k++];
-			s->secret = find_shared(s->endpoint, s->other);
-			if (s->secret)
-				return true;
-		}
-	}
-	return false;
 }
 
 /* The section's end, the line of an error about a section as a whole. */
@@ -51,14 +45,15 @@ static void add_place(const cfg_t *sec, struct buf *out)
 		buf_printf(out, "%s:%d: ", sec->filename, sec->line);
 }
 
-static void refuse_pair(const cfg_t *sec, const struct shared_secret *s, conf_report *report, void *ctx)
+static void refuse_pair(const cfg_t *sec, const struct endpoint *e, const struct endpoint *other, const struct secret *secret, conf_report *report,
+	void *ctx)
 {
-	const struct endpoint *oracle = scheme_signs_for_strangers(&s->endpoint->scheme) ? s->endpoint : s->other;
+	const struct endpoint *oracle = scheme_signs_for_strangers(&e->scheme) ? e : other;
 	struct buf text = {0};
 
 	add_place(sec, &text);
 	buf_printf(&text, "endpoint \"%s\": its secret (%s) also stands in endpoint \"%s\"; the handshake of \"%s\" gives any stranger its HMAC "
-		"of a text, so give each endpoint a secret of its own", s->endpoint->path, s->secret->source, s->other->path, oracle->path);
+		"of a text, so give each endpoint a secret of its own", e->path, secret->source, other->path, oracle->path);
 	report(ctx, LOG_LEVEL_ERROR, buf_str(&text));
 	buf_free(&text);
 }
@@ -71,16 +66,15 @@ static bool is_dangerous(const struct scheme *a, const struct scheme *b)
 
 bool shared_secrets_check(cfg_t *tree, const struct endpoint *all, size_t n, conf_report *report, void *ctx)
 {
+	const struct secret *secret;
 	bool ok = true;
 
 	for (size_t i = 0; i < n; i++) {
 		for (size_t k = 0; k < i; k++) {
-			struct shared_secret s = {.endpoint = &all[i], .other = &all[k]};
-
 			/* few pairs are dangerous, and the comparison of keys costs an HMAC each */
-			if (!is_dangerous(&all[i].scheme, &all[k].scheme) || !(s.secret = find_shared(&all[i], &all[k])))
+			if (!is_dangerous(&all[i].scheme, &all[k].scheme) || !(secret = find_shared(&all[i], &all[k])))
 				continue;
-			refuse_pair(cfg_getnsec(tree, "endpoint", (unsigned)i), &s, report, ctx);
+			refuse_pair(cfg_getnsec(tree, "endpoint", (unsigned)i), &all[i], &all[k], secret, report, ctx);
 			ok = false;
 		}
 	}

@@ -10,18 +10,8 @@
 #include "conf/endpoint.h"
 #include "conf/conf_report.h"
 
-/* A secret of one endpoint that another has too. Zero before the first shared_secrets_next(). */
-struct shared_secret {
-	size_t i, k; /* the next pair */
-	const struct endpoint *endpoint, *other; /* other stands above endpoint in the configuration */
-	const struct secret *secret;             /* endpoint's */
-};
-
-/*
- * Moves on to the next pair of endpoints that share a signing secret: the same text, or two texts that make one key. False behind
- * the last pair.
- */
-bool shared_secrets_next(const struct endpoint *all, size_t n, struct shared_secret *s);
+/* True when the endpoint has that signing secret: the same text, or a text that makes the same key. */
+bool shared_secrets_has(const struct endpoint *e, const struct secret *secret);
 
 /*
  * True when no secret whose HMAC a handshake gives to a stranger verifies another endpoint's deliveries. Otherwise reports each

@@ -104,7 +104,7 @@ static bool repeats_secret(const char *value, const struct request *r, const str
 
 bool stored_headers(const struct request *r, const struct scheme *s, struct buf *out)
 {
-	static const char prefix[] = "HTTP_";
+	static const char prefix[] = "HTTP_", type[] = "HTTP_CONTENT_TYPE=";
 	const char *name, *value;
 	bool ok = true, hides = hides_any(s);
 	size_t at;
@@ -112,7 +112,7 @@ bool stored_headers(const struct request *r, const struct scheme *s, struct buf 
 	for (char *const *var = r->envp; ok && *var; var++) {
 		name = *var + sizeof prefix - 1;
 		if (strncmp(*var, prefix, sizeof prefix - 1) != 0 || !(value = strchr(name, '=')) || strchr(value, '\n') ||
-		    is_secret(*var, s) || (hides && repeats_secret(value + 1, r, s)))
+		    strncmp(*var, type, sizeof type - 1) == 0 || is_secret(*var, s) || (hides && repeats_secret(value + 1, r, s)))
 			continue;
 		at = out->len;
 		ok = buf_printf(out, "%.*s: %s\n", (int)(value - name), name, value + 1);

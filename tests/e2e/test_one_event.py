@@ -75,7 +75,8 @@ def test_one_rejected_delivery(receiver):
     assert json.loads(one.home.cli("rejects", wrong, "--json").stdout)["body"].encode() == body
     explained = one.home.cli("verify", "--reject", wrong, "--explain")
     assert explained.returncode == 1 and b"wrong signature" in explained.stdout and sign(body)[7:].encode() in explained.stdout
-    assert b"not kept" in one.home.cli("rejects", str(rows["not_found"])).stdout
+    said = one.home.cli("rejects", str(rows["not_found"])).stdout
+    assert b", not kept" in said and b"reject-bodies" not in said  # it is on
     assert b"not kept whole" in one.home.cli("verify", "--reject", str(rows["not_found"])).stderr
     assert one.home.cli("rejects", "99").returncode == 1
     assert one.home.cli("verify", "--reject", "99").returncode == 1
@@ -131,3 +132,14 @@ def test_misspelt_subcommand_gets_a_suggestion(typed, meant):
 def test_unknown_word_gets_no_suggestion():
     done = Home().cli("frobnicate")
     assert done.returncode == 64 and b"did you mean" not in done.stderr
+
+
+def test_type_of_a_refused_delivery_is_shown_once(served):
+    """nginx passes the Content-Type both as a variable of CGI and as a header."""
+    site = served("nginx", Home(reject_bodies=True))
+    expect(site.deliver("/webhook/linkedin", message(), {"X-Webhook-Signature": "sha256=" + "0" * 64}), "unauthorized")
+    until(lambda: site.home.spool.rejects(), "it is noted")
+    row, = site.home.spool.rejects()
+    assert row["headers"].lower().count("content-type:") == 1, row["headers"]
+    full = site.home.cli("rejects", str(row["id"])).stdout.decode()
+    assert full.lower().count("content-type") == 1, full

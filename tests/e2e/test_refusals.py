@@ -81,6 +81,7 @@ def test_rejects_name_path_method_and_type(receiver):
     assert (kind["outcome"], kind["content_type"], kind["endpoint"]) == ("unsupported_type", "text/xml", PATH)
     shown = home.cli("rejects").stdout.decode()
     assert all(text in shown for text in ("/wp-login.php", "DELETE", "text/xml")) and "\x1b" not in shown
+    assert "body          0 bytes, not kept; reject-bodies = true keeps the next ones" in home.cli("rejects", str(kind["id"])).stdout.decode()
     assert one.entries(outcome="method_not_allowed")[0]["method"] == "DELETE"
     assert one.entries(outcome="unsupported_type")[0]["content_type"] == "text/xml"
 

@@ -610,13 +610,15 @@ def test_token_signs_no_id_beside_it():
     assert done.returncode == 2 and "remove id-header" in said and re.search(rf"{re.escape(str(home.conf))}:\d", said), said
 
 
-def test_check_warns_of_a_secret_in_two_endpoints():
-    home = Home(section("github"), section("stripe"), section("shopify"), files={f"{name}.key": TEXT for name in ("github", "stripe")}
-                | {"shopify.key": "another"})
+def test_check_warns_once_of_a_secret_in_several_endpoints():
+    """One finding a secret names all of its endpoints, and not one for each two of them."""
+    names = ["github", "stripe", "shopify", "calendly", "typeform"]
+    home = Home(*map(section, names), files={f"{name}.key": TEXT for name in names} | {"shopify.key": "another", "calendly.key": "another"})
     said = home.cli("check").stdout.decode()
     warnings = [line for line in said.splitlines() if line.startswith("warn") and "also stands in endpoint" in line]
-    assert len(warnings) == 1 and "endpoint /stripe" in warnings[0] and "/github" in warnings[0], said
-    assert TEXT not in said
+    assert len(warnings) == 2 and TEXT not in said, said
+    assert "endpoint /github: " in warnings[0] and "endpoint /stripe, /typeform, and" in warnings[0]
+    assert "endpoint /shopify: " in warnings[1] and "endpoint /calendly, and" in warnings[1]
 
 
 @pytest.mark.parametrize("scheme, more, words", [
