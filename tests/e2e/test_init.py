@@ -4,6 +4,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import stat
 import subprocess
 
@@ -155,6 +156,21 @@ def test_trial_that_fails():
     said = done.stdout.decode()
     assert done.returncode == 1 and "FAIL  a signed delivery, to hookspool.fcgi, run once as CGI: 503" in said and "\nNext:" in said, said
     assert {"hookspool.conf", "linkedin.secret", "site"} <= made.files()
+
+
+@pytest.mark.parametrize("answer, message", [
+    ("Status: 503 Service Unavailable\\r\\n\\r\\nbusy", "503  busy"), ("Status: 401 Unauthorized\\r\\n\\r\\n", "401"), ("hello", "0"),
+    ("", "the connection was closed without an answer")])
+def test_trial_alone_decides_the_status(answer, message):
+    """A receiver of another kind beside the program: check finds nothing, and init's status says that no delivery was stored."""
+    made, beside = Made(), new_dir("beside")
+    shutil.copy(BIN / "hookspool", beside)
+    (beside / "hookspool.fcgi").write_text(f"#!/bin/sh\ncat >/dev/null\nprintf '{answer}'\n")
+    (beside / "hookspool.fcgi").chmod(0o755)
+    done = run([beside / "hookspool", *made.options("--new-secret")])
+    said = done.stdout.decode()
+    assert f"FAIL  a signed delivery, to hookspool.fcgi, run once as CGI: {message}" in said and said.count("FAIL") == 1, said
+    assert done.returncode == 1 and "\nNext:" in said
 
 
 def test_secret_that_the_provider_chooses_must_be_given():
