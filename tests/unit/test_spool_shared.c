@@ -486,6 +486,17 @@ static void a_reply_is_sent_by_one(void **state)
 	spool_db_free(b);
 }
 
+/* The server would take a query of a large table for an expensive one, and compile it each time. */
+static void nothing_is_compiled(void **state)
+{
+	struct world *w = engines_take(state);
+	struct spool *s = make(w);
+
+	stores(s, event(SPOOL_IDENTITY_SIGNED, "1", "{}"));
+	spool_close(s);
+	assert_int_equal(ask(w, "SELECT count(*) FROM pg_settings WHERE name = 'jit' AND setting = 'off'"), 1);
+}
+
 /* Whether the descriptor becomes readable, and the connection goes on. */
 static bool hears(struct spool_db *ear, int fd, int ms)
 {
@@ -568,6 +579,7 @@ int main(void)
 		ENGINES_SERVER(a_conversation_goes_one_by_one),
 		ENGINES_SERVER(what_a_receiver_asks_for_is_claimed),
 		ENGINES_SERVER(a_reply_is_sent_by_one),
+		ENGINES_SERVER(nothing_is_compiled),
 		ENGINES_SERVER(a_relay_hears_of_events_of_other_machines),
 		ENGINES_SERVER(a_machine_with_a_relay_tells_no_other),
 	};

@@ -39,6 +39,7 @@ PGconn *pg_link_connect(const char *uri, char *why, size_t n)
 	text = c ? PQerrorMessage(c) : "memory is short";
 	if (c && PQstatus(c) == CONNECTION_OK) {
 		PQsetNoticeProcessor(c, ignore_notice, NULL);
+		PQclear(PQexec(c, "SET jit = off")); /* with a million relays it compiled for 0.8 s, for a query of 0.6 ms */
 		return c;
 	}
 	snprintf(why, n, "PostgreSQL: %.*s", (int)strcspn(text, "\n"), text);
