@@ -22,7 +22,7 @@ def bench():
     env = {**os.environ, "HOOKSPOOL_BUILD": str(build), "BENCH_DOC": str(doc), "BENCH_SECONDS": "1", "BENCH_REPEATS": "1",
            "BENCH_ONLY": "empty-kept,hookspool-kept,hookspool-cgi,hookspool-sqlite,hookspool-postgresql", "BENCH_CONNECTIONS": "1,64", "BENCH_EVENTS": "0,1000",
            "BENCH_PENDING": "100,1000", "BENCH_DOWN": "2000", "BENCH_BACKLOG": "500", "BENCH_ROW_SECONDS": "1", "BENCH_ROW_REPEATS": "1",
-           "BENCH_STEADY": "2", "BENCH_FREE_GIB": "1", "BENCH_CGI": "3", "BENCH_PURGED": "2000", "BENCH_IDLE": "100", "BENCH_ENDPOINTS": "50",
+           "BENCH_STEADY": "2", "BENCH_FREE_GIB": "1", "BENCH_CGI": "3", "BENCH_PURGED": "2000", "BENCH_SEARCHED": "20000", "BENCH_IDLE": "100", "BENCH_ENDPOINTS": "50",
            "BENCH_STATIC": str(build)}
     done = subprocess.run([SOURCE / "tests/bench/bench"], env=env, capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -53,7 +53,7 @@ def test_growth(bench):
     assert bench.found["reading"]["events"] == 1000 and all(of["p50"] > 0 for of in bench.found["reading"]["took"].values())
 
 
-ROWS = {"cpu-64k": 1, "written": 1, "empty-kept": 1, "cpu-700": 1, "p99": 1, "memory": 1, "p50": 1, "steady": 1, "cgi": 2, "purge": 2, "idle": 2,
+ROWS = {"cpu-64k": 1, "written": 1, "empty-kept": 1, "cpu-700": 1, "p99": 1, "memory": 1, "p50": 1, "steady": 1, "cgi": 2, "purge": 2, "search": 11, "idle": 2,
         "endpoints": 2, "pages": 1, "growth": 2}
 
 
