@@ -86,8 +86,12 @@ class Page(Child):
         assert answer.status == 200, answer
         return answer.json
 
+    def whole(self, **query):
+        """An answer that looked at all rows: on a busy machine its time may end before that."""
+        return self.until(lambda: (part := self.events(**query))["complete"] and part, "an answer that is complete")
+
     def ids(self, **query):
-        return [event["id"] for event in self.events(**query)["events"]]
+        return [event["id"] for event in self.whole(**query)["events"]]
 
     def stop(self):
         self.signal(signal.SIGTERM)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """Child processes: started in groups of their own, waited for by polling, and certainly gone at the end."""
+import contextlib
 import ctypes
 import os
 import signal
@@ -57,11 +58,19 @@ class Child:
         """The letter in /proc, such as R, S or T; Z when it has ended."""
         return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0]
 
+    def states(self):
+        """The letters of all its threads."""
+        found = set()
+        for path in Path(f"/proc/{self.pid}/task").glob("*/stat"):
+            with contextlib.suppress(OSError):  # a thread that has just ended
+                found.add(path.read_text().rpartition(")")[2].split()[0])
+        return found
+
     def signal(self, number):
-        """After SIGSTOP it has stopped: a process that waits for a CPU or a disk does that later."""
+        """After SIGSTOP all its threads have stopped: one that waits for a CPU or a disk does that later."""
         self.popen.send_signal(number)
         if number == signal.SIGSTOP:
-            self.until(lambda: self.state() == "T", "a stop")
+            self.until(lambda: self.states() == {"T"}, "a stop")
 
     def wait(self, within):
         """Its exit status; fails when it takes longer."""

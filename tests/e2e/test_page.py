@@ -231,7 +231,7 @@ def test_paging_in_both_directions_gives_each_row_once(shown):
     for limit in (1, 5, 66, 67):
         down, cursor = [], None
         for _ in range(100):
-            part = page.events(limit=limit, **({"before": cursor} if cursor else {}))
+            part = page.whole(limit=limit, **({"before": cursor} if cursor else {}))
             down += [row["id"] for row in part["events"]]
             cursor = part["oldest"]
             if not part["more"]:
@@ -240,7 +240,7 @@ def test_paging_in_both_directions_gives_each_row_once(shown):
         up = []
         cursor = "0.0"
         for _ in range(100):
-            part = page.events(limit=limit, after=cursor)
+            part = page.whole(limit=limit, after=cursor)
             up = [row["id"] for row in part["events"]] + up
             cursor = part["newest"]
             if not part["more"]:
@@ -256,7 +256,7 @@ def test_paging_with_a_clock_that_was_set_back(shown):
     insert(receiver.home, 10, first_at=1_700_000_000_000)
     seen, cursor = [], "99.99"
     for _ in range(100):
-        part = page.events(limit=3, before=cursor)
+        part = page.whole(limit=3, before=cursor)
         seen += [row["id"] for row in part["events"]]
         cursor = part["oldest"]
         if not part["more"]:
@@ -282,8 +282,7 @@ def test_filters(shown):
                           ({"since": "2023-11-14T22:13:21Z", "until": "2023-11-14T22:13:22Z"}, ["2"]), ({"since": "1h"}, []),
                           ({"event": "contact.added", "outcome": "refused"}, []), ({"endpoint": "/webhook/other", "text": "text 1"}, ["5"])):
         assert page.ids(**query) == wanted, query
-        found = page.events(limit=1, after="0.0", **query)
-        assert [row["id"] for row in found["events"]] == wanted[-1:], query
+        assert page.ids(limit=1, after="0.0", **query) == wanted[-1:], query
 
 
 def test_letters_of_either_case_are_found(shown):
@@ -690,8 +689,8 @@ def test_death_of_what_checks_a_delivery_is_answered_and_the_next_one_is_checked
     asking = threading.Thread(target=lambda: answers.append(act(page, {"action": "accept", "id": "r1"})))
     asking.start()
     worker = page.until(lambda: [one for vault in children_of(page.pid) for one in children_of(vault)], "a process checks it")
-    status = Path(f"/proc/{worker[0]}/status").read_text()
-    assert not int(re.search(r"SigBlk:\s*(\w+)", status)[1], 16) & 1 << signal.SIGALRM - 1, "the alarm that ends it at last is blocked"
+    status = Path(f"/proc/{worker[0]}/status")
+    page.until(lambda: not int(re.search(r"SigBlk:\s*(\w+)", status.read_text())[1], 16) & 1 << signal.SIGALRM - 1, "the alarm that ends it at last can come")
     os.kill(worker[0], signal.SIGKILL)
     asking.join(10 * SLOW)
     assert answers and answers[0].status == 409, answers
@@ -776,18 +775,22 @@ def test_expired_foreign_and_forged_tokens_are_refused(acting):
 
 # ---- charts
 
+def sums(chart):
+    return {one["name"]: sum(one["values"]) for one in chart["series"]}
+
+
 def test_charts(shown):
     receiver, page = shown(home=Home(sink("out", url="http://127.0.0.1:9/"), endpoint(relay=["out"])))
     for _ in range(3):
         send(receiver)
     refuse(receiver)
     for span, step in (("hour", 60), ("day", 300), ("week", 3600)):
-        rate = page.until(lambda: (found := page.get("/chart.json", of="rate", span=span).json)["series"] and found, "the counters are there")
+        rate = page.until(lambda: sums(found := page.get("/chart.json", of="rate", span=span).json) == {"stored": 3, "refused": 1} and found, "all are counted")
         assert rate["step"] == step and rate["times"] == sorted(rate["times"]) and abs(rate["times"][-1] - time.time()) < 2 * step
-        assert {s["name"]: sum(s["values"]) for s in rate["series"]} == {"stored": 3, "refused": 1}
         assert all(len(s["values"]) == len(rate["times"]) for s in rate["series"])
         latency = page.get("/chart.json", of="latency", span=span).json
-        assert [s["name"] for s in latency["series"]] == ["median", "95 %", "99 %"] and 0 < latency["series"][0]["values"][-1] < 1000
+        assert [s["name"] for s in latency["series"]] == ["median", "95 %", "99 %"] and \
+            0 < max(value or 0 for value in latency["series"][0]["values"]) < 20_000  # the last minute may have begun since
     assert [s["name"] for s in page.get("/chart.json", of="outcomes", span="hour").json["series"]] == ["refused"]
     backlog = page.get("/chart.json", of="backlog", span="hour").json
     assert backlog["series"] == [] and backlog["times"]  # no relay has counted
