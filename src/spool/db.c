@@ -65,6 +65,7 @@ void spool_db_close(struct spool_db *db)
 		db->kept[i].st = NULL;
 	}
 	db->engine->close(db);
+	db->halt = NULL;
 	db->housekeeping = db->contended = db->counts_ended = false;
 }
 

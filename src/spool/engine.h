@@ -10,6 +10,7 @@
 #define SPOOL_ENGINE_H
 
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -112,6 +113,7 @@ struct spool_db {
 		const char *sql;
 		struct spool_stmt *st;
 	} kept[SPOOL_DB_KEPT];
+	const atomic_bool *halt; /* NULL, or true once long work shall end between two of its transactions; set before it is opened */
 	bool housekeeping; /* set before it is opened: no transaction of this handle is urgent */
 	int64_t wait_until; /* clock_mono_us() until which an urgent transaction waits for the lock; 0: for 8 s; the caller sets it */
 	bool contended; /* the lock was held by another process when it was last asked for */

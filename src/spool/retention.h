@@ -46,7 +46,7 @@ struct spool_retention_cursor {
 };
 
 /*
- * Looks at the next 1,000 events and deletes those that are old. An event's own time decides, also where its neighbours have other
+ * Looks at the next 1,000 events, or at 50,000 behind such that were all old, and deletes those that are old. An event's own time decides, also where its neighbours have other
  * times. Where it is one that cannot be, the next event's decides.
  */
 bool spool_retention_page(struct spool_db *db, const struct spool_retention *r, struct spool_retention_cursor *c);

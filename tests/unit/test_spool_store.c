@@ -467,7 +467,7 @@ static void fetched_event_that_an_old_release_purged_is_not_stored(void **state)
 	stores(s, ev, 1);
 	purge("oldpurged");
 	assert_true(spool_db_open(&db, "oldpurged", JOURNAL_WAL, SPOOL_MANAGE));
-	assert_int_equal(sqlite3_exec(db.sql, "UPDATE purged SET key = key_hash((SELECT salt FROM spool), '2-a'), digest = NULL;"
+	assert_int_equal(sqlite3_exec(db.sql, "UPDATE purged SET key = key_hash((SELECT salt FROM spool), '2-a'), digest = NULL, is_legacy = 1;"
 		"UPDATE spool SET legacy_id = 1", NULL, NULL, NULL), SQLITE_OK);
 	spool_db_close(&db);
 	spool_close(s);

@@ -2,19 +2,19 @@
 /* Deletes events with all that belongs to them, in batches. */
 #include "spool/query/delete.h"
 
+#include "spool/query/purged.h"
+#include "spool/query/yield.h"
 #include "spool/search.h"
 #include "spool/stmt.h"
+
+enum { HOLD_US = 20 * 1000 /* a delivery waits as long */, LEAST = 50 /* smaller batches would only sync more often */ };
 
 /* The steps run in this order. ?1 is the event's id. */
 enum step { PENDING, KEY, ATTEMPTS, DELIVERIES, CAME, EVENT, STEPS };
 
 static const char *const steps[STEPS] = {
 	[PENDING] = "SELECT count(*) FROM relay WHERE event = ?1 AND state = 0",
-	[KEY] = "INSERT INTO purged(endpoint, key, id, received_at, digest)"
-		" SELECT endpoint, key_hash((SELECT salt FROM spool), key || scope), id, received_at,"
-		" coalesce(digest, key_hash('', body)) FROM event"
-		" WHERE id = ?1 AND received_at >= ?2 AND key IS NOT NULL ON CONFLICT(endpoint, key)"
-		" DO UPDATE SET id = excluded.id, received_at = excluded.received_at, digest = excluded.digest",
+	[KEY] = "INSERT INTO purged(" SPOOL_PURGED_COLUMNS ") " SPOOL_PURGED_ROW SPOOL_PURGED_UPSERT,
 	[ATTEMPTS] = "DELETE FROM attempt WHERE relay IN (SELECT id FROM relay WHERE event = ?1)",
 	[DELIVERIES] = "DELETE FROM relay WHERE event = ?1",
 	[CAME] = "DELETE FROM came WHERE event = ?1",
@@ -37,6 +37,8 @@ struct deletion {
 	struct spool_stmt *st[STEPS];
 	int64_t keys_since;
 	bool spare, dry_run;
+	bool keys_kept; /* of all events */
+	struct spool_yield yield;
 };
 
 static bool prepare_deletion(struct spool_db *db, struct deletion *d)
@@ -84,7 +86,7 @@ static bool delete_one(struct spool_db *db, struct deletion *d, int64_t id, stru
 		sum->spared++;
 		return true;
 	}
-	for (int i = KEY; ok && i < STEPS; i++)
+	for (int i = d->keys_kept ? KEY + 1 : KEY; ok && i < STEPS; i++)
 		ok = run_step(db, d, (enum step)i, id, &n[i]);
 	if (!ok || !n[EVENT])
 		return ok;
@@ -128,6 +130,7 @@ static bool delete_batch(struct spool_db *db, struct deletion *d, const struct s
 	*full = false;
 	if (!spool_delete_begin(db, &low))
 		return false;
+	spool_yield_begin(&d->yield, db);
 	ok = delete_each(db, d, order, count, &new) && db->engine->vacuum(db) &&
 		spool_search_forget(db, order, count, &removed, false) && spool_db_commit(db);
 	*full = !ok && db->kind == SPOOL_ERROR_FULL;
@@ -147,25 +150,38 @@ static size_t next_doomed(const struct spool_doomed *order, size_t n, size_t mos
 	return i;
 }
 
+/* A commit of these waits for no disk: what a power cut takes back is deleted again. Batches are smaller where the disk is slow or full. */
+static bool delete_in_batches(struct spool_db *db, struct deletion *d, const struct spool_doomed *order, size_t count, struct spool_deleted *sum)
+{
+	size_t most = SPOOL_DELETE_BATCH, batch;
+	bool ok = true, full = false;
+
+	for (size_t i = 0; ok && i < count && !spool_yield_halted(db);) {
+		batch = next_doomed(order + i, count - i, most);
+		ok = delete_batch(db, d, order + i, batch, sum, &full);
+		if (ok)
+			i += batch;
+		if (spool_yield_end(&d->yield, db) > HOLD_US || full)
+			most = full || batch > 2 * LEAST ? batch / 2 : LEAST;
+		else if (most < SPOOL_DELETE_BATCH)
+			most++;
+		ok = ok || (full && most > 0);
+	}
+	return ok || (full && spool_db_fail(db, SPOOL_ERROR_FULL,
+		"the disk is full, and the reserve does not do: free some MiB on the spool's disk, then run this again"));
+}
+
 bool spool_delete(struct spool_db *db, const struct spool_doomed *order, size_t count, int64_t keys_since, bool spare, bool dry_run,
 	struct spool_deleted *sum)
 {
 	struct deletion d = {.keys_since = keys_since, .spare = spare, .dry_run = dry_run};
-	size_t most = SPOOL_DELETE_BATCH, batch;
-	bool ok = prepare_deletion(db, &d), full = false;
+	bool ok = prepare_deletion(db, &d);
 
 	if (ok && dry_run)
 		ok = delete_each(db, &d, order, count, sum);
-	for (size_t i = 0; ok && !dry_run && i < count;) {
-		batch = next_doomed(order + i, count - i, most);
-		ok = delete_batch(db, &d, order + i, batch, sum, &full);
-		if (ok)
-			i += batch;
-		most = full ? batch / 2 : most;
-		ok = ok || (full && most > 0);
-	}
-	if (!ok && full)
-		spool_db_fail(db, SPOOL_ERROR_FULL, "the disk is full, and the reserve does not do: free some MiB on the spool's disk, then run this again");
+	else if (ok)
+		ok = db->engine->durable(db, false) && spool_purged_keep(db, order, count, keys_since, &d.keys_kept) &&
+			delete_in_batches(db, &d, order, count, sum);
 	finalize_deletion(&d);
-	return ok;
+	return (dry_run || db->engine->durable(db, true)) && ok;
 }

@@ -17,6 +17,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -40,6 +41,7 @@ struct spool_keeper {
 	enum journal journal;
 	pthread_t thread;
 	bool told;     /* the failure of the last pass is in the log */
+	atomic_bool halted; /* as stop, for work under way */
 	bool unwiped;  /* deleted content is still in a file, because a reader was in the way */
 
 	pthread_mutex_t mutex; /* all below */
@@ -165,7 +167,7 @@ static bool pass(struct spool_keeper *k, struct spool_db *db, const struct spool
 /* Opens the spool for one pass: the directory may be missing, or another one than before. */
 static void open_and_pass(struct spool_keeper *k, struct spool_retention *r, int64_t interval)
 {
-	struct spool_db db = {.housekeeping = true};
+	struct spool_db db = {.housekeeping = true, .halt = &k->halted};
 	bool ok;
 
 	spool_retention_move(r, clock_now());
@@ -279,6 +281,7 @@ void spool_keeper_halt(struct spool_keeper *k)
 		return;
 	pthread_mutex_lock(&k->mutex);
 	k->stop = true;
+	atomic_store(&k->halted, true);
 	pthread_cond_signal(&k->wake);
 	pthread_mutex_unlock(&k->mutex);
 }

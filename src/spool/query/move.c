@@ -229,17 +229,17 @@ static bool move_events(struct moving *m)
 /* The keys of deleted events: both tables have the same columns, by other names. */
 static bool move_purged(struct moving *m)
 {
-	static const struct move_table ledger = {"event_key", "endpoint, hash, event, received_at, digest", "tbiib"},
-		plain = {"purged", "endpoint, key, id, received_at, digest", "tbiib"};
+	static const struct move_table ledger = {"event_key", "endpoint, hash, event, received_at, digest, CASE WHEN is_unsigned THEN 1 ELSE 0 END", "tbiibi"},
+		plain = {"purged", "endpoint, key, id, received_at, digest, is_unsigned", "tbiibi"};
 	struct spool_stmt *st = NULL, *insert = NULL;
 	enum spool_step rc = SPOOL_ERROR;
 	bool ok = (m->from->engine->ledger ? move_select(m->from, &ledger, "WHERE purged", &st) : move_select(m->from, &plain, "", &st)) || fail_from(m);
 
 	ok = ok && (m->to->engine->ledger ? spool_stmt_prepare(m->to, "INSERT INTO event_key(endpoint, hash, event, received_at, digest, is_unsigned,"
-			" purged) VALUES(?1, ?2, ?3, ?4, ?5, true, true) ON CONFLICT DO NOTHING", &insert)
+			" purged) VALUES(?1, ?2, ?3, ?4, ?5, ?6 <> 0, true) ON CONFLICT DO NOTHING", &insert)
 		: move_insert(m->to, &plain, "ON CONFLICT DO NOTHING", &insert));
 	while (ok && (rc = spool_stmt_step(st)) == SPOOL_ROW) {
-		for (int i = 0; i < 5; i++)
+		for (int i = 0; i < 6; i++)
 			move_value(ledger.kinds[i], st, i, insert, i + 1);
 		if (spool_stmt_is_null(st, 4)) /* of release 0.1 */
 			spool_stmt_bind_blob(insert, 5, (struct slice){"", 0});

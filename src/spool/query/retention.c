@@ -6,10 +6,11 @@
 #include <string.h>
 
 #include "spool/conversation.h"
-#include "spool/query/delete.h"
+#include "spool/query/purged.h"
 #include "spool/stmt.h"
 
-enum { PAGE = 1000, KEYS = 5000 };
+/* Events that one look takes: many where the last look found old ones alone, so that their keys can be sorted. */
+enum { PAGE = 1000, PAGE_MOST = 50000 };
 
 static const int64_t YEAR_2000_MS = INT64_C(946684800000);
 
@@ -98,8 +99,8 @@ struct looked_at {
 	int64_t at, before;
 };
 
-/* The next events, up to PAGE. Returns how many, or -1. */
-static int read_page(struct spool_db *db, const struct spool_retention *r, int64_t after, struct looked_at *page)
+/* The next events, up to `most`. Returns how many, or -1. */
+static int read_page(struct spool_db *db, const struct spool_retention *r, int64_t after, struct looked_at *page, int most)
 {
 	struct spool_stmt *st;
 	int rc, count = 0;
@@ -108,14 +109,14 @@ static int read_page(struct spool_db *db, const struct spool_retention *r, int64
 			" LIMIT ?2", &st))
 		return -1;
 	spool_stmt_bind_int(st, 1, after);
-	spool_stmt_bind_int(st, 2, PAGE);
-	while (count < PAGE && (rc = spool_stmt_step(st)) == SPOOL_ROW)
+	spool_stmt_bind_int(st, 2, most);
+	while (count < most && (rc = spool_stmt_step(st)) == SPOOL_ROW)
 		page[count++] = (struct looked_at){
 			.event = {spool_stmt_int64(st, 0), spool_stmt_int64(st, 3)},
 			.at = spool_stmt_int64(st, 1),
 			.before = rule_for(r, spool_stmt_slice(st, 2)),
 		};
-	if (count < PAGE && rc != SPOOL_DONE) {
+	if (count < most && rc != SPOOL_DONE) {
 		spool_stmt_fail(db);
 		count = -1;
 	}
@@ -159,27 +160,32 @@ static bool correct_event_times(struct spool_db *db, const struct spool_retentio
 static bool delete_old(struct spool_db *db, const struct spool_retention *r, const struct looked_at *page, int count,
 	struct spool_deleted *sum)
 {
-	struct spool_doomed order[PAGE];
+	struct spool_doomed *order = calloc((size_t)count, sizeof *order);
 	size_t old = 0;
+	bool ok;
 
+	if (!order)
+		return spool_db_fail(db, SPOOL_ERROR_OTHER, "memory is short");
 	for (int i = 0; i < count; i++)
 		if (page[i].at < page[i].before)
 			order[old++] = page[i].event;
-	return spool_delete(db, order, old, r->keys_since, r->spare, r->dry_run, sum);
+	ok = spool_delete(db, order, old, r->keys_since, r->spare, r->dry_run, sum);
+	free(order);
+	return ok;
 }
 
 bool spool_retention_page(struct spool_db *db, const struct spool_retention *r, struct spool_retention_cursor *c)
 {
-	struct looked_at *page = calloc(PAGE, sizeof *page);
 	int64_t youngest = youngest_rule(r);
+	int count, most = c->all_old ? PAGE_MOST : PAGE;
+	struct looked_at *page = calloc((size_t)most, sizeof *page);
 	bool ok;
-	int count;
 
 	if (!page)
 		return spool_db_fail(db, SPOOL_ERROR_OTHER, "memory is short");
-	count = read_page(db, r, c->after, page);
+	count = read_page(db, r, c->after, page, most);
 	ok = count >= 0;
-	c->done = count < PAGE;
+	c->done = count < most;
 	c->all_young = c->all_old = true;
 	if (ok && count > 0) {
 		ok = correct_event_times(db, r, page, count) && delete_old(db, r, page, count, &c->sum);
@@ -210,31 +216,10 @@ static bool next_endpoint(struct spool_db *db, char *endpoint, size_t size, bool
 	return rc == SPOOL_ROW || spool_stmt_fail(db);
 }
 
-/* Deletes in batches, so that a delivery waits for one of them at most. */
-static bool forget_keys(struct spool_db *db, int64_t since)
-{
-	int forgotten = KEYS;
-	bool ok = true, low;
-
-	while (ok && forgotten == KEYS) {
-		if (!spool_delete_begin(db, &low))
-			return false;
-		ok = spool_stmt_run(db, db->engine->ledger
-				? "DELETE FROM event_key WHERE (endpoint, hash) IN (SELECT endpoint, hash FROM event_key WHERE purged AND received_at < ?1"
-				  " LIMIT ?2)"
-				: "DELETE FROM purged WHERE (endpoint, key) IN (SELECT endpoint, key FROM purged WHERE received_at < ?1 LIMIT ?2)",
-			since, KEYS);
-		forgotten = spool_stmt_changes(db);
-		ok = ok && spool_db_commit(db);
-		spool_delete_end(db, low);
-	}
-	return ok;
-}
-
 bool spool_retention_forget(struct spool_db *db, const struct spool_retention *r)
 {
 	char endpoint[4096] = "";
-	bool found = true, ok = forget_keys(db, r->keys_since);
+	bool found = true, ok = spool_purged_forget(db, r->keys_since);
 	int64_t before;
 
 	while (ok && found) {

@@ -46,7 +46,7 @@ static int find_purged(struct spool_store *s, const struct spool_event *ev, stru
 	rc = sqlite3_step(st);
 	if (rc == SQLITE_ROW) {
 		*f = (struct spool_found){sqlite3_column_int64(st, 0), sqlite3_column_int64(st, 1), true,
-			sqlite3_column_bytes(st, 2) == SPOOL_KEY_DIGEST, false};
+			sqlite3_column_bytes(st, 2) == SPOOL_KEY_DIGEST, sqlite3_column_int(st, 3)};
 		f->same_bytes = !f->bytes_known ||
 			(spool_key_digest(spool_key_bytes(ev), digest) && memcmp(sqlite3_column_blob(st, 2), digest, sizeof digest) == 0);
 	}

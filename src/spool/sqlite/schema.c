@@ -104,8 +104,6 @@ static const char *const migrations[SPOOL_SCHEMA_VERSION] = {
 	"CREATE UNIQUE INDEX event_key ON event(endpoint, key, scope) WHERE key IS NOT NULL;"
 	"CREATE INDEX event_digest ON event(endpoint, digest) WHERE digest IS NOT NULL;"
 	"ALTER TABLE purged ADD COLUMN digest BLOB;" /* SHA-256 of spool_key_bytes(); NULL in rows of release 0.1 */
-	"CREATE INDEX purged_digest ON purged(endpoint, digest) WHERE digest IS NOT NULL;"
-	"CREATE INDEX purged_id ON purged(id);"
 	/* The last event of release 0.1, whose keys are plain ids. */
 	"ALTER TABLE spool ADD COLUMN legacy_id INTEGER NOT NULL DEFAULT 0;"
 	"UPDATE spool SET legacy_id = (SELECT max(last_id, (SELECT ifnull(max(id), 0) FROM event)) FROM deleted);"
@@ -177,7 +175,18 @@ static const char *const migrations[SPOOL_SCHEMA_VERSION] = {
 /* What comes behind an entry: no text of a portable C program is longer than 4095 bytes. */
 static const char *const further[SPOOL_SCHEMA_VERSION] = {
 	/* How often an event came again, and when last. Events that came once have no row. */
-	[4] = "CREATE TABLE came(event INTEGER PRIMARY KEY, again INTEGER NOT NULL, last_at INTEGER NOT NULL);",
+	[4] = "CREATE TABLE came(event INTEGER PRIMARY KEY, again INTEGER NOT NULL, last_at INTEGER NOT NULL);"
+	/*
+	 * The order of purged's rows is none, as they are hashes. So each index either has few of them, or their order within a day: keys
+	 * are kept and forgotten in that order, and a page is then written once for many of them.
+	 */
+	"ALTER TABLE purged ADD COLUMN is_unsigned INTEGER NOT NULL DEFAULT 0;" /* events of the same bytes are looked for */
+	"ALTER TABLE purged ADD COLUMN is_legacy INTEGER NOT NULL DEFAULT 0;" /* the key is one of release 0.1 */
+	"UPDATE purged SET is_legacy = 1;"
+	"CREATE INDEX purged_digest ON purged(endpoint, digest) WHERE is_unsigned;"
+	"CREATE INDEX purged_legacy ON purged(id) WHERE is_legacy;"
+	"DROP INDEX purged_at;"
+	"CREATE INDEX purged_at ON purged(received_at / 86400000);",
 };
 
 /* Brings a database of that version up to date. */
@@ -249,7 +258,7 @@ bool spool_schema_make(struct spool_db *db, const char *path)
  * SHA-256 over type, name and text of all objects that the migrations make. Each value is quoted as a BLOB, so that no text can pass
  * for two. A unit test names the new sum when the schema changes.
  */
-#define SCHEMA_SUM "BA7ADF72E8EECABA5DFD118C0628E8D9A97780E8CABC2614503D15C53D1D0775"
+#define SCHEMA_SUM "DD0AE84DBFC984CCEE29AA9FA923C9DF1DE19C781D53F8DD8ED0C17875FC0D06"
 
 bool spool_schema_is_known(struct spool_db *db)
 {

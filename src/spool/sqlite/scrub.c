@@ -12,10 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "spool/query/yield.h"
 #include "spool/sqlite/sql.h"
 
 enum {
-	STEP = 256,                    /* pages: 4 MiB */
+	STEP = 128,                    /* pages: 2 MiB */
 	HEADER = 100,                  /* of the file, on page 1 */
 	LARGEST_ROOT = 52,             /* in it: not 0 with auto_vacuum */
 	RESERVED = 20,                 /* in it: bytes at each page's end */
@@ -24,7 +25,7 @@ enum {
 	INDEX_INTERIOR = 2, TABLE_INTERIOR = 5, INDEX_LEAF = 10, TABLE_LEAF = 13,
 	INTERIOR_HEADER = 12, LEAF_HEADER = 8,
 	PENDING_BYTE = 0x40000000,     /* SQLite locks it: the page with this byte has no content */
-	BUSY_MS = 200,                 /* with the lock held: a delivery waits as long */
+	BUSY_MS = 50,                  /* with the lock held: a delivery waits as long */
 };
 
 struct scrub {
@@ -33,6 +34,7 @@ struct scrub {
 	unsigned char *page, *map;
 	int64_t size, usable; /* of a page */
 	int64_t map_number;   /* the page that is in map; 0: none */
+	struct spool_yield yield;
 };
 
 static bool read_database_page(struct scrub *s, int64_t number, unsigned char *to)
@@ -135,6 +137,7 @@ static bool overwrite(struct scrub *s, int64_t first, bool *busy)
 
 	if (!spool_db_begin(s->db, true))
 		return false;
+	spool_yield_begin(&s->yield, s->db);
 	ok = spool_db_commit(s->db) && checkpoint(s, busy) &&
 		(sqlite3_exec(s->db->sql, "BEGIN IMMEDIATE; UPDATE spool SET name = name", NULL, NULL, NULL) == SQLITE_OK ||
 			spool_sql_fail(s->db));
@@ -144,6 +147,7 @@ static bool overwrite(struct scrub *s, int64_t first, bool *busy)
 	}
 	ok = ok && spool_db_commit(s->db) && checkpoint(s, busy);
 	spool_db_end(s->db);
+	spool_yield_end(&s->yield, s->db);
 	return ok;
 }
 

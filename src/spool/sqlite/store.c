@@ -22,10 +22,11 @@ static const char *const statements[STORE_COUNT] = {
 		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18) ON CONFLICT DO NOTHING",
 	/* a catch-up puts an event together again: its bytes are never those of the webhook */
 	[STORE_FIND] = "SELECT id, received_at, body = ?3 OR source, source FROM event WHERE endpoint = ?1 AND key = ?2 AND scope = ?4",
-	[STORE_FIND_PURGED] = "SELECT id, received_at, digest FROM purged WHERE endpoint = ?1"
+	/* the event may still be there, when its deletion was not finished */
+	[STORE_FIND_PURGED] = "SELECT id, received_at, digest, (SELECT source FROM event WHERE event.id = purged.id) FROM purged WHERE endpoint = ?1"
 		" AND key = key_hash((SELECT salt FROM spool), ?2)",
 	[STORE_SAME] = "SELECT id, received_at FROM event WHERE endpoint = ?1 AND digest = ?2 ORDER BY id DESC LIMIT 1",
-	[STORE_SAME_PURGED] = "SELECT id, received_at FROM purged WHERE endpoint = ?1 AND digest = ?2 ORDER BY id DESC LIMIT 1",
+	[STORE_SAME_PURGED] = "SELECT id, received_at FROM purged WHERE endpoint = ?1 AND digest = ?2 AND is_unsigned ORDER BY id DESC LIMIT 1",
 	[STORE_LEGACY] = "SELECT id, body = ?3, event = ?4, account IS NULL OR account IS ?5 FROM event"
 		" WHERE endpoint = ?1 AND key = ?2 AND scope = '' AND id <= ?6",
 	[STORE_RELEASE] = "UPDATE event SET key = NULL WHERE id = ?1",
@@ -71,7 +72,7 @@ static bool read_legacy(struct spool_store *s)
 	if (!ok || !s->legacy_id)
 		return ok;
 	if (sqlite3_prepare_v2(s->sql, "SELECT EXISTS(SELECT 1 FROM event WHERE id <= ?1)"
-			" OR EXISTS(SELECT 1 FROM purged WHERE id <= ?1)", -1, &st, NULL) != SQLITE_OK)
+			" OR EXISTS(SELECT 1 FROM purged WHERE is_legacy AND id <= ?1)", -1, &st, NULL) != SQLITE_OK)
 		return false;
 	sqlite3_bind_int64(st, 1, s->legacy_id);
 	ok = sqlite3_step(st) == SQLITE_ROW;

@@ -16,7 +16,7 @@
 
 enum {
 	WIPE_WAIT_MS = 10 * 1000,
-	WIPE_BUSY_MS = 200, /* with the lock held: deliveries wait for it */
+	WIPE_BUSY_MS = 50, /* with the lock held: deliveries wait for it */
 	VACUUM_BYTES = 64 << 20, /* a VACUUM of that takes less than a second, and deliveries wait for it */
 	WIPE_AGAIN_NS = 100 * 1000 * 1000,
 };
