@@ -21,10 +21,6 @@ static const char *const steps[STEPS] = {
 	[EVENT] = "DELETE FROM event WHERE id = ?1",
 };
 
-/* The same where the key is in a ledger. */
-static const char ledger_key[] = "WITH old AS (DELETE FROM event_key WHERE event = ?1 AND received_at < ?2)"
-	" UPDATE event_key SET purged = true WHERE event = ?1 AND received_at >= ?2";
-
 /* A dry run counts in place of deleting. */
 static const char *const counts[STEPS] = {
 	[PENDING] = "SELECT count(*) FROM relay WHERE event = ?1 AND state = 0",
@@ -47,8 +43,10 @@ static bool prepare_deletion(struct spool_db *db, struct deletion *d)
 
 	if (db->counts_ended) /* the triggers keep the ids of events from being used again */
 		return spool_db_fail(db, SPOOL_ERROR_OTHER, "the relay's connection deletes no events");
+	if (db->engine->ledger)
+		return true;
 	for (int i = 0; i < STEPS; i++)
-		if (sql[i] && !spool_stmt_prepare(db, i == KEY && db->engine->ledger ? ledger_key : sql[i], &d->st[i]))
+		if (sql[i] && !spool_stmt_prepare(db, sql[i], &d->st[i]))
 			return false;
 	return true;
 }
@@ -99,6 +97,8 @@ static bool delete_one(struct spool_db *db, struct deletion *d, int64_t id, stru
 
 static bool delete_each(struct spool_db *db, struct deletion *d, const struct spool_doomed *order, size_t count, struct spool_deleted *sum)
 {
+	if (db->engine->ledger)
+		return spool_delete_many(db, order, count, d->keys_since, d->spare, d->dry_run, sum);
 	for (size_t i = 0; i < count; i++)
 		if (!delete_one(db, d, order[i].id, sum))
 			return spool_stmt_fail(db);

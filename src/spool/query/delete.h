@@ -36,4 +36,8 @@ void spool_delete_end(struct spool_db *db, bool low);
 bool spool_delete(struct spool_db *db, const struct spool_doomed *order, size_t n, int64_t keys_since, bool spare, bool dry_run,
 	struct spool_deleted *sum);
 
+/* A batch of that, inside a transaction, of an engine with a ledger of keys. */
+bool spool_delete_many(struct spool_db *db, const struct spool_doomed *order, size_t n, int64_t keys_since, bool spare, bool dry_run,
+	struct spool_deleted *sum);
+
 #endif
