@@ -170,6 +170,24 @@ static size_t insert(struct likeness out[IDENTIFY_MAX], size_t n, const struct l
 	return n + 1;
 }
 
+static size_t count_schemes(void)
+{
+	size_t n = 0;
+
+	while (scheme_name_at(n))
+		n++;
+	return n;
+}
+
+/* Its provider signs as another one does, and names its fields in another way than this delivery. */
+static bool is_worse_than_its_model(const struct likeness *new, const struct likeness *found, size_t n)
+{
+	for (size_t i = 0; new->scheme->like && i < n; i++)
+		if (strcmp(found[i].scheme->name, new->scheme->like) == 0)
+			return found[i].proven > new->proven || found[i].points > new->points;
+	return false;
+}
+
 size_t identify(const struct request *r, const struct endpoint *secrets, struct likeness out[IDENTIFY_MAX])
 {
 	struct verify v = {0};
@@ -177,12 +195,12 @@ size_t identify(const struct request *r, const struct endpoint *secrets, struct 
 	const struct scheme *s;
 	size_t n = 0;
 
-	for (size_t i = 0; scheme_name_at(i); i++) {
+	for (size_t i = 0, all = count_schemes(); i < 2 * all; i++) {
 		struct likeness found = {0};
 
-		if ((s = scheme_at(i)))
+		if ((s = scheme_at(i % all)) && (s->like != NULL) == (i >= all)) /* first those that others are like */
 			found = compare(r, secrets, s, &v, &ev);
-		if (found.points)
+		if (found.points && !is_worse_than_its_model(&found, out, n))
 			n = insert(out, n, &found);
 		memset(ev.field, 0, sizeof ev.field);
 	}
