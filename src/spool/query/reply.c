@@ -31,7 +31,7 @@ static bool insert_reply(struct spool_db *db, const struct sink *sink, int64_t e
 	enum spool_step rc;
 
 	if (!spool_stmt_prepare(db, "INSERT INTO relay(event, sink, state, since, due, attempts, conversation, reply)"
-			" SELECT id, ?2, 0, ?3, ?3, 0, CASE WHEN ?4 <> 0 THEN conversation END, ?5 FROM event WHERE id = ?1 RETURNING id", &st))
+			" SELECT id, ?2, 0, ?3, ?3, 0, CASE WHEN ?4 <> 0 THEN conversation END, ?5 FROM event WHERE id = ?1 ON CONFLICT DO NOTHING RETURNING id", &st))
 		return false;
 	spool_stmt_bind_int(st, 1, event);
 	spool_stmt_bind_text(st, 2, sink->name);
@@ -61,6 +61,8 @@ static bool replace_reply(struct spool_db *db, const struct sink *sink, int64_t 
 		return false;
 	if (!insert_reply(db, sink, event, text, now, out))
 		return false;
+	if (!out->added) /* there is no such event, or another command was faster */
+		return find_reply(db, sink, event, out);
 	return !old || (spool_stmt_run(db, "UPDATE attempt SET relay = ?2 WHERE relay = ?1", old, out->delivery) &&
 		spool_stmt_run(db, "DELETE FROM relay WHERE id = ?1 AND id <> ?2", old, out->delivery));
 }
