@@ -4,9 +4,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "core/encode.h"
+#include "core/random.h"
 
 enum { RUN_MOST = 256, RUN_BYTES = 32 << 20 };
 
@@ -36,7 +36,7 @@ static bool name_event(struct spool_event *ev)
 
 	if (*ev->once)
 		return true;
-	if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
+	if (!random_bytes(bytes, sizeof bytes))
 		return false;
 	encode(ENCODING_HEX, bytes, sizeof bytes, ev->once);
 	return true;
