@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "catchup/catchup.h"
@@ -23,6 +22,7 @@
 #include "core/io.h"
 #include "core/notify.h"
 #include "relay/state.h"
+#include "spool/fs.h"
 #include "spool/relay_lock.h"
 #include "spool/wakeup.h"
 
@@ -71,7 +71,7 @@ static enum relay_end take_lock(struct relay *r, char *why, size_t n)
 	enum spool_relay_lock lock = SPOOL_RELAY_LOCK_FAILED;
 
 	if (place_is_server(r->conf->spool))
-		mkdir(r->conf->dir, 0700); /* a machine without a receiver has none */
+		spool_fs_make(r->conf->dir); /* a machine without a receiver has none; the receiver may put its overflow there */
 	r->db = spool_db_new();
 	if (r->db)
 		lock = spool_relay_lock(r->db, r->conf->dir);

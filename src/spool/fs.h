@@ -39,4 +39,10 @@ bool spool_fs_give(int dir_fd, int fd);
 /* The same mode and group for a file that is closed, as the owner of both: after the directory's mode was changed. */
 void spool_fs_adopt(int dir_fd, const char *name);
 
+/*
+ * Makes the directory where it is missing, and syncs its parent: where a power cut takes the directory's name back, all its files are
+ * lost. False with errno set.
+ */
+bool spool_fs_make(const char *dir);
+
 #endif

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "conf/place.h"
 #include "core/log.h"
@@ -56,6 +57,15 @@ struct spool *spool_new(const char *place, enum journal journal, enum spool_acce
 	return NULL;
 }
 
+/* A CGI program opens the overflow when it needs it, and measures and asks the relay in its directory before. */
+static void make_overflow_once(struct spool *s, const char *dir)
+{
+	char why[256];
+
+	if (s->overflow && access(dir, F_OK) != 0 && !s->overflow->ops->open(s->overflow, why, sizeof why))
+		log_message(LOG_LEVEL_ERROR, "overflow: %s", why);
+}
+
 struct spool *spool_of(const struct conf *c, enum spool_access access)
 {
 	struct spool *s = spool_new(c->spool, c->journal, access, c->reject);
@@ -69,8 +79,10 @@ struct spool *spool_of(const struct conf *c, enum spool_access access)
 	s->dir = dir;
 	if (place_is_server(c->spool))
 		s->wait = c->spool_wait * 1000;
-	if (access == SPOOL_RECEIVE && c->overflow_dir)
+	if (access == SPOOL_RECEIVE && c->overflow_dir) {
 		s->overflow = new_receiver(c->overflow_dir, c->journal, SPOOL_OVERFLOW);
+		make_overflow_once(s, c->overflow_dir);
+	}
 	return s;
 }
 

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,33 +11,6 @@
 
 #include "spool/fs.h"
 #include "spool/sqlite/trust.h"
-
-/* Syncs the parent too: where a power cut takes the directory's name back, all its files are lost. */
-static bool make_durably(const char *dir)
-{
-	char parent[PATH_MAX];
-	char *slash;
-	int fd, error = 0;
-
-	if (mkdir(dir, 0700) != 0)
-		return errno == EEXIST;
-	snprintf(parent, sizeof parent, "%s", dir);
-	slash = strrchr(parent, '/');
-	if (!slash)
-		snprintf(parent, sizeof parent, ".");
-	else
-		slash[slash == parent] = '\0';
-	fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0) {
-		error = fsync(fd) == 0 ? 0 : errno;
-		close(fd);
-	}
-	if (error) {
-		rmdir(dir);
-		errno = error;
-	}
-	return !error;
-}
 
 /* Closes the directory, which holds personal data, to all but its owner and the group that shares it. False when that fails. */
 static bool shut_out(int fd)
@@ -56,7 +28,7 @@ int spool_dir_open(struct spool_db *db, const char *dir, enum spool_access acces
 {
 	int fd;
 
-	if (access == SPOOL_RECEIVE && !make_durably(dir)) {
+	if (access == SPOOL_RECEIVE && !spool_fs_make(dir)) {
 		spool_db_fail_code(db, SQLITE_ERROR, "%s: %s", dir, strerror(errno));
 		return -1;
 	}

@@ -5,7 +5,9 @@
 
 #include "spool/fs.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -163,3 +165,29 @@ void spool_fs_adopt(int dir_fd, const char *name)
 }
 
 #endif
+
+bool spool_fs_make(const char *dir)
+{
+	char parent[PATH_MAX];
+	char *slash;
+	int fd, error = 0;
+
+	if (mkdir(dir, 0700) != 0)
+		return errno == EEXIST;
+	snprintf(parent, sizeof parent, "%s", dir);
+	slash = strrchr(parent, '/');
+	if (!slash)
+		snprintf(parent, sizeof parent, ".");
+	else
+		slash[slash == parent] = '\0';
+	fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0) {
+		error = fsync(fd) == 0 ? 0 : errno;
+		close(fd);
+	}
+	if (error) {
+		rmdir(dir);
+		errno = error;
+	}
+	return !error;
+}
