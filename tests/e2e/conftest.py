@@ -12,6 +12,7 @@ os.environ.setdefault("TSAN_OPTIONS", "second_deadlock_stack=1")
 
 import pytest
 
+import engine
 import place
 import proc
 from receiver import REPORT, Home, endpoint
@@ -23,7 +24,8 @@ SEEN = {}  # log file: bytes already looked at
 STAY = set()  # directories of fixtures of the whole session
 
 
-def pytest_configure():
+def pytest_configure(config):
+    config.addinivalue_line("markers", "quick: what the continuous integration runs over PostgreSQL")
     proc.take_interrupts()
     proc.adopt_orphans()
     place.stage()
@@ -35,6 +37,16 @@ def pytest_unconfigure():
 
 def pytest_report_header():
     return f"hookspool: build {place.find_build()}, source {place.SOURCE}, sanitizer {place.SANITIZER or 'none'}"
+
+
+def pytest_collection_modifyitems(config, items):
+    for item in items:
+        if item.path.name in engine.QUICK:
+            item.add_marker("quick")
+    if os.environ.get("HOOKSPOOL_ENGINE") == "postgresql":
+        left_out = [item for item in items if not engine.runs_over_postgresql(item)]
+        items[:] = [item for item in items if item not in set(left_out)]
+        config.hook.pytest_deselected(items=left_out)
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -117,7 +117,7 @@ def states(home):
 
 
 def settled(home, n, state=1):
-    until(lambda: states(home).count(state) == n, f"{n} relays in state {state}: {states(home)}", 20)
+    until(lambda: states(home).count(state) == n, f"{n} relays in state {state}: {states(home)}", 60)  # a killed relay's lease ends after half a minute
 
 
 

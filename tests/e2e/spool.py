@@ -51,6 +51,13 @@ class Spool:
         return [json.loads(line) for line in out.stdout.decode().splitlines()]
 
 
+def literal(v):
+    """A value in a statement of PostgreSQL."""
+    if isinstance(v, bytes):
+        return f"'\\x{v.hex()}'::bytea"
+    return str(v) if isinstance(v, int) else "'" + v.replace("'", "''") + "'"
+
+
 class ServerSpool(Spool):
     """The same for a spool in PostgreSQL; dir has the files of this machine."""
     BYTES = {"body", "digest", "answer", "item", "salt", "hash"}
@@ -69,7 +76,7 @@ class ServerSpool(Spool):
 
     def query(self, sql, *args):
         for arg in args:
-            sql = sql.replace("?", str(arg) if isinstance(arg, int) else "'" + arg.replace("'", "''") + "'", 1)
+            sql = sql.replace("?", literal(arg), 1)
         done = self.server.psql(f"SELECT row_to_json(q) FROM ({sql}) AS q", self.url)
         if b'relation "' in done.stderr and b"does not exist" in done.stderr:
             return []

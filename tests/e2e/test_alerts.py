@@ -44,7 +44,7 @@ def told(ops, name=None):
 
 
 def until_told(ops, name, n=1):
-    return until(lambda: len(told(ops, name)) >= n and told(ops, name), f"{n} of {name}: {told(ops)}", 15 * SLOW)
+    return until(lambda: len(told(ops, name)) >= n and told(ops, name), f"{n} of {name}: {told(ops)}", 60)
 
 
 def own_events(home):

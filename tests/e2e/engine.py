@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: ISC
+"""
+Which tests run over a spool of PostgreSQL too, with HOOKSPOOL_ENGINE=postgresql: those that run receivers or commands on a home, and know
+nothing of SQLite's files and statements. With `-m quick` it is what the continuous integration runs of them, in less than a minute.
+"""
+import inspect
+import re
+
+KNOWS_SQLITE = re.compile(r"sqlite|hookspool\.db|PRAGMA|spool\.dir|spool=")
+HOMES = "receiver", "relaying", "servers", "storing", "catching", "page"
+FIXTURES = {"site", "served", "receiver", "relay"}
+QUICK = {
+    "test_alerts.py", "test_attempts.py", "test_deliveries.py", "test_erase.py", "test_identity.py", "test_one_event.py", "test_relay_once.py",
+    "test_relay_queue.py", "test_reply.py",
+}
+
+
+def of_module(f):
+    """A function, and the functions and classes of tests that it uses."""
+    found, left = set(), [f]
+    while left:
+        one = left.pop()
+        if one in found:
+            continue
+        found.add(one)
+        codes = [one.__code__] if inspect.isfunction(one) else [v.__code__ for v in vars(one).values() if inspect.isfunction(v)]
+        names = {name for code in codes for name in code.co_names}
+        scope = vars(inspect.getmodule(one))
+        left += [inspect.unwrap(scope[name]) for name in names if inspect.isroutine(scope.get(name)) or inspect.isclass(scope.get(name))
+                 if getattr(scope[name], "__module__", "").startswith("test_")]
+    return found
+
+
+def knows_sqlite(item):
+    fixtures = [one.func for defs in item._fixtureinfo.name2fixturedefs.values() for one in defs]
+    return any(KNOWS_SQLITE.search(inspect.getsource(part)) for f in [item.function, *fixtures] if f.__module__.startswith("test_")
+               for part in of_module(inspect.unwrap(f)))
+
+
+def has_home(item):
+    return FIXTURES & set(item.fixturenames) or any(getattr(value, "__module__", "") in HOMES for value in vars(item.module).values())
+
+
+def runs_over_postgresql(item):
+    return has_home(item) and not knows_sqlite(item)
