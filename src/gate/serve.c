@@ -223,6 +223,8 @@ static void tear_down(struct main_loop *m, struct server *s)
 	shared_conf_put(s, s->conf);
 	for (size_t i = 0; i < FCGI_BATCH; i++)
 		fcgi_free(s->batch[i]);
+	for (unsigned i = 0; i < s->n_rooms; i++)
+		fcgi_free(s->rooms[i]);
 	if (m->watched.relay >= 0)
 		close(m->watched.relay);
 	poller_close(&s->ready);

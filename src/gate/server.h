@@ -50,6 +50,7 @@ struct conn {
 	struct shared_conf *conf; /* its configuration, and */
 	size_t held;              /* the bytes that it holds */
 	struct buf early;         /* what was taken of a request of which some was to come */
+	int64_t event;            /* the id of its event */
 	bool asked;               /* the relay was asked for it */
 	struct conn *next, **link;   /* in server.idle_conns; or in server.handed, then in watched.first */
 	struct conn *older, **newer; /* in server.conns */
@@ -92,6 +93,8 @@ struct server {
 	struct conn *handed; /* to be watched, which the main thread has not taken yet */
 	struct conn *idle_conns, **idle_end; /* armed, in the order in which that was done */
 	size_t storing_bytes; /* that they hold */
+	struct fcgi *rooms[FCGI_BATCH]; /* of requests that were in the state STORING, for the next ones */
+	unsigned n_rooms;
 	pthread_t threads[CONF_MAX_IN_FLIGHT + SPARE_WORKERS];
 	unsigned n_threads;
 };

@@ -14,6 +14,7 @@ enum {
 	MOST = 512,               /* requests that wait at the same time... */
 	MOST_BYTES = 64 << 20,    /* ...and what they hold; one more is answered as at its deadline */
 	RESTART_US = 1000 * 1000, /* a relay that reloads its configuration is back by then */
+	ROOM_BYTES = 32 << 10,    /* a request that holds more gives its room back to the system */
 	AGAIN_US = 90 * 1000,     /* between two connections, where the relay closes each: it has too many */
 };
 
@@ -31,6 +32,7 @@ static bool let_wait(struct server *s, struct conn *c, struct fcgi *request, str
 		conf->users++;
 		c->request = request;
 		c->held = held;
+		c->event = fcgi_delivery(request)->id;
 		c->conf = conf;
 		c->asked = false;
 	}
@@ -64,11 +66,26 @@ void storing_forget(struct server *s, struct conn *c)
 	pthread_mutex_lock(&s->mutex);
 	atomic_fetch_sub(&s->storing, 1);
 	s->storing_bytes -= c->held;
+	if (s->n_rooms < FCGI_BATCH && c->held <= ROOM_BYTES) {
+		s->rooms[s->n_rooms++] = c->request;
+		c->request = NULL;
+	}
 	pthread_mutex_unlock(&s->mutex);
 	fcgi_free(c->request);
 	c->request = NULL;
 	shared_conf_put(s, c->conf);
 	c->conf = NULL;
+}
+
+struct fcgi *storing_room(struct server *s)
+{
+	struct fcgi *room = NULL;
+
+	pthread_mutex_lock(&s->mutex);
+	if (s->n_rooms)
+		room = s->rooms[--s->n_rooms];
+	pthread_mutex_unlock(&s->mutex);
+	return room ? room : fcgi_new();
 }
 
 /* Answers the request, whose delivery waits no more, and gives its connection back. */
@@ -185,7 +202,7 @@ static void take_ack(struct watched *w, const struct spool_ack *ack)
 
 	for (c = w->first; c; c = next) {
 		next = c->next;
-		if (c->state != CONN_STORING)
+		if (c->state != CONN_STORING || c->event != ack->key.event)
 			continue;
 		d = fcgi_delivery(c->request);
 		acknowledge_take(d, ack);

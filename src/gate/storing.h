@@ -22,8 +22,11 @@ bool storing_park(struct server *s, struct conn *c, struct fcgi **room, struct s
 /* Wakes the main thread, which asks the relay. */
 void storing_wake(struct server *s);
 
-/* Frees what the connection holds of a request that waited. */
+/* Frees what the connection holds of a request that waited. Its room is kept for another request. */
 void storing_forget(struct server *s, struct conn *c);
+
+/* Room for the next request. NULL: no memory. */
+struct fcgi *storing_room(struct server *s);
 
 /* By the main thread, as all that follow: asks the relay for the requests that it was not asked for yet. `now` is clock_mono_us(). */
 void storing_ask(struct watched *w, int64_t now);

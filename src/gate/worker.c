@@ -153,7 +153,7 @@ static void take_complete(struct server *s, struct batch *b, struct conn *c, siz
 	if (!keep_early(s, c, size, taken))
 		return;
 	if (!*room)
-		*room = fcgi_new();
+		*room = storing_room(s);
 	if (!*room) {
 		worker_drop(s, c);
 		return;

@@ -306,11 +306,12 @@ static bool record_some(struct relay *r)
 
 /*
  * Under load an answer does not wait for the spool's lock, which the commit of the next events holds. The sink has the event: a relay that
- * is killed before it is recorded sends it once more. The results then wait for others, as those that no receiver waits for.
+ * is killed before it is recorded sends it once more. The results then wait for others, as those that no receiver waits for, unless they are
+ * many.
  */
 bool result_tell(struct relay *r)
 {
-	if (r->n_results < TELL_FIRST || r->n_results >= BUSY_MOST || r->unwritten_since || !tell_receivers(r, false))
+	if (r->n_results < TELL_FIRST || r->unwritten_since || !tell_receivers(r, false) || r->n_results >= BUSY_MOST)
 		return false;
 	r->record_at = clock_mono_us() + RECORD_US;
 	return true;

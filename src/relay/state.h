@@ -176,7 +176,7 @@ void result_unwanted(struct relay *r, struct attempt *a);
 /* The event's text is unknown, as its endpoint was removed, and the sink filters by it: a dead letter, nothing is sent. */
 void result_unfiltered(struct relay *r, struct attempt *a);
 
-/* Tells the receivers that wait for many of the results. True: the results wait for others. */
+/* Tells the receivers that wait, where there are many results. True: the results wait for others. */
 bool result_tell(struct relay *r);
 
 /* Records the results in the spool. After a failure they stay for the next time. */

@@ -270,6 +270,22 @@ static void many_are_told_before_they_are_recorded(void **state)
 	acks_free(f->r.acks);
 }
 
+/* So many are recorded next. No answer waits for that. */
+static void very_many_are_told_and_recorded(void **state)
+{
+	struct fixture *f = *state;
+	struct spool_ack acks[SPOOL_ACK_MOST];
+	int fd = wait_for(f, 10);
+
+	for (int64_t i = 1; i <= 64; i++)
+		result(f, make_attempt(i, clock_now(), 0, NULL), (struct sink_result){.verdict = SINK_DELIVERED});
+	assert_false(result_tell(&f->r));
+	assert_int_equal(f->r.record_at, 0);
+	assert_int_equal(spool_ack_read(fd, acks), 10);
+	close(fd);
+	acks_free(f->r.acks);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -284,6 +300,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_programs_reply_goes_to_its_sink, begin, end),
 		cmocka_unit_test_setup_teardown(unwanted_and_unfiltered, begin, end),
 		cmocka_unit_test_setup_teardown(many_are_told_before_they_are_recorded, begin, end),
+		cmocka_unit_test_setup_teardown(very_many_are_told_and_recorded, begin, end),
 	};
 
 	return cmocka_run_group_tests_name("result", tests, NULL, NULL);
