@@ -13,6 +13,8 @@
 #include "core/io.h"
 #include "core/utf8.h"
 
+enum { LINE_ROOM = 512 /* bytes; most lines are shorter */ };
+
 static atomic_int current_level = LOG_LEVEL_INFO;
 static atomic_int current_format = LOG_FORMAT_LOGFMT;
 static atomic_int current_target = LOG_TARGET_STDERR;
@@ -105,6 +107,7 @@ void log_begin(struct log_entry *e, enum log_level level)
 	char now[CLOCK_TEXT];
 
 	*e = (struct log_entry){.level = level, .format = (enum log_format)atomic_load(&current_format)};
+	buf_reserve(&e->line, LINE_ROOM);
 	log_text(e, "time", clock_format(clock_now(), now));
 	log_text(e, "level", levels[level].name);
 }

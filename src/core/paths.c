@@ -334,6 +334,7 @@ static void run_parser(struct parse *p, const char *json, size_t n)
 
 	p->json = json;
 	p->handle = h;
+	yajl_config(h, yajl_dont_validate_strings, 1); /* utf8_valid() has, strictly */
 	ok = yajl_parse(h, (const unsigned char *)json, n) == yajl_status_ok && yajl_complete_parse(h) == yajl_status_ok;
 	yajl_free(h);
 	if (!ok && !p->reason)

@@ -110,6 +110,30 @@ static void clock_parses_its_own_format(void **state)
 	}
 }
 
+/* Bytes of ASCII are passed over many at a time: nothing between them is. */
+static void utf8_is_checked_at_each_place(void **state)
+{
+	static const char *const right[] = {"\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x91\x8B"};
+	char text[100];
+
+	(void)state;
+	for (size_t n = 4; n <= sizeof text; n++) {
+		for (size_t at = 0; at + 4 <= n; at++) {
+			memset(text, 'a', sizeof text);
+			assert_true(utf8_valid(text, n));
+			for (int byte = 0x80; byte <= 0xFF; byte++) {
+				text[at] = (char)byte;
+				assert_false(utf8_valid(text, n));
+			}
+			for (size_t i = 0; i < 3; i++) {
+				memcpy(text + at, right[i], strlen(right[i]));
+				assert_true(utf8_valid(text, n));
+				assert_false(utf8_valid(text, at + 1));
+			}
+		}
+	}
+}
+
 static void invalid_utf8_is_rejected(void **state)
 {
 	static const struct {
@@ -636,6 +660,7 @@ int main(void)
 		cmocka_unit_test(sizes_and_times_are_parsed),
 		cmocka_unit_test(clock_parses_its_own_format),
 		cmocka_unit_test(invalid_utf8_is_rejected),
+		cmocka_unit_test(utf8_is_checked_at_each_place),
 		cmocka_unit_test(utf8_is_written_and_read),
 		cmocka_unit_test(text_search_ignores_case),
 		cmocka_unit_test(search_is_linear),
