@@ -18,7 +18,7 @@
 static bool make_secrets(struct init *i)
 {
 	char key[KEYGEN_TEXT], token[KEYGEN_TEXT];
-	bool ok = keygen_text(key) && keygen_text(token);
+	bool ok = keygen_text(key) && keygen_text(token) && init_page_texts(i);
 
 	if (!i->secret_text.len && i->scheme.algorithm != ALGORITHM_NONE) {
 		i->made_secret = true;
@@ -77,6 +77,7 @@ static struct conf *make_files(struct init *i)
 		files[n++] = (struct init_file){i->sink, {i->sink_text.data, i->sink_text.len}, 0600, i->relay_uid, i->relay_gid, false};
 	if (i->web)
 		files[n++] = (struct init_file){i->web_file, {site.data, site.len}, 0644, 0, 0, false};
+	n += init_page_files(i, files + n);
 	if (ok && make_directories(i) && init_files_make(files, n)) {
 		conf = conf_load_with(i->conf, CONF_SECRETS_ALL, report_error, NULL);
 		if (!conf)
@@ -156,9 +157,10 @@ static bool try_all(const struct init *i, const struct conf *conf)
 static void print_start(const struct init *i, int *n)
 {
 	char program[PATH_MAX];
+	bool systemd = geteuid() == 0 && access("/run/systemd/system", F_OK) == 0;
 
 	init_receiver(program, sizeof program);
-	if (geteuid() == 0 && access("/run/systemd/system", F_OK) == 0)
+	if (systemd)
 		printf(" %d. Start it:  systemctl enable --now hookspool.socket hookspool.service%s\n", ++*n,
 			i->sink_name ? " hookspool-relay.service" : "");
 	else if (geteuid() == 0)
@@ -166,6 +168,7 @@ static void print_start(const struct init *i, int *n)
 			i->group ? i->group : i->user, program, i->conf);
 	else
 		printf(" %d. Start it:  %s -c %s &\n", ++*n, program, i->conf);
+	init_page_start(i, n, systemd);
 }
 
 static const char *web_next(const struct init *i)
@@ -206,6 +209,7 @@ static void print_next(const struct init *i)
 	if (i->sink_name)
 		printf(" %d. Try the sink:  hookspool -c %s send --relay %s\n", ++n, i->conf, i->sink_name);
 	printf(" %d. Look:  hookspool -c %s list\n", ++n, i->conf);
+	init_page_next(i, &n);
 	buf_free(&url);
 	buf_free(&web);
 	buf_free(&title);
@@ -228,7 +232,7 @@ static int make_all(struct init *i)
 
 static void forget(struct init *i)
 {
-	struct buf *texts[] = {&i->secret_text, &i->token_text, &i->sink_text};
+	struct buf *texts[] = {&i->secret_text, &i->token_text, &i->sink_text, &i->page_users_text, &i->page_password_text};
 
 	for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) {
 		if (texts[k]->data)
@@ -275,6 +279,7 @@ static const struct command_option init_options[] = {
 	{.name = "haproxy", .kind = COMMAND_FILE, .offset = AT(haproxy), .argument = "FILE", .help = "the same for HAProxy"},
 	{.name = "no-web-server", .offset = AT(no_web_server), .help = "write no site"},
 	{.name = "snippet", .offset = AT(snippet), .help = "write only what goes into a site that is there"},
+	{.name = "page", .offset = AT(page), .help = "add the page to the site, at /hookspool/ and for one user with a new password (nginx and Apache)"},
 	{.name = "sink-url-file", .kind = COMMAND_FILE, .offset = AT(sink_url_file), .argument = "FILE",
 		.help = "send each event on to the URL in this file, such as Slack's"},
 	{.name = "spool", .kind = COMMAND_FILE, .offset = AT(spool), .argument = "DIR",

@@ -10,6 +10,7 @@
  *   init_text.c    the text of the configuration
  *   init_web.c     web servers as data: the text of a site for each
  *   init_file.c    files that are made all or none, and never over others
+ *   init_page.c    the page's location and its user, with --page
  *   init_try.c     a signed delivery
  */
 #ifndef INIT_H
@@ -51,8 +52,9 @@ struct init_web {
 	const char *file;      /* where root's site goes by default */
 	const char *below;     /* the program reads files below this directory, so that `test` tests them */
 	const char *const *test; /* a command that tests its configuration; "@FILE@" is the site's file */
-	const char *site;      /* text with @HOST@, @PORT@, @PATH@ and @SOCKET@ */
+	const char *site;      /* text with @HOST@, @PORT@, @PATH@, @SOCKET@ and @PAGE@ */
 	const char *snippet;   /* the same for a site that is there; NULL: it has none */
+	const char *page;      /* what stands for @PAGE@ in both with --page; NULL: it has none */
 	const char *next;      /* how the site is put to use, with @FILE@ and @HOST@ */
 	const char *next_elsewhere; /* where the file is not below that directory; NULL: `next` is right for any */
 	const char *next_snippet;
@@ -71,7 +73,7 @@ const struct init_web *init_web_here(void);
 struct init_options {
 	const char *provider, *url, *secret_file, *socket, *group, *user, *spool, *sink_url_file;
 	const char *nginx, *apache, *caddy, *lighttpd, *haproxy; /* the file of the site */
-	bool new_secret, no_web_server, snippet;
+	bool new_secret, no_web_server, snippet, page;
 };
 
 struct init {
@@ -82,7 +84,8 @@ struct init {
 	struct init_url url;
 	char name[INIT_PATH];  /* of the endpoint's files: the last part of the path */
 	char secret[PATH_MAX], token[PATH_MAX], sink[PATH_MAX], spool[PATH_MAX], socket[PATH_MAX], web_file[PATH_MAX];
-	struct buf secret_text, token_text, sink_text;
+	char page_socket[PATH_MAX], page_users[PATH_MAX], page_password[PATH_MAX];
+	struct buf secret_text, token_text, sink_text, page_users_text, page_password_text;
 	const char *sink_name; /* NULL: there is no sink */
 	bool made_secret;      /* the secret is a new one */
 	const struct init_web *web; /* NULL: none */
@@ -123,7 +126,7 @@ void init_default_url(const struct init *i, struct buf *out);
 
 /* ---- files */
 
-enum { INIT_FILES = 6 };
+enum { INIT_FILES = 8 };
 
 struct init_file {
 	const char *path;
@@ -142,6 +145,22 @@ void init_files_remove(struct init_file *files, size_t n);
 
 /* Makes a directory that is missing; its parent must be there. False after a message. */
 bool init_directory_make(const char *path, mode_t mode, uid_t uid, gid_t gid);
+
+/* ---- the page, with --page; without it these do nothing */
+
+/* CLI_OK, or the status to exit with, after a message: the web server has no page here. */
+int init_page_take(const struct init *i);
+
+/* Name its socket and files, and make their texts. False when a path is too long; when memory is short, or there are no random bytes. */
+bool init_page_name(struct init *i);
+bool init_page_texts(struct init *i);
+
+/* Adds its files. Returns how many. */
+size_t init_page_files(const struct init *i, struct init_file *files);
+
+/* Print the next steps: how it is started, and where it is. *n is the number of the last step. */
+void init_page_start(const struct init *i, int *n, bool systemd);
+void init_page_next(const struct init *i, int *n);
 
 /* ---- the trial */
 

@@ -157,6 +157,6 @@ int init_take_defaults(struct init *i)
 	}
 	if (!i->web && !o->no_web_server)
 		return cli_usage("init", "--nginx FILE is missing, or --apache, --caddy, --lighttpd, --haproxy, or --no-web-server");
-	return CLI_OK;
+	return init_page_take(i);
 }
 

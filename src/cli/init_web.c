@@ -14,6 +14,27 @@
 	in "\tfastcgi_pass unix:@SOCKET@;\n" \
 	in "}\n"
 
+/* As in conf-examples/page: REMOTE_USER comes behind the include, so that no client names the user. */
+#define NGINX_PAGE \
+	"\n" \
+	"location /hookspool/ {\n" \
+	"\tauth_basic \"hookspool\";\n" \
+	"\tauth_basic_user_file @USERS@;\n" \
+	"\n" \
+	"\tinclude /etc/nginx/fastcgi_params;\n" \
+	"\tfastcgi_param REMOTE_USER $remote_user;\n" \
+	"\tfastcgi_pass unix:@PAGE_SOCKET@;\n" \
+	"}\n"
+
+#define APACHE_PAGE \
+	"<Location \"/hookspool/\">\n" \
+	"\tProxyPass \"unix:@PAGE_SOCKET@|fcgi://hookspool-page/\"\n" \
+	"\tAuthType Basic\n" \
+	"\tAuthName \"hookspool\"\n" \
+	"\tAuthUserFile \"@USERS@\"\n" \
+	"\tRequire valid-user\n" \
+	"</Location>\n"
+
 #define APACHE(in) \
 	in "<Location \"@PATH@\">\n" \
 	in "\tProxyPass \"unix:@SOCKET@|fcgi://hookspool@PATH@\"\n" \
@@ -49,8 +70,9 @@ static const char *const test_haproxy[] = {"haproxy", "-c", "-q", "-f", "@FILE@"
 static const struct init_web webs[] = {
 	{
 		.name = "nginx", .program = "nginx", .file = "/etc/nginx/conf.d/hookspool.conf", .below = "/etc/nginx/", .test = test_nginx,
-		.site = "server {\n\tlisten @PORT@;\n\tserver_name @HOST@;\n\n" NGINX("\t") "\n\tlocation / {\n\t\treturn 404;\n\t}\n}\n",
-		.snippet = NGINX(""),
+		.site = "server {\n\tlisten @PORT@;\n\tserver_name @HOST@;\n\n" NGINX("\t") "\t@PAGE@\n\tlocation / {\n\t\treturn 404;\n\t}\n}\n",
+		.snippet = NGINX("") "@PAGE@",
+		.page = NGINX_PAGE,
 		.next = "nginx -t && nginx -s reload",
 		.next_elsewhere = "Inside http { } of nginx.conf write \"include @FILE@;\", then: nginx -t && nginx -s reload",
 		.next_snippet = "Inside the server block of @HOST@ write \"include @FILE@;\", then: nginx -t && nginx -s reload",
@@ -59,8 +81,9 @@ static const struct init_web webs[] = {
 	{
 		.name = "apache", .program = "apache2", .file = "/etc/apache2/sites-available/hookspool.conf", .below = "/etc/apache2/",
 		.test = test_apache,
-		.site = "@LISTEN@<VirtualHost *:@PORT@>\n\tServerName @HOST@\n" APACHE("\t") "</VirtualHost>\n",
-		.snippet = APACHE(""),
+		.site = "@LISTEN@<VirtualHost *:@PORT@>\n\tServerName @HOST@\n" APACHE("\t") "\t@PAGE@</VirtualHost>\n",
+		.snippet = APACHE("") "@PAGE@",
+		.page = APACHE_PAGE,
 		.next = "a2enmod proxy_fcgi && a2ensite hookspool && apache2ctl graceful",
 		.next_elsewhere = "In apache2.conf write \"Include @FILE@\", then: a2enmod proxy_fcgi && apache2ctl graceful",
 		.next_snippet = "Inside the VirtualHost of @HOST@ write \"Include @FILE@\", then: a2enmod proxy_fcgi && apache2ctl graceful",
@@ -119,10 +142,26 @@ const struct init_web *init_web_here(void)
 	return NULL;
 }
 
+/* Appends the page's part; its lines are as far in as the word. */
+static bool add_page(const struct init *i, struct buf *out)
+{
+	bool inside = out->len && out->data[out->len - 1] == '\t', ok = true;
+	struct buf lines = {0};
+
+	out->len -= inside;
+	for (const char *line = i->o->page ? i->web->page : "", *end; ok && *line; line = end) {
+		end = strchr(line, '\n') + 1;
+		ok = (!inside || *line == '\n' || buf_add(&lines, "\t", 1)) && buf_add(&lines, line, (size_t)(end - line));
+	}
+	ok = ok && init_web_text(i, buf_str(&lines), out);
+	buf_free(&lines);
+	return ok;
+}
+
 /* Appends the value of the word that *text begins with, and moves behind it. False: it begins with none. */
 static bool add_web_word(const struct init *i, const char **text, struct buf *out)
 {
-	static const char *const words[] = {"@HOST@", "@PORT@", "@PATH@", "@SOCKET@", "@FILE@", "@LISTEN@", "@ADDRESS@"};
+	static const char *const words[] = {"@HOST@", "@PORT@", "@PATH@", "@SOCKET@", "@FILE@", "@LISTEN@", "@USERS@", "@PAGE_SOCKET@", "@PAGE@", "@ADDRESS@"};
 	unsigned port = i->url.tls ? 80 : i->url.port; /* where certbot adds TLS */
 	size_t w = 0;
 
@@ -138,6 +177,9 @@ static bool add_web_word(const struct init *i, const char **text, struct buf *ou
 	case 3: return buf_add_text(out, i->socket);
 	case 4: return buf_add_text(out, i->web_file);
 	case 5: return port == 80 || buf_printf(out, "Listen %u\n", port);
+	case 6: return buf_add_text(out, i->page_users);
+	case 7: return buf_add_text(out, i->page_socket);
+	case 8: return add_page(i, out);
 	default: /* Caddy gets a certificate for a name without http:// */
 		return i->url.tls ? buf_printf(out, "%s:%u", i->url.host, i->url.port) : buf_printf(out, "http://%s:%u", i->url.host, i->url.port);
 	}

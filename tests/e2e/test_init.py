@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """hookspool init: what it makes works behind real web servers, is readable by its user alone, and takes no other file's place."""
+import base64
 import os
 import pty
 import re
@@ -7,17 +8,21 @@ import select
 import shutil
 import stat
 import subprocess
+from http.client import HTTPConnection
 
 import pytest
 
 from outcomes import expect
-from place import BIN, ROOT, SLOW, USER, in_own_mounts, new_dir, own, run
+from place import BIN, ROOT, SLOW, SOURCE, USER, in_own_mounts, new_dir, own, run
 from proc import Child
 from receiver import REPORT, accepts
 from sender import SECRET, deliver, message
 from servers import Server, free_port, start_apache, start_nginx, module
 from spool import Spool
 from test_web_servers import caddy, haproxy, lighttpd
+
+
+AUTHENTICATION = ["auth_basic", "authn_core", "authn_file", "authz_user"]  # of Apache; Debian's has them on
 
 
 class Made:
@@ -62,7 +67,7 @@ def serve(made):
         return start_nginx(text, made.port)
     if made.web == "apache":
         text = re.sub(rf"^Listen {made.port}\n", "", text)
-        return start_apache(module("proxy", "proxy_fcgi") + text, made.port)
+        return start_apache(module("proxy", "proxy_fcgi", *AUTHENTICATION) + text, made.port)
     argv, where = {"caddy": caddy, "lighttpd": lighttpd, "haproxy": haproxy}[made.web](text.replace("bind :", "bind 127.0.0.1:"), None, made.port)
     return Server(argv, where / "server.log", made.port)
 
@@ -83,6 +88,46 @@ def test_first_delivery_behind_each_web_server(web, children):
     expect(deliver(made.port, "/webhook/linkedin", message(), secret="another"), "unauthorized")
     assert len(made.spool.events()) == 3
     server.stop()
+
+
+def page_status(made, password=None, path="events.json"):
+    headers = {"Authorization": "Basic " + base64.b64encode(f"hookspool:{password}".encode()).decode()} if password else {}
+    connection = HTTPConnection("127.0.0.1", made.port, timeout=30)
+    connection.request("GET", f"/hookspool/{path}", headers={"Host": f"localhost:{made.port}", **headers})
+    answer = connection.getresponse()
+    return answer.status, answer.read()
+
+
+@pytest.mark.parametrize("web", ["nginx", "apache"])
+def test_page_is_shown_to_its_user_alone(web, children):
+    """With --page, started as "Next" says: the event is shown with the password, and nothing without it."""
+    made = Made(web)
+    done = made.init("--new-secret", "--page")
+    said = done.stdout.decode()
+    assert done.returncode == 0 and f"http://localhost:{made.port}/hookspool/ as the user hookspool" in said, said + done.stderr.decode()
+    password = (made.dir / "page.password").read_text().strip()
+    users = (made.dir / "page.users").stat()
+    assert re.fullmatch("[0-9a-f]{64}", password) and password not in said and password not in (made.dir / "page.users").read_text()
+    assert stat.S_IMODE((made.dir / "page.password").stat().st_mode) == 0o600 and stat.S_IMODE(users.st_mode) == (0o640 if ROOT else 0o600)
+    own(made.dir)
+    line = re.search(r"The page:  (.*)&$", said, re.M)
+    argv = f"exec {line[1]}" if line else f"exec {BIN}/hookspool-page.fcgi -c {made.conf} --listen unix:{made.dir}/page.sock"  # systemd runs here
+    page = Child(["/bin/sh", "-c", f"HOOKSPOOL_PAGE_FILES={SOURCE}/share/page {argv}"], made.dir / "page.log", user=None)
+    page.until(lambda: accepts(made.dir / "page.sock"), "the page listens")
+    server = serve(made)
+    status, body = page_status(made, password)
+    assert status == 200 and b'"event":"message.received"' in body, body
+    assert [page_status(made, wrong)[0] for wrong in (None, "", "x" * 64)] == [401] * 3
+    assert page_status(made, password, "")[0] == 200
+    server.stop()
+
+
+def test_page_needs_a_web_server_that_has_it():
+    for more in (["--page", "--no-web-server"], ["--page"]):
+        made = Made("caddy")
+        options = [one for one in made.options("--new-secret", *more) if "--no-web-server" not in more or one not in ("--caddy", made.site)]
+        done = run([BIN / "hookspool", *options])
+        assert done.returncode == 64 and b"--page is for nginx and Apache" in done.stderr and not made.files()
 
 
 def test_modes_and_owners():
@@ -110,7 +155,7 @@ def test_delivery_through_a_receiver_that_runs(children):
     assert len(made.spool.events()) == 2
 
 
-@pytest.mark.parametrize("name", ["hookspool.conf", "linkedin.secret", "site", "sinks/slack.url"])
+@pytest.mark.parametrize("name", ["hookspool.conf", "linkedin.secret", "site", "sinks/slack.url", "page.users", "page.password"])
 def test_nothing_is_overwritten(name):
     """Where one file is there, none is made; a link to nowhere is there, too."""
     for link in (False, True):
@@ -122,7 +167,7 @@ def test_nothing_is_overwritten(name):
         url.write_text("https://hooks.slack.com/services/T/B/x\n")
         url.chmod(0o600)
         before = made.files()
-        done = made.init("--new-secret", "--sink-url-file", url)
+        done = made.init("--new-secret", "--page", "--sink-url-file", url)
         assert done.returncode == 1 and f"{name}: exists".encode() in done.stderr and made.files() - {"sinks"} == before - {"sinks"}
         assert link or path.read_text() == "mine"
         assert [p.name for p in made.dir.glob("sinks/*")] == (["slack.url"] if "/" in name else [])
