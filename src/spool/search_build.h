@@ -18,7 +18,7 @@
 enum search_field { SEARCH_SENDER_ID, SEARCH_SENDER_NAME, SEARCH_TEXT };
 
 enum {
-	SEARCH_ID_ROWS = 4,             /* of a sender's id, which is hashed whole */
+	SEARCH_ID_ROWS = 8,             /* of a sender's id, which is hashed whole */
 	SEARCH_LEAST = 16384,           /* ids; a spool of fewer has no index */
 	SEARCH_TEXT_MOST = 64 * 1024,   /* bytes; a block with a longer text is always looked at */
 };
@@ -45,8 +45,8 @@ void search_build_free(struct search_build *b);
 
 /*
  * Finds the newest part that lacks something, and begins with it. The events with first <= id <= last are to be added, in the order of
- * their ids. first > last: the index is as complete as it gets. `least`: so many ids, or the end of a part, are worth a file. False on
- * an error.
+ * their ids. first > last: the index is as complete as it gets. `least`: so many ids, or the end of a part, are worth a file; 1: all
+ * are. False on an error.
  */
 bool search_build_part(struct search_build *b, int64_t least, int64_t *first, int64_t *last);
 

@@ -13,7 +13,7 @@
 #include "spool/spool.h"
 #include "spool/sqlite/db.h"
 
-enum { EVENTS = 140000 /* a part and a beginning */, BODIES = 3000, MANY = 4000 };
+enum { EVENTS = 140000 /* a part and a beginning */, LATE = 136000, BODIES = 3000, MANY = 4000 };
 
 static struct search_scheme own[2];
 static struct search_schemes schemes = {own, 1, 77};
@@ -23,9 +23,10 @@ static struct spool_db db;
 static char texts[BODIES][80];
 static char names[BODIES][24];
 
+/* The second part begins with few of them, so that its file has few rows, and has more rows when it has grown. */
 static struct slice text_of(int64_t id)
 {
-	return slice_text(texts[id % BODIES]);
+	return slice_text(texts[id % (id < PART_IDS || id >= LATE ? BODIES : 50)]);
 }
 
 static struct slice name_of(int64_t id)
@@ -60,19 +61,24 @@ static void make_texts(void)
 	}
 }
 
-static int open_spool(void **state)
+static void add_events(int first, int last)
 {
 	char sql[256];
 
+	snprintf(sql, sizeof sql, "INSERT INTO event(id, received_at, endpoint, secret, event, headers, body) WITH RECURSIVE n(i) AS"
+		" (SELECT %d UNION ALL SELECT i + 1 FROM n WHERE i < %d) SELECT i, i, '/w', 1, 'e', '', x'00' FROM n", first, last);
+	assert_true(spool_db_exec(&db, sql));
+}
+
+static int open_spool(void **state)
+{
 	if (unit_enter(state) != 0)
 		return -1;
 	setlocale(LC_CTYPE, "C.UTF-8");
 	make_texts();
 	own[0] = (struct search_scheme){search_endpoint(slice_text("/w")), 1};
 	assert_true(spool_db_open(&db, "spool", JOURNAL_WAL, SPOOL_RECEIVE));
-	snprintf(sql, sizeof sql, "INSERT INTO event(id, received_at, endpoint, secret, event, headers, body) WITH RECURSIVE n(i) AS"
-		" (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) SELECT i, i, '/w', 1, 'e', '', x'00' FROM n", EVENTS);
-	assert_true(spool_db_exec(&db, sql));
+	add_events(1, LATE - 1);
 	return 0;
 }
 
@@ -174,6 +180,21 @@ static void check_searches(int rounds)
 
 /* ---- tests */
 
+/* What a part's file has stays in the one that takes its place. */
+static void a_part_grows(void **state)
+{
+	(void)state;
+	assert_int_equal(build(1), LATE / PART_BLOCK_IDS * PART_BLOCK_IDS - 1);
+	add_events(LATE, EVENTS);
+	assert_int_equal(build(1), EVENTS / PART_BLOCK_IDS * PART_BLOCK_IDS - LATE / PART_BLOCK_IDS * PART_BLOCK_IDS);
+	for (int64_t id = PART_IDS; id < EVENTS; id += 300) {
+		struct search_terms t = {.sender = part_of(name_of(id).p), .text = part_of(text_of(id).p)};
+
+		candidates(&t, false, PART_IDS, EVENTS);
+	}
+	assert_true(spool_search_drop(&db));
+}
+
 static void no_event_that_matches_is_left_out(void **state)
 {
 	struct search_terms rare = {.text = slice_text("xylophon")}, person = {.sender = slice_text("urn:person:49999")};
@@ -259,6 +280,7 @@ static void two_processes_do_not_build_at_once(void **state)
 /* A bit of any page, or the length: what is left is right. */
 static void damage_is_found(void **state)
 {
+	struct search_terms own_text = {0};
 	char *whole, *damaged;
 	struct stat st;
 	size_t n, at;
@@ -267,6 +289,8 @@ static void damage_is_found(void **state)
 	(void)state;
 	build(1);
 	assert_true((fd = open("spool/search/0", O_RDONLY)) >= 0 && fstat(fd, &st) == 0);
+	for (int64_t id = 1; own_text.text.n < 10; id++)
+		own_text.text = text_of(id);
 	n = (size_t)st.st_size;
 	whole = malloc(n);
 	damaged = malloc(n);
@@ -276,10 +300,13 @@ static void damage_is_found(void **state)
 		at = i < 3 ? (size_t)i : (size_t)rand() % n;
 		memcpy(damaged, whole, n);
 		damaged[at] ^= (char)(1 << rand() % 8);
+		if (i == 5)
+			memset(damaged + 2 * PART_PAGE, 0, n - 2 * PART_PAGE); /* no block has anything */
 		assert_true((fd = open("spool/search/0", O_WRONLY | O_TRUNC)) >= 0);
 		assert_true(write(fd, damaged, i % 5 == 4 ? at : n) >= 0);
 		close(fd);
 		check_searches(1);
+		candidates(&own_text, false, 1, 20000);
 	}
 	assert_int_equal(unlink("spool/search/0"), 0);
 	free(whole);
@@ -357,6 +384,7 @@ static void a_long_text_opens_its_block(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_part_grows),
 		cmocka_unit_test(no_event_that_matches_is_left_out),
 		cmocka_unit_test(newest_events_are_looked_at),
 		cmocka_unit_test(texts_read_in_another_way_are_looked_at),

@@ -53,31 +53,6 @@ uint64_t search_seed(uint64_t identity, enum search_field field)
 	return search_hash(identity, &field, sizeof field);
 }
 
-uint64_t search_endpoint(struct slice path)
-{
-	return search_hash(0, path.p, path.n);
-}
-
-static int compare_schemes(const void *a, const void *b)
-{
-	const struct search_scheme *x = a, *y = b;
-
-	return x->endpoint < y->endpoint ? -1 : x->endpoint > y->endpoint;
-}
-
-uint64_t search_scheme_of(const struct search_schemes *s, uint64_t endpoint)
-{
-	const struct search_scheme key = {.endpoint = endpoint}, *found = s->n ? bsearch(&key, s->of, s->n, sizeof key, compare_schemes) : NULL;
-
-	return found ? found->reads : s->others;
-}
-
-void search_schemes_sort(struct search_schemes *s)
-{
-	if (s->n)
-		qsort(s->of, s->n, sizeof *s->of, compare_schemes);
-}
-
 static bool fail_build(struct search_build *b)
 {
 	return spool_db_fail(b->db, errno == ENOSPC ? SPOOL_ERROR_FULL : SPOOL_ERROR_OTHER, "search index: %s", strerror(errno));
@@ -238,6 +213,14 @@ static bool begin_part(struct search_build *b, int64_t number, uint32_t blocks)
 	return true;
 }
 
+/* A file is written anew as a whole: each time for a quarter more, so that an event is written a few times. */
+static bool is_worth(uint32_t there, uint32_t blocks, int64_t least)
+{
+	int64_t more = (int64_t)(blocks - there) * PART_BLOCK_IDS;
+
+	return more >= least && (blocks - there >= there / 4 || least == 1);
+}
+
 bool search_build_part(struct search_build *b, int64_t least, int64_t *first, int64_t *last)
 {
 	int64_t newest, oldest, settled, whole, id, begin;
@@ -257,7 +240,7 @@ bool search_build_part(struct search_build *b, int64_t least, int64_t *first, in
 		begin = id / PART_IDS * PART_IDS;
 		there = blocks_there(b, id / PART_IDS);
 		blocks = (uint32_t)((whole - begin + 1) / PART_BLOCK_IDS < PART_BLOCKS ? (whole - begin + 1) / PART_BLOCK_IDS : PART_BLOCKS);
-		if (blocks <= there || (blocks < PART_BLOCKS && (int64_t)(blocks - there) * PART_BLOCK_IDS < least))
+		if (blocks <= there || (blocks < PART_BLOCKS && !is_worth(there, blocks, least)))
 			continue;
 		if (!begin_part(b, id / PART_IDS, blocks))
 			return false;
@@ -346,7 +329,7 @@ static uint64_t count_bits(const struct work *w, size_t rows)
 	uint64_t n = 0;
 
 	for (size_t r = 0; r < rows; r++)
-		for (size_t i = 0; i < PART_BLOCKS / 64; i++)
+		for (size_t i = 0; i < PART_WORDS; i++)
 			n += (uint64_t)__builtin_popcountll(w->row[r].word[i]);
 	return n;
 }
@@ -359,7 +342,7 @@ static uint32_t lay_over(struct work *w)
 	while (rows > PART_ROWS_LEAST && count_bits(w, (size_t)1 << rows) * SPARSE <= ((uint64_t)w->blocks << rows)) {
 		rows--;
 		for (size_t r = 0; r < (size_t)1 << rows; r++)
-			for (size_t i = 0; i < PART_BLOCKS / 64; i++)
+			for (size_t i = 0; i < PART_WORDS; i++)
 				w->row[r].word[i] |= w->row[r + ((size_t)1 << rows)].word[i];
 	}
 	return rows;

@@ -104,13 +104,13 @@ static struct part_row find_term(const struct part *p, const struct term *t)
 
 static void unite(struct part_row *to, const struct part_row *from)
 {
-	for (size_t i = 0; i < PART_BLOCKS / 64; i++)
+	for (size_t i = 0; i < PART_WORDS; i++)
 		to->word[i] |= from->word[i];
 }
 
 static void intersect(struct part_row *to, const struct part_row *from)
 {
-	for (size_t i = 0; i < PART_BLOCKS / 64; i++)
+	for (size_t i = 0; i < PART_WORDS; i++)
 		to->word[i] &= from->word[i];
 }
 

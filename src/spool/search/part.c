@@ -15,14 +15,14 @@
 #include "spool/search/place.h"
 
 enum {
-	ROWS_A_PAGE = 63,
-	SCHEMES_A_PAGE = ROWS_A_PAGE * sizeof(struct part_row) / sizeof(struct search_scheme),
+	WORDS_A_PAGE = 63 * PART_WORDS,
+	SCHEMES_A_PAGE = WORDS_A_PAGE * sizeof(uint64_t) / sizeof(struct search_scheme),
 };
 
 struct page {
 	union {
 		struct part_head head;
-		struct part_row row[ROWS_A_PAGE];
+		uint64_t word[WORDS_A_PAGE];
 		struct search_scheme scheme[SCHEMES_A_PAGE];
 		unsigned char bytes[PART_PAGE - sizeof(uint64_t)];
 	} is;
@@ -41,9 +41,20 @@ static uint64_t scheme_pages(const struct part_head *head)
 	return (head->schemes + SCHEMES_A_PAGE - 1) / SCHEMES_A_PAGE;
 }
 
+/* Of a row in the file. */
+static uint64_t row_words(const struct part_head *head)
+{
+	return head->blocks ? (head->blocks + 63) / 64 : 1;
+}
+
+static uint64_t rows_a_page(const struct part_head *head)
+{
+	return WORDS_A_PAGE / row_words(head);
+}
+
 static uint64_t row_pages(const struct part_head *head)
 {
-	return ((UINT64_C(1) << head->rows) + ROWS_A_PAGE - 1) / ROWS_A_PAGE;
+	return ((UINT64_C(1) << head->rows) + rows_a_page(head) - 1) / rows_a_page(head);
 }
 
 static bool read_part_page(const struct part *p, uint64_t at, struct page *page)
@@ -103,21 +114,21 @@ bool part_is_current(const struct part *p, const struct search_schemes *s)
 
 bool part_filter(const struct part *p, uint64_t row, struct part_row *maybe)
 {
-	uint64_t n = row & ((UINT64_C(1) << p->head.rows) - 1), at = 1 + scheme_pages(&p->head) + n / ROWS_A_PAGE;
-	const struct part_row *found;
+	uint64_t n = row & ((UINT64_C(1) << p->head.rows) - 1), at = 1 + scheme_pages(&p->head) + n / rows_a_page(&p->head);
+	const uint64_t *found;
 	struct page page;
 
 	if (!read_part_page(p, at, &page) || page.sum != part_sum(&page, &p->head, at))
 		return false;
-	found = &page.is.row[n % ROWS_A_PAGE];
-	for (size_t i = 0; i < sizeof maybe->word / sizeof *maybe->word; i++)
-		maybe->word[i] &= found->word[i];
+	found = page.is.word + n % rows_a_page(&p->head) * row_words(&p->head);
+	for (uint64_t i = 0; i < row_words(&p->head); i++)
+		maybe->word[i] &= found[i];
 	return true;
 }
 
 bool part_load(const struct part *p, struct search_scheme schemes[PART_SCHEMES], struct part_row *rows)
 {
-	uint64_t n_schemes = scheme_pages(&p->head), n_rows = UINT64_C(1) << p->head.rows, first, n;
+	uint64_t n_schemes = scheme_pages(&p->head), n_rows = UINT64_C(1) << p->head.rows, words = row_words(&p->head), first, n;
 	struct page page;
 
 	for (uint64_t at = 1; at < 1 + n_schemes + row_pages(&p->head); at++) {
@@ -129,9 +140,9 @@ bool part_load(const struct part *p, struct search_scheme schemes[PART_SCHEMES],
 			memcpy(schemes + first, page.is.scheme, (n < SCHEMES_A_PAGE ? n : SCHEMES_A_PAGE) * sizeof *schemes);
 			continue;
 		}
-		first = (at - 1 - n_schemes) * ROWS_A_PAGE;
-		n = n_rows - first;
-		memcpy(rows + first, page.is.row, (n < ROWS_A_PAGE ? n : ROWS_A_PAGE) * sizeof *rows);
+		first = (at - 1 - n_schemes) * rows_a_page(&p->head);
+		for (uint64_t i = 0; i < rows_a_page(&p->head) && first + i < n_rows; i++)
+			memcpy(rows[first + i].word, page.is.word + i * words, words * sizeof *page.is.word);
 	}
 	return true;
 }
@@ -154,17 +165,31 @@ static bool write_page(int fd, const struct part_head *head, uint64_t at, struct
 	return n == PART_PAGE;
 }
 
-/* Writes things of a size, so many a page. */
-static bool write_pages(int fd, const struct part_head *head, uint64_t *at, const void *things, size_t size, uint64_t n, uint64_t a_page)
+static bool write_scheme_pages(int fd, const struct part_head *head, const struct search_scheme *schemes)
 {
 	struct page page;
 
-	for (uint64_t first = 0; first < n; first += a_page) {
-		uint64_t some = n - first < a_page ? n - first : a_page;
+	for (uint64_t first = 0; first < head->schemes; first += SCHEMES_A_PAGE) {
+		uint64_t n = head->schemes - first < SCHEMES_A_PAGE ? head->schemes - first : SCHEMES_A_PAGE;
 
 		page = (struct page){0};
-		memcpy(page.is.bytes, (const char *)things + first * size, some * size);
-		if (!write_page(fd, head, (*at)++, &page))
+		memcpy(page.is.scheme, schemes + first, n * sizeof *schemes);
+		if (!write_page(fd, head, 1 + first / SCHEMES_A_PAGE, &page))
+			return false;
+	}
+	return true;
+}
+
+static bool write_row_pages(int fd, const struct part_head *head, const struct part_row *rows)
+{
+	uint64_t words = row_words(head), at = 1 + scheme_pages(head), n = UINT64_C(1) << head->rows;
+	struct page page;
+
+	for (uint64_t first = 0; first < n; first += rows_a_page(head)) {
+		page = (struct page){0};
+		for (uint64_t i = 0; i < rows_a_page(head) && first + i < n; i++)
+			memcpy(page.is.word + i * words, rows[first + i].word, words * sizeof *page.is.word);
+		if (!write_page(fd, head, at++, &page))
 			return false;
 	}
 	return true;
@@ -173,10 +198,7 @@ static bool write_pages(int fd, const struct part_head *head, uint64_t *at, cons
 bool part_write(int fd, const struct part_head *head, const struct search_scheme *schemes, const struct part_row *rows)
 {
 	struct page page = {.is.head = *head};
-	uint64_t at = 1;
 
 	page.is.head.magic = PART_MAGIC;
-	return write_pages(fd, head, &at, schemes, sizeof *schemes, head->schemes, SCHEMES_A_PAGE) &&
-		write_pages(fd, head, &at, rows, sizeof *rows, UINT64_C(1) << head->rows, ROWS_A_PAGE) &&
-		write_page(fd, head, 0, &page);
+	return write_scheme_pages(fd, head, schemes) && write_row_pages(fd, head, rows) && write_page(fd, head, 0, &page);
 }

@@ -3,7 +3,8 @@
  * A file of the search index: for 131,072 ids, which blocks of 256 ids have which grams.
  *
  * A gram's hash names some rows, and a row has a bit for each block. A block whose bit is 0 in one of them has no event with the gram. A
- * row is 64 bytes. The file has pages of 4 KiB, each with a checksum: the head, how the texts were read, the rows.
+ * row has 8 bytes for each 64 blocks that are indexed. The file has pages of 4 KiB, each with a checksum: the head, how the texts were
+ * read, the rows.
  *
  * Readers trust nothing in the file: a page that is missing or damaged means that every block may have the gram.
  */
@@ -19,6 +20,7 @@ enum {
 	PART_BITS = 17, /* a part's ids have the same number above their lowest 17 bits */
 	PART_IDS = 1 << PART_BITS,
 	PART_BLOCKS = 512,
+	PART_WORDS = PART_BLOCKS / 64,
 	PART_BLOCK_IDS = PART_IDS / PART_BLOCKS,
 	PART_ROWS_LEAST = 6, /* of the base-2 logarithm of a part's rows */
 	PART_ROWS_MOST = 18, /* 16 MiB */
@@ -30,7 +32,7 @@ enum {
 
 /* A bit for each block. */
 struct part_row {
-	uint64_t word[PART_BLOCKS / 64];
+	uint64_t word[PART_WORDS];
 };
 
 struct part_head {
