@@ -16,8 +16,9 @@ enum {
 	READ_SHARE = 10, /* reading that finds nothing takes a tenth of the time at most */
 };
 
-/* Whether a sink wants an event. UNKNOWN: memory is short; it is read again. NEVER_KNOWN: a dead letter, as it must not be forgotten. */
-enum wanted { WANTED, UNWANTED, UNKNOWN, NEVER_KNOWN };
+/* Whether a sink wants an event. UNKNOWN: memory is short; it is read again. NEVER_KNOWN: a dead letter, as it must not be forgotten;
+ * the same where its body is lost. */
+enum wanted { WANTED, UNWANTED, UNKNOWN, NEVER_KNOWN, LOST };
 
 struct reading {
 	struct relay *relay;
@@ -126,7 +127,7 @@ static void take_row(struct reading *reading, const struct spool_relay_row *row,
 
 	if (a)
 		a->version = r->version;
-	switch (!a ? UNKNOWN : is_too_old(a, q->sink->max_age) ? UNWANTED : a->unfiltered ? wants(reading, a) : WANTED) {
+	switch (!a ? UNKNOWN : a->event.body_lost ? LOST : is_too_old(a, q->sink->max_age) ? UNWANTED : a->unfiltered ? wants(reading, a) : WANTED) {
 	case WANTED:
 		add(q, a);
 		break;
@@ -137,6 +138,10 @@ static void take_row(struct reading *reading, const struct spool_relay_row *row,
 	case NEVER_KNOWN:
 		queue_add_ended(q, a);
 		result_unfiltered(r, a);
+		break;
+	case LOST:
+		queue_add_ended(q, a);
+		result_lost(r, a);
 		break;
 	case UNKNOWN:
 		reading->unknown = true;

@@ -188,15 +188,25 @@ void result_unwanted(struct relay *r, struct attempt *a)
 	add_result(r, a);
 }
 
-void result_unfiltered(struct relay *r, struct attempt *a)
+static void give_up(struct relay *r, struct attempt *a, const char *why)
 {
 	a->result.state = SPOOL_RELAY_DEAD;
 	a->result.unjudged = true;
 	a->result.at = a->result.due = clock_now();
 	a->result.since = a->since;
-	a->result.error = "its endpoint is no longer configured, so that its text can't be filtered";
+	a->result.error = why;
 	log_attempt(a, &(struct sink_result){0});
 	add_result(r, a);
+}
+
+void result_unfiltered(struct relay *r, struct attempt *a)
+{
+	give_up(r, a, "its endpoint is no longer configured, so that its text can't be filtered");
+}
+
+void result_lost(struct relay *r, struct attempt *a)
+{
+	give_up(r, a, "its body is missing or damaged in the spool; hookspool check names the file");
 }
 
 static struct attempt *attempt_of_result(struct spool_attempt *result)

@@ -176,6 +176,9 @@ void result_unwanted(struct relay *r, struct attempt *a);
 /* The event's text is unknown, as its endpoint was removed, and the sink filters by it: a dead letter, nothing is sent. */
 void result_unfiltered(struct relay *r, struct attempt *a);
 
+/* The event's body is missing or damaged on the disk: a dead letter, nothing is sent. */
+void result_lost(struct relay *r, struct attempt *a);
+
 /* Tells the receivers that wait, where there are many results. True: the results wait for others. */
 bool result_tell(struct relay *r);
 

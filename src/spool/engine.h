@@ -96,7 +96,7 @@ struct spool_engine {
 extern const struct spool_engine spool_sqlite_engine;
 
 /* An engine of a module. SPOOL_ABI changes with this header, receiver.h, and the functions of engine.syms. */
-enum { SPOOL_ABI = 1 };
+enum { SPOOL_ABI = 2 };
 
 struct spool_module {
 	unsigned abi;
@@ -130,6 +130,8 @@ struct spool_db {
 	bool wal;      /* the journal is a write-ahead log */
 	bool dirty;    /* under the lock: the dirty flag as it is in the lock's file */
 	bool fsync_failed; /* of this process or an earlier one: the disk may lack what can be read, until spool_repair() */
+	int64_t segment; /* whose file is open for reading, in segment_fd; 0: none */
+	int segment_fd;
 	int relay_lock_fd; /* of spool_relay_lock(): -1: not taken; open until spool_db_free() */
 };
 

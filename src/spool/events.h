@@ -46,6 +46,7 @@ struct spool_row {
 	struct slice text;
 	int64_t came;    /* deliveries of it that the receiver has had; 0: that was not read, or a catch-up has it alone */
 	int64_t came_at; /* when the last of them came, where it is not the first */
+	bool body_lost;  /* for the relay: the body is missing or damaged on the disk, and body is empty */
 	bool text_known; /* text is the event's, or the event has none; otherwise it was not stored, and the body tells */
 };
 

@@ -5,7 +5,8 @@
  * Parameters are ?1, ?2 and so on; each is bound before the first step. A text is compared by its bytes. What one engine says in other
  * words is written so that all understand it: CASE and not iif(), coalesce() and not ifnull(), ON CONFLICT(columns) and not INSERT OR,
  * a condition and not a number, BIGINT in a CAST, and (column = ?1 OR ?1 IS NULL) in that order. INDEXED BY is for SQLite alone; other
- * engines leave it out.
+ * engines leave it out. An event's body is event_body(body, segment, id) and its length event_size(body, segment): SQLite may have it in
+ * a file. Other engines read the column.
  */
 #ifndef SPOOL_STMT_H
 #define SPOOL_STMT_H

@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 enum kind { WRITES, SYNCS, OPENS, ALLOCATIONS, KINDS };
@@ -64,6 +65,13 @@ ssize_t pwrite64(int fd, const void *p, size_t n, off64_t at)
 	return errno ? -1 : REAL(pwrite64)(fd, p, n / 2, at);
 }
 
+ssize_t pwritev(int fd, const struct iovec *v, int n, off_t at)
+{
+	if (!fails(WRITES))
+		return REAL(pwritev)(fd, v, n, at);
+	return errno ? -1 : REAL(pwrite)(fd, v->iov_base, v->iov_len / 2, at);
+}
+
 ssize_t write(int fd, const void *p, size_t n)
 {
 	if (!fails(WRITES))
@@ -74,6 +82,11 @@ ssize_t write(int fd, const void *p, size_t n)
 int ftruncate64(int fd, off64_t length)
 {
 	return fails(WRITES) && errno ? -1 : REAL(ftruncate64)(fd, length);
+}
+
+int ftruncate(int fd, off_t length)
+{
+	return fails(WRITES) && errno ? -1 : REAL(ftruncate)(fd, length);
 }
 
 int fsync(int fd)
@@ -122,6 +135,14 @@ int openat(int at, const char *path, int flags, ...)
 	mode = mode_of(flags, ap);
 	va_end(ap);
 	return fails(OPENS) ? -1 : REAL(openat)(at, path, flags, mode);
+}
+
+/* openat() of flags that the compiler does not know, with _FORTIFY_SOURCE. */
+int __openat_2(int at, const char *path, int flags);
+
+int __openat_2(int at, const char *path, int flags)
+{
+	return fails(OPENS) ? -1 : REAL(openat)(at, path, flags);
 }
 
 int accept4(int fd, __SOCKADDR_ARG a, socklen_t *n, int flags)

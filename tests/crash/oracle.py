@@ -21,6 +21,7 @@ ROUNDS = int(os.environ.get("HOOKSPOOL_CRASH_ROUNDS") or 5)
 SEED = os.environ.get("HOOKSPOOL_CRASH_SEED") or str(random.SystemRandom().getrandbits(32))
 os.environ["HOOKSPOOL_CRASH_SEED"] = SEED  # for processes that share the tests
 NO_ANSWER = OSError, EOFError, HTTPException
+SIZES = *5 * (20, 400, 400, 4_000, 40_000), 300_000  # of texts; a body of the last one is in a segment, those beside it may be
 PATIENCE = 15  # seconds the real sender waits for an answer
 
 Ack = namedtuple("Ack", "key sha256 id")
@@ -33,7 +34,7 @@ def digest(data):
 
 def new_event(rng, size=None):
     """A unique event with so many bytes of text, or some; it carries what tells that it is whole."""
-    urn, text = sender.new_urn(), rng.randbytes((size or rng.choice((20, 400, 400, 4_000, 40_000))) // 2).hex()
+    urn, text = sender.new_urn(), rng.randbytes((size or rng.choice(SIZES)) // 2).hex()
     return sender.message(urn, text=text, check=digest((urn + text).encode()))
 
 

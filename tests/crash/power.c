@@ -7,7 +7,9 @@
  * begin of a sync is certainly covered by it.
  *
  * Mutants, which the oracle must catch: POWER_MUTANT=normal runs SQLite with synchronous=NORMAL,
- * POWER_MUTANT=lie has syncs that do nothing and say that they did.
+ * POWER_MUTANT=lie has syncs that do nothing and say that they did, POWER_MUTANT=segment the same for the
+ * files of long bodies alone. With POWER_MUTANT=late a body is written and synced only behind the commit of
+ * its row.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -42,6 +44,14 @@ static bool known[MAX_FD];
 static const char *dir, *mutant = "";
 static int log_fd = -1;
 static atomic_uint syncs;
+
+/* Of the mutant "late": what is recorded behind the next commit. */
+static struct late {
+	char name[NAME];
+	off_t at;
+	char *data;
+	size_t n;
+} late;
 
 #define REAL(name) ((__typeof__(&name))(uintptr_t)dlsym(RTLD_NEXT, #name))
 
@@ -99,6 +109,41 @@ static int opened(int fd, const char *name, bool made)
 	return fd;
 }
 
+static bool is_body(const char *name)
+{
+	return strncmp(name, "bodies-", 7) == 0;
+}
+
+/* Keeps a write for later. The bytes of a batch are behind each other. */
+static void keep_for_later(const char *name, off_t at, const void *p, size_t n)
+{
+	strcpy(late.name, name);
+	late.at = late.n ? late.at : at;
+	late.data = realloc(late.data, late.n + n);
+	memcpy(late.data + late.n, p, n);
+	late.n += n;
+}
+
+static void record_write(const char *name, off_t at, const void *p, size_t n)
+{
+	if (strcmp(mutant, "late") == 0 && is_body(name))
+		keep_for_later(name, at, p, n);
+	else
+		put(WRITE, name, (uint64_t)at, p, n);
+}
+
+static void record_late(void)
+{
+	uint64_t which = (uint64_t)getpid() << 32 | atomic_fetch_add(&syncs, 1);
+
+	if (!late.n)
+		return;
+	put(WRITE, late.name, (uint64_t)late.at, late.data, late.n);
+	put(SYNC_BEGIN, late.name, which, NULL, 0);
+	put(SYNC_END, late.name, which, NULL, 0);
+	late.n = 0;
+}
+
 static bool missing(const char *name)
 {
 	char path[4096];
@@ -145,6 +190,14 @@ int openat(int at, const char *path, int flags, ...)
 	return open_as(at, path, flags, mode);
 }
 
+/* openat() of flags that the compiler does not know, with _FORTIFY_SOURCE. */
+int __openat_2(int at, const char *path, int flags);
+
+int __openat_2(int at, const char *path, int flags)
+{
+	return open_as(at, path, flags, 0);
+}
+
 int close(int fd)
 {
 	if (fd >= 0 && fd < MAX_FD)
@@ -157,8 +210,53 @@ ssize_t pwrite64(int fd, const void *p, size_t n, off64_t at)
 	ssize_t done = REAL(pwrite64)(fd, p, n, at);
 
 	if (done > 0 && name_of(fd))
-		put(WRITE, name_of(fd), (uint64_t)at, p, (size_t)done);
+		record_write(name_of(fd), at, p, (size_t)done);
 	return done;
+}
+
+ssize_t pwritev(int fd, const struct iovec *v, int n, off_t at)
+{
+	ssize_t done = REAL(pwritev)(fd, v, n, at), left = done;
+
+	for (int i = 0; left > 0 && name_of(fd); i++) {
+		size_t size = (size_t)left < v[i].iov_len ? (size_t)left : v[i].iov_len;
+
+		record_write(name_of(fd), at, v[i].iov_base, size);
+		at += (off_t)size;
+		left -= (ssize_t)size;
+	}
+	return done;
+}
+
+/* Bytes that become zeros are a write of zeros. */
+int fallocate(int fd, int mode, off_t at, off_t n)
+{
+	int rc = REAL(fallocate)(fd, mode, at, n);
+	char *zeros = calloc(1, (size_t)n);
+
+	if (rc == 0 && mode & FALLOC_FL_PUNCH_HOLE && name_of(fd))
+		put(WRITE, name_of(fd), (uint64_t)at, zeros, (size_t)n);
+	free(zeros);
+	return rc;
+}
+
+int ftruncate(int fd, off_t length)
+{
+	int rc = REAL(ftruncate)(fd, length);
+
+	if (rc == 0 && name_of(fd))
+		put(TRUNCATE, name_of(fd), (uint64_t)length, NULL, 0);
+	return rc;
+}
+
+int unlinkat(int at, const char *path, int flags)
+{
+	const char *name = name_of(at) && !name_of(at)[0] && path[0] != '/' ? path : name_in_dir(path);
+	int rc = REAL(unlinkat)(at, path, flags);
+
+	if (rc == 0 && name)
+		put(UNLINK, name, 0, NULL, 0);
+	return rc;
 }
 
 int ftruncate64(int fd, off64_t length)
@@ -196,11 +294,15 @@ static int sync_as(int fd, int (*real)(int))
 
 	if (!name_of(fd))
 		return real(fd);
-	if (strcmp(mutant, "lie") == 0)
+	if (strcmp(mutant, "lie") == 0 || (strcmp(mutant, "segment") == 0 && is_body(name_of(fd))))
 		return 0;
+	if (strcmp(mutant, "late") == 0 && is_body(name_of(fd)))
+		return real(fd);
 	put(SYNC_BEGIN, name_of(fd), which, NULL, 0);
 	rc = real(fd);
 	put(rc == 0 ? SYNC_END : SYNC_FAILED, name_of(fd), which, NULL, 0);
+	if (strcmp(name_of(fd), "hookspool.db-wal") == 0)
+		record_late();
 	return rc;
 }
 

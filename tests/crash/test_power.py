@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """Power cuts: what they leave of the spool has every event that was acknowledged, whole and once, at any moment."""
+import random
 import sqlite3
 import time
 
@@ -95,3 +96,19 @@ def test_the_oracle_sees_losses(rng, children, mutant, name):
     """Without the fsync before the 200 the same test must fail."""
     found = examine(f"power cut with {name}: must lose", record(rng, mutant=mutant), rng, journaled=True)
     assert found.losses and found.problems
+
+
+def long_events(home, service, env):
+    """Ten events with long bodies, which are in a segment."""
+    deliver = by_fcgi(service.socket)
+    for _ in range(10):
+        assert deliver(new_event(random.Random(), 300_000)).status == 200
+
+
+@pytest.mark.parametrize("mutant, name", (("segment", "no sync of long bodies"), ("late", "the commit before the body")))
+def test_the_oracle_sees_lost_bodies(rng, children, mutant, name):
+    """Without the sync of the segment, and with a commit before it, the same test must fail."""
+    found = examine(f"power cut with {name}: must lose", record(rng, mutant=mutant, meanwhile=long_events), rng, journaled=True,
+                    number=max(60, CUTS))
+    assert found.problems and (found.losses or mutant == "late")
+    assert any("half-stored, body" in problem or "changed: " in problem for problem in found.problems)

@@ -2,7 +2,10 @@
 """A look into a spool: with SQL, read-only, and with hookspool export."""
 import json
 import sqlite3
+import struct
 from pathlib import Path
+
+PLACE = struct.Struct(">QQI")  # src/spool/sqlite/segment.c: the first byte, the length, CRC-32C
 
 
 class Spool:
@@ -23,10 +26,28 @@ class Spool:
         finally:
             db.close()
 
+    def whole(self, row):
+        """The row with its body, which may be in a segment: its place there is three numbers. Without the bytes that the file lacks."""
+        if row.get("segment") is not None:
+            at, size, _ = PLACE.unpack(row["body"])
+            row["place"] = at, size
+            try:
+                with open(self.dir / f"bodies-{row['segment']}", "rb") as file:
+                    file.seek(at)
+                    row["body"] = file.read(size)
+            except FileNotFoundError:
+                row["body"] = b""
+        return row
+
     def events(self, **where):
         """Events in the order stored; where: a column and its value."""
         clause = " AND ".join(f"{column} = ?" for column in where) or "1"
-        return self.query(f"SELECT * FROM event WHERE {clause} ORDER BY id", *where.values())
+        return [self.whole(row) for row in self.query(f"SELECT * FROM event WHERE {clause} ORDER BY id", *where.values())]
+
+    @property
+    def segments(self):
+        """The files of long bodies, by their numbers."""
+        return sorted(self.dir.glob("bodies-*"), key=lambda file: int(file.name.rpartition("-")[2]))
 
     def event(self, **where):
         """The one event there must be."""

@@ -95,6 +95,18 @@ static const char *copy_hashed(struct pg_stmt *s, const char *p)
 	return end;
 }
 
+/* A call of event_body or event_size: the body is in the column that the first argument names. */
+static const char *copy_body_column(struct pg_stmt *s, const char *p, const char *before, const char *after)
+{
+	p = strchr(p, '(') + 1;
+	buf_add_text(&s->sql, before);
+	while (is_name_part(*p))
+		buf_add(&s->sql, p++, 1);
+	buf_add_text(&s->sql, after);
+	p = strchr(p, ')');
+	return p ? p + 1 : "";
+}
+
 /* False when memory is short. */
 static bool translate(struct pg_stmt *s, const char *p)
 {
@@ -107,6 +119,10 @@ static bool translate(struct pg_stmt *s, const char *p)
 			p = skip_index(p);
 		else if (strncmp(p, SPOOL_STMT_HASHED, strlen(SPOOL_STMT_HASHED)) == 0)
 			p = copy_hashed(s, p);
+		else if (strncmp(p, "event_body(", 11) == 0)
+			p = copy_body_column(s, p, "", "");
+		else if (strncmp(p, "event_size(", 11) == 0)
+			p = copy_body_column(s, p, "length(", ")");
 		else
 			buf_add(&s->sql, p++, 1);
 	}

@@ -15,7 +15,7 @@ const struct spool_filter spool_filter_all = {.since = INT64_MIN, .until = INT64
 
 #define COLUMNS \
 	"id, received_at, secret, endpoint, event, key, account, sender_id, sender_name, conversation, sent_at," \
-	" remote_addr, headers, body, note, text, source, (SELECT again FROM came WHERE came.event = event.id)," \
+	" remote_addr, headers, event_body(body, segment, id), note, text, source, (SELECT again FROM came WHERE came.event = event.id)," \
 	" (SELECT last_at FROM came WHERE came.event = event.id)"
 
 /* Reads one page of ids after the other. The ids from first to last of the current page are still to be read. */

@@ -198,7 +198,7 @@ static bool copy_batch(struct moving *m, struct buf *whole, bool *done)
 
 static bool prepare_events(struct moving *m)
 {
-	return ((move_select(m->from, &move_event, "WHERE id > ?1 ORDER BY id LIMIT ?2", &m->events) &&
+	return ((move_select(m->from, &move_event_read, "WHERE id > ?1 ORDER BY id LIMIT ?2", &m->events) &&
 			move_select(m->from, &move_relay, "WHERE event = ?1 ORDER BY id", &m->relays) &&
 			move_select(m->from, &move_attempt, "WHERE relay = ?1 ORDER BY id", &m->attempts)) || fail_from(m)) &&
 		move_insert(m->to, &move_event, "", &m->event) && move_insert(m->to, &move_relay, "", &m->relay) &&

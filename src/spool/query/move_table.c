@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-const struct move_table move_event = {"event", "id, received_at, endpoint, secret, event, key, account, sender_id, sender_name, conversation,"
-	" sent_at, remote_addr, headers, body, note, digest, scope, text, source", "iititttttttttbtbtxi"};
+#define EVENT(body) {"event", "id, received_at, endpoint, secret, event, key, account, sender_id, sender_name, conversation," \
+	" sent_at, remote_addr, headers, " body ", note, digest, scope, text, source", "iititttttttttbtbtxi"}
+
+const struct move_table move_event = EVENT("body"), move_event_read = EVENT("event_body(body, segment, id)");
 
 const struct move_table move_relay = {"relay", "id, event, sink, state, since, due, attempts, conversation, judge, reply, sending, was_state,"
 	" was_attempts", "iitiiiititiii"};

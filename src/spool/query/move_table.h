@@ -11,6 +11,7 @@ struct move_table {
 	const char *kinds; /* for each column: 'i' a number, 't' text, 'b' bytes, 'x' the column text of an event */
 };
 
+extern const struct move_table move_event_read; /* move_event as it is read: an engine may have bodies in files */
 extern const struct move_table move_event, move_relay, move_attempt;
 extern const struct move_table move_small[]; /* all others; the last has no name */
 

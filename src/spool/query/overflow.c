@@ -39,7 +39,7 @@ static bool fail_move_out(const struct move_out *m, char *why, size_t n)
 /* ---- reading */
 
 #define SELECT "SELECT id, received_at, endpoint, secret, event, key, account, sender_id, sender_name, conversation, sent_at, remote_addr," \
-	" headers, body, note, digest, scope, text, source FROM event WHERE id > ?1 ORDER BY id"
+	" headers, event_body(body, segment, id), note, digest, scope, text, source FROM event WHERE id > ?1 ORDER BY id"
 
 static bool copy_column_text(struct spool_stmt *st, int column, char *to, size_t n)
 {
@@ -233,6 +233,8 @@ bool spool_overflow_move(struct spool_db *from, struct spool *to, const struct c
 			m.item[i].ev.id = ids[i]; /* spool_put() has set the server's */
 		ok = ok && (delete_spilled(&m) || fail_move_out(&m, why, why_size));
 	}
+	if (ok && !m.n)
+		from->engine->rest(from); /* the files of long bodies that were moved go */
 	*n = ok ? m.n : 0;
 	if (ok && m.n)
 		*after = ids[m.n - 1];

@@ -9,7 +9,7 @@
 
 /* Selects the row that an event leaves in the table purged. ?1 is the event's id, ?2 the oldest time whose keys stay. */
 #define SPOOL_PURGED_ROW \
-	"SELECT endpoint, key_hash((SELECT salt FROM spool), key || scope), id, received_at, coalesce(digest, key_hash('', body))," \
+	"SELECT endpoint, key_hash((SELECT salt FROM spool), key || scope), id, received_at, coalesce(digest, key_hash('', event_body_if(body, segment, id)))," \
 	" digest IS NOT NULL, id <= (SELECT legacy_id FROM spool) FROM event WHERE id = ?1 AND received_at >= ?2 AND key IS NOT NULL"
 
 #define SPOOL_PURGED_UPSERT \

@@ -105,7 +105,7 @@ static int read_page(struct spool_db *db, const struct spool_retention *r, int64
 	struct spool_stmt *st;
 	int rc, count = 0;
 
-	if (!spool_stmt_prepare(db, "SELECT id, received_at, endpoint, length(body) + length(headers) FROM event WHERE id > ?1 ORDER BY id"
+	if (!spool_stmt_prepare(db, "SELECT id, received_at, endpoint, event_size(body, segment) + length(headers) FROM event WHERE id > ?1 ORDER BY id"
 			" LIMIT ?2", &st))
 		return -1;
 	spool_stmt_bind_int(st, 1, after);

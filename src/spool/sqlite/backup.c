@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "spool/sqlite/bodies.h"
 #include "spool/sqlite/fd.h"
 #include "spool/sqlite/sql.h"
+#include "spool/sqlite/trust.h"
 
 enum {
 	STEP = 256, /* pages */
@@ -37,17 +39,6 @@ static int copy_pages(sqlite3_backup *b, int64_t patience, void (*progress)(uint
 	return rc == SQLITE_OK ? SQLITE_BUSY : rc;
 }
 
-/* A read transaction sees one moment of the database, whatever is committed during it. */
-static int copy_snapshot(struct spool_db *db, sqlite3_backup *b, void (*progress)(uint64_t, uint64_t))
-{
-	int rc = sqlite3_exec(db->sql, "BEGIN; SELECT name FROM spool", NULL, NULL, NULL);
-
-	if (rc == SQLITE_OK)
-		rc = copy_pages(b, 0, progress);
-	sqlite3_exec(db->sql, "COMMIT", NULL, NULL, NULL);
-	return rc;
-}
-
 static int copy_without_log(struct spool_db *db, sqlite3_backup *b, void (*progress)(uint64_t, uint64_t))
 {
 	int rc = copy_pages(b, UNLOCKED_MS, progress);
@@ -70,27 +61,55 @@ bool spool_backup_unmark(int fd)
 	return pwrite(fd, no_application, sizeof no_application, APPLICATION) == sizeof no_application && fsync(fd) == 0;
 }
 
-bool spool_backup(struct spool_db *db, int fd, void (*progress)(uint64_t done, uint64_t total))
+static bool fail_copying(struct spool_db *db, int rc, sqlite3 *to)
+{
+	return spool_db_fail_code(db, rc, "backup: %s", to ? sqlite3_errmsg(to) : "memory is short");
+}
+
+static bool fail_writing(struct spool_db *db)
+{
+	return spool_db_fail_code(db, SQLITE_IOERR, "backup: %s", strerror(errno));
+}
+
+static bool copy_database(struct spool_db *db, int fd, void (*progress)(uint64_t, uint64_t))
 {
 	sqlite3 *to = NULL;
-	sqlite3_backup *b = NULL;
 	int rc = spool_fd_open(fd, &to);
+	sqlite3_backup *b = rc == SQLITE_OK ? sqlite3_backup_init(to, "main", db->sql, "main") : NULL;
 
-	if (rc == SQLITE_OK)
-		b = sqlite3_backup_init(to, "main", db->sql, "main");
 	if (!b)
-		spool_db_fail_code(db, rc, "backup: %s", to ? sqlite3_errmsg(to) : "memory is short");
+		fail_copying(db, rc, to);
 	else
-		rc = db->wal ? copy_snapshot(db, b, progress) : copy_without_log(db, b, progress);
+		rc = db->wal ? copy_pages(b, 0, progress) : copy_without_log(db, b, progress);
 	if (b && rc != SQLITE_DONE)
 		spool_db_fail_code(db, rc, "backup: %s", sqlite3_errstr(rc));
 	sqlite3_backup_finish(b);
 	sqlite3_close_v2(to);
-	if (!b || rc != SQLITE_DONE)
-		return false;
-	if (spool_backup_unlog(fd) && pwrite(fd, application, sizeof application, APPLICATION) == sizeof application && fsync(fd) == 0)
-		return true;
-	return spool_db_fail_code(db, SQLITE_IOERR, "backup: %s", strerror(errno));
+	return b && rc == SQLITE_DONE;
+}
+
+/* Opens the copy, which has no log, again. */
+static bool fill_copy(struct spool_db *db, int fd)
+{
+	sqlite3 *to = NULL;
+	int rc = spool_fd_open(fd, &to);
+	bool ok = (rc == SQLITE_OK && spool_trust_nothing(to)) ? spool_bodies_copy(db, to) : fail_copying(db, rc, to);
+
+	sqlite3_close_v2(to);
+	return ok;
+}
+
+bool spool_backup(struct spool_db *db, int fd, void (*progress)(uint64_t done, uint64_t total))
+{
+	bool ok;
+
+	/* with a log, a read transaction sees one moment, whatever is committed during it; and no body of it is wiped: hole.h */
+	if (db->wal && !spool_db_exec(db, "BEGIN; SELECT name FROM spool"))
+		return spool_db_fail_sql(db, "backup");
+	ok = copy_database(db, fd, progress) && (spool_backup_unlog(fd) || fail_writing(db)) && fill_copy(db, fd);
+	if (db->wal)
+		spool_db_exec(db, "COMMIT");
+	return ok && ((pwrite(fd, application, sizeof application, APPLICATION) == sizeof application && fsync(fd) == 0) || fail_writing(db));
 }
 
 bool spool_backup_is_database(int fd)

@@ -25,6 +25,7 @@ struct committer {
 	struct spool_db db;
 	bool open;
 	struct spool_store store;
+	struct spool_append append;
 };
 
 static struct committer *committer_of(struct spool_receiver *r)
@@ -53,6 +54,7 @@ static void close_db(struct committer *s)
 {
 	if (!s->open)
 		return;
+	spool_append_close(&s->append);
 	spool_store_close(&s->store);
 	spool_db_close(&s->db);
 	s->open = false;
@@ -85,6 +87,7 @@ static bool open_committer(struct spool_receiver *r, char *why, size_t n)
 	if (!spool_db_open(&s->db, s->dir, s->journal, s->access))
 		return tell_error(s, why, n);
 	s->open = true;
+	s->append.db = &s->db;
 	if (spool_store_open(&s->store, s->db.sql))
 		return true;
 	snprintf(why, n, "%s: %s", s->dir, sqlite3_errmsg(s->db.sql));
@@ -126,13 +129,28 @@ static void end_transaction(struct committer *s, enum durability d, bool ok)
 		close_db(s);
 }
 
+/* True when the batch has so many bytes of long bodies that writing them once is worth a sync. */
+static bool is_long(const struct spool_batch *queue)
+{
+	size_t bytes = 0;
+
+	for (const struct spool_batch *b = queue; b; b = b->next)
+		for (const struct spool_event *ev = b->events; ev; ev = ev->next)
+			bytes += ev->body.n >= SPOOL_SEGMENT_LEAST && !ev->settled ? ev->body.n : 0;
+	return bytes >= SPOOL_SEGMENT_BATCH;
+}
+
 static bool store_events(struct committer *s, const struct spool_batch *queue, char *why, size_t n)
 {
 	bool ok = spool_store_begin(&s->store);
 
+	s->store.append = is_long(queue) ? &s->append : NULL;
+
 	for (const struct spool_batch *b = queue; ok && b; b = b->next)
 		for (struct spool_event *ev = b->events; ok && ev; ev = ev->next)
 			ok = ev->settled || spool_store_put(&s->store, ev);
+	if (!ok && s->append.failed)
+		return tell_error(s, why, n);
 	if (!ok)
 		snprintf(why, n, "store: %s", sqlite3_errmsg(s->db.sql));
 	return ok;
@@ -146,7 +164,9 @@ static bool put_events(struct spool_receiver *r, const struct spool_batch *queue
 
 	if (!begin_transaction(s, DURABLE, until, why, n))
 		return false;
-	ok = store_events(s, queue, why, n) && (spool_db_commit(&s->db) || tell_error(s, why, n));
+	/* a row must not be on the disk before its body */
+	ok = store_events(s, queue, why, n) && ((spool_append_sync(&s->append) && spool_db_commit(&s->db)) || tell_error(s, why, n));
+	spool_append_end(&s->append, ok);
 	*relayed = ok && s->store.relayed;
 	s->store.relayed = false;
 	end_transaction(s, DURABLE, ok);

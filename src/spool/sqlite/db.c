@@ -24,6 +24,7 @@
 #include "spool/sqlite/inspect.h"
 #include "spool/sqlite/repair.h"
 #include "spool/sqlite/schema.h"
+#include "spool/sqlite/segment.h"
 #include "spool/sqlite/stmt.h"
 #include "spool/sqlite/store.h"
 #include "spool/sqlite/trust.h"
@@ -157,7 +158,7 @@ static bool open_database(struct spool_db *db, const char *path, enum journal jo
 	new_log = journal == JOURNAL_DELETE || faccessat(db->dir_fd, "hookspool.db-wal", F_OK, 0) != 0;
 	if (sqlite3_open_v2(path, &db->sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL) != SQLITE_OK)
 		return spool_db_fail_sql(db, path);
-	if (!spool_trust_nothing(db->sql))
+	if (!spool_trust_nothing(db->sql) || spool_segment_register(db) != SQLITE_OK)
 		return spool_db_fail_sql(db, "settings");
 	if (!configure(db, journal, access) || (receive && !spool_fsync_names(db, path, journal, new_log)) ||
 	    !spool_schema_migrate(db, access) || (!receive && !spool_schema_check(db)))
@@ -232,6 +233,7 @@ static bool open_directory(struct spool_db *db, const char *dir, enum journal jo
 static void close_directory(struct spool_db *db)
 {
 	sqlite3_close_v2(db->sql);
+	spool_segment_close(db);
 	if (db->lock_fd >= 0)
 		close(db->lock_fd);
 	if (db->dir_fd >= 0)
@@ -314,11 +316,6 @@ static void end_locked(struct spool_db *db)
 	spool_lock_release(db);
 }
 
-static void make_reserve(struct spool_db *db)
-{
-	spool_disk_reserve_make(db->dir_fd);
-}
-
 /* Triggers count what commands change; the relay counts by itself: ended.h. */
 static bool disable_triggers(struct spool_db *db)
 {
@@ -332,7 +329,7 @@ const struct spool_engine spool_sqlite_engine = {
 	.relaying = &spool_sqlite_relaying,
 	.exists = spool_sqlite_exists, .open = open_directory, .close = close_directory,
 	.begin = begin_locked, .commit = commit_locked, .end = end_locked, .durable = spool_fsync_commits,
-	.begin_deletion = spool_wipe_begin, .end_deletion = spool_wipe_end, .vacuum = spool_wipe_vacuum, .wipe = spool_wipe, .rest = make_reserve, .put = spool_store_one,
+	.begin_deletion = spool_wipe_begin, .end_deletion = spool_wipe_end, .vacuum = spool_wipe_vacuum, .wipe = spool_wipe, .rest = spool_wipe_rest, .put = spool_store_one,
 	.exec = spool_db_exec, .prepare = spool_sqlite_prepare, .bind_int = spool_sqlite_bind_int, .bind_text = spool_sqlite_bind_text,
 	.bind_blob = spool_sqlite_bind_blob, .step = spool_sqlite_step, .column_int = spool_sqlite_int,
 	.column_bytes = spool_sqlite_bytes, .column_text = spool_sqlite_text, .column_is_null = spool_sqlite_is_null,

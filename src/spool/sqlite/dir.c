@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "spool/fs.h"
+#include "spool/sqlite/segment.h"
 #include "spool/sqlite/trust.h"
 
 /* Closes the directory, which holds personal data, to all but its owner and the group that shares it. False when that fails. */
@@ -22,6 +23,13 @@ static bool shut_out(int fd)
 		return true;
 	shared = spool_fs_shared(&st);
 	return !(st.st_mode & (shared ? 007 : 077)) || fchmod(fd, shared ? 02770 : 0700) == 0;
+}
+
+static bool adopt_segment(int dir_fd, const char *name, void *ctx)
+{
+	(void)ctx;
+	spool_fs_adopt(dir_fd, name);
+	return true;
 }
 
 int spool_dir_open(struct spool_db *db, const char *dir, enum spool_access access)
@@ -42,6 +50,8 @@ int spool_dir_open(struct spool_db *db, const char *dir, enum spool_access acces
 	} else if (spool_trust_files(fd, db->error, sizeof db->error)) {
 		for (const char *const *name = spool_fs_files; access == SPOOL_RECEIVE && *name; name++)
 			spool_fs_adopt(fd, *name);
+		if (access == SPOOL_RECEIVE)
+			spool_segment_each(fd, adopt_segment, NULL);
 		return fd;
 	}
 	close(fd);

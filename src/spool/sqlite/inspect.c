@@ -2,13 +2,17 @@
 /* Looks at SQLite's files: their size, whether they can be written, and whether they are whole. */
 #include "spool/sqlite/inspect.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
+#include "spool/sqlite/segment.h"
 #include "spool/sqlite/sql.h"
 
 /* The receiver makes the lock first, and the database a moment later. */
@@ -57,11 +61,22 @@ int64_t spool_inspect_file(struct spool_db *db)
 	return size_in_directory(db, "hookspool.db");
 }
 
+/* What a file takes of the disk: wiped ranges take nothing. */
+static bool add_blocks(int dir_fd, const char *name, void *bytes)
+{
+	struct stat st;
+
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		*(int64_t *)bytes += (int64_t)st.st_blocks * 512;
+	return true;
+}
+
 void spool_inspect_disk(struct spool_db *db, int64_t *bytes, int64_t *free_bytes)
 {
 	struct statvfs fs;
 
 	*bytes = size_in_directory(db, "hookspool.db") + size_in_directory(db, "hookspool.db-wal");
+	spool_segment_each(db->dir_fd, add_blocks, bytes);
 	*free_bytes = fstatvfs(db->dir_fd, &fs) == 0 ? (int64_t)((uint64_t)fs.f_bavail * fs.f_frsize) : -1;
 }
 
@@ -113,10 +128,61 @@ static void look_at_references(struct spool_db *db, struct spool_faults *f)
 			" attempts without their delivery", relays, attempts);
 }
 
+/* The length of a segment's file against the place of its last body. */
+static void look_at_file(struct spool_db *db, int64_t segment, struct slice last, int64_t events, struct spool_faults *f)
+{
+	char text[SPOOL_INSPECT_TEXT], name[SPOOL_SEGMENT_NAME];
+	struct spool_place p;
+	int64_t size = 0;
+	int fd = spool_segment_open(db, segment, O_RDONLY, &size);
+	const char *why = fd < 0 ? strerror(errno) : !spool_segment_unpack(segment, last, &p) ? "the place of a body is none" :
+		p.at + p.n > size ? "the file is too short" : NULL;
+
+	if (fd >= 0)
+		close(fd);
+	snprintf(text, sizeof text, "%s, with the bodies of %" PRId64 " events: %s", spool_segment_name(segment, name), events, why ? why : "");
+	if (why)
+		add_fault(f, text);
+}
+
+/* Compares the checksum of each body. */
+static void read_bodies(struct spool_db *db, struct spool_faults *f)
+{
+	sqlite3_stmt *st;
+	int rc = SQLITE_ROW;
+
+	if (sqlite3_prepare_v2(db->sql, "SELECT event_body(body, segment, id) FROM event INDEXED BY event_segment"
+			" WHERE segment IS NOT NULL ORDER BY segment, id", -1, &st, NULL) != SQLITE_OK)
+		return;
+	while (rc == SQLITE_ROW)
+		rc = sqlite3_step(st);
+	if (rc != SQLITE_DONE)
+		add_fault(f, sqlite3_errmsg(db->sql));
+	sqlite3_finalize(st);
+}
+
+static void look_at_segments(struct spool_db *db, bool deep, struct spool_faults *f)
+{
+	sqlite3_stmt *st;
+	unsigned before = f->n;
+
+	/* max(id) makes the bare column body that of the same row: https://sqlite.org/lang_select.html#bareagg */
+	if (sqlite3_prepare_v2(db->sql, "SELECT segment, body, count(*), max(id) FROM event INDEXED BY event_segment WHERE segment IS NOT NULL"
+			" GROUP BY segment", -1, &st, NULL) != SQLITE_OK)
+		return;
+	while (sqlite3_step(st) == SQLITE_ROW)
+		look_at_file(db, sqlite3_column_int64(st, 0), (struct slice){sqlite3_column_blob(st, 1), (size_t)sqlite3_column_bytes(st, 1)},
+			sqlite3_column_int64(st, 2), f);
+	sqlite3_finalize(st);
+	if (deep && f->n == before)
+		read_bodies(db, f);
+}
+
 bool spool_inspect_database(struct spool_db *db, bool deep, struct spool_faults *faults)
 {
 	faults->n = 0;
 	look_at_pages(db, deep, faults);
+	look_at_segments(db, deep, faults);
 	look_at_references(db, faults);
 	return faults->n == 0;
 }

@@ -12,7 +12,7 @@ enum { LOOK_MOST = 1000 /* rows that one reading passes at most */ };
 
 /* What read_relay() reads. */
 #define COLUMNS "r.id, r.due, r.attempts, e.id, e.received_at, e.endpoint, e.event, e.key, e.account, e.sender_id, e.sender_name," \
-	" e.conversation, e.sent_at, e.headers, e.body, r.since, r.judge, r.reply, r.state, r.sink, e.text, e.remote_addr, e.note, e.source"
+	" e.conversation, e.sent_at, e.headers, event_body_if(e.body, e.segment, e.id), r.since, r.judge, r.reply, r.state, r.sink, e.text, e.remote_addr, e.note, e.source"
 
 static void read_relay(struct spool_stmt *st, struct spool_relay_row *r)
 {
@@ -38,6 +38,7 @@ static void read_relay(struct spool_stmt *st, struct spool_relay_row *r)
 		.sent_at = spool_stmt_slice(st, 12),
 		.headers = spool_stmt_present(st, 13),
 		.body = spool_stmt_present(st, 14),
+		.body_lost = spool_stmt_is_null(st, 14),
 		.text = spool_stmt_stored_text(st, 20),
 		.text_known = !spool_stmt_is_null(st, 20),
 		.remote_addr = spool_stmt_slice(st, 21),

@@ -12,6 +12,7 @@
  *     (counters are committed without an fsync);
  *   - pages of the database that a checkpoint copied from the WAL;
  *   - names in the directory: of the database, the WAL, the journal;
+ *   - bodies in a segment, which no committed row names;
  *   - without a WAL: the zeroed header that ends the rollback journal. SQLite writes the rest again when it rolls back.
  *
  * Other processes read the same page cache, so they too would build on the hole. Therefore the fact that an fsync failed must
@@ -41,7 +42,9 @@
  *      a power cut in between leaves a whole WAL, from which SQLite restores the pages.
  *      Without a WAL: end the journal again. No process is in a transaction, so no journal is needed. One that the disk still
  *      has would undo a commit that other processes have seen.
- *   3. Roll the empty transaction back.
+ *   3. Leave the segments that there are: the next long body goes to a new file (append.h). What rows name in them was synced before
+ *      the rows were committed.
+ *   4. Roll the empty transaction back.
  *
  * The tests: tests/crash/test_calls.py lets fsyncs fail, then cuts the power. They fail without this file.
  */
@@ -51,6 +54,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "spool/sqlite/append.h"
 
 enum {
 	/* SQLite's file format, section 4.1 */
@@ -154,13 +159,28 @@ static int rewrite_files(struct spool_db *db)
 	return rc;
 }
 
+/* No process appends to the segments that there are. Older schemas have none. */
+static bool leave_segment(struct spool_db *db)
+{
+	sqlite3_stmt *st;
+	bool ok;
+
+	if (spool_db_pragma(db, "SELECT count(*) FROM pragma_table_info('event') WHERE name = 'segment'") == 0)
+		return true;
+	if (sqlite3_prepare_v2(db->sql, "SELECT coalesce(max(segment), 0) FROM event WHERE segment IS NOT NULL", -1, &st, NULL) != SQLITE_OK)
+		return false;
+	ok = sqlite3_step(st) == SQLITE_ROW && spool_append_leave(db, sqlite3_column_int64(st, 0));
+	sqlite3_finalize(st);
+	return ok;
+}
+
 bool spool_repair(struct spool_db *db)
 {
 	if (!db->fsync_failed)
 		return true;
 	if (fsync(db->dir_fd) != 0 || !spool_db_exec(db, "BEGIN IMMEDIATE"))
 		return false;
-	db->fsync_failed = !spool_db_find_wal(db) || rewrite_files(db) != SQLITE_OK;
+	db->fsync_failed = !spool_db_find_wal(db) || rewrite_files(db) != SQLITE_OK || !leave_segment(db);
 	spool_db_exec(db, "ROLLBACK");
 	return !db->fsync_failed;
 }

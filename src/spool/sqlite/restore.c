@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -17,6 +18,7 @@
 #include "spool/sqlite/backup.h"
 #include "spool/sqlite/fd.h"
 #include "spool/sqlite/schema.h"
+#include "spool/sqlite/segment.h"
 #include "spool/sqlite/trust.h"
 
 #define COPY "hookspool.db.restore"
@@ -61,7 +63,7 @@ static bool check_copied_schema(struct spool_db *db, sqlite3 *sql)
 	if (!number_in_copy(sql, "PRAGMA user_version", &version) ||
 	    !number_in_copy(sql, "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('event', 'deleted', 'reject', 'counter')", &tables) ||
 	    !number_in_copy(sql, "SELECT count(*) FROM sqlite_schema WHERE type = 'view' OR"
-			" (type = 'trigger' AND name NOT IN ('event_deleted', 'relay_changed', 'relay_deleted'))", &others))
+			" (type = 'trigger' AND name NOT IN ('event_deleted', 'event_body_deleted', 'relay_changed', 'relay_deleted'))", &others))
 		return fail_copy(db, sql, "it can't be read");
 	if (version < 1 || tables != 4)
 		spool_db_fail_code(db, SQLITE_ERROR, "it is no spool of hookspool");
@@ -74,6 +76,18 @@ static bool check_copied_schema(struct spool_db *db, sqlite3 *sql)
 	return false;
 }
 
+/* A backup has all bodies in their rows. */
+static bool check_copied_bodies(struct spool_db *db, sqlite3 *sql)
+{
+	int64_t version = 0, apart = 0;
+
+	if (!number_in_copy(sql, "PRAGMA user_version", &version) || (version == SPOOL_SCHEMA_VERSION &&
+			!number_in_copy(sql, "SELECT count(*) FROM event WHERE segment IS NOT NULL", &apart)))
+		return fail_copy(db, sql, "it can't be read");
+	return !apart || spool_db_fail_code(db, SQLITE_ERROR, "it lacks the bodies of %" PRId64 " event%s: they were damaged, or it is a copy of"
+		" hookspool.db alone", apart, apart == 1 ? "" : "s");
+}
+
 bool spool_restore_check(struct spool_db *db, int fd)
 {
 	sqlite3 *sql = NULL;
@@ -84,7 +98,7 @@ bool spool_restore_check(struct spool_db *db, int fd)
 	if (!spool_backup_unlog(fd))
 		return spool_db_fail_code(db, SQLITE_IOERR, "%s", strerror(errno));
 	ok = (spool_fd_open(fd, &sql) == SQLITE_OK && spool_trust_nothing(sql)) || fail_copy(db, sql, "it is damaged or can't be opened");
-	ok = ok && check_copied_schema(db, sql) && check_copied_pages(db, sql);
+	ok = ok && check_copied_schema(db, sql) && check_copied_pages(db, sql) && check_copied_bodies(db, sql);
 	sqlite3_close_v2(sql);
 	return ok;
 }
@@ -191,7 +205,7 @@ static bool remove_old_files(int dir)
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (unlinkat(dir, names[i], 0) != 0 && errno != ENOENT)
 			return false;
-	return spool_search_clear(dir);
+	return spool_search_clear(dir) && spool_segment_remove_all(dir);
 }
 
 static enum spool_restore fail_restore(struct spool_db *db, const char *why)

@@ -10,6 +10,7 @@
 
 #include "spool/sqlite/dir.h"
 #include "spool/sqlite/hash.h"
+#include "spool/sqlite/segment.h"
 #include "spool/sqlite/trust.h"
 
 /* Entry n migrates from version n to version n + 1. */
@@ -186,7 +187,14 @@ static const char *const further[SPOOL_SCHEMA_VERSION] = {
 	"CREATE INDEX purged_digest ON purged(endpoint, digest) WHERE is_unsigned;"
 	"CREATE INDEX purged_legacy ON purged(id) WHERE is_legacy;"
 	"DROP INDEX purged_at;"
-	"CREATE INDEX purged_at ON purged(received_at / 86400000);",
+	"CREATE INDEX purged_at ON purged(received_at / 86400000);"
+	/* The file that has the body; NULL: the column body has it, else its place in the file: segment.h. */
+	"ALTER TABLE event ADD COLUMN segment INTEGER;"
+	"CREATE INDEX event_segment ON event(segment) WHERE segment IS NOT NULL;"
+	/* Places in files that no row has any more: hole.h. */
+	"CREATE TABLE hole(segment INTEGER NOT NULL, place BLOB NOT NULL, PRIMARY KEY(segment, place)) WITHOUT ROWID;"
+	"CREATE TRIGGER event_body_deleted AFTER DELETE ON event WHEN old.segment IS NOT NULL"
+	" BEGIN INSERT OR IGNORE INTO hole VALUES(old.segment, old.body); END;",
 };
 
 /* Brings a database of that version up to date. */
@@ -243,7 +251,7 @@ bool spool_schema_make(struct spool_db *db, const char *path)
 	bool ok, made;
 
 	snprintf(new, sizeof new, "%s.new", path);
-	if (!remove_leftovers(path) || !spool_dir_make_file(db->dir_fd, "hookspool.db.new", &made))
+	if (!remove_leftovers(path) || !spool_segment_remove_all(db->dir_fd) || !spool_dir_make_file(db->dir_fd, "hookspool.db.new", &made))
 		return spool_db_fail_code(db, SQLITE_ERROR, "%s: %s", path, strerror(errno));
 	ok = (sqlite3_open_v2(new, &db->sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL) == SQLITE_OK &&
 		spool_db_exec(db, "PRAGMA page_size=16384; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=MEMORY")) ||
@@ -258,7 +266,7 @@ bool spool_schema_make(struct spool_db *db, const char *path)
  * SHA-256 over type, name and text of all objects that the migrations make. Each value is quoted as a BLOB, so that no text can pass
  * for two. A unit test names the new sum when the schema changes.
  */
-#define SCHEMA_SUM "DD0AE84DBFC984CCEE29AA9FA923C9DF1DE19C781D53F8DD8ED0C17875FC0D06"
+#define SCHEMA_SUM "CA031809B9165EA6F8C351B595FE7A602A8B047E4CA01416BFA4BB2AB544FB09"
 
 bool spool_schema_is_known(struct spool_db *db)
 {

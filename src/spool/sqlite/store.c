@@ -18,16 +18,16 @@ enum {
 static const char *const statements[STORE_COUNT] = {
 	[STORE_NEXT] = "SELECT max(last_id, (SELECT ifnull(max(id), 0) FROM event)) + 1, EXISTS(SELECT 1 FROM purged) FROM deleted",
 	[STORE_INSERT] = "INSERT INTO event(received_at, endpoint, secret, event, key, account, sender_id, sender_name,"
-		" conversation, sent_at, remote_addr, headers, body, id, note, digest, scope, text)"
-		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18) ON CONFLICT DO NOTHING",
+		" conversation, sent_at, remote_addr, headers, body, id, note, digest, scope, text, segment)"
+		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19) ON CONFLICT DO NOTHING",
 	/* a catch-up puts an event together again: its bytes are never those of the webhook */
-	[STORE_FIND] = "SELECT id, received_at, body = ?3 OR source, source FROM event WHERE endpoint = ?1 AND key = ?2 AND scope = ?4",
+	[STORE_FIND] = "SELECT id, received_at, event_is(body, segment, ?3) OR source, source FROM event WHERE endpoint = ?1 AND key = ?2 AND scope = ?4",
 	/* the event may still be there, when its deletion was not finished */
 	[STORE_FIND_PURGED] = "SELECT id, received_at, digest, (SELECT source FROM event WHERE event.id = purged.id) FROM purged WHERE endpoint = ?1"
 		" AND key = key_hash((SELECT salt FROM spool), ?2)",
 	[STORE_SAME] = "SELECT id, received_at FROM event WHERE endpoint = ?1 AND digest = ?2 ORDER BY id DESC LIMIT 1",
 	[STORE_SAME_PURGED] = "SELECT id, received_at FROM purged WHERE endpoint = ?1 AND digest = ?2 AND is_unsigned ORDER BY id DESC LIMIT 1",
-	[STORE_LEGACY] = "SELECT id, body = ?3, event = ?4, account IS NULL OR account IS ?5 FROM event"
+	[STORE_LEGACY] = "SELECT id, event_is(body, segment, ?3), event = ?4, account IS NULL OR account IS ?5 FROM event"
 		" WHERE endpoint = ?1 AND key = ?2 AND scope = '' AND id <= ?6",
 	[STORE_RELEASE] = "UPDATE event SET key = NULL WHERE id = ?1",
 	[STORE_ACCEPT] = "DELETE FROM reject WHERE id = ?1",
@@ -238,10 +238,16 @@ static void bind_text(sqlite3_stmt *st, int parameter, const struct spool_event 
 		spool_sql_bind_slice(st, parameter, ev->text);
 }
 
+/* Inserts the row, if no other one has its key. A long body takes its place in a segment only with the row. */
 static bool insert_row(struct spool_store *s, const struct spool_event *ev, const struct spool_candidate *c)
 {
+	bool apart = s->append && ev->body.n >= SPOOL_SEGMENT_LEAST, ok;
+	unsigned char packed[SPOOL_SEGMENT_PLACE];
 	sqlite3_stmt *st = s->st[STORE_INSERT];
-	bool ok;
+	struct spool_place place;
+
+	if (apart && !spool_append_place(s->append, ev->body, &place))
+		return false;
 
 	sqlite3_bind_int64(st, 1, ev->received_at);
 	sqlite3_bind_text(st, 2, ev->endpoint, -1, SQLITE_STATIC);
@@ -255,7 +261,14 @@ static bool insert_row(struct spool_store *s, const struct spool_event *ev, cons
 	spool_sql_bind_slice(st, 10, ev->sent_at);
 	sqlite3_bind_text(st, 11, ev->remote_addr, -1, SQLITE_STATIC);
 	spool_sql_bind_slice(st, 12, ev->headers);
-	spool_sql_bind_body(st, 13, ev->body);
+	if (apart) {
+		spool_segment_pack(&place, packed);
+		sqlite3_bind_blob(st, 13, packed, sizeof packed, SQLITE_STATIC);
+		sqlite3_bind_int64(st, 19, place.segment);
+	} else {
+		spool_sql_bind_body(st, 13, ev->body);
+		sqlite3_bind_null(st, 19);
+	}
 	sqlite3_bind_int64(st, 14, s->next_id);
 	sqlite3_bind_text(st, 15, c->note, -1, SQLITE_STATIC);
 	if (ev->identity == SPOOL_IDENTITY_UNSIGNED && c->key.id.p)
@@ -266,7 +279,7 @@ static bool insert_row(struct spool_store *s, const struct spool_event *ev, cons
 	bind_text(st, 18, ev);
 	ok = sqlite3_step(st) == SQLITE_DONE;
 	sqlite3_reset(st);
-	return ok;
+	return ok && (!apart || sqlite3_changes(s->sql) == 0 || spool_append_take(s->append, ev->body, &place));
 }
 
 /* Runs a statement without results, whose only parameter is an id. */

@@ -24,6 +24,7 @@
 #include "core/buf.h"
 #include "spool/spool.h"
 #include "spool/key.h"
+#include "spool/sqlite/append.h"
 
 enum spool_store_sql {
 	STORE_NEXT, STORE_INSERT, STORE_FIND, STORE_FIND_PURGED, STORE_SAME, STORE_SAME_PURGED, STORE_LEGACY, STORE_RELEASE,
@@ -39,6 +40,7 @@ struct spool_store {
 	int64_t received_at; /* of the event stored last; 0: none, or a wrong clock is already in the log */
 	bool any_purged;     /* the table purged has rows */
 	bool relayed;        /* pending relays were added; the caller clears it */
+	struct spool_append *append; /* takes long bodies; NULL: they stay in their rows */
 	struct buf key;
 };
 

@@ -11,6 +11,7 @@
 
 #include "core/clock.h"
 #include "spool/sqlite/disk_reserve.h"
+#include "spool/sqlite/hole.h"
 #include "spool/sqlite/scrub.h"
 #include "spool/sqlite/sql.h"
 
@@ -69,26 +70,51 @@ bool spool_wipe_vacuum(struct spool_db *db)
 /* Holds the lock: a checkpoint beside another process's commit can corrupt the database (SQLite before 3.51.3). */
 static bool checkpoint_deleted(struct spool_db *db, bool *busy)
 {
-	int rc;
+	int rc = SQLITE_OK;
 
 	*busy = false;
 	if (!db->wal)
 		return true;
+	sqlite3_busy_timeout(db->sql, WIPE_BUSY_MS);
+	rc = sqlite3_wal_checkpoint_v2(db->sql, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	sqlite3_busy_timeout(db->sql, SPOOL_DB_BUSY_MS);
+	if (rc != SQLITE_OK)
+		spool_sql_fail(db);
+	else
+		db->wal_pages = 0;
+	*busy = rc == SQLITE_BUSY;
+	return rc == SQLITE_OK;
+}
+
+/* A checkpoint needs to be outside of a transaction. The lock stays held behind the commit. */
+static bool list_holes(struct spool_db *db, struct buf *holes)
+{
+	return (spool_db_exec(db, "BEGIN IMMEDIATE") || spool_sql_fail(db)) && spool_hole_list(db, holes) && spool_db_commit(db);
+}
+
+/* Empties the log, and with `holes` lists those that no reader sees as bodies any more. */
+static bool empty_log(struct spool_db *db, struct buf *holes, bool *busy)
+{
+	bool ok;
+
+	*busy = false;
+	if (!db->wal && !holes)
+		return true;
 	if (!spool_db_begin(db, true))
 		return false;
-	rc = spool_db_commit(db) ? SQLITE_OK : SQLITE_ERROR;
-	if (rc == SQLITE_OK) {
-		sqlite3_busy_timeout(db->sql, WIPE_BUSY_MS);
-		rc = sqlite3_wal_checkpoint_v2(db->sql, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-		sqlite3_busy_timeout(db->sql, SPOOL_DB_BUSY_MS);
-		if (rc != SQLITE_OK)
-			spool_sql_fail(db);
-		else
-			db->wal_pages = 0;
-	}
-	*busy = rc == SQLITE_BUSY;
+	ok = spool_db_commit(db) && checkpoint_deleted(db, busy) && (!holes || list_holes(db, holes));
 	spool_db_end(db);
-	return rc == SQLITE_OK;
+	return ok;
+}
+
+/* Wipes the bodies of deleted events. Their holes' rows leave pages in the log, so it is emptied once more. */
+static bool wipe_bodies(struct spool_db *db, bool *busy)
+{
+	struct buf holes = {0};
+	bool ok = empty_log(db, &holes, busy) && (!holes.len || (spool_hole_wipe(db, &holes) && empty_log(db, NULL, busy)));
+
+	buf_free(&holes);
+	return ok;
 }
 
 /*
@@ -119,7 +145,7 @@ bool spool_wipe(struct spool_db *db)
 	if (!ok)
 		return false;
 	do {
-		ok = checkpoint_deleted(db, &busy) && spool_scrub(db, &busy);
+		ok = wipe_bodies(db, &busy) && spool_scrub(db, &busy);
 		again = !ok && busy && clock_mono_us() < end;
 		if (again)
 			nanosleep(&pause, NULL);
@@ -128,4 +154,13 @@ bool spool_wipe(struct spool_db *db)
 	if (!ok && busy)
 		spool_db_fail_code(db, SQLITE_BUSY, "what was deleted is still in a file of the spool, as another process reads it; run this again");
 	return ok;
+}
+
+void spool_wipe_rest(struct spool_db *db)
+{
+	bool busy;
+
+	if (spool_hole_any(db))
+		wipe_bodies(db, &busy); /* where that fails, the next pass does it */
+	spool_disk_reserve_make(db->dir_fd);
 }

@@ -15,4 +15,7 @@ bool spool_wipe_vacuum(struct spool_db *db);
 /* spool_delete_wipe() */
 bool spool_wipe(struct spool_db *db);
 
+/* When the keeper has made a pass: wipes the bodies that a crash or a failed commit left, and makes the spool's reserve. */
+void spool_wipe_rest(struct spool_db *db);
+
 #endif
