@@ -50,20 +50,59 @@ bool spool_deliveries_exist(struct spool_db *db, const struct spool_delivery_fil
 	return *found || rc == SPOOL_DONE || spool_stmt_fail(db);
 }
 
-/* The order: deliveries that fail and are retried, dead ones, those before their first attempt, delivered ones. */
-#define FAILING_FIRST "CASE WHEN state = 0 AND attempts > 0 THEN 0 WHEN state = 2 THEN 1 WHEN state = 0 THEN 2 ELSE 3 END, id DESC"
-#define LISTED_FAILING_FIRST \
-	"CASE WHEN l.state = 0 AND l.attempts > 0 THEN 0 WHEN l.state = 2 THEN 1 WHEN l.state = 0 THEN 2 ELSE 3 END, l.id DESC"
+/*
+ * The deliveries of one state, as far as ?4 of them; the index of a state is small, or has the order. A sink without delivered ones, which
+ * ended tells, must not cost a look at all deliveries.
+ */
+struct kind_of_delivery {
+	enum spool_relay_state state;
+	bool failing_first; /* of a list in that order; else of the other one */
+	const char *ids, *ids_of_sink;
+};
 
-/* Fills in the statement that reads the deliveries, as they are at one moment. */
-static void write_list_sql(char *sql, size_t n, const char *into, const struct spool_delivery_filter *f)
+#define NEWEST(where) "SELECT id FROM relay " where " ORDER BY id DESC LIMIT "
+#define OF_SINK " AND sink = ?1"
+
+static const struct kind_of_delivery kinds[] = {
+	{SPOOL_RELAY_PENDING, true, NEWEST("INDEXED BY relay_tried WHERE state = 0 AND attempts > 0") "?4",
+		NEWEST("INDEXED BY relay_tried WHERE state = 0 AND attempts > 0" OF_SINK) "?4"},
+	{SPOOL_RELAY_DEAD, true, NEWEST("INDEXED BY relay_dead WHERE state = 2") "?4", NEWEST("INDEXED BY relay_died WHERE state = 2" OF_SINK) "?4"},
+	{SPOOL_RELAY_PENDING, true, NEWEST("INDEXED BY relay_due WHERE state = 0 AND attempts = 0") "?4",
+		NEWEST("INDEXED BY relay_due WHERE state = 0 AND attempts = 0" OF_SINK) "?4"},
+	{SPOOL_RELAY_DONE, true, NEWEST("WHERE state = 1") "?4", NEWEST("WHERE state = 1" OF_SINK)
+		"(SELECT CASE WHEN coalesce(sum(n), 0) < ?4 THEN CAST(coalesce(sum(n), 0) AS BIGINT) ELSE ?4 END FROM ended WHERE sink = ?1 AND state = 1)"},
+	{SPOOL_RELAY_PENDING, false, NEWEST("INDEXED BY relay_due WHERE state = 0") "?4", NEWEST("INDEXED BY relay_due WHERE state = 0" OF_SINK) "?4"},
+};
+
+/* Writes the ids of the deliveries, each with the rank of its kind. */
+static bool write_ids(struct buf *sql, const struct spool_delivery_filter *f)
 {
-	snprintf(sql, n, "%sSELECT l.id, l.event, l.state, l.due, l.attempts, a.at, a.ms, a.status, l.sink,"
-		" e.endpoint, a.error, a.answer, p.until FROM (SELECT * FROM relay WHERE %s ORDER BY %s LIMIT ?4) AS l"
+	const char *join = "";
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < sizeof kinds / sizeof *kinds; i++) {
+		if ((f->state >= 0 && kinds[i].state != (unsigned)f->state) || (kinds[i].state == SPOOL_RELAY_PENDING && kinds[i].failing_first != f->failing_first))
+			continue;
+		ok = buf_printf(sql, "%sSELECT id, %d AS k FROM (%s) AS k%zu", join, f->failing_first ? (int)i : 0, f->sink ? kinds[i].ids_of_sink : kinds[i].ids, i);
+		join = " UNION ALL ";
+	}
+	return ok;
+}
+
+/* Writes the statement that reads the deliveries, as they are at one moment. An id or an event has few of them. */
+static bool write_list_sql(struct buf *sql, const char *into, const struct spool_delivery_filter *f)
+{
+	bool ok = buf_printf(sql, "%sSELECT l.id, l.event, l.state, l.due, l.attempts, a.at, a.ms, a.status, l.sink, e.endpoint, a.error, a.answer, p.until"
+		" FROM (SELECT id, k FROM (", into);
+	if (f->id || f->event)
+		ok = ok && buf_printf(sql, "SELECT id, %s AS k FROM relay WHERE %s", f->failing_first
+			? "CASE WHEN state = 0 AND attempts > 0 THEN 0 WHEN state = 2 THEN 1 WHEN state = 0 THEN 2 ELSE 3 END" : "0", matches(f));
+	else
+		ok = ok && write_ids(sql, f);
+	return ok && buf_printf(sql, ") AS found ORDER BY k, id DESC LIMIT ?4) AS o JOIN relay AS l ON l.id = o.id"
 		" LEFT JOIN event AS e ON e.id = l.event"
 		" LEFT JOIN attempt AS a ON a.id = (SELECT max(id) FROM attempt WHERE relay = l.id)"
-		" LEFT JOIN pause AS p ON p.sink = l.sink AND l.state = 0 ORDER BY %s", into, matches(f), f->failing_first ? FAILING_FIRST : "id DESC",
-		f->failing_first ? LISTED_FAILING_FIRST : "l.id");
+		" LEFT JOIN pause AS p ON p.sink = l.sink AND l.state = 0 ORDER BY %s", f->failing_first ? "o.k, l.id DESC" : "l.id");
 }
 
 static void bind_list(struct spool_stmt *st, const struct spool_delivery_filter *f, int64_t limit)
@@ -78,28 +117,33 @@ static void bind_list(struct spool_stmt *st, const struct spool_delivery_filter 
  */
 static bool take_snapshot(struct spool_db *db, const struct spool_delivery_filter *f, int64_t limit)
 {
-	char sql[2048];
-	struct spool_stmt *st;
+	struct buf sql = {0};
+	struct spool_stmt *st = NULL;
 	bool ok;
 
-	write_list_sql(sql, sizeof sql, "CREATE TEMP TABLE shown AS ", f);
-	if (!spool_stmt_prepare(db, sql, &st))
-		return false;
-	bind_list(st, f, limit);
-	ok = spool_stmt_step(st) == SPOOL_DONE || spool_stmt_fail(db);
+	ok = (write_list_sql(&sql, "CREATE TEMP TABLE shown AS ", f) || spool_db_fail(db, SPOOL_ERROR_OTHER, "spool: memory is short")) &&
+		spool_stmt_prepare(db, buf_str(&sql), &st);
+	if (ok) {
+		bind_list(st, f, limit);
+		ok = spool_stmt_step(st) == SPOOL_DONE || spool_stmt_fail(db);
+	}
 	spool_stmt_free(st);
+	buf_free(&sql);
 	return ok;
 }
 
 static struct spool_rows *list_copied(struct spool_db *db, const struct spool_delivery_filter *f, int64_t limit)
 {
-	struct spool_rows *rows;
-	char sql[2048];
+	struct spool_rows *rows = NULL;
+	struct buf sql = {0};
 
-	write_list_sql(sql, sizeof sql, "", f);
-	rows = spool_rows_begin(db, sql);
+	if (write_list_sql(&sql, "", f))
+		rows = spool_rows_begin(db, buf_str(&sql));
+	else
+		spool_db_fail(db, SPOOL_ERROR_OTHER, "spool: memory is short");
 	if (rows)
 		bind_list(rows->st, f, limit);
+	buf_free(&sql);
 	return rows;
 }
 
