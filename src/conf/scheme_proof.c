@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "conf/reader.h"
 #include "conf/scheme_source.h"
 #include "core/paths.h"
 
@@ -287,8 +288,22 @@ static bool check_token_scheme(cfg_t *sec, const struct scheme *s)
 		option_refuse(sec, "it has a time outside of its token; write timestamp = \"claim:iat\", or nothing");
 }
 
+/* Options that promise a signature beside an algorithm that has none. 0.1 took them: they still load, and check fails. */
+static void report_unused(cfg_t *sec, const struct scheme *s)
+{
+	static const char *const signing[] = {"signs", "encoding", "timestamp-header", "timestamp-prefix", "timestamp", "id-header"};
+	int end = sec->line;
+
+	for (size_t i = 0; !scheme_has_key(s) && i < sizeof signing / sizeof *signing; i++)
+		if (option_is_given(sec, signing[i]))
+			reader_fault(reader_at(sec, signing[i], NULL), "scheme \"%s\": algorithm = \"%s\" signs nothing, so %s does nothing; remove it, or choose "
+				"another algorithm", cfg_title(sec), scheme_proof_algorithms[s->algorithm], signing[i]);
+	sec->line = end;
+}
+
 bool scheme_proof_check(cfg_t *sec, const struct scheme *s)
 {
+	report_unused(sec, s);
 	if (cfg_getstr(sec, "header") && cfg_size(sec, "signature"))
 		return option_refuse_value(sec, "signature", NULL, "signature and header both say where the signature is; remove one of them");
 	if (cfg_getstr(sec, "timestamp") && (cfg_getstr(sec, "timestamp-header") || cfg_getstr(sec, "timestamp-prefix")))

@@ -462,6 +462,27 @@ static void wrong_proofs_are_refused_at_load(void **state)
 	}
 }
 
+/* What promises a signature beside an algorithm without one is told of, and loads, as 0.1 took it. */
+static void options_that_sign_nothing_are_reported(void **state)
+{
+	static const struct {
+		const char *options, *words; /* NULL: nothing is reported */
+	} cases[] = {
+		{"like = \"bearer\" signs = \"{body}\"", "signs does nothing"}, {"algorithm = \"secret\" header = \"X\" encoding = \"base64\"", "encoding does nothing"},
+		{"algorithm = \"client-state\" client-state = {\"json:s\"} id-header = \"X\"", "id-header does nothing"}, {"like = \"header\" timestamp-header = \"X\"", "timestamp-header does nothing"},
+		{"like = \"bearer\" event = {\"json:type\"}", NULL}, {"header = \"X\" signs = \"{body}\" encoding = \"base64\"", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct conf *c = load(cases[i].options, "https://a.example/w", "one", "secret");
+
+		if (!c || (cases[i].words ? !strstr(messages, cases[i].words) : strstr(messages, "does nothing") != NULL))
+			fail_msg("%s: %s", cases[i].options, messages);
+		conf_free(c);
+	}
+}
+
 /* ---- keys */
 
 static struct key *read_key(enum key_kind kind, const char *text, const char **why)
@@ -657,6 +678,7 @@ int main(void)
 		cmocka_unit_test(places_are_exact),
 		cmocka_unit_test(values_are_signed_as_they_are),
 		cmocka_unit_test(wrong_proofs_are_refused_at_load),
+		cmocka_unit_test(options_that_sign_nothing_are_reported),
 		cmocka_unit_test(keys_have_a_kind_and_a_length),
 		cmocka_unit_test(key_in_der_is_read_from_a_file),
 		cmocka_unit_test(short_keys_of_tokens_are_known),
