@@ -20,7 +20,7 @@ from proc import Child
 def checkout():
     where = new_dir("new user ")
     shutil.copytree(SOURCE, where, dirs_exist_ok=True, symlinks=True,
-                    ignore=shutil.ignore_patterns("build*", ".git", "var", "autom4te.cache"))
+                    ignore=shutil.ignore_patterns("build", "build-*", ".git", "var", "autom4te.cache"))
     if (SOURCE / "build-aux").exists():
         shutil.copytree(SOURCE / "build-aux", where / "build-aux", symlinks=True)
     for path in (where, *where.rglob("*")):

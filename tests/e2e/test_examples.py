@@ -32,6 +32,7 @@ KINDS = {
     "sinks": "sinks/*",
     "alerts": "alerts/*",
     "page": "page/*",  # test_page_servers.py
+    "scale": "scale/*",  # test_scale.py
 }
 KINDS = {kind: sorted(EXAMPLES.glob(pattern)) for kind, pattern in KINDS.items()}
 

@@ -37,7 +37,7 @@ static bool fill_ids(struct buf *ids, const struct spool_doomed *order, size_t c
 }
 
 /* *pending becomes the number of pending deliveries; event, for `count` ids, those that have one. */
-static bool find_pending(struct spool_db *db, const struct buf *ids, int64_t *event, size_t count, size_t *n, int64_t *pending)
+static bool find_many_pending(struct spool_db *db, const struct buf *ids, int64_t *event, size_t count, size_t *n, int64_t *pending)
 {
 	struct spool_stmt *st;
 	enum spool_step rc;
@@ -85,7 +85,7 @@ static bool run_many(struct spool_db *db, const char *sql, const struct buf *ids
 	return rc != SPOOL_ERROR || spool_stmt_fail(db);
 }
 
-static bool delete_rows(struct spool_db *db, const struct buf *ids, int64_t keys_since, bool dry_run, struct spool_deleted *sum)
+static bool delete_many_rows(struct spool_db *db, const struct buf *ids, int64_t keys_since, bool dry_run, struct spool_deleted *sum)
 {
 	int64_t n[TABLES] = {0};
 	bool ok = true;
@@ -110,10 +110,10 @@ bool spool_delete_many(struct spool_db *db, const struct spool_doomed *order, si
 
 	if (!ok)
 		spool_db_fail(db, SPOOL_ERROR_OTHER, "memory is short");
-	ok = ok && find_pending(db, &ids, waiting, count, &n, &pending);
+	ok = ok && find_many_pending(db, &ids, waiting, count, &n, &pending);
 	if (ok && spare && n)
 		ok = fill_ids(&ids, order, count, waiting, n) || spool_db_fail(db, SPOOL_ERROR_OTHER, "memory is short");
-	ok = ok && delete_rows(db, &ids, keys_since, dry_run, sum);
+	ok = ok && delete_many_rows(db, &ids, keys_since, dry_run, sum);
 	if (ok && spare)
 		sum->spared += (int64_t)n;
 	else if (ok)
