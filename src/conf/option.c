@@ -11,6 +11,11 @@
 /* Of the load that is under way: libconfuse's callbacks have no context. */
 static const struct option_section *sections;
 
+/* The rows with free text, which each token of a file is compared with. */
+enum { FREE_TEXTS = 32 };
+static const char *free_texts[FREE_TEXTS];
+static size_t n_free_texts;
+
 enum { section_flags = CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES };
 
 static cfg_opt_t make_option(const struct option_row *row)
@@ -59,6 +64,18 @@ static cfg_opt_t *make_options(const struct option_section *section, size_t more
 	return opts;
 }
 
+static void find_free_texts(const struct option_section *all)
+{
+	const struct option_row *row;
+
+	n_free_texts = 0;
+	for (const struct option_section *s = all; s->rows; s++)
+		for (size_t i = 0; (row = s->rows(i)); i++)
+			for (; row->name; row++)
+				if (row->free_text && n_free_texts < FREE_TEXTS)
+					free_texts[n_free_texts++] = row->name;
+}
+
 cfg_opt_t *option_table(const struct option_section *all)
 {
 	size_t more = 0, n, ignored;
@@ -67,6 +84,7 @@ cfg_opt_t *option_table(const struct option_section *all)
 	while (all[more + 1].rows)
 		more++;
 	sections = all;
+	find_free_texts(all);
 	top = make_options(all, more, &n);
 	for (size_t i = 1; top && i <= more; i++) {
 		top[n] = (cfg_opt_t){.name = all[i].name, .type = CFGT_SEC, .flags = section_flags,
@@ -196,13 +214,9 @@ bool option_check_value(cfg_t *cfg, cfg_opt_t *opt)
 
 bool option_is_free_text(struct slice name)
 {
-	const struct option_row *row;
-
-	for (const struct option_section *s = sections; s->rows; s++)
-		for (size_t i = 0; (row = s->rows(i)); i++)
-			for (; row->name; row++)
-				if (row->free_text && strlen(row->name) == name.n && memcmp(row->name, name.p, name.n) == 0)
-					return true;
+	for (size_t i = 0; i < n_free_texts; i++)
+		if (strlen(free_texts[i]) == name.n && memcmp(free_texts[i], name.p, name.n) == 0)
+			return true;
 	return false;
 }
 

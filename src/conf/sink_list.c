@@ -41,11 +41,15 @@ bool sink_list_check(cfg_t *tree, cfg_t *sec, const char *list, const char *othe
 
 const struct sink **sink_list_find(cfg_t *sec, const char *list, const struct sink *sinks, size_t n_sinks, size_t *n)
 {
-	const struct sink **found = calloc(cfg_size(sec, list) + 1, sizeof *found);
+	size_t names = cfg_size(sec, list);
+	const struct sink **found = calloc(names + 1, sizeof *found);
+	const char *name;
 
-	for (*n = 0; found && *n < cfg_size(sec, list); ++*n)
+	for (*n = 0; found && *n < names; ++*n) {
+		name = cfg_getnstr(sec, list, (unsigned)*n);
 		for (size_t i = 0; i < n_sinks; i++)
-			if (strcmp(sinks[i].name, cfg_getnstr(sec, list, (unsigned)*n)) == 0)
+			if (strcmp(sinks[i].name, name) == 0)
 				found[*n] = &sinks[i];
+	}
 	return found;
 }
