@@ -11,7 +11,7 @@ enum { SECRET_MAX = 4096 }; /* as io_read_secret() bounds it */
 static const struct {
 	enum key_kind kind;
 	size_t min, max;
-} kinds[] = {
+} key_kinds[] = {
 	[ALGORITHM_HMAC_SHA256] = {KEY_HMAC_SHA256, 32, 32},
 	[ALGORITHM_HMAC_SHA1] = {KEY_HMAC_SHA1, 20, 20},
 	[ALGORITHM_ED25519] = {KEY_ED25519_PUBLIC, 64, 64},
@@ -27,23 +27,23 @@ static const struct {
 
 bool scheme_has_key(const struct scheme *s)
 {
-	return kinds[s->algorithm].max > 0;
+	return key_kinds[s->algorithm].max > 0;
 }
 
 bool scheme_signature_fits(enum algorithm a, size_t n)
 {
-	return n >= kinds[a].min && n <= kinds[a].max && n > 0;
+	return n >= key_kinds[a].min && n <= key_kinds[a].max && n > 0;
 }
 
 size_t scheme_signature_size(enum algorithm a)
 {
-	return kinds[a].min == kinds[a].max ? kinds[a].max : 0;
+	return key_kinds[a].min == key_kinds[a].max ? key_kinds[a].max : 0;
 }
 
 /* Keys of these kinds are read from PEM or DER. */
 static bool is_pkey(enum algorithm a)
 {
-	switch (kinds[a].kind) {
+	switch (key_kinds[a].kind) {
 	case KEY_RSA_SHA256:
 	case KEY_ECDSA_P256:
 	case KEY_ECDSA_P256_RAW:
@@ -103,7 +103,7 @@ static struct key *key_of_bytes(enum algorithm a, const unsigned char *bytes, si
 	if (a == ALGORITHM_ED25519)
 		return ed25519_of_bytes(bytes, n, sign, why);
 	*why = "memory is short, or OpenSSL failed";
-	return key_new(kinds[a].kind, bytes, n);
+	return key_new(key_kinds[a].kind, bytes, n);
 }
 
 static struct key *key_of_text(const struct scheme *s, enum algorithm algorithm, const char *text, size_t n, bool sign, const char **why)
@@ -113,7 +113,7 @@ static struct key *key_of_text(const struct scheme *s, enum algorithm algorithm,
 	size_t len = 0;
 
 	if (is_pkey(algorithm) || (algorithm == ALGORITHM_ED25519 && (key_is_pem(text, n) || (s->key_text == KEY_TEXT_PLAIN && n != KEY_ED25519_BYTES))))
-		return key_read(kinds[algorithm].kind, text, n, sign, why);
+		return key_read(key_kinds[algorithm].kind, text, n, sign, why);
 	if (algorithm == ALGORITHM_JWT_HS256 && key_is_pem(text, n)) {
 		*why = "it is a key in PEM, and HS256 has a shared secret"; /* a public key would be a secret that all know */
 		return NULL;
