@@ -75,6 +75,14 @@ struct spool_db *check_open(const struct check *c, const struct conf *conf)
 	return NULL;
 }
 
+static void say_unusable_database(struct check *c, const struct spool_db *db, bool server)
+{
+	if (db && spool_db_error_kind(db) == SPOOL_ERROR_MISSING)
+		check_say(c, CHECK_OK, "spool-database", "spool database: it has no tables yet; the receiver makes them when it starts, or hookspool migrate");
+	else
+		check_say(c, CHECK_FAIL, "spool-database", "spool database: %s%s", spool_db_error(db), db && !server ? fix_of_fault(spool_db_error_kind(db)) : "");
+}
+
 void check_database(struct check *c, const struct conf *conf)
 {
 	bool server = place_is_server(conf->spool);
@@ -93,7 +101,7 @@ void check_database(struct check *c, const struct conf *conf)
 		check_overflow(c, conf);
 	db = spool_db_new();
 	if (!db || !spool_db_open(db, conf->spool, conf->journal, SPOOL_MANAGE)) {
-		check_say(c, CHECK_FAIL, "spool-database", "spool database: %s%s", spool_db_error(db), db && !server ? fix_of_fault(spool_db_error_kind(db)) : "");
+		say_unusable_database(c, db, server);
 		check_note(c, CHECK_UNUSABLE, spool_db_error(db));
 	} else {
 		check_write(c, db, server);

@@ -79,6 +79,7 @@ int cli_open(const struct cli *cli, enum conf_secrets secrets, struct conf **con
 		return CLI_OK;
 	else
 		cli_error("%s", spool_db_error(*db));
+	there = there && (!*db || spool_db_error_kind(*db) != SPOOL_ERROR_MISSING);
 	spool_db_free(*db);
 	conf_free(*conf);
 	return there ? CLI_TEMPFAIL : CLI_NO_SPOOL;

@@ -214,7 +214,7 @@ static enum relay_end run_on_spool(struct relay *r, char *why, size_t n)
 	if (end != RELAY_ENDED)
 		return end;
 	if (!open_all(r, why, n))
-		return r->end_at ? RELAY_ENDED : RELAY_FAILED;
+		return r->end_at || (r->drain && spool_db_error_kind(r->db) == SPOOL_ERROR_MISSING) ? RELAY_ENDED : RELAY_FAILED;
 	r->last_result = &r->results;
 	if (!r->drain) /* cron mails what is said */
 		log_message(LOG_LEVEL_INFO, "relaying to %zu sink%s, spool %s", r->conf->n_sinks, r->conf->n_sinks == 1 ? "" : "s", r->conf->spool);

@@ -23,6 +23,7 @@ enum spool_error {
 	SPOOL_ERROR_READONLY, /* this process may not write */
 	SPOOL_ERROR_DISK,     /* the disk failed */
 	SPOOL_ERROR_DAMAGED,  /* what is stored can't be right */
+	SPOOL_ERROR_MISSING,  /* a server has no tables yet: the receiver makes them */
 };
 
 enum spool_access {

@@ -23,10 +23,11 @@ enum {
 static bool open_link(struct spool_db *db)
 {
 	struct pg_link *l = db->of_engine;
+	bool missing = false;
 	char why[512];
 
-	return pg_link_ready(db) &&
-		(spool_pg_migrate(l->connection, l->access == SPOOL_RECEIVE, why, sizeof why) || spool_db_fail(db, SPOOL_ERROR_OTHER, "%s", why));
+	return pg_link_ready(db) && (spool_pg_migrate(l->connection, l->access == SPOOL_RECEIVE, &missing, why, sizeof why) ||
+		spool_db_fail(db, missing ? SPOOL_ERROR_MISSING : SPOOL_ERROR_OTHER, "%s", why));
 }
 
 bool pg_db_open(struct spool_db *db, const char *place, enum journal journal, enum spool_access access)

@@ -185,7 +185,7 @@ static bool change_schema(PGconn *connection, char *why, size_t n)
 	return true;
 }
 
-bool spool_pg_migrate(PGconn *connection, bool may_change, char *why, size_t n)
+bool spool_pg_migrate(PGconn *connection, bool may_change, bool *missing, char *why, size_t n)
 {
 	char rolled_back[64];
 	int64_t version;
@@ -200,6 +200,7 @@ bool spool_pg_migrate(PGconn *connection, bool may_change, char *why, size_t n)
 	if (version == SPOOL_PG_VERSION)
 		return true;
 	if (!may_change) {
+		*missing = version == 0;
 		snprintf(why, n, "schema: %s; run hookspool migrate, or start the receiver", version ? "made by an older hookspool" : "it has no tables");
 		return false;
 	}

@@ -12,8 +12,8 @@ enum { SPOOL_PG_VERSION = 1 }; /* that this program makes and migrates to: colum
 
 /*
  * Makes the tables, or brings them up to date, in one transaction under a lock of all such programs. With may_change unset it only looks
- * whether they are. False with the reason in why.
+ * whether they are: *missing becomes true where there are none. False with the reason in why.
  */
-bool spool_pg_migrate(PGconn *connection, bool may_change, char *why, size_t why_size);
+bool spool_pg_migrate(PGconn *connection, bool may_change, bool *missing, char *why, size_t why_size);
 
 #endif
