@@ -9,10 +9,7 @@ import re
 KNOWS_SQLITE = re.compile(r"sqlite|hookspool\.db|PRAGMA|spool\.dir|spool=")
 HOMES = "receiver", "relaying", "servers", "storing", "catching", "page"
 FIXTURES = {"site", "served", "receiver", "relay"}
-QUICK = {
-    "test_alerts.py", "test_attempts.py", "test_deliveries.py", "test_erase.py", "test_identity.py", "test_one_event.py", "test_relay_once.py",
-    "test_relay_queue.py", "test_reply.py",
-}
+QUICK = {"test_deliveries.py", "test_erase.py", "test_identity.py", "test_one_event.py", "test_relay_admin.py", "test_relay_queue.py"}
 
 
 def of_module(f):
