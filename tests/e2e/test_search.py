@@ -252,6 +252,16 @@ def test_what_is_deleted_is_not_in_the_index(indexed, how):
     assert found(home, "--text", NOWHERE) == [], "the index knows a deleted text"
 
 
+def test_keep_removes_what_it_deletes_from_the_index(receiver):
+    """The receiver deletes, in its sandbox."""
+    home = home_with(relay=(), keep="2s")
+    receiver(home=home)
+    fill(home)
+    index(home)
+    until(lambda: not ids(home), "the receiver has deleted the events", 60)
+    until(lambda: parts(home) == [], "the index is gone")
+
+
 def test_deletion_while_the_relay_builds(receiver, relay):
     home = home_with(sink("out", url="http://127.0.0.1:9/"), relay=())
     receiver(home=home)
