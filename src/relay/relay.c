@@ -148,6 +148,7 @@ static bool open_all(struct relay *r, char *why, size_t n)
 	if (!open_queues(r, why, n))
 		return false;
 	cpu_pressure_open(&r->cpu_pressure);
+	cpu_pressure_open(&r->search_pressure);
 	r->wakeup = r->drain ? -1 : spool_wakeup_listen(r->conf->dir);
 	if (r->wakeup < 0 && !r->drain)
 		log_message(LOG_LEVEL_WARNING, "not woken by the receiver, but looking each second: %s", strerror(errno));
@@ -185,6 +186,7 @@ static void close_all(struct relay *r)
 	alerts_free(&r->alerts);
 	close_queues(r);
 	cpu_pressure_close(&r->cpu_pressure);
+	cpu_pressure_close(&r->search_pressure);
 	event_free(&r->event);
 	loop_free(r->loop);
 	if (r->wakeup >= 0)
@@ -246,7 +248,7 @@ enum relay_end relay_run(const struct conf *c, bool drain, struct spool_program 
 	char *why, size_t n)
 {
 	struct relay r = {.conf = c, .drain = drain, .self = self, .may_reload = may_reload, .may_reload_ctx = ctx, .began = clock_mono_us(),
-		.wakeup = -1, .ear_fd = -1, .cpu_pressure = {.fd = -1}};
+		.wakeup = -1, .ear_fd = -1, .cpu_pressure = {.fd = -1}, .search_pressure = {.fd = -1}};
 	enum relay_end end = RELAY_ENDED;
 
 	if (!open_loop(&r, why, n))

@@ -11,7 +11,8 @@
 static const int64_t
 	STEP_US = 4 * 1000,
 	PAUSE_US = 12 * 1000,           /* between two steps of a relay that has nothing to do: a quarter of one processor */
-	BUSY_PAUSE_US = 100 * 1000,     /* ...and of one that has */
+	BUSY_PAUSE_US = 100 * 1000,     /* ...of one that has */
+	PRESSED_PAUSE_US = 200 * 1000,  /* ...and of one that waits for a processor: a fiftieth of one */
 	LOOK_US = 5 * 1000 * 1000,      /* when there was nothing to add */
 	HELD_US = 60 * 1000 * 1000,     /* another process builds it, or it failed */
 	DRAIN_US = 2 * 1000 * 1000;     /* of a run with --once */
@@ -67,7 +68,7 @@ void search_look(struct relay *r, bool busy)
 		return;
 	if (now >= r->search_at) {
 		if (step(r, now + STEP_US, &pause) == SEARCHING_MORE)
-			pause = busy ? BUSY_PAUSE_US : PAUSE_US;
+			pause = cpu_pressure_look(&r->search_pressure) ? PRESSED_PAUSE_US : busy ? BUSY_PAUSE_US : PAUSE_US;
 		r->search_at = clock_mono_us() + pause;
 	}
 	loop_timer_lower(&r->pass, r->search_at);

@@ -63,6 +63,7 @@ struct relay {
 	struct event event; /* for fields that the spool has no column for; reused */
 	struct searching_index *search; /* NULL: it is not being built */
 	int64_t search_at; /* clock_mono_us(): the next step */
+	struct cpu_pressure search_pressure; /* since the last step */
 	bool search_told;  /* that it can't be built */
 };
 
