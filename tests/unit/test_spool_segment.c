@@ -342,16 +342,47 @@ static void segment_has_the_mode_of_the_directory(void **state)
 	assert_int_equal(chmod("shared", 02770), 0);
 	s = new_spool("shared");
 	assert_int_equal(unlink("shared/hookspool.db"), 0);
-	put_body(s, body_of('a')); /* of a new database: nothing of the old one is left */
-	assert_int_equal(stat("shared/bodies-1", &st), 0);
+	put_body(s, body_of('a')); /* of a new database */
+	assert_int_equal(stat("shared/bodies-2", &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0660);
 	spool_close(s);
 	assert_int_equal(chmod("shared", 0700), 0);
 	s = new_spool("shared");
 	put_body(s, body_of('b'));
-	assert_int_equal(stat("shared/bodies-1", &st), 0);
+	assert_int_equal(stat("shared/bodies-2", &st), 0);
 	assert_int_equal(st.st_mode & 0777, geteuid() == 0 ? 0660 : 0600);
 	spool_close(s);
+}
+
+/* The database may be moved away for a moment. Its bodies are found again when it is back. */
+static void segments_of_another_database_stay(void **state)
+{
+	struct spool *s = new_spool("moved");
+	struct spool_db *db;
+
+	(void)state;
+	put_body(s, body_of('a'));
+	put_body(s, body_of('b'));
+	spool_close(s);
+	db = open_spool("moved");
+	assert_true(spool_delete_wipe(db)); /* the log is empty */
+	spool_db_free(db);
+	assert_int_equal(rename("moved/hookspool.db", "moved-database"), 0);
+	s = new_spool("moved");
+	put_body(s, body_of('c'));
+	spool_close(s);
+	db = open_spool("moved");
+	assert_bodies(db, "c");
+	assert_int_equal(number_of(db, "SELECT max(segment) FROM event"), 2);
+	delete_event(db, 1);
+	assert_true(spool_delete_wipe(db));
+	assert_int_equal(file_size("moved/bodies-1"), BLOCKS + SIZE);
+	assert_int_equal(file_size("moved/bodies-2"), -1);
+	spool_db_free(db);
+	assert_int_equal(system("rm -f moved/hookspool.db*; mv moved-database moved/hookspool.db"), 0);
+	db = open_spool("moved");
+	assert_bodies(db, "ab");
+	spool_db_free(db);
 }
 
 /* ---- wiping */
@@ -484,6 +515,7 @@ int main(void)
 		cmocka_unit_test(file_that_no_row_is_in_goes),
 		cmocka_unit_test(damaged_segment_is_not_appended_to),
 		cmocka_unit_test(segment_has_the_mode_of_the_directory),
+		cmocka_unit_test(segments_of_another_database_stay),
 		cmocka_unit_test(deleted_body_becomes_zeros),
 		cmocka_unit_test(body_that_a_reader_sees_is_not_wiped),
 		cmocka_unit_test(forged_place_is_refused),

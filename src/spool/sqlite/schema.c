@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "spool/sqlite/append.h"
 #include "spool/sqlite/dir.h"
 #include "spool/sqlite/hash.h"
 #include "spool/sqlite/segment.h"
@@ -244,6 +245,17 @@ static bool remove_leftovers(const char *path)
 	return ok;
 }
 
+/*
+ * Segments of another database stay, as it may come back: this one neither appends to them nor wipes them. Their highest number is synced,
+ * as nothing else tells them from files that a killed process left.
+ */
+static bool leave_segments(struct spool_db *db)
+{
+	int64_t highest;
+
+	return spool_segment_highest(db->dir_fd, &highest) && (!highest || (spool_append_leave(db, highest) && fsync(db->lock_fd) == 0));
+}
+
 /* Pages of 16 KiB hold a batch of events in few frames of the WAL, and long bodies in few links of a chain. */
 bool spool_schema_make(struct spool_db *db, const char *path)
 {
@@ -251,7 +263,7 @@ bool spool_schema_make(struct spool_db *db, const char *path)
 	bool ok, made;
 
 	snprintf(new, sizeof new, "%s.new", path);
-	if (!remove_leftovers(path) || !spool_segment_remove_all(db->dir_fd) || !spool_dir_make_file(db->dir_fd, "hookspool.db.new", &made))
+	if (!remove_leftovers(path) || !leave_segments(db) || !spool_dir_make_file(db->dir_fd, "hookspool.db.new", &made))
 		return spool_db_fail_code(db, SQLITE_ERROR, "%s: %s", path, strerror(errno));
 	ok = (sqlite3_open_v2(new, &db->sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL) == SQLITE_OK &&
 		spool_db_exec(db, "PRAGMA page_size=16384; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=MEMORY")) ||

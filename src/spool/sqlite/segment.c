@@ -180,6 +180,21 @@ bool spool_segment_each(int dir_fd, bool (*each)(int dir_fd, const char *name, v
 	return ok;
 }
 
+static bool raise_highest(int dir_fd, const char *name, void *highest)
+{
+	int64_t number = strtoll(name + 7, NULL, 10);
+
+	(void)dir_fd;
+	*(int64_t *)highest = number > *(int64_t *)highest ? number : *(int64_t *)highest;
+	return true;
+}
+
+bool spool_segment_highest(int dir_fd, int64_t *highest)
+{
+	*highest = 0;
+	return spool_segment_each(dir_fd, raise_highest, highest);
+}
+
 static bool remove_segment(int dir_fd, const char *name, void *ctx)
 {
 	(void)ctx;

@@ -68,7 +68,10 @@ void spool_segment_close(struct spool_db *db);
 /* Calls each() with the name of every segment's file in a directory, in no order, until it returns false. False then, or with errno set. */
 bool spool_segment_each(int dir_fd, bool (*each)(int dir_fd, const char *name, void *ctx), void *ctx);
 
-/* Removes all of them: the database is gone, or another one takes its place. False with errno set. */
+/* The highest number that a file there has; 0: there is none. False with errno set. */
+bool spool_segment_highest(int dir_fd, int64_t *highest);
+
+/* Removes all of them: a restored database takes the place of theirs. False with errno set. */
 bool spool_segment_remove_all(int dir_fd);
 
 /* Gives the connection the functions of SQL. Returns SQLite's code. */
