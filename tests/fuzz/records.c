@@ -104,7 +104,7 @@ static struct conf *make_conf(void)
 	return c;
 }
 
-/* Through a socket; the sender closes its end, so that nothing waits. */
+/* Through a socket, taken at once or looked at before; the sender closes its end, so that nothing waits. */
 static void check_take(const uint8_t *data, size_t n, bool whole)
 {
 	static struct conf *conf;
@@ -123,12 +123,14 @@ static void check_take(const uint8_t *data, size_t n, bool whole)
 	assert(socketpair(AF_UNIX, SOCK_STREAM, 0, fd) == 0);
 	setsockopt(fd[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
 	assert(send(fd[1], data, n, MSG_DONTWAIT) == (ssize_t)n && shutdown(fd[1], SHUT_WR) == 0);
-	ready = input_peek(fd[0], &how.complete);
+	ready = whole ? input_take(fd[0], &how.complete, &how.taken) : input_peek(fd[0], &how.complete);
 	if (ready == INPUT_MANAGEMENT) {
-		fcgi_manage(fd[0], how.complete, 0);
+		fcgi_manage(fd[0], how.complete, how.taken);
 	} else if (ready != INPUT_CLOSED && ready != INPUT_EMPTY) {
-		if (!whole || ready != INPUT_COMPLETE)
+		if (!whole || ready != INPUT_COMPLETE) {
 			how.complete = 0;
+			how.early = input_taken(0, how.taken);
+		}
 		if (fcgi_take(f, fd[0], &how) == FCGI_NEXT_STORE)
 			fcgi_answer(f);
 	}
