@@ -19,7 +19,9 @@ static struct slice filter_term(const char *text)
 
 void filter_begin(struct filter *f, const struct conf *conf, struct spool_db *db)
 {
-	const struct search_terms terms = {.sender = filter_term(f->sender), .text = filter_term(f->text), .either = f->either};
+	const struct search_terms terms = {.sender = filter_term(f->sender), .text = filter_term(f->text), .either = f->either,
+		.endpoint = filter_term(f->spool.endpoint), .event = filter_term(f->spool.event), .account = filter_term(f->spool.account),
+		.since = f->spool.since, .until = f->spool.until};
 
 	f->conf = f->read.conf = conf;
 	searching_begin(&f->searching, db, conf, &terms);

@@ -89,7 +89,7 @@ const struct command cli_index = {
 	.name = "index",
 	.purpose = "build the search index",
 	.usage = "[--drop]",
-	.about = "Adds all events to the search index, with which list, the page and mcp find texts and senders without reading every event. "
+	.about = "Adds all events to the search index, with which list, the page and mcp find events without reading all of them. "
 		"The relay does this beside its work; where no relay runs, run this from cron. A spool of less than some 16,000 events needs no "
 		"index and gets none. Searches read what the index lacks, and find the same without it.",
 	.more = "Exit status: 0 done; 1 another process builds it, the spool is in PostgreSQL, or search-index is false; 75 the spool can't be "

@@ -50,7 +50,7 @@ static bool make_schemes(struct search_schemes *s, const struct conf *conf)
 void searching_begin(struct searching *s, struct spool_db *db, const struct conf *conf, const struct search_terms *t)
 {
 	*s = (struct searching){0};
-	if ((t->sender.p || t->text.p) && make_schemes(&s->schemes, conf))
+	if (make_schemes(&s->schemes, conf))
 		s->search = spool_search_new(db, t, &s->schemes);
 }
 
@@ -112,8 +112,8 @@ static bool begin_reading(struct searching_index *x, int64_t least, bool *any)
 
 static bool add_stored_row(struct searching_index *x, const struct spool_row *row)
 {
-	struct search_event ev = {.id = row->id, .endpoint = search_endpoint(row->endpoint), .sender_id = row->sender_id,
-		.sender_name = row->sender_name, .stored = row->text};
+	struct search_event ev = {.id = row->id, .received_at = row->received_at, .endpoint = search_endpoint(row->endpoint),
+		.event = row->event, .account = row->account, .sender_id = row->sender_id, .sender_name = row->sender_name, .stored = row->text};
 
 	if (!stored_text_read(&x->text, row->endpoint, row->headers, row->body, &ev.text))
 		return false;

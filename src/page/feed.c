@@ -156,7 +156,8 @@ static bool pace(struct page_call *c, int64_t deadline)
 
 static void begin_search(struct feed *f, const struct page_call *c, struct spool_db *db)
 {
-	const struct search_terms terms = {.sender = f->q.sender, .text = f->q.text};
+	const struct search_terms terms = {.sender = f->q.sender, .text = f->q.text, .endpoint = f->q.filter.endpoint,
+		.event = f->q.filter.event, .account = f->q.filter.account};
 
 	searching_begin(&f->searching, db, c->conf, &terms);
 	f->q.filter.search = f->searching.search;

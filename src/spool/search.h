@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The search index: which events can't have a text or a sender, so that a search need not read them.
+ * The search index: which events can't have a text, a sender or another value, so that a search need not read them.
  *
  * It is files in the directory "search" beside the database, made and removed at will: without them every event is read. What it says
  * is sure in one direction only. An event that it leaves out does not match; one that it does not leave out may match or not, and the
@@ -47,6 +47,8 @@ struct search_terms {
 	struct slice sender; /* the sender's id, or a part of the name */
 	struct slice text;   /* a part of the text */
 	bool either;         /* one of both is enough */
+	struct slice endpoint, event, account; /* whole values */
+	int64_t since, until; /* received_at, ms: since <= it < until; until 0: at any time */
 };
 
 /* A search; one thread. */

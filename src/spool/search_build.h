@@ -15,10 +15,10 @@
 #include "spool/db.h"
 #include "spool/search.h"
 
-enum search_field { SEARCH_SENDER_ID, SEARCH_SENDER_NAME, SEARCH_TEXT };
+enum search_field { SEARCH_SENDER_ID, SEARCH_SENDER_NAME, SEARCH_TEXT, SEARCH_ENDPOINT, SEARCH_EVENT, SEARCH_ACCOUNT };
 
 enum {
-	SEARCH_ID_ROWS = 8,             /* of a sender's id, which is hashed whole */
+	SEARCH_ID_ROWS = 8,             /* of a sender's id, which is hashed whole, and of other whole values */
 	SEARCH_LEAST = 16384,           /* ids; a spool of fewer has no index */
 	SEARCH_TEXT_MOST = 64 * 1024,   /* bytes; a block with a longer text is always looked at */
 };
@@ -52,8 +52,9 @@ bool search_build_part(struct search_build *b, int64_t least, int64_t *first, in
 
 /* An event of the part. */
 struct search_event {
-	int64_t id;
+	int64_t id, received_at;
 	uint64_t endpoint;  /* search_endpoint() */
+	struct slice event, account; /* p == NULL: none */
 	struct slice sender_id, sender_name, text;
 	struct slice stored; /* the text as it was when the event came, where that is known */
 };

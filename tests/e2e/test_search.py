@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """The search index: searches find exactly what a reading of every event finds, whatever becomes of the index."""
+import datetime
 import functools
 import json
 import random
@@ -113,6 +114,17 @@ def test_searches_are_exact(indexed):
         assert found(home, "--sender", sender) == expected(rows, sender=sender), sender
     assert found(home, "--text", "über 1", "--sender", "jane") == expected(rows, "über 1", "jane")
     assert found(home, "--text", "стоп") == []
+
+
+def test_other_filters_are_exact(indexed):
+    """By a time, an event's name, an account and an endpoint."""
+    times = {row["id"]: row["received_at"] for row in indexed.home.spool.query("SELECT id, received_at FROM event")}
+    middle = sorted(times)[len(times) // 2]
+    at = datetime.datetime.fromtimestamp(times[middle] / 1000, datetime.timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    assert found(indexed.home, "--since", at) == [id for id in sorted(times) if times[id] >= times[middle]]
+    assert found(indexed.home, "--until", at, "--event", "message.received") == [id for id in sorted(times) if times[id] < times[middle]]
+    for none in (("--event", "none"), ("--account", "none"), ("--since", "1m", "--until", at)):
+        assert found(indexed.home, *none) == []
 
 
 def test_the_newest_that_match_are_listed_in_order(indexed):

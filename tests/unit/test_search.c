@@ -39,6 +39,20 @@ static void id_of(int64_t id, char out[24])
 	snprintf(out, 24, "urn:person:%ld", (long)(id % 50000));
 }
 
+/* Values that are few and come in runs, and a time that now and then goes back. */
+static struct slice value_of(int64_t id, int kind)
+{
+	static const char *const values[3][3] = {{"/w", "/w", "/other"}, {"message.received", "e", "rare"}, {"acc-1", "", NULL}};
+	const char *value = values[kind][id % 9000 == 17 * kind ? 2 : id / 3000 % 2];
+
+	return value ? slice_text(value) : (struct slice){0};
+}
+
+static int64_t time_of(int64_t id)
+{
+	return id % 1000 == 3 ? id - 500 : id;
+}
+
 /* Letters that have another case, some of several bytes, and bytes that are no UTF-8. */
 static void add_letter(char *text, size_t room)
 {
@@ -99,7 +113,8 @@ static int build(int64_t least)
 	assert_int_equal(search_build_new(&db, &schemes, &b), SEARCH_BEGUN);
 	while (search_build_part(b, least, &first, &last) && first <= last) {
 		for (int64_t i = first ? first : 1; i <= last; i++, n++) {
-			struct search_event ev = {.id = i, .endpoint = search_endpoint(slice_text("/w")), .sender_name = name_of(i), .text = text_of(i)};
+			struct search_event ev = {.id = i, .received_at = time_of(i), .endpoint = search_endpoint(value_of(i, 0)), .event = value_of(i, 1),
+				.account = value_of(i, 2), .sender_name = name_of(i), .text = text_of(i)};
 
 			id_of(i, id);
 			ev.sender_id = slice_text(id);
@@ -118,11 +133,23 @@ static struct slice part_of(const char *text)
 	return (struct slice){text + from, n ? (size_t)rand() % (n - from) + 1 : 0};
 }
 
+static bool has_value(struct slice wanted, int64_t id, int kind)
+{
+	struct slice value = value_of(id, kind);
+
+	return !wanted.p || (value.p && value.n == wanted.n && memcmp(value.p, wanted.p, wanted.n) == 0);
+}
+
 static bool matches(int64_t id, const struct search_terms *t)
 {
 	char person[24];
 	bool sent, said;
 
+	if (!has_value(t->endpoint, id, 0) || !has_value(t->event, id, 1) || !has_value(t->account, id, 2) ||
+	    (t->until && (time_of(id) < t->since || time_of(id) >= t->until)))
+		return false;
+	if (!t->sender.p && !t->text.p)
+		return true;
 	id_of(id, person);
 	sent = t->sender.p && ((strlen(person) == t->sender.n && memcmp(person, t->sender.p, t->sender.n) == 0) || utf8_contains(name_of(id), t->sender));
 	said = t->text.p && utf8_contains(text_of(id), t->text);
@@ -165,6 +192,16 @@ static struct search_terms any_terms(void)
 		t.text = part_of(texts[rand() % BODIES]);
 	if (t.either || rand() % 2)
 		t.sender = rand() % 2 ? part_of(names[rand() % BODIES]) : slice_text((id_of(rand() % 60000, person), person));
+	if (rand() % 2)
+		t.endpoint = value_of(rand() % EVENTS, 0);
+	if (rand() % 2)
+		t.event = value_of(rand() % EVENTS, 1);
+	if (rand() % 2)
+		t.account = value_of(rand() % EVENTS, 2);
+	if (rand() % 2) {
+		t.since = rand() % EVENTS;
+		t.until = t.since + 1 + rand() % EVENTS;
+	}
 	return t;
 }
 
@@ -206,6 +243,22 @@ static void no_event_that_matches_is_left_out(void **state)
 	assert_true(candidates(&rare, false, 1, EVENTS) < MANY && candidates(&rare, true, 1, EVENTS) < MANY);
 	assert_true(candidates(&person, true, 1, EVENTS) < MANY);
 	check_searches(40);
+}
+
+static void whole_values_and_times_are_found(void **state)
+{
+	struct search_terms rare = {.event = slice_text("rare")}, none = {.account = slice_text("acc")}, other = {.endpoint = slice_text("/other")};
+	struct search_terms early = {.since = INT64_MIN, .until = 1000}, late = {.since = 2 * EVENTS, .until = INT64_MAX};
+	struct search_terms any = {.since = INT64_MIN, .until = INT64_MAX};
+
+	(void)state;
+	build(1);
+	assert_true(candidates(&rare, true, 1, EVENTS) < 4 * MANY && candidates(&rare, true, 1, EVENTS) >= EVENTS / 9000);
+	assert_true(candidates(&other, false, 1, EVENTS) < 4 * MANY);
+	assert_true(candidates(&none, false, 1, EVENTS) < MANY);
+	assert_true(candidates(&early, false, 1, EVENTS) <= PART_IDS + PART_BLOCK_IDS);
+	assert_true(candidates(&late, false, 1, EVENTS) < 2 * PART_BLOCK_IDS);
+	assert_int_equal(candidates(&any, false, 1, EVENTS), EVENTS);
 }
 
 static void newest_events_are_looked_at(void **state)
@@ -387,6 +440,7 @@ int main(void)
 		cmocka_unit_test(a_part_grows),
 		cmocka_unit_test(no_event_that_matches_is_left_out),
 		cmocka_unit_test(newest_events_are_looked_at),
+		cmocka_unit_test(whole_values_and_times_are_found),
 		cmocka_unit_test(texts_read_in_another_way_are_looked_at),
 		cmocka_unit_test(a_part_of_a_deleted_event_goes),
 		cmocka_unit_test(a_part_is_not_written_when_an_event_was_deleted_since),

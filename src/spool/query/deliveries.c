@@ -63,7 +63,7 @@ struct kind_of_delivery {
 #define NEWEST(where) "SELECT id FROM relay " where " ORDER BY id DESC LIMIT "
 #define OF_SINK " AND sink = ?1"
 
-static const struct kind_of_delivery kinds[] = {
+static const struct kind_of_delivery listed_kinds[] = {
 	{SPOOL_RELAY_PENDING, true, NEWEST("INDEXED BY relay_tried WHERE state = 0 AND attempts > 0") "?4",
 		NEWEST("INDEXED BY relay_tried WHERE state = 0 AND attempts > 0" OF_SINK) "?4"},
 	{SPOOL_RELAY_DEAD, true, NEWEST("INDEXED BY relay_dead WHERE state = 2") "?4", NEWEST("INDEXED BY relay_died WHERE state = 2" OF_SINK) "?4"},
@@ -80,10 +80,10 @@ static bool write_ids(struct buf *sql, const struct spool_delivery_filter *f)
 	const char *join = "";
 	bool ok = true;
 
-	for (size_t i = 0; ok && i < sizeof kinds / sizeof *kinds; i++) {
-		if ((f->state >= 0 && kinds[i].state != (unsigned)f->state) || (kinds[i].state == SPOOL_RELAY_PENDING && kinds[i].failing_first != f->failing_first))
+	for (size_t i = 0; ok && i < sizeof listed_kinds / sizeof *listed_kinds; i++) {
+		if ((f->state >= 0 && listed_kinds[i].state != (unsigned)f->state) || (listed_kinds[i].state == SPOOL_RELAY_PENDING && listed_kinds[i].failing_first != f->failing_first))
 			continue;
-		ok = buf_printf(sql, "%sSELECT id, %d AS k FROM (%s) AS k%zu", join, f->failing_first ? (int)i : 0, f->sink ? kinds[i].ids_of_sink : kinds[i].ids, i);
+		ok = buf_printf(sql, "%sSELECT id, %d AS k FROM (%s) AS k%zu", join, f->failing_first ? (int)i : 0, f->sink ? listed_kinds[i].ids_of_sink : listed_kinds[i].ids, i);
 		join = " UNION ALL ";
 	}
 	return ok;

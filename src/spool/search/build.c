@@ -196,6 +196,8 @@ static bool begin_part(struct search_build *b, int64_t number, uint32_t blocks)
 	w->block = -1;
 	w->head.identity = b->identity;
 	w->head.number = number;
+	w->head.oldest = INT64_MAX;
+	w->head.newest = INT64_MIN;
 	search_new_name(number, name);
 	if (unlinkat(b->dir, name, 0) == 0 || errno == ENOENT)
 		w->fd = openat(b->dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -305,6 +307,18 @@ static void note_scheme(struct search_build *b, uint64_t endpoint)
 	w->head.schemes += i == w->head.schemes;
 }
 
+static void set_value(struct search_build *b, const void *p, size_t n, enum search_field field)
+{
+	if (p)
+		add_gram(b->work, search_hash(search_seed(b->identity, field), p, n), SEARCH_ID_ROWS);
+}
+
+static void set_time(struct part_head *head, int64_t at)
+{
+	head->oldest = at < head->oldest ? at : head->oldest;
+	head->newest = at > head->newest ? at : head->newest;
+}
+
 void search_build_add(struct search_build *b, const struct search_event *ev)
 {
 	struct work *w = b->work;
@@ -314,8 +328,11 @@ void search_build_add(struct search_build *b, const struct search_event *ev)
 		end_block(w);
 	w->block = block;
 	note_scheme(b, ev->endpoint);
-	if (ev->sender_id.p)
-		add_gram(w, search_hash(search_seed(b->identity, SEARCH_SENDER_ID), ev->sender_id.p, ev->sender_id.n), SEARCH_ID_ROWS);
+	set_time(&w->head, ev->received_at);
+	set_value(b, &ev->endpoint, sizeof ev->endpoint, SEARCH_ENDPOINT);
+	set_value(b, ev->event.p, ev->event.n, SEARCH_EVENT);
+	set_value(b, ev->account.p, ev->account.n, SEARCH_ACCOUNT);
+	set_value(b, ev->sender_id.p, ev->sender_id.n, SEARCH_SENDER_ID);
 	set_words(b, ev->sender_name, SEARCH_SENDER_NAME);
 	set_words(b, ev->text, SEARCH_TEXT);
 	if (ev->stored.n && (ev->stored.n != ev->text.n || memcmp(ev->stored.p, ev->text.p, ev->text.n) != 0))

@@ -21,13 +21,14 @@ struct term {
 	bool is_text;
 };
 
-enum term_kind { TERM_ID, TERM_NAME, TERM_TEXT, TERMS };
+enum term_kind { TERM_ID, TERM_NAME, TERM_TEXT, TERM_ENDPOINT, TERM_EVENT, TERM_ACCOUNT, TERMS };
 
 struct spool_search {
 	int dir;
 	uint64_t identity;
 	const struct search_schemes *schemes;
 	bool by_sender, by_text, either;
+	int64_t since, until;
 	struct term term[TERMS];
 	int64_t number;        /* of the part that was looked at last; -1: none */
 	struct part_row maybe; /* its blocks in which an event may match */
@@ -58,24 +59,41 @@ static void read_term(struct term *t, struct slice part, uint64_t seed)
 	}
 }
 
+static void add_whole(struct spool_search *s, enum term_kind kind, enum search_field field, struct slice value)
+{
+	if (value.p)
+		add_rows(&s->term[kind], search_hash(search_seed(s->identity, field), value.p, value.n), SEARCH_ID_ROWS);
+}
+
+static bool is_timed(const struct search_terms *t)
+{
+	return t->until != 0 && (t->since != INT64_MIN || t->until != INT64_MAX);
+}
+
 struct spool_search *spool_search_new(struct spool_db *db, const struct search_terms *t, const struct search_schemes *schemes)
 {
-	struct spool_search *s = t->sender.p || t->text.p ? calloc(1, sizeof *s) : NULL;
+	bool any = t->sender.p || t->text.p || t->endpoint.p || t->event.p || t->account.p || is_timed(t);
+	struct spool_search *s = any ? calloc(1, sizeof *s) : NULL;
+	uint64_t endpoint = search_endpoint(t->endpoint);
 
 	if (!s)
 		return NULL;
 	*s = (struct spool_search){.dir = search_place_open(db, false), .schemes = schemes, .by_sender = t->sender.p, .by_text = t->text.p,
-		.either = t->either, .number = -1};
+		.either = t->either, .since = is_timed(t) ? t->since : INT64_MIN, .until = is_timed(t) ? t->until : INT64_MAX, .number = -1};
 	if (s->dir < 0 || !search_identity(db, &s->identity)) {
 		spool_search_free(s);
 		return NULL;
 	}
 	if (t->sender.p) {
-		add_rows(&s->term[TERM_ID], search_hash(search_seed(s->identity, SEARCH_SENDER_ID), t->sender.p, t->sender.n), SEARCH_ID_ROWS);
+		add_whole(s, TERM_ID, SEARCH_SENDER_ID, t->sender);
 		read_term(&s->term[TERM_NAME], t->sender, search_seed(s->identity, SEARCH_SENDER_NAME));
 	}
 	if (t->text.p)
 		read_term(&s->term[TERM_TEXT], t->text, search_seed(s->identity, SEARCH_TEXT));
+	if (t->endpoint.p)
+		add_whole(s, TERM_ENDPOINT, SEARCH_ENDPOINT, (struct slice){(const void *)&endpoint, sizeof endpoint});
+	add_whole(s, TERM_EVENT, SEARCH_EVENT, t->event);
+	add_whole(s, TERM_ACCOUNT, SEARCH_ACCOUNT, t->account);
 	return s;
 }
 
@@ -130,7 +148,7 @@ static struct part_row find_sender(const struct spool_search *s, const struct pa
 
 static void look_at_part(struct spool_search *s, int64_t number)
 {
-	struct part_row sender = s->either ? none : every, text = sender;
+	struct part_row sender = s->either && (s->by_sender || s->by_text) ? none : every, text = sender, value;
 	struct part p;
 
 	s->number = number;
@@ -143,6 +161,12 @@ static void look_at_part(struct spool_search *s, int64_t number)
 		text = find_text(s, &p);
 	s->maybe = sender;
 	s->either ? unite(&s->maybe, &text) : intersect(&s->maybe, &text);
+	for (int i = TERM_ENDPOINT; i < TERMS; i++) {
+		value = find_term(&p, &s->term[i]);
+		intersect(&s->maybe, &value);
+	}
+	if (p.head.newest < s->since || p.head.oldest >= s->until)
+		s->maybe = none;
 	unite(&s->maybe, &p.head.open);
 	for (unsigned block = p.head.blocks; block < PART_BLOCKS; block++)
 		part_set(&s->maybe, block);
