@@ -2,6 +2,7 @@
 """hookspool on a PostgreSQL server, beside its SQLite engine and what people put on such a server: each with a new server, as Debian sets it."""
 import contextlib
 import shutil
+import subprocess
 import time
 from collections import namedtuple
 
@@ -13,7 +14,7 @@ import systems
 import web
 
 import proc
-from postgresql_server import PostgreSQL
+from postgresql_server import PostgreSQL, program
 
 LOADS = (1, 64)  # connections
 SIZE = 700
@@ -50,12 +51,30 @@ def hookspool(url):
         yield running
 
 
+CHECKPOINTS = "hookspool-checkpoints"  # a checkpoint follows the other
 SERVERS = {
     "hookspool-postgresql": Server(hookspool, None),
+    CHECKPOINTS: Server(hookspool, None),
     "express-postgresql": Server(peers.node_postgresql, TABLE),
     "php-fpm-postgresql": Server(peers.php_postgresql, TABLE),
 }
 SYSTEMS = ("hookspool-sqlite", *SERVERS)
+
+
+@contextlib.contextmanager
+def checkpoints(of, always):
+    """With `always`, a session that makes checkpoints until the block ends, each over what was written in a second."""
+    psql = [program("psql"), "-X", "-q", "-d", of.url]
+    session = subprocess.Popen(psql, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) if always else None
+    try:
+        if session:
+            session.stdin.write(b"CHECKPOINT\n\\watch 1\n")
+            session.stdin.flush()
+        yield
+    finally:
+        if session:
+            session.kill()
+            session.communicate()
 
 
 def numbers_of(of):
@@ -75,7 +94,8 @@ def one_on_server(name, connections, seconds):
         measure.check(name, running.port, True)
         time.sleep(1)  # what the receiver writes once a second
         before, took, began = numbers_of(of), measure.cpu(measure.tree([of.child.pid])), time.monotonic()
-        found = measure.measure(running, SIZE, connections, seconds)
+        with checkpoints(of, name == CHECKPOINTS):
+            found = measure.measure(running, SIZE, connections, seconds)
         took, after, passed = measure.cpu(measure.tree([of.child.pid])) - took, numbers_of(of), time.monotonic() - began
     events = after["events"] - before["events"]
     return {**found, "commits": (after["commits"] - before["commits"]) / passed, "server_cpu": took / events,

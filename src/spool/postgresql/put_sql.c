@@ -73,8 +73,8 @@
 	" (coalesce(whence, 0) <> 0)::text, (CASE WHEN fresh OR id IS NULL THEN same END)::text, " waits " FROM u ORDER BY n"
 
 /*
- * The common case in one statement: events of which none is known by its bytes or by an unsigned id. Its answer has a row for each one
- * that is new; the others are duplicates, for the statements above. Elements of arrays are copied less often than rows of unnest().
+ * The common case in one statement: events of which none has an unsigned id. Its answer has a row for each one that is new; the others
+ * are duplicates, for the statements above. Elements of arrays are copied less often than rows of unnest().
  */
 #define NEW "WITH lock AS (INSERT INTO event(id, received_at, endpoint, secret, event, headers, body)" \
 	" SELECT 0, 0, '', 0, '', '', '' WHERE false)," \
