@@ -31,6 +31,16 @@ def pytest_configure(config):
     place.stage()
 
 
+# Each takes a minute or more. Of two processes that share the tests, none is left with one of them at the end.
+LONG = ["test_bootstrap.py", "test_packages.py", "test_contract.py", "test_sink_amqp.py", "test_catch_up_day.py", "test_bench.py", "test_static.py",
+        "test_ports.py", "test_postgresql_spool.py", "test_web_servers.py", "test_check.py", "test_leaks.py", "test_retention.py", "test_signers.py"]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
+
+
 def pytest_unconfigure():
     proc.end_all()
 

@@ -76,6 +76,10 @@ PACKAGES = {
 PROGRAM_PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 
 
+# For builds of the tests' own: what was built from the same sources before is not built again, whatever the directory is called.
+COMPILER = {"CC": "ccache gcc", "CCACHE_NOHASHDIR": "1", "CCACHE_BASEDIR": str(BASE)} if shutil.which("ccache") else {}
+
+
 def need(program):
     """The path of a program that the tests can't do without; without it the test fails and says how to get it."""
     path = shutil.which(program, path=PROGRAM_PATH)

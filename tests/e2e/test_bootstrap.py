@@ -13,7 +13,7 @@ import pytest
 import readme
 import sender
 from outcomes import expect
-from place import SANITIZER, SOURCE, new_dir, run
+from place import COMPILER, SANITIZER, SOURCE, new_dir, run
 from proc import Child
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def events(checkout):
 def play(checkout, stored):
     """Starts it, delivers once more with the secret it names, stops it as Ctrl-C does; leaves no process."""
     log = checkout.parent / f"bootstrap{stored}.log"
-    child = Child([checkout / "bootstrap", "run"], log, user=None, env={"CFLAGS": "-O0"})
+    child = Child([checkout / "bootstrap", "run"], log, user=None, env={"CFLAGS": "-O0"} | COMPILER)
     child.until(lambda: "Ctrl-C stops it." in child.text(), "it is ready", 300)
     text = child.text()
     assert "outcome=stored" in text and '200 after' in text
@@ -67,7 +67,7 @@ def test_readme_builds_and_installs(checkout):
     """The README's own line, into a directory in the place of the machine."""
     line, = (line for line in readme.lines() if line.startswith("./bootstrap && ./configure"))
     done = run(["sh", "-c", line.replace("sudo ", "")], cwd=checkout, within=300,
-               env={"DESTDIR": str(checkout.parent / "installed"), "MAKEFLAGS": "-j2", "CFLAGS": "-O0"})
+               env={"DESTDIR": str(checkout.parent / "installed"), "MAKEFLAGS": "-j2", "CFLAGS": "-O0"} | COMPILER)
     assert done.returncode == 0, done.stderr.decode()
     for name in ("bin/hookspool", "libexec/hookspool.fcgi", "libexec/hookspool-page.fcgi", "share/hookspool/page/index.html", "share/man/man8/hookspool.fcgi.8", "share/doc/hookspool/LICENSE"):
         assert (checkout.parent / "installed/usr/local" / name).exists(), name

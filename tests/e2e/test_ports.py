@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: ISC
 """A build with what POSIX has alone, as on the BSDs and macOS: no function of Linux is linked, and it receives, relays and shows."""
 import os
-import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
-from place import SANITIZER, SOURCE, new_dir, run
+from place import COMPILER, SANITIZER, SOURCE, new_dir, run
 
 pytestmark = pytest.mark.skipif(bool(SANITIZER), reason="it makes a build of its own, without sanitizers")
 
@@ -30,11 +29,10 @@ def built():
     """./configure is told that this system lacks them. Not optimised, which takes a third of the time."""
     where = new_dir("posix")
     lacks = [f"ac_cv_func_{name}=no" for name in FUNCTIONS] + [f"ac_cv_header_{name.translate(str.maketrans('/.', '__'))}=no" for name in HEADERS]
-    compiler = "ccache gcc" if shutil.which("ccache") else "gcc"
-    configure = [SOURCE / "configure", "--quiet", "--enable-werror", "--with-loop=poll", "--disable-modules", f"CC={compiler}", "CFLAGS=-O0 -Wno-cpp",
+    configure = [SOURCE / "configure", "--quiet", "--enable-werror", "--with-loop=poll", "--disable-modules", "CFLAGS=-O0 -Wno-cpp",
                  "ac_cv_search_timer_create=no", *lacks]
     for argv in (configure, ["make", "-s", f"-j{os.cpu_count()}", *PROGRAMS]):
-        done = run(argv, cwd=where, within=500)
+        done = run(argv, cwd=where, env=COMPILER, within=500)
         assert done.returncode == 0, done.stdout.decode()[-3000:] + done.stderr.decode()[-3000:]
     return where
 

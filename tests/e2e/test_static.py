@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from outcomes import expect
-from place import ROOT, SANITIZER, SOURCE, new_dir, own, run
+from place import COMPILER, ROOT, SANITIZER, SOURCE, new_dir, own, run
 from receiver import Home
 from sender import AUTHORIZATION, SECRET, message
 from servers import free_port, module, start_apache
@@ -24,9 +24,8 @@ def programs():
     """The command of README.md, in a directory of its own; not optimised, which takes a third of the time."""
     where = new_dir("static")
     line, = re.findall(r"^\./configure (--enable-static-programs) && make$", (SOURCE / "conf-examples/shared-hosting/README.txt").read_text().replace("  ", ""), re.M)
-    compiler = "ccache gcc" if shutil.which("ccache") else "gcc"
-    for argv in ([SOURCE / "configure", "--quiet", line, f"CC={compiler}", "CFLAGS=-O0 -Wno-cpp"], ["make", "-s", f"-j{os.cpu_count()}", "hookspool.fcgi", "hookspool"]):
-        done = run(argv, cwd=where, within=500)
+    for argv in ([SOURCE / "configure", "--quiet", line, "CFLAGS=-O0 -Wno-cpp"], ["make", "-s", f"-j{os.cpu_count()}", "hookspool.fcgi", "hookspool"]):
+        done = run(argv, cwd=where, env=COMPILER, within=500)
         assert done.returncode == 0, done.stdout.decode()[-3000:] + done.stderr.decode()[-3000:]
     return where
 
