@@ -26,9 +26,11 @@ int init_page_take(const struct init *i)
 bool init_page_name(struct init *i)
 {
 	int directory = (int)(strrchr(i->socket, '/') - i->socket);
+	const char *site = strrchr(i->web_file, '/');
 
+	/* the file of users is beside the site: the web server's user cannot enter the directory of the configuration and its secrets */
 	return snprintf(i->page_socket, PATH_MAX, "%.*s/page.sock", directory, i->socket) < PATH_MAX &&
-		snprintf(i->page_users, PATH_MAX, "%s/page.users", i->directory) < PATH_MAX &&
+		snprintf(i->page_users, PATH_MAX, "%.*s/hookspool.users", site ? (int)(site - i->web_file) : 0, i->web_file) < PATH_MAX &&
 		snprintf(i->page_password, PATH_MAX, "%s/page.password", i->directory) < PATH_MAX;
 }
 

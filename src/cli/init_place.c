@@ -98,8 +98,8 @@ int init_name_files(struct init *i)
 
 	if (ok)
 		strcat(i->sink, ".url");
-	ok = ok && init_page_name(i) && (!i->web || (make_absolute(i->web_file, file) && means_nothing(file)));
+	ok = ok && (!i->web || (make_absolute(i->web_file, file) && means_nothing(file)));
 	if (ok && i->web)
 		memcpy(i->web_file, file, sizeof file);
-	return ok ? CLI_OK : cli_usage("init", "the web server's file is a path of letters, digits and - . _ / alone");
+	return ok && init_page_name(i) ? CLI_OK : cli_usage("init", "the web server's file is a path of letters, digits and - . _ / alone");
 }

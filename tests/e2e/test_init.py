@@ -106,8 +106,8 @@ def test_page_is_shown_to_its_user_alone(web, children):
     said = done.stdout.decode()
     assert done.returncode == 0 and f"http://localhost:{made.port}/hookspool/ as the user hookspool" in said, said + done.stderr.decode()
     password = (made.dir / "page.password").read_text().strip()
-    users = (made.dir / "page.users").stat()
-    assert re.fullmatch("[0-9a-f]{64}", password) and password not in said and password not in (made.dir / "page.users").read_text()
+    users = (made.dir / "hookspool.users").stat()
+    assert re.fullmatch("[0-9a-f]{64}", password) and password not in said and password not in (made.dir / "hookspool.users").read_text()
     assert stat.S_IMODE((made.dir / "page.password").stat().st_mode) == 0o600 and stat.S_IMODE(users.st_mode) == (0o640 if ROOT else 0o600)
     own(made.dir)
     line = re.search(r"The page:  (.*)&$", said, re.M)
@@ -155,7 +155,7 @@ def test_delivery_through_a_receiver_that_runs(children):
     assert len(made.spool.events()) == 2
 
 
-@pytest.mark.parametrize("name", ["hookspool.conf", "linkedin.secret", "site", "sinks/slack.url", "page.users", "page.password"])
+@pytest.mark.parametrize("name", ["hookspool.conf", "linkedin.secret", "site", "sinks/slack.url", "hookspool.users", "page.password"])
 def test_nothing_is_overwritten(name):
     """Where one file is there, none is made; a link to nowhere is there, too."""
     for link in (False, True):

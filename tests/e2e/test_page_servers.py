@@ -33,7 +33,7 @@ class Site:
         self.port, files = free_port(), page_files()
         users = self.home.write("users", USERS)
         text = (EXAMPLES / "page" / name).read_text()
-        for old, new in (("/run/hookspool/page.sock", self.page and self.page.socket), ("/etc/hookspool/page.users", users), ("/usr/local/libexec", BIN),
+        for old, new in (("/run/hookspool/page.sock", self.page and self.page.socket), ("/etc/nginx/hookspool.users", users), ("/etc/apache2/hookspool.users", users), ("/usr/local/libexec", BIN),
                          ("/etc/hookspool/hookspool.conf", self.home.conf), ("include fastcgi_params", "include /etc/nginx/fastcgi_params"),
                          ("FcgidInitialEnv HOOKSPOOL_CONF", f"FcgidInitialEnv HOOKSPOOL_PAGE_FILES {files}\nFcgidInitialEnv HOOKSPOOL_CONF"),
                          ("SetEnv HOOKSPOOL_CONF", f"SetEnv HOOKSPOOL_PAGE_FILES {files}\n\tSetEnv HOOKSPOOL_CONF")):
