@@ -52,6 +52,19 @@ static void check_pages(struct check *c, struct spool_db *db)
 		check_say(c, CHECK_FAIL, "spool-integrity", "spool database: damaged: %s%s", faults.text[i], fix_of_fault(SPOOL_ERROR_DAMAGED));
 }
 
+static void check_bodies(struct check *c, struct spool_db *db)
+{
+	struct spool_faults faults, left;
+
+	if (spool_inspect_bodies(db, &faults, &left))
+		return;
+	for (unsigned i = 0; i < faults.n; i++)
+		check_say(c, CHECK_FAIL, "spool-bodies", "spool's bodies: damaged: %s%s", faults.text[i], fix_of_fault(SPOOL_ERROR_DAMAGED));
+	for (unsigned i = 0; i < left.n; i++)
+		check_say(c, CHECK_WARN, "spool-bodies", "spool's bodies: %s: left by another database, no event of this one is in it; remove it if "
+			"you don't need it", left.text[i]);
+}
+
 static void check_clock(struct check *c, struct spool_db *db)
 {
 	int64_t events, latest;
@@ -106,6 +119,7 @@ void check_database(struct check *c, const struct conf *conf)
 	} else {
 		check_write(c, db, server);
 		check_pages(c, db);
+		check_bodies(c, db);
 		if (server)
 			check_server(c, db);
 		check_clock(c, db);

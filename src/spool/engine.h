@@ -90,6 +90,7 @@ struct spool_engine {
 	bool (*try_to_write)(struct spool_db *db);
 	int64_t (*size)(struct spool_db *db);
 	bool (*inspect)(struct spool_db *db, bool deep, struct spool_faults *faults);
+	void (*inspect_bodies)(struct spool_db *db, struct spool_faults *faults, struct spool_faults *left); /* NULL: it has no such files */
 	bool (*look)(struct spool_db *db, struct spool_server *server); /* spool_server_look(); NULL: the engine has no server */
 };
 

@@ -28,7 +28,16 @@ struct spool_faults {
 	char text[SPOOL_INSPECT_FAULTS + 1][SPOOL_INSPECT_TEXT]; /* the last has room for rows that belong to others which are gone */
 };
 
-/* Reads the whole database. deep: compares each index with its table, too, which takes much longer. True when it is whole. */
+/*
+ * Looks at the files of long bodies: faults gets those that are missing or too short, left those that no event of this database has, as
+ * another one left them. True when there are none of both.
+ */
+bool spool_inspect_bodies(struct spool_db *db, struct spool_faults *faults, struct spool_faults *left);
+
+/*
+ * Reads the whole database. deep: compares each index with its table, and reads all long bodies, too, which takes much longer. True when
+ * it is whole.
+ */
 bool spool_inspect_pages(struct spool_db *db, bool deep, struct spool_faults *faults);
 
 #endif

@@ -228,6 +228,22 @@ def test_damaged_body_is_named(receiver, how, word):
     assert done.returncode == 0 and not home.spool.events(), done.stderr
 
 
+def test_segment_of_another_database_is_named_and_stays(receiver):
+    """An administrator may move the database away for a moment."""
+    one = receiver()
+    deliver(one, 320_000)
+    one.stop()
+    for file in one.home.spool.dir.glob("hookspool.db*"):
+        file.rename(one.home.dir / file.name)
+    two = receiver(home=one.home)
+    deliver(two, 330_000)
+    assert [file.name for file in one.home.spool.segments] == ["bodies-1", "bodies-2"]
+    said = one.home.cli("check").stdout
+    assert b"bodies-1: left by another database" in said and b"bodies-2" not in said, said
+    assert one.home.cli("purge", "--older-than", "1ms").returncode == 0
+    assert [file.name for file in one.home.spool.segments] == ["bodies-1"]
+
+
 def test_event_with_a_damaged_body_is_a_dead_letter(receiver, relay, target):
     home = home_with(sink("out", url=target.url))
     one = receiver(home=home)

@@ -24,8 +24,7 @@ enum {
 
 /* ---- the lock's file */
 
-/* The first number that may be appended to. */
-static bool read_first(struct spool_db *db, int64_t *first)
+bool spool_append_first(struct spool_db *db, int64_t *first)
 {
 	ssize_t got = pread(db->lock_fd, first, sizeof *first, FIRST);
 
@@ -46,7 +45,7 @@ bool spool_append_leave(struct spool_db *db, int64_t segment)
 {
 	int64_t first = number_behind(segment), now;
 
-	if (!read_first(db, &now))
+	if (!spool_append_first(db, &now))
 		return false;
 	return first <= now || pwrite(db->lock_fd, &first, sizeof first, FIRST) == sizeof first ||
 		spool_db_fail_code(db, SQLITE_ERROR, "lock: %s", strerror(errno));
@@ -93,7 +92,7 @@ static bool find_end(struct spool_db *db, struct end *end)
 	if (!spool_segment_unpack(end->next, (struct slice){sqlite3_column_blob(st, 1), (size_t)sqlite3_column_bytes(st, 1)}, &end->last))
 		end->last = (struct spool_place){0};
 	sqlite3_finalize(st);
-	if (!read_first(db, &first))
+	if (!spool_append_first(db, &first))
 		return false;
 	end->open = end->last.segment && end->next >= hole && end->next >= first;
 	end->next = number_behind(end->next > hole ? end->next : hole);

@@ -59,6 +59,9 @@ void spool_append_close(struct spool_append *a);
  */
 bool spool_append_note_left(struct spool_db *db);
 
+/* The first number of a segment that may be appended to. False with the reason in db. */
+bool spool_append_first(struct spool_db *db, int64_t *first);
+
 /* Leaves the segments up to that number: none of them is appended to again. Under the lock. False with the reason in db. */
 bool spool_append_leave(struct spool_db *db, int64_t segment);
 

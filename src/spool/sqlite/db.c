@@ -337,5 +337,5 @@ const struct spool_engine spool_sqlite_engine = {
 	.changes = spool_sqlite_changes, .fail = spool_sqlite_fail,
 	.snapshot = hold_snapshot, .version = data_version, .settled = is_settled, .moved = has_moved, .bound = spool_sqlite_bound,
 	.disk = spool_inspect_disk, .count_ended = disable_triggers, .try_to_write = spool_inspect_try,
-	.size = spool_inspect_file, .inspect = spool_inspect_database,
+	.size = spool_inspect_file, .inspect = spool_inspect_database, .inspect_bodies = spool_inspect_segments,
 };

@@ -12,7 +12,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "spool/sqlite/segment.h"
+#include "spool/sqlite/append.h"
 #include "spool/sqlite/sql.h"
 
 /* The receiver makes the lock first, and the database a moment later. */
@@ -161,10 +161,9 @@ static void read_bodies(struct spool_db *db, struct spool_faults *f)
 	sqlite3_finalize(st);
 }
 
-static void look_at_segments(struct spool_db *db, bool deep, struct spool_faults *f)
+static void look_at_segments(struct spool_db *db, struct spool_faults *f)
 {
 	sqlite3_stmt *st;
-	unsigned before = f->n;
 
 	/* max(id) makes the bare column body that of the same row: https://sqlite.org/lang_select.html#bareagg */
 	if (sqlite3_prepare_v2(db->sql, "SELECT segment, body, count(*), max(id) FROM event INDEXED BY event_segment WHERE segment IS NOT NULL"
@@ -174,15 +173,43 @@ static void look_at_segments(struct spool_db *db, bool deep, struct spool_faults
 		look_at_file(db, sqlite3_column_int64(st, 0), (struct slice){sqlite3_column_blob(st, 1), (size_t)sqlite3_column_bytes(st, 1)},
 			sqlite3_column_int64(st, 2), f);
 	sqlite3_finalize(st);
-	if (deep && f->n == before)
-		read_bodies(db, f);
+}
+
+struct leftovers {
+	struct spool_db *db;
+	int64_t first; /* a file of a transaction that runs has this number or a higher one */
+	struct spool_faults *left;
+};
+
+static bool look_at_leftover(int dir_fd, const char *name, void *ctx)
+{
+	struct leftovers *l = ctx;
+	int64_t number = spool_segment_number(name);
+	char sql[160];
+
+	(void)dir_fd;
+	snprintf(sql, sizeof sql, "SELECT EXISTS(SELECT 1 FROM event WHERE segment = %" PRId64 ") OR EXISTS(SELECT 1 FROM hole WHERE segment = %"
+		PRId64 ")", number, number);
+	if (number < l->first && spool_db_pragma(l->db, sql) == 0)
+		add_fault(l->left, name);
+	return true;
+}
+
+void spool_inspect_segments(struct spool_db *db, struct spool_faults *faults, struct spool_faults *left)
+{
+	struct leftovers l = {.db = db, .left = left};
+
+	look_at_segments(db, faults);
+	if (spool_append_first(db, &l.first))
+		spool_segment_each(db->dir_fd, look_at_leftover, &l);
 }
 
 bool spool_inspect_database(struct spool_db *db, bool deep, struct spool_faults *faults)
 {
 	faults->n = 0;
 	look_at_pages(db, deep, faults);
-	look_at_segments(db, deep, faults);
+	if (deep)
+		read_bodies(db, faults);
 	look_at_references(db, faults);
 	return faults->n == 0;
 }

@@ -5,10 +5,11 @@
 
 #include "spool/engine.h"
 
-/* spool_inspect_write(), spool_inspect_size() and spool_inspect_pages(). */
+/* spool_inspect_write(), spool_inspect_size(), spool_inspect_pages() and spool_inspect_bodies(). */
 bool spool_inspect_try(struct spool_db *db);
 int64_t spool_inspect_file(struct spool_db *db);
 bool spool_inspect_database(struct spool_db *db, bool deep, struct spool_faults *faults);
+void spool_inspect_segments(struct spool_db *db, struct spool_faults *faults, struct spool_faults *left);
 
 /* spool_view_disk() */
 void spool_inspect_disk(struct spool_db *db, int64_t *bytes, int64_t *free_bytes);

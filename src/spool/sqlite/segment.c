@@ -155,12 +155,12 @@ void *spool_segment_read(struct spool_db *db, const struct spool_place *p, struc
 	return NULL;
 }
 
-static bool is_segment(const char *name)
+int64_t spool_segment_number(const char *name)
 {
 	char same[SPOOL_SEGMENT_NAME];
 	long long number = strncmp(name, "bodies-", 7) == 0 ? strtoll(name + 7, NULL, 10) : 0;
 
-	return number > 0 && number <= SPOOL_SEGMENT_LAST && strcmp(spool_segment_name(number, same), name) == 0;
+	return number > 0 && number <= SPOOL_SEGMENT_LAST && strcmp(spool_segment_name(number, same), name) == 0 ? number : 0;
 }
 
 bool spool_segment_each(int dir_fd, bool (*each)(int dir_fd, const char *name, void *ctx), void *ctx)
@@ -173,7 +173,7 @@ bool spool_segment_each(int dir_fd, bool (*each)(int dir_fd, const char *name, v
 	if (fd >= 0 && !dir)
 		close(fd);
 	while (ok && (errno = 0, entry = readdir(dir)))
-		ok = !is_segment(entry->d_name) || each(dir_fd, entry->d_name, ctx);
+		ok = !spool_segment_number(entry->d_name) || each(dir_fd, entry->d_name, ctx);
 	ok = ok && errno == 0;
 	if (dir)
 		closedir(dir);
@@ -182,7 +182,7 @@ bool spool_segment_each(int dir_fd, bool (*each)(int dir_fd, const char *name, v
 
 static bool raise_highest(int dir_fd, const char *name, void *highest)
 {
-	int64_t number = strtoll(name + 7, NULL, 10);
+	int64_t number = spool_segment_number(name);
 
 	(void)dir_fd;
 	*(int64_t *)highest = number > *(int64_t *)highest ? number : *(int64_t *)highest;

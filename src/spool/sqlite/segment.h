@@ -65,6 +65,9 @@ void *spool_segment_read(struct spool_db *db, const struct spool_place *p, struc
 /* Closes the segment that was read last. */
 void spool_segment_close(struct spool_db *db);
 
+/* The number of a segment's file; 0: the name is another file's. */
+int64_t spool_segment_number(const char *name);
+
 /* Calls each() with the name of every segment's file in a directory, in no order, until it returns false. False then, or with errno set. */
 bool spool_segment_each(int dir_fd, bool (*each)(int dir_fd, const char *name, void *ctx), void *ctx);
 
