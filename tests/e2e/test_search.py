@@ -140,6 +140,19 @@ def test_what_came_since_is_found(indexed):
     assert len(found(indexed.home, "--text", NOWHERE)) == 2
 
 
+def test_long_texts_and_bodies_are_found(indexed):
+    """Bodies that the database has elsewhere, and texts that are too long for the index."""
+    home = indexed.home
+    deliver(indexed, 1, text="x" * 40_000 + NOWHERE)
+    deliver(indexed, 1, text="y" * 100_000 + NOWHERE)
+    deliver(indexed, 1, text=f"short {NOWHERE}", attachments=["z" * 300_000])
+    fill(home, 600)
+    index(home)
+    assert blocks(home) > (EVENTS + 256) // 256
+    assert found(home, "--text", NOWHERE) == [EVENTS + 1, EVENTS + 2, EVENTS + 3]
+    assert found(home, "--text", "y" * 9 + NOWHERE) == [EVENTS + 2]
+
+
 def test_another_reading_of_texts_is_found(indexed):
     """The configuration takes the text from elsewhere: what the index knows of texts is of no use, and the senders are."""
     home = indexed.home

@@ -23,6 +23,7 @@
 
 enum {
 	ROWS = 1 << PART_ROWS_MOST,
+	SAMPLE = 4096, /* rows */
 	SPARSE = 6, /* a part has half of its rows while no more than one bit of so many is set */
 	FREE_LEAST = 128 << 20, /* bytes of the disk that stay for events */
 };
@@ -341,14 +342,16 @@ void search_build_add(struct search_build *b, const struct search_event *ev)
 
 /* ---- writing */
 
-static uint64_t count_bits(const struct work *w, size_t rows)
+/* True while no more than one bit of SPARSE is set, by a sample of the rows: hashes spread them evenly. */
+static bool is_sparse(const struct work *w, size_t rows)
 {
+	size_t step = rows > SAMPLE ? rows / SAMPLE : 1;
 	uint64_t n = 0;
 
-	for (size_t r = 0; r < rows; r++)
+	for (size_t r = 0; r < rows; r += step)
 		for (size_t i = 0; i < PART_WORDS; i++)
 			n += (uint64_t)__builtin_popcountll(w->row[r].word[i]);
-	return n;
+	return n * SPARSE <= (uint64_t)w->blocks * (rows / step);
 }
 
 /* Lays the upper half of the rows over the lower one, while few bits are set. */
@@ -356,7 +359,7 @@ static uint32_t lay_over(struct work *w)
 {
 	uint32_t rows = PART_ROWS_MOST;
 
-	while (rows > PART_ROWS_LEAST && count_bits(w, (size_t)1 << rows) * SPARSE <= ((uint64_t)w->blocks << rows)) {
+	while (rows > PART_ROWS_LEAST && is_sparse(w, (size_t)1 << rows)) {
 		rows--;
 		for (size_t r = 0; r < (size_t)1 << rows; r++)
 			for (size_t i = 0; i < PART_WORDS; i++)
