@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""What reading a full spool takes: the page's answers, a scrape, and the commands that sum up."""
+"""What reading a full spool takes: the page's answers, a scrape, and the commands that list, show and sum up."""
 import subprocess
 import sys
 import tempfile
@@ -33,7 +33,10 @@ ASKED = {  # URL of the page, and query
     "/callers.json": ("/callers.json", {}),
     "/event/5.json": ("/event/5.json", {}),
 }
-COMMANDS = {"hookspool stats": ("stats",), "hookspool stats --prometheus": ("stats", "--prometheus"), "hookspool list": ("list",)}
+COMMANDS = [line.split() for line in (
+    "stats", "stats --prometheus", "list", f"list --endpoint {web.PATH}", "list --endpoint /webhook/other", "list --event none.such", "list --account none",
+    "list --since 12h", "list --since 30d --until 29d", "list --until 29d --account none", "show 500", "deliveries", "deliveries --json", "deliveries --sink out",
+    "deliveries --sink down", "deliveries --state delivered", "deliveries --state dead", "deliveries --state pending", "deliveries --shape", "deliveries --event 5")]
 
 
 def add_relays(where, events):
@@ -73,11 +76,12 @@ def measure(where, events):
         systems.program(where, name, name)
     relay.configure(where, web.free_port(), relayed=True)
     add_relays(where, events)
+    run_command(where, "index")
     argv = [where / "hookspool-page.fcgi", "-c", where / "hookspool.conf", "--listen", f"unix:{where}/page.sock", "--files", SOURCE / "share/page"]
     with web.child(argv, where, where / "page.sock", name="page"):
         page = Asked(where / "page.sock")
         found = {name: timed(lambda: ask(page, path, query)) for name, (path, query) in ASKED.items()}
-    found |= {name: timed(lambda: run_command(where, *args)) for name, args in COMMANDS.items()}
+    found |= {f"hookspool {' '.join(args)}": timed(lambda: run_command(where, *args)) for args in COMMANDS}
     for name, took in found.items():
         print(f"{events:9} stored, {name:38} {took['p50']:7.1f} ms, first {took['first']:.1f}, longest {took['max']:.1f}", flush=True)
     return found

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Long work on the spool gives way to deliveries: it measures how long it held the lock, and pauses nine times as long. */
+/* Long work on the spool gives way to deliveries: it measures how long it held the lock, and pauses for a multiple of that. */
 #include "spool/query/yield.h"
 
 #include <time.h>
@@ -7,7 +7,7 @@
 #include "core/clock.h"
 
 enum {
-	TIMES = 9,               /* so that deliveries have nine tenths of the time */
+	TIMES = 12, /* so that deliveries have more than nine tenths of the time */
 	BUSY_US = 2 * 1000 * 1000,
 	PAUSE_MOST_US = 200 * 1000,
 	NAP_US = 20 * 1000,      /* the end of the process waits that long */

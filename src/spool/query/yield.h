@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Long work on the spool gives way to deliveries: it measures how long it held the lock, and pauses nine times as long. */
+/* Long work on the spool gives way to deliveries: it measures how long it held the lock, and pauses for a multiple of that. */
 #ifndef SPOOL_QUERY_YIELD_H
 #define SPOOL_QUERY_YIELD_H
 
