@@ -150,7 +150,7 @@ static size_t next_doomed(const struct spool_doomed *order, size_t n, size_t mos
 	return i;
 }
 
-/* A commit of these waits for no disk: what a power cut takes back is deleted again. Batches are smaller where the disk is slow or full. */
+/* A commit waits for no disk, but for the last one, which covers those before it. Batches are smaller where the disk is slow or full. */
 static bool delete_in_batches(struct spool_db *db, struct deletion *d, const struct spool_doomed *order, size_t count, struct spool_deleted *sum)
 {
 	size_t most = SPOOL_DELETE_BATCH, batch;
@@ -158,7 +158,7 @@ static bool delete_in_batches(struct spool_db *db, struct deletion *d, const str
 
 	for (size_t i = 0; ok && i < count && !spool_yield_halted(db);) {
 		batch = next_doomed(order + i, count - i, most);
-		ok = delete_batch(db, d, order + i, batch, sum, &full);
+		ok = (batch < count - i || db->engine->durable(db, true)) && delete_batch(db, d, order + i, batch, sum, &full);
 		if (ok)
 			i += batch;
 		if (spool_yield_end(&d->yield, db) > HOLD_US || full)
