@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Wipes the ranges of segments that belong to no row. */
 #define _GNU_SOURCE /* fallocate */
+#include "config.h"
+
 #include "spool/sqlite/hole.h"
 
 #include <errno.h>
@@ -155,7 +157,7 @@ static bool wipe_range(int fd, int64_t from, int64_t to, int64_t size)
 	to = to < size ? to : size;
 	if (from >= to)
 		return true;
-#ifdef FALLOC_FL_PUNCH_HOLE /* Linux */
+#if defined HAVE_FALLOCATE && defined FALLOC_FL_PUNCH_HOLE
 	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, from, to - from) == 0)
 		return true;
 	if (errno != EOPNOTSUPP && errno != ENOSYS)
