@@ -388,6 +388,30 @@ static void old_events_go_and_their_keys_stay_known(void **state)
 	assert_false(again[1].duplicate);
 }
 
+static void old_events_with_pending_deliveries_stay(void **state)
+{
+	struct world *w = engines_take(state);
+	struct spool_db *db = fill(w, 10);
+	struct spool_retention r = {.before = T + 5000, .now = T + DAY, .keys_since = T, .spare = true, .dry_run = true};
+	int64_t first, last;
+
+	count(db, &spool_filter_all, &first, &last);
+	GOOD(db, spool_stmt_run(db, "UPDATE relay SET state = 1 WHERE event BETWEEN ?1 AND ?2", first + 1, first + 2));
+	for (int deleted = 0; deleted < 2; deleted++) {
+		struct spool_retention_cursor c = {0};
+
+		r.dry_run = !deleted;
+		GOOD(db, spool_retention_page(db, &r, &c));
+		assert_true(c.sum.events == 2 && c.sum.deliveries == 4 && c.sum.spared == 3 && c.sum.pending == 0);
+		assert_int_equal(count(db, &spool_filter_all, &first, &last), deleted ? 8 : 10);
+	}
+	assert_int_equal(count_relays(db), 16);
+	r.spare = false;
+	r.dry_run = true;
+	GOOD(db, spool_retention_page(db, &r, &(struct spool_retention_cursor){0}));
+	assert_int_equal(count(db, &spool_filter_all, &first, &last), 8);
+}
+
 /* One put: each event that is known is a duplicate, of one in the same put, too; the others are stored in their order. */
 static void a_batch_has_new_and_known_events(void **state)
 {
@@ -746,6 +770,7 @@ int main(void)
 		ENGINES(a_reply_takes_the_place_of_the_one_before),
 		ENGINES(rejected_deliveries_and_counters_are_kept),
 		ENGINES(old_events_go_and_their_keys_stay_known),
+		ENGINES(old_events_with_pending_deliveries_stay),
 		ENGINES(a_batch_has_new_and_known_events),
 		ENGINES(the_keeper_deletes_what_is_older_than_keep),
 		ENGINES(a_person_is_erased),
