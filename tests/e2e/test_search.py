@@ -13,7 +13,7 @@ import subprocess
 import pytest
 
 from page import Page
-from place import BIN, USER, run, until
+from place import BIN, USER, own, run, until
 from proc import Child
 from receiver import Home, endpoint
 from relaying import PATH, deliver, home_with, sink
@@ -219,6 +219,20 @@ def test_a_small_spool_has_none(receiver):
     one = receiver(home=home_with(relay=()))
     fill(one.home, 2000)
     assert b"0 events were added" in index(one.home).stdout and parts(one.home) == []
+
+
+@pytest.mark.parametrize("mode, directory, file", [(0o2770, 0o2770, 0o660), (0o700, 0o700, 0o600)])
+def test_it_is_shared_as_the_spool_is(receiver, mode, directory, file):
+    """Receiver and relay may be two users: each removes what the other made."""
+    home = home_with(relay=())
+    home.spool.dir.mkdir()
+    own(home.spool.dir).chmod(mode)
+    receiver(home=home)
+    fill(home)
+    index(home)
+    where = home.spool.dir / "search"
+    assert where.stat().st_mode & 0o7777 == directory and where.stat().st_gid == home.spool.dir.stat().st_gid
+    assert {path.stat().st_mode & 0o7777 for path in where.iterdir()} == {file}
 
 
 def test_without_the_option_the_relay_removes_it(indexed, relay):

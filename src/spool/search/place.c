@@ -36,32 +36,33 @@ static int open_search(int spool)
 	return openat(spool, SPOOL_FS_SEARCH, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
-/* Receiver and relay of two users share the directory as they share the spool's. */
-static bool give_search(int spool, int dir)
+/*
+ * Receiver and relay of two users share the directory as they share the spool's, whose group it inherits. Its mode comes with its making:
+ * under systemd's RestrictSUIDSGID=, no process may set the bit of the group afterwards.
+ */
+static bool make_search(int spool)
 {
 	struct stat st;
+	mode_t before;
+	bool ok;
 
-	return fstat(spool, &st) == 0 && fchmod(dir, spool_fs_shared(&st) ? 02770 : 0700) == 0 &&
-		(geteuid() != 0 || fchown(dir, st.st_uid, st.st_gid) == 0);
+	if (fstat(spool, &st) != 0)
+		return false;
+	before = umask(0);
+	ok = mkdirat(spool, SPOOL_FS_SEARCH, spool_fs_shared(&st) ? 0770 : 0700) == 0;
+	umask(before);
+	if (!ok)
+		return errno == EEXIST;
+	return geteuid() != 0 || fchownat(spool, SPOOL_FS_SEARCH, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 int search_place_open(struct spool_db *db, bool make)
 {
-	bool made;
-	int dir, error;
-
 	if (!db->sql) { /* another engine has no directory */
 		errno = ENOENT;
 		return -1;
 	}
-	made = make && mkdirat(db->dir_fd, SPOOL_FS_SEARCH, 0700) == 0;
-	dir = open_search(db->dir_fd);
-	if (dir < 0 || !made || give_search(db->dir_fd, dir))
-		return dir;
-	error = errno;
-	close(dir);
-	errno = error;
-	return -1;
+	return make && !make_search(db->dir_fd) ? -1 : open_search(db->dir_fd);
 }
 
 bool search_identity(struct spool_db *db, uint64_t *identity)
