@@ -40,12 +40,12 @@ COMMANDS = [line.split() for line in (
 
 
 def add_relays(where, events):
-    """A delivery for each tenth event; of these, each hundredth is pending and each thousandth a dead letter."""
+    """A delivery for as many as a tenth of the events; of these, the last hundredth is pending and each thousandth a dead letter."""
     with relay.spool(where) as db:
         db.execute("PRAGMA synchronous=OFF")
         relay.add(db, "out", events // 10)
-        db.execute("UPDATE relay SET state = 0 WHERE id % 100 = 1")
         db.execute("UPDATE relay SET state = 2 WHERE id % 1000 = 2")
+        db.execute("UPDATE relay SET state = 0 WHERE id > ?", (events // 10 - events // 1000,))
         db.execute("INSERT INTO ended SELECT sink, state, count(*) FROM relay WHERE state <> 0 GROUP BY sink, state ON CONFLICT DO UPDATE SET n = excluded.n")
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
