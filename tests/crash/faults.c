@@ -7,6 +7,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -19,6 +20,7 @@
 #include <unistd.h>
 
 enum kind { WRITES, SYNCS, OPENS, ALLOCATIONS, KINDS };
+enum { KILL = -9 }; /* in place of an errno: the process is killed before the call */
 
 /* faults.py knows it as "<4I4i": what is written there by the test. */
 struct page {
@@ -54,6 +56,8 @@ static bool fails(enum kind kind)
 		return false;
 	if (atomic_fetch_sub(&page->after, 1) > 0 || atomic_fetch_sub(&page->times, 1) <= 0)
 		return false;
+	if (atomic_load(&page->error) == KILL)
+		raise(SIGKILL);
 	errno = atomic_load(&page->error);
 	return true;
 }

@@ -12,6 +12,7 @@ from place import BIN, find_build, own
 PAGE = struct.Struct("<4I4i")
 WRITES, SYNCS, OPENS, ALLOCATIONS = range(4)
 NEVER = 2 ** 30
+KILL = -9  # in place of an errno: the process is killed before the call
 
 Fault = namedtuple("Fault", "kind error")
 FAULTS = {

@@ -10,7 +10,7 @@ import pytest
 
 import fcgi_client
 import tally
-from faults import ALLOCATIONS, FAULTS, WRITES, Faults
+from faults import ALLOCATIONS, FAULTS, KILL, SYNCS, WRITES, Fault, Faults
 from oracle import ENDPOINT, NO_ANSWER, ROUNDS, Ack, Found, Sender, by_fcgi, compare, digest, key_of, new_event, verify
 from place import BIN, SANITIZER, until
 from power import SYNC_FAILED, Recording
@@ -103,6 +103,43 @@ def test_nth_call_of_a_delivery(rng, children, name, bodies):
     assert trial.attempt(next(source)) and trial.attempt(next(source))
     trial.each(source, trial.calls_of(next(source)) + 2)
     trial.end(name, start)
+
+
+@pytest.mark.parametrize("kind", (WRITES, SYNCS), ids=("writes", "syncs"))
+def test_kill_before_each_call_of_a_long_delivery(rng, children, kind):
+    """Around the write of a body, its sync, and the commit of its row. What the killed process left, and no row has, is in no file after a purge."""
+    start, home = time.monotonic(), Home()
+    faults, acknowledged, killed, failures = Faults(home), [], [], 0
+    one = home.start(before=["env", *faults.env])
+
+    def attempt(body):
+        try:
+            reply = by_fcgi(one.socket)(body)
+        except NO_ANSWER:
+            return False
+        assert reply.status == 200, reply
+        acknowledged.append(Ack(key_of(body), digest(body), reply.json["id"]))
+        return True
+
+    assert attempt(new_event(rng, 300_000))
+    before = faults.calls(kind)
+    assert attempt(new_event(rng, 300_000))
+    calls = faults.calls(kind) - before
+    for n in range(1, calls + 1):
+        with faults.armed(Fault(kind, KILL), n):
+            killed.append(new_event(rng, 300_000))
+            failures += not attempt(killed[-1])
+            until(lambda: not one.alive(), "it is killed")
+        one.end()
+        one = home.start(before=["env", *faults.env])
+        assert attempt(new_event(rng, 300_000))
+    one.stop()
+    tally.add("kill -9 before a write or a sync of a long body", verify(home, acknowledged), calls, time.monotonic() - start, failures)
+    stored = {row["key"] for row in home.spool.events()}
+    lost = [key_of(body).encode() for body in killed if key_of(body) not in stored]
+    assert lost and home.cli("purge", "--older-than", "1d").returncode == 0
+    for file in home.spool.dir.iterdir():
+        assert not file.is_file() or not any(key in file.read_bytes() for key in lost), file
 
 
 @by_name
