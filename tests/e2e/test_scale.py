@@ -127,7 +127,7 @@ def test_commands_and_options_are_there():
 
 
 def test_paths_and_findings_are_there():
-    for path in re.findall(r"`((?:conf-examples|doc|src|packaging)/[\w./-]+)`", DOCUMENT):
+    for path in re.findall(r"`((?:conf-examples|doc|src|packaging|tests)/[\w./-]+)`", DOCUMENT):
         assert (SOURCE / path).exists(), path
     found = set(re.findall(r"`(spool-[a-z]+)`", DOCUMENT)) - {"spool-wait"}
     text = "".join(path.read_text() for path in (SOURCE / "src/cli").glob("check_*.c"))
