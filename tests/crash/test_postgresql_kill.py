@@ -89,7 +89,12 @@ class World:
 
     def settle(self):
         until(lambda: not self.waiting(), "the overflows are empty", 120)
-        until(lambda: not self.pending(), "nothing is pending", 60 + 2 * LEASE)
+        try:
+            until(lambda: not self.pending(), "nothing is pending", 60 + 2 * LEASE)
+        except AssertionError as error:
+            left = self.spool.query("SELECT r.id, r.event, r.sink, r.due, r.attempts, r.holder, r.sending, r.conversation FROM relay AS r WHERE state = 0")
+            relayers = self.spool.query("SELECT * FROM relayer")
+            raise AssertionError(f"{error}; now {time.time()}, relayers {relayers}, {len(left)} left: {left[:5]}") from None
 
     def stop(self):
         for relay in self.relays:

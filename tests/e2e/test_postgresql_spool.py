@@ -3,11 +3,13 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -393,6 +395,27 @@ def test_the_first_of_several_hosts_that_can_be_written_is_used(server):
     relay = Relay(machine).ready()
     target.until(1)
     assert len(keys(server)) == 1 and b"message.received" in machine.cli("list").stdout
+    relay.stop()
+    receiver.stop()
+
+
+def masks(pid):
+    """The signals that each thread of a process blocks, without its first one."""
+    return [int(re.search(r"SigBlk:\t(\w+)", task.read_text())[1], 16) for task in Path(f"/proc/{pid}/task").glob("*/status")
+            if task.parent.name != str(pid)]
+
+
+def test_threads_of_the_relay_take_no_signal(server):
+    """One that waits for the server took SIGCHLD: the end of a program was seen when its time was up."""
+    machine = Machine(server, NULL, endpoint(PATH, relay=["out"]))
+    receiver, relay = machine.start(), Relay(machine)
+    relay.ready()
+    before = len(masks(relay.pid))
+    server.do("ALTER SYSTEM SET default_transaction_read_only = on")
+    server.do("SELECT pg_reload_conf()")
+    until(lambda: send(receiver, message()) == 200 and machine.spool.events(), "the overflow has events", 60)
+    until(lambda: len(masks(relay.pid)) > before, "the relay waits for the server", 60)
+    assert all(mask & 1 << signal.SIGCHLD - 1 for mask in masks(relay.pid))
     relay.stop()
     receiver.stop()
 

@@ -110,7 +110,7 @@ def test_kill_while_replies_are_sent(receiver, relay, target):
         time.sleep(0.04 + 0.013 * i)
         running.kill()
     relay(home).ready()
-    until(lambda: states(home).count(PENDING) == 0 and len(replies(home)) == 40, "all are decided on", 30)
+    until(lambda: states(home).count(PENDING) == 0 and len(replies(home)) == 40, "all are decided on", 60)
     said = [json.loads(body)["message"] for body in target.bodies()]
     assert len(said) == len(set(said)) <= 40
     dead = [row for row in replies(home) if row["state"] == DEAD]

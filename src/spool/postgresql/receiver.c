@@ -10,6 +10,7 @@
 #include "spool/postgresql/receiver.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,6 +151,19 @@ static void *revive(void *arg)
 	return NULL;
 }
 
+/* It takes no signal: the relay's loop does, which waits for programs and for its end. */
+static bool start_reviving(struct pg_receiver *r)
+{
+	sigset_t all, before;
+	int code;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	code = pthread_create(&r->thread, NULL, revive, r);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return code == 0;
+}
+
 static void go_down(struct pg_receiver *r, const char *why)
 {
 	pthread_mutex_lock(&r->mutex);
@@ -159,7 +173,7 @@ static void go_down(struct pg_receiver *r, const char *why)
 	r->failures++;
 	snprintf(r->why, sizeof r->why, "%s", why);
 	if (!r->running)
-		r->running = pthread_create(&r->thread, NULL, revive, r) == 0;
+		r->running = start_reviving(r);
 	pthread_mutex_unlock(&r->mutex);
 }
 
