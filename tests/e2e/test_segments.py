@@ -11,9 +11,9 @@ import pytest
 
 import fcgi_client
 from outcomes import expect
-from place import own, until
+from place import ROOT, USER, own, until
 from receiver import Home
-from relaying import PATH, home_with, sink
+from relaying import PATH, Relay, home_with, sink
 from sender import message
 
 BATCH = 262_144  # src/spool/sqlite/segment.h: SPOOL_SEGMENT_BATCH: a body of so many bytes is in a segment, also alone
@@ -188,6 +188,32 @@ def test_what_a_killed_process_left_is_wiped(receiver):
     assert done.returncode == 0, done.stderr
     assert traces(one.home) == {} and not left.exists()
     assert [row["body"] for row in one.home.spool.events()] == bodies
+
+
+@pytest.mark.skipif(not ROOT, reason="only root starts processes of two users")
+def test_two_users_of_a_group_share_segments(receiver, children, target):
+    """The receiver writes, a relay of another user reads and, as catch-up does, may append."""
+    home = home_with(sink("out", url=target.url))
+    home.spool.dir.mkdir()
+    own(home.spool.dir).chmod(0o2770)
+    home.conf.chmod(0o644)
+    (home.dir / "secret").chmod(0o640)
+    home.dir.chmod(0o775)
+    one = receiver(home=home)
+    bodies = [deliver(one, 320_000)]
+    assert stat.S_IMODE(home.spool.segments[0].stat().st_mode) == 0o660
+    other = ["setpriv", "--reuid=nobody", f"--regid={USER}", "--clear-groups"]
+    running = Relay(home, user=None, before=other).ready()
+    target.until(1)
+    running.stop()
+    one.stop()
+    two = home.start(user=None, before=other)
+    bodies.append(deliver(two, 330_000))
+    two.stop()
+    three = receiver(home=home)
+    bodies.append(deliver(three, 340_000))
+    assert target.bodies() == bodies[:1] and [row["body"] for row in home.spool.events()] == bodies
+    assert [file.name for file in home.spool.segments] == ["bodies-1"]
 
 
 # ---- damage
