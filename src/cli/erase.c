@@ -31,6 +31,10 @@ static void say_erased(const struct spool_erased *sum, bool dry_run)
 		print_count(sum->mentioned, "event of another sender mentions", "events of other senders mention", "");
 		printf(" the ID and stay%s; --mentions erases %s\n", sum->mentioned == 1 ? "s" : "", sum->mentioned == 1 ? "it" : "them");
 	}
+	if (sum->unread) {
+		print_count(sum->unread, "event of another sender has", "events of other senders have", "");
+		printf(" a damaged body, which may mention the ID; see hookspool check --deep\n");
+	}
 }
 
 static void print_erased_json(const struct spool_erased *sum, bool dry_run)
@@ -46,6 +50,7 @@ static void print_erased_json(const struct spool_erased *sum, bool dry_run)
 	json_number(&j, "conversations", sum->conversations);
 	json_number(&j, "rejected", sum->refusals);
 	json_number(&j, "mentioned", sum->mentioned);
+	json_number(&j, "unread", sum->unread);
 	json_end(&j);
 }
 

@@ -27,6 +27,7 @@ struct list {
 	size_t width;      /* of the terminal; 0: none */
 	int64_t *ids;      /* of the newest n that match, the newest first */
 	int64_t n_ids;
+	int64_t lost;      /* the id of an event whose body is missing or damaged; 0: none */
 };
 
 /* Pads on a terminal and elsewhere, so that the cells stand below their header, but cuts on a terminal only. */
@@ -68,12 +69,19 @@ static void print_event_json(struct list *l, const struct spool_row *r)
 	json_end(&j);
 }
 
+static void note_lost(struct list *l, const struct spool_row *r)
+{
+	if (r->body_lost)
+		l->lost = r->id;
+}
+
 /* Prints the events of the filter. The reading may block. */
 static bool print_found(struct list *l, struct spool_events_iter *it)
 {
 	struct spool_row row;
 
 	while (!ferror(stdout) && spool_events_next(it, &row)) {
+		note_lost(l, &row);
 		if (!filter_match(&l->filter, &row))
 			continue;
 		if (l->json)
@@ -82,6 +90,16 @@ static bool print_found(struct list *l, struct spool_events_iter *it)
 			print_event_row(l, &row);
 	}
 	return spool_events_end(it);
+}
+
+static bool print_one(struct list *l, struct spool_db *db, int64_t id)
+{
+	struct spool_filter one = spool_filter_all;
+
+	one.after = id - 1;
+	one.last = id;
+	one.without_bodies = true;
+	return print_found(l, spool_events_find(db, &one));
 }
 
 /* Finds the newest n, then prints them, the oldest first. */
@@ -94,12 +112,14 @@ static bool print_newest(struct list *l, struct spool_db *db)
 	l->filter.spool.newest_first = true;
 	it = spool_events_find(db, &l->filter.spool);
 	l->filter.spool.newest_first = false;
-	while (l->n_ids < l->n && spool_events_next(it, &row))
+	while (l->n_ids < l->n && spool_events_next(it, &row)) {
+		note_lost(l, &row);
 		if (filter_match(&l->filter, &row))
 			l->ids[l->n_ids++] = row.id;
+	}
 	ok = spool_events_end(it);
 	while (ok && l->n_ids > 0 && !ferror(stdout))
-		ok = print_found(l, spool_events_get(db, l->ids[--l->n_ids]));
+		ok = print_one(l, db, l->ids[--l->n_ids]);
 	return ok;
 }
 
@@ -157,11 +177,15 @@ static int print_events(struct list *l, struct conf *conf, struct spool_db *db)
 	int status;
 	bool ok;
 
+	l->filter.spool.without_bodies = true;
 	l->ids = calloc((size_t)l->n + 1, sizeof *l->ids);
 	ok = l->ids && print_list(l, db);
 	status = cli_close(conf, db, ok, l->ids ? NULL : "memory is short");
 	free(l->ids);
-	return status;
+	if (status != CLI_OK || !l->lost)
+		return status;
+	cli_error("the body of event %" PRId64 " is missing or damaged: such texts are neither shown nor found; see hookspool check --deep", l->lost);
+	return CLI_NO;
 }
 
 static int list_run(const struct cli *cli, void *values)

@@ -85,7 +85,7 @@ static bool list_found(struct listing *l, const struct mcp_value *before)
 	char how[128];
 
 	filter_begin(&l->filter, l->mcp->conf, l->mcp->db);
-	l->filter.spool.newest_first = true;
+	l->filter.spool.newest_first = l->filter.spool.without_bodies = true;
 	l->until = clock_mono_us() + 1000 * SCAN_MS;
 	if (before->given && before->number <= last)
 		last = before->number - 1;

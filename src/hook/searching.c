@@ -106,6 +106,7 @@ static bool begin_reading(struct searching_index *x, int64_t least, bool *any)
 		return true;
 	ids.after = first - 1;
 	ids.last = last;
+	ids.without_bodies = true;
 	x->it = spool_events_find(x->db, &ids);
 	return x->it != NULL;
 }
@@ -113,7 +114,8 @@ static bool begin_reading(struct searching_index *x, int64_t least, bool *any)
 static bool add_stored_row(struct searching_index *x, const struct spool_row *row)
 {
 	struct search_event ev = {.id = row->id, .received_at = row->received_at, .endpoint = search_endpoint(row->endpoint),
-		.event = row->event, .account = row->account, .sender_id = row->sender_id, .sender_name = row->sender_name, .stored = row->text};
+		.event = row->event, .account = row->account, .sender_id = row->sender_id, .sender_name = row->sender_name, .stored = row->text,
+		.unread = row->body_lost};
 
 	if (!stored_text_read(&x->text, row->endpoint, row->headers, row->body, &ev.text))
 		return false;

@@ -19,6 +19,7 @@ struct spool_erase {
 struct spool_erased {
 	struct spool_deleted events; /* with deliveries, attempts and answers */
 	int64_t mentioned;           /* events of other senders that mention the id and stay */
+	int64_t unread;              /* events of other senders that stay, as their body is missing or damaged: they may mention the id */
 	int64_t conversations;       /* that no other event belongs to */
 	int64_t refusals;            /* rejected deliveries that mention the id */
 };

@@ -23,6 +23,7 @@ struct spool_filter {
 	int64_t after, last;                    /* ids: after < id <= last */
 	bool newest_first;
 	struct spool_search *search;            /* of the texts that the caller compares; NULL: any event may match */
+	bool without_bodies; /* an event whose body is missing or damaged has body_lost and no body; false: reading it fails */
 	struct spool_lost *lost; /* with the oldest first: what can't be read is passed over and counted there; NULL: it fails */
 };
 
@@ -46,7 +47,7 @@ struct spool_row {
 	struct slice text;
 	int64_t came;    /* deliveries of it that the receiver has had; 0: that was not read, or a catch-up has it alone */
 	int64_t came_at; /* when the last of them came, where it is not the first */
-	bool body_lost;  /* for the relay: the body is missing or damaged on the disk, and body is empty */
+	bool body_lost;  /* the body is missing or damaged on the disk, and body is empty; for the relay, and without_bodies */
 	bool text_known; /* text is the event's, or the event has none; otherwise it was not stored, and the body tells */
 };
 

@@ -57,6 +57,7 @@ struct search_event {
 	struct slice event, account; /* p == NULL: none */
 	struct slice sender_id, sender_name, text;
 	struct slice stored; /* the text as it was when the event came, where that is known */
+	bool unread; /* its body can't be read now: it may have any text */
 };
 
 void search_build_add(struct search_build *b, const struct search_event *ev);

@@ -153,6 +153,21 @@ def test_long_texts_and_bodies_are_found(indexed):
     assert found(home, "--text", "y" * 9 + NOWHERE) == [EVENTS + 2]
 
 
+def test_body_that_could_not_be_read_is_found_once_it_can(receiver):
+    """An index is built beside an event whose file of bodies is away."""
+    one = receiver(home=home_with(relay=()))
+    home = one.home
+    fill(home)
+    body = home.spool.event(id=77)["body"]
+    write(home, "UPDATE event SET segment = 9, body = zeroblob(20) WHERE id = 77")
+    index(home)
+    assert parts(home) == ["0"]
+    write(home, "UPDATE event SET segment = NULL, body = ? WHERE id = 77", message("77", text=NOWHERE))
+    assert found(home, "--text", NOWHERE) == [77]
+    write(home, "UPDATE event SET body = ? WHERE id = 77", body)
+    assert uses(home, 7_777)
+
+
 def test_another_reading_of_texts_is_found(indexed):
     """The configuration takes the text from elsewhere: what the index knows of texts is of no use, and the senders are."""
     home = indexed.home

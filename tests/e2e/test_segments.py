@@ -11,6 +11,7 @@ import pytest
 
 import fcgi_client
 from outcomes import expect
+from page import Page
 from place import ROOT, USER, own, until
 from receiver import Home
 from relaying import PATH, Relay, home_with, sink
@@ -281,6 +282,27 @@ def test_event_with_a_damaged_body_is_a_dead_letter(receiver, relay, target):
     assert sorted(target.bodies()) == sorted((bodies[0], bodies[2]))
     assert home.spool.query("SELECT event FROM relay WHERE state = 2") == [{"event": 2}]
     assert b"its body is missing or damaged" in home.cli("deliveries", "--json").stdout
+
+
+def test_damaged_body_keeps_nothing_else_from_being_read_or_erased(receiver):
+    one = receiver()
+    home = one.home
+    deliver(one, 320_000)
+    expect(fcgi_client.deliver(one.socket, message(text=MARKER).replace(b"ACoAA1", b"ACoAA2"), path=PATH), "stored")
+    spoil(home, 1)
+    listed = home.cli("list", "--json")
+    assert [json.loads(line)["id"] for line in listed.stdout.splitlines()] == [1, 2] and listed.returncode == 1, listed
+    assert b"the body of event 1 is missing or damaged" in listed.stderr
+    found = home.cli("list", "--json", "--text", MARKER)
+    assert [json.loads(line)["id"] for line in found.stdout.splitlines()] == [2] and found.returncode == 1, found
+    page = Page(home)
+    assert page.ids() == ["2", "1"] and page.ids(text=MARKER) == ["2"]
+    page.stop()
+    done = home.cli("erase", "--json", "--sender", "urn:li:fsd_profile:ACoAA2")
+    assert done.returncode == 0 and json.loads(done.stdout)["unread"] == 1, done
+    assert traces(home) == {} and [row["id"] for row in home.spool.query("SELECT id FROM event")] == [1]
+    done = home.cli("erase", "--json", "--sender", "urn:li:fsd_profile:ACoAA1")
+    assert done.returncode == 0 and json.loads(done.stdout)["unread"] == 0 and not home.spool.segments, done
 
 
 # ---- deletion

@@ -119,7 +119,7 @@ static bool translate(struct pg_stmt *s, const char *p)
 			p = skip_index(p);
 		else if (strncmp(p, SPOOL_STMT_HASHED, strlen(SPOOL_STMT_HASHED)) == 0)
 			p = copy_hashed(s, p);
-		else if (strncmp(p, "event_body(", 11) == 0)
+		else if (strncmp(p, "event_body(", 11) == 0 || strncmp(p, "event_body_if(", 14) == 0)
 			p = copy_body_column(s, p, "", "");
 		else if (strncmp(p, "event_size(", 11) == 0)
 			p = copy_body_column(s, p, "length(", ")");

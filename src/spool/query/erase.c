@@ -73,6 +73,7 @@ static bool note_if_theirs(struct erasure *e, const struct spool_row *r)
 		theirs = e->what->mentions;
 		e->sum->mentioned += !theirs;
 	}
+	e->sum->unread += !theirs && r->body_lost;
 	if (!theirs)
 		return e->ok;
 	return (erase_list_event(&e->list, r->id, (int64_t)(r->body.n + r->headers.n)) || fail_memory(e)) &&
@@ -81,8 +82,12 @@ static bool note_if_theirs(struct erasure *e, const struct spool_row *r)
 
 static bool list_events(struct erasure *e)
 {
-	struct spool_events_iter *it = spool_events_find(e->db, &spool_filter_all);
+	struct spool_filter all = spool_filter_all;
+	struct spool_events_iter *it;
 	struct spool_row row;
+
+	all.without_bodies = true; /* a damaged body of one sender must not keep those of others */
+	it = spool_events_find(e->db, &all);
 
 	while (e->ok && spool_events_next(it, &row) && note_if_theirs(e, &row))
 		;

@@ -13,9 +13,9 @@ enum { PAGE = 1000 }; /* ids looked through in one transaction, at most */
 
 const struct spool_filter spool_filter_all = {.since = INT64_MIN, .until = INT64_MAX, .last = INT64_MAX};
 
-#define COLUMNS \
+#define COLUMNS(BODY) \
 	"id, received_at, secret, endpoint, event, key, account, sender_id, sender_name, conversation, sent_at," \
-	" remote_addr, headers, event_body(body, segment, id), note, text, source, (SELECT again FROM came WHERE came.event = event.id)," \
+	" remote_addr, headers, " BODY "(body, segment, id), note, text, source, (SELECT again FROM came WHERE came.event = event.id)," \
 	" (SELECT last_at FROM came WHERE came.event = event.id)"
 
 /* Reads one page of ids after the other. The ids from first to last of the current page are still to be read. */
@@ -46,6 +46,7 @@ static bool copy_stored(struct spool_stmt *st, struct spool_row *r, struct buf *
 	r->came_at = spool_stmt_time(st, 18);
 	if (!spool_rows_copy(st, 3, to, sizeof to / sizeof *to, arena))
 		return false;
+	r->body_lost = spool_stmt_is_null(st, 13);
 	for (size_t i = 0; i < sizeof always / sizeof *always; i++)
 		if (!always[i]->p)
 			*always[i] = (struct slice){"", 0}; /* a forged spool may lack the schema's NOT NULL */
@@ -147,12 +148,13 @@ static bool find_range(struct spool_events_iter *it)
 static bool prepare_filter(struct spool_db *db, const struct spool_filter *f, struct spool_stmt **st)
 {
 	static const char where[] =
-		"SELECT " COLUMNS " FROM event WHERE id BETWEEN ?1 AND ?2"
+		" FROM event WHERE id BETWEEN ?1 AND ?2"
 		" AND (endpoint = ?3 OR ?3 IS NULL) AND (event = ?4 OR ?4 IS NULL) AND (account = ?5 OR ?5 IS NULL)"
 		" AND received_at >= ?6 AND received_at < ?7";
-	char sql[sizeof where + 32];
+	static const char all[] = "SELECT " COLUMNS("event_body"), those[] = "SELECT " COLUMNS("event_body_if");
+	char sql[sizeof those + sizeof where + 32];
 
-	snprintf(sql, sizeof sql, "%s ORDER BY id%s LIMIT %d", where, f->newest_first ? " DESC" : "", db->engine->rows);
+	snprintf(sql, sizeof sql, "%s%s ORDER BY id%s LIMIT %d", f->without_bodies ? those : all, where, f->newest_first ? " DESC" : "", db->engine->rows);
 	if (!spool_stmt_prepare(db, sql, st))
 		return false;
 	spool_stmt_bind_text(*st, 3, f->endpoint);

@@ -97,7 +97,7 @@ static const char *columns(enum spool_view_kind kind)
 {
 	return kind == SPOOL_VIEW_EVENTS
 		? "id, received_at, event_size(body, segment), text, endpoint, event, account, sender_id, sender_name, remote_addr, note, NULL, NULL, NULL, NULL,"
-		  " NULL, headers, CASE WHEN ?8 <> 0 AND event_size(body, segment) <= ?9 THEN event_body(body, segment, id) END, source FROM event"
+		  " NULL, headers, CASE WHEN ?8 <> 0 AND event_size(body, segment) <= ?9 THEN event_body_if(body, segment, id) END, source FROM event"
 		: "id, received_at, bytes, NULL, endpoint, NULL, NULL, NULL, NULL, remote_addr, NULL, code, reason, path, method, content_type,"
 		  " NULL, NULL, 0 FROM reject";
 }

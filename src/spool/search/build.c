@@ -329,6 +329,8 @@ void search_build_add(struct search_build *b, const struct search_event *ev)
 		end_block(w);
 	w->block = block;
 	note_scheme(b, ev->endpoint);
+	if (ev->unread)
+		open_block(w);
 	set_time(&w->head, ev->received_at);
 	set_value(b, &ev->endpoint, sizeof ev->endpoint, SEARCH_ENDPOINT);
 	set_value(b, ev->event.p, ev->event.n, SEARCH_EVENT);
