@@ -145,10 +145,29 @@ static bool doubt_replies(struct spool_db *db, int64_t *n)
 	return ok;
 }
 
+/*
+ * The commit of a mark that failed may have been made: the reply was not sent, and no process would send it while this one holds it. The
+ * mark goes when the server is there again.
+ */
+static bool take_mark_back(struct spool_db *db)
+{
+	struct pg_link *l = pg_link_of(db);
+	char sql[160];
+
+	if (!l->unsure)
+		return true;
+	snprintf(sql, sizeof sql, "UPDATE relay SET sending = 0 WHERE id = %" PRId64 " AND sending = %" PRId64 " AND state = 0 AND holder = $1",
+		l->unsure, l->unsure_at);
+	if (!run_claim(db, sql))
+		return false;
+	l->unsure = 0;
+	return true;
+}
+
 static bool beat(struct spool_db *db)
 {
 	int64_t n = 0;
-	bool ok = pg_claim_enter(db) && renew(db) && doubt_replies(db, &n);
+	bool ok = pg_claim_enter(db) && renew(db) && take_mark_back(db) && doubt_replies(db, &n);
 
 	if (n)
 		log_message(LOG_LEVEL_ERROR, "%" PRId64 " repl%s of a relay that is gone may have arrived or not, and %s dead", n, n == 1 ? "y" : "ies",
@@ -192,7 +211,7 @@ static bool note_sending(struct spool_db *db, struct spool_relay_key *key, int64
 {
 	struct pg_array arrays[2] = {{.type = PG_NUMBER}, {.type = PG_NUMBER}};
 	PGresult *r = NULL;
-	bool begun = spool_db_durable(db, true) && spool_db_begin(db, false), ok;
+	bool begun = take_mark_back(db) && spool_db_durable(db, true) && spool_db_begin(db, false), ok;
 	char sql[160];
 
 	pg_claim_add_keys(arrays, key, 1);
@@ -201,6 +220,10 @@ static bool note_sending(struct spool_db *db, struct spool_relay_key *key, int64
 		r = pg_claim_run(db, sql, arrays, 2);
 	key->pending = r && strcmp(PQcmdTuples(r), "1") == 0;
 	ok = r && spool_db_commit(db);
+	if (r && !ok) {
+		pg_link_of(db)->unsure = key->relay;
+		pg_link_of(db)->unsure_at = now;
+	}
 	PQclear(r);
 	if (begun)
 		spool_db_end(db);

@@ -19,6 +19,7 @@ struct pg_link {
 	const int64_t *deadline;  /* of a reading that is bounded, clock_mono_us(); NULL: none */
 	int64_t changes;          /* rows that the last INSERT, UPDATE or DELETE changed */
 	int64_t settled;          /* spool_db_settled() */
+	int64_t unsure, unsure_at; /* a reply that may be marked as being sent, and is not: claim.c; 0: none */
 	int64_t holder;           /* this process in the table relayer; 0: it is not there. claim.h */
 };
 
