@@ -55,7 +55,7 @@ struct search_terms {
 struct spool_search;
 
 /*
- * A search in an open spool. The schemes are borrowed until its end. NULL: there is no index, or nothing is searched; then
+ * A search in an open spool. The spool and the schemes are borrowed until its end. NULL: there is no index, or nothing is searched; then
  * every event may match.
  */
 struct spool_search *spool_search_new(struct spool_db *db, const struct search_terms *t, const struct search_schemes *s);

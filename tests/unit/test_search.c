@@ -2,6 +2,7 @@
 /* The search index: it leaves out no event that matches, whatever is searched, and whatever becomes of its files. */
 #include "unit.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
 
@@ -386,6 +387,68 @@ static void a_foreign_index_is_not_used(void **state)
 	assert_true(candidates(&t, false, 1, EVENTS) < MANY);
 }
 
+/* ---- an older copy */
+
+static void copy(const char *from, const char *to)
+{
+	static char block[1 << 20];
+	int in = open(from, O_RDONLY), out = open(to, O_WRONLY | O_CREAT | O_TRUNC, 0600); /* as cp: the file stays the same */
+	ssize_t n;
+
+	assert_true(in >= 0 && out >= 0);
+	while ((n = read(in, block, sizeof block)) > 0)
+		assert_true(write(out, block, (size_t)n) == n);
+	assert_true(n == 0);
+	close(in);
+	close(out);
+}
+
+static void swap_copy(const char *from, const char *to)
+{
+	assert_true(spool_db_exec(&db, "PRAGMA wal_checkpoint(TRUNCATE)"));
+	spool_db_close(&db);
+	assert_true(unlink("spool/hookspool.db-wal") == 0 || errno == ENOENT);
+	copy(from, to);
+	assert_true(spool_db_open(&db, "spool", JOURNAL_WAL, SPOOL_RECEIVE));
+}
+
+/* Events that came since have ids which the index has of others. */
+static void an_index_of_newer_events_is_not_used(void **state)
+{
+	struct search_terms t = {.text = slice_text("xylophon")};
+
+	(void)state;
+	swap_copy("spool/hookspool.db", "older");
+	add_events(LATE, EVENTS);
+	build(1);
+	assert_true(candidates(&t, false, PART_IDS, EVENTS) < MANY);
+	swap_copy("older", "spool/hookspool.db");
+	assert_int_equal(candidates(&t, false, PART_IDS, EVENTS), EVENTS - PART_IDS + 1);
+	add_events(LATE, EVENTS);
+	assert_true(spool_db_exec(&db, "UPDATE event SET received_at = received_at + 1 WHERE id >= " "136000"));
+	assert_int_equal(candidates(&t, false, PART_IDS, EVENTS), EVENTS - PART_IDS + 1);
+	assert_true(candidates(&t, false, 1, PART_IDS - 1) < MANY);
+	assert_true(build(1) > 0);
+	assert_true(candidates(&t, false, PART_IDS, EVENTS) < MANY);
+	swap_copy("older", "spool/hookspool.db");
+	assert_true(spool_search_drop(&db));
+}
+
+/* Events that were purged since are there again. */
+static void an_index_without_the_oldest_events_is_not_used(void **state)
+{
+	struct search_terms t = {.text = slice_text("xylophon")};
+
+	(void)state;
+	swap_copy("spool/hookspool.db", "older");
+	assert_true(spool_db_exec(&db, "DELETE FROM event WHERE id <= 1000"));
+	build(1);
+	assert_true(candidates(&t, false, 1, PART_IDS - 1) < MANY);
+	swap_copy("older", "spool/hookspool.db");
+	assert_int_equal(candidates(&t, false, 1, PART_IDS - 1), PART_IDS - 1);
+	assert_true(spool_search_drop(&db));
+}
+
 static void a_small_spool_has_no_index(void **state)
 {
 	struct search_build *b;
@@ -437,6 +500,8 @@ static void a_long_text_opens_its_block(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_index_of_newer_events_is_not_used),
+		cmocka_unit_test(an_index_without_the_oldest_events_is_not_used),
 		cmocka_unit_test(a_part_grows),
 		cmocka_unit_test(no_event_that_matches_is_left_out),
 		cmocka_unit_test(newest_events_are_looked_at),

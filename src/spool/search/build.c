@@ -17,6 +17,7 @@
 #include "spool/search/grams.h"
 #include "spool/search/part.h"
 #include "spool/search/place.h"
+#include "spool/search/witness.h"
 #include "spool/stmt.h"
 
 #define LOCK "lock"
@@ -61,7 +62,7 @@ static bool fail_build(struct search_build *b)
 
 /* ---- begin and end */
 
-/* Removes what is no part of this spool: of one that was here before, of another release, or half written. */
+/* Removes what is no part of this spool: of one that was here before, of another release or copy, or half written. */
 static bool tidy(struct search_build *b)
 {
 	int fd = dup(b->dir);
@@ -81,7 +82,7 @@ static bool tidy(struct search_build *b)
 		number = (int64_t)strtoull(entry->d_name, NULL, 16);
 		if (entry->d_name[0] == '.' || strcmp(entry->d_name, LOCK) == 0)
 			continue;
-		if (strcmp(search_part_name(number, name), entry->d_name) == 0 && part_open(b->dir, number, b->identity, &p))
+		if (strcmp(search_part_name(number, name), entry->d_name) == 0 && search_witness_open(b->db, b->dir, number, b->identity, &p))
 			part_close(&p);
 		else
 			ok = unlinkat(b->dir, entry->d_name, 0) == 0 || errno == ENOENT;
@@ -166,7 +167,7 @@ static uint32_t blocks_there(const struct search_build *b, int64_t number)
 	uint32_t blocks = 0;
 	struct part p;
 
-	if (!part_open(b->dir, number, b->identity, &p))
+	if (!search_witness_open(b->db, b->dir, number, b->identity, &p))
 		return 0;
 	if (part_is_current(&p, b->schemes))
 		blocks = p.head.blocks;
@@ -204,7 +205,7 @@ static bool begin_part(struct search_build *b, int64_t number, uint32_t blocks)
 		w->fd = openat(b->dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (w->fd < 0 || !spool_fs_give(b->db->dir_fd, w->fd))
 		return fail_build(b);
-	if (!part_open(b->dir, number, b->identity, &p))
+	if (!search_witness_open(b->db, b->dir, number, b->identity, &p))
 		return true;
 	if (part_is_current(&p, b->schemes) && part_load(&p, w->scheme, w->row)) {
 		w->head = p.head;
@@ -390,12 +391,10 @@ bool search_build_write(struct search_build *b)
 	w->head.blocks = w->blocks;
 	w->head.rows = lay_over(w);
 	search_new_name(w->number, new);
-	ok = has_room(b) && part_write(w->fd, &w->head, w->scheme, w->row) &&
-		(renameat(b->dir, new, b->dir, search_part_name(w->number, name)) == 0 || errno == ENOENT);
-	if (!ok) {
-		fail_build(b);
+	ok = search_witness_set(b->db, &w->head) && ((has_room(b) && part_write(w->fd, &w->head, w->scheme, w->row) &&
+		(renameat(b->dir, new, b->dir, search_part_name(w->number, name)) == 0 || errno == ENOENT)) || fail_build(b));
+	if (!ok)
 		unlinkat(b->dir, new, 0);
-	}
 	end_work(b);
 	return ok;
 }

@@ -10,6 +10,7 @@
 #include "spool/search/grams.h"
 #include "spool/search/part.h"
 #include "spool/search/place.h"
+#include "spool/search/witness.h"
 
 enum { ROWS_MOST = 96 /* of a term: its longest grams tell the most; more would tell nothing new */ };
 
@@ -24,6 +25,7 @@ struct term {
 enum term_kind { TERM_ID, TERM_NAME, TERM_TEXT, TERM_ENDPOINT, TERM_EVENT, TERM_ACCOUNT, TERMS };
 
 struct spool_search {
+	struct spool_db *db;
 	int dir;
 	uint64_t identity;
 	const struct search_schemes *schemes;
@@ -78,8 +80,9 @@ struct spool_search *spool_search_new(struct spool_db *db, const struct search_t
 
 	if (!s)
 		return NULL;
-	*s = (struct spool_search){.dir = search_place_open(db, false), .schemes = schemes, .by_sender = t->sender.p, .by_text = t->text.p,
-		.either = t->either, .since = is_timed(t) ? t->since : INT64_MIN, .until = is_timed(t) ? t->until : INT64_MAX, .number = -1};
+	*s = (struct spool_search){.db = db, .dir = search_place_open(db, false), .schemes = schemes, .by_sender = t->sender.p,
+		.by_text = t->text.p, .either = t->either, .since = is_timed(t) ? t->since : INT64_MIN,
+		.until = is_timed(t) ? t->until : INT64_MAX, .number = -1};
 	if (s->dir < 0 || !search_identity(db, &s->identity)) {
 		spool_search_free(s);
 		return NULL;
@@ -153,7 +156,7 @@ static void look_at_part(struct spool_search *s, int64_t number)
 
 	s->number = number;
 	s->maybe = every;
-	if (!part_open(s->dir, number, s->identity, &p))
+	if (!search_witness_open(s->db, s->dir, number, s->identity, &p))
 		return;
 	if (s->by_sender)
 		sender = find_sender(s, &p);

@@ -28,7 +28,7 @@ enum {
 	PART_SCHEMES = 4096, /* endpoints of which a part has texts */
 };
 
-#define PART_MAGIC UINT64_C(0x3248435241455348) /* "HSEARCH2"; of another byte order it is another number */
+#define PART_MAGIC UINT64_C(0x3348435241455348) /* "HSEARCH3"; of another byte order it is another number */
 
 /* A bit for each block. */
 struct part_row {
@@ -44,6 +44,7 @@ struct part_head {
 	uint32_t schemes;   /* endpoints */
 	uint32_t unused;
 	int64_t oldest, newest; /* received_at of its events, ms */
+	uint64_t first, last;   /* of its events: witness.h */
 	struct part_row open; /* blocks in which anything may be */
 };
 
