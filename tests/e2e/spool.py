@@ -35,7 +35,7 @@ class Spool:
                 with open(self.dir / f"bodies-{row['segment']}", "rb") as file:
                     file.seek(at)
                     row["body"] = file.read(size)
-            except FileNotFoundError:
+            except OSError:
                 row["body"] = b""
         return row
 

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import sqlite3
 import stat
 import threading
@@ -220,7 +221,7 @@ def test_two_users_of_a_group_share_segments(receiver, children, target):
 # ---- damage
 
 @pytest.mark.parametrize("how, word", [("missing", b"the file is missing"), ("short", b"the file is too short"), ("changed", b"damaged from byte 0 on"),
-                                       ("link", b"bodies-1: ")])
+                                       ("link", b"bodies-1: "), ("socket", b"bodies-1: ")])
 def test_damaged_body_is_named(receiver, how, word):
     one = receiver()
     home = one.home
@@ -234,6 +235,10 @@ def test_damaged_body_is_named(receiver, how, word):
     elif how == "link":
         file.rename(home.dir / "elsewhere")
         file.symlink_to(home.dir / "elsewhere")
+    elif how == "socket":
+        file.unlink()
+        with socket.socket(socket.AF_UNIX) as made:
+            made.bind(str(file))
     else:
         spoil(home, 1)
     shown = home.cli("show", "--raw", "1")

@@ -135,7 +135,7 @@ void *spool_segment_read(struct spool_db *db, const struct spool_place *p, struc
 	spool_segment_name(p->segment, name);
 	*why = (struct spool_unread){0};
 	if (!open_for_reading(db, p->segment)) {
-		why->lost = errno == ENOENT || errno == ELOOP || errno == EPERM;
+		why->lost = errno == ENOENT || errno == ELOOP || errno == EPERM || errno == ENXIO; /* a socket */
 		snprintf(why->text, sizeof why->text, "%s: %s", name, errno == ENOENT ? "the file is missing" : strerror(errno));
 		return NULL;
 	}
