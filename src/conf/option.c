@@ -233,11 +233,22 @@ static bool has_value(const struct option_row *row, cfg_t *sec)
 	}
 }
 
+/* libconfuse goes on without an option's default when memory is short. */
+static bool lacks_default(const struct option_row *row, cfg_t *sec)
+{
+	if (!row->kind->read || !row->value || option_is_given(sec, row->name))
+		return false;
+	return cfg_size(sec, row->name) == 0 || (row->kind->type == CFGT_STR && !cfg_getstr(sec, row->name));
+}
+
 bool option_read(const struct option_row *row, cfg_t *sec, void *base)
 {
-	for (; row->name; row++)
+	for (; row->name; row++) {
+		if (lacks_default(row, sec))
+			return false;
 		if (row->kind->read && has_value(row, sec) && !row->kind->read(row, sec, (char *)base + row->offset))
 			return false;
+	}
 	return true;
 }
 

@@ -336,10 +336,33 @@ static void files_and_directories(void **state)
 	assert_non_null(strstr(messages, "needs a path"));
 }
 
+/* As libconfuse leaves a section when memory is short: it goes on, and an option has no value. */
+static void a_default_that_is_missing_is_short_memory(void **state)
+{
+	static const char *const missing[] = {"path", "count", "flag", "list"};
+	struct all all = {0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof missing / sizeof *missing; i++) {
+		cfg_t *tree = begin(sections, CONF_SECRETS_ALL, ""), *sec;
+		unsigned values;
+
+		assert_non_null(tree);
+		sec = cfg_getnsec(tree, "all", 0);
+		values = cfg_getopt(sec, missing[i])->nvalues;
+		cfg_getopt(sec, missing[i])->nvalues = 0;
+		assert_false(option_read(rows, sec, &all));
+		cfg_getopt(sec, missing[i])->nvalues = values;
+		option_free(rows, &all);
+		end(tree);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults_are_read),
+		cmocka_unit_test(a_default_that_is_missing_is_short_memory),
 		cmocka_unit_test(values_are_copied),
 		cmocka_unit_test(paths_start_at_the_file),
 		cmocka_unit_test(wrong_values_are_refused),
