@@ -49,7 +49,7 @@ static int copy_spool(void *ctx)
 	if (place_is_server(conf->spool)) {
 		cli_error("the spool is in PostgreSQL; back it up with pg_dump, or copy it into a directory with hookspool move");
 		cli_close(conf, db, true, NULL);
-		return CLI_TEMPFAIL;
+		return CLI_USAGE;
 	}
 	progress_start("pages copied", 0);
 	ok = spool_backup(db, b->fd, show_progress);
@@ -164,7 +164,7 @@ const struct command cli_backup = {
 	.about = "Copies the whole spool, as it is at one moment, to FILE. Receiving goes on. FILE belongs to the caller and has mode "
 		"0600. It has its name only when it is complete and on the disk; until then it is called FILE.incomplete. A backup of "
 		"that name is replaced; any other file is not. hookspool restore makes a spool of it.",
-	.more = "Exit status: 0 FILE is complete; 1 it is complete, but the spool is damaged; 66 there is no spool; 75 no backup was made.",
+	.more = "Exit status: 0 FILE is complete; 1 it is complete, but the spool is damaged; 64 wrong usage, or the spool is in PostgreSQL; 66 there is no spool; 75 no backup was made.",
 	.examples = "backup /backup/hookspool-$(date +%F).db",
 	.argument = {.kind = COMMAND_FILE, .offset = offsetof(struct backup_options, file), .argument = "FILE"},
 	.size = sizeof(struct backup_options),

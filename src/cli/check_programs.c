@@ -28,6 +28,11 @@ struct looking {
 	int64_t started_at, ended_at; /* when a relay ended; 0: none has, or it was killed */
 };
 
+static int64_t modified_ms(const struct stat *st)
+{
+	return (int64_t)st->st_mtim.tv_sec * 1000 + st->st_mtim.tv_nsec / 1000000;
+}
+
 /* The configuration file that was changed last, and the time of that change, in ms. */
 static const char *newest(const struct conf *conf, int64_t *at)
 {
@@ -36,8 +41,8 @@ static const char *newest(const struct conf *conf, int64_t *at)
 
 	*at = 0;
 	for (size_t i = 0; i < conf->files.n; i++) {
-		if (stat(conf->files.item[i], &st) == 0 && (int64_t)st.st_mtim.tv_sec * 1000 > *at) {
-			*at = (int64_t)st.st_mtim.tv_sec * 1000;
+		if (stat(conf->files.item[i], &st) == 0 && modified_ms(&st) > *at) {
+			*at = modified_ms(&st);
 			file = conf->files.item[i];
 		}
 	}
@@ -55,6 +60,10 @@ static void say_older(struct looking *l, const struct spool_program *p, bool tex
 	if (!texts)
 		check_say(l->check, CHECK_WARN, p->role, "%s (pid %" PRId64 "): has other secrets than the files have now; it read them at %s; "
 			"systemctl reload %s, or hookspool reload --pid %" PRId64, p->role, p->process.pid, loaded, unit, p->process.pid);
+	else if (at <= p->loaded_at) /* it may also be an older file, put back with its time */
+		check_say(l->check, CHECK_WARN, p->role, "%s (pid %" PRId64 "): runs another configuration than %s, read at %s; where it was started "
+			"with that file, systemctl reload %s, or hookspool reload --pid %" PRId64, p->role, p->process.pid, file, loaded, unit,
+			p->process.pid);
 	else
 		check_say(l->check, CHECK_WARN, p->role, "%s (pid %" PRId64 "): runs an older configuration, read at %s; %s was changed at %s; "
 			"systemctl reload %s, or hookspool reload --pid %" PRId64, p->role, p->process.pid, loaded, file,

@@ -91,7 +91,7 @@ static bool say_answer(struct check *c, const struct conf *conf, const char *whe
 	else if (!r->writable)
 		check_say(c, CHECK_FAIL, "socket", "socket %s: the receiver (pid %" PRId64 ") answers, but can't write its spool, so that deliveries "
 			"are answered 503: %s", where, r->pid, r->error);
-	else if (!is_known_receiver(c, conf, r->pid))
+	else if (!check_next_note(c, CHECK_UNUSABLE, NULL) && !is_known_receiver(c, conf, r->pid))
 		check_say(c, CHECK_FAIL, "socket", "socket %s: the receiver there (pid %" PRId64 ") does not use this configuration's spool; "
 			"is it another configuration's receiver, or was the spool moved? restart it with -c", where, r->pid);
 	else

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli/cli.h"
 #include "cli/progress.h"
@@ -70,7 +71,16 @@ static int move_spool(struct spool_db *from, struct spool_db *to, const char *ol
 		printf("Let overflow be another directory than the old spool %s, which can't be one\n", old);
 	if (!ok)
 		cli_error("%s%s", spool_db_error(to), sum.events ? "; run this again to go on" : "");
-	return ok ? CLI_OK : CLI_TEMPFAIL;
+	return ok ? CLI_OK : sum.refused ? CLI_NO : CLI_TEMPFAIL;
+}
+
+/* True also for another name of the same directory. */
+static bool is_same_place(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	return strcmp(a, b) == 0 || (!place_is_server(a) && !place_is_server(b) && stat(a, &x) == 0 && stat(b, &y) == 0 &&
+		x.st_dev == y.st_dev && x.st_ino == y.st_ino);
 }
 
 /* The events that were answered 200 and wait on this machine are in the spool, too. */
@@ -106,7 +116,7 @@ static int move_run(const struct cli *cli, void *values)
 	status = cli_open(cli, CONF_SECRETS_NONE, &conf, &db);
 	if (status != CLI_OK)
 		return status;
-	if (strcmp(m->to, conf->spool) == 0) {
+	if (is_same_place(m->to, conf->spool)) {
 		cli_error("the spool is there already");
 		status = CLI_NO;
 	} else if (!is_unused(conf, db, m->stopped) || !is_overflow_empty(conf)) {
@@ -138,7 +148,7 @@ const struct command cli_move = {
 	.about = "Copies the spool to PLACE, which is a directory, or the URL of a database of PostgreSQL. Events, dedupe keys, deliveries and all "
 		"else stay as they are, with their ids. Stop the receivers and the relay first, and keep them stopped until the configuration "
 		"names the new place. A move that was interrupted goes on where it stopped when it is run again. The old spool stays as it was.",
-	.more = "Exit status: 0 all is copied; 1 a program uses the spool, it is there already, or the overflow has events; 66 there is no spool; 75 it failed, and can be run again.",
+	.more = "Exit status: 0 all is copied; 1 a program uses the spool, it is there already, PLACE has other events, or the overflow has events; 66 there is no spool; 75 it failed, and can be run again.",
 	.examples = "move --to 'postgresql:///hookspool?host=/run/postgresql'\nmove --to /var/lib/hookspool",
 	.options = move_options,
 	.size = sizeof(struct move),

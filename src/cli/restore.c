@@ -109,7 +109,7 @@ static int restore_run(const struct cli *cli, void *values)
 		return CLI_CONFIG;
 	if (place_is_server(conf->spool)) {
 		conf_free(conf);
-		return restore_failed(r->file, "the spool is in PostgreSQL, and this restores a directory; hookspool move then copies that", CLI_TEMPFAIL);
+		return restore_failed(r->file, "the spool is in PostgreSQL, and this restores a directory; hookspool move then copies that", CLI_USAGE);
 	}
 	r->dir = conf->spool;
 	r->from = open(r->file, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -150,7 +150,7 @@ const struct command cli_restore = {
 		"\n"
 		"Events, dedupe keys, deliveries and rejected deliveries are as they were. The ids of new events begin 10 million "
 		"above the last one.",
-	.more = "Exit status: 0 restored; 1 FILE is no good backup, or there is a spool; 75 it failed, and nothing is changed.",
+	.more = "Exit status: 0 restored; 1 FILE is no good backup, or there is a spool; 64 wrong usage, or the spool is in PostgreSQL; 75 it failed, and nothing is changed.",
 	.examples = "restore /backup/hookspool-2026-05-12.db\nrestore --pending send /backup/hookspool-2026-05-12.db",
 	.options = restore_options,
 	.argument = {.kind = COMMAND_FILE, .offset = offsetof(struct restore, file), .argument = "FILE"},

@@ -11,6 +11,7 @@
 struct spool_moved {
 	int64_t events, deliveries; /* that this call has copied */
 	int64_t total;              /* events of the spool that is moved */
+	bool refused;               /* the new spool has other events: each later call is refused, too */
 };
 
 /*

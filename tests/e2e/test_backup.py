@@ -361,6 +361,28 @@ def test_restored_spool_can_be_read_before_the_receiver_starts(receiver):
     assert new.cli("list", "--json").stdout.count(b"\n") == 2
 
 
+def test_restored_spool_does_not_name_the_programs_of_the_copied_one(receiver, target, relay):
+    """They run on: a reload of the restored spool is not for them, nor is a pause of a sink that it has not tried."""
+    home = home_with(sink("out", url=target.url))
+    one = receiver(home=home)
+    deliver(one, 1)
+    running = relay(home).ready()
+    settled(home, 1)
+    with sqlite3.connect(home.spool.dir / "hookspool.db") as db:
+        db.execute("INSERT INTO pause VALUES('out', ?, 3)", (now() + 3_600_000,))
+    file, _ = backup(home)
+    assert {row[0] for row in rows(file, "SELECT role FROM program")} == {"receiver", "relay"}
+    new = another_home(home)
+    assert restore(new, file).returncode == 0
+    for table in ("program", "pause"):
+        assert not rows(new.spool.dir / "hookspool.db", f"SELECT * FROM {table}")
+    for user in (USER, None):
+        done = new.cli("reload", user=user)
+        assert done.returncode == 1 and b"nothing was sent" in done.stderr, done.stderr
+        assert str(one.pid).encode() not in new.cli("check", user=user).stdout
+    assert "configuration reloaded" not in one.text() + running.text()
+
+
 def test_restore_killed_at_any_moment(receiver):
     """There is either no spool or the complete one."""
     one = receiver()

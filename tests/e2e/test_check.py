@@ -480,6 +480,18 @@ def test_receiver_with_an_older_configuration_warns(healthy):
         until(lambda: not bad(check(home, socket=healthy.socket)[1]), "the reload is noted")
 
 
+def test_receiver_with_another_configuration_warns(healthy):
+    """The file's time is before the load, as where another file was named, or an old one was put back."""
+    home = healthy.home
+    home.configure(endpoint(PATH), endpoint("/new", secret_file=["secret2"]))
+    os.utime(home.conf, (1, time.time() - 86400))
+    told = bad(check(home, socket=healthy.socket)[1])
+    assert [name for name, _, text in told if f"runs another configuration than {home.conf}, read at" in text] == ["receiver"], told
+    assert "was changed at" not in told[0][2]
+    healthy.hup()
+    until(lambda: not bad(check(home, socket=healthy.socket)[1]), "the reload is noted")
+
+
 def test_receiver_with_an_older_secret_warns(healthy):
     healthy.home.write("secret", "another-secret-of-the-same-provider\n")
     status, found = check(healthy.home, socket=healthy.socket)

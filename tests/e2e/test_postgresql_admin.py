@@ -121,6 +121,9 @@ def test_grants_of_the_manual_suffice_and_migrate_needs_the_owner(receiver, serv
     done = run([program("psql"), "-X", "-v", "ON_ERROR_STOP=1", "-d", server.url, "-f", script])
     assert done.returncode == 0, done.stderr
     home = home_at(url(server, "hookspool", "hookspool"))
+    refused = "schema: it has no tables, and this role may not make them; run hookspool migrate --as URL"
+    assert findings(home)["spool-database"].startswith("fail: ") and refused in findings(home)["spool-database"]
+    assert refused in said(home, "list", status=75)
     assert "permission denied" in said(home, "migrate", status=75)
     assert "up to date" in said(home, "migrate", "--as", url(server, "hookspool", "hookspool_owner"))
     assert "up to date" in said(home, "migrate")
@@ -131,6 +134,28 @@ def test_grants_of_the_manual_suffice_and_migrate_needs_the_owner(receiver, serv
     one.stop()
     assert psql(server, "hookspool", "REVOKE DELETE ON hookspool.event FROM hookspool").returncode == 0
     assert findings(home)["spool-grants"].startswith("fail: spool server: this role may not read and write all of these: event;")
+
+
+def test_check_of_an_outage_blames_no_receiver(receiver):
+    """The receiver goes on with the overflow. What it uses can't be read, so that nothing is said of it."""
+    one = PostgreSQL(table=None)
+    home = home_at(one.url)
+    running = receiver(home=home)
+    deliver(running, 1)
+    one.child.end()
+    checked = json.loads(home.cli("check", "--json", "--socket", f"unix:{running.socket}").stdout)["checks"]
+    bad = {f["name"]: f["message"] for f in checked if f["status"] == "fail"}
+    assert list(bad) == ["spool-database"], bad
+    assert [f["message"] for f in checked if f["name"] == "socket" and "a receiver answers" in f["message"]], checked
+
+
+def test_backup_and_restore_are_not_for_a_spool_in_postgresql(database):
+    home = home_at(database)
+    said(home, "migrate")
+    file = home.dir / "copy.db"
+    assert "pg_dump" in said(home, "backup", str(file), status=64)
+    assert not file.exists() and not file.with_name("copy.db.incomplete").exists()
+    assert "the spool is in PostgreSQL" in said(home, "restore", str(file), status=64)
 
 
 def test_check_tells_of_a_server_that_loses_events():
@@ -176,7 +201,13 @@ def test_a_spool_is_moved_into_postgresql_and_back(receiver, database):
     expect(fcgi_client.deliver(two.socket, bodies[2], path=PATH), "duplicate")
     deliver(two, 1)
     two.stop()
-    assert "has newer events now; nothing was moved" in said(home, "move", "--to", database, status=75)
+    assert "has newer events now; nothing was moved" in said(home, "move", "--to", database, status=1)
+    assert "the spool is there already" in said(home, "move", "--to", f"{home.spool.dir.parent}/./spool/", status=1)
+    other = home_at(str(own(new_dir("other")) / "spool"))
+    four = receiver(home=other)
+    deliver(four, 1)
+    four.stop()
+    assert "there is another spool, with events of its own; nothing was moved" in said(other, "move", "--to", database, status=1)
     back = new_dir("back")
     own(back)
     assert "6 events and 12 deliveries copied" in said(there, "move", "--to", str(back / "spool"))

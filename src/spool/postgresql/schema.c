@@ -185,6 +185,21 @@ static bool change_schema(PGconn *connection, char *why, size_t n)
 	return true;
 }
 
+/* For a connection that makes no tables. *missing becomes true where there are none, and this role may make them. */
+static bool refuse_schema(PGconn *connection, int64_t version, bool *missing, char *why, size_t n)
+{
+	int64_t may = 1; /* -1: no schema of the search path is there */
+
+	if (!version && !ask_number(connection, "SELECT has_schema_privilege(current_schema(), 'CREATE')::int", &may, why, n))
+		return false;
+	*missing = !version && may > 0;
+	if (may > 0)
+		snprintf(why, n, "schema: %s; run hookspool migrate, or start the receiver", version ? "made by an older hookspool" : "it has no tables");
+	else
+		snprintf(why, n, "schema: it has no tables, and this role may not make them; run hookspool migrate --as URL, with a role that owns the schema");
+	return false;
+}
+
 bool spool_pg_migrate(PGconn *connection, bool may_change, bool *missing, char *why, size_t n)
 {
 	char rolled_back[64];
@@ -199,11 +214,8 @@ bool spool_pg_migrate(PGconn *connection, bool may_change, bool *missing, char *
 	}
 	if (version == SPOOL_PG_VERSION)
 		return true;
-	if (!may_change) {
-		*missing = version == 0;
-		snprintf(why, n, "schema: %s; run hookspool migrate, or start the receiver", version ? "made by an older hookspool" : "it has no tables");
-		return false;
-	}
+	if (!may_change)
+		return refuse_schema(connection, version, missing, why, n);
 	/* the number is "hookspoo" */
 	ok = run_schema(connection, "BEGIN; SELECT pg_advisory_xact_lock(7525362113823862639)", why, n) &&
 		change_schema(connection, why, n) && run_schema(connection, "COMMIT", why, n);

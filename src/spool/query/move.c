@@ -72,6 +72,12 @@ static bool is_same_spool(struct spool_stmt *a, struct spool_stmt *b)
 	return true;
 }
 
+static bool refuse_place(struct moving *m, const char *why)
+{
+	m->sum->refused = true;
+	return spool_db_fail(m->to, SPOOL_ERROR_OTHER, "%s; nothing was moved", why);
+}
+
 static bool compare_identities(struct moving *m, struct spool_stmt *old, struct spool_stmt *new)
 {
 	int64_t newest, used;
@@ -83,10 +89,8 @@ static bool compare_identities(struct moving *m, struct spool_stmt *old, struct 
 	if (!ask_move(m->from, "SELECT coalesce(max(id), 0) FROM event", &newest))
 		return fail_from(m);
 	if (!is_same_spool(old, new))
-		return m->after || used ? spool_db_fail(m->to, SPOOL_ERROR_OTHER, "there is another spool, with events of its own; nothing was moved") :
-			take_identity(m, old);
-	return m->after <= newest || spool_db_fail(m->to, SPOOL_ERROR_OTHER,
-		"the spool was moved there before, and has newer events now; nothing was moved");
+		return m->after || used ? refuse_place(m, "there is another spool, with events of its own") : take_identity(m, old);
+	return m->after <= newest || refuse_place(m, "the spool was moved there before, and has newer events now");
 }
 
 static bool settle_identity(struct moving *m)

@@ -134,6 +134,12 @@ static bool settle_pending(struct spool_db *db, sqlite3 *sql, enum spool_pending
 	return true;
 }
 
+/* The programs and the relay's pauses are those of the spool that was copied: a receiver that uses it may run on this machine. */
+static bool forget_programs(struct spool_db *db, sqlite3 *sql)
+{
+	return run_in_copy(db, sql, "DELETE FROM program", 0) && run_in_copy(db, sql, "DELETE FROM pause", 0);
+}
+
 static bool prepare_copy(struct spool_db *db, sqlite3 *sql, enum spool_pending pending, int64_t now, struct spool_restored *r)
 {
 	int64_t version = 0;
@@ -143,6 +149,8 @@ static bool prepare_copy(struct spool_db *db, sqlite3 *sql, enum spool_pending p
 		return fail_copy(db, sql, "restore");
 	if (version >= 3 && (!number_in_copy(sql, "SELECT count(*) FROM relay WHERE state = 0", &r->pending) ||
 			!settle_pending(db, sql, pending, now)))
+		return false;
+	if (version >= 5 && !forget_programs(db, sql))
 		return false;
 	return run_in_copy(db, sql, "UPDATE deleted SET last_id = max(last_id, (SELECT ifnull(max(id), 0) FROM event)) + ?1", ID_GAP) &&
 		(number_in_copy(sql, "SELECT last_id + 1 FROM deleted", &r->next_id) || fail_copy(db, sql, "restore"));
