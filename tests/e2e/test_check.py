@@ -57,6 +57,13 @@ def as_cgi(home, body=None, env=()):
 
 # ---- exit status and JSON
 
+def test_manual_has_the_names_of_the_code():
+    text = "".join(path.read_text() for path in (SOURCE / "src/cli").glob("check*.c"))
+    names = set(re.findall(r'check_say\([^;]*?CHECK_\w+, "([a-z-]+)"', text))
+    assert len(names) > 20
+    assert names <= set(re.findall(r"[a-z][a-z-]+", MANUAL)), names - set(re.findall(r"[a-z][a-z-]+", MANUAL))
+
+
 def test_exit_statuses_of_monitoring_plugins(receiver):
     home = Home(endpoint(PATH))
     for wrong in (["--frobnicate"], ["more"], ["--socket"]):

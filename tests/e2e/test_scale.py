@@ -2,6 +2,8 @@
 """doc/SCALE.md and conf-examples/scale: the files run on real servers, and what the document names is there."""
 import os
 import re
+import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import yaml
@@ -12,7 +14,7 @@ from place import BIN, SOURCE, need, new_dir, run, until
 from postgresql_server import PostgreSQL
 from receiver import Home
 from relaying import PATH, Relay, Target
-from sender import message, new_urn
+from sender import message, new_urn, padded
 from servers import Server, free_port, start_nginx
 from test_documents import blocks
 from test_man import CONFIGURATION
@@ -42,19 +44,29 @@ def web(home, receiver, text):
                        port, [receiver], home)
 
 
-def test_two_machines_behind_a_balancer(children):
-    """One of them stops: each delivery is answered 200, by the other. All is sent, once."""
-    server, target = PostgreSQL(table=None), Target()
-    homes = [Configured(CONFIGURATIONS[0], server, target) for _ in range(2)]
-    sites = [web(home, home.start(), (FILES / "nginx.conf").read_text()) for home in homes]
-    relays = [Relay(home).ready() for home in homes]
+def balance(sites):
+    """HAProxy before two machines."""
     where, port = new_dir("haproxy"), free_port()
     text = (FILES / "haproxy.cfg").read_text().replace("bind :80", f"bind 127.0.0.1:{port}")
     for name, site in zip(("one", "two"), sites):
         assert f"{name}.internal:8080" in text
         text = text.replace(f"{name}.internal:8080", f"127.0.0.1:{site.port}")
     (where / "haproxy.cfg").write_text(text)
-    balancer = Server([need("haproxy"), "-db", "-f", where / "haproxy.cfg"], where / "haproxy.log", port)
+    return Server([need("haproxy"), "-db", "-f", where / "haproxy.cfg"], where / "haproxy.log", port)
+
+
+def two_machines():
+    server, target = PostgreSQL(table=None), Target()
+    homes = [Configured(CONFIGURATIONS[0], server, target) for _ in range(2)]
+    sites = [web(home, home.start(), (FILES / "nginx.conf").read_text()) for home in homes]
+    return server, target, homes, sites
+
+
+def test_two_machines_behind_a_balancer(children):
+    """One of them stops: each delivery is answered 200, by the other. All is sent, once."""
+    server, target, homes, sites = two_machines()
+    relays = [Relay(home).ready() for home in homes]
+    balancer = balance(sites)
     sent = [new_urn() for _ in range(40)]
     for number, urn in enumerate(sent):
         if number == 20:
@@ -66,6 +78,29 @@ def test_two_machines_behind_a_balancer(children):
     assert balancer.deliver("/health").status == 404, "the balancer's own question is not for all"
     for one in (*relays, balancer, sites[1]):
         one.stop()
+
+
+def test_killed_receiver_behind_a_living_nginx(children):
+    """Its nginx answers 502 at once, which looks like the less busy machine: no sender gets that answer."""
+    server, _, _, sites = two_machines()
+    balancer = balance(sites)
+    sites[0].receivers[0].signal(signal.SIGKILL)
+    sites[0].receivers[0].wait(20)
+    with ThreadPoolExecutor(4) as senders:
+        replies = list(senders.map(lambda _: balancer.deliver(PATH, message()), range(200)))
+    assert {reply.status for reply in replies} == {200}
+    assert int(server.one("SELECT count(*) FROM event")) == 200
+    assert sites[0].deliver(PATH, message()).status == 502
+
+
+def test_longer_body_than_the_balancer_repeats(children):
+    """The first is answered 502, and its machine gets no more."""
+    _, _, _, sites = two_machines()
+    balancer = balance(sites)
+    sites[0].receivers[0].signal(signal.SIGKILL)
+    sites[0].receivers[0].wait(20)
+    statuses = [balancer.deliver(PATH, padded(100_000)).status for _ in range(6)]
+    assert 200 in statuses and statuses.count(502) <= 1, statuses
 
 
 def documents():
