@@ -141,12 +141,13 @@ static bool try_web(const struct init *i)
 	return status == 0;
 }
 
-static bool try_all(const struct init *i, const struct conf *conf)
+static bool try_all(struct init *i, const struct conf *conf)
 {
 	const char *socket[] = {NULL, NULL};
 	struct trial_command check = {.argv = socket, .cli = {.conf_file = i->conf}};
 	bool served, ok = init_try(i, conf, &served);
 
+	ok = (served || init_try_socket(i)) && ok;
 	socket[0] = served ? conf->listen : "none";
 	ok = child_run(run_check, &check) < 2 && ok; /* 1: a warning */
 	return (!i->web || try_web(i)) && ok;

@@ -170,6 +170,12 @@ void init_page_next(const struct init *i, int *n);
  */
 bool init_try(const struct init *i, const struct conf *conf, bool *served);
 
+/*
+ * True where the receiver's user may make the socket in its directory, or systemd makes it. Else prints what to do. Of use where no
+ * receiver serves yet.
+ */
+bool init_try_socket(struct init *i);
+
 /* The path of hookspool.fcgi: beside this program, else the installed one. */
 void init_receiver(char *out, size_t n);
 

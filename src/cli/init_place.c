@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /* hookspool init: the users that files are given to, and the places of files. */
 #define _DEFAULT_SOURCE
+#include <errno.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/child.h"
 #include "cli/cli.h"
 #include "cli/init.h"
+#include "cli/owner.h"
 
 #define DEFAULT_SOCKET "/run/hookspool/hookspool.sock"
 
@@ -102,4 +105,36 @@ int init_name_files(struct init *i)
 	if (ok && i->web)
 		memcpy(i->web_file, file, sizeof file);
 	return ok && init_page_name(i) ? CLI_OK : cli_usage("init", "the web server's file is a path of letters, digits and - . _ / alone");
+}
+
+/* ---- the socket's directory */
+
+/* Run in a child process, which becomes the receiver's user. */
+static int try_socket_directory(void *ctx)
+{
+	const struct init *i = ctx;
+	char directory[PATH_MAX], *slash;
+	int error;
+
+	snprintf(directory, sizeof directory, "%s", i->socket);
+	slash = strrchr(directory, '/');
+	slash[slash == directory] = '\0';
+	if ((geteuid() != 0 || i->uid == 0 || owner_become_user(i->uid, i->gid)) && access(directory, W_OK | X_OK) == 0)
+		return CLI_OK;
+	error = errno;
+	printf("FAIL  the receiver can't make its socket in %s: %s; ", directory, strerror(error));
+	if (i->user && error == EACCES)
+		printf("where it is hookspool's alone, run \"chown %s %s\"; else remove the files made, and run init with another --socket\n", i->user, directory);
+	else
+		puts("remove the files made, and run init with another --socket");
+	return CLI_NO;
+}
+
+bool init_try_socket(struct init *i)
+{
+	/* systemd makes it, as root */
+	if (geteuid() == 0 && access("/run/systemd/system", F_OK) == 0)
+		return true;
+	fflush(stdout);
+	return child_run(try_socket_directory, i) == CLI_OK;
 }

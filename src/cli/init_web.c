@@ -14,7 +14,7 @@
 	in "\tfastcgi_pass unix:@SOCKET@;\n" \
 	in "}\n"
 
-/* As in conf-examples/page: REMOTE_USER comes behind the include, so that no client names the user. */
+/* As in conf-examples/page: REMOTE_USER comes behind the include, so that no client names the user. Health is for all. */
 #define NGINX_PAGE \
 	"\n" \
 	"location /hookspool/ {\n" \
@@ -23,6 +23,12 @@
 	"\n" \
 	"\tinclude /etc/nginx/fastcgi_params;\n" \
 	"\tfastcgi_param REMOTE_USER $remote_user;\n" \
+	"\tfastcgi_pass unix:@PAGE_SOCKET@;\n" \
+	"}\n" \
+	"\n" \
+	"location ~ ^/hookspool/(health|ready)$ {\n" \
+	"\tfastcgi_param REMOTE_USER \"\";\n" \
+	"\tinclude /etc/nginx/fastcgi_params;\n" \
 	"\tfastcgi_pass unix:@PAGE_SOCKET@;\n" \
 	"}\n"
 
@@ -33,7 +39,10 @@
 	"\tAuthName \"hookspool\"\n" \
 	"\tAuthUserFile \"@USERS@\"\n" \
 	"\tRequire valid-user\n" \
-	"</Location>\n"
+	"</Location>\n" \
+	"<LocationMatch \"^/hookspool/(health|ready)$\">\n" \
+	"\tRequire all granted\n" \
+	"</LocationMatch>\n"
 
 #define APACHE(in) \
 	in "<Location \"@PATH@\">\n" \

@@ -9,6 +9,7 @@ import shutil
 import stat
 import subprocess
 from http.client import HTTPConnection
+from pathlib import Path
 
 import pytest
 
@@ -119,6 +120,7 @@ def test_page_is_shown_to_its_user_alone(web, children):
     assert status == 200 and b'"event":"message.received"' in body, body
     assert [page_status(made, wrong)[0] for wrong in (None, "", "x" * 64)] == [401] * 3
     assert page_status(made, password, "")[0] == 200
+    assert [page_status(made, None, path)[0] for path in ("health", "ready", "metrics", "healthy", "health/x")] == [200] * 2 + [401] * 3
     server.stop()
 
 
@@ -201,6 +203,22 @@ def test_trial_that_fails():
     said = done.stdout.decode()
     assert done.returncode == 1 and "FAIL  a signed delivery, to hookspool.fcgi, run once as CGI: 503" in said and "\nNext:" in said, said
     assert {"hookspool.conf", "linkedin.secret", "site"} <= made.files()
+
+
+@pytest.mark.skipif(Path("/run/systemd/system").exists(), reason="systemd makes the socket")
+def test_socket_in_a_directory_that_the_receiver_may_not_write():
+    """The delivery by CGI is stored, and check finds nothing: the start would fail."""
+    made, other = Made(), new_dir("other")
+    if ROOT:
+        os.chown(other, 0, 0)
+    other.chmod(0o555)
+    made.socket = other / "hs.sock"
+    done = made.init("--new-secret")
+    said = done.stdout.decode()
+    assert done.returncode == 1 and said.count("FAIL") == 1, said
+    assert f"FAIL  the receiver can't make its socket in {other}: Permission denied; " in said and "\nNext:" in said
+    if ROOT:
+        assert f'"chown {USER} {other}"' in said
 
 
 @pytest.mark.parametrize("answer, message", [
