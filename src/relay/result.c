@@ -113,6 +113,7 @@ static void add_result(struct relay *r, struct attempt *a)
 {
 	a->result.relay = a->relay;
 	a->result.event = a->event.id;
+	a->result.at_most_once = a->message.at_most_once;
 	a->ended = true;
 	if (!r->results)
 		r->record_at = clock_mono_us() + RECORD_US;

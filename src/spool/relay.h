@@ -88,6 +88,7 @@ struct spool_attempt {
 	struct slice answer; /* its beginning */
 	enum spool_relay_state state;
 	bool unjudged;       /* the sink's filters were not applied yet */
+	bool at_most_once;   /* a reply, which spool_relay_sending() has marked: a server must not lose the result while the relay lives */
 	int64_t due;         /* the next attempt, while it is pending; when it died, where it is dead; ms since the epoch */
 	int64_t since;       /* when `retry`'s time began: with the first attempt, unless the clock was set */
 	const char *pauses;  /* the sink whose pause begins or ends; NULL: none */

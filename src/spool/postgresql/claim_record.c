@@ -93,7 +93,7 @@ static bool write_pauses(struct spool_db *db, const struct spool_attempt *a)
 bool pg_claim_record(struct spool_db *db, const struct spool_attempt *first)
 {
 	struct pg_array column[COLUMNS] = {0};
-	bool unwanted = false, begun, ok;
+	bool unwanted = false, reply = false, begun, ok;
 
 	for (int i = 0; i < COLUMNS; i++) {
 		column[i].type = result_types[i];
@@ -102,12 +102,15 @@ bool pg_claim_record(struct spool_db *db, const struct spool_attempt *first)
 	for (const struct spool_attempt *a = first; a; a = a->next) {
 		add_result_row(column, a);
 		unwanted = unwanted || a->state == SPOOL_RELAY_UNWANTED;
+		reply = reply || a->at_most_once;
 	}
-	begun = pg_claim_enter(db) && spool_db_begin(db, false);
+	begun = pg_claim_enter(db) && (!reply || spool_db_durable(db, true)) && spool_db_begin(db, false);
 	ok = begun && write_pauses(db, first) && run_results(db, WRITE_STATES, column, COLUMNS) && run_results(db, CUT, column, 1) &&
 		(!unwanted || run_results(db, FORGET, column, COLUMNS)) && spool_db_commit(db);
 	if (begun)
 		spool_db_end(db);
+	if (reply)
+		spool_db_durable(db, false);
 	for (int i = 0; i < COLUMNS; i++)
 		pg_array_free(&column[i]);
 	return ok;
