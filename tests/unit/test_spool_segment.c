@@ -435,6 +435,35 @@ static void deleted_body_becomes_zeros(void **state)
 	no_holes = false;
 }
 
+/* The next call wipes the rest, when it can. */
+static void segment_that_cannot_be_wiped_stops_no_other(void **state)
+{
+	struct spool *s = new_spool("stuck");
+	struct spool_db *db;
+
+	(void)state;
+	for (const char *c = "abc"; *c; c++)
+		put_body(s, body_of(*c));
+	db = open_spool("stuck");
+	delete_event(db, 2);
+	assert_int_equal(rename("stuck/bodies-1", "stuck/away"), 0);
+	assert_true(mkdir("stuck/bodies-1", 0700) == 0 && mkdir("stuck/bodies-2", 0700) == 0); /* also for root */
+	unit_file("stuck/bodies-3", "of a killed process", 0600);
+	assert_false(spool_delete_wipe(db));
+	assert_non_null(strstr(spool_db_error(db), "bodies-1: wiping deleted bodies: "));
+	assert_int_equal(file_size("stuck/bodies-3"), -1);
+	assert_int_equal(number_of(db, "SELECT count(*) FROM hole WHERE segment < 3"), 2);
+	assert_int_equal(number_of(db, "SELECT count(*) FROM hole"), 2);
+	assert_true(rmdir("stuck/bodies-1") == 0 && rmdir("stuck/bodies-2") == 0);
+	assert_int_equal(rename("stuck/away", "stuck/bodies-1"), 0);
+	assert_true(spool_delete_wipe(db));
+	assert_true(is_wiped("stuck/bodies-1", BLOCKS, SIZE));
+	assert_false(spool_hole_any(db));
+	assert_bodies(db, "ac");
+	spool_db_free(db);
+	spool_close(s);
+}
+
 /* A reader that still sees the event must find its body. */
 static void body_that_a_reader_sees_is_not_wiped(void **state)
 {
@@ -540,6 +569,7 @@ int main(void)
 		cmocka_unit_test(segment_has_the_mode_of_the_directory),
 		cmocka_unit_test(segments_of_another_database_stay),
 		cmocka_unit_test(deleted_body_becomes_zeros),
+		cmocka_unit_test(segment_that_cannot_be_wiped_stops_no_other),
 		cmocka_unit_test(body_that_a_reader_sees_is_not_wiped),
 		cmocka_unit_test(forged_place_is_refused),
 		cmocka_unit_test(forged_number_stops_long_bodies_alone),

@@ -24,7 +24,7 @@ enum {
 /* The bytes from `from` to `to` of a segment; whole: no row is in it. */
 struct range {
 	int64_t segment, from, to;
-	bool whole;
+	bool whole, wiped;
 };
 
 bool spool_hole_note(struct spool_db *db, int64_t segment, int64_t from, int64_t to)
@@ -116,11 +116,11 @@ bool spool_hole_list(struct spool_db *db, struct buf *list)
 
 /* ---- wiping them */
 
-static bool fail_wipe(struct spool_db *db, int64_t segment)
+static bool fail_wipe(struct spool_db *db, int64_t segment, int error)
 {
 	char name[SPOOL_SEGMENT_NAME];
 
-	return spool_db_fail_code(db, SQLITE_IOERR, "%s: wiping deleted bodies: %s", spool_segment_name(segment, name), strerror(errno));
+	return spool_db_fail_code(db, SQLITE_IOERR, "%s: wiping deleted bodies: %s", spool_segment_name(segment, name), strerror(error));
 }
 
 /* Empties the file before it is removed: another process may still have it open. */
@@ -134,7 +134,7 @@ static bool remove_file(struct spool_db *db, int64_t segment)
 		(void)!ftruncate(fd, 0);
 		close(fd);
 	}
-	return unlinkat(db->dir_fd, spool_segment_name(segment, name), 0) == 0 || errno == ENOENT || fail_wipe(db, segment);
+	return unlinkat(db->dir_fd, spool_segment_name(segment, name), 0) == 0 || errno == ENOENT;
 }
 
 static bool write_zeros(int fd, int64_t from, int64_t to)
@@ -166,37 +166,61 @@ static bool wipe_range(int fd, int64_t from, int64_t to, int64_t size)
 	return write_zeros(fd, from, to);
 }
 
-/* Wipes the ranges of one segment, and syncs the file. Returns how many there are; 0 on a failure. */
-static size_t wipe_segment(struct spool_db *db, const struct range *r, size_t n)
+/* Wipes the ranges of one segment, and syncs the file. False with errno. */
+static bool wipe_segment(struct spool_db *db, const struct range *r, size_t n)
 {
-	size_t same = 0;
 	int64_t size = 0;
-	int fd = spool_segment_open(db, r->segment, O_RDWR, &size);
+	int fd = spool_segment_open(db, r->segment, O_RDWR, &size), error;
 	bool ok = fd >= 0 || errno == ENOENT;
 
-	for (; ok && same < n && r[same].segment == r->segment; same++)
-		ok = fd < 0 || wipe_range(fd, r[same].from, r[same].to, size);
+	for (size_t i = 0; ok && fd >= 0 && i < n; i++)
+		ok = wipe_range(fd, r[i].from, r[i].to, size);
 	ok = ok && (fd < 0 || fdatasync(fd) == 0);
-	if (!ok)
-		fail_wipe(db, r->segment);
+	error = errno;
 	if (fd >= 0)
 		close(fd);
-	return ok ? same : 0;
+	errno = error;
+	return ok;
 }
 
-static bool wipe_all(struct spool_db *db, const struct range *r, size_t n)
+/* How many of the ranges are in the first one's segment. */
+static size_t count_same(const struct range *r, size_t n)
 {
-	size_t done = 1;
+	size_t same = 1;
+
+	while (same < n && r[same].segment == r->segment)
+		same++;
+	return same;
+}
+
+/* Goes on behind a segment that can't be wiped. Returns the first such segment, with its errno in *error; 0: there is none. */
+static int64_t wipe_all(struct spool_db *db, struct range *r, size_t n, int *error)
+{
+	int64_t failed = 0;
+	size_t same;
+	bool ok;
+
+	for (size_t i = 0; i < n; i += same) {
+		same = count_same(&r[i], n - i);
+		ok = r[i].whole ? remove_file(db, r[i].segment) : wipe_segment(db, &r[i], same);
+		for (size_t j = i; j < i + same; j++)
+			r[j].wiped = ok;
+		if (!ok && !failed) {
+			failed = r[i].segment;
+			*error = errno;
+		}
+	}
+	return failed;
+}
+
+/* The removals are on the disk before the holes are forgotten. */
+static bool sync_removed(struct spool_db *db, const struct range *r, size_t n)
+{
 	bool removed = false;
 
-	for (size_t i = 0; done && i < n; i += done) {
-		if (r[i].whole)
-			done = remove_file(db, r[i].segment);
-		else
-			done = wipe_segment(db, &r[i], n - i);
-		removed = removed || r[i].whole;
-	}
-	return done && (!removed || fsync(db->dir_fd) == 0 || spool_db_fail_code(db, SQLITE_IOERR, "spool: %s", strerror(errno)));
+	for (size_t i = 0; i < n; i++)
+		removed = removed || (r[i].whole && r[i].wiped);
+	return !removed || fsync(db->dir_fd) == 0 || spool_db_fail_code(db, SQLITE_IOERR, "spool: %s", strerror(errno));
 }
 
 /* ---- forgetting them */
@@ -233,7 +257,7 @@ static bool forget_holes(struct spool_db *db, const struct range *r, size_t n)
 			break;
 		}
 		for (size_t j = i; ok && j < n && j < i + FORGOTTEN; j++)
-			ok = forget_range(db, &r[j]);
+			ok = !r[j].wiped || forget_range(db, &r[j]);
 		ok = ok && spool_db_commit(db);
 		spool_db_end(db);
 	}
@@ -242,8 +266,12 @@ static bool forget_holes(struct spool_db *db, const struct range *r, size_t n)
 
 bool spool_hole_wipe(struct spool_db *db, const struct buf *list)
 {
-	const struct range *r = (const void *)list->data;
+	struct range *r = (void *)list->data;
 	size_t n = list->len / sizeof *r;
+	int error = 0;
+	int64_t failed = wipe_all(db, r, n, &error);
 
-	return !n || (wipe_all(db, r, n) && forget_holes(db, r, n));
+	if (n && !(sync_removed(db, r, n) && forget_holes(db, r, n)))
+		return false;
+	return !failed || fail_wipe(db, failed, error);
 }
