@@ -8,6 +8,7 @@
 #include "cli/json.h"
 #include "core/clock.h"
 #include "spool/erase.h"
+#include "spool/overflow.h"
 
 struct erase {
 	struct spool_erase what;
@@ -60,6 +61,7 @@ static int erase_run(const struct cli *cli, void *values)
 	struct spool_erased sum = {0};
 	struct spool_db *db = NULL;
 	struct conf *conf;
+	char why[256] = "";
 	int status;
 	bool ok;
 
@@ -71,12 +73,12 @@ static int erase_run(const struct cli *cli, void *values)
 	o->what.keys_since = clock_now() - conf->dedupe_window;
 	ok = spool_erase(db, &o->what, &sum);
 	/* also where nothing was found: an earlier run may have been killed before it */
-	ok = ok && (o->what.dry_run || spool_delete_wipe(db));
+	ok = ok && (o->what.dry_run || (spool_delete_wipe(db) && spool_overflow_wipe(conf, why, sizeof why)));
 	if (o->json)
 		print_erased_json(&sum, o->what.dry_run);
 	else
 		say_erased(&sum, o->what.dry_run);
-	status = cli_close(conf, db, ok, NULL);
+	status = cli_close(conf, db, ok, *why ? why : NULL);
 	return status == CLI_OK && !sum.events.events && !sum.refusals && !sum.conversations ? CLI_NO : status;
 }
 

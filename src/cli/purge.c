@@ -8,6 +8,7 @@
 #include "cli/progress.h"
 #include "core/clock.h"
 #include "core/units.h"
+#include "spool/overflow.h"
 #include "spool/rejects.h"
 #include "spool/retention.h"
 
@@ -73,6 +74,7 @@ static int purge_run(const struct cli *cli, void *values)
 	struct spool_deleted sum = {0};
 	struct spool_db *db = NULL;
 	struct conf *conf;
+	char why[256] = "";
 	int status = o->age < 0 ? check_usage(cli) : CLI_OK;
 	bool ok, ruled;
 
@@ -81,13 +83,15 @@ static int purge_run(const struct cli *cli, void *values)
 	if (status != CLI_OK)
 		return status;
 	ruled = rules(&r, conf, o);
+	if (!ruled)
+		snprintf(why, sizeof why, "memory is short");
 	ok = ruled && purge_old(db, &r, &sum);
 	if (ok && !o->dry_run)
 		ok = spool_rejects_purge(db, &conf->reject, r.now) &&
-			spool_retention_forget(db, &r) && spool_delete_wipe(db);
+			spool_retention_forget(db, &r) && spool_delete_wipe(db) && spool_overflow_wipe(conf, why, sizeof why);
 	say_purged(&sum, o->dry_run);
 	spool_retention_free(&r);
-	return cli_close(conf, db, ok, ruled ? NULL : "memory is short");
+	return cli_close(conf, db, ok, *why ? why : NULL);
 }
 
 static const struct command_option purge_options[] = {

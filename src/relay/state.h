@@ -37,6 +37,8 @@ struct relay {
 	int64_t overflow_after;    /* the event of the overflow that was moved last */
 	int64_t overflow_begun;    /* clock_mono_us(), with the first event of it */
 	bool overflow_told;        /* that it can't be drained */
+	bool overflow_unwiped;     /* its files may have bytes of events that were moved */
+	int64_t overflow_wipe_at;  /* clock_mono_us(): not before that */
 	struct acks *acks; /* receivers that wait; NULL: with --once, or it could not listen */
 	char name[16]; /* of the spool */
 	int64_t version; /* spool_db_version() before the last reading began */

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import threading
 import time
@@ -324,6 +325,56 @@ def test_check_and_log_tell_of_the_overflow(server):
     assert found[2].startswith(f"warn: overflow {machine.spool.dir}: 2 events, since ") and found[2].endswith("; the relay moves them into the spool")
     assert "2 events moved from the overflow to the server" in relayed_by(machine)
     assert overflow_of(machine)[2] == f"ok: overflow {machine.spool.dir}: empty"
+    receiver.stop()
+
+
+def files_with(directory, text):
+    """The files of that directory which have those bytes."""
+    found = []
+    for path in filter(Path.is_file, directory.iterdir()):
+        with contextlib.suppress(FileNotFoundError):  # a wipe removes files of bodies
+            if text in path.read_bytes():
+                found.append(path.name)
+    return found
+
+
+SECRETLY = {"short": "SECRETLY", "long": "SECRETLY " * 50_000}
+
+
+def spill(server, text, *sections):
+    """A machine whose overflow has two events with that text; its server is up again."""
+    machine = Machine(server, *sections)
+    receiver = machine.start()
+    assert send(receiver, message()) == 200
+    server.kill(signal.SIGKILL)
+    assert [send(receiver, message(text=text)) for _ in range(2)] == [200, 200]
+    assert files_with(machine.spool.dir, b"SECRETLY")
+    server.start()
+    return machine, receiver
+
+
+@pytest.mark.parametrize("body", SECRETLY)
+def test_no_file_of_the_overflow_has_what_was_moved(server, body):
+    machine, receiver = spill(server, SECRETLY[body], NULL, endpoint(PATH, relay=["out"]))
+    relay = Relay(machine).ready()
+    until(lambda: not machine.spool.events(), "the overflow is empty", 90)
+    until(lambda: not files_with(machine.spool.dir, b"SECRETLY"), "it is wiped", 90)
+    assert server.one("SELECT count(*) FROM event") == "3"
+    relay.stop()
+    receiver.stop()
+
+
+@pytest.mark.parametrize("args", [["erase", "--sender", "urn:li:fsd_profile:ACoAA1"], ["purge", "--older-than", "1d"]])
+def test_a_deletion_wipes_the_overflow_too(server, args):
+    """A relay that was killed has moved the events, and wiped nothing."""
+    machine, receiver = spill(server, SECRETLY["long"])
+    with contextlib.closing(sqlite3.connect(machine.spool.dir / "hookspool.db")) as db:
+        db.execute("PRAGMA secure_delete = on")
+        db.execute("DELETE FROM event")
+        db.commit()
+    assert files_with(machine.spool.dir, b"SECRETLY")
+    assert machine.cli(*args).returncode == 0
+    assert not files_with(machine.spool.dir, b"SECRETLY")
     receiver.stop()
 
 

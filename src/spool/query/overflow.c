@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/encode.h"
+#include "spool/delete.h"
 #include "spool/key.h"
 #include "spool/stmt.h"
 
@@ -239,5 +240,20 @@ bool spool_overflow_move(struct spool_db *from, struct spool *to, const struct c
 	if (ok && m.n)
 		*after = ids[m.n - 1];
 	free_spilled(&m);
+	return ok;
+}
+
+bool spool_overflow_wipe(const struct conf *c, char *why, size_t why_size)
+{
+	struct spool_db *db;
+	bool ok;
+
+	if (!c->overflow_dir || !spool_db_exists(c->overflow_dir))
+		return true;
+	db = spool_db_new();
+	ok = db && spool_db_open(db, c->overflow_dir, c->journal, SPOOL_MANAGE) && spool_delete_wipe(db);
+	if (!ok)
+		snprintf(why, why_size, "overflow: %s", spool_db_error(db));
+	spool_db_free(db);
 	return ok;
 }
