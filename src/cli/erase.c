@@ -55,6 +55,15 @@ static void print_erased_json(const struct spool_erased *sum, bool dry_run)
 	json_end(&j);
 }
 
+/* An event that waits in the overflow may be of the person, and would come into the spool later. */
+static bool none_waits(const struct conf *conf, int64_t n, char *why, size_t size)
+{
+	if (n)
+		snprintf(why, size, "the overflow %s has %" PRId64 " event%s that %s not in the spool yet; run hookspool relay --once, then this again",
+			conf->overflow_dir, n, n == 1 ? "" : "s", n == 1 ? "is" : "are");
+	return !n;
+}
+
 static int erase_run(const struct cli *cli, void *values)
 {
 	struct erase *o = values;
@@ -62,6 +71,7 @@ static int erase_run(const struct cli *cli, void *values)
 	struct spool_db *db = NULL;
 	struct conf *conf;
 	char why[256] = "";
+	int64_t waiting;
 	int status;
 	bool ok;
 
@@ -73,7 +83,8 @@ static int erase_run(const struct cli *cli, void *values)
 	o->what.keys_since = clock_now() - conf->dedupe_window;
 	ok = spool_erase(db, &o->what, &sum);
 	/* also where nothing was found: an earlier run may have been killed before it */
-	ok = ok && (o->what.dry_run || (spool_delete_wipe(db) && spool_overflow_wipe(conf, why, sizeof why)));
+	ok = ok && (o->what.dry_run || (spool_delete_wipe(db) && spool_overflow_wipe(conf, &waiting, why, sizeof why) &&
+		none_waits(conf, waiting, why, sizeof why)));
 	if (o->json)
 		print_erased_json(&sum, o->what.dry_run);
 	else

@@ -75,6 +75,7 @@ static int purge_run(const struct cli *cli, void *values)
 	struct spool_db *db = NULL;
 	struct conf *conf;
 	char why[256] = "";
+	int64_t waiting;
 	int status = o->age < 0 ? check_usage(cli) : CLI_OK;
 	bool ok, ruled;
 
@@ -88,7 +89,7 @@ static int purge_run(const struct cli *cli, void *values)
 	ok = ruled && purge_old(db, &r, &sum);
 	if (ok && !o->dry_run)
 		ok = spool_rejects_purge(db, &conf->reject, r.now) &&
-			spool_retention_forget(db, &r) && spool_delete_wipe(db) && spool_overflow_wipe(conf, why, sizeof why);
+			spool_retention_forget(db, &r) && spool_delete_wipe(db) && spool_overflow_wipe(conf, &waiting, why, sizeof why);
 	say_purged(&sum, o->dry_run);
 	spool_retention_free(&r);
 	return cli_close(conf, db, ok, *why ? why : NULL);

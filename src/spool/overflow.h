@@ -26,7 +26,10 @@ bool spool_overflow_is_one(struct spool_db *db, const char *dir);
  */
 bool spool_overflow_move(struct spool_db *from, struct spool *to, const struct conf *c, int64_t *after, size_t *n, char *why, size_t why_size);
 
-/* spool_delete_wipe() for the overflow of the configuration, if there is one. False with the reason in why. */
-bool spool_overflow_wipe(const struct conf *c, char *why, size_t why_size);
+/*
+ * spool_delete_wipe() for the overflow of the configuration, if there is one. *waiting: the events there, which the relay has still to
+ * move. False with the reason in why.
+ */
+bool spool_overflow_wipe(const struct conf *c, int64_t *waiting, char *why, size_t why_size);
 
 #endif

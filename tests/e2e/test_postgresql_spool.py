@@ -378,6 +378,13 @@ def test_a_deletion_wipes_the_overflow_too(server, args):
     receiver.stop()
 
 
+def test_erase_tells_of_events_that_wait_in_the_overflow(server):
+    machine, receiver = spill(server, SECRETLY["short"])
+    found = machine.cli("erase", "--sender", "urn:li:fsd_profile:ACoAA1")
+    assert found.returncode == 75 and re.search(rb"overflow \S+ has \d+ events? that (is|are) not in the spool yet", found.stderr)
+    receiver.stop()
+
+
 PINGS = 'scheme "pings" {\nlike = "connectsafely"\nbodies = {"any"}\nevent = {"text:ping"}\ndedupe-key = {"json:none"}\n}\n'
 
 

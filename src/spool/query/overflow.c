@@ -11,6 +11,7 @@
 #include "spool/delete.h"
 #include "spool/key.h"
 #include "spool/stmt.h"
+#include "spool/totals.h"
 
 enum { EVENTS = 64, BYTES = 4 << 20 /* of bodies, without the last */ };
 
@@ -243,17 +244,21 @@ bool spool_overflow_move(struct spool_db *from, struct spool *to, const struct c
 	return ok;
 }
 
-bool spool_overflow_wipe(const struct conf *c, char *why, size_t why_size)
+bool spool_overflow_wipe(const struct conf *c, int64_t *waiting, char *why, size_t why_size)
 {
+	struct spool_totals t;
 	struct spool_db *db;
 	bool ok;
 
+	*waiting = 0;
 	if (!c->overflow_dir || !spool_db_exists(c->overflow_dir))
 		return true;
 	db = spool_db_new();
-	ok = db && spool_db_open(db, c->overflow_dir, c->journal, SPOOL_MANAGE) && spool_delete_wipe(db);
+	ok = db && spool_db_open(db, c->overflow_dir, c->journal, SPOOL_MANAGE) && spool_delete_wipe(db) && spool_totals_read(db, &t);
 	if (!ok)
 		snprintf(why, why_size, "overflow: %s", spool_db_error(db));
+	else
+		*waiting = t.events;
 	spool_db_free(db);
 	return ok;
 }
