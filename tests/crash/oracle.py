@@ -58,7 +58,7 @@ class Sender:
     sender does; some of them twice at the same time or again later. `deliver` takes a body and returns a Reply.
     """
 
-    def __init__(self, deliver, journal, rng, threads=6, twins=2, pause=0.05):
+    def __init__(self, deliver, journal, rng, threads=6, twins=2, pause=0.05, sizes=SIZES):
         self.deliver, self.path, self.pause = deliver, journal, pause
         self.journal = os.open(journal, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         self.ending = Event()
@@ -67,7 +67,7 @@ class Sender:
         self.failures = []  # (attempt, what came instead of a 200)
         self.seconds = []  # that each 200 took
         self.longest = 0.0  # that any answer took
-        self.twins = twins
+        self.twins, self.sizes = twins, sizes
         self.pool = ThreadPoolExecutor(threads + twins)
         self.rngs = [random.Random(rng.random()) for _ in range(threads)]
         self.running = []
@@ -90,7 +90,7 @@ class Sender:
 
     def send_new(self, rng):
         while not self.ending.is_set():
-            body = new_event(rng)
+            body = new_event(rng, rng.choice(self.sizes))
             if rng.random() < 0.25:
                 self.again.put(body if rng.random() < 0.5 or not self.recent else rng.choice(self.recent))
             if self.hand_in(body):
