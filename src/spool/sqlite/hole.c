@@ -52,14 +52,14 @@ bool spool_hole_any(struct spool_db *db)
 
 /* ---- listing them */
 
-/* The first segment behind that one which has a hole; 0: there is none. *whole: no row is in it. */
+/* The first segment behind that one which has a hole; 0: there is none. *whole: no row is in it. A forged row may have a text. */
 static bool next_segment(struct spool_db *db, int64_t *segment, bool *whole)
 {
 	sqlite3_stmt *st;
 	bool ok;
 
 	if (sqlite3_prepare_v2(db->sql, "SELECT segment, NOT EXISTS(SELECT 1 FROM event WHERE event.segment = h.segment)"
-			" FROM (SELECT min(segment) AS segment FROM hole WHERE segment > ?1) AS h", -1, &st, NULL) != SQLITE_OK)
+			" FROM (SELECT min(segment) AS segment FROM hole WHERE segment > ?1 AND typeof(segment) = 'integer') AS h", -1, &st, NULL) != SQLITE_OK)
 		return spool_sql_fail(db);
 	sqlite3_bind_int64(st, 1, *segment);
 	ok = sqlite3_step(st) == SQLITE_ROW || spool_sql_fail(db);
