@@ -288,10 +288,13 @@ static bool check_token_scheme(cfg_t *sec, const struct scheme *s)
 		option_refuse(sec, "it has a time outside of its token; write timestamp = \"claim:iat\", or nothing");
 }
 
-/* Options that promise a signature beside an algorithm that has none. 0.1 took them: they still load, and check fails. */
+/*
+ * Options that promise a signature beside an algorithm that has none. 0.1 took them: they still load, and check fails. A secret may be
+ * in base64.
+ */
 static void report_unused(cfg_t *sec, const struct scheme *s)
 {
-	static const char *const signing[] = {"signs", "encoding", "timestamp-header", "timestamp-prefix", "timestamp", "id-header"};
+	static const char *const signing[] = {"signs", "timestamp-header", "timestamp-prefix", "timestamp", "id-header"};
 	int end = sec->line;
 
 	for (size_t i = 0; !scheme_has_key(s) && i < sizeof signing / sizeof *signing; i++)

@@ -468,7 +468,7 @@ static void options_that_sign_nothing_are_reported(void **state)
 	static const struct {
 		const char *options, *words; /* NULL: nothing is reported */
 	} cases[] = {
-		{"like = \"bearer\" signs = \"{body}\"", "signs does nothing"}, {"algorithm = \"secret\" header = \"X\" encoding = \"base64\"", "encoding does nothing"},
+		{"like = \"bearer\" signs = \"{body}\"", "signs does nothing"}, {"algorithm = \"secret\" header = \"X\" encoding = \"base64\"", NULL},
 		{"algorithm = \"client-state\" client-state = {\"json:s\"} id-header = \"X\"", "id-header does nothing"}, {"like = \"header\" timestamp-header = \"X\"", "timestamp-header does nothing"},
 		{"like = \"bearer\" event = {\"json:type\"}", NULL}, {"header = \"X\" signs = \"{body}\" encoding = \"base64\"", NULL},
 	};
