@@ -197,7 +197,8 @@ def test_receiver_and_relay_share_the_spool_and_no_secret(machine):
     spool = machine.path("/var/lib/hookspool")
     assert spool.stat().st_mode & 0o7777 == 0o2770
     group = int(machine.do("getent", "group", "hookspool-spool").split(":")[2])
-    assert {(path.stat().st_gid, path.stat().st_mode & 0o777) for path in spool.iterdir()} == {(group, 0o660)}
+    assert {(path.stat().st_gid, path.stat().st_mode & 0o777) for path in spool.iterdir() if path.is_file()} == {(group, 0o660)}
+    assert {(path.stat().st_gid, path.stat().st_mode & 0o777) for path in spool.iterdir() if path.is_dir()} <= {(group, 0o770)}
     assert len({path.stat().st_uid for path in spool.iterdir()}) == 2
     for path, reader in (("linkedin.secret", receiver), ("sinks/connectsafely.auth", relay), ("sinks/assistant.key", relay),
                          ("sinks/assistant.prompt", relay)):
