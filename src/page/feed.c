@@ -163,6 +163,13 @@ static void begin_search(struct feed *f, const struct page_call *c, struct spool
 	f->q.filter.search = f->searching.search;
 }
 
+/* A search reads by the connection that it began with, and another request may have that while this one waits. */
+static void end_search(struct feed *f)
+{
+	searching_end(&f->searching);
+	f->q.filter.search = NULL;
+}
+
 /* Finds rows; upwards it waits for the first. False after an answer with the error. */
 static bool find_or_wait(struct page_call *c, struct feed *f)
 {
@@ -185,6 +192,7 @@ static bool find_or_wait(struct page_call *c, struct feed *f)
 			return true;
 		f->q.cursor[0] = f->at[0];
 		f->q.cursor[1] = f->at[1];
+		end_search(f);
 		f->busy = !wait_for_news(c, f->at, deadline);
 		if (f->busy)
 			return page_reader(c) != NULL;
@@ -261,5 +269,5 @@ void feed_answer(struct page_call *c)
 	if (feed_query_read(c, &f.q) && find_or_wait(c, &f))
 		write_feed(c, &f);
 	stored_text_free(&f.reader);
-	searching_end(&f.searching);
+	end_search(&f);
 }
