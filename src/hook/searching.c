@@ -50,8 +50,9 @@ static bool make_schemes(struct search_schemes *s, const struct conf *conf)
 void searching_begin(struct searching *s, struct spool_db *db, const struct conf *conf, const struct search_terms *t)
 {
 	*s = (struct searching){0};
-	if (make_schemes(&s->schemes, conf))
-		s->search = spool_search_new(db, t, &s->schemes);
+	s->search = spool_search_new(db, t, &s->schemes);
+	if (s->search && !make_schemes(&s->schemes, conf))
+		searching_end(s);
 }
 
 void searching_end(struct searching *s)

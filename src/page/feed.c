@@ -180,7 +180,7 @@ static bool find_or_wait(struct page_call *c, struct feed *f)
 		db = page_reader(c);
 		if (!db)
 			return false;
-		if (!f->searching.schemes.of)
+		if (!f->searching.search)
 			begin_search(f, c, db);
 		if (!set_range(f, db) || !find_rows(f, db, clock_mono_us() + PAGE_BUDGET_US)) {
 			page_spool_error(c);
