@@ -39,6 +39,8 @@ void spool_retention_move(struct spool_retention *r, int64_t now);
 /* Where a pass is. Zero-initialised, it begins with the oldest event. */
 struct spool_retention_cursor {
 	int64_t after;  /* the id of the last event that was looked at */
+	int64_t last;   /* the id of the event that the pass ends with */
+	int64_t time_of, time; /* the id and the time of an event further on, the first with a possible time */
 	bool done;      /* there are no further events */
 	bool all_young; /* each event of the last page is younger than the shortest age: those behind it probably are, too */
 	bool all_old;   /* none is younger: those that stay have to be looked at again only now and then */
@@ -46,8 +48,9 @@ struct spool_retention_cursor {
 };
 
 /*
- * Looks at the next 1,000 events, or at 50,000 behind such that were all old, and deletes those that are old. An event's own time decides, also where its neighbours have other
- * times. Where it is one that cannot be, the next event's decides.
+ * Looks at the next 1,000 events, or at 50,000 behind such that were all old, and deletes those that are old. An event's own time
+ * decides, also where its neighbours have other times. Where it is one that cannot be, the next event's decides. A pass ends at the
+ * event that was the last one when it began: those that arrive meanwhile are young, and would keep it going.
  */
 bool spool_retention_page(struct spool_db *db, const struct spool_retention *r, struct spool_retention_cursor *c);
 

@@ -2,6 +2,7 @@
 """Retention: keep, purge, a full disk, and that what is deleted is in no file any more."""
 import itertools
 import json
+import re
 import sqlite3
 import threading
 import time
@@ -218,6 +219,21 @@ def test_purge_of_events_from_the_future(receiver):
         age(home, event, ms)
     assert home.cli("purge", "--older-than", "30d").stdout == b"3 events purged\n"
     assert ids(home) == [4]
+
+
+@pytest.mark.parametrize("time_of_last", ["ahead", "right"])
+def test_purge_looks_at_each_event_once(receiver, time_of_last):
+    """Also where a clock ahead stored many events in a row, whose time is that of an event far behind them."""
+    one = receiver()
+    deliver(one, 2)
+    write(one.home, "INSERT INTO event(id, received_at, endpoint, secret, event, headers, body) WITH RECURSIVE n(i) AS"
+          " (SELECT 100 UNION ALL SELECT i + 1 FROM n WHERE i < 120000) SELECT i, ?, '/w', 1, 'e', '', zeroblob(300) FROM n", now() + 9 * DAY)
+    write(one.home, "UPDATE event SET received_at = ? WHERE id = 120000", now() + (9 if time_of_last == "ahead" else -31) * DAY)
+    done = run(["sh", "-c", '"$@"; cat /proc/$$/io', "sh", BIN / "hookspool", "-c", one.home.conf, "purge", "--older-than", "30d", "--dry-run"], user=USER)
+    purged = 0 if time_of_last == "ahead" else 120000 - 99
+    assert done.stdout.startswith(b"%d events would be purged\n" % purged), done.stdout
+    was_read = int(re.search(rb"rchar: (\d+)", done.stdout)[1])
+    assert was_read < 3 * sum(f.stat().st_size for f in one.home.spool.dir.glob("hookspool.db*")), done.stdout
 
 
 @pytest.mark.parametrize("journal", ["wal", "delete"])

@@ -99,17 +99,18 @@ struct looked_at {
 	int64_t at, before;
 };
 
-/* The next events, up to `most`. Returns how many, or -1. */
-static int read_page(struct spool_db *db, const struct spool_retention *r, int64_t after, struct looked_at *page, int most)
+/* The next events of the pass, up to `most`. Returns how many, or -1. */
+static int read_page(struct spool_db *db, const struct spool_retention *r, const struct spool_retention_cursor *c, struct looked_at *page, int most)
 {
 	struct spool_stmt *st;
 	int rc, count = 0;
 
-	if (!spool_stmt_prepare(db, "SELECT id, received_at, endpoint, event_size(body, segment) + length(headers) FROM event WHERE id > ?1 ORDER BY id"
-			" LIMIT ?2", &st))
+	if (!spool_stmt_prepare(db, "SELECT id, received_at, endpoint, event_size(body, segment) + length(headers) FROM event WHERE id > ?1 AND id <= ?2"
+			" ORDER BY id LIMIT ?3", &st))
 		return -1;
-	spool_stmt_bind_int(st, 1, after);
-	spool_stmt_bind_int(st, 2, most);
+	spool_stmt_bind_int(st, 1, c->after);
+	spool_stmt_bind_int(st, 2, c->last);
+	spool_stmt_bind_int(st, 3, most);
 	while (count < most && (rc = spool_stmt_step(st)) == SPOOL_ROW)
 		page[count++] = (struct looked_at){
 			.event = {spool_stmt_int64(st, 0), spool_stmt_int64(st, 3)},
@@ -124,30 +125,61 @@ static int read_page(struct spool_db *db, const struct spool_retention *r, int64
 	return count;
 }
 
-/* Sets *at to the time of the first event after that id with a possible time; to now where there is none. */
-static bool next_time(struct spool_db *db, const struct spool_retention *r, int64_t after, int64_t *at)
+/* Looks for an event with a possible time among the next PAGE_MOST. Sets *id to the last one that was looked at, to c->last behind all. */
+static bool look_for_time(struct spool_db *db, const struct spool_retention *r, struct spool_retention_cursor *c, int64_t *id, bool *found)
 {
 	struct spool_stmt *st;
 	enum spool_step rc;
+	int count = 0;
 
-	if (!spool_stmt_prepare(db, "SELECT received_at FROM event WHERE id > ?1 AND received_at BETWEEN ?2 AND ?3 ORDER BY id LIMIT 1", &st))
+	*found = false;
+	if (!spool_stmt_prepare(db, "SELECT id, received_at FROM event WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3", &st))
 		return false;
-	spool_stmt_bind_int(st, 1, after);
-	spool_stmt_bind_int(st, 2, r->distrust ? YEAR_2000_MS : INT64_MIN);
-	spool_stmt_bind_int(st, 3, r->now);
-	rc = spool_stmt_step(st);
-	*at = rc == SPOOL_ROW ? spool_stmt_int64(st, 0) : r->now;
+	spool_stmt_bind_int(st, 1, *id);
+	spool_stmt_bind_int(st, 2, c->last);
+	spool_stmt_bind_int(st, 3, PAGE_MOST);
+	while (!*found && (rc = spool_stmt_step(st)) == SPOOL_ROW) {
+		count++;
+		*id = spool_stmt_int64(st, 0);
+		c->time = spool_stmt_int64(st, 1);
+		*found = is_possible(r, c->time);
+	}
+	if (!*found && count < PAGE_MOST)
+		*id = c->last;
 	spool_stmt_free(st);
-	return rc == SPOOL_ROW || rc == SPOOL_DONE || spool_stmt_fail(db);
+	return *found || rc == SPOOL_DONE || spool_stmt_fail(db);
+}
+
+/*
+ * Finds the time of the first event after that id with a possible time; now where there is none. Each event is looked at once in a
+ * pass, and no statement runs long: SQLite's log grows as long as one reads.
+ */
+static bool find_time(struct spool_db *db, const struct spool_retention *r, struct spool_retention_cursor *c, int64_t after)
+{
+	bool found = c->time_of > after, ok = true;
+	int64_t id = after;
+
+	while (ok && !found && id < c->last) {
+		ok = look_for_time(db, r, c, &id, &found);
+		c->time_of = id;
+	}
+	if (!found) {
+		c->time_of = INT64_MAX;
+		c->time = r->now;
+	}
+	return ok;
 }
 
 /* An event with an impossible time gets the time of the next event with a possible one: it was not received later. */
-static bool correct_event_times(struct spool_db *db, const struct spool_retention *r, struct looked_at *page, int count)
+static bool correct_event_times(struct spool_db *db, const struct spool_retention *r, struct spool_retention_cursor *c, struct looked_at *page, int count)
 {
 	int64_t at = r->now;
 
-	if (!is_possible(r, page[count - 1].at) && !next_time(db, r, page[count - 1].event.id, &at))
-		return false;
+	if (!is_possible(r, page[count - 1].at)) {
+		if (!find_time(db, r, c, page[count - 1].event.id))
+			return false;
+		at = c->time;
+	}
 	for (int i = count - 1; i >= 0; i--) {
 		if (is_possible(r, page[i].at))
 			at = page[i].at;
@@ -155,6 +187,21 @@ static bool correct_event_times(struct spool_db *db, const struct spool_retentio
 			page[i].at = at;
 	}
 	return true;
+}
+
+static bool find_last(struct spool_db *db, struct spool_retention_cursor *c)
+{
+	struct spool_stmt *st;
+	bool ok;
+
+	if (c->last)
+		return true;
+	if (!spool_stmt_prepare(db, "SELECT coalesce(max(id), 0) FROM event", &st))
+		return false;
+	ok = spool_stmt_step(st) == SPOOL_ROW;
+	c->last = ok ? spool_stmt_int64(st, 0) : 0;
+	spool_stmt_free(st);
+	return ok || spool_stmt_fail(db);
 }
 
 static bool delete_old(struct spool_db *db, const struct spool_retention *r, const struct looked_at *page, int count,
@@ -183,12 +230,12 @@ bool spool_retention_page(struct spool_db *db, const struct spool_retention *r, 
 
 	if (!page)
 		return spool_db_fail(db, SPOOL_ERROR_OTHER, "memory is short");
-	count = read_page(db, r, c->after, page, most);
+	count = find_last(db, c) ? read_page(db, r, c, page, most) : -1;
 	ok = count >= 0;
 	c->done = count < most;
 	c->all_young = c->all_old = true;
 	if (ok && count > 0) {
-		ok = correct_event_times(db, r, page, count) && delete_old(db, r, page, count, &c->sum);
+		ok = correct_event_times(db, r, c, page, count) && delete_old(db, r, page, count, &c->sum);
 		for (int i = 0; i < count; i++) {
 			c->all_young = c->all_young && page[i].at >= youngest;
 			c->all_old = c->all_old && page[i].at < youngest;
