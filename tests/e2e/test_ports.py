@@ -10,7 +10,7 @@ from place import COMPILER, SANITIZER, SOURCE, new_dir, run
 
 pytestmark = pytest.mark.skipif(bool(SANITIZER), reason="it makes a build of its own, without sanitizers")
 
-FUNCTIONS = """accept4 closefrom explicit_bzero fallocate getauxval getrandom memfd_create pipe2 posix_fallocate
+FUNCTIONS = """accept4 closefrom explicit_bzero fallocate getauxval getrandom memfd_create pipe2 posix_fadvise posix_fallocate
     posix_spawn_file_actions_addclosefrom_np pthread_condattr_setclock pthread_timedjoin_np setresuid sync_file_range""".split()
 HEADERS = "link.h linux/magic.h linux/seccomp.h sys/epoll.h sys/eventfd.h sys/prctl.h sys/signalfd.h".split()
 LINUX = {*FUNCTIONS, "__explicit_bzero_chk", "epoll_wait", "epoll_create1", "eventfd", "signalfd", "prctl", "syscall", "timer_create", "gettid", "qsort_r",
