@@ -27,7 +27,7 @@ enum spool_error {
 };
 
 enum spool_access {
-	SPOOL_RECEIVE, /* make it when it isn't there; write */
+	SPOOL_RECEIVE, /* make it when it isn't there; write; an overflow becomes a spool */
 	SPOOL_OVERFLOW, /* the same, as the overflow, which it becomes while it is empty; a spool with events of its own is refused */
 	SPOOL_MANAGE,  /* it must be there; read and write */
 	SPOOL_READ,    /* the same, but each write fails: for the page */

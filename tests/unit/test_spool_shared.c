@@ -296,6 +296,25 @@ static void a_spool_of_its_own_is_no_overflow(void **state)
 	spool_close(local);
 }
 
+/* So its events are not moved to a server that a later configuration names. */
+static void an_overflow_that_is_used_as_spool_is_one(void **state)
+{
+	struct spool *local, *own;
+	struct spool_event ev = event(SPOOL_IDENTITY_SIGNED, "1", "one");
+	struct spool_db *db = spool_db_new();
+
+	engines_take(state);
+	local = spool_new("local", JOURNAL_WAL, SPOOL_OVERFLOW, limits(10));
+	put(local, &ev);
+	spool_close(local);
+	own = spool_new("local", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
+	assert_true(spool_open(own, why, sizeof why));
+	spool_close(own);
+	assert_true(spool_db_open(db, "local", JOURNAL_WAL, SPOOL_MANAGE));
+	assert_false(spool_overflow_is_one(db, "local"));
+	spool_db_free(db);
+}
+
 /* ---- claims */
 
 static struct spool_db *relay_of(struct world *w)
@@ -574,6 +593,7 @@ int main(void)
 		ENGINES_SERVER(a_put_connects_anew),
 		ENGINES_SERVER(events_of_the_overflow_are_moved_once),
 		ENGINES_SERVER(a_spool_of_its_own_is_no_overflow),
+		ENGINES_SERVER(an_overflow_that_is_used_as_spool_is_one),
 		ENGINES_SERVER(a_relay_is_one_process_s),
 		ENGINES_SERVER(a_lease_that_has_ended_is_another_s),
 		ENGINES_SERVER(a_conversation_goes_one_by_one),

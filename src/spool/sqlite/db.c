@@ -180,24 +180,27 @@ bool spool_sqlite_exists(const char *dir)
 	return access(path, F_OK) == 0;
 }
 
-/* Makes the database the overflow. */
-static bool mark_overflow(struct spool_db *db, const char *dir)
+/*
+ * Makes the database the overflow; or a spool, with the events that wait in it: an overflow that the configuration names as spool, or
+ * that a server's spool is moved to.
+ */
+static bool mark_as(struct spool_db *db, const char *dir, bool overflow)
 {
 	char set[64];
 
-	if (spool_db_pragma(db, "PRAGMA application_id") == SPOOL_OVERFLOW_MARK)
+	if ((spool_db_pragma(db, "PRAGMA application_id") == SPOOL_OVERFLOW_MARK) == overflow)
 		return true;
-	snprintf(set, sizeof set, "PRAGMA application_id=%d", SPOOL_OVERFLOW_MARK);
-	return spool_overflow_is_one(db, dir) && (spool_db_exec(db, set) || spool_db_fail_sql(db, "overflow"));
+	snprintf(set, sizeof set, "PRAGMA application_id=%d", overflow ? SPOOL_OVERFLOW_MARK : 0);
+	return (!overflow || spool_overflow_is_one(db, dir)) && (spool_db_exec(db, set) || spool_db_fail_sql(db, "overflow"));
 }
 
 static bool open_under_lock(struct spool_db *db, const char *dir, const char *path, enum journal journal, enum spool_access access)
 {
-	bool ok;
+	bool overflow = access == SPOOL_OVERFLOW, receive = overflow || access == SPOOL_RECEIVE, ok;
 
 	if (!spool_lock_take(db, true))
 		return false;
-	ok = open_database(db, path, journal, access == SPOOL_OVERFLOW ? SPOOL_RECEIVE : access) && (access != SPOOL_OVERFLOW || mark_overflow(db, dir));
+	ok = open_database(db, path, journal, receive ? SPOOL_RECEIVE : access) && (!receive || mark_as(db, dir, overflow));
 	if (!ok)
 		spool_repair_note_error(db);
 	spool_lock_release(db);
