@@ -50,7 +50,7 @@ struct spool_retention_cursor {
 /*
  * Looks at the next 1,000 events, or at 50,000 behind such that were all old, and deletes those that are old. An event's own time
  * decides, also where its neighbours have other times. Where it is one that cannot be, the next event's decides. A pass ends at the
- * event that was the last one when it began: those that arrive meanwhile are young, and would keep it going.
+ * event that was the last one when the pass began. Events that arrive during a pass are young, and would keep it going.
  */
 bool spool_retention_page(struct spool_db *db, const struct spool_retention *r, struct spool_retention_cursor *c);
 

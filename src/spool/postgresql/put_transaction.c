@@ -211,7 +211,7 @@ static bool take_settings(struct put_transaction *t)
 	return ok;
 }
 
-/* Passes what is left until the end of the transaction. False: the connection failed before that end, so the commit is unknown. */
+/* Reads the results up to the end of the transaction. False: the connection failed before the end, so the commit is unknown. */
 static bool take_sync(struct put_transaction *t)
 {
 	PGresult *r;

@@ -240,9 +240,9 @@ static bool write_bodies(struct spool_append *a)
 }
 
 /*
- * Drops bodies of some transactions ago, which are synced, from the page cache: the next ones take the same memory again. Memory that
- * was not used before costs the processor more than all else that is done for a long body, on virtual machines most of all. A relay
- * that keeps up reads from the cache. A page that is only partly in the range stays; the range of the next transaction has it as a whole.
+ * Drops older bodies, which are synced, from the page cache. The next bodies then take the same memory again. A copy into new memory
+ * takes more time than all other work for a long body, most of all on virtual machines. The newest bodies stay: a relay that keeps up
+ * reads them from the cache. A page that is only partly in the range stays. The range of the next transaction has the whole page.
  */
 static void give_back_pages(int fd, int64_t at)
 {

@@ -181,8 +181,8 @@ bool spool_sqlite_exists(const char *dir)
 }
 
 /*
- * Makes the database the overflow; or a spool, with the events that wait in it: an overflow that the configuration names as spool, or
- * that a server's spool is moved to.
+ * Makes the database the overflow, or makes an overflow a spool with the events that wait in it. A configuration may name an overflow as
+ * its spool, and `hookspool move` may move a server's spool into one.
  */
 static bool mark_as(struct spool_db *db, const char *dir, bool overflow)
 {
