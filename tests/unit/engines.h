@@ -151,6 +151,9 @@ static inline struct spool_db *engines_open(struct world *w, enum spool_access a
 	{"sqlite_" #test, test, engines_begin_sqlite, engines_end_world, NULL}, \
 	{"postgresql_" #test, test, engines_begin_server, engines_end_world, NULL}
 
+/* A test of what SQLite's engine alone has, such as spools of older releases. */
+#define ENGINES_SQLITE(test) {"sqlite_" #test, test, engines_begin_sqlite, engines_end_world, NULL}
+
 /* A test for servers alone. */
 #define ENGINES_SERVER(test) {"postgresql_" #test, test, engines_begin_server, engines_end_world, NULL}
 

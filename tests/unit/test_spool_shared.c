@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* A spool that several machines share: what makes two deliveries the same event, and which relay has what. */
+/* A spool that several machines share: how events come there, and which relay has what. */
 #include "engines.h"
 
 #include <poll.h>
@@ -14,9 +14,9 @@
 #define DAY INT64_C(86400000)
 
 static char why[256];
-static char crm_name[] = "crm", ordered_name[] = "ordered", store_name[] = "store";
-static struct sink crm = {.name = crm_name}, ordered = {.name = ordered_name, .ordered = true}, store = {.name = store_name};
-static const struct sink *const to_crm[] = {&crm}, *const to_ordered[] = {&ordered}, *const to_store[] = {&store};
+static char crm_name[] = "crm", ordered_name[] = "ordered";
+static struct sink crm = {.name = crm_name}, ordered = {.name = ordered_name, .ordered = true};
+static const struct sink *const to_crm[] = {&crm}, *const to_ordered[] = {&ordered};
 
 static struct slice text(const char *s)
 {
@@ -70,59 +70,7 @@ static int64_t ask(struct world *w, const char *sql)
 	return n;
 }
 
-/* ---- what is the same event */
-
-static void an_id_that_is_signed_decides_alone(void **state)
-{
-	struct world *w = engines_take(state);
-	struct spool *s = make(w);
-	int64_t one = stores(s, event(SPOOL_IDENTITY_SIGNED, "1", "one"));
-
-	merges(s, event(SPOOL_IDENTITY_SIGNED, "1", "one"), one, false);
-	merges(s, event(SPOOL_IDENTITY_SIGNED, "1", "two"), one, true);
-	assert_true(stores(s, event(SPOOL_IDENTITY_SIGNED, "2", "one")) > one);
-	spool_close(s);
-	assert_int_equal(ask(w, "SELECT count(*) FROM event"), 2);
-}
-
-static void an_id_that_nothing_signs_decides_with_the_bytes(void **state)
-{
-	struct world *w = engines_take(state);
-	struct spool *s = make(w);
-	struct spool_event same = event(SPOOL_IDENTITY_UNSIGNED, "3", "one"), replayed = event(SPOOL_IDENTITY_UNSIGNED, "4", "one");
-	int64_t one = stores(s, event(SPOOL_IDENTITY_UNSIGNED, "1", "one"));
-
-	merges(s, event(SPOOL_IDENTITY_UNSIGNED, "1", "one"), one, false);
-	stores(s, event(SPOOL_IDENTITY_UNSIGNED, "1", "two"));
-	put(s, &same);
-	assert_false(same.duplicate);
-	assert_int_equal(same.same_as, one);
-	replayed.replay_window = DAY;
-	put(s, &replayed);
-	assert_true(replayed.duplicate);
-	assert_int_equal(replayed.id, same.id); /* the newest */
-	replayed.received_at += 2 * DAY;
-	put(s, &replayed);
-	assert_false(replayed.duplicate);
-	spool_close(s);
-	assert_int_equal(ask(w, "SELECT count(*) FROM event WHERE note IS NOT NULL"), 2);
-}
-
-static void bytes_are_the_same_event_inside_the_window(void **state)
-{
-	struct world *w = engines_take(state);
-	struct spool *s = make(w);
-	struct spool_event late = event(SPOOL_IDENTITY_BODY, "hash", "body");
-	int64_t one = stores(s, event(SPOOL_IDENTITY_BODY, "hash", "body")), two;
-
-	merges(s, event(SPOOL_IDENTITY_BODY, "hash", "body"), one, false);
-	late.received_at += 31 * DAY;
-	two = stores(s, late);
-	merges(s, late, two, false);
-	stores(s, event(SPOOL_IDENTITY_NONE, NULL, "body"));
-	stores(s, event(SPOOL_IDENTITY_NONE, NULL, "body"));
-	spool_close(s);
-}
+/* ---- how events come there */
 
 /* In one commit, an event is a duplicate of another one before it. */
 static void a_batch_has_its_own_duplicates(void **state)
@@ -199,26 +147,6 @@ static void a_put_connects_anew(void **state)
 	stores(s, event(SPOOL_IDENTITY_SIGNED, "2", "two"));
 	spool_close(s);
 	assert_int_equal(ask(w, "SELECT count(*) FROM event"), 2);
-}
-
-static void what_an_answer_waits_for_is_named(void **state)
-{
-	struct world *w = engines_take(state);
-	struct spool *s = make(w);
-	struct spool_event ev = event(SPOOL_IDENTITY_SIGNED, "1", "one"), again;
-
-	again = ev;
-	ev.relay = to_crm;
-	ev.store = again.store = to_store;
-	ev.n_relay = ev.n_store = again.n_store = 1;
-	put(s, &ev);
-	assert_int_equal(ev.n_waits, 1);
-	put(s, &again);
-	assert_true(again.duplicate);
-	assert_int_equal(again.n_waits, 1);
-	assert_int_equal(again.waits[0], ev.waits[0]);
-	spool_close(s);
-	assert_int_equal(ask(w, "SELECT count(*) FROM relay"), 2);
 }
 
 /* ---- the overflow */
@@ -583,12 +511,8 @@ static void a_machine_with_a_relay_tells_no_other(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ENGINES(an_id_that_is_signed_decides_alone),
-		ENGINES(an_id_that_nothing_signs_decides_with_the_bytes),
-		ENGINES(bytes_are_the_same_event_inside_the_window),
 		ENGINES(a_batch_has_its_own_duplicates),
 		ENGINES(no_bytes_of_a_stranger_are_refused),
-		ENGINES(what_an_answer_waits_for_is_named),
 		ENGINES_SERVER(an_event_that_is_refused_fails_no_other),
 		ENGINES_SERVER(a_put_connects_anew),
 		ENGINES_SERVER(events_of_the_overflow_are_moved_once),
