@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* spool/sqlite/repair.c: what the repair after a failed fsync writes, and when it is made. The crash tests show that it suffices. */
+/*
+ * spool/sqlite/repair.c: what the repair after a failed fsync writes, and when it is made. The crash tests show that it suffices. A
+ * server repairs itself: this is SQLite's alone.
+ */
 #define _DEFAULT_SOURCE /* syscall */
 #include "unit.h"
 
