@@ -153,6 +153,7 @@ static void text_is_stored_where_a_sink_needs_it(void **state)
 		snprintf(sql, sizeof sql, "SELECT typeof(text) = '%s' FROM event WHERE id = %zu", cases[i].type, i + 1);
 		assert_int_equal(ask(db, sql), 1);
 	}
+	assert_int_equal(ask(db, "SELECT count(*) FROM event WHERE text IS NULL"), w->server ? 3 : 2);
 	it = spool_relay_due(db, "plain", 1000, &cursor, NULL, NULL);
 	for (size_t i = 1; i < COUNT(cases); i++) {
 		assert_true(spool_relay_next(it, &r));
@@ -324,8 +325,7 @@ static void reply_interrupted_by_the_relays_end_is_dead(void **state)
 	key = (struct spool_relay_key){seen.relay[0], 4711, true};
 	assert_true(spool_relay_sending(db, &key, 9) && !key.pending);
 	assert_int_equal(ask(db, "SELECT max(sending) FROM relay"), 8);
-	if (!w->server) /* a server gives to no relay what one sends */
-		assert_int_equal(due(db, &plain, 1000).n, 2);
+	assert_int_equal(due(db, &plain, 1000).n, w->server ? 0 : 2); /* a server gives to no relay what one sends */
 	record(db, (struct spool_attempt){.relay = seen.relay[1], .event = seen.event[1], .state = SPOOL_RELAY_DONE});
 	spool_db_free(db);
 	db = open_db(w);
@@ -466,7 +466,22 @@ static void conversation_is_sent_in_order(void **state)
 	spool_close(s);
 }
 
-/* However many of them wait, a reading ends soon, and the next goes on behind it. A server gives the first of each conversation by an index. */
+/* Stores as many events of a conversation, in one commit. */
+static void put_many(struct spool *s, const struct sink *sink, const char *conversation, int n)
+{
+	struct spool_event *ev = calloc((size_t)n, sizeof *ev);
+
+	assert_non_null(ev);
+	for (int i = 0; i < n; i++)
+		ev[i] = (struct spool_event){
+			.endpoint = "/a", .event = text("e"), .conversation = text(conversation), .headers = text(""), .body = text("{}"),
+			.remote_addr = "", .received_at = 1000, .relay = &sink, .n_relay = 1, .next = i + 1 < n ? &ev[i + 1] : NULL,
+		};
+	assert_true(spool_put(s, ev, why, sizeof why));
+	free(ev);
+}
+
+/* However many of them wait, a reading ends soon, and the next goes on behind it. A server skips them by an index, in one reading. */
 static void waiting_conversations_are_skipped_in_parts(void **state)
 {
 	struct world *w = engines_take(state);
@@ -474,18 +489,17 @@ static void waiting_conversations_are_skipped_in_parts(void **state)
 	struct spool_relay_cursor cursor = {0};
 	struct seen seen = {.most = 16};
 	struct spool_db *db;
+	int64_t first = put(s, &in_order, "one"), last;
 	bool more = true;
 	int readings = 0;
 
-	put(s, &in_order, "one");
+	put_many(s, &in_order, "one", 9998);
+	last = put(s, &in_order, "two");
 	db = open_db(w);
-	assert_true(spool_stmt_exec(db, "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)"
-		" INSERT INTO relay(event, sink, state, since, due, attempts, conversation)"
-		" SELECT 1, 'in-order', 0, 1000, 1000, 0, CASE WHEN i < 10000 THEN 'one' ELSE 'two' END FROM n"));
 	for (; more; readings++)
 		more = read_due(db, "in-order", 1000, &cursor, 16, &seen);
-	assert_in_range(readings, 5, 100);
-	assert_true(seen.n == 2 && seen.relay[0] == 1 && seen.relay[1] == 10000);
+	assert_in_range(readings, w->server ? 1 : 5, 100);
+	assert_true(seen.n == 2 && seen.event[0] == first && seen.event[1] == last);
 	spool_db_free(db);
 	spool_close(s);
 }
@@ -690,8 +704,8 @@ static void test_relays_of_the_caller_are_left_out_of_a_reading(void **state)
 	spool_db_free(db);
 }
 
-/* A server's tells of all, so that the relay reads again after its own. */
-static void test_version_tells_of_other_writers_alone(void **state)
+/* A server's number tells of all writers, the relay too, and of what the server does by itself. */
+static void test_version_tells_of_other_writers(void **state)
 {
 	struct world *w = engines_take(state);
 	struct spool *s = make(w);
@@ -703,10 +717,12 @@ static void test_version_tells_of_other_writers_alone(void **state)
 	version = spool_db_version(db);
 	assert_int_not_equal(version, 0);
 	record(db, (struct spool_attempt){.relay = 1, .event = 1, .state = SPOOL_RELAY_DONE});
-	assert_int_equal(spool_db_version(db), version);
+	if (!w->server)
+		assert_int_equal(spool_db_version(db), version);
 	put(s, &plain, NULL);
 	assert_int_not_equal(spool_db_version(db), version);
-	assert_int_equal(spool_db_version(db), spool_db_version(db));
+	if (!w->server)
+		assert_int_equal(spool_db_version(db), spool_db_version(db));
 	spool_db_free(db);
 	spool_close(s);
 }
@@ -727,11 +743,11 @@ int main(void)
 		ENGINES(pending_relays_are_read_in_parts),
 		ENGINES(relays_keep_their_order),
 		ENGINES(conversation_is_sent_in_order),
-		ENGINES_SQLITE(waiting_conversations_are_skipped_in_parts),
+		ENGINES(waiting_conversations_are_skipped_in_parts),
 		ENGINES(test_relays_are_found_by_their_keys),
 		ENGINES(test_ended_relays_are_counted),
 		ENGINES(test_relays_of_the_caller_are_left_out_of_a_reading),
-		ENGINES_SQLITE(test_version_tells_of_other_writers_alone),
+		ENGINES(test_version_tells_of_other_writers),
 	};
 
 	return cmocka_run_group_tests_name("spool_relay", tests, engines_enter, engines_leave);
