@@ -19,7 +19,6 @@
 #include "spool/spool.h"
 #include "spool/sqlite/db.h"
 #include "spool/query/came.h"
-#include "spool/query/delete.h"
 #include "spool/sqlite/schema.h"
 
 static struct slice text(const char *s)
@@ -511,68 +510,9 @@ static void journal_delete_is_supported(void **state)
 	assert_int_equal(ask("delete", "SELECT count(*) FROM event"), 1);
 }
 
-static void counters_are_added_up(void **state)
-{
-	static const char stored[] = "stored", refused[] = "unauthorized";
-	struct spool *s = spool_new("notes", JOURNAL_WAL, SPOOL_RECEIVE, limits(3));
-	int64_t id;
-
-	(void)state;
-	spool_flush(s);
-	assert_int_not_equal(access("notes", F_OK), 0); /* nothing to write, nothing made */
-	for (int i = 0; i < 5; i++) {
-		struct spool_reject r = {.endpoint = i ? "/a" : NULL, .code = refused, .received_at = i, .bytes = i};
-
-		spool_reject(s, &r);
-		spool_count(s, &(struct spool_tally){"/a", stored, 2, 100, i, 0});
-		spool_count(s, &(struct spool_tally){NULL, refused, 0, 100, i, 0});
-	}
-	spool_flush(s);
-	assert_int_equal(put(s, "/a", "1", "one", &id), STORED);
-	spool_count(s, &(struct spool_tally){"/a", stored, 2, 100, 9, 0});
-	spool_reject(s, &(struct spool_reject){.code = refused, .received_at = 5, .body = text("kept")});
-	spool_flush(s);
-	spool_close(s);
-	assert_int_equal(ask("notes", "SELECT n FROM counter WHERE endpoint = '/a' AND code = 'stored' AND secret = 2"), 6);
-	assert_int_equal(ask("notes", "SELECT last_at FROM counter WHERE code = 'stored'"), 9);
-	assert_int_equal(ask("notes", "SELECT bytes FROM counter WHERE code = 'stored'"), 600);
-	assert_int_equal(ask("notes", "SELECT n FROM counter WHERE endpoint = '' AND code = 'unauthorized'"), 5);
-	assert_int_equal(ask("notes", "SELECT count(*) FROM reject"), 3);
-	assert_int_equal(ask("notes", "SELECT min(received_at) FROM reject"), 3);
-	assert_int_equal(ask("notes", "SELECT body = CAST('kept' AS BLOB) FROM reject WHERE received_at = 5"), 1);
-}
-
 static void reject(struct spool *s, int64_t at, const char *body)
 {
 	spool_reject(s, &(struct spool_reject){.code = "malformed", .received_at = at, .body = text(body), .headers = text("A: b\n")});
-}
-
-static void duplicates_are_counted_by_event(void **state)
-{
-	struct spool *s = spool_new("came", JOURNAL_WAL, SPOOL_RECEIVE, limits(3));
-	struct spool_db db = {0};
-	struct spool_deleted sum = {0};
-	int64_t id, first;
-
-	(void)state;
-	assert_int_equal(put(s, "/a", "1", "one", &first), STORED);
-	assert_int_equal(put(s, "/a", "2", "two", &id), STORED);
-	for (int i = 1; i <= 3; i++)
-		spool_count(s, &(struct spool_tally){"/a", "duplicate", 0, 100, 10 * i, first});
-	spool_count(s, &(struct spool_tally){"/a", "duplicate", 0, 100, 5, 77}); /* of an event that was deleted */
-	spool_flush(s);
-	assert_int_equal(ask("came", "SELECT count(*) FROM came"), 1);
-	assert_int_equal(ask("came", "SELECT again FROM came WHERE event = 1"), 3);
-	spool_count(s, &(struct spool_tally){"/a", "duplicate", 0, 100, 20, first});
-	spool_flush(s);
-	assert_int_equal(ask("came", "SELECT again FROM came"), 4);
-	assert_int_equal(ask("came", "SELECT last_at FROM came"), 30);
-	spool_close(s);
-	assert_true(spool_db_open(&db, "came", JOURNAL_WAL, SPOOL_MANAGE));
-	assert_true(spool_delete(&db, &(struct spool_doomed){.id = first}, 1, INT64_MAX, false, false, &sum));
-	spool_db_close(&db);
-	assert_int_equal(sum.events, 1);
-	assert_int_equal(ask("came", "SELECT count(*) FROM came"), 0);
 }
 
 /* As in write_stats(): a transaction that failed leaves what was gathered. Beyond the bound further events are not counted. */
@@ -601,168 +541,6 @@ static void gathered_duplicates_are_joined_and_bounded(void **state)
 	assert_int_equal(number_in(db.sql, "SELECT count(*) FROM came"), 1); /* the other events are not there */
 	spool_db_close(&db);
 	spool_came_free(&older);
-}
-
-/* The oldest go when all have more bytes than the limit, in memory and in the database; and one that is larger alone is kept without. */
-static void rejects_are_bounded_by_size(void **state)
-{
-	struct reject_limits few = {.keep = 100, .size = 20, .age = (int64_t)1 << 60};
-	struct spool *s = spool_new("size", JOURNAL_WAL, SPOOL_RECEIVE, few);
-
-	(void)state;
-	for (int i = 0; i < 4; i++)
-		reject(s, i, "five.");
-	spool_flush(s);
-	assert_int_equal(ask("size", "SELECT count(*) FROM reject"), 2);
-	assert_int_equal(ask("size", "SELECT min(received_at) FROM reject"), 2);
-	reject(s, 4, "eleven......");
-	spool_flush(s);
-	assert_int_equal(ask("size", "SELECT min(received_at) FROM reject"), 4);
-	reject(s, 5, "longer than the limit");
-	spool_flush(s);
-	assert_int_equal(ask("size", "SELECT body IS NULL AND headers IS NULL FROM reject WHERE received_at = 5"), 1);
-	assert_int_equal(ask("size", "SELECT length(body) FROM reject WHERE received_at = 4"), 12);
-	spool_close(s);
-}
-
-/* A delivery that a wrong secret refused. */
-static void reject_real(struct spool *s, int64_t at, const char *body)
-{
-	spool_reject(s, &(struct spool_reject){.endpoint = "/a", .code = "unauthorized", .received_at = at, .remote_addr = "192.0.2.1",
-		.is_signed = true, .body = text(body)});
-}
-
-/* What a stranger sends that has nothing but the URL: other paths, methods and addresses, with a signature or without. */
-static void reject_junk(struct spool *s, int i, bool is_signed, const char *body)
-{
-	static const char *const codes[] = {"unauthorized", "malformed", "method_not_allowed", "unsupported_type"};
-	char address[64];
-
-	snprintf(address, sizeof address, i % 2 ? "10.%d.%d.%d" : "2001:db8:%x:%x::%x", i >> 12, (i >> 6) & 63, i & 63);
-	spool_reject(s, &(struct spool_reject){.endpoint = is_signed ? "/b" : i % 3 ? NULL : i % 7 ? "/a" : "/b", .code = codes[(i >> 1) % 4],
-		.received_at = i, .remote_addr = address, .is_signed = is_signed, .body = text(body)});
-}
-
-/* Junk takes its own share of the ring's number, in memory and in the database. */
-static void rejects_share_the_row_limit(void **state)
-{
-	struct spool *s = spool_new("share", JOURNAL_WAL, SPOOL_RECEIVE, limits(100));
-
-	(void)state;
-	for (int i = 0; i < 40; i++)
-		reject_real(s, i, "real");
-	for (int i = 0; i < 3000; i++) {
-		reject_junk(s, i, i % 5 == 0, "junk");
-		if (i % 700 == 699)
-			spool_flush(s);
-	}
-	spool_flush(s);
-	spool_close(s);
-	assert_int_equal(ask("share", "SELECT count(*) FROM reject"), 100);
-	assert_int_equal(ask("share", "SELECT count(*) FROM reject WHERE body = CAST('real' AS BLOB)"), 40);
-	assert_in_range(ask("share", "SELECT count(*) FROM reject WHERE NOT signed"), 12, 13);
-	assert_int_equal(ask("share", "SELECT max(received_at) FROM reject"), 2999); /* the newest are there too */
-}
-
-/* Large bodies take their own share of the ring's size. */
-static void rejects_share_the_size_limit(void **state)
-{
-	struct reject_limits few = {.keep = 10000, .size = 20000, .age = (int64_t)1 << 60};
-	struct spool *s = spool_new("bytes", JOURNAL_WAL, SPOOL_RECEIVE, few);
-	char large[2001];
-
-	(void)state;
-	memset(large, 'x', sizeof large - 1);
-	large[sizeof large - 1] = '\0';
-	for (int i = 0; i < 40; i++)
-		reject_real(s, i, "real");
-	for (int i = 0; i < 1000; i++) {
-		reject_junk(s, i, i % 5 == 0, large);
-		if (i % 300 == 299)
-			spool_flush(s);
-	}
-	spool_flush(s);
-	spool_close(s);
-	assert_int_equal(ask("bytes", "SELECT count(*) FROM reject WHERE body = CAST('real' AS BLOB)"), 40);
-	assert_in_range(ask("bytes", "SELECT sum(length(body)) FROM reject"), 16000, 20000);
-	assert_int_equal(ask("bytes", "SELECT sum(kept) - sum(length(body)) FROM reject"), 0);
-}
-
-/* One address's junk with signatures takes one address's share; those of an IPv6 network count as one. */
-static void rejects_share_by_address(void **state)
-{
-	struct spool *s = spool_new("address", JOURNAL_WAL, SPOOL_RECEIVE, limits(100));
-	char address[64];
-
-	(void)state;
-	for (int i = 0; i < 30; i++)
-		reject_real(s, i, "real");
-	for (int i = 0; i < 3000; i++) {
-		snprintf(address, sizeof address, i % 2 ? "192.0.2.66" : "2001:db8::%x", i);
-		spool_reject(s, &(struct spool_reject){.endpoint = "/a", .code = "unauthorized", .received_at = 99, .remote_addr = address,
-			.is_signed = true, .body = text("junk")});
-	}
-	spool_flush(s);
-	spool_close(s);
-	assert_int_equal(ask("address", "SELECT count(*) FROM reject"), 100);
-	assert_int_equal(ask("address", "SELECT count(*) FROM reject WHERE body = CAST('real' AS BLOB)"), 30);
-}
-
-/* What a stranger chooses is kept cut, where a character ends. */
-static void rejects_keep_path_and_method(void **state)
-{
-	struct spool *s = spool_new("asked", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
-	char path[1024] = "/";
-
-	(void)state;
-	for (size_t i = 1; i + 2 < sizeof path; i += 2)
-		memcpy(path + i, "\xC3\xA9", 3);
-	spool_reject(s, &(struct spool_reject){.code = "not_found", .path = path, .method = "PROPFIND", .content_type = "text/x"});
-	spool_flush(s);
-	spool_close(s);
-	assert_int_equal(ask("asked", "SELECT length(CAST(path AS BLOB)) FROM reject"), 511);
-	assert_int_equal(ask("asked", "SELECT method = 'PROPFIND' AND content_type = 'text/x' AND endpoint IS NULL FROM reject"), 1);
-}
-
-static void rejects_are_bounded_by_age(void **state)
-{
-	struct reject_limits hour = {.keep = 100, .size = 1 << 20, .age = 3600000};
-	struct spool *s = spool_new("age", JOURNAL_WAL, SPOOL_RECEIVE, hour);
-	int64_t now = clock_now();
-
-	(void)state;
-	reject(s, now - 3500000, "young");
-	reject(s, now - 3700000, "old");
-	spool_flush(s);
-	assert_int_equal(ask("age", "SELECT count(*) FROM reject"), 1);
-	assert_int_equal(ask("age", "SELECT length(body) FROM reject"), 5);
-	assert_int_equal(system("sqlite3 age/hookspool.db 'UPDATE reject SET received_at = 1'"), 0);
-	spool_count(s, &(struct spool_tally){NULL, "stored", 0, 100, now, 0});
-	spool_flush(s); /* whatever is written, the old go */
-	assert_int_equal(ask("age", "SELECT count(*) FROM reject"), 0);
-	spool_close(s);
-}
-
-/* An event that a rejected delivery became takes its place, in one commit; so does a duplicate. */
-static void accepted_reject_is_deleted(void **state)
-{
-	struct spool *s = spool_new("accept", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
-	struct spool_event ev = event("/a", "1", "one");
-	char why[256];
-
-	(void)state;
-	for (int i = 0; i < 3; i++)
-		reject(s, i, "body");
-	spool_flush(s);
-	ev.reject = 2;
-	assert_true(spool_put(s, &ev, why, sizeof why));
-	assert_false(ev.duplicate);
-	assert_int_equal(ask("accept", "SELECT group_concat(id) = '1,3' FROM reject"), 1);
-	ev.reject = 3;
-	assert_true(spool_put(s, &ev, why, sizeof why));
-	assert_true(ev.duplicate);
-	assert_int_equal(ask("accept", "SELECT group_concat(id) = '1' FROM reject"), 1);
-	spool_close(s);
 }
 
 static int64_t purge(const char *dir, int64_t before, int64_t keys_since)
@@ -1165,16 +943,7 @@ int main(void)
 		cmocka_unit_test(newer_schema_is_left_alone),
 		cmocka_unit_test(wal_is_checkpointed),
 		cmocka_unit_test(journal_delete_is_supported),
-		cmocka_unit_test(counters_are_added_up),
-		cmocka_unit_test(duplicates_are_counted_by_event),
 		cmocka_unit_test(gathered_duplicates_are_joined_and_bounded),
-		cmocka_unit_test(rejects_are_bounded_by_size),
-		cmocka_unit_test(rejects_share_the_row_limit),
-		cmocka_unit_test(rejects_share_the_size_limit),
-		cmocka_unit_test(rejects_share_by_address),
-		cmocka_unit_test(rejects_keep_path_and_method),
-		cmocka_unit_test(rejects_are_bounded_by_age),
-		cmocka_unit_test(accepted_reject_is_deleted),
 		cmocka_unit_test(purged_keys_are_known),
 		cmocka_unit_test(first_schema_is_migrated),
 		cmocka_unit_test(counters_wait_for_a_spool),

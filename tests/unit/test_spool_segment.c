@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* The files of long bodies: appending, what failed transactions leave, wiping, and rows that are damaged or forged. */
+/*
+ * The files of long bodies: appending, what failed transactions leave, wiping, and rows that are damaged or forged. A server has no such
+ * files: this is SQLite's alone.
+ */
 #define _GNU_SOURCE /* fallocate */
 #include "unit.h"
 
