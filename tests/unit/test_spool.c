@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* spool/: the spool keeps exact bytes once, across threads, processes, full disks and moved files. */
+/*
+ * SQLite's engine: its files and their owners, its lock, journal and schema, full disks and moved files, and commits that threads share.
+ * A server has none of these files: these cases are SQLite's alone.
+ */
 #define _DEFAULT_SOURCE /* syscall */
 #include "unit.h"
 
@@ -15,10 +18,8 @@
 
 #include "core/clock.h"
 #include "spool/fs.h"
-#include "spool/retention.h"
 #include "spool/spool.h"
 #include "spool/sqlite/db.h"
-#include "spool/query/came.h"
 #include "spool/sqlite/schema.h"
 
 static struct slice text(const char *s)
@@ -75,46 +76,6 @@ static int64_t ask(const char *dir, const char *sql)
 	v = number_in(db, sql);
 	sqlite3_close(db);
 	return v;
-}
-
-static void event_is_stored_once(void **state)
-{
-	struct spool *s = spool_new("once", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
-	int64_t first, id;
-
-	(void)state;
-	assert_int_equal(put(s, "/a", "k", "one", &first), STORED);
-	assert_int_equal(put(s, "/a", "k", "two", &id), DUPLICATE);
-	assert_int_equal(id, first);
-	assert_int_equal(put(s, "/b", "k", "one", &id), STORED); /* another endpoint */
-	assert_int_not_equal(id, first);
-	assert_int_equal(put(s, "/a", NULL, "one", &id), STORED); /* no key: never merged */
-	assert_int_equal(put(s, "/a", NULL, "one", &id), STORED);
-	assert_int_equal(put(s, "/a", "", "one", &id), STORED); /* an empty key is a key */
-	assert_int_equal(put(s, "/a", "", "one", &id), DUPLICATE);
-	spool_close(s);
-	assert_int_equal(ask("once", "SELECT count(*) FROM event"), 5);
-	assert_int_equal(ask("once", "SELECT count(*) FROM event WHERE body = X'6f6e65'"), 5);
-	assert_int_equal(ask("once", "PRAGMA user_version"), 5);
-	assert_int_equal(ask("once", "PRAGMA auto_vacuum"), 2);
-	assert_int_equal(ask("once", "PRAGMA page_size"), 16384);
-}
-
-/* A note stays with its event. */
-static void delivery_note_is_stored(void **state)
-{
-	struct spool *s = spool_new("note", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
-	struct spool_event ev = event("/a", "k", "one");
-	char why[256];
-	int64_t id;
-
-	(void)state;
-	ev.note = "the body could not be read";
-	assert_true(spool_put(s, &ev, why, sizeof why));
-	assert_int_equal(put(s, "/a", "other", "one", &id), STORED);
-	spool_close(s);
-	assert_int_equal(ask("note", "SELECT note = 'the body could not be read' FROM event WHERE id = 1"), 1);
-	assert_int_equal(ask("note", "SELECT note IS NULL FROM event WHERE id = 2"), 1);
 }
 
 /* Ids go up by one for what is stored, and none comes again when its event is gone. */
@@ -250,79 +211,6 @@ static void owner_of_spool_files_is_repaired(void **state)
 	assert_int_equal(mode_of("other"), 0640);
 	close(fd);
 	close(dir_fd);
-}
-
-enum { THREADS = 16, EACH = 40, PROCESSES = 4 };
-
-struct shared {
-	struct spool *s;
-	int stored, duplicate;
-	pthread_mutex_t mutex;
-};
-
-/* Every thread puts the same keys, in an order of its own. */
-static void *put_many(void *arg)
-{
-	struct shared *all = arg;
-	int64_t id;
-	char key[16];
-
-	for (int i = 0; i < EACH; i++) {
-		enum put_result r;
-
-		snprintf(key, sizeof key, "%d", (int)((i * 7 + (intptr_t)&id / 4096) % EACH));
-		r = put(all->s, "/a", key, key, &id);
-		pthread_mutex_lock(&all->mutex);
-		all->stored += r == STORED;
-		all->duplicate += r == DUPLICATE;
-		pthread_mutex_unlock(&all->mutex);
-	}
-	return NULL;
-}
-
-static struct shared put_from_threads(const char *dir)
-{
-	struct shared all = {.s = spool_new(dir, JOURNAL_WAL, SPOOL_RECEIVE, limits(10)), .mutex = PTHREAD_MUTEX_INITIALIZER};
-	pthread_t threads[THREADS];
-
-	for (int i = 0; i < THREADS; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, put_many, &all), 0);
-	for (int i = 0; i < THREADS; i++)
-		pthread_join(threads[i], NULL);
-	spool_close(all.s);
-	return all;
-}
-
-static void event_is_stored_once_across_threads(void **state)
-{
-	struct shared all = put_from_threads("threads");
-
-	(void)state;
-	assert_int_equal(all.stored, ask("threads", "SELECT count(*) FROM event"));
-	assert_int_equal(all.stored + all.duplicate, THREADS * EACH);
-	assert_int_equal(ask("threads", "SELECT count(*) - count(DISTINCT key) FROM event"), 0);
-}
-
-static void event_is_stored_once_across_processes(void **state)
-{
-	int status, failed = 0;
-
-	(void)state;
-	for (int i = 0; i < PROCESSES; i++) {
-		if (fork() == 0) {
-			struct shared all = put_from_threads("processes");
-
-			_exit(all.stored + all.duplicate == THREADS * EACH ? 0 : 1);
-		}
-	}
-	for (int i = 0; i < PROCESSES; i++) {
-		assert_true(wait(&status) > 0);
-		failed += status != 0;
-	}
-	assert_int_equal(failed, 0);
-	assert_int_equal(ask("processes", "SELECT count(*) - count(DISTINCT key) FROM event"), 0);
-	assert_true(ask("processes", "SELECT count(*) FROM event") <= EACH);
-	assert_int_equal(ask("processes", "SELECT integrity_check = 'ok' FROM pragma_integrity_check"), 1);
 }
 
 /* ---- while another process holds the lock */
@@ -513,74 +401,6 @@ static void journal_delete_is_supported(void **state)
 static void reject(struct spool *s, int64_t at, const char *body)
 {
 	spool_reject(s, &(struct spool_reject){.code = "malformed", .received_at = at, .body = text(body), .headers = text("A: b\n")});
-}
-
-/* As in write_stats(): a transaction that failed leaves what was gathered. Beyond the bound further events are not counted. */
-static void gathered_duplicates_are_joined_and_bounded(void **state)
-{
-	struct spool *s = spool_new("joined", JOURNAL_WAL, SPOOL_RECEIVE, limits(3));
-	struct spool_came older = {0}, newer = {0};
-	struct spool_db db = {0};
-	int64_t id;
-
-	(void)state;
-	assert_int_equal(put(s, "/a", "1", "one", &id), STORED);
-	assert_int_equal(put(s, "/a", "2", "two", &id), STORED);
-	spool_close(s);
-	for (int64_t event = 1; event <= 2 * CAME_MOST; event++)
-		spool_came_add(&older, 1 + (event - 1) * CAME_ROOM, 1, event); /* all begin at one place */
-	assert_int_equal(older.n, CAME_MOST);
-	spool_came_add(&newer, 1, 2, 7);
-	spool_came_join(&older, &newer);
-	assert_null(newer.places);
-	assert_true(spool_db_open(&db, "joined", JOURNAL_WAL, SPOOL_MANAGE) && spool_db_begin(&db, true));
-	assert_true(spool_came_write(&(struct spool_came){0}, &db) && spool_came_write(&older, &db));
-	assert_true(spool_db_commit(&db));
-	spool_db_end(&db);
-	assert_int_equal(number_in(db.sql, "SELECT again FROM came WHERE event = 1 AND last_at = 7"), 3);
-	assert_int_equal(number_in(db.sql, "SELECT count(*) FROM came"), 1); /* the other events are not there */
-	spool_db_close(&db);
-	spool_came_free(&older);
-}
-
-static int64_t purge(const char *dir, int64_t before, int64_t keys_since)
-{
-	struct spool_retention r = {.before = before, .now = INT64_MAX, .keys_since = keys_since};
-	struct spool_retention_cursor c = {0};
-	struct spool_db db = {0};
-
-	assert_true(spool_db_open(&db, dir, JOURNAL_WAL, SPOOL_MANAGE));
-	while (!c.done)
-		assert_true(spool_retention_page(&db, &r, &c));
-	assert_true(spool_retention_forget(&db, &r));
-	spool_db_close(&db);
-	return c.sum.events;
-}
-
-/* The key of a purged event is known for as long as the window says, and no longer. */
-static void purged_keys_are_known(void **state)
-{
-	struct spool *s = spool_new("purged", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
-	struct spool_event old = event("/a", "old", "o"), young = event("/a", "young", "y"), none = event("/a", NULL, "n");
-	char why[256];
-	int64_t id;
-
-	(void)state;
-	young.received_at = 2000;
-	none.received_at = 2000;
-	assert_true(spool_put(s, &old, why, sizeof why));
-	assert_true(spool_put(s, &young, why, sizeof why));
-	assert_true(spool_put(s, &none, why, sizeof why));
-	assert_int_equal(purge("purged", 3000, 1500), 3);
-	assert_int_equal(ask("purged", "SELECT count(*) FROM event"), 0);
-	assert_int_equal(put(s, "/a", "young", "y", &id), DUPLICATE);
-	assert_int_equal(id, young.id);
-	assert_int_equal(put(s, "/b", "young", "y", &id), STORED);
-	assert_int_equal(put(s, "/a", "old", "o", &id), STORED);
-	assert_int_equal(purge("purged", 0, 2001), 0);
-	assert_int_equal(ask("purged", "SELECT count(*) FROM purged"), 0);
-	assert_int_equal(put(s, "/a", "young", "y", &id), STORED);
-	spool_close(s);
 }
 
 /* A spool of the first schema: everything in it stays, and counts of secrets by number become counts. */
@@ -925,16 +745,12 @@ static void schema_is_known_by_its_sum(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(event_is_stored_once),
 		cmocka_unit_test(schema_is_known_by_its_sum),
 		cmocka_unit_test(no_schema_is_trusted),
-		cmocka_unit_test(delivery_note_is_stored),
 		cmocka_unit_test(batch_is_stored_whole),
 		cmocka_unit_test(event_ids_grow_and_are_not_reused),
 		cmocka_unit_test(spool_files_are_private),
 		cmocka_unit_test(owner_of_spool_files_is_repaired),
-		cmocka_unit_test(event_is_stored_once_across_threads),
-		cmocka_unit_test(event_is_stored_once_across_processes),
 		cmocka_unit_test(test_lock_is_waited_for_until_the_deadline),
 		cmocka_unit_test(test_queue_is_left_at_the_deadline),
 		cmocka_unit_test(failed_commit_stores_nothing_and_the_next_succeeds),
@@ -943,8 +759,6 @@ int main(void)
 		cmocka_unit_test(newer_schema_is_left_alone),
 		cmocka_unit_test(wal_is_checkpointed),
 		cmocka_unit_test(journal_delete_is_supported),
-		cmocka_unit_test(gathered_duplicates_are_joined_and_bounded),
-		cmocka_unit_test(purged_keys_are_known),
 		cmocka_unit_test(first_schema_is_migrated),
 		cmocka_unit_test(counters_wait_for_a_spool),
 		cmocka_unit_test(lock_wait_is_bounded),

@@ -6,6 +6,7 @@
 
 #include "core/clock.h"
 #include "spool/delete.h"
+#include "spool/query/came.h"
 #include "spool/query/delete.h"
 #include "spool/stmt.h"
 
@@ -142,6 +143,34 @@ static void duplicates_are_counted_by_event(void **state)
 	assert_true(spool_delete(engines_open(w, SPOOL_MANAGE), &(struct spool_doomed){.id = first}, 1, INT64_MAX, false, false, &sum));
 	assert_int_equal(sum.events, 1);
 	assert_int_equal(ask(w, "SELECT count(*) FROM came"), 0);
+}
+
+/* As in write_stats(): a transaction that failed leaves what was gathered. Beyond the bound further events are not counted. */
+static void gathered_duplicates_are_joined_and_bounded(void **state)
+{
+	struct world *w = engines_take(state);
+	struct spool *s = spool_new(w->place, JOURNAL_WAL, SPOOL_RECEIVE, limits(3));
+	struct spool_came older = {0}, newer = {0};
+	struct spool_db *db;
+	int64_t id;
+
+	assert_int_equal(put(s, "/a", "1", "one", &id), STORED);
+	assert_int_equal(put(s, "/a", "2", "two", &id), STORED);
+	spool_close(s);
+	for (int64_t event = 1; event <= 2 * CAME_MOST; event++)
+		spool_came_add(&older, 1 + (event - 1) * CAME_ROOM, 1, event); /* all begin at one place */
+	assert_int_equal(older.n, CAME_MOST);
+	spool_came_add(&newer, 1, 2, 7);
+	spool_came_join(&older, &newer);
+	assert_null(newer.places);
+	db = engines_open(w, SPOOL_MANAGE);
+	assert_true(spool_db_begin(db, true));
+	assert_true(spool_came_write(&(struct spool_came){0}, db) && spool_came_write(&older, db));
+	assert_true(spool_db_commit(db));
+	spool_db_end(db);
+	assert_int_equal(ask(w, "SELECT again FROM came WHERE event = 1 AND last_at = 7"), 3);
+	assert_int_equal(ask(w, "SELECT count(*) FROM came"), 1); /* the other events are not there */
+	spool_came_free(&older);
 }
 
 /* The oldest go when all have more bytes than the limit, in memory and in the database; and one that is larger alone is kept without. */
@@ -313,6 +342,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ENGINES(counters_are_added_up),
 		ENGINES(duplicates_are_counted_by_event),
+		ENGINES(gathered_duplicates_are_joined_and_bounded),
 		ENGINES(rejects_are_bounded_by_size),
 		ENGINES(rejects_share_the_row_limit),
 		ENGINES(rejects_share_the_size_limit),
