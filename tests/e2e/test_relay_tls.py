@@ -90,8 +90,8 @@ server {{
     until(lambda: 0 not in states(home), "all deliveries", 30)
     assert states(home) == [1] * 200
     tried = {row["status"]: row["n"] for row in home.spool.query("SELECT status, count(*) AS n FROM attempt GROUP BY 1")}
-    # libcurl keeps the header to itself, now and then, when it reads the reset at once with it
-    assert tried.pop(status) == 200 and tried.pop(0, 0) <= 10 and not tried
+    # libcurl keeps the header to itself, now and then, when it reads the reset at once with it: more often where the relay reads later
+    assert tried.pop(status) == 200 and tried.pop(0, 0) <= (40 if hasattr(home.spool, "url") else 10) and not tried
     server.stop()
 
 
