@@ -191,6 +191,7 @@ bool spool_catchup_has(struct spool_db *db, const char *endpoint, struct slice i
 
 	if (!spool_stmt_prepare(db, db->engine->ledger
 			? "SELECT EXISTS(SELECT 1 FROM event_key WHERE endpoint = ?1 AND hash = key_hash((SELECT salt FROM spool), ?3))"
+			  " OR EXISTS(SELECT 1 FROM event WHERE endpoint = ?1 AND key = ?2)" /* no index: that of an id that the bytes complete */
 			: "SELECT EXISTS(SELECT 1 FROM event WHERE endpoint = ?1 AND key = ?2)"
 			  " OR EXISTS(SELECT 1 FROM purged WHERE endpoint = ?1 AND key = key_hash((SELECT salt FROM spool), ?3))", &st))
 		return false;
