@@ -20,7 +20,7 @@ def receiver(receiver):
     """A function that starts a receiver, as the usual one, and waits until it has made the spool."""
     def start(**given):
         one = receiver(**given)
-        until((one.home.spool.dir / "hookspool.db").exists, "the spool is there")
+        until(one.home.spool.is_made, "the spool is there")
         return one
 
     return start

@@ -26,6 +26,7 @@ STAY = set()  # directories of fixtures of the whole session
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "quick: what the continuous integration runs over PostgreSQL")
+    config.addinivalue_line("markers", "sqlite: a spool in a directory alone has what is tested")
     proc.take_interrupts()
     proc.adopt_orphans()
     place.stage()
@@ -34,11 +35,6 @@ def pytest_configure(config):
 # Each takes a minute or more. Of two processes that share the tests, none is left with one of them at the end.
 LONG = ["test_bootstrap.py", "test_packages.py", "test_contract.py", "test_sink_amqp.py", "test_catch_up_day.py", "test_bench.py", "test_static.py",
         "test_ports.py", "test_postgresql_spool.py", "test_web_servers.py", "test_check.py", "test_leaks.py", "test_retention.py", "test_signers.py"]
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items):
-    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
 
 
 def pytest_unconfigure():
@@ -50,6 +46,7 @@ def pytest_report_header():
 
 
 def pytest_collection_modifyitems(config, items):
+    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
     for item in items:
         if item.path.name in engine.QUICK:
             item.add_marker("quick")

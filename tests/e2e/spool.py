@@ -109,7 +109,8 @@ class ServerSpool(Spool):
         return self.query(f"SELECT * FROM event WHERE {clause} ORDER BY id", *where.values())
 
     def is_made(self):
-        return True
+        """The receiver listens before it makes the tables."""
+        return bool(self.query("SELECT version FROM spool"))
 
     def sound(self):
         return not self.query("SELECT 1 FROM relay WHERE event NOT IN (SELECT id FROM event)")

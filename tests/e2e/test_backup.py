@@ -21,6 +21,8 @@ from relaying import PATH, deliver, home_with, settled, sink, states
 from sender import message
 from test_retention import ids, now, write
 
+pytestmark = pytest.mark.sqlite  # PostgreSQL has its own backups
+
 
 def backup(home, name="copy.db", **how):
     file = home.dir / name

@@ -257,6 +257,7 @@ def test_help():
         assert all(len(line) <= 88 for line in done.stdout.decode().splitlines()), command
 
 
+@pytest.mark.sqlite  # of restore
 def test_examples_of_help_are_taken():
     """Every example parses. Without a spool they change nothing. Those that send to the internet, ask, or need a server are left out."""
     home = Home(keep="90d")

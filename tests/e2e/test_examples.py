@@ -163,6 +163,7 @@ DocumentRoot {web.parent}
     assert data / "spool/hookspool.db" in new and all(data / "spool" in (path, path.parent) for path in new)
 
 
+@pytest.mark.sqlite  # they name a directory
 @pytest.mark.parametrize("path", of_kind("hookspool.conf"))
 def test_hookspool_conf(path, children):
     """As it is, and with what it shows as comments."""

@@ -28,7 +28,7 @@ def ready(receiver):
     """A function that starts a receiver as `receiver` does, and waits for its spool: where there is none, tail ends."""
     def start(home):
         one = receiver(home=home)
-        until(lambda: (home.spool.dir / "hookspool.db").exists(), "the spool is made")
+        until(home.spool.is_made, "the spool is made")
         return one
     return start
 

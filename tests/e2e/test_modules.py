@@ -12,6 +12,7 @@ from relaying import PATH, Relay, deliver, home_with, sink, states
 LIBRARIES = {"redis": "libhiredis", "nats": "libnats", "kafka": "librdkafka", "amqp": "librabbitmq", "mqtt": "libmosquitto", "postgresql": "libpq",
              "journald": "libsystemd"}
 ENGINES = {"spool-postgresql"}
+pytestmark = pytest.mark.sqlite  # which needs no module
 NOWHERE = {"redis": {"url": "redis://127.0.0.1:1", "stream": "s"}, "nats": {"url": "nats://127.0.0.1:1", "subject": "s"},
            "kafka": {"brokers": ["127.0.0.1:1"], "topic": "t"}, "amqp": {"url": "amqp://127.0.0.1:1", "routing_key": "q"},
            "mqtt": {"url": "mqtt://127.0.0.1:1", "topic": "t"}, "postgresql": {"url": "postgresql://hook@127.0.0.1:1/d", "table": "t"}, "journald": {}}
