@@ -155,6 +155,11 @@ def test_missing_secret_names_the_command_that_makes_one():
     assert home.cli(*command.split()).returncode == 0 and home.cli("verify", "-", stdin=b"{}").returncode == 1, "it loads, and nothing is signed"
 
 
+def line_of(home, number):
+    """The line in the configuration that has that number where one option is above the endpoint."""
+    return number - 1 + home.conf.read_text().split("endpoint ")[0].count("\n")
+
+
 def rewrite(home, change):
     home.conf.write_bytes(change(home.conf.read_text()))
 
@@ -192,6 +197,7 @@ def test_configuration_in_another_encoding_is_named(encoding):
     ("endpoint ", "endpoint\u3000", 2)])
 def test_invisible_character_in_a_configuration_has_its_line(old, new, line):
     home = Home(endpoint(PATH))
+    line = line_of(home, line)
     rewrite(home, lambda text: text.replace(old, new, 1).encode() if old != "}" else new.join(text.rsplit(old, 1)).encode())
     status, found = check(home)
     assert status == 2 and f"{home.conf}:{line}: " in found[0][2] and "can't be seen" in found[0][2]
@@ -202,9 +208,10 @@ def test_invisible_character_in_a_configuration_has_its_line(old, new, line):
     (b"\x7f", "a control character"), (b"\xc2\x85", "a control character (U+0080 to U+009F)")])
 def test_invalid_utf8_in_a_configuration_has_its_line(byte, named_so):
     home = Home(endpoint(PATH))
+    line = line_of(home, 3)
     rewrite(home, lambda text: text.encode().replace(b"secret-file", byte + b"secret-file", 1))
     status, found = check(home)
-    assert status == 2 and f"{home.conf}:3: {named_so}, which can't be seen" in found[0][2]
+    assert status == 2 and f"{home.conf}:{line}: {named_so}, which can't be seen" in found[0][2]
 
 
 @pytest.mark.parametrize("after", ["\n", " ", "\u200b"], ids=ascii)
@@ -212,7 +219,8 @@ def test_variable_with_blanks_around_it_warns(after):
     """In a configuration it is part of a name, where it can't be seen."""
     home = Home(endpoint(PATH, secret_file=["${NAME}"]))
     status, found = check(home, env={"NAME": "secret" + after})
-    assert status == 2 and any(s == "warn" and "the text of NAME in the environment" in text and f"{home.conf}:3" in text for _, s, text in found)
+    assert status == 2 and any(s == "warn" and "the text of NAME in the environment" in text and f"{home.conf}:{line_of(home, 3)}" in text
+                               for _, s, text in found)
     assert not any("NAME" in text for _, _, text in check(home, env={"NAME": "secret"})[1])
 
 
@@ -226,9 +234,10 @@ def test_free_text_and_comments_may_have_invisible_characters():
 
 @pytest.fixture
 def healthy(receiver):
-    """A receiver with one event in its spool."""
+    """A receiver with one event in its spool, which is told of it: beside PostgreSQL a thread does that."""
     one = receiver(home=Home(endpoint(PATH)))
     fcgi_client.deliver(one.socket, message())
+    until(lambda: one.home.spool.query("SELECT 1 FROM program"), "the spool is told of the receiver")
     return one
 
 
