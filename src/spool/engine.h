@@ -128,7 +128,6 @@ struct spool_db {
 	struct sqlite3 *sql;
 	int dir_fd, lock_fd;
 	int wal_pages; /* in the WAL after the last commit of this connection */
-	bool lazy;     /* no delivery waits for this transaction's end, which checkpoints a shorter WAL */
 	bool wal;      /* the journal is a write-ahead log */
 	bool dirty;    /* under the lock: the dirty flag as it is in the lock's file */
 	bool fsync_failed; /* of this process or an earlier one: the disk may lack what can be read, until spool_repair() */

@@ -106,7 +106,6 @@ static bool begin_transaction(struct committer *s, enum durability d, int64_t un
 {
 	bool ok;
 
-	s->db.lazy = d == LAZY;
 	s->db.wait_until = d == LAZY ? clock_mono_us() : until;
 	ok = open_committer(&s->head, why, n);
 	if (ok && d == LAZY && !spool_fsync_commits(&s->db, false)) {

@@ -31,10 +31,7 @@
 #include "spool/sqlite/wipe.h"
 #include "spool/stmt.h"
 
-enum {
-	CHECKPOINT_PAGES = 256,     /* 4 MiB: what more would save in CPU, the longer pauses cost in latency */
-	CHECKPOINT_PAGES_LAZY = 64, /* 1 MiB: each CGI process reads the whole WAL when it starts, in 8 µs a page */
-};
+enum { CHECKPOINT_PAGES = 256 }; /* 4 MiB: what more would save in CPU, the longer pauses cost in latency */
 
 static enum spool_error kind_of(int rc)
 {
@@ -314,7 +311,7 @@ static void end_locked(struct spool_db *db)
 	spool_repair_note_error(db); /* SQLite may have rolled back by itself */
 	if (!sqlite3_get_autocommit(db->sql) && !spool_db_exec(db, "ROLLBACK"))
 		spool_repair_note_error(db);
-	if (spool_repair(db) && db->wal_pages >= (db->lazy ? CHECKPOINT_PAGES_LAZY : CHECKPOINT_PAGES) &&
+	if (spool_repair(db) && db->wal_pages >= CHECKPOINT_PAGES &&
 	    sqlite3_wal_checkpoint_v2(db->sql, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) != SQLITE_OK) {
 		spool_repair_note_error(db);
 		spool_repair(db);
