@@ -34,9 +34,12 @@ class Example(Home):
     def adapt(self, text):
         """Puts all it names into this home, secrets and all, and the spool with it."""
         text = text.replace("/var/lib/hookspool-relay/", f"{self.dir}/")
-        text = re.sub(r'^(\s*spool *= *)"[^"]*"', rf'\1"{self.spool.dir}"', text, flags=re.M)
+        place = getattr(self.spool, "url", self.spool.dir)
+        text = re.sub(r'^(\s*spool *= *)"[^"]*"', rf'\1"{place}"', text, flags=re.M)
         if not re.search(r"^\s*spool *=", text, re.M):
-            text = f'spool = "{self.spool.dir}"\n' + text
+            text = f'spool = "{place}"\n' + text
+        if place != self.spool.dir:
+            text = f'overflow = "{self.spool.dir}"\n' + text
         for name in re.findall(r'^\s*ca-file *= *"([^"]*)"', text, re.M):
             self.write(name, new_authority())
         text = re.sub(r'^(\s*socket-group *= *)"[^"]*"', rf'\1"{self.dir.group()}"', text, flags=re.M)

@@ -148,6 +148,13 @@ def tried(home, n=1):
     return until(lambda: len(attempts(home)) >= n and attempts(home), f"{n} attempts", 20)
 
 
+def errors_of(home, n):
+    """The last error of each of n sinks by name, once each has been tried."""
+    def found():
+        return {row["sink"]: row["error"] for row in home.spool.query("SELECT sink, error FROM attempt JOIN relay ON relay.id = relay ORDER BY attempt.id")}
+    return until(lambda: len(errors := found()) == n and errors, "an attempt each")
+
+
 def alive(pid):
     """True while the process runs; a zombie does not."""
     try:

@@ -203,6 +203,7 @@ def test_unknown_delivery_looks_like_none():
     assert done.returncode == 1 and b"no built-in scheme" in done.stderr
 
 
+@pytest.mark.sqlite  # libfaketime's clock ends a CGI program's wait for a server
 def test_delivery_of_another_provider_is_named():
     """verify --explain and rejects say what came to an endpoint of another scheme."""
     sample = load("calendly")

@@ -15,7 +15,7 @@ from outcomes import expect
 from place import run, until
 from rabbit_server import LARGEST, PASSWORD, USER, Rabbit
 from receiver import Home, endpoint
-from relaying import PATH, Relay, deliver, home_with, settled, sink, states
+from relaying import PATH, Relay, deliver, errors_of, home_with, settled, sink, states
 
 SOON = ["100ms", "200ms", "1h"]
 NAMES = (f"queue{n}" for n in itertools.count(1))
@@ -223,8 +223,7 @@ def test_tls_is_verified(rabbit, queue):
                    amqp_sink(rabbit, queue, "name", url=url.replace("localhost", "127.0.0.1"), ca_file=ca), relay=("out", "stranger", "name"))
     deliver(home.start())
     Relay(home).ready()
-    errors = until(lambda: len(rows := home.spool.query("SELECT sink, error FROM attempt JOIN relay ON relay.id = relay GROUP BY sink")) == 3 and
-                   {row["sink"]: row["error"] for row in rows}, "an attempt each")
+    errors = errors_of(home, 3)
     assert errors["out"] is None
     assert "verification" in errors["stranger"] and re.search("verification|hostname", errors["name"]), errors
 

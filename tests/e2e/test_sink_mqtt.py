@@ -12,7 +12,7 @@ from mqtt_server import Mosquitto, Subscriber
 from outcomes import expect
 from place import need, new_dir, run, until
 from receiver import Home, endpoint
-from relaying import PATH, Relay, deliver, home_with, settled, sink, states
+from relaying import PATH, Relay, deliver, errors_of, home_with, settled, sink, states
 from sender import message
 from test_callers import make_certificates
 
@@ -176,8 +176,7 @@ def test_tls_is_verified(children):
                      relay=("out", "stranger", "name", "plain"))
     deliver(home.start())
     Relay(home).ready()
-    errors = until(lambda: len(rows := home.spool.query(
-        "SELECT sink, error FROM attempt JOIN relay ON relay.id = relay GROUP BY sink")) == 4 and {row["sink"]: row["error"] for row in rows}, "an attempt each")
+    errors = errors_of(home, 4)
     assert "no client subscribes" in errors["out"]  # so it is connected
     assert all("connection" in errors[name] for name in ("stranger", "name", "plain")), errors
     assert all(re.search("TLS|SSL|certificate", errors[name]) for name in ("stranger", "name")), errors

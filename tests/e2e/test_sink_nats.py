@@ -9,7 +9,7 @@ import pytest
 from nats_server import STREAM, Nats
 from place import new_dir, until
 from receiver import Home, endpoint
-from relaying import PATH, Relay, deliver, home_with, settled, sink, states
+from relaying import PATH, Relay, deliver, errors_of, home_with, settled, sink, states
 from servers import lasting_port
 from test_callers import make_certificates
 
@@ -192,8 +192,7 @@ def test_tls_is_verified(children):
                      nats_sink(server, "plain", url=url.replace("tls:", "nats:")), relay=("out", "stranger", "name", "plain"))
     deliver(home.start())
     Relay(home).ready()
-    errors = until(lambda: len(rows := home.spool.query(
-        "SELECT sink, error FROM attempt JOIN relay ON relay.id = relay GROUP BY sink")) == 4 and {row["sink"]: row["error"] for row in rows}, "an attempt each")
+    errors = errors_of(home, 4)
     assert "no stream" in errors["out"]  # so it is connected
     assert all("no connection" in errors[name] and re.search("SSL|ecure", errors[name]) for name in ("stranger", "name", "plain")), errors
 

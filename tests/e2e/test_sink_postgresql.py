@@ -13,7 +13,7 @@ from outcomes import expect
 from place import new_dir, own, until
 from postgresql_server import TABLE, PostgreSQL
 from receiver import Home, endpoint
-from relaying import PATH, Relay, deliver, home_with, settled, sink, states
+from relaying import PATH, Relay, deliver, errors_of, home_with, settled, sink, states
 from sender import SECRET, message
 from servers import free_port
 from test_callers import make_certificates
@@ -202,8 +202,7 @@ def test_tls_is_verified(children):
     deliver(home.start())
     Relay(home).ready()
     settled(home, 1)
-    errors = until(lambda: len(rows := home.spool.query("SELECT sink, error FROM attempt JOIN relay ON relay.id = relay WHERE error IS NOT NULL GROUP BY sink")) == 2
-                   and {row["sink"]: row["error"] for row in rows}, "the others have failed")
+    errors = errors_of(home, 3)
     assert "certificate" in errors["stranger"] and "127.0.0.1" in errors["name"]
 
 
