@@ -258,7 +258,7 @@ int serve(int listen_fd, const char *own_address, struct conf *conf)
 	listen_address(listen_fd, m.reload.self.address, sizeof m.reload.self.address);
 	if (s.spool) {
 		spool_tell(s.spool, &m.reload.self);
-		spool_flush(s.spool); /* before a delivery can come: a probe of it finds its row */
+		spool_flush(s.spool); /* before a delivery can come, soon after with a server: a probe of it finds its row */
 	}
 	if (!s.conf || !s.spool || !libfcgi_init() || !set_up_server(&m, &s)) {
 		log_message(LOG_LEVEL_ERROR, "can't start: %s", strerror(errno));
