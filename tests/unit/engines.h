@@ -13,6 +13,7 @@
 
 #include "spool/engine.h"
 #include "spool/spool.h"
+#include "spool/stmt.h"
 
 /* Of one test: a spool that is not made yet. */
 struct world {
@@ -144,6 +145,26 @@ static inline struct spool_db *engines_open(struct world *w, enum spool_access a
 	if (!spool_db_open(w->db, w->place, JOURNAL_WAL, access))
 		fail_msg("%s", spool_db_error(w->db));
 	return w->db;
+}
+
+/* The number that a statement finds. */
+static inline int64_t engines_find(struct spool_db *db, const char *sql)
+{
+	struct spool_stmt *st;
+	int64_t n;
+
+	assert_true(spool_stmt_prepare(db, sql, &st));
+	if (spool_stmt_step(st) != SPOOL_ROW)
+		fail_msg("%s", spool_db_error(db));
+	n = spool_stmt_int64(st, 0);
+	spool_stmt_free(st);
+	return n;
+}
+
+/* The same, of the test's spool. */
+static inline int64_t engines_ask(struct world *w, const char *sql)
+{
+	return engines_find(engines_open(w, SPOOL_MANAGE), sql);
 }
 
 /* The same test over each engine. */

@@ -5,7 +5,6 @@
 #include <pthread.h>
 
 #include "spool/retention.h"
-#include "spool/stmt.h"
 
 static struct slice text(const char *s)
 {
@@ -36,20 +35,6 @@ static enum put_result put(struct spool *s, const char *endpoint, const char *ke
 	return ev.duplicate ? DUPLICATE : STORED;
 }
 
-static int64_t ask(struct world *w, const char *sql)
-{
-	struct spool_db *db = engines_open(w, SPOOL_MANAGE);
-	struct spool_stmt *st;
-	int64_t n;
-
-	assert_true(spool_stmt_prepare(db, sql, &st));
-	if (spool_stmt_step(st) != SPOOL_ROW)
-		fail_msg("%s", spool_db_error(db));
-	n = spool_stmt_int64(st, 0);
-	spool_stmt_free(st);
-	return n;
-}
-
 static void event_is_stored_once(void **state)
 {
 	struct world *w = engines_take(state);
@@ -66,13 +51,13 @@ static void event_is_stored_once(void **state)
 	assert_int_equal(put(s, "/a", "", "one", &id), STORED); /* an empty key is a key */
 	assert_int_equal(put(s, "/a", "", "one", &id), DUPLICATE);
 	spool_close(s);
-	assert_int_equal(ask(w, "SELECT count(*) FROM event"), 5);
-	assert_int_equal(ask(w, w->server ? "SELECT count(*) FROM event WHERE body = 'one'" : "SELECT count(*) FROM event WHERE body = X'6f6e65'"), 5);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM event"), 5);
+	assert_int_equal(engines_ask(w, w->server ? "SELECT count(*) FROM event WHERE body = 'one'" : "SELECT count(*) FROM event WHERE body = X'6f6e65'"), 5);
 	if (w->server)
 		return;
-	assert_int_equal(ask(w, "PRAGMA user_version"), 5);
-	assert_int_equal(ask(w, "PRAGMA auto_vacuum"), 2);
-	assert_int_equal(ask(w, "PRAGMA page_size"), 16384);
+	assert_int_equal(engines_ask(w, "PRAGMA user_version"), 5);
+	assert_int_equal(engines_ask(w, "PRAGMA auto_vacuum"), 2);
+	assert_int_equal(engines_ask(w, "PRAGMA page_size"), 16384);
 }
 
 /* A note stays with its event. */
@@ -88,8 +73,8 @@ static void delivery_note_is_stored(void **state)
 	assert_true(spool_put(s, &ev, why, sizeof why));
 	assert_int_equal(put(s, "/a", "other", "one", &id), STORED);
 	spool_close(s);
-	assert_int_equal(ask(w, "SELECT count(*) FROM event WHERE key = 'k' AND note = 'the body could not be read'"), 1);
-	assert_int_equal(ask(w, "SELECT count(*) FROM event WHERE key = 'other' AND note IS NULL"), 1);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM event WHERE key = 'k' AND note = 'the body could not be read'"), 1);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM event WHERE key = 'other' AND note IS NULL"), 1);
 }
 
 enum { THREADS = 16, EACH = 40, PROCESSES = 4 };
@@ -138,9 +123,9 @@ static void event_is_stored_once_across_threads(void **state)
 	struct world *w = engines_take(state);
 	struct shared all = put_from_threads(w);
 
-	assert_int_equal(all.stored, ask(w, "SELECT count(*) FROM event"));
+	assert_int_equal(all.stored, engines_ask(w, "SELECT count(*) FROM event"));
 	assert_int_equal(all.stored + all.duplicate, THREADS * EACH);
-	assert_int_equal(ask(w, "SELECT count(*) - count(DISTINCT key) FROM event"), 0);
+	assert_int_equal(engines_ask(w, "SELECT count(*) - count(DISTINCT key) FROM event"), 0);
 }
 
 static void event_is_stored_once_across_processes(void **state)
@@ -160,10 +145,10 @@ static void event_is_stored_once_across_processes(void **state)
 		failed += status != 0;
 	}
 	assert_int_equal(failed, 0);
-	assert_int_equal(ask(w, "SELECT count(*) - count(DISTINCT key) FROM event"), 0);
-	assert_true(ask(w, "SELECT count(*) FROM event") <= EACH);
+	assert_int_equal(engines_ask(w, "SELECT count(*) - count(DISTINCT key) FROM event"), 0);
+	assert_true(engines_ask(w, "SELECT count(*) FROM event") <= EACH);
 	if (!w->server)
-		assert_int_equal(ask(w, "SELECT integrity_check = 'ok' FROM pragma_integrity_check"), 1);
+		assert_int_equal(engines_ask(w, "SELECT integrity_check = 'ok' FROM pragma_integrity_check"), 1);
 }
 
 static int64_t purge(struct world *w, int64_t before, int64_t keys_since)
@@ -193,13 +178,13 @@ static void purged_keys_are_known(void **state)
 	assert_true(spool_put(s, &young, why, sizeof why));
 	assert_true(spool_put(s, &none, why, sizeof why));
 	assert_int_equal(purge(w, 3000, 1500), 3);
-	assert_int_equal(ask(w, "SELECT count(*) FROM event"), 0);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM event"), 0);
 	assert_int_equal(put(s, "/a", "young", "y", &id), DUPLICATE);
 	assert_int_equal(id, young.id);
 	assert_int_equal(put(s, "/b", "young", "y", &id), STORED);
 	assert_int_equal(put(s, "/a", "old", "o", &id), STORED);
 	assert_int_equal(purge(w, 0, 2001), 0);
-	assert_int_equal(ask(w, w->server ? "SELECT count(*) FROM event_key WHERE purged" : "SELECT count(*) FROM purged"), 0);
+	assert_int_equal(engines_ask(w, w->server ? "SELECT count(*) FROM event_key WHERE purged" : "SELECT count(*) FROM purged"), 0);
 	assert_int_equal(put(s, "/a", "young", "y", &id), STORED);
 	spool_close(s);
 }

@@ -41,20 +41,6 @@ static enum put_result put(struct spool *s, const char *endpoint, const char *ke
 	return ev.duplicate ? DUPLICATE : STORED;
 }
 
-static int64_t ask(struct world *w, const char *sql)
-{
-	struct spool_db *db = engines_open(w, SPOOL_MANAGE);
-	struct spool_stmt *st;
-	int64_t n;
-
-	assert_true(spool_stmt_prepare(db, sql, &st));
-	if (spool_stmt_step(st) != SPOOL_ROW)
-		fail_msg("%s", spool_db_error(db));
-	n = spool_stmt_int64(st, 0);
-	spool_stmt_free(st);
-	return n;
-}
-
 /* A server's flush is another thread's: it is waited for. What is flushed together is written in one transaction. */
 static void flush(struct world *w, struct spool *s)
 {
@@ -64,11 +50,11 @@ static void flush(struct world *w, struct spool *s)
 
 	if (w->server) {
 		assert_true(spool_open(s, why, sizeof why));
-		before = ask(w, MARKS);
+		before = engines_ask(w, MARKS);
 		spool_count(s, &(struct spool_tally){NULL, "mark", 0, 0, 0, 0});
 	}
 	spool_flush(s);
-	for (int i = 0; w->server && ask(w, MARKS) == before; i++) {
+	for (int i = 0; w->server && engines_ask(w, MARKS) == before; i++) {
 		assert_true(i < 5000);
 		nanosleep(&little, NULL);
 	}
@@ -80,7 +66,7 @@ static int64_t bodies(struct world *w, const char *body)
 	char sql[128];
 
 	snprintf(sql, sizeof sql, "SELECT count(*) FROM reject WHERE body = CAST('%s' AS %s)", body, w->server ? "bytea" : "blob");
-	return ask(w, sql);
+	return engines_ask(w, sql);
 }
 
 static void reject(struct spool *s, int64_t at, const char *body)
@@ -110,13 +96,13 @@ static void counters_are_added_up(void **state)
 	spool_reject(s, &(struct spool_reject){.code = refused, .received_at = 5, .body = text("kept")});
 	flush(w, s);
 	spool_close(s);
-	assert_int_equal(ask(w, "SELECT n FROM counter WHERE endpoint = '/a' AND code = 'stored' AND secret = 2"), 6);
-	assert_int_equal(ask(w, "SELECT last_at FROM counter WHERE code = 'stored'"), 9);
-	assert_int_equal(ask(w, "SELECT bytes FROM counter WHERE code = 'stored'"), 600);
-	assert_int_equal(ask(w, "SELECT n FROM counter WHERE endpoint = '' AND code = 'unauthorized'"), 5);
-	assert_int_equal(ask(w, "SELECT count(*) FROM reject"), 3);
-	assert_int_equal(ask(w, "SELECT min(received_at) FROM reject"), 3);
-	assert_int_equal(ask(w, "SELECT count(*) FROM reject WHERE received_at = 5 AND length(body) = 4"), 1);
+	assert_int_equal(engines_ask(w, "SELECT n FROM counter WHERE endpoint = '/a' AND code = 'stored' AND secret = 2"), 6);
+	assert_int_equal(engines_ask(w, "SELECT last_at FROM counter WHERE code = 'stored'"), 9);
+	assert_int_equal(engines_ask(w, "SELECT bytes FROM counter WHERE code = 'stored'"), 600);
+	assert_int_equal(engines_ask(w, "SELECT n FROM counter WHERE endpoint = '' AND code = 'unauthorized'"), 5);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM reject"), 3);
+	assert_int_equal(engines_ask(w, "SELECT min(received_at) FROM reject"), 3);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM reject WHERE received_at = 5 AND length(body) = 4"), 1);
 	assert_int_equal(bodies(w, "kept"), 1);
 }
 
@@ -133,16 +119,16 @@ static void duplicates_are_counted_by_event(void **state)
 		spool_count(s, &(struct spool_tally){"/a", "duplicate", 0, 100, 10 * i, first});
 	spool_count(s, &(struct spool_tally){"/a", "duplicate", 0, 100, 5, 77}); /* of an event that was deleted */
 	flush(w, s);
-	assert_int_equal(ask(w, "SELECT count(*) FROM came"), 1);
-	assert_int_equal(ask(w, "SELECT again FROM came WHERE event = 1"), 3);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM came"), 1);
+	assert_int_equal(engines_ask(w, "SELECT again FROM came WHERE event = 1"), 3);
 	spool_count(s, &(struct spool_tally){"/a", "duplicate", 0, 100, 20, first});
 	flush(w, s);
-	assert_int_equal(ask(w, "SELECT again FROM came"), 4);
-	assert_int_equal(ask(w, "SELECT last_at FROM came"), 30);
+	assert_int_equal(engines_ask(w, "SELECT again FROM came"), 4);
+	assert_int_equal(engines_ask(w, "SELECT last_at FROM came"), 30);
 	spool_close(s);
 	assert_true(spool_delete(engines_open(w, SPOOL_MANAGE), &(struct spool_doomed){.id = first}, 1, INT64_MAX, false, false, &sum));
 	assert_int_equal(sum.events, 1);
-	assert_int_equal(ask(w, "SELECT count(*) FROM came"), 0);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM came"), 0);
 }
 
 /* As in write_stats(): a transaction that failed leaves what was gathered. Beyond the bound further events are not counted. */
@@ -168,8 +154,8 @@ static void gathered_duplicates_are_joined_and_bounded(void **state)
 	assert_true(spool_came_write(&(struct spool_came){0}, db) && spool_came_write(&older, db));
 	assert_true(spool_db_commit(db));
 	spool_db_end(db);
-	assert_int_equal(ask(w, "SELECT again FROM came WHERE event = 1 AND last_at = 7"), 3);
-	assert_int_equal(ask(w, "SELECT count(*) FROM came"), 1); /* the other events are not there */
+	assert_int_equal(engines_ask(w, "SELECT again FROM came WHERE event = 1 AND last_at = 7"), 3);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM came"), 1); /* the other events are not there */
 	spool_came_free(&older);
 }
 
@@ -183,15 +169,15 @@ static void rejects_are_bounded_by_size(void **state)
 	for (int i = 0; i < 4; i++)
 		reject(s, i, "five.");
 	flush(w, s);
-	assert_int_equal(ask(w, "SELECT count(*) FROM reject"), 2);
-	assert_int_equal(ask(w, "SELECT min(received_at) FROM reject"), 2);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM reject"), 2);
+	assert_int_equal(engines_ask(w, "SELECT min(received_at) FROM reject"), 2);
 	reject(s, 4, "eleven......");
 	flush(w, s);
-	assert_int_equal(ask(w, "SELECT min(received_at) FROM reject"), 4);
+	assert_int_equal(engines_ask(w, "SELECT min(received_at) FROM reject"), 4);
 	reject(s, 5, "longer than the limit");
 	flush(w, s);
-	assert_int_equal(ask(w, "SELECT count(*) FROM reject WHERE body IS NULL AND headers IS NULL AND received_at = 5"), 1);
-	assert_int_equal(ask(w, "SELECT length(body) FROM reject WHERE received_at = 4"), 12);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM reject WHERE body IS NULL AND headers IS NULL AND received_at = 5"), 1);
+	assert_int_equal(engines_ask(w, "SELECT length(body) FROM reject WHERE received_at = 4"), 12);
 	spool_close(s);
 }
 
@@ -228,10 +214,10 @@ static void rejects_share_the_row_limit(void **state)
 	}
 	flush(w, s);
 	spool_close(s);
-	assert_int_equal(ask(w, "SELECT count(*) FROM reject"), 100);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM reject"), 100);
 	assert_int_equal(bodies(w, "real"), 40);
-	assert_in_range(ask(w, "SELECT count(*) FROM reject WHERE signed = 0"), 12, 13);
-	assert_int_equal(ask(w, "SELECT max(received_at) FROM reject"), 2999); /* the newest are there too */
+	assert_in_range(engines_ask(w, "SELECT count(*) FROM reject WHERE signed = 0"), 12, 13);
+	assert_int_equal(engines_ask(w, "SELECT max(received_at) FROM reject"), 2999); /* the newest are there too */
 }
 
 /* Large bodies take their own share of the ring's size. */
@@ -254,8 +240,8 @@ static void rejects_share_the_size_limit(void **state)
 	flush(w, s);
 	spool_close(s);
 	assert_int_equal(bodies(w, "real"), 40);
-	assert_in_range(ask(w, "SELECT CAST(sum(length(body)) AS bigint) FROM reject"), 16000, 20000);
-	assert_int_equal(ask(w, "SELECT CAST(sum(kept) - sum(length(body)) AS bigint) FROM reject"), 0);
+	assert_in_range(engines_ask(w, "SELECT CAST(sum(length(body)) AS bigint) FROM reject"), 16000, 20000);
+	assert_int_equal(engines_ask(w, "SELECT CAST(sum(kept) - sum(length(body)) AS bigint) FROM reject"), 0);
 }
 
 /* One address's junk with signatures takes one address's share; those of an IPv6 network count as one. */
@@ -274,7 +260,7 @@ static void rejects_share_by_address(void **state)
 	}
 	flush(w, s);
 	spool_close(s);
-	assert_int_equal(ask(w, "SELECT count(*) FROM reject"), 100);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM reject"), 100);
 	assert_int_equal(bodies(w, "real"), 30);
 }
 
@@ -290,8 +276,8 @@ static void rejects_keep_path_and_method(void **state)
 	spool_reject(s, &(struct spool_reject){.code = "not_found", .path = path, .method = "PROPFIND", .content_type = "text/x"});
 	flush(w, s);
 	spool_close(s);
-	assert_int_equal(ask(w, w->server ? "SELECT length(path) FROM reject" : "SELECT length(CAST(path AS BLOB)) FROM reject"), 511);
-	assert_int_equal(ask(w, "SELECT count(*) FROM reject WHERE method = 'PROPFIND' AND content_type = 'text/x' AND endpoint IS NULL"), 1);
+	assert_int_equal(engines_ask(w, w->server ? "SELECT length(path) FROM reject" : "SELECT length(CAST(path AS BLOB)) FROM reject"), 511);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM reject WHERE method = 'PROPFIND' AND content_type = 'text/x' AND endpoint IS NULL"), 1);
 }
 
 static void rejects_are_bounded_by_age(void **state)
@@ -304,12 +290,12 @@ static void rejects_are_bounded_by_age(void **state)
 	reject(s, now - 3500000, "young");
 	reject(s, now - 3700000, "old");
 	flush(w, s);
-	assert_int_equal(ask(w, "SELECT count(*) FROM reject"), 1);
-	assert_int_equal(ask(w, "SELECT length(body) FROM reject"), 5);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM reject"), 1);
+	assert_int_equal(engines_ask(w, "SELECT length(body) FROM reject"), 5);
 	assert_true(spool_stmt_exec(engines_open(w, SPOOL_MANAGE), "UPDATE reject SET received_at = 1"));
 	spool_count(s, &(struct spool_tally){NULL, "stored", 0, 100, now, 0});
 	flush(w, s); /* whatever is written, the old go */
-	assert_int_equal(ask(w, "SELECT count(*) FROM reject"), 0);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM reject"), 0);
 	spool_close(s);
 }
 
@@ -327,13 +313,13 @@ static void accepted_reject_is_deleted(void **state)
 	ev.reject = 2;
 	assert_true(spool_put(s, &ev, why, sizeof why));
 	assert_false(ev.duplicate);
-	assert_int_equal(ask(w, "SELECT count(*) FROM reject"), 2);
-	assert_int_equal(ask(w, "SELECT count(*) FROM reject WHERE id IN (1, 3)"), 2);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM reject"), 2);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM reject WHERE id IN (1, 3)"), 2);
 	ev.reject = 3;
 	assert_true(spool_put(s, &ev, why, sizeof why));
 	assert_true(ev.duplicate);
-	assert_int_equal(ask(w, "SELECT count(*) FROM reject"), 1);
-	assert_int_equal(ask(w, "SELECT max(id) FROM reject"), 1);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM reject"), 1);
+	assert_int_equal(engines_ask(w, "SELECT max(id) FROM reject"), 1);
 	spool_close(s);
 }
 

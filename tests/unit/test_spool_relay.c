@@ -10,7 +10,6 @@
 #include "spool/relay_lock.h"
 #include "spool/retention.h"
 #include "spool/spool.h"
-#include "spool/stmt.h"
 
 static const struct sink plain = {.name = (char *)(uintptr_t)"plain"};
 static const struct sink judged = {.name = (char *)(uintptr_t)"judged", .filtered = true};
@@ -105,18 +104,6 @@ static void record(struct spool_db *db, struct spool_attempt a)
 		fail_msg("%s", spool_db_error(db));
 }
 
-static int64_t ask(struct spool_db *db, const char *sql)
-{
-	struct spool_stmt *st;
-	int64_t n;
-
-	assert_true(spool_stmt_prepare(db, sql, &st));
-	assert_int_equal(spool_stmt_step(st), SPOOL_ROW);
-	n = spool_stmt_int64(st, 0);
-	spool_stmt_free(st);
-	return n;
-}
-
 /* The text is stored with an event where one of its sinks needs it, and comes back with the relay; so does that it has none. */
 static void text_is_stored_where_a_sink_needs_it(void **state)
 {
@@ -151,9 +138,9 @@ static void text_is_stored_where_a_sink_needs_it(void **state)
 	db = open_db(w);
 	for (size_t i = 0; i < COUNT(cases) && !w->server; i++) {
 		snprintf(sql, sizeof sql, "SELECT typeof(text) = '%s' FROM event WHERE id = %zu", cases[i].type, i + 1);
-		assert_int_equal(ask(db, sql), 1);
+		assert_int_equal(engines_find(db, sql), 1);
 	}
-	assert_int_equal(ask(db, "SELECT count(*) FROM event WHERE text IS NULL"), w->server ? 3 : 2);
+	assert_int_equal(engines_find(db, "SELECT count(*) FROM event WHERE text IS NULL"), w->server ? 3 : 2);
 	it = spool_relay_due(db, "plain", 1000, &cursor, NULL, NULL);
 	for (size_t i = 1; i < COUNT(cases); i++) {
 		assert_true(spool_relay_next(it, &r));
@@ -186,8 +173,8 @@ static void attempts_are_recorded(void **state)
 	assert_true(seen.n == 1 && !seen.judge);
 	for (int i = 1; i <= 30; i++)
 		record(db, (struct spool_attempt){.relay = seen.relay[0], .event = seen.event[0], .at = i, .error = "no", .state = SPOOL_RELAY_PENDING, .due = 2000});
-	assert_int_equal(ask(db, "SELECT count(*) FROM attempt"), SPOOL_ATTEMPTS_KEPT);
-	assert_int_equal(ask(db, "SELECT min(at) FROM attempt"), 21);
+	assert_int_equal(engines_find(db, "SELECT count(*) FROM attempt"), SPOOL_ATTEMPTS_KEPT);
+	assert_int_equal(engines_find(db, "SELECT min(at) FROM attempt"), 21);
 	assert_int_equal(due(db, &plain, 1999).n, 0);
 	assert_true(spool_relay_next_due(db, "plain", 1000, &n));
 	assert_int_equal(n, 2000);
@@ -197,11 +184,11 @@ static void attempts_are_recorded(void **state)
 	assert_int_equal(n, 1);
 	seen = due(db, &plain, 3000);
 	record(db, (struct spool_attempt){.relay = seen.relay[0], .event = seen.event[0], .status = 200, .state = SPOOL_RELAY_DONE});
-	assert_int_equal(ask(db, "SELECT count(*) FROM attempt"), SPOOL_ATTEMPTS_KEPT);
-	assert_int_equal(ask(db, "SELECT state FROM relay"), SPOOL_RELAY_DONE);
+	assert_int_equal(engines_find(db, "SELECT count(*) FROM attempt"), SPOOL_ATTEMPTS_KEPT);
+	assert_int_equal(engines_find(db, "SELECT state FROM relay"), SPOOL_RELAY_DONE);
 	/* the result of a delivery that was purged during its attempt is dropped */
 	record(db, (struct spool_attempt){.relay = 4711, .event = 1, .state = SPOOL_RELAY_DONE});
-	assert_int_equal(ask(db, "SELECT count(*) FROM attempt WHERE relay = 4711"), 0);
+	assert_int_equal(engines_find(db, "SELECT count(*) FROM attempt WHERE relay = 4711"), 0);
 	spool_db_free(db);
 	spool_close(s);
 }
@@ -234,11 +221,11 @@ static void list_is_one_snapshot(void **state)
 	assert_int_equal(list(db, &all, 0, s), 5);
 	assert_int_equal(list(db, &failing, 4, s), 4);
 	spool_db_snapshot(db, true);
-	n = (int)ask(db, "SELECT count(*) FROM relay");
+	n = (int)engines_find(db, "SELECT count(*) FROM relay");
 	put(s, &plain, NULL);
-	assert_int_equal(ask(db, "SELECT count(*) FROM relay"), n);
+	assert_int_equal(engines_find(db, "SELECT count(*) FROM relay"), n);
 	spool_db_snapshot(db, false);
-	assert_int_equal(ask(db, "SELECT count(*) FROM relay"), n + 1);
+	assert_int_equal(engines_find(db, "SELECT count(*) FROM relay"), n + 1);
 	spool_db_free(db);
 	spool_close(s);
 }
@@ -255,7 +242,7 @@ static void unwanted_relays_are_deleted(void **state)
 	seen = due(db, &judged, 1000);
 	assert_true(seen.n == 1 && seen.judge);
 	record(db, (struct spool_attempt){.relay = seen.relay[0], .event = seen.event[0], .state = SPOOL_RELAY_UNWANTED});
-	assert_int_equal(ask(db, "SELECT (SELECT count(*) FROM relay) + (SELECT count(*) FROM attempt)"), 0);
+	assert_int_equal(engines_find(db, "SELECT (SELECT count(*) FROM relay) + (SELECT count(*) FROM attempt)"), 0);
 	assert_true(spool_deliveries_replay(db, &judged, &id, 1, 1000, &changed));
 	seen = due(db, &judged, 1000);
 	assert_true(seen.n == 1 && !seen.judge);
@@ -292,7 +279,7 @@ static void replies_are_recorded(void **state)
 	assert_int_equal(seen.n, 2);
 	assert_string_equal(seen.reply[0], "hello");
 	assert_string_equal(seen.reply[1], "hello again");
-	assert_int_equal(ask(db, "SELECT count(*) FROM relay WHERE conversation = 'c'"), 1);
+	assert_int_equal(engines_find(db, "SELECT count(*) FROM relay WHERE conversation = 'c'"), 1);
 	spool_db_free(db);
 	spool_close(s);
 }
@@ -324,7 +311,7 @@ static void reply_interrupted_by_the_relays_end_is_dead(void **state)
 	assert_true(spool_relay_sending(db, &key, 9) && !key.pending);
 	key = (struct spool_relay_key){seen.relay[0], 4711, true};
 	assert_true(spool_relay_sending(db, &key, 9) && !key.pending);
-	assert_int_equal(ask(db, "SELECT max(sending) FROM relay"), 8);
+	assert_int_equal(engines_find(db, "SELECT max(sending) FROM relay"), 8);
 	assert_int_equal(due(db, &plain, 1000).n, w->server ? 0 : 2); /* a server gives to no relay what one sends */
 	record(db, (struct spool_attempt){.relay = seen.relay[1], .event = seen.event[1], .state = SPOOL_RELAY_DONE});
 	spool_db_free(db);
@@ -333,8 +320,8 @@ static void reply_interrupted_by_the_relays_end_is_dead(void **state)
 	assert_int_equal(n, 1);
 	assert_true(spool_relay_doubt(db, &n));
 	assert_int_equal(n, 0);
-	assert_int_equal(ask(db, "SELECT count(*) FROM relay WHERE state = 2 AND sending = 0 AND attempts = 1"), 1);
-	assert_int_equal(ask(db, "SELECT at FROM attempt WHERE error LIKE '%may have arrived%'"), 7);
+	assert_int_equal(engines_find(db, "SELECT count(*) FROM relay WHERE state = 2 AND sending = 0 AND attempts = 1"), 1);
+	assert_int_equal(engines_find(db, "SELECT at FROM attempt WHERE error LIKE '%may have arrived%'"), 7);
 	spool_db_free(db);
 	spool_close(s);
 }
@@ -374,14 +361,14 @@ static void purged_and_dropped_relays(void **state)
 	assert_true((w->server || new.relay[0] == old.relay[0]) && new.event[0] != old.event[0]); /* a server uses no id twice */
 	assert_true(is_pending(db, new.relay[0], new.event[0]) && !is_pending(db, old.relay[0], old.event[0]));
 	record(db, (struct spool_attempt){.relay = old.relay[0], .event = old.event[0], .state = SPOOL_RELAY_DONE});
-	assert_int_equal(ask(db, "SELECT (SELECT count(*) FROM attempt) + (SELECT count(*) FROM relay WHERE state <> 0)"), 0);
+	assert_int_equal(engines_find(db, "SELECT (SELECT count(*) FROM attempt) + (SELECT count(*) FROM relay WHERE state <> 0)"), 0);
 	assert_true(spool_deliveries_drop(other, &all, 3000, &n) && n == 1);
 	assert_false(is_pending(db, new.relay[0], new.event[0]));
 	record(db, (struct spool_attempt){.relay = new.relay[0], .event = new.event[0], .state = SPOOL_RELAY_PENDING, .due = 1});
-	assert_int_equal(ask(db, "SELECT state FROM relay"), SPOOL_RELAY_DEAD);
+	assert_int_equal(engines_find(db, "SELECT state FROM relay"), SPOOL_RELAY_DEAD);
 	record(db, (struct spool_attempt){.relay = new.relay[0], .event = new.event[0], .state = SPOOL_RELAY_DONE});
-	assert_int_equal(ask(db, "SELECT state FROM relay"), SPOOL_RELAY_DONE);
-	assert_int_equal(ask(db, "SELECT CAST(sum(n * state) AS bigint) FROM ended WHERE sink = 'plain'"), 1);
+	assert_int_equal(engines_find(db, "SELECT state FROM relay"), SPOOL_RELAY_DONE);
+	assert_int_equal(engines_find(db, "SELECT CAST(sum(n * state) AS bigint) FROM ended WHERE sink = 'plain'"), 1);
 	spool_db_free(other);
 	spool_db_free(db);
 	spool_close(s);
@@ -453,15 +440,15 @@ static void conversation_is_sent_in_order(void **state)
 	assert_true(spool_conversation_note(db, &noted, &more) && !more && noted == late);
 	assert_true(is_first(db, "late", late) && !is_first(db, NULL, none));
 	assert_true(spool_conversation_note(db, &noted, &more) && !more);
-	assert_int_equal(ask(db, "SELECT count(*) FROM conversation"), 3);
+	assert_int_equal(engines_find(db, "SELECT count(*) FROM conversation"), 3);
 	assert_true(spool_conversation_purge(db, "/a", 1000));
-	assert_int_equal(ask(db, "SELECT count(*) FROM conversation"), 3);
+	assert_int_equal(engines_find(db, "SELECT count(*) FROM conversation"), 3);
 	newer = put_at(s, &plain, "late", 2000); /* not taken note of yet */
 	assert_true(spool_conversation_purge(db, "/a", 1001));
-	assert_int_equal(ask(db, "SELECT count(*) FROM conversation"), 1);
+	assert_int_equal(engines_find(db, "SELECT count(*) FROM conversation"), 1);
 	assert_true(is_first(db, "late", late) && !is_first(db, "late", newer));
 	assert_true(spool_conversation_purge(db, "/a", 2001));
-	assert_int_equal(ask(db, "SELECT count(*) FROM conversation"), 0);
+	assert_int_equal(engines_find(db, "SELECT count(*) FROM conversation"), 0);
 	spool_db_free(db);
 	spool_close(s);
 }
@@ -616,14 +603,14 @@ static void statements_are_kept_until_the_connection_is_closed(void **state)
 	record(db, a);
 	assert_int_equal(due(db, &plain, 2000).n, 1);
 	assert_int_equal(statements(db), n);
-	assert_int_equal(ask(db, "SELECT count(*) FROM attempt"), 2);
+	assert_int_equal(engines_find(db, "SELECT count(*) FROM attempt"), 2);
 	assert_int_equal(sqlite3_exec(db->sql, "DROP INDEX other", NULL, NULL, NULL), SQLITE_OK);
 	spool_db_free(db);
 	db = open_db(w);
 	assert_int_equal(statements(db), 0);
 	record(db, a);
 	assert_true(statements(db) > 0);
-	assert_int_equal(ask(db, "SELECT count(*) FROM attempt"), 3);
+	assert_int_equal(engines_find(db, "SELECT count(*) FROM attempt"), 3);
 	spool_db_free(db);
 }
 
@@ -649,8 +636,8 @@ static void test_ended_relays_are_counted(void **state)
 	a[1].next = &a[2];
 	for (int again = 0; again < 2; again++) {
 		assert_true(spool_relay_record(db, a)); /* the second time two are ended already */
-		assert_int_equal(ask(db, "SELECT CAST(sum(n) AS bigint) FROM ended WHERE sink = 'plain' AND state = 1"), 1);
-		assert_int_equal(ask(db, "SELECT CAST(sum(n) AS bigint) FROM ended WHERE sink = 'plain' AND state = 2"), 1);
+		assert_int_equal(engines_find(db, "SELECT CAST(sum(n) AS bigint) FROM ended WHERE sink = 'plain' AND state = 1"), 1);
+		assert_int_equal(engines_find(db, "SELECT CAST(sum(n) AS bigint) FROM ended WHERE sink = 'plain' AND state = 2"), 1);
 	}
 	assert_true(spool_relay_sending(db, &key, 7) && key.pending);
 	spool_db_free(db);
@@ -662,9 +649,9 @@ static void test_ended_relays_are_counted(void **state)
 	one.id = 6;
 	assert_true(spool_deliveries_drop(other, &one, 1000, &n) && n == 1);
 	record(db, (struct spool_attempt){.relay = 6, .event = 6, .state = SPOOL_RELAY_UNWANTED}); /* the same: it stays dropped */
-	assert_int_equal(ask(db, "SELECT CAST(sum(n) AS bigint) FROM ended WHERE sink = 'plain' AND state = 1"), 2);
-	assert_int_equal(ask(db, "SELECT CAST(sum(n) AS bigint) FROM ended WHERE sink = 'plain' AND state = 2"), 3);
-	assert_int_equal(ask(db, "SELECT count(*) FROM (SELECT sink, state, sum(n) AS n FROM ended GROUP BY sink, state) AS e"
+	assert_int_equal(engines_find(db, "SELECT CAST(sum(n) AS bigint) FROM ended WHERE sink = 'plain' AND state = 1"), 2);
+	assert_int_equal(engines_find(db, "SELECT CAST(sum(n) AS bigint) FROM ended WHERE sink = 'plain' AND state = 2"), 3);
+	assert_int_equal(engines_find(db, "SELECT count(*) FROM (SELECT sink, state, sum(n) AS n FROM ended GROUP BY sink, state) AS e"
 		" WHERE n <> (SELECT count(*) FROM relay WHERE sink = e.sink AND state = e.state)"), 0);
 	spool_db_free(other);
 	spool_db_free(db);

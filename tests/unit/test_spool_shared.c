@@ -8,7 +8,6 @@
 #include "core/clock.h"
 #include "spool/overflow.h"
 #include "spool/relay.h"
-#include "spool/stmt.h"
 #include "spool/wakeup.h"
 
 #define DAY INT64_C(86400000)
@@ -57,19 +56,6 @@ static void merges(struct spool *s, struct spool_event ev, int64_t id, bool alte
 	assert_int_equal(ev.altered, altered);
 }
 
-static int64_t ask(struct world *w, const char *sql)
-{
-	struct spool_db *db = engines_open(w, SPOOL_MANAGE);
-	struct spool_stmt *st;
-	int64_t n;
-
-	assert_true(spool_stmt_prepare(db, sql, &st));
-	assert_int_equal(spool_stmt_step(st), SPOOL_ROW);
-	n = spool_stmt_int64(st, 0);
-	spool_stmt_free(st);
-	return n;
-}
-
 /* ---- how events come there */
 
 /* In one commit, an event is a duplicate of another one before it. */
@@ -91,7 +77,7 @@ static void a_batch_has_its_own_duplicates(void **state)
 	assert_int_equal(ev[4].id, ev[3].id);
 	assert_int_equal(ev[5].same_as, ev[3].id);
 	spool_close(s);
-	assert_int_equal(ask(w, "SELECT count(*) FROM event"), 4);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM event"), 4);
 }
 
 /* U+0000, bytes that are no UTF-8, and a key that no index can hold. */
@@ -133,7 +119,7 @@ static void an_event_that_is_refused_fails_no_other(void **state)
 	for (int i = 0; i < 5; i++)
 		assert_int_equal(ev[i].refused, i == 2);
 	spool_close(s);
-	assert_int_equal(ask(w, "SELECT count(*) FROM event"), 4);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM event"), 4);
 }
 
 /* The connection ends between two puts: the second one makes a new one, and is stored once. */
@@ -146,7 +132,7 @@ static void a_put_connects_anew(void **state)
 	engines_sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'");
 	stores(s, event(SPOOL_IDENTITY_SIGNED, "2", "two"));
 	spool_close(s);
-	assert_int_equal(ask(w, "SELECT count(*) FROM event"), 2);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM event"), 2);
 }
 
 /* ---- the overflow */
@@ -182,8 +168,8 @@ static void events_of_the_overflow_are_moved_once(void **state)
 	spool_db_free(from);
 	spool_close(local);
 	spool_close(s);
-	assert_int_equal(ask(w, "SELECT count(*) FROM event"), 4);
-	assert_int_equal(ask(w, "SELECT count(*) FROM relay"), 3); /* the known one had none, and is no new event */
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM event"), 4);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM relay"), 3); /* the known one had none, and is no new event */
 }
 
 /* A configuration that names an old spool as overflow: neither the receiver nor the relay takes it. */
@@ -210,7 +196,7 @@ static void a_spool_of_its_own_is_no_overflow(void **state)
 	assert_non_null(strstr(why, "old: a spool that has events of its own"));
 	spool_db_free(from);
 	spool_close(s);
-	assert_int_equal(ask(w, "SELECT count(*) FROM event"), 0);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM event"), 0);
 
 	empty = spool_new("empty", JOURNAL_WAL, SPOOL_RECEIVE, limits(10));
 	assert_true(spool_open(empty, why, sizeof why));
@@ -334,11 +320,11 @@ static void a_lease_that_has_ended_is_another_s(void **state)
 	failed.relay = mine[0].relay;
 	failed.event = mine[0].event;
 	assert_true(spool_relay_record(a, &failed));
-	assert_int_equal(ask(w, "SELECT count(*) FROM relay WHERE state = 0"), 4);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM relay WHERE state = 0"), 4);
 	failed.state = SPOOL_RELAY_DONE;
 	assert_true(spool_relay_record(a, &failed));
-	assert_int_equal(ask(w, "SELECT count(*) FROM relay WHERE state = 1"), 1);
-	assert_int_equal(ask(w, "SELECT count(*) FROM attempt"), 1);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM relay WHERE state = 1"), 1);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM attempt"), 1);
 	spool_db_free(a);
 	spool_db_free(b);
 }
@@ -428,7 +414,7 @@ static void a_reply_is_sent_by_one(void **state)
 	assert_int_equal(others[0].relay, mine[1].relay);
 	assert_true(spool_relay_doubt(b, &n));
 	assert_int_equal(n, 1);
-	assert_int_equal(ask(w, "SELECT count(*) FROM relay WHERE state = 2"), 1);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM relay WHERE state = 2"), 1);
 	spool_db_free(a);
 	spool_db_free(b);
 }
@@ -441,7 +427,7 @@ static void nothing_is_compiled(void **state)
 
 	stores(s, event(SPOOL_IDENTITY_SIGNED, "1", "{}"));
 	spool_close(s);
-	assert_int_equal(ask(w, "SELECT count(*) FROM pg_settings WHERE name = 'jit' AND setting = 'off'"), 1);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM pg_settings WHERE name = 'jit' AND setting = 'off'"), 1);
 }
 
 /* Whether the descriptor becomes readable, and the connection goes on. */
@@ -475,7 +461,7 @@ static void a_relay_hears_of_events_of_other_machines(void **state)
 	without.key = text("4");
 	stores(s, without);
 	assert_false(hears(ear, fd, 200));
-	assert_int_equal(ask(w, "SELECT count(*) FROM event"), 4);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM event"), 4);
 	engines_sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'LISTEN hookspool'");
 	assert_false(hears(ear, fd, 20000));
 	spool_close(s);

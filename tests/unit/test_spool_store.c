@@ -52,25 +52,12 @@ static void merges(struct spool *s, struct spool_event ev, int64_t id, bool alte
 	assert_int_equal(ev.altered, altered);
 }
 
-static int64_t ask(struct world *w, const char *sql)
-{
-	struct spool_db *db = engines_open(w, SPOOL_MANAGE);
-	struct spool_stmt *st;
-	int64_t n;
-
-	assert_true(spool_stmt_prepare(db, sql, &st));
-	assert_int_equal(spool_stmt_step(st), SPOOL_ROW);
-	n = spool_stmt_int64(st, 0);
-	spool_stmt_free(st);
-	return n;
-}
-
 static bool has_note(struct world *w, int64_t event, const char *note, int64_t same_as)
 {
 	char sql[256];
 
 	snprintf(sql, sizeof sql, "SELECT count(*) FROM event WHERE id = %" PRId64 " AND note = '%ssame bytes as event %" PRId64 "'", event, note, same_as);
-	return ask(w, sql) == 1;
+	return engines_ask(w, sql) == 1;
 }
 
 static void change(struct world *w, const char *sql)
@@ -95,7 +82,7 @@ static void signed_id(void **state)
 	merges(s, event(SPOOL_IDENTITY_SIGNED, "1", "two"), id, true);
 	stores(s, event(SPOOL_IDENTITY_SIGNED, "2", "one"));
 	spool_close(s);
-	assert_int_equal(ask(w, "SELECT count(*) FROM event WHERE note IS NOT NULL OR digest IS NOT NULL"), 0);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM event WHERE note IS NOT NULL OR digest IS NOT NULL"), 0);
 }
 
 /* An id that nothing signs decides together with the bytes. */
@@ -120,7 +107,7 @@ static void unsigned_id(void **state)
 	spool_close(s);
 	assert_true(has_note(w, same.id, "", one));
 	assert_true(has_note(w, noted.id, "it was so; ", same.id));
-	assert_int_equal(ask(w, "SELECT count(*) FROM event WHERE note IS NOT NULL"), 2);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM event WHERE note IS NOT NULL"), 2);
 }
 
 /* An empty body is bytes like others. */
@@ -186,7 +173,7 @@ static void event_is_known_by_its_bytes(void **state)
 	merges(s, ev, id, false);
 	spool_close(s);
 	/* a server's keys are in a table of their own, and its older events still show theirs */
-	assert_int_equal(ask(w, w->server ? "SELECT count(*) FROM event_key" : "SELECT count(*) FROM event WHERE key = 'hash'"), 1);
+	assert_int_equal(engines_ask(w, w->server ? "SELECT count(*) FROM event_key" : "SELECT count(*) FROM event WHERE key = 'hash'"), 1);
 }
 
 /* The dedupe window holds for what release 0.1 knew by its bytes, too. */
@@ -207,7 +194,7 @@ static void event_of_an_old_release_is_known_by_its_bytes(void **state)
 	id = stores(s, ev);
 	merges(s, ev, id, false);
 	spool_close(s);
-	assert_int_equal(ask(w, "SELECT count(*) FROM event WHERE key = 'hash'"), 1);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM event WHERE key = 'hash'"), 1);
 }
 
 /* Where nothing is an identity, nothing is merged. */
@@ -232,7 +219,7 @@ static void purge(struct world *w)
 		order[i] = (struct spool_doomed){i + 1, 100};
 	if (!spool_delete(engines_open(w, SPOOL_MANAGE), order, 20, 0, false, false, &sum))
 		fail_msg("%s", spool_db_error(w->db));
-	assert_int_equal(ask(w, "SELECT count(*) FROM event"), 0);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM event"), 0);
 }
 
 /* The rules are the same where the events were purged. */
@@ -286,8 +273,8 @@ static void key_is_shown_as_text(void **state)
 	thing.account = text(NULL);
 	stores(s, thing);
 	spool_close(s);
-	assert_int_equal(ask(w, "SELECT count(*) FROM event WHERE key = 'id' AND scope = ' a%20b%25 x'"), 1);
-	assert_int_equal(ask(w, "SELECT count(*) FROM event WHERE key = 'id' AND substr(scope, 1, 19) = ' a%20b%25 x sha256:' AND length(scope) = 83"), 1);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM event WHERE key = 'id' AND scope = ' a%20b%25 x'"), 1);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM event WHERE key = 'id' AND substr(scope, 1, 19) = ' a%20b%25 x sha256:' AND length(scope) = 83"), 1);
 	it = spool_events_find(engines_open(w, SPOOL_MANAGE), &spool_filter_all);
 	for (; spool_events_next(it, &r); n++) {
 		assert_int_equal(r.key.n, 2);
@@ -371,9 +358,9 @@ static void unsigned_across_processes(void **state)
 		assert_true(wait(&status) > 0);
 		assert_int_equal(status, 0);
 	}
-	assert_int_equal(ask(w, "SELECT count(*) FROM event"), 2 * EACH);
-	assert_int_equal(ask(w, "SELECT count(DISTINCT key) FROM event"), EACH);
-	assert_int_equal(ask(w, "SELECT count(*) FROM event WHERE note IS NOT NULL"), EACH - 1);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM event"), 2 * EACH);
+	assert_int_equal(engines_ask(w, "SELECT count(DISTINCT key) FROM event"), EACH);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM event WHERE note IS NOT NULL"), EACH - 1);
 }
 
 /* The relays that an answer waits for: those of the list `store`, of the event and of its duplicates, until they have ended. */
@@ -392,9 +379,9 @@ static void test_pending_stores_are_named(void **state)
 	again = first;
 	put(s, &first);
 	assert_int_equal(first.n_waits, 2);
-	assert_int_equal(ask(w, "SELECT count(*) FROM relay"), 3);
-	assert_int_equal(first.waits[0], ask(w, "SELECT id FROM relay WHERE sink = 'one'"));
-	assert_int_equal(first.waits[1], ask(w, "SELECT id FROM relay WHERE sink = 'two'"));
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM relay"), 3);
+	assert_int_equal(first.waits[0], engines_ask(w, "SELECT id FROM relay WHERE sink = 'one'"));
+	assert_int_equal(first.waits[1], engines_ask(w, "SELECT id FROM relay WHERE sink = 'two'"));
 	put(s, &again);
 	assert_true(again.duplicate);
 	assert_int_equal(again.n_waits, 2);
@@ -412,13 +399,13 @@ static void test_pending_stores_are_named(void **state)
 	change(w, "DELETE FROM relay WHERE sink = 'two'"); /* not wanted, or store names it since */
 	put(s, &again);
 	assert_int_equal(again.n_waits, 1);
-	assert_int_equal(again.waits[0], ask(w, "SELECT id FROM relay WHERE sink = 'two' AND state = 0"));
+	assert_int_equal(again.waits[0], engines_ask(w, "SELECT id FROM relay WHERE sink = 'two' AND state = 0"));
 	assert_false(again.store_dead);
 	purge(w);
 	put(s, &again);
 	assert_true(again.duplicate);
 	assert_int_equal(again.n_waits, 0);
-	assert_int_equal(ask(w, "SELECT count(*) FROM relay"), 0);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM relay"), 0);
 	spool_close(s);
 }
 
@@ -435,7 +422,7 @@ static void test_store_that_does_not_want_the_event_is_not_waited_for(void **sta
 	ev.n_store = 1;
 	put(s, &ev);
 	assert_int_equal(ev.n_waits, 0);
-	assert_int_equal(ask(w, "SELECT count(*) FROM relay"), 0);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM relay"), 0);
 	spool_close(s);
 }
 
@@ -456,8 +443,8 @@ static void fetched_event_is_the_delivered_one(void **state)
 	put(s, &fetched);
 	assert_true(fetched.duplicate);
 	spool_close(s);
-	assert_int_equal(ask(w, "SELECT count(*) FROM event WHERE source = 1 AND key = '1'"), 1);
-	assert_int_equal(ask(w, "SELECT count(*) FROM event"), 2);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM event WHERE source = 1 AND key = '1'"), 1);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM event"), 2);
 }
 
 /* Release 0.1 kept a plain id of what it purged, and nothing of its bytes. A delivery of that id may be another event of the message. */
@@ -497,16 +484,16 @@ static void late_webhook_reaches_the_sink_that_wants_no_fetched_events(void **st
 	ev.relay = both;
 	ev.n_relay = 1; /* as catchup/batch.c chooses */
 	put(s, &ev);
-	assert_int_equal(ask(w, "SELECT count(*) FROM relay"), 1);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM relay"), 1);
 	put(s, &ev); /* fetched again */
-	assert_int_equal(ask(w, "SELECT count(*) FROM relay"), 1);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM relay"), 1);
 	ev.source = SPOOL_SOURCE_WEBHOOK;
 	ev.n_relay = 2;
 	put(s, &ev);
 	put(s, &ev);
 	assert_true(ev.duplicate);
-	assert_int_equal(ask(w, "SELECT count(*) FROM relay WHERE sink = 'live'"), 1);
-	assert_int_equal(ask(w, "SELECT count(*) FROM relay"), 2);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM relay WHERE sink = 'live'"), 1);
+	assert_int_equal(engines_ask(w, "SELECT count(*) FROM relay"), 2);
 	spool_close(s);
 }
 
