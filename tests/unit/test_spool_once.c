@@ -1,39 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* An event is stored once, with its exact bytes, whichever thread or process puts it, and after its purge. */
 #include "engines.h"
+#include "put.h"
 
 #include <pthread.h>
 
 #include "spool/retention.h"
-
-static struct slice text(const char *s)
-{
-	return s ? (struct slice){s, strlen(s)} : (struct slice){0};
-}
-
-static struct spool_event event(const char *endpoint, const char *key, const char *body)
-{
-	return (struct spool_event){
-		.endpoint = endpoint, .event = text("message.received"), .key = text(key),
-		.identity = SPOOL_IDENTITY_SIGNED, .headers = text("H: v\n"),
-		.body = text(body), .remote_addr = "192.0.2.1", .received_at = 1000, .secret = 1,
-	};
-}
-
-enum put_result { STORED, DUPLICATE, FAILED };
-
-static enum put_result put(struct spool *s, const char *endpoint, const char *key, const char *body, int64_t *id)
-{
-	struct spool_event ev = event(endpoint, key, body);
-	char why[256] = "";
-
-	if (!spool_put(s, &ev, why, sizeof why)) {
-		assert_true(why[0] != '\0');
-		return FAILED;
-	}
-	*id = ev.id;
-	return ev.duplicate ? DUPLICATE : STORED;
-}
 
 static void event_is_stored_once(void **state)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What the receiver keeps beside the events: rejected deliveries, counters, and how often an event came. */
 #include "engines.h"
+#include "put.h"
 
 #include <time.h>
 
@@ -11,35 +12,6 @@
 #include "spool/stmt.h"
 
 #define MARKS "SELECT coalesce(max(n), 0) FROM counter WHERE code = 'mark'"
-
-static struct slice text(const char *s)
-{
-	return s ? (struct slice){s, strlen(s)} : (struct slice){0};
-}
-
-static struct spool_event event(const char *endpoint, const char *key, const char *body)
-{
-	return (struct spool_event){
-		.endpoint = endpoint, .event = text("message.received"), .key = text(key),
-		.identity = SPOOL_IDENTITY_SIGNED, .headers = text("H: v\n"),
-		.body = text(body), .remote_addr = "192.0.2.1", .received_at = 1000, .secret = 1,
-	};
-}
-
-enum put_result { STORED, DUPLICATE, FAILED };
-
-static enum put_result put(struct spool *s, const char *endpoint, const char *key, const char *body, int64_t *id)
-{
-	struct spool_event ev = event(endpoint, key, body);
-	char why[256] = "";
-
-	if (!spool_put(s, &ev, why, sizeof why)) {
-		assert_true(why[0] != '\0');
-		return FAILED;
-	}
-	*id = ev.id;
-	return ev.duplicate ? DUPLICATE : STORED;
-}
 
 /* A server's flush is another thread's: it is waited for. What is flushed together is written in one transaction. */
 static void flush(struct world *w, struct spool *s)
@@ -111,7 +83,7 @@ static void duplicates_are_counted_by_event(void **state)
 	struct world *w = engines_take(state);
 	struct spool *s = spool_new(w->place, JOURNAL_WAL, SPOOL_RECEIVE, limits(3));
 	struct spool_deleted sum = {0};
-	int64_t id, first;
+	int64_t id, first = 0;
 
 	assert_int_equal(put(s, "/a", "1", "one", &first), STORED);
 	assert_int_equal(put(s, "/a", "2", "two", &id), STORED);
