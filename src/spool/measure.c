@@ -67,25 +67,16 @@ static void on_missing_page(int number, siginfo_t *si, void *context)
 	raise(number);
 }
 
-static bool read_head(int fd, struct measure_file *head)
-{
-	const size_t n = offsetof(struct measure_file, now);
-
-	return pread(fd, head, n, 0) == (ssize_t)n && memcmp(head->magic, MEASURE_MAGIC, sizeof head->magic) == 0 &&
-		head->size == sizeof *head;
-}
-
 /* Writes all of it, so that the disk has room for each page. The head comes last: without it the file is not whole. */
 static bool write_empty(int fd)
 {
 	struct measure_file *empty = calloc(1, sizeof *empty);
-	const size_t head = offsetof(struct measure_file, now);
 	bool ok = empty && pwrite(fd, empty, sizeof *empty, 0) == (ssize_t)sizeof *empty && ftruncate(fd, sizeof *empty) == 0;
 
 	if (ok) {
-		memcpy(empty->magic, MEASURE_MAGIC, sizeof empty->magic);
-		empty->size = sizeof *empty;
-		ok = pwrite(fd, empty, head, 0) == (ssize_t)head;
+		memcpy(empty->head.magic, MEASURE_MAGIC, sizeof empty->head.magic);
+		empty->head.size = sizeof *empty;
+		ok = pwrite(fd, empty, sizeof empty->head, 0) == (ssize_t)sizeof empty->head;
 	}
 	free(empty);
 	return ok;
@@ -93,10 +84,11 @@ static bool write_empty(int fd)
 
 static bool is_whole(int fd)
 {
-	struct measure_file head;
+	struct measure_head head;
 	struct stat st;
 
-	return fstat(fd, &st) == 0 && st.st_size == (off_t)sizeof head && read_head(fd, &head);
+	return fstat(fd, &st) == 0 && st.st_size == (off_t)sizeof(struct measure_file) && pread(fd, &head, sizeof head, 0) == (ssize_t)sizeof head &&
+		memcmp(head.magic, MEASURE_MAGIC, sizeof head.magic) == 0 && head.size == sizeof(struct measure_file);
 }
 
 /* Makes a file whole, unless another receiver does that now: then this one takes it a second later. */

@@ -28,9 +28,13 @@ struct measure_backlog_point {
 	uint32_t pending[MEASURE_SINKS];
 };
 
-struct measure_file {
+struct measure_head {
 	char magic[8];
-	uint64_t size; /* of this struct */
+	uint64_t size; /* of a struct measure_file */
+};
+
+struct measure_file {
+	struct measure_head head;
 	struct measure_now now;
 	uint64_t traffic_newest[MEASURE_SPANS], backlog_newest[MEASURE_SPANS]; /* the points written last */
 	struct measure_traffic_point traffic[MEASURE_RING];

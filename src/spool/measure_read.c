@@ -47,7 +47,7 @@ static bool copy_file(int fd, struct measure_file *to)
 		return false;
 	while (got < sizeof *to && (n = pread(fd, (char *)to + got, sizeof *to - got, (off_t)got)) > 0)
 		got += (size_t)n;
-	return got == sizeof *to && memcmp(to->magic, MEASURE_MAGIC, sizeof to->magic) == 0 && to->size == sizeof *to;
+	return got == sizeof *to && memcmp(to->head.magic, MEASURE_MAGIC, sizeof to->head.magic) == 0 && to->head.size == sizeof *to;
 }
 
 struct measure_copy *measure_read(const char *dir)
