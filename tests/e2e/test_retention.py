@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """Retention: keep, purge, a full disk, and that what is deleted is in no file any more."""
+import fcntl
 import itertools
 import json
 import re
@@ -382,6 +383,33 @@ def test_purge_of_some_leaves_no_copies_in_pages(receiver):
     deliver(one, 3)
     one.stop()
     assert traces(home) == {} and home.spool.sound()
+
+
+def test_purge_ends_while_the_spool_grows(receiver):
+    """It looks for copies in the pages that there were, not in those which are added meanwhile, as fast as it looks."""
+    one = receiver()
+    home, purged = one.home, threading.Event()
+    deliver(one, 1)
+
+    def grow():
+        db = sqlite3.connect(home.spool.dir / "hookspool.db", isolation_level=None)
+        with open(home.spool.dir / "lock", "rb") as lock:
+            while not purged.wait(0.05) and db.execute("PRAGMA page_count").fetchone()[0] < 80_000:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                db.execute("INSERT INTO event(received_at, endpoint, secret, event, key, headers, body) WITH RECURSIVE n(i) AS"
+                           " (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300) SELECT ?, '/w', 1, 'e', hex(randomblob(400)), '', zeroblob(20000) FROM n", [now()])
+                fcntl.flock(lock, fcntl.LOCK_UN)
+        db.close()
+
+    thread = threading.Thread(target=grow)
+    thread.start()
+    try:
+        until(lambda: len(ids(home)) > 2000, "the spool grows")
+        assert home.cli("purge", "--older-than", "1h").returncode == 0
+        assert thread.is_alive(), "the purge ended before the spool had 1.3 GB"
+    finally:
+        purged.set()
+        thread.join()
 
 
 def test_purge_of_a_spool_without_auto_vacuum(receiver):

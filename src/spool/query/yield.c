@@ -9,7 +9,7 @@
 enum {
 	TIMES = 12, /* so that deliveries have more than nine tenths of the time */
 	BUSY_US = 2 * 1000 * 1000,
-	PAUSE_MOST_US = 100 * 1000,
+	PAUSE_MOST_US = 500 * 1000,
 	NAP_US = 20 * 1000,      /* the end of the process waits that long */
 };
 

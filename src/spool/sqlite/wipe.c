@@ -145,7 +145,7 @@ bool spool_wipe(struct spool_db *db)
 	if (!ok)
 		return false;
 	do {
-		ok = wipe_bodies(db, &busy) && spool_scrub(db, &busy);
+		ok = wipe_bodies(db, &busy) && spool_scrub(db, &busy) && empty_log(db, NULL, &busy);
 		again = !ok && busy && clock_mono_us() < end;
 		if (again)
 			nanosleep(&pause, NULL);
