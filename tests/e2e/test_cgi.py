@@ -73,6 +73,14 @@ def test_duplicate(home):
     assert home.spool.counters()[("/webhook/linkedin", "duplicate", 1)] == 1, "counted at once"
 
 
+def test_refused_deliveries_keep_the_log_short():
+    """A process commits once, and the log begins anew all the same: a stranger could fill the disk."""
+    home = Home(endpoint())
+    for _ in range(100):
+        expect(request(home, message(), headers={"X-Webhook-Signature": "sha256="})[0], "unauthorized")
+    assert (home.spool.dir / "hookspool.db-wal").stat().st_size < 3 << 20
+
+
 def test_timeout(home):
     body = message()
     child = subprocess.Popen([PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,

@@ -28,10 +28,9 @@
 #include "spool/sqlite/stmt.h"
 #include "spool/sqlite/store.h"
 #include "spool/sqlite/trust.h"
+#include "spool/sqlite/wal.h"
 #include "spool/sqlite/wipe.h"
 #include "spool/stmt.h"
-
-enum { CHECKPOINT_PAGES = 256 }; /* 4 MiB: what more would save in CPU, the longer pauses cost in latency */
 
 static enum spool_error kind_of(int rc)
 {
@@ -281,19 +280,27 @@ static bool has_moved(struct spool_db *db)
 	return sqlite3_file_control(db->sql, NULL, SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved;
 }
 
+static bool begin_repaired(struct spool_db *db)
+{
+	if (!spool_repair(db))
+		return fail_repair(db, "begin");
+	if (!spool_repair_set_flag(db))
+		return false;
+	if (!spool_wal_before(db))
+		return fail_repair(db, "checkpoint");
+	if (spool_db_exec(db, "BEGIN IMMEDIATE"))
+		return true;
+	spool_repair_note_error(db);
+	return spool_db_fail_sql(db, "begin");
+}
+
 static bool begin_locked(struct spool_db *db, bool urgent)
 {
 	db->kind = SPOOL_ERROR_OTHER;
 	if (!spool_lock_take(db, urgent))
 		return false;
-	if (!spool_repair(db)) {
-		fail_repair(db, "begin");
-	} else if (spool_repair_set_flag(db)) {
-		if (spool_db_exec(db, "BEGIN IMMEDIATE"))
-			return true;
-		spool_repair_note_error(db);
-		spool_db_fail_sql(db, "begin");
-	}
+	if (begin_repaired(db))
+		return true;
 	spool_lock_release(db);
 	return false;
 }
@@ -311,11 +318,8 @@ static void end_locked(struct spool_db *db)
 	spool_repair_note_error(db); /* SQLite may have rolled back by itself */
 	if (!sqlite3_get_autocommit(db->sql) && !spool_db_exec(db, "ROLLBACK"))
 		spool_repair_note_error(db);
-	if (spool_repair(db) && db->wal_pages >= CHECKPOINT_PAGES &&
-	    sqlite3_wal_checkpoint_v2(db->sql, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) != SQLITE_OK) {
-		spool_repair_note_error(db);
-		spool_repair(db);
-	}
+	if (spool_repair(db))
+		spool_wal_after(db);
 	spool_lock_release(db);
 }
 

@@ -56,10 +56,9 @@
 #include <unistd.h>
 
 #include "spool/sqlite/append.h"
+#include "spool/sqlite/wal.h"
 
 enum {
-	/* SQLite's file format, section 4.1 */
-	WAL_HEADER = 32, FRAME_HEADER = 24, HEADER_SALTS = 16, FRAME_SALTS = 8, SALTS = 8,
 	CHECKPOINT_LOCK = 1,                /* WAL_CKPT_LOCK: walformat.html, section 2.3 */
 	JOURNAL_HEADER = 28,                /* fileformat2.html, section 3: without its magic there is no journal */
 };
@@ -86,19 +85,19 @@ static int rewrite_page(sqlite3_file *db, unsigned char *p, int size, const unsi
  */
 static int rewrite_wal(sqlite3_file *wal, sqlite3_file *db, unsigned char *p, int page)
 {
-	unsigned char salts[SALTS];
-	int frame = FRAME_HEADER + page;
+	unsigned char salts[SPOOL_WAL_SALTS];
+	int frame = SPOOL_WAL_FRAME_HEADER + page;
 	bool ours = true;
 	sqlite3_int64 end;
 	int rc = wal->pMethods->xFileSize(wal, &end);
 
-	if (rc != SQLITE_OK || end < WAL_HEADER)
+	if (rc != SQLITE_OK || end < SPOOL_WAL_HEADER)
 		return rc;
-	rc = rewrite_bytes(wal, p, WAL_HEADER, 0);
-	memcpy(salts, p + HEADER_SALTS, SALTS);
-	for (sqlite3_int64 at = WAL_HEADER; rc == SQLITE_OK && ours && at + frame <= end; at += frame) {
+	rc = rewrite_bytes(wal, p, SPOOL_WAL_HEADER, 0);
+	memcpy(salts, p + SPOOL_WAL_HEADER_SALTS, SPOOL_WAL_SALTS);
+	for (sqlite3_int64 at = SPOOL_WAL_HEADER; rc == SQLITE_OK && ours && at + frame <= end; at += frame) {
 		rc = rewrite_bytes(wal, p, frame, at);
-		ours = memcmp(p + FRAME_SALTS, salts, SALTS) == 0;
+		ours = memcmp(p + SPOOL_WAL_FRAME_SALTS, salts, SPOOL_WAL_SALTS) == 0;
 		if (rc == SQLITE_OK && ours)
 			rc = rewrite_page(db, p + frame, page, p);
 	}
@@ -148,7 +147,7 @@ static int end_journal(sqlite3 *sql)
 static int rewrite_files(struct spool_db *db)
 {
 	int size = spool_db_pragma(db, "PRAGMA page_size"), rc = SQLITE_NOMEM;
-	unsigned char *p = size > 0 ? malloc(FRAME_HEADER + 2 * (size_t)size) : NULL;
+	unsigned char *p = size > 0 ? malloc(SPOOL_WAL_FRAME_HEADER + 2 * (size_t)size) : NULL;
 	sqlite3_file *wal, *file;
 
 	sqlite3_file_control(db->sql, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: ISC */
+/* SQLite's write-ahead log: its format, and how it is kept short. */
+#ifndef SPOOL_SQLITE_WAL_H
+#define SPOOL_SQLITE_WAL_H
+
+#include "spool/sqlite/db.h"
+
+enum { /* https://sqlite.org/fileformat2.html, section 4.1 */
+	SPOOL_WAL_HEADER = 32, SPOOL_WAL_HEADER_PAGE_SIZE = 8, SPOOL_WAL_HEADER_SALTS = 16,
+	SPOOL_WAL_FRAME_HEADER = 24, SPOOL_WAL_FRAME_SALTS = 8, SPOOL_WAL_SALTS = 8,
+};
+
+/*
+ * Before a transaction: checkpoints where this connection has not committed yet, and the log is long. The lock is held. False where that
+ * failed, and could not be repaired.
+ */
+bool spool_wal_before(struct spool_db *db);
+
+/* Behind a transaction: checkpoints where the log is long, and repairs where that fails. The lock is held. */
+void spool_wal_after(struct spool_db *db);
+
+#endif
