@@ -14,7 +14,8 @@ from threading import Event
 
 import fcgi_client
 import sender
-from place import SLOW
+from place import BIN, SLOW, USER, run
+from test_cgi import parsed, variables
 
 ENDPOINT = "/webhook/linkedin"
 ROUNDS = int(os.environ.get("HOOKSPOOL_CRASH_ROUNDS") or 5)
@@ -50,6 +51,18 @@ def by_http(port):
 def by_fcgi(address):
     """Delivers straight to a receiver's socket."""
     return lambda body: fcgi_client.deliver(address, body, path=ENDPOINT)
+
+
+def by_cgi(home, env):
+    """A program for each delivery; env: what env(1) gets."""
+    more = dict(item.split("=", 1) for item in env)
+
+    def deliver(body):
+        done = run([BIN / "hookspool.fcgi"], stdin=body, env=variables(home, body, **more), user=USER)
+        if not done.stdout:
+            raise ConnectionError(done.stderr)
+        return parsed(done.stdout)
+    return deliver
 
 
 class Sender:

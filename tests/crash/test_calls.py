@@ -11,7 +11,7 @@ import pytest
 import fcgi_client
 import tally
 from faults import ALLOCATIONS, FAULTS, KILL, SYNCS, WRITES, Fault, Faults
-from oracle import ENDPOINT, NO_ANSWER, ROUNDS, Ack, Found, Sender, by_fcgi, compare, digest, key_of, new_event, verify
+from oracle import ENDPOINT, NO_ANSWER, ROUNDS, Ack, Found, Sender, by_cgi, by_fcgi, compare, digest, key_of, new_event, verify
 from place import BIN, SANITIZER, until
 from power import SYNC_FAILED, Recording
 from proc import Child
@@ -37,9 +37,9 @@ class Trial:
         self.one = self.home.start(before=["env", *self.faults.env])
         self.deliver = by_fcgi(self.one.socket)
 
-    def attempt(self, body):
+    def attempt(self, body, deliver=None):
         try:
-            reply = self.deliver(body)
+            reply = (deliver or self.deliver)(body)
         except NO_ANSWER as error:
             reply = error
         if isinstance(reply, Reply) and reply.status == 200:
@@ -155,6 +155,27 @@ def test_nth_call_of_a_checkpoint(rng, children, name):
         trial.rounds += 1
         assert trial.attempt(new_event(rng)), trial.one.text()[-1000:]
     trial.end(f"{name}, in a checkpoint", start)
+
+
+@by_name
+def test_nth_call_of_a_checkpoint_before_a_commit(rng, children, name):
+    """A CGI program finds a log that is long. It moves the log into the database before its own first commit."""
+    start, trial = time.monotonic(), Trial(rng, name)
+    deliver, most = by_cgi(trial.home, trial.faults.env), 0
+    for _ in range(ROUNDS):
+        while wal_frames(trial.home) < 140:  # more than 128, fewer than the receiver's own 256
+            assert trial.attempt(new_event(rng, LONG))
+        if not most:
+            before = trial.faults.calls(trial.fault.kind)
+            assert trial.attempt(new_event(rng, LONG), deliver) and wal_frames(trial.home) < 128
+            most = trial.faults.calls(trial.fault.kind) - before
+            continue
+        with trial.faults.armed(trial.fault, rng.randrange(1, most + 1)):
+            trial.failures += not trial.attempt(new_event(rng, LONG), deliver)
+        trial.rounds += 1
+        assert trial.attempt(new_event(rng), deliver)
+        assert trial.attempt(new_event(rng)), trial.one.text()[-1000:]
+    trial.end(f"{name}, in a checkpoint before a commit", start)
 
 
 def started(one):

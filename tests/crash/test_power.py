@@ -7,7 +7,7 @@ import time
 import pytest
 
 import tally
-from oracle import ROUNDS, Found, Sender, by_fcgi, compare, new_event, verify
+from oracle import ROUNDS, Found, Sender, by_cgi, by_fcgi, compare, new_event, verify
 from place import SANITIZER
 from power import Recording, cuts
 from receiver import Home
@@ -19,6 +19,7 @@ CUTS = 4 * ROUNDS  # of each recording
 OPENED = 10  # of so many one is opened by a receiver, and takes a delivery
 SECONDS = 1.0  # of load in a recording
 OLD = 300  # events to be purged
+LONG = 7_000  # bytes of a body: some 20 fill the log of a program that commits once
 
 
 def record(rng, journal="wal", processes=1, mutant="", meanwhile=lambda home, service, env: None):
@@ -80,6 +81,18 @@ def test_power_cut(rng, children, journal, processes):
     recording = record(rng, journal, processes)
     for journaled in False, True:
         found = examine(f"power cut, journal {journal}", recording, rng, journaled)
+        assert not found.problems, found.problems[:10]
+
+
+def test_power_cut_between_cgi_programs(rng, children):
+    """Each opens the spool alone. Some find a log that is long."""
+    home = Home()
+    recording = Recording(home, "wal")
+    deliver = recording.delivered(by_cgi(home, recording.env))
+    for _ in range(100):
+        assert deliver(new_event(rng, LONG)).status == 200
+    for journaled in False, True:
+        found = examine("power cut between CGI programs", recording, rng, journaled)
         assert not found.problems, found.problems[:10]
 
 
