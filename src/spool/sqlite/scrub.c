@@ -4,12 +4,17 @@
  * (pointer maps, which tell what each page is).
  *
  * A step looks for pages with copies without any lock first, because most pages have none. Then it takes the spool's lock and
- * checkpoints, so that the file has the newest version of each page. Then it overwrites the copies. The commit that follows makes
- * other connections drop the pages in their caches, and the copies in them. The log is cut once, by the caller, and not by each step:
- * a log that grows costs deliveries more than one that begins anew.
+ * checkpoints, so that the file has the newest version of each page. Then it overwrites the copies. The commit that follows writes a
+ * page. So other connections drop the pages in their caches, and the copies in them. The caller cuts the log once, at the end: deliveries
+ * into a log that grows are slower.
+ *
+ * A receiver may split a page meanwhile. SQLite then sorts the numbers of the page and its neighbours, so that a copy may get to a page
+ * that was looked at, or to a new one. So where others have written, there is a second pass. None has a moving end: a receiver under load
+ * adds pages as fast as they are looked at.
  */
 #include "spool/sqlite/scrub.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -118,6 +123,16 @@ static bool look(struct scrub *s, int64_t first, bool write, bool *found)
 	return !write || !*found || s->file->pMethods->xSync(s->file, SQLITE_SYNC_NORMAL) == SQLITE_OK;
 }
 
+/* A commit that changes no content, but writes a page: page 1, which has the schema. SQLite writes no page for an UPDATE to the same values. */
+static bool begin_commit_of_a_page(struct spool_db *db)
+{
+	int version = spool_db_pragma(db, "PRAGMA user_version");
+	char sql[64];
+
+	snprintf(sql, sizeof sql, "BEGIN IMMEDIATE; PRAGMA user_version=%d", version);
+	return (version >= 0 && spool_db_exec(db, sql)) || spool_sql_fail(db);
+}
+
 static bool checkpoint(struct scrub *s, bool *busy)
 {
 	int rc = SQLITE_OK;
@@ -139,9 +154,7 @@ static bool overwrite(struct scrub *s, int64_t first, bool *busy)
 	if (!spool_db_begin(s->db, true))
 		return false;
 	spool_yield_begin(&s->yield, s->db);
-	ok = spool_db_commit(s->db) && checkpoint(s, busy) &&
-		(sqlite3_exec(s->db->sql, "BEGIN IMMEDIATE; UPDATE spool SET name = name", NULL, NULL, NULL) == SQLITE_OK ||
-			spool_sql_fail(s->db));
+	ok = spool_db_commit(s->db) && checkpoint(s, busy) && begin_commit_of_a_page(s->db);
 	if (ok && !look(s, first, true, &found)) {
 		s->db->fsync_failed = true;
 		ok = spool_sql_fail(s->db);
@@ -168,23 +181,30 @@ static bool set_up(struct scrub *s)
 	return s->page && s->map && s->size >= 512 && memcmp(header + LARGEST_ROOT, "\0\0\0\0", 4) != 0;
 }
 
+/* Scrubs the pages that there are at its start. */
+static bool scrub_pages(struct scrub *s, bool *busy)
+{
+	sqlite3_int64 end;
+	bool ok = s->file->pMethods->xFileSize(s->file, &end) == SQLITE_OK, found;
+
+	for (int64_t first = 1; ok && first <= end / s->size; first += STEP) {
+		ok = look(s, first, false, &found);
+		if (ok && found && !overwrite(s, first, busy))
+			return false;
+	}
+	return ok || spool_sql_fail(s->db);
+}
+
 bool spool_scrub(struct spool_db *db, bool *busy)
 {
 	struct scrub s = {.db = db};
-	bool ok = true, found, wanted = set_up(&s);
-	sqlite3_int64 end = 0;
+	bool wanted = set_up(&s), ok;
+	int64_t version = db->engine->version(db);
 
 	*busy = false;
 	/* or this connection would write old copies of pages from its cache */
 	sqlite3_exec(db->sql, "PRAGMA shrink_memory", NULL, NULL, NULL);
-	if (wanted && s.file->pMethods->xFileSize(s.file, &end) != SQLITE_OK)
-		ok = spool_sql_fail(db);
-	/* pages that the file gets meanwhile never had what is deleted: a receiver under load would add them as fast as they are looked at */
-	for (int64_t first = 1; ok && wanted && first <= end / s.size; first += STEP) {
-		ok = look(&s, first, false, &found) || spool_sql_fail(db);
-		if (ok && found)
-			ok = overwrite(&s, first, busy);
-	}
+	ok = !wanted || (scrub_pages(&s, busy) && (db->engine->version(db) == version || scrub_pages(&s, busy)));
 	free(s.page);
 	free(s.map);
 	return ok;

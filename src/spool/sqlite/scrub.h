@@ -12,7 +12,7 @@
  * is deleted. SQLite never reads that part of a page. This function overwrites it with zeros in all pages, in the file itself and in
  * small steps. It works on a database with auto_vacuum, as hookspool makes it, and leaves any other as it is.
  *
- * Call it after a checkpoint of the deletion, and empty the write-ahead log behind it. After an error *busy tells whether a reader is in
+ * Call it after a checkpoint of the deletion, and empty the write-ahead log afterwards. After an error *busy tells whether a reader is in
  * the way; a second call begins anew.
  */
 bool spool_scrub(struct spool_db *db, bool *busy);

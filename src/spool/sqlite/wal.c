@@ -3,7 +3,7 @@
  * The write-ahead log goes into the database when it is long: a checkpoint. The commit behind a checkpoint begins the log anew.
  *
  * A process that opens the log alone does not know about checkpoints: it reads all of the log, and goes on at its end. So a program that
- * commits once has to checkpoint before its commit. Behind it, the log would grow with each delivery that a CGI program refuses.
+ * commits once checkpoints before its commit. A checkpoint after the commit does not help: the next program goes on at the log's end.
  */
 #include "spool/sqlite/wal.h"
 
@@ -33,7 +33,7 @@ static bool has_page(struct spool_db *db, unsigned number)
 		memcmp(frame + SPOOL_WAL_FRAME_SALTS, head + SPOOL_WAL_HEADER_SALTS, SPOOL_WAL_SALTS) == 0;
 }
 
-static bool checkpoint(struct spool_db *db)
+static bool checkpoint_log(struct spool_db *db)
 {
 	if (sqlite3_wal_checkpoint_v2(db->sql, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) == SQLITE_OK)
 		return true;
@@ -43,11 +43,11 @@ static bool checkpoint(struct spool_db *db)
 
 bool spool_wal_before(struct spool_db *db)
 {
-	return !db->wal || db->wal_pages || !has_page(db, MOST_AT_FIRST) || checkpoint(db);
+	return !db->wal || db->wal_pages || !has_page(db, MOST_AT_FIRST) || checkpoint_log(db);
 }
 
 void spool_wal_after(struct spool_db *db)
 {
 	if (db->wal_pages >= MOST_PAGES)
-		checkpoint(db);
+		checkpoint_log(db);
 }

@@ -11,8 +11,8 @@ enum { /* https://sqlite.org/fileformat2.html, section 4.1 */
 };
 
 /*
- * Before a transaction: checkpoints where this connection has not committed yet, and the log is long. The lock is held. False where that
- * failed, and could not be repaired.
+ * Before a transaction: checkpoints where this connection has not committed yet, and the log is long. The lock is held. False: the
+ * checkpoint failed, and the repair too.
  */
 bool spool_wal_before(struct spool_db *db);
 

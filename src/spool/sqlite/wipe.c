@@ -136,23 +136,33 @@ static bool add_auto_vacuum(struct spool_db *db)
 	return ok;
 }
 
-bool spool_wipe(struct spool_db *db)
+static bool cut_log(struct spool_db *db, bool *busy)
+{
+	return empty_log(db, NULL, busy);
+}
+
+/* Does a part again where a reader is in the way, for some seconds. */
+static bool do_without_readers(struct spool_db *db, bool (*part)(struct spool_db *, bool *))
 {
 	int64_t end = clock_mono_us() + WIPE_WAIT_MS * INT64_C(1000);
 	const struct timespec pause = {.tv_nsec = WIPE_AGAIN_NS};
-	bool ok = add_auto_vacuum(db), busy, again;
+	bool ok, busy;
 
-	if (!ok)
-		return false;
-	do {
-		ok = wipe_bodies(db, &busy) && spool_scrub(db, &busy) && empty_log(db, NULL, &busy);
-		again = !ok && busy && clock_mono_us() < end;
-		if (again)
-			nanosleep(&pause, NULL);
-	} while (again);
-	spool_disk_reserve_make(db->dir_fd);
+	while (!(ok = part(db, &busy)) && busy && clock_mono_us() < end)
+		nanosleep(&pause, NULL);
 	if (!ok && busy)
 		spool_db_fail_code(db, SQLITE_BUSY, "what was deleted is still in a file of the spool, as another process reads it; run this again");
+	return ok;
+}
+
+bool spool_wipe(struct spool_db *db)
+{
+	bool ok;
+
+	if (!add_auto_vacuum(db))
+		return false;
+	ok = do_without_readers(db, wipe_bodies) && do_without_readers(db, spool_scrub) && do_without_readers(db, cut_log);
+	spool_disk_reserve_make(db->dir_fd);
 	return ok;
 }
 
