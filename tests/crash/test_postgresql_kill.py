@@ -229,8 +229,18 @@ def test_commits_that_do_not_wait_are_seen(rng, children):
     machine = Machine(server, NULL, endpoint(PATH, relay=["out"]))
     service, spool = ReceiverOf(forgetful_programs(), machine), SharedSpool(server, machine)
 
+    def stop_log_writer():
+        """It writes each full page of the log, which a killed server then has. It may have the log's lock just then: no commit ends."""
+        writer = server.process("walwriter")
+        os.kill(writer, signal.SIGCONT)
+        os.kill(writer, signal.SIGSTOP)
+        time.sleep(0.1)
+        before = load.count
+        time.sleep(2)
+        return load.count > before
+
     def fault():
-        os.kill(server.process("walwriter"), signal.SIGSTOP)  # it writes each full page of the log, which a killed server then has
+        until(stop_log_writer, "events are acknowledged", 60)
         before = load.count
         until(lambda: load.count > before + 50, "some are acknowledged", 60)
         server.stop_immediately()
