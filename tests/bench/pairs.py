@@ -15,6 +15,7 @@ PAIRS = {
     "express-64k": Pair("64 KB, 64 kept connections: durable requests a second ÷ Express with fdatasync", KEPT, EXPRESS, "65536/64", "rate", ">=", 1.5),
     "express-16k": Pair("16 KB: the same", KEPT, EXPRESS, "16384/64", "rate", ">=", 2.2),
     "express-700": Pair("700 bytes: the same", KEPT, EXPRESS, "700/64", "rate", ">=", 4),
+    "php-700": Pair("700 bytes, 64 kept connections: durable requests a second ÷ PHP-FPM with SQLite FULL", KEPT, "php-fpm-sqlite", "700/64", "rate", ">=", 14),
     "cpu-64k": Pair("64 KB: handler's CPU a request ÷ empty handler's", KEPT, "empty-kept", "65536/64", "cpu", "<=", 2.5),
     "written": Pair("64 KB: bytes written to the disk ÷ bytes of bodies", KEPT, None, "65536/64", "written", "<=", 1.3),
     "empty-kept": Pair("700 bytes: durable requests a second ÷ empty handler's, kept connections", KEPT, "empty-kept", "700/64", "rate", ">=", 0.95),
