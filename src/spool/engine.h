@@ -144,7 +144,8 @@ void spool_db_close(struct spool_db *db);
 
 /*
  * Begins a write transaction. With SQLite under the lock of all processes: waits for it 8 s for events and commands (urgent), 1 s for
- * housekeeping, and 1 s for anything after an urgent wait of this process timed out. Repairs first what a failed fsync left.
+ * housekeeping, and 1 s for anything after an urgent wait of this process timed out. Repairs first what a failed fsync left. A connection
+ * without a commit checkpoints, where the WAL is long.
  * After an error nothing is held. After true, spool_db_end() must follow.
  */
 bool spool_db_begin(struct spool_db *db, bool urgent);

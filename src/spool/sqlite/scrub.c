@@ -8,9 +8,9 @@
  * page. So other connections drop the pages in their caches, and the copies in them. The caller cuts the log once, at the end: deliveries
  * into a log that grows are slower.
  *
- * A receiver may split a page meanwhile. SQLite then sorts the numbers of the page and its neighbours, so that a copy may get to a page
- * that was looked at, or to a new one. So where others have written, there is a second pass. None has a moving end: a receiver under load
- * adds pages as fast as they are looked at.
+ * A receiver may split a page meanwhile. SQLite then sorts the numbers of the page and its neighbours. This can move a copy to a new page,
+ * or to a page that the pass has left behind. So a second pass follows where another process has written. A pass ends at the page that was
+ * the last one at the start of the pass: a receiver under load adds pages as fast as a pass looks at them.
  */
 #include "spool/sqlite/scrub.h"
 
@@ -20,6 +20,7 @@
 
 #include "spool/query/yield.h"
 #include "spool/sqlite/sql.h"
+#include "spool/sqlite/wal.h"
 
 enum {
 	STEP = 256,                    /* pages: 4 MiB */
@@ -31,7 +32,6 @@ enum {
 	INDEX_INTERIOR = 2, TABLE_INTERIOR = 5, INDEX_LEAF = 10, TABLE_LEAF = 13,
 	INTERIOR_HEADER = 12, LEAF_HEADER = 8,
 	PENDING_BYTE = 0x40000000,     /* SQLite locks it: the page with this byte has no content */
-	BUSY_MS = 50,                  /* with the lock held: a delivery waits as long */
 };
 
 struct scrub {
@@ -133,19 +133,6 @@ static bool begin_commit_of_a_page(struct spool_db *db)
 	return (version >= 0 && spool_db_exec(db, sql)) || spool_sql_fail(db);
 }
 
-static bool checkpoint(struct scrub *s, bool *busy)
-{
-	int rc = SQLITE_OK;
-
-	if (s->db->wal) {
-		sqlite3_busy_timeout(s->db->sql, BUSY_MS);
-		rc = sqlite3_wal_checkpoint_v2(s->db->sql, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
-		sqlite3_busy_timeout(s->db->sql, SPOOL_DB_BUSY_MS);
-	}
-	*busy = rc == SQLITE_BUSY;
-	return rc == SQLITE_OK || spool_sql_fail(s->db);
-}
-
 /* A checkpoint needs to be outside of a transaction. So the first one ends, and another one begins under the same lock. */
 static bool overwrite(struct scrub *s, int64_t first, bool *busy)
 {
@@ -154,7 +141,7 @@ static bool overwrite(struct scrub *s, int64_t first, bool *busy)
 	if (!spool_db_begin(s->db, true))
 		return false;
 	spool_yield_begin(&s->yield, s->db);
-	ok = spool_db_commit(s->db) && checkpoint(s, busy) && begin_commit_of_a_page(s->db);
+	ok = spool_db_commit(s->db) && spool_wal_checkpoint(s->db, SQLITE_CHECKPOINT_RESTART, busy) && begin_commit_of_a_page(s->db);
 	if (ok && !look(s, first, true, &found)) {
 		s->db->fsync_failed = true;
 		ok = spool_sql_fail(s->db);

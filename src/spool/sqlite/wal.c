@@ -11,9 +11,11 @@
 #include <string.h>
 
 #include "spool/sqlite/repair.h"
+#include "spool/sqlite/sql.h"
 
 enum {
 	MOST_PAGES = 256, /* 4 MiB: what more would save in CPU, the longer pauses cost in latency */
+	BUSY_MS = 50, /* with the lock held: a delivery waits as long */
 	MOST_AT_FIRST = 128, /* before a connection's first commit: a CGI program reads all of the log each time */
 };
 
@@ -50,4 +52,17 @@ void spool_wal_after(struct spool_db *db)
 {
 	if (db->wal_pages >= MOST_PAGES)
 		checkpoint_log(db);
+}
+
+bool spool_wal_checkpoint(struct spool_db *db, int mode, bool *busy)
+{
+	int rc = SQLITE_OK;
+
+	if (db->wal) {
+		sqlite3_busy_timeout(db->sql, BUSY_MS);
+		rc = sqlite3_wal_checkpoint_v2(db->sql, NULL, mode, NULL, NULL);
+		sqlite3_busy_timeout(db->sql, SPOOL_DB_BUSY_MS);
+	}
+	*busy = rc == SQLITE_BUSY;
+	return rc == SQLITE_OK || spool_sql_fail(db);
 }

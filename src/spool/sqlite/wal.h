@@ -19,4 +19,10 @@ bool spool_wal_before(struct spool_db *db);
 /* Behind a transaction: checkpoints where the log is long, and repairs where that fails. The lock is held. */
 void spool_wal_after(struct spool_db *db);
 
+/*
+ * Checkpoints in a mode that waits for readers, for a moment only: the lock is held, and db is in no transaction. Without a WAL there is
+ * nothing to do. False with the reason in the connection; *busy tells whether a reader is in the way.
+ */
+bool spool_wal_checkpoint(struct spool_db *db, int mode, bool *busy);
+
 #endif

@@ -14,10 +14,10 @@
 #include "spool/sqlite/hole.h"
 #include "spool/sqlite/scrub.h"
 #include "spool/sqlite/sql.h"
+#include "spool/sqlite/wal.h"
 
 enum {
 	WIPE_WAIT_MS = 10 * 1000,
-	WIPE_BUSY_MS = 50, /* with the lock held: deliveries wait for it */
 	VACUUM_BYTES = 64 << 20, /* a VACUUM of that takes less than a second, and deliveries wait for it */
 	WIPE_AGAIN_NS = 100 * 1000 * 1000,
 };
@@ -70,20 +70,10 @@ bool spool_wipe_vacuum(struct spool_db *db)
 /* Holds the lock: a checkpoint beside another process's commit can corrupt the database (SQLite before 3.51.3). */
 static bool checkpoint_deleted(struct spool_db *db, bool *busy)
 {
-	int rc = SQLITE_OK;
-
-	*busy = false;
-	if (!db->wal)
-		return true;
-	sqlite3_busy_timeout(db->sql, WIPE_BUSY_MS);
-	rc = sqlite3_wal_checkpoint_v2(db->sql, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-	sqlite3_busy_timeout(db->sql, SPOOL_DB_BUSY_MS);
-	if (rc != SQLITE_OK)
-		spool_sql_fail(db);
-	else
-		db->wal_pages = 0;
-	*busy = rc == SQLITE_BUSY;
-	return rc == SQLITE_OK;
+	if (!spool_wal_checkpoint(db, SQLITE_CHECKPOINT_TRUNCATE, busy))
+		return false;
+	db->wal_pages = 0;
+	return true;
 }
 
 /* A checkpoint needs to be outside of a transaction. The lock stays held behind the commit. */
