@@ -264,13 +264,33 @@ def test_purge_leaves_nothing_in_any_file(receiver, target, relay, journal):
     assert traces(home) == {} and home.spool.sound()
 
 
+def reader_of(home):
+    """A connection that reads, until it is closed."""
+    reader = sqlite3.connect(f"file:{home.spool.dir}/hookspool.db?mode=ro", uri=True, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM event").fetchone()
+    return reader
+
+
+def test_purge_waits_for_a_reader(receiver):
+    one = receiver()
+    deliver(one, 5, text=MARKER)
+    reader, ended = reader_of(one.home), []
+    purge = threading.Thread(target=lambda: ended.append(one.home.cli("purge", "--older-than", "1ms")))
+    purge.start()
+    until(lambda: not ids(one.home), "the events are deleted")
+    time.sleep(0.5)  # a checkpoint waits 0.05 s
+    reader.close()
+    purge.join()
+    assert ended[0].returncode == 0, ended[0].stderr
+    assert traces(one.home) == {}
+
+
 def test_purge_says_that_a_reader_keeps_what_it_deleted(receiver):
     one = receiver()
     deliver(one, 5, text=MARKER)
-    reader = sqlite3.connect(f"file:{one.home.spool.dir}/hookspool.db?mode=ro", uri=True, isolation_level=None)
-    reader.execute("BEGIN")
+    reader, ended = reader_of(one.home), []
     assert reader.execute("SELECT count(*) FROM event").fetchone() == (5,)
-    ended = []
     purge = threading.Thread(target=lambda: ended.append(one.home.cli("purge", "--older-than", "1ms")))
     purge.start()
     until(lambda: not ids(one.home), "the events are deleted")
