@@ -7,6 +7,8 @@ ffi.cdef [[
 typedef struct evp_mac_st EVP_MAC;
 typedef struct evp_mac_ctx_st EVP_MAC_CTX;
 typedef struct { const char *key; unsigned type; void *data; size_t size, returned; } OSSL_PARAM;
+typedef struct { long seconds, microseconds; } timeval;
+int gettimeofday(timeval *now, void *zone);
 EVP_MAC *EVP_MAC_fetch(void *libctx, const char *name, const char *properties);
 EVP_MAC_CTX *EVP_MAC_CTX_new(EVP_MAC *mac);
 EVP_MAC_CTX *EVP_MAC_CTX_dup(const EVP_MAC_CTX *ctx);
@@ -30,15 +32,18 @@ end
 -- The signature costs the generator little for large events too: what comes before the key is hashed once.
 local half, head, body_head, n
 local mac, base64 = ffi.new "unsigned char[32]", ffi.new "unsigned char[256]"
-local mac_size = ffi.new "size_t[1]"
+local mac_size, now = ffi.new "size_t[1]", ffi.new "timeval"
 local hex = {}
 for i = 0, 255 do hex[i] = string.format("%02x", i) end
 
 local tail = [[","message_urn":"%s","id":"%s"}}]]
 
--- LinkedIn's ids are the base64 of "<milliseconds>b<number>-100&<uuid>".
+-- LinkedIn's ids are the base64 of "<milliseconds>b<number>-100&<uuid>". Their time is that of the clock: the newest comes last, or an
+-- index of keys would be written in its middle.
 local function new_key()
-	local text = string.format("%013db%05d-100&%08x-0000-4000-8000-%012x", started + n, number, started % 2^31, n)
+	ffi.C.gettimeofday(now, nil)
+	local milliseconds = tonumber(now.seconds) * 1000 + math.floor(tonumber(now.microseconds) / 1000)
+	local text = string.format("%013db%05d-100&%08x-0000-4000-8000-%012x", milliseconds, number, started, n)
 	local length = crypto.EVP_EncodeBlock(base64, text, #text)
 	n = n + 1
 	return "urn:li:messagingMessage:2-" .. ffi.string(base64, length)
@@ -46,7 +51,7 @@ end
 
 function init(args)
 	local size, secret, authorization = tonumber(args[1]), args[2], args[3]
-	started, n = os.time() * 1000, 0
+	started, n = os.time(), 0
 	body_head = [[{"event":"message.received","object":"event","data":{"account_id":"acc-1","provider":"LINKEDIN",]]
 		.. [["sender":{"id":"urn:li:fsd_profile:ACoAA1","name":"Jane Doe","profile_url":null},]]
 		.. [["timestamp":"2026-05-12T14:33:21.000Z","conversation_id":"urn:li:messagingThread:2-x","attachments":[],"body":"]]
