@@ -88,6 +88,7 @@ http {{
 	access_log off;
 	keepalive_requests 1000000000;
 	client_max_body_size 2m;
+	client_body_buffer_size 128k;
 	client_body_temp_path tmp; proxy_temp_path tmp; fastcgi_temp_path tmp; uwsgi_temp_path tmp; scgi_temp_path tmp;
 	{http}
 	server {{

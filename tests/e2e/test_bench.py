@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: ISC
 """make bench, as far as it goes in seconds: the load is right, nothing fails, and every table is made."""
+import base64
 import json
 import os
 import subprocess
+import time
 from collections import namedtuple
 
 import pytest
 
-from place import SANITIZER, SOURCE, find_build, need, new_dir
+from place import SANITIZER, SOURCE, find_build, need, new_dir, run
+from receiver import Home
+from sender import AUTHORIZATION, SECRET
 
 pytestmark = pytest.mark.skipif(bool(SANITIZER), reason="it measures what is built for speed")
 
@@ -27,6 +31,16 @@ def bench():
     done = subprocess.run([SOURCE / "tests/bench/bench"], env=env, capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stdout + done.stderr
     return Ran(json.loads((build / "bench.json").read_text()), (doc / "PERFORMANCE.md").read_text(), (doc / "bench.svg").read_text(), (doc / "SCALE.md").read_text())
+
+
+def test_keys_of_a_load_have_the_time_of_the_clock(served):
+    """Or the next load would write the index of keys in its middle, and no sender's events do that."""
+    home, began = Home(), int(time.time() * 1000)
+    url = f"http://127.0.0.1:{served('nginx', home).port}/webhook/linkedin"
+    done = run([need("wrk"), "-t1", "-c64", "-d1s", "-s", SOURCE / "tests/bench/load.lua", url, "--", "700", SECRET, AUTHORIZATION])
+    assert b'"errors": 0' in done.stdout, done.stdout
+    times = [int(base64.b64decode(row["key"].split(":2-")[1])[:13]) for row in home.spool.query("SELECT key FROM event")]
+    assert len(times) > 100 and began <= min(times) and max(times) <= time.time() * 1000
 
 
 def test_load(bench):

@@ -78,6 +78,9 @@ def home():
     return Home(endpoint(authorization_file=["auth"]))
 
 
+BY_FILE = "a client request body is buffered to a temporary file"
+
+
 @pytest.mark.parametrize("path", of_kind("nginx"))
 def test_nginx(path, home, children):
     receiver, port = home.start(), free_port()
@@ -89,7 +92,10 @@ def test_nginx(path, home, children):
     server = start_nginx(text, port, [receiver], home)
     tested = run([need("nginx"), "-e", "stderr", "-t", "-c", server.log.with_name("nginx.conf")])
     assert tested.returncode == 0 and b"warn" not in tested.stderr, tested.stderr.decode()
+    expect(server.deliver("/webhook/linkedin", message(text="x" * 100_000), {"Authorization": AUTHORIZATION}), "stored")
+    assert BY_FILE not in server.log.read_text(), "a body of that size stays in memory"
     try_out(server)
+    assert BY_FILE in server.log.read_text()
     server.stop()
 
 
