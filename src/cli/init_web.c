@@ -9,6 +9,7 @@
 #define NGINX(in) \
 	in "location = @PATH@ {\n" \
 	in "\tclient_max_body_size 1m;\n" \
+	in "\tclient_body_buffer_size 128k;\n" \
 	"\n" \
 	in "\tinclude /etc/nginx/fastcgi_params;\n" \
 	in "\tfastcgi_pass unix:@SOCKET@;\n" \

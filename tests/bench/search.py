@@ -68,6 +68,8 @@ def command(where, *args):
 def listed(where, *args, times=1):
     """Seconds that the list takes, the median of so many times, and its lines."""
     done = [command(where, "list", "-n", "0", "--json", *args) for _ in range(times)]
+    if any(printed != done[0][2] for _, _, printed in done):
+        raise RuntimeError(f"{args}: a search finds other events the next time")
     return median(took for took, _, _ in done), done[0][2].splitlines()
 
 

@@ -88,6 +88,8 @@ def test_first_delivery_behind_each_web_server(web, children):
     expect(deliver(made.port, "/webhook/linkedin", message()), "stored")
     expect(deliver(made.port, "/webhook/linkedin", message(), secret="another"), "unauthorized")
     assert len(made.spool.events()) == 3
+    expect(deliver(made.port, "/webhook/linkedin", message(text="x" * 100_000)), "stored")
+    assert "temporary file" not in server.log.read_text(), "nginx keeps a body of that size in memory"
     server.stop()
 
 
