@@ -55,8 +55,8 @@ def start_ms(where):
 
 def run(sizes, repeats, seconds):
     """
-    {"EVENTS": numbers}, the spools measured in turn; and what reading the largest takes. The events are short, as there are many. What
-    was used stays until all is measured: on a virtual machine, memory that is used again is faster than new memory.
+    {"EVENTS": numbers}, the spools measured in turn; and what reading the largest takes. The events are short, as there are many. Used
+    spools stay until all sizes are measured: a virtual machine is faster with used memory than with new memory.
     """
     homes = {events: make(events, SHORT) for events in sizes}
     samples = {events: [] for events in sizes}

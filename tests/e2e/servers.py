@@ -35,6 +35,8 @@ http {{
 }}
 """
 
+BY_FILE = "a client request body is buffered to a temporary file"  # nginx's warning
+
 APACHE = """
 ServerRoot {dir}
 DefaultRuntimeDir {dir}

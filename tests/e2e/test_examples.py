@@ -13,7 +13,7 @@ from outcomes import expect
 from place import BIN, USER, need, new_dir, own, run, until
 from receiver import Home, endpoint
 from sender import AUTHORIZATION, SECRET, message
-from servers import free_port, module, start_apache, start_nginx
+from servers import BY_FILE, free_port, module, start_apache, start_nginx
 
 # What the files are, by their paths below conf-examples; each kind has its test below.
 KINDS = {
@@ -76,9 +76,6 @@ def try_out(server, path="/webhook/linkedin"):
 @pytest.fixture
 def home():
     return Home(endpoint(authorization_file=["auth"]))
-
-
-BY_FILE = "a client request body is buffered to a temporary file"
 
 
 @pytest.mark.parametrize("path", of_kind("nginx"))

@@ -18,7 +18,7 @@ from place import BIN, ROOT, SLOW, SOURCE, USER, in_own_mounts, new_dir, own, ru
 from proc import Child
 from receiver import REPORT, accepts
 from sender import SECRET, deliver, message
-from servers import Server, free_port, start_apache, start_nginx, module
+from servers import BY_FILE, Server, free_port, start_apache, start_nginx, module
 from spool import Spool
 from test_web_servers import caddy, haproxy, lighttpd
 
@@ -89,7 +89,7 @@ def test_first_delivery_behind_each_web_server(web, children):
     expect(deliver(made.port, "/webhook/linkedin", message(), secret="another"), "unauthorized")
     assert len(made.spool.events()) == 3
     expect(deliver(made.port, "/webhook/linkedin", message(text="x" * 100_000)), "stored")
-    assert "temporary file" not in server.log.read_text(), "nginx keeps a body of that size in memory"
+    assert BY_FILE not in server.log.read_text(), "nginx keeps a body of that size in memory"
     server.stop()
 
 

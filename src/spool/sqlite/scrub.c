@@ -8,8 +8,8 @@
  * page. So other connections drop the pages in their caches, and the copies in them. The caller cuts the log once, at the end: deliveries
  * into a log that grows are slower.
  *
- * A receiver may split a page meanwhile. SQLite then sorts the numbers of the page and its neighbours. This can move a copy to a new page,
- * or to a page that the pass has left behind. So a second pass follows where another process has written. A pass ends at the page that was
+ * A receiver may split a page meanwhile. SQLite then sorts the numbers of the page and its neighbours. The sort can move a copy to a new
+ * page, or to a page that the pass has left behind. So a second pass follows where another process has written. A pass ends at the page that was
  * the last one at the start of the pass: a receiver under load adds pages as fast as a pass looks at them.
  */
 #include "spool/sqlite/scrub.h"
